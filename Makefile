@@ -1,0 +1,79 @@
+# Everything a newcomer needs is `make demo` and `make test`; `make help` lists the rest.
+# Needs Python >= 3.11 with venv and pip. Nothing is installed outside this folder.
+
+# The first Python that is new enough and can make environments; `make PYTHON=python3.13 ...` chooses another.
+PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$candidate -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& echo $$candidate && break; done)
+VENV ?= .venv
+VENV_SDK ?= .venv-sdk
+
+PACKAGES := acp pool bot loopback
+# In these every branch is tested.
+WHOLE := acp/jsonrpc.py,acp/connection.py,acp/turn.py,pool/*
+
+BIN := $(VENV)/bin
+PIP := -m pip --disable-pip-version-check --quiet install
+READY := $(VENV)/.ready
+READY_SDK := $(VENV_SDK)/.ready
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check pytest bench lock format clean
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+help: ## list the targets
+	@echo "Threadline. The two to start with are demo and test."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## see it work: no token, no network (ONCE=1 plays the conversation and exits)
+	@$(BIN)/threadline demo $(if $(filter-out 0,$(ONCE)),--once)
+
+test: check pytest ## everything that must pass: lint, types, tests, coverage
+	@$(BIN)/coverage report --include='$(WHOLE)' --fail-under=100 || \
+		{ echo "make test: the lines and branches above need a test." >&2; exit 1; }
+
+check: $(READY) ## lint, formatting and types
+	@$(BIN)/ruff check || { echo "make check: correct what ruff shows; 'make format' does the simple part." >&2; exit 1; }
+	@$(BIN)/ruff format --check || { echo "make check: run 'make format'." >&2; exit 1; }
+	@$(BIN)/mypy || { echo "make check: correct the types above." >&2; exit 1; }
+
+pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" is passed on)
+	@$(BIN)/pytest --cov --cov-report= $(ARGS) || \
+		{ echo "make pytest: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
+
+bench: $(READY) ## measure: a table, and JSON beside it
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY) ## choose all versions anew, for every supported Python
+	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt
+	@$(LOCK) --upgrade tests/peers/requirements.in --output-file tests/peers/requirements.txt
+	@echo "Locked. 'make test' installs the new versions and tests them."
+
+format: $(READY) ## format the code and correct what ruff can
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+clean: ## remove environments, caches and measurements
+	@rm -rf .venv .venv-* build dist .coverage .coverage.* htmlcov bench/results
+	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find $(wildcard $(PACKAGES) bench tests) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || \
+		{ echo "Threadline needs Python 3.11 or newer with venv; name one with 'make PYTHON=/path/to/python3'." >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, and again when the locked versions change) ..."
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(PIP) --require-hashes -r requirements.txt || \
+		{ echo "Installing the locked versions failed; is the network there? Then run make again." >&2; exit 1; }
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(READY_SDK): tests/peers/requirements.txt
+	@echo "Setting up $(VENV_SDK) (the official SDK, for the tests) ..."
+	@$(VENV_SDK)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV_SDK)
+	@$(VENV_SDK)/bin/python $(PIP) --require-hashes -r tests/peers/requirements.txt || \
+		{ echo "Installing the SDK failed; is the network there? Then run make again." >&2; exit 1; }
+	@touch $@

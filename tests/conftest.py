@@ -1,0 +1,99 @@
+"""How every test runs: async tests on anyio's asyncio backend in debug mode, in real or in virtual time.
+
+Virtual is the default in `tests/acp` and `tests/pool`; elsewhere a module asks with
+`pytestmark = pytest.mark.virtual_time`. `@pytest.mark.real_time` gives a test the wall clock back; the mark that stands
+closest to the test decides.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.virtual import VirtualLoop
+
+VIRTUAL_DIRECTORIES = {"acp", "pool"}
+TESTS = Path(__file__).parent
+
+# A process that was just killed takes a moment to leave the table; more than this is a process left behind.
+LAST_MOMENTS = 5.0
+
+hypothesis.settings.register_profile(
+    "threadline",
+    # No test here judges the wall clock.
+    deadline=None,
+    # The one fixture of an async property is its event loop's choice, which no example can change.
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("threadline")
+
+
+@pytest.fixture
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    """The event loop of an async test; see the module's docstring."""
+    new_loop = VirtualLoop if _in_virtual_time(request.node) else asyncio.new_event_loop
+    return "asyncio", {"debug": True, "loop_factory": partial(_loop_that_reaps, new_loop)}
+
+
+def _in_virtual_time(item: pytest.Item) -> bool:
+    for mark in item.iter_markers():
+        if mark.name in {"real_time", "virtual_time"}:
+            return mark.name == "virtual_time"
+    return item.path.relative_to(TESTS).parts[0] in VIRTUAL_DIRECTORIES
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_are_reaped_without_threads() -> None:
+    # Python 3.12 and later choose the same watcher by themselves; 3.11 would start a thread for each child.
+    if sys.version_info < (3, 12) and sys.platform == "linux":
+        with suppress(OSError):  # a kernel without pidfds keeps the threads
+            os.close(os.pidfd_open(os.getpid()))
+            asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+
+
+def _loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
+    loop = new_loop()
+    if sys.version_info < (3, 12):
+        asyncio.get_child_watcher().attach_loop(loop)
+    return loop
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fails the run when it leaves a process behind, also one that changed its parent, group and session.
+
+    TMPDIR is among the few variables that reach an agent, so a folder of this run's own marks everything it started.
+    """
+    folder = tmp_path_factory.mktemp("started-by-this-run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        yield
+    mark = f"TMPDIR={folder}\0".encode()
+    given_up = time.monotonic() + LAST_MOMENTS
+    while (left := _started_by_this_run(mark)) and time.monotonic() < given_up:
+        time.sleep(0.05)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not left, f"processes that this run left behind (now killed): {left}"
+
+
+def _started_by_this_run(mark: bytes) -> dict[int, str]:
+    """Living processes other than this one whose environment holds the mark: pid to command line. Linux only."""
+    found: dict[int, str] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(process.name) != os.getpid() and mark in (process / "environ").read_bytes() + b"\0":
+                found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue
+    return found

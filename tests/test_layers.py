@@ -1,0 +1,108 @@
+"""The one-way rule: who may import whom, read from the source and not from what happens to be loaded."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = {"acp", "pool", "bot", "loopback", "bench", "tests"}
+LOOPBACK_MAY_IMPORT = {"loopback", "aiohttp", "markdown_it"} | sys.stdlib_module_names
+
+
+@dataclass(frozen=True)
+class Import:
+    """An absolute import: the top-level module, where it stands, and whether that is inside a function."""
+
+    module: str
+    place: str
+    in_function: bool = False
+
+
+def imports_of(package: str) -> list[Import]:
+    """Every absolute import of a package's files, wherever in a file it stands."""
+    return [
+        found
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for found in imports_in(path.read_text(), str(path.relative_to(ROOT)))
+    ]
+
+
+def imports_in(source: str, name: str) -> Iterator[Import]:
+    """The absolute imports of a source text; a relative one cannot leave its package."""
+    todo: list[tuple[ast.AST, bool]] = [(ast.parse(source, name), False)]
+    while todo:
+        node, in_function = todo.pop()
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    yield Import(alias.name.partition(".")[0], f"{name}:{node.lineno}", in_function)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield Import(module.partition(".")[0], f"{name}:{node.lineno}", in_function)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                in_function = True
+        todo += [(child, in_function) for child in ast.iter_child_nodes(node)]
+
+
+@pytest.mark.parametrize(
+    ("package", "lower"), [("acp", set[str]()), ("pool", {"acp"}), ("bot", {"acp", "pool"}), ("loopback", set[str]())]
+)
+def test_a_package_imports_only_the_packages_below_it(package: str, lower: set[str]) -> None:
+    """The way is bot -> pool -> acp, and loopback stands alone; the demo command is the one exception."""
+    forbidden = OURS - lower - {package}
+    wrong = [found for found in imports_of(package) if found.module in forbidden and not _is_demo_command(found)]
+    assert wrong == []
+
+
+def test_only_the_demo_command_knows_loopback() -> None:
+    """bot/cli.py imports loopback inside a function, so that nothing of it is loaded where a real Discord is used."""
+    wrong = [found for found in imports_of("bot") if found.module == "loopback" and not _is_demo_command(found)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["acp", "pool", "loopback"])
+def test_discord_is_imported_only_in_bot(package: str) -> None:
+    """Everything but bot works without a Discord library."""
+    assert [found for found in imports_of(package) if found.module == "discord"] == []
+
+
+def test_loopback_needs_only_its_web_server_and_its_markdown() -> None:
+    """Any Discord library's bot can use loopback, and loopback can use none of the bot's code by accident."""
+    assert [found for found in imports_of("loopback") if found.module not in LOOPBACK_MAY_IMPORT] == []
+
+
+def test_the_scripted_agent_needs_only_the_standard_library() -> None:
+    """`python -m loopback.agent` starts fast and anywhere."""
+    found = imports_of("loopback/agent")
+    assert found
+    assert [each for each in found if each.module not in sys.stdlib_module_names | {"loopback"}] == []
+
+
+@pytest.mark.parametrize("package", ["acp", "pool", "bot", "loopback"])
+def test_each_package_has_source_files(package: str) -> None:
+    """The rules above read files that exist."""
+    assert imports_of(package)
+
+
+def test_an_import_is_seen_wherever_it_stands() -> None:
+    """At the top, under a condition, in a function, in a class, as a submodule; relative ones stay at home."""
+    source = """
+import discord.ext
+if True:
+    from pool.pool import Pool
+class Some:
+    import bench
+    async def method(self):
+        from loopback import server
+from . import neighbour
+from .bot import inside
+"""
+    found = {(each.module, each.in_function) for each in imports_in(source, "sample.py")}
+    assert found == {("discord", False), ("pool", False), ("bench", False), ("loopback", True)}
+
+
+def _is_demo_command(found: Import) -> bool:
+    return found.module == "loopback" and found.in_function and found.place.startswith("bot/cli.py:")

@@ -1,0 +1,82 @@
+"""What the repository promises about itself: its lock, its commands, its metadata."""
+
+import os
+import re
+import tomllib
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LOCKS = ["requirements.txt", "tests/peers/requirements.txt"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_host_and_no_folder(lock: str) -> None:
+    """Whoever installs chooses where from."""
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert not re.search(r"--(extra-)?index-url|--find-links|^ *[/~]|#", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_locked_version_has_hashes(lock: str) -> None:
+    """`pip install --require-hashes` accepts the whole file."""
+    entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
+    assert entries
+    for entry in entries:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ; [^\n\\]+?)?( \\\n    --hash=sha256:[0-9a-f]{64})+", entry), entry[:80]
+
+
+def test_every_runtime_dependency_is_locked() -> None:
+    """What is tested is what a new machine gets."""
+    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    for requirement in PROJECT["dependencies"]:
+        name = re.split(r"[<>=!~ ]", requirement, maxsplit=1)[0]
+        assert name.replace(".", "-") in locked, name
+
+
+def test_the_other_acp_is_not_a_dependency() -> None:
+    """The official SDK has the import name of our own package, so it lives in the peer's environment only."""
+    assert "agent-client-protocol" not in (ROOT / "requirements.txt").read_text()
+    assert "agent-client-protocol==" in (ROOT / "tests/peers/requirements.txt").read_text()
+
+
+def test_every_dependency_says_what_it_is_for() -> None:
+    """A dependency without a reason is one to remove."""
+    text = (ROOT / "pyproject.toml").read_text()
+    lists = re.findall(r"^(?:dependencies|dev) = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)
+    assert len(lists) == 2
+    for line in "".join(lists).splitlines():
+        assert re.fullmatch(r'    "[^"]+",  # \S.+', line), line
+
+
+def test_make_has_the_promised_targets() -> None:
+    """Each target is there, is phony, and says what it does in `make help`."""
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("help", "demo", "test", "check", "bench", "lock", "format", "clean"):
+        assert re.search(rf"^{target}:.* ## \S", makefile, re.MULTILINE), target
+        assert re.search(rf"^\.PHONY:.*\b{target}\b", makefile, re.MULTILINE), target
+    assert ".DEFAULT_GOAL := help" in makefile
+
+
+def test_the_check_of_everything_can_be_started() -> None:
+    """`.ci/run` is executable as it is checked out."""
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+@pytest.mark.parametrize("package", ["acp", "pool", "bot"])
+def test_a_package_is_marked_as_typed(package: str) -> None:
+    """Type checkers of others read our annotations."""
+    assert (ROOT / package / "py.typed").is_file()
+
+
+def test_what_is_installed_is_this_checkout() -> None:
+    """The installed version is the one in pyproject.toml, and the command's target exists."""
+    assert version("threadline") == PROJECT["version"]
+    (command,) = entry_points(group="console_scripts", name="threadline")
+    assert command.value == PROJECT["scripts"]["threadline"] == "bot.cli:main"
+    assert callable(command.load())

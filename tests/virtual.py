@@ -1,0 +1,110 @@
+"""An event loop whose clock jumps, so that a test of a 30 s bound takes no time at all.
+
+When no callback is ready the clock moves to the next timer at once. When there is no timer either, nothing can ever
+happen again: that is a deadlock, and it is raised instead of waited for.
+
+The clock does not jump while the outside world works for the loop: a child process, or a job in an executor. Then the
+loop waits in real time, and the clock moves by what passed. Sockets and threads that a test starts by itself are not
+seen; such a test belongs in real time.
+"""
+
+import asyncio
+import selectors
+import time
+from asyncio import SubprocessTransport
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+_Args = TypeVarTuple("_Args")
+_Result = TypeVar("_Result")
+
+# Any number but zero, which code that tests `if deadline:` would take for "none".
+_START = 1_000.0
+
+
+class Deadlock(Exception):
+    """Nothing is ready, no timer is set and no outside work is under way. The message names the pending tasks."""
+
+
+class _Clock(selectors.DefaultSelector):
+    """A selector that moves the clock where a real one would sleep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = _START
+        self.outside_work: Callable[[], bool] = lambda: True
+        self.pending: Callable[[], str] = str
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self.outside_work():
+            began = time.monotonic()
+            ready = super().select(timeout)
+            self.now += time.monotonic() - began
+            return ready
+        if timeout is None:
+            raise Deadlock(f"nothing can happen any more; pending: {self.pending()}")
+        self.now += timeout
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A selector event loop with a clock of its own; see the module's docstring.
+
+    `run_until_complete` raises `Deadlock`; the loop can still run afterwards, to cancel what is pending.
+    """
+
+    def __init__(self) -> None:
+        self._clock = _Clock()
+        super().__init__(self._clock)
+        self._jobs = 0
+        self._children: set[SubprocessTransport] = set()
+        self._clock.outside_work = self._outside_work
+        self._clock.pending = self._pending_tasks
+
+    def time(self) -> float:
+        """Virtual seconds; they stand still while callbacks run."""
+        return self._clock.now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[_Args]], _Result], *args: *_Args
+    ) -> asyncio.Future[_Result]:
+        """As in asyncio; the clock does not jump until the future is done."""
+        future = super().run_in_executor(executor, func, *args)
+        self._jobs += 1
+        future.add_done_callback(self._job_ended)
+        return future
+
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        """As in asyncio; it waits for threads, which is outside work."""
+        self._jobs += 1
+        try:
+            await super().shutdown_default_executor(*args, **kwargs)
+        finally:
+            self._jobs -= 1
+
+    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
+        """As in asyncio; the clock does not jump until the child is reaped and its pipes are closed."""
+        transport, protocol = await super().subprocess_exec(*args, **kwargs)
+        self._children.add(transport)
+        return transport, protocol
+
+    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> Any:
+        """As `subprocess_exec`."""
+        transport, protocol = await super().subprocess_shell(*args, **kwargs)
+        self._children.add(transport)
+        return transport, protocol
+
+    def _job_ended(self, _: asyncio.Future[Any]) -> None:
+        self._jobs -= 1
+
+    def _outside_work(self) -> bool:
+        self._children = {child for child in self._children if child.get_returncode() is None or not child.is_closing()}
+        return bool(self._jobs or self._children)
+
+    def _pending_tasks(self) -> str:
+        names = sorted(f"{task.get_name()} in {task.get_coro()!r}" for task in asyncio.all_tasks(self))
+        return "; ".join(names) or "no task"
