@@ -1,0 +1,81 @@
+"""What can go wrong between us and an agent, as types.
+
+    AcpError
+    ├── SpawnFailed      the process could not be started: ours to configure
+    ├── AgentClosed      the process ended, or was ended, while we needed it
+    ├── ProtocolError    the agent said something that ACP does not allow: the agent's fault
+    ├── RemoteError      the agent answered a request with a JSON-RPC error
+    └── RequestTimeout   the agent did not answer within the bound of the request
+
+Callers catch these types; nobody reads their text but people.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["AcpError", "AgentClosed", "ProtocolError", "RemoteError", "RequestTimeout", "SpawnFailed"]
+
+
+class AcpError(Exception):
+    """Base of all failures of this package."""
+
+
+class SpawnFailed(AcpError):
+    """The agent's process could not be started; the text names the command or directory and the reason."""
+
+
+@dataclass(eq=False)
+class AgentClosed(AcpError):
+    """The connection to the agent is gone.
+
+    `handed` says whether the first byte of the request that failed had already been given to the pipe: if not, the
+    agent cannot have acted on it. `exit_status` is the process's (negative: the signal that killed it), None where it
+    is not known. `stderr` has the last lines the agent wrote there.
+    """
+
+    reason: str
+    exit_status: int | None = None
+    stderr: tuple[str, ...] = ()
+    handed: bool = True
+
+    def __str__(self) -> str:
+        """Everything known, in one paragraph for a person."""
+        status = "" if self.exit_status is None else f" ({describe_exit(self.exit_status)})"
+        tail = "".join(f"\n{line}" for line in self.stderr)
+        return f"{self.reason}{status}{tail}"
+
+
+class ProtocolError(AcpError):
+    """The agent broke the protocol in a way that cannot be passed over."""
+
+
+@dataclass(eq=False)
+class RemoteError(AcpError):
+    """A JSON-RPC error answer. `code`, `message` and `data` are the agent's own (JSON-RPC 2.0, section 5.1)."""
+
+    method: str
+    code: int
+    message: str
+    data: Any = field(default=None)
+
+    def __str__(self) -> str:
+        """Everything the agent told, in one line for a person."""
+        detail = "" if self.data in (None, {}, [], "") else f": {self.data}"
+        return f"{self.method} failed with {self.code} {self.message}{detail}"
+
+
+@dataclass(eq=False)
+class RequestTimeout(AcpError):
+    """No answer to `method` within `seconds`."""
+
+    method: str
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say what was waited for, and how long."""
+        return f"the agent did not answer {self.method} within {self.seconds:g} s"
+
+
+def describe_exit(status: int) -> str:
+    """Turn a process's exit status (negative: a signal's number) into words."""
+    return f"exit code {status}" if status >= 0 else f"killed by signal {-status}"

@@ -1,0 +1,203 @@
+"""JSON-RPC 2.0 as ACP carries it: one object a line. Pure: bytes in, frozen messages out, and back.
+
+Nothing that an agent writes raises here. What is no message is `Junk`, so that the reader can say so and go on.
+ACP v1 knows no batches; an array is `Junk` too.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+__all__ = [
+    "MAX_LINE",
+    "METHOD_NOT_FOUND",
+    "Failure",
+    "Junk",
+    "LineSplitter",
+    "LineTooLong",
+    "Message",
+    "Notification",
+    "Request",
+    "RequestId",
+    "Result",
+    "encode_failure",
+    "encode_notification",
+    "encode_request",
+    "encode_result",
+    "parse",
+]
+
+MAX_LINE = 64 * 1024 * 1024
+"""Longest line taken, in bytes. Real agents write 0.6 MB lines; the official Python SDK allows 50 MiB."""
+
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+
+_EXCERPT = 200
+
+RequestId = int | str | None
+"""An id as ACP v1 has it: integer, string or null. 0 and null are ids like any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call that must be answered with the same `request_id`."""
+
+    request_id: RequestId
+    method: str
+    params: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A call that is never answered. `size` is the length of its line in bytes, for whoever bounds what waits."""
+
+    method: str
+    params: Any
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A successful answer. `request_id` is None where the peer left it out."""
+
+    request_id: RequestId
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error answer. `request_id` is None where the peer could not tell which request failed."""
+
+    request_id: RequestId
+    code: int
+    message: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Junk:
+    """A line that is no JSON-RPC message; `excerpt` is its beginning, at most 200 characters."""
+
+    excerpt: str
+    reason: str
+
+
+Message = Request | Notification | Result | Failure | Junk
+
+
+class LineTooLong(Exception):
+    """A line grew beyond the splitter's limit. Skipping it could lose a response, so the peer must be stopped."""
+
+
+class LineSplitter:
+    """Cuts a byte stream into lines, whatever the sizes of the reads. Linear in the bytes fed."""
+
+    def __init__(self, limit: int = MAX_LINE) -> None:
+        """`limit` bounds an unfinished line, in bytes."""
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the lines that `data` completes, without their line feeds. Raises `LineTooLong`."""
+        *lines, rest = data.split(b"\n")
+        if lines and self._parts:
+            lines[0] = b"".join((*self._parts, lines[0]))
+        if lines:
+            self._parts.clear()
+            self._size = 0
+        if rest:
+            self._parts.append(rest)
+            self._size += len(rest)
+            if self._size > self._limit:
+                raise LineTooLong
+        return lines
+
+
+def parse(line: bytes) -> Message | None:
+    """Read one line. Returns None for a blank one."""
+    try:
+        message = from_json(line)
+    except ValueError:
+        if not line.strip():
+            return None
+        try:
+            message = _parse_lenient(line)
+        except (ValueError, RecursionError) as error:
+            return _junk(line, f"not JSON: {error}")
+    if not isinstance(message, dict):
+        return _junk(line, "not a JSON object")
+    return _classify(message, line)
+
+
+def _parse_lenient(line: bytes) -> Any:
+    """Take what the strict parser refuses and real agents write: half a surrogate pair, or bytes that are not UTF-8.
+
+    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own.
+    """
+    return json.loads(line.decode("utf-8", errors="replace"))
+
+
+def _classify(message: dict[str, Any], line: bytes) -> Message:
+    request_id = message.get("id")
+    if isinstance(request_id, bool) or not isinstance(request_id, int | str | None):
+        return _junk(line, "the id is neither integer, string nor null")
+    if "method" in message:
+        method = message["method"]
+        if not isinstance(method, str):
+            return _junk(line, "the method is not a string")
+        if "id" in message:
+            return Request(request_id, method, message.get("params"))
+        return Notification(method, message.get("params"), len(line))
+    error = message.get("error")
+    if error is not None:
+        return _failure(request_id, error)
+    if "result" in message:
+        return Result(request_id, message["result"])
+    return _junk(line, "neither a call nor an answer")
+
+
+def _failure(request_id: RequestId, error: Any) -> Failure:
+    if not isinstance(error, dict):
+        return Failure(request_id, INTERNAL_ERROR, str(error), None)
+    code = error.get("code")
+    if isinstance(code, bool) or not isinstance(code, int):
+        code = INTERNAL_ERROR
+    return Failure(request_id, code, str(error.get("message", "")), error.get("data"))
+
+
+def _junk(line: bytes, reason: str) -> Junk:
+    return Junk(line[:_EXCERPT].decode("utf-8", errors="replace"), reason)
+
+
+def encode_request(request_id: RequestId, method: str, params: Mapping[str, Any]) -> bytes:
+    """Write a call that wants an answer."""
+    return _encode({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params})
+
+
+def encode_notification(method: str, params: Mapping[str, Any]) -> bytes:
+    """Write a call that wants none."""
+    return _encode({"jsonrpc": "2.0", "method": method, "params": params})
+
+
+def encode_result(request_id: RequestId, result: Any) -> bytes:
+    """Write the answer to `request_id`."""
+    return _encode({"jsonrpc": "2.0", "id": request_id, "result": result})
+
+
+def encode_failure(request_id: RequestId, code: int, message: str) -> bytes:
+    """Write the refusal of `request_id`."""
+    return _encode({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}})
+
+
+def _encode(message: dict[str, Any]) -> bytes:
+    try:
+        return to_json(message) + b"\n"
+    except PydanticSerializationError:
+        # Half a surrogate pair is valid in a Python string and in a JSON escape, but in no UTF-8 text.
+        return json.dumps(message, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,131 @@
+"""What an agent left behind: processes found by its marker or its session, and ended for certain.
+
+Wrappers die before their children, and children leave the process group, so a signal to the group is not enough.
+Every agent is started with `THREADLINE_AGENT=<journal id>/<n>` in its environment, which its descendants inherit.
+Linux only: without /proc nothing is found, and the group's signals are all there is.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+__all__ = ["MARKER", "end_survivors"]
+
+MARKER = "THREADLINE_AGENT"
+"""Name of the environment variable that marks an agent and everything it starts."""
+
+TERM_SECONDS = 1.0
+"""What survivors get between SIGTERM and SIGKILL."""
+
+KILL_SECONDS = 0.5
+"""Bound on waiting for the kernel to remove what SIGKILL ended."""
+
+ROUNDS = 4
+"""How often to look again for what was forked while we were killing."""
+
+_PROC = Path("/proc")
+
+log = structlog.stdlib.get_logger("acp")
+
+
+async def end_survivors(marker: str, *, leader: int | None = None, gently: bool = True) -> int:
+    """End all processes of this user whose marker is `marker`, and those of the session that `leader` led.
+
+    A marker that ends in `/` stands for all markers that begin with it. SIGTERM first if `gently`, then SIGKILL until
+    none is found. Returns how many were found at first. Bounded by `TERM_SECONDS + ROUNDS * KILL_SECONDS`.
+    """
+    found = await asyncio.to_thread(_open_all, marker, leader)
+    count = len(found)
+    if found and gently:
+        await _signal_and_wait(found, signal.SIGTERM, TERM_SECONDS)
+        found = await asyncio.to_thread(_open_all, marker, leader)
+    for _ in range(ROUNDS):
+        if not found:
+            return count
+        await _signal_and_wait(found, signal.SIGKILL, KILL_SECONDS)
+        found = await asyncio.to_thread(_open_all, marker, leader)
+    for pidfd in found:
+        os.close(pidfd)
+    if found:
+        log.error("processes of an agent survive SIGKILL", marker=marker, count=len(found))
+    return count
+
+
+async def _signal_and_wait(pidfds: list[int], number: signal.Signals, seconds: float) -> None:
+    """Signal the processes and wait until they are dead. Takes over the descriptors."""
+    loop = asyncio.get_running_loop()
+    dead = asyncio.Event()
+    waiting = set(pidfds)
+
+    def died(pidfd: int) -> None:
+        loop.remove_reader(pidfd)
+        waiting.discard(pidfd)
+        if not waiting:
+            dead.set()
+
+    for pidfd in pidfds:
+        loop.add_reader(pidfd, died, pidfd)
+        try:
+            signal.pidfd_send_signal(pidfd, number)
+        except OSError:
+            died(pidfd)  # It ended, or became another user's, which the next look will tell.
+    try:
+        async with asyncio.timeout(seconds):
+            await dead.wait()
+    except TimeoutError:
+        pass
+    finally:
+        for pidfd in pidfds:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
+
+
+def _open_all(marker: str, leader: int | None) -> list[int]:
+    """Open a pidfd for each match. The match is made after opening, so that a reused pid is never taken for it."""
+    own = os.getuid()
+    matches = _matcher(marker, leader)
+    found: list[int] = []
+    if not _PROC.is_dir() or not hasattr(os, "pidfd_open"):
+        return found
+    for entry in os.scandir(_PROC):
+        if not entry.name.isdecimal():
+            continue
+        try:
+            if entry.stat().st_uid != own or not matches(entry.path):
+                continue
+            pidfd = os.pidfd_open(int(entry.name))
+        except OSError:
+            continue  # It ended while we looked at it.
+        try:
+            if matches(entry.path):
+                found.append(pidfd)
+                continue
+        except OSError:
+            pass
+        os.close(pidfd)
+    return found
+
+
+def _matcher(marker: str, leader: int | None) -> Callable[[str], bool]:
+    """Make the test for one process. Raises OSError when it is gone. Never matches ourselves, or the dead."""
+    wanted = f"\0{MARKER}={marker}".encode()
+    if not marker.endswith("/"):
+        wanted += b"\0"
+    own = f"{_PROC}/{os.getpid()}"
+
+    def matches(path: str) -> bool:
+        if path == own:
+            return False
+        # The fields after the command's closing bracket: state, parent, group, session (proc_pid_stat(5)).
+        fields = Path(path, "stat").read_bytes().rpartition(b")")[2].split()
+        if fields[0] in b"ZX":
+            return False
+        if leader is not None and int(fields[3]) == leader:
+            return True
+        return wanted in b"\0" + Path(path, "environ").read_bytes()
+
+    return matches
