@@ -1,0 +1,1 @@
+"""Threads to agents: which thread has a process, what waits, what survives a restart. Knows nothing of Discord."""

@@ -1,0 +1,415 @@
+"""One thread: its inbox, its agent and session, the turn that runs.
+
+A conversation is one task, which also starts and stops the agent; everything else here is synchronous and is called
+from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+
+from acp import AcpError, Agent, AgentClosed, RemoteError, Session, Turn
+
+from . import journal as rows
+from .exchange import Ending, Exchange, ExchangeFailed, Notice
+from .journal import Journal
+from .slots import Slots
+
+__all__ = ["Cancelled", "Conversation", "Settings", "State"]
+
+FAIR_SECONDS = 60.0
+"""While others wait in line, a slot held for longer than this is given up at the end of a turn."""
+
+FAILED_STARTS = 3
+"""After so many failed starts in a row, what waits is held until a person says so."""
+
+UNSETTLED = 2
+"""With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
+
+log = structlog.stdlib.get_logger("pool")
+
+
+class State(StrEnum):
+    """What a conversation is doing."""
+
+    ASLEEP = "asleep"
+    IN_LINE = "in line"
+    STARTING = "starting"
+    IDLE = "idle"
+    WORKING = "working"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a thread's session is to be: its directory, and its mode (empty: the agent's asking mode)."""
+
+    cwd: Path
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancel did: whether something was stopped, and how many messages are held now."""
+
+    stopped: bool
+    held: int
+
+
+class Conversation:
+    """A thread and its session for as long as there is something to do or an agent runs."""
+
+    def __init__(
+        self,
+        thread_id: int,
+        settings: Settings,
+        *,
+        spawn: Callable[[], Awaitable[Agent]],
+        slots: "Slots[Conversation]",
+        journal: Journal,
+        idle_seconds: float,
+        on_idle: Callable[[], None],
+        on_held: Callable[[int, int], None],
+    ) -> None:
+        """`spawn` starts an agent; `on_idle` is called when the slot could serve somebody else.
+
+        `on_held` is called with the thread and the number of its exchanges that now wait for a person.
+        """
+        self.thread_id = thread_id
+        self._settings = settings
+        self._spawn = spawn
+        self._slots = slots
+        self._journal = journal
+        self._idle_seconds = idle_seconds
+        self._on_idle = on_idle
+        self._on_held = on_held
+        self._inbox: deque[Exchange] = deque()
+        self._wake = asyncio.Event()
+        self._current: Exchange | None = None
+        self._retried: Exchange | None = None
+        self._unsettled: deque[Exchange] = deque()
+        self._untold: list[Notice] = []
+        self._failed_starts = 0
+        self._resets = 0
+        self._retiring = False
+        self._cancelled_by: int | None = None
+        self.state = State.ASLEEP
+        self.idle_since = 0.0
+        self.held = False
+        """Whether what waits is waiting for a person."""
+        self.agent: Agent | None = None
+        self.session: Session | None = None
+        self.turn: Turn | None = None
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        waiting = f", {len(self._inbox)} {'held' if self.held else 'waiting'}" if self._inbox else ""
+        return f"<{self.thread_id} {self.state}{waiting}>"
+
+    @property
+    def waiting(self) -> int:
+        """Messages behind the one that is being worked on."""
+        return len(self._inbox)
+
+    # ---- what others do to it; never waits
+
+    def submit(self, exchange: Exchange) -> None:
+        """Put an exchange into the inbox. What was held goes on before it."""
+        self._inbox.append(exchange)
+        self.resume()
+
+    def cancel(self, by: int) -> Cancelled:
+        """Stop what the person sees as running, wherever it is, and hold what waits behind it."""
+        current, turn = self._current, self.turn
+        if turn is None and current is not None:
+            self._current = None
+            self._slots.leave(self)
+            self._close(current, Ending(cancelled_by=by), "cancelled")
+        elif turn is not None and not (turn.cancelled or turn.ended):
+            self._cancelled_by = by
+            turn.cancel()
+        self._hold()
+        stopped = current is not None if turn is None else turn.cancelled
+        return Cancelled(stopped=stopped, held=len(self._inbox))
+
+    def reset(self, by: int) -> Cancelled:
+        """Cancel, and forget the session: the next message starts a new one."""
+        done = self.cancel(by)
+        self._resets += 1
+        self.session = None
+        self._untold.clear()
+        self._journal.set_session(self.thread_id, None)
+        return done
+
+    def resume(self) -> None:
+        """Go on with what was held."""
+        if self.held:
+            self.held = False
+            self._failed_starts = 0
+            self._mark_waiting(rows.State.RECEIVED, self._inbox)
+        self._wake.set()
+
+    def drop(self) -> int:
+        """Close everything that waits, unanswered. Returns how many exchanges that were."""
+        dropped, self._inbox = self._inbox, deque()
+        self.held = False
+        for exchange in dropped:
+            self._close(exchange, Ending(), "dropped")
+        self._wake.set()
+        return len(dropped)
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether the inbox has something to run. What is held needs no agent until a person lets it go on."""
+        return bool(self._inbox) and not self.held
+
+    @property
+    def evictable(self) -> bool:
+        """Whether the slot can be taken away now with nothing lost."""
+        agent = self.agent
+        return (
+            self.state is State.IDLE
+            and not self._has_work
+            and agent is not None
+            and not agent.connection.lock.locked()
+            and agent.can_load
+        )
+
+    def evict(self) -> None:
+        """Put an evictable conversation to sleep."""
+        self.state = State.STOPPING
+        self._wake.set()
+
+    def placed(self, place: int) -> None:
+        """Learn the place in line, from 1."""
+        if self._current is not None:
+            self._current.waiting(place)
+
+    def retire(self) -> None:
+        """Take up nothing more: the task ends, and the agent with it, as soon as the running turn has ended."""
+        self._retiring = True
+        self._wake.set()
+        if self.turn is not None and self.turn.open_questions:
+            self.turn.cancel()  # Nobody can answer any more.
+
+    def cut_off(self) -> None:
+        """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
+        if self.agent is not None:
+            self.agent.connection.close(AgentClosed("Threadline is shutting down"))
+
+    def _hold(self) -> None:
+        if self._inbox and not self.held:
+            self.held = True
+            self._mark_waiting(rows.State.HELD, self._inbox)
+            self._on_held(self.thread_id, len(self._inbox))
+
+    def _mark_waiting(self, state: rows.State, exchanges: Iterable[Exchange]) -> None:
+        for exchange in exchanges:
+            if self._journal.state(exchange.message_ids[0]) is not state:
+                self._journal.mark(exchange.message_ids, state)
+
+    def _close(self, exchange: Exchange, ending: Ending, reason: str) -> None:
+        try:
+            self._journal.close_rows(exchange.message_ids, reason)
+        finally:
+            exchange.ended(ending)
+
+    # ---- the task
+
+    async def run(self) -> None:
+        """Work until the conversation is asleep with nothing to do. Cancelled only when the bot stops."""
+        try:
+            while await self._step():
+                pass
+        finally:
+            try:
+                if self._current is not None:
+                    self._interrupt(self._current)
+            finally:
+                await self._sleep()
+
+    async def _step(self) -> bool:
+        """Do the next thing. An error in it is shown in this thread and touches no other."""
+        try:
+            if self._retiring:
+                return False
+            if self.state is State.STOPPING or (self.agent and self.agent.connection.error):
+                await self._sleep()
+            elif self._has_work:
+                await self._serve(self._inbox.popleft())
+            elif self.agent is not None:
+                await self._idle()
+            elif self._inbox:
+                await self._woken()
+            else:
+                return False
+        except (AcpError, ExchangeFailed) as error:
+            log.warning("exchange failed", thread_id=self.thread_id, reason=str(error))
+            self._fail(error)
+        except Exception as error:  # the isolation boundary of a conversation
+            log.exception("conversation failed", thread_id=self.thread_id)
+            self._fail(error)
+        return True
+
+    async def _woken(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def _idle(self) -> None:
+        self._wake.clear()
+        self.state = State.IDLE
+        self.idle_since = asyncio.get_running_loop().time()
+        self._on_idle()
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                await self._woken()
+        except TimeoutError:
+            # No await between this check and the change of state: a message that comes now waits for the stop.
+            if not self._has_work:
+                self.state = State.STOPPING
+
+    async def _sleep(self) -> None:
+        """Stop the agent; the session's id is kept. The slot is given back when the processes are gone."""
+        self.state, self.session = State.STOPPING, None
+        try:
+            if self.agent is not None:
+                await self.agent.stop()
+        finally:
+            self.agent = None
+            self.state = State.ASLEEP
+            self._slots.release(self)
+
+    # ---- one exchange
+
+    async def _serve(self, exchange: Exchange) -> None:
+        self._current, self._cancelled_by = exchange, None
+        exchange.starting()
+        try:
+            session = await self._ready(exchange)
+            if session is not None:
+                await self._converse(session, exchange)
+        finally:
+            if self.agent is None:
+                self.state = State.ASLEEP
+                self._slots.release(self)
+        self._current = None
+        if self._slots.line and self._slots.held_for(self) > FAIR_SECONDS and self.agent and self.agent.can_load:
+            self.state = State.STOPPING
+
+    async def _ready(self, exchange: Exchange) -> Session | None:
+        """Return the session, starting whatever is missing. None: the exchange was cancelled meanwhile."""
+        self.state = State.IN_LINE
+        if not await self._slots.acquire(self) or self._current is not exchange:
+            return None
+        exchange.waiting(0)
+        self.state = State.STARTING
+        try:
+            if self.agent is None:
+                self.agent = await self._spawn()
+                self.agent.connection.on_closed = self._wake.set
+            if self.session is None:
+                await self._open(self.agent)
+        except AcpError:
+            self._failed_starts += 1
+            self._tell(exchange)
+            await self._sleep()
+            raise
+        self._failed_starts = 0
+        self._tell(exchange)
+        return self.session if self._current is exchange else None
+
+    def _tell(self, exchange: Exchange) -> None:
+        """Pass on what the thread must know before the answer, unless the exchange was cancelled: then to the next."""
+        if self._current is exchange:
+            untold, self._untold = self._untold, []
+            for notice in untold:
+                exchange.notice(notice)
+
+    async def _open(self, agent: Agent) -> None:
+        """Load the thread's session, or open a new one and say so, and see to it that the agent asks first.
+
+        A load that times out is no refusal: the id is kept, and the start fails. After a reset meanwhile nothing of
+        this counts.
+        """
+        resets, session = self._resets, None
+        session_id = self._journal.session_id(self.thread_id)
+        if session_id is not None and agent.can_load:
+            try:
+                session = await agent.load_session(session_id, self._settings.cwd)
+            except RemoteError as error:
+                log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
+        if session is None:
+            session = await agent.new_session(self._settings.cwd)
+            if resets == self._resets:
+                self._journal.set_session(self.thread_id, session.session_id)
+                if session_id is not None:
+                    self._untold.append(Notice.FORGOTTEN)
+        asks = await session.ask_first(self._settings.mode)
+        if resets != self._resets:
+            return
+        self.session = session
+        if not asks:
+            log.warning("agent may act without asking: its asking mode could not be set", agent=agent.name)
+            self._untold.append(Notice.UNASKED)
+
+    async def _converse(self, session: Session, exchange: Exchange) -> None:
+        blocks = await exchange.blocks()
+        while len(self._unsettled) > UNSETTLED:
+            await self._unsettled.popleft().settled()
+        if self._current is not exchange:
+            return
+        self._journal.mark(exchange.message_ids, rows.State.PROMPTED)
+        self.state = State.WORKING
+        try:
+            async with session.prompt(blocks) as turn:
+                self.turn = turn
+                session.on_late = exchange.event
+                exchange.prompted(session, turn)
+                async for event in turn:
+                    exchange.event(event)
+                self._finish(exchange, turn)
+        except AgentClosed as error:
+            self._once_more(exchange, error)
+        finally:
+            self.turn = None
+
+    def _finish(self, exchange: Exchange, turn: Turn) -> None:
+        """Write down the end before the lock is released."""
+        shutdown = self._retiring and turn.cancelled
+        ending = Ending(turn.stop_reason, turn.error, self._cancelled_by, shutdown=shutdown)
+        pages = exchange.ended(ending)
+        self._current = None
+        self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
+        self._unsettled.append(exchange)
+
+    def _once_more(self, exchange: Exchange, error: AgentClosed) -> None:
+        """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
+        self._journal.mark(exchange.message_ids, rows.State.RECEIVED)
+        if self._retried is exchange:
+            raise error
+        self._retried = exchange
+        self._current = None
+        self._inbox.appendleft(exchange)
+
+    def _fail(self, error: Exception) -> None:
+        exchange, self._current = self._current, None
+        try:
+            if exchange is not None:
+                self._close(exchange, Ending(error=error), "failed")
+            if self._failed_starts >= FAILED_STARTS:
+                self._hold()
+        except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice
+            log.exception("failure could not be written down", thread_id=self.thread_id)
+
+    def _interrupt(self, exchange: Exchange) -> None:
+        """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
+        ending = Ending(cancelled_by=self._cancelled_by, shutdown=True)
+        if self._journal.state(exchange.message_ids[0]) is rows.State.PROMPTED:
+            self._close(exchange, ending, "interrupted")
+        else:
+            exchange.ended(ending)

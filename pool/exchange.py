@@ -1,0 +1,72 @@
+"""What the pool needs of an exchange, and what it tells it. The bot's exchanges and the tests' fulfil it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from acp import Event, Session, Turn
+
+__all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice"]
+
+
+class Notice(Enum):
+    """What a thread is told before the answer. The words are the bot's."""
+
+    FORGOTTEN = auto()
+    """The agent cannot go on with the earlier session; this is a new one."""
+
+    UNASKED = auto()
+    """The agent could not be put into its asking mode: it may act without asking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an exchange ended. `stop_reason` is the agent's; `error` is why there is none.
+
+    `cancelled_by` is the person who stopped it (a Discord user id), and `shutdown` is set when the bot itself stops.
+    All empty: it was dropped from the inbox unanswered.
+    """
+
+    stop_reason: str | None = None
+    error: Exception | None = None
+    cancelled_by: int | None = None
+    shutdown: bool = False
+
+
+class ExchangeFailed(Exception):
+    """An exchange cannot be carried out, for a reason outside the agent; the text is for the person."""
+
+
+class Exchange(Protocol):
+    """A user message and its reply. All methods but two are synchronous and must not fail because of Discord."""
+
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The Discord messages it is made of, oldest first."""
+
+    async def blocks(self) -> Sequence[BaseModel]:
+        """Return the prompt; may wait for the thread and for attachments. Raises `ExchangeFailed`."""
+
+    def waiting(self, place: int) -> None:
+        """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line."""
+
+    def starting(self) -> None:
+        """Learn that its turn has come: it is no longer behind another exchange."""
+
+    def notice(self, notice: Notice) -> None:
+        """Tell the thread something before the answer."""
+
+    def prompted(self, session: Session, turn: Turn) -> None:
+        """Learn that the prompt has been sent."""
+
+    def event(self, event: Event) -> None:
+        """Take an event of the turn; also one that came after its end, with no other turn in flight."""
+
+    def ended(self, ending: Ending) -> Sequence[str]:
+        """Take the end; return all pages of the reply as they must finally stand."""
+
+    async def settled(self) -> None:
+        """Wait until the reply is confirmed or given up."""

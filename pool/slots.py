@@ -1,0 +1,79 @@
+"""The right to run a process, and the line of those who wait for it. Synchronous but for the wait itself."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["Slots"]
+
+Holder = TypeVar("Holder")
+
+
+class Slots(Generic[Holder]):
+    """At most `size` holders at any time; the others stand in line, first come first served.
+
+    A freed slot goes straight to the first in line, so that nobody can slip in between. `on_line_moved` is called
+    after each change of the line.
+    """
+
+    def __init__(self, size: int, *, on_line_moved: Callable[[], None]) -> None:
+        """Start with `size` free slots."""
+        self._size = size
+        self._on_line_moved = on_line_moved
+        self._held: dict[Holder, float] = {}
+        self._line: dict[Holder, asyncio.Future[bool]] = {}
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        return f"<Slots {len(self._held)}/{self._size} held, {len(self._line)} in line>"
+
+    @property
+    def line(self) -> tuple[Holder, ...]:
+        """Who waits, the next one first."""
+        return tuple(self._line)
+
+    def held_for(self, holder: Holder) -> float:
+        """Seconds since `holder` got its slot; 0 where it has none."""
+        now = asyncio.get_running_loop().time()
+        return now - self._held.get(holder, now)
+
+    async def acquire(self, holder: Holder) -> bool:
+        """Take a slot, waiting in line if none is free. Returns False when `leave` ended the wait."""
+        if holder in self._held:
+            return True
+        if len(self._held) < self._size:
+            self._grant(holder)
+            return True
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._line[holder] = future
+        self._on_line_moved()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.leave(holder)
+            self.release(holder)
+            raise
+
+    def leave(self, holder: Holder) -> None:
+        """Step out of the line, if in it."""
+        future = self._line.pop(holder, None)
+        if future is not None:
+            if not future.done():
+                future.set_result(False)
+            self._on_line_moved()
+
+    def release(self, holder: Holder) -> None:
+        """Give the slot back, if one is held: only when the process group is gone."""
+        if self._held.pop(holder, None) is None:
+            return
+        # A wait that was cut off is still in line until its task runs, and must not get what nobody would give back.
+        first = next((waiter for waiter, future in self._line.items() if not future.done()), None)
+        if first is None:
+            return
+        future = self._line.pop(first)
+        self._grant(first)
+        future.set_result(True)
+        self._on_line_moved()
+
+    def _grant(self, holder: Holder) -> None:
+        self._held[holder] = asyncio.get_running_loop().time()
