@@ -1,0 +1,56 @@
+"""`python -m loopback`: the server alone, until SIGINT or SIGTERM, with one guild, channel, bot and person."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from typing import Final
+
+from loopback.server import Loopback
+
+DEFAULT_PORT: Final = 8377
+
+
+async def serve(port: int, token: str) -> None:
+    """Serve until a signal. The first line on stdout is JSON: endpoint, gateway, token and ids."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Loopback(port) as discord:
+        guild = discord.add_guild("Lab")
+        channel = discord.add_channel(guild, "general")
+        person = discord.add_person("ann", guilds=(guild,))
+        bot = discord.add_bot("threadline", token=token, owner=person, guilds=(guild,))
+        facts = {
+            "endpoint": discord.endpoint,
+            "token": token,
+            "guild": str(guild.id),
+            "channel": str(channel.id),
+            "bot": str(bot.id),
+            "application": str(bot.application_id),
+            "person": str(person.id),
+        }
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main() -> int:
+    """Parse the command line and serve."""
+    parser = argparse.ArgumentParser(prog="python -m loopback", description="A Discord-compatible server on 127.0.0.1.")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--token", default="loopback", help="the bot's token (default: %(default)s)")
+    asked = parser.parse_args()
+    try:
+        asyncio.run(serve(asked.port, asked.token))
+    except OSError as error:
+        sys.stderr.write(f"cannot listen on port {asked.port}: {error.strerror}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

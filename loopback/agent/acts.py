@@ -1,0 +1,292 @@
+"""What the scripted agent does for each directive: one function a word."""
+
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from loopback.agent.script import Directive, help_text
+from loopback.agent.turn import Ended, Turn, text_update
+from loopback.agent.wire import Message, Refused
+
+Act = Callable[[Turn, Directive], None]
+
+ACTS: dict[str, Act] = {}
+"""Every directive's act by its word."""
+
+_OPTIONS = [
+    {"optionId": "allow_once", "name": "Allow once", "kind": "allow_once"},
+    {"optionId": "allow_always", "name": "Always allow", "kind": "allow_always"},
+    {"optionId": "reject_once", "name": "Reject", "kind": "reject_once"},
+]
+_CHILD_SECONDS = 600  # a child that a test forgot is gone by then
+
+
+def act(word: str) -> Callable[[Act], Act]:
+    """Register the function as the act of this directive."""
+
+    def register(function: Act) -> Act:
+        ACTS[word] = function
+        return function
+
+    return register
+
+
+def perform(turn: Turn, directive: Directive) -> None:
+    """Do one directive; what it says starts a new line. Raises `Ended` or `Refused` when it ends the turn."""
+    turn.begin_paragraph()
+    ACTS[directive.word](turn, directive)
+
+
+@act("say")
+def _say(turn: Turn, directive: Directive) -> None:
+    turn.say(directive.text("text"))
+
+
+@act("echo")
+def _echo(turn: Turn, directive: Directive) -> None:
+    turn.say(directive.text("text", turn.everything))
+
+
+@act("type")
+def _type(turn: Turn, directive: Directive) -> None:
+    turn.say_each(re.findall(r"\s*\S+(?:\s+$)?", directive.text("text")), directive.number("rate"))
+
+
+@act("stream")
+def _stream(turn: Turn, directive: Directive) -> None:
+    count = directive.whole("count")
+    turn.say_each([f"{n} " if n < count else f"{n}" for n in range(1, count + 1)], directive.number("rate", 50))
+
+
+@act("code")
+def _code(turn: Turn, directive: Directive) -> None:
+    body = "".join(f"line_{n} = {n}\n" for n in range(1, directive.whole("lines") + 1))
+    turn.say_each(["```python\n", *body.splitlines(keepends=True), "```"], 0)
+
+
+@act("think")
+def _think(turn: Turn, directive: Directive) -> None:
+    turn.update(text_update("agent_thought_chunk", directive.text("text")))
+
+
+@act("tool")
+def _tool(turn: Turn, directive: Directive) -> None:
+    call = turn.open_tool(directive.text("kind"), directive.text("title"))
+    turn.move_tool(call, "in_progress")
+    turn.move_tool(call, "completed", "done")
+
+
+@act("web")
+def _web(turn: Turn, directive: Directive) -> None:
+    query = directive.text("query")
+    _tool(turn, Directive("tool", {"kind": "fetch", "title": query}))
+    turn.say(f"Looked up: {query}")
+
+
+@act("plan")
+def _plan(turn: Turn, directive: Directive) -> None:
+    steps = [step.strip() for step in directive.text("steps").split("|")]
+    for done in range(len(steps) + 1):
+        statuses = ["completed"] * done + ["in_progress"] + ["pending"] * len(steps)
+        pairs = zip(steps, statuses, strict=False)
+        entries = [{"content": step, "priority": "medium", "status": status} for step, status in pairs]
+        turn.update({"sessionUpdate": "plan", "entries": entries})
+
+
+def _allowed(turn: Turn, call: Message, kind: str, title: str) -> tuple[bool, str]:
+    """Ask for permission, move the tool call on, and give the verdict with the option's id."""
+    tool_call = {**call, "title": title, "kind": kind, "status": "pending"}
+    asked = {"sessionId": turn.session.session_id, "toolCall": tool_call, "options": _OPTIONS}
+    response = turn.request("session/request_permission", asked)
+    outcome = response.get("result", {}).get("outcome", {})
+    if outcome.get("outcome") == "cancelled":
+        raise Ended("cancelled")
+    option = str(outcome.get("optionId", f"error {response.get('error', {}).get('code')}"))
+    allowed = option.startswith("allow")
+    turn.move_tool(call, "in_progress" if allowed else "failed")
+    return allowed, option
+
+
+@act("ask")
+def _ask(turn: Turn, directive: Directive) -> None:
+    kind, title = directive.text("kind"), directive.text("title")
+    call = turn.open_tool(kind, title)
+    if turn.session.mode == "auto":
+        turn.move_tool(call, "completed", "done")
+        turn.say("acted unasked")
+        return
+    allowed, option = _allowed(turn, call, kind, title)
+    if allowed:
+        turn.move_tool(call, "completed", "done")
+    turn.say(f"{'allowed' if allowed else 'rejected'} ({option})")
+
+
+@act("permit")
+def _permit(turn: Turn, directive: Directive) -> None:
+    kind, title = directive.text("kind"), directive.text("title")
+    call = turn.open_tool(kind, title)
+    if turn.session.mode != "auto" and not _allowed(turn, call, kind, title)[0]:
+        turn.say("Understood, I leave it as it is.")
+        raise Ended("end_turn")
+    turn.move_tool(call, "completed", "done")
+
+
+@act("write")
+def _write(turn: Turn, directive: Directive) -> None:
+    root = Path(turn.session.cwd).resolve()
+    path = (root / directive.text("path")).resolve()
+    if not path.is_relative_to(root):
+        turn.say(f"{path} is outside of {root}")
+        return
+    title, text = f"Write {path.relative_to(root)}", "written by the scripted agent\n"
+    diff = {"type": "diff", "path": str(path), "oldText": None, "newText": text}
+    call = turn.open_tool("edit", title, content=[diff])
+    verdict = "acted unasked"
+    if turn.session.mode != "auto":
+        allowed, option = _allowed(turn, {**call, "content": [diff]}, "edit", title)
+        if not allowed:
+            turn.say(f"rejected ({option})")
+            return
+        verdict = f"allowed ({option})"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    turn.move_tool(call, "completed")
+    turn.say(f"{verdict}, wrote {path.relative_to(root)}")
+
+
+@act("hang")
+def _hang(turn: Turn, directive: Directive) -> None:
+    turn.deaf = bool(directive.text("deaf"))
+    turn.wait_until(lambda: False)
+
+
+@act("crash")
+def _crash(turn: Turn, directive: Directive) -> None:
+    del turn
+    os.write(2, b"the scripted agent was told to crash\nfatal: and so it does\n")
+    os._exit(directive.whole("code", 3))
+
+
+@act("huge")
+def _huge(turn: Turn, directive: Directive) -> None:
+    size = directive.whole("size")
+    turn.say(("0123456789" * (size // 10 + 1))[:size])
+
+
+@act("stderr")
+def _stderr(turn: Turn, directive: Directive) -> None:
+    size = directive.whole("size")
+    line = b"stderr of the scripted agent ".ljust(99, b".") + b"\n"
+    left = memoryview((line * (size // len(line) + 1))[:size])
+    while left:
+        left = left[os.write(2, left) :]
+    turn.say(f"wrote {size} bytes to stderr")
+
+
+@act("junk")
+def _junk(turn: Turn, directive: Directive) -> None:
+    del directive
+    turn.wire.write_line(b"this line is not JSON")
+
+
+@act("child")
+def _child(turn: Turn, directive: Directive) -> None:
+    deaf = "trap '' TERM; " if directive.text("deaf") else ""
+    # The pipes are inherited, as with the tools of real agents: stdout stays open while the child lives.
+    child = subprocess.Popen(
+        ["/bin/sh", "-c", f"{deaf}exec sleep {_CHILD_SECONDS}"],
+        stdin=subprocess.DEVNULL,
+        start_new_session=bool(directive.text("setsid")),
+    )
+    turn.say(f"child {child.pid}")
+
+
+@act("env")
+def _env(turn: Turn, directive: Directive) -> None:
+    name = directive.text("name")
+    turn.say(os.environ.get(name, "unset") if name else "\n".join(sorted(os.environ)))
+
+
+@act("cwd")
+def _cwd(turn: Turn, directive: Directive) -> None:
+    del directive
+    turn.say(turn.session.cwd)
+
+
+@act("pid")
+def _pid(turn: Turn, directive: Directive) -> None:
+    del directive
+    turn.say(str(os.getpid()))
+
+
+@act("mode")
+def _mode(turn: Turn, directive: Directive) -> None:
+    del directive
+    turn.say(turn.session.mode)
+
+
+@act("recall")
+def _recall(turn: Turn, directive: Directive) -> None:
+    del directive
+    prompts = turn.session.prompts
+    turn.say(f"{len(prompts)} prompts, the first: {prompts[0]}")
+
+
+@act("stop")
+def _stop(turn: Turn, directive: Directive) -> None:
+    del turn
+    raise Ended(directive.text("reason"))
+
+
+@act("error")
+def _error(turn: Turn, directive: Directive) -> None:
+    del turn
+    raise Refused(directive.whole("code"), directive.text("message"), {"reason": "the prompt asked for this error"})
+
+
+@act("late")
+def _late(turn: Turn, directive: Directive) -> None:
+    turn.late.append(directive.text("text"))
+
+
+@act("vendor")
+def _vendor(turn: Turn, directive: Directive) -> None:
+    method = directive.text("method")
+    response = turn.request(method, {"sessionId": turn.session.session_id})
+    error = response.get("error")
+    turn.say(f"{method} was answered with {error['code'] if error else 'a result'}")
+
+
+@act("gate")
+def _gate(turn: Turn, directive: Directive) -> None:
+    opened = threading.Event()
+
+    def read() -> None:
+        Path(directive.text("path")).read_bytes()
+        opened.set()
+        turn.wake()
+
+    threading.Thread(target=read, name="gate", daemon=True).start()
+    turn.wait_until(opened.is_set)
+
+
+@act("sleep")
+def _sleep(turn: Turn, directive: Directive) -> None:
+    turn.wait(directive.number("seconds"))
+
+
+@act("usage")
+def _usage(turn: Turn, directive: Directive) -> None:
+    del directive
+    used = 1_000 * len(turn.session.prompts)
+    cost = {"amount": used / 100_000, "currency": "USD"}
+    turn.update({"sessionUpdate": "usage_update", "used": used, "size": 200_000, "cost": cost})
+
+
+@act("help")
+def _help(turn: Turn, directive: Directive) -> None:
+    del directive
+    turn.say(f"```\n{help_text()}\n```")

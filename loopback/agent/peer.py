@@ -1,0 +1,269 @@
+"""The agent's side of the protocol: each of the client's requests to its answer."""
+
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopback.agent.acts import perform
+from loopback.agent.script import COMMANDS, Directive, read_script
+from loopback.agent.sessions import MODELS, MODES, Session, Sessions
+from loopback.agent.stories import find_story
+from loopback.agent.turn import Ended, Turn, text_update
+from loopback.agent.wire import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    Message,
+    Refused,
+    Wire,
+)
+
+REFUSABLE = ("initialize", "new", "load", "mode")
+"""What an agent can be told to refuse; load means resume too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this agent behaves whatever the prompt says. Delays are in seconds; `refuse` is a part of `REFUSABLE`."""
+
+    name: str = "scripted-agent"
+    protocol: int = 1
+    initialize_delay: float = 0.0
+    new_delay: float = 0.0
+    load_delay: float = 0.0
+    first_delay: float = 0.0
+    load: bool = True
+    resume: bool = True
+    modes: bool = True
+    initial_mode: str = "auto"
+    state: Path | None = None
+    refuse: frozenset[str] = field(default_factory=frozenset)
+
+
+class Peer:
+    """Reads one line at a time with `take`, on one thread; prompts and slow answers run on threads of their own."""
+
+    def __init__(self, wire: Wire, settings: Settings) -> None:
+        self._wire = wire
+        self._settings = settings
+        self._sessions = Sessions(settings.state)
+        self._turns: dict[str, Turn] = {}
+        self.initialized = threading.Event()
+
+    def take(self, line: bytes) -> None:
+        """React to one line from the client. Never raises, never waits."""
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            self._wire.refuse(None, Refused(PARSE_ERROR, "Parse error"))
+            return
+        match message:
+            case {"method": str(method), "id": request_id}:
+                self._begin(request_id, method, message.get("params"))
+            case {"method": "session/cancel", "params": {"sessionId": str(session_id)}}:
+                self._cancel(session_id)
+            case {"method": str()}:
+                pass
+            case {"id": _, **rest} if "result" in rest or "error" in rest:
+                self._wire.settle(message)
+            case _:
+                self._wire.refuse(None, Refused(INVALID_REQUEST, "Invalid request"))
+
+    def _begin(self, request_id: object, method: str, params: object) -> None:
+        delays = {
+            "initialize": self._settings.initialize_delay,
+            "session/new": self._settings.new_delay,
+            "session/load": self._settings.load_delay,
+            "session/resume": self._settings.load_delay,
+        }
+        known = params if isinstance(params, dict) else {}
+        answer = threading.Timer(delays.get(method, 0), self._respond, (request_id, method, known))
+        if answer.interval:
+            answer.daemon = True
+            answer.start()
+        else:
+            self._respond(request_id, method, known)
+
+    def _respond(self, request_id: object, method: str, params: Message) -> None:
+        try:
+            match method:
+                case "initialize":
+                    self._wire.answer(request_id, self._initialize())
+                    self.initialized.set()
+                case "session/new":
+                    session = self._new(params)
+                    self._wire.answer(request_id, self._opened(session) | {"sessionId": session.session_id})
+                    self._announce(session)
+                case "session/load" if self._settings.load:
+                    session = self._reopen(params)
+                    for update in list(session.history):
+                        self._update(session, update)
+                    self._wire.answer(request_id, self._opened(session))
+                    self._announce(session)
+                case "session/resume" if self._settings.resume:
+                    session = self._reopen(params)
+                    self._wire.answer(request_id, self._opened(session))
+                    self._announce(session)
+                case "session/prompt":
+                    self._prompt(request_id, params)
+                case _:
+                    self._wire.answer(request_id, self._simple(method, params))
+        except Refused as refused:
+            self._wire.refuse(request_id, refused)
+
+    def _simple(self, method: str, params: Message) -> Message:
+        match method:
+            case "session/list":
+                return {"sessions": [_listed(session) for session in self._sessions.listed(params.get("cwd"))]}
+            case "session/close":
+                self._cancel(self._sessions.find(params.get("sessionId")).session_id)
+                return {}
+            case "session/set_mode":
+                session = self._sessions.find(params.get("sessionId"))
+                self._set_mode(session, params.get("modeId"))
+                return {}
+            case "session/set_config_option":
+                return {"configOptions": self._set_option(params)}
+            case _:
+                raise Refused(METHOD_NOT_FOUND, "Method not found", {"method": method})
+
+    def _initialize(self) -> Message:
+        self._refuse_if("initialize")
+        settings = self._settings
+        sessions: Message = {"list": {}, "close": {}}
+        return {
+            "protocolVersion": settings.protocol,
+            "agentCapabilities": {
+                "loadSession": settings.load,
+                "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
+                "mcpCapabilities": {"http": False, "sse": False},
+                "sessionCapabilities": sessions | ({"resume": {}} if settings.resume else {}),
+            },
+            "authMethods": [],
+            "agentInfo": {"name": settings.name, "title": "Scripted agent", "version": "1.0.0"},
+        }
+
+    def _new(self, params: Message) -> Session:
+        self._refuse_if("new")
+        if not isinstance(params.get("mcpServers"), list):
+            raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "mcpServers"})
+        return self._sessions.create(params.get("cwd"), self._settings.initial_mode)
+
+    def _reopen(self, params: Message) -> Session:
+        self._refuse_if("load")
+        session = self._sessions.reopen(params.get("sessionId"))
+        if not isinstance(params.get("cwd"), str):
+            raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "cwd"})
+        session.cwd, session.mode = params["cwd"], self._settings.initial_mode  # real agents forget the mode too
+        return session
+
+    def _opened(self, session: Session) -> Message:
+        return session.settings(with_modes=self._settings.modes)
+
+    def _announce(self, session: Session) -> None:
+        commands = [{"name": name, "description": about, "input": {"hint": "what"}} for name, about in COMMANDS.items()]
+        self._update(session, {"sessionUpdate": "available_commands_update", "availableCommands": commands})
+
+    def _set_mode(self, session: Session, mode: object) -> None:
+        self._refuse_if("mode")
+        if not self._settings.modes or mode not in MODES:
+            raise Refused(INVALID_PARAMS, "Invalid params", {"modeId": mode})
+        session.mode = str(mode)
+        self._sessions.keep(session)
+        self._update(session, {"sessionUpdate": "current_mode_update", "currentModeId": session.mode})
+
+    def _set_option(self, params: Message) -> list[Message]:
+        session = self._sessions.find(params.get("sessionId"))
+        match params.get("configId"), params.get("value"):
+            case "mode", value:
+                self._set_mode(session, value)
+            case "model", str(value) if value in MODELS:
+                session.model = value
+                self._sessions.keep(session)
+            case config_id, value:
+                raise Refused(INVALID_PARAMS, "Invalid params", {"configId": config_id, "value": value})
+        return session.options(with_modes=self._settings.modes)
+
+    def _prompt(self, request_id: object, params: Message) -> None:
+        session = self._sessions.find(params.get("sessionId"))
+        blocks = params.get("prompt")
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "prompt"})
+        if session.session_id in self._turns:
+            raise Refused(INTERNAL_ERROR, "A turn is already running", {"sessionId": session.session_id})
+        typed = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
+        text = "\n".join(typed)
+        untitled = session.title is None
+        session.remember_prompt(text)
+        self._sessions.keep(session)
+        turn = self._turns[session.session_id] = Turn(self._wire, session, "\n".join(map(_described, blocks)))
+        arguments = (request_id, turn, _script(text))
+        naming = {"untitled": untitled}
+        threading.Thread(target=self._run, args=arguments, kwargs=naming, name="turn", daemon=True).start()
+
+    def _run(self, request_id: object, turn: Turn, script: Iterable[Directive], *, untitled: bool) -> None:
+        session, refused, stop_reason = turn.session, None, "end_turn"
+        try:
+            turn.wait(self._settings.first_delay)
+            for directive in script:
+                perform(turn, directive)
+        except Ended as ended:
+            stop_reason = ended.stop_reason
+        except Refused as error:
+            refused = error
+        except Exception as error:  # noqa: BLE001 - the turn's boundary: the client is told, the process lives
+            refused = Refused(INTERNAL_ERROR, "Internal error", f"{type(error).__name__}: {error}")
+        self._sessions.keep(session)
+        del self._turns[session.session_id]
+        if refused is None:
+            self._wire.answer(request_id, {"stopReason": stop_reason})
+        else:
+            self._wire.refuse(request_id, refused)
+        for text in turn.late:
+            self._update(session, text_update("agent_message_chunk", text))
+        if untitled:
+            titled = {"title": session.title, "updatedAt": session.updated_at}
+            self._update(session, {"sessionUpdate": "session_info_update", **titled})
+
+    def _update(self, session: Session, update: Message) -> None:
+        self._wire.notify("session/update", {"sessionId": session.session_id, "update": update})
+
+    def _cancel(self, session_id: str) -> None:
+        turn = self._turns.get(session_id)
+        if turn is not None:
+            turn.cancel()
+
+    def _refuse_if(self, what: str) -> None:
+        if what in self._settings.refuse:
+            raise Refused(INTERNAL_ERROR, "Refused", f"this agent was started with --refuse {what}")
+
+
+def _script(text: str) -> Iterable[Directive]:
+    """The prompt's directives, else its story, else a friendly answer that quotes it."""
+    quoted = f'You said: "{text.strip()}". Say help to see what else I can do.'
+    return read_script(text.splitlines()) or find_story(text) or [Directive("type", {"text": quoted, "rate": "40"})]
+
+
+def _listed(session: Session) -> Message:
+    known = {"sessionId": session.session_id, "cwd": session.cwd}
+    return known | ({"title": session.title, "updatedAt": session.updated_at} if session.title else {})
+
+
+def _described(block: dict[str, Any]) -> str:
+    """A content block in words, its text unchanged."""
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": "resource_link", "name": name, "uri": uri}:
+            return f"[{name}]({uri})"
+        case {"type": "resource", "resource": {"uri": uri, **content}}:
+            return str(content.get("text", f"[{uri}]"))
+        case {"type": str(kind), "mimeType": mime, "data": str(data)}:
+            return f"[{kind} {mime}, {len(data)} characters of base64]"
+        case _:
+            return f"[{block.get('type')}]"

@@ -1,0 +1,118 @@
+"""One prompt being worked on: what it sends, how it waits, and how it ends."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from loopback.agent.sessions import Session
+from loopback.agent.wire import Message, Wire
+
+
+class Ended(Exception):
+    """The turn ends now, with this stop reason."""
+
+    def __init__(self, stop_reason: str) -> None:
+        super().__init__(stop_reason)
+        self.stop_reason = stop_reason
+
+
+class Turn:
+    """Runs on a thread of its own. `cancel` and the answers to its requests come from the thread that reads.
+
+    Every method that sends or waits raises `Ended("cancelled")` once the turn was cancelled, unless it is `deaf`.
+    """
+
+    def __init__(self, wire: Wire, session: Session, everything: str) -> None:
+        self.wire = wire
+        self.session = session
+        self.everything = everything
+        self.deaf = False
+        self.late: list[str] = []
+        self._cancelled = False
+        self._changed = threading.Condition()
+        self._tools = 0
+        self._needs_newline = False
+        self._wrote_text = False
+
+    def cancel(self) -> None:
+        """End the turn with the stop reason cancelled, whatever it is waiting for."""
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+
+    def update(self, update: Message) -> None:
+        """Send one session/update, and remember it."""
+        self._check()
+        self.session.remember(update)
+        self.wire.notify("session/update", {"sessionId": self.session.session_id, "update": update})
+
+    def begin_paragraph(self) -> None:
+        """What is said next starts a new line."""
+        self._needs_newline = self._wrote_text
+
+    def say(self, text: str) -> None:
+        """One chunk of the agent's message."""
+        chunk = f"\n{text}" if self._needs_newline else text
+        self._needs_newline, self._wrote_text = False, True
+        self.update(text_update("agent_message_chunk", chunk))
+
+    def say_each(self, chunks: list[str], rate: float) -> None:
+        """These chunks, `rate` a second on a fixed schedule; 0 is as fast as they can be written."""
+        start = time.monotonic()
+        for index, chunk in enumerate(chunks):
+            if rate and index:
+                self.wait(start + index / rate - time.monotonic())
+            self.say(chunk)
+
+    def open_tool(self, kind: str, title: str, **more: object) -> Message:
+        """Announce a tool call as pending; what it returns names the call in later updates."""
+        self._tools += 1
+        call: Message = {"toolCallId": f"call_{len(self.session.prompts)}_{self._tools}"}
+        described = {"title": title, "kind": kind, "status": "pending", "rawInput": {"title": title}}
+        self.update({"sessionUpdate": "tool_call", **call, **described, **more})
+        return call
+
+    def move_tool(self, call: Message, status: str, output: str | None = None) -> None:
+        """Move a tool call on to this status, with its output if there is any."""
+        update = {"sessionUpdate": "tool_call_update", **call, "status": status}
+        if output is not None:
+            update["content"] = [{"type": "content", "content": {"type": "text", "text": output}}]
+        self.update(update)
+
+    def request(self, method: str, params: Message) -> Message:
+        """Ask the client, and wait for the whole response."""
+        responses: list[Message] = []
+
+        def settle(response: Message) -> None:
+            with self._changed:
+                responses.append(response)
+                self._changed.notify_all()
+
+        self._check()
+        self.wire.request(method, params, settle)
+        self.wait_until(lambda: bool(responses))
+        return responses[0]
+
+    def wait(self, seconds: float) -> None:
+        """Wait this long; zero or less only looks whether the turn was cancelled."""
+        self.wait_until(lambda: False, max(seconds, 0))
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float | None = None) -> None:
+        """Wait until the condition holds, which whoever makes it so must `wake`, or the seconds are over."""
+        with self._changed:
+            self._changed.wait_for(lambda: (self._cancelled and not self.deaf) or condition(), seconds)
+        self._check()
+
+    def wake(self) -> None:
+        """Let a waiting turn look at its condition again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _check(self) -> None:
+        if self._cancelled and not self.deaf:
+            raise Ended("cancelled")
+
+
+def text_update(kind: str, text: str) -> Message:
+    """An update of one of the chunk kinds that carries text."""
+    return {"sessionUpdate": kind, "content": {"type": "text", "text": text}}

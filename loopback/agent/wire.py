@@ -1,0 +1,78 @@
+"""The agent's end of the JSON-RPC link: one object a line, written whole, from any thread."""
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+Message = dict[str, Any]
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+NOT_FOUND = -32002
+
+
+class Refused(Exception):
+    """A request of the client that is answered by an error: `code`, `message` and `data` as JSON-RPC has them."""
+
+    def __init__(self, code: int, message: str, data: object = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.data = code, message, data
+
+
+class Wire:
+    """Writes messages to a file descriptor and remembers what awaits an answer, from any thread.
+
+    When the client no longer reads, `on_broken` is called once for each write that failed.
+    """
+
+    def __init__(self, descriptor: int, on_broken: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._on_broken = on_broken
+        self._writing = threading.Lock()
+        self._waiting: dict[int, Callable[[Message], None]] = {}
+        self._next_id = 0  # real agents start at 0 too
+
+    def write_line(self, line: bytes) -> None:
+        """Write these bytes and a newline, never mixed with another line."""
+        left = memoryview(line + b"\n")
+        with self._writing:
+            try:
+                while left:
+                    left = left[os.write(self._descriptor, left) :]
+            except OSError:
+                self._on_broken()
+
+    def _send(self, message: Message) -> None:
+        text = json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False, separators=(",", ":"))
+        self.write_line(text.encode("utf-8", "replace"))
+
+    def notify(self, method: str, params: Message) -> None:
+        """Send a notification."""
+        self._send({"method": method, "params": params})
+
+    def request(self, method: str, params: Message, settle: Callable[[Message], None]) -> None:
+        """Send a request; `settle` is called with the whole response, on the thread that reads."""
+        with self._writing:
+            request_id, self._next_id = self._next_id, self._next_id + 1
+            self._waiting[request_id] = settle
+        self._send({"id": request_id, "method": method, "params": params})
+
+    def settle(self, response: Message) -> None:
+        """Hand a response to whoever asked; a response that nobody waits for is passed over."""
+        match response.get("id"):
+            case int(request_id) if request_id in self._waiting:
+                self._waiting.pop(request_id)(response)
+
+    def answer(self, request_id: object, result: Message) -> None:
+        """Answer a request with its result."""
+        self._send({"id": request_id, "result": result})
+
+    def refuse(self, request_id: object, refused: Refused) -> None:
+        """Answer a request with an error; the id is None where the request could not be read."""
+        error = {"code": refused.code, "message": refused.message}
+        self._send({"id": request_id, "error": error if refused.data is None else {**error, "data": refused.data}})

@@ -1,0 +1,92 @@
+"""The bot as a child process: started, watched, ended, and what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Final
+
+STOP_SECONDS: Final = 30.0
+"""The bot has 25 s for its own shutdown; what is left after these is killed."""
+
+_LOG_TAIL: Final = 40  # lines
+
+
+class Bot:
+    """A running bot. Its stdout and stderr are in `log`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative if a signal ended it."""
+        return self._process.returncode
+
+    async def ended(self) -> None:
+        """Wait until the bot has ended by itself."""
+        await self._process.wait()
+
+    def family(self) -> set[tuple[int, str]]:
+        """The bot's descendants that live now, as pid and start time; empty where there is no /proc."""
+        return {(pid, start) for pid, (_, start) in _descendants(self._process.pid).items()}
+
+    async def stop(self) -> None:
+        """SIGTERM, a bounded wait, then SIGKILL for the whole process group. Nothing happens if it has ended."""
+        if self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+
+    def tail(self) -> str:
+        """The last lines of the log."""
+        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-_LOG_TAIL:])
+
+
+@contextlib.asynccontextmanager
+async def running(argv: Sequence[str], log: Path) -> AsyncIterator[Bot]:
+    """Start the bot in a process group of its own, and end it on the way out."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    bot = Bot(process, log)
+    try:
+        yield bot
+    finally:
+        await bot.stop()
+
+
+def alive(family: set[tuple[int, str]]) -> list[int]:
+    """Those of these processes that still live, by pid."""
+    table = _table()
+    return sorted(pid for pid, start in family if table.get(pid, (0, ""))[1] == start)
+
+
+def _descendants(root: int) -> dict[int, tuple[int, str]]:
+    table = _table()
+    found = {root}
+    while more := {pid for pid, (parent, _) in table.items() if parent in found} - found:
+        found |= more
+    return {pid: table[pid] for pid in found - {root}}
+
+
+def _table() -> dict[int, tuple[int, str]]:
+    """Every process that is not a zombie: pid to its parent's pid and its start time."""
+    table: dict[int, tuple[int, str]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text("utf-8", "replace").rpartition(")")[2].split()  # the name may hold anything
+            if fields[0] != "Z":
+                table[int(stat.parent.name)] = (int(fields[1]), fields[19])
+    return table

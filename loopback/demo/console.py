@@ -1,0 +1,95 @@
+"""The conversation handed over to whoever sits at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from loopback.demo.play import Stage, offers
+from loopback.demo.terminal import Terminal
+from loopback.entities import Channel, Thread
+from loopback.errors import DiscordError
+from loopback.outcome import Outcome
+
+HELP: Final = """\
+Type to talk. In the channel the bot is mentioned for you, and opens a thread.
+  /threads        what threads there are      /channel       back to the channel
+  /thread N       go to thread N              /as ann|ben    be somebody else
+  /click LABEL    press a button              /quit          leave (or Ctrl-D)
+Other commands go to the bot: /status, /cancel, /reset.
+The scripted agent can do more than talk: say help in a thread."""
+
+_PATIENCE: Final = 10.0  # seconds until a thread or a button that does not come is given up
+
+
+class Console:
+    """Turns lines into what ann or ben does. `place` is where the next words go."""
+
+    def __init__(self, stage: Stage, terminal: Terminal) -> None:
+        self._stage = stage
+        self._terminal = terminal
+        self._who = stage.ann
+        self.place: Channel = stage.channel
+
+    async def run(self, lines: AsyncIterator[str]) -> None:
+        """Take lines, one after another, until they end or one says /quit."""
+        self.prompt("")
+        async for line in lines:
+            if line.strip() == "/quit":
+                return
+            try:
+                await self._take(line.strip())
+            except (AssertionError, DiscordError) as error:  # what hands cannot do
+                self._terminal.say(f"  that did not work: {error}", "red")
+            self.prompt("")
+
+    def prompt(self, typed: str) -> None:
+        """Show what stands on the input line, and who would say it where."""
+        where = self.place.name if isinstance(self.place, Thread) else f"#{self.place.name}"
+        self._terminal.footer = f"{self._who.name} in {where} ❯ {typed}"
+
+    def threads(self) -> list[Thread]:
+        """The channel's threads, oldest first."""
+        return self._stage.discord.world.threads_of(self._stage.channel)
+
+    async def _take(self, line: str) -> None:
+        command, _, rest = line.partition(" ")
+        match command, rest.strip():
+            case "", _:
+                pass
+            case "/threads", _:
+                for number, thread in enumerate(self.threads(), 1):
+                    self._terminal.say(f"  {number}  {thread.name}", "dim")
+            case "/channel", _:
+                self.place = self._stage.channel
+            case "/thread", number if number.isdecimal() and 0 < int(number) <= len(self.threads()):
+                self.place = self.threads()[int(number) - 1]
+            case "/as", ("ann" | "ben") as name:
+                self._who = self._stage.ann if name == "ann" else self._stage.ben
+            case "/click", label if label:
+                await self._click(label)
+            case (("/help" | "/thread" | "/as" | "/click"), _):
+                self._terminal.say(HELP, "dim")
+            case _ if line.startswith("/"):
+                self._tell(await self._who.slash(self.place, line[1:]))
+            case _:
+                await self._say(line)
+
+    async def _say(self, text: str) -> None:
+        if isinstance(self.place, Thread):
+            await self._who.say(self.place, text)
+            return
+        message = await self._who.say(self.place, f"{self._stage.bot.mention} {text}")
+        self.place = await self._who.sees_thread(message, timeout=_PATIENCE)
+
+    async def _click(self, label: str) -> None:
+        try:
+            message = await self._who.sees(self.place, offers(label), by=self._stage.bot, timeout=_PATIENCE)
+        except AssertionError:
+            self._terminal.say(f"  there is no button {label!r} to press here", "red")
+            return
+        self._tell(await self._who.click(message, label))
+
+    def _tell(self, outcome: Outcome) -> None:
+        if not outcome.acknowledged:
+            self._terminal.say("  the bot did not answer in time", "red")

@@ -1,0 +1,220 @@
+"""What goes wrong on purpose: rules that strike REST calls, gateway connects and gateway events. Pure.
+
+A rule says whom it strikes (method, path, bot, or an event's name), how often (`after`, `times`, `probability` with a
+`seed`), and what happens. The oldest rule that fits strikes; it is gone when its `times` are used up.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Final, TypedDict, Unpack
+
+from loopback.entities import Bot
+
+JSON_TYPE: Final = "application/json"
+
+# The method under which a gateway connect is looked up, with the path /gateway/.
+CONNECT: Final = "CONNECT"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What becomes of a call.
+
+    `reset` and a `status` come instead of the effect; `answer_lost` after it, with a connection that just ends. `slow`
+    delays the answer by so many seconds, after the effect. `body` is JSON, or text of any `content_type`.
+    """
+
+    status: int | None = None
+    reset: bool = False
+    answer_lost: bool = False
+    slow: float = 0.0
+    body: Any = None
+    content_type: str | None = None
+    via: bool = True
+
+    def __post_init__(self) -> None:
+        if sum((self.status is not None, self.reset, self.answer_lost)) > 1:
+            raise ValueError("one of status, reset and answer_lost")
+        if self.status is None and not (self.reset or self.answer_lost or self.slow):
+            raise ValueError("a fault that does nothing")
+
+    def __str__(self) -> str:
+        words = [str(self.status)] if self.status is not None else []
+        words += ["reset"] if self.reset else []
+        words += ["answer lost"] if self.answer_lost else []
+        words += [f"{self.slow:g} s slow"] if self.slow else []
+        return ", ".join(words)
+
+    @property
+    def spares_the_effect(self) -> bool:
+        """Whether the call has its effect all the same."""
+        return not self.reset and self.status is None
+
+    @property
+    def payload(self) -> tuple[bytes, str]:
+        """The body of the answer and its type: what was given, or Discord's own form for the status."""
+        if isinstance(self.body, str):
+            return self.body.encode(), self.content_type or "text/html"
+        body = self.body if self.body is not None else {"message": f"{self.status}: made up", "code": 0}
+        return json.dumps(body).encode(), self.content_type or JSON_TYPE
+
+
+class Turbulence(StrEnum):
+    """What becomes of a gateway event."""
+
+    LOST = "lost"
+    TWICE = "twice"
+    SWAPPED = "swapped with the next"
+
+
+@dataclass(eq=False, repr=False)
+class Fault:
+    """One rule. `hits` counts how often it struck; `times` are those that are left, None for no end.
+
+    The first `after` that fit are spared, and of the others each is struck with `probability`.
+    """
+
+    effect: Trouble | Turbulence
+    method: str | None = None
+    path: str | re.Pattern[str] | None = None
+    event: str | None = None
+    bot: Bot | None = None
+    times: int | None = 1
+    after: int = 0
+    probability: float = 1.0
+    seed: int = 0
+    hits: int = field(default=0, init=False)
+    number: int = field(default_factory=itertools.count(1).__next__, init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"a probability is between 0 and 1: {self.probability:g}")
+        self._random = random.Random(self.seed)
+
+    def __repr__(self) -> str:
+        path = self.path.pattern if isinstance(self.path, re.Pattern) else self.path
+        target = " ".join(filter(None, (self.method, path, self.event))) or "everything"
+        who = f" of {self.bot.name}" if self.bot else ""
+        odds = "" if self.probability == 1 else f" with p={self.probability:g}"
+        left = "" if self.times is None else f", {self.times} left"
+        return f"<{target}{who}: {self.effect}{odds}, {self.hits} hits{left}>"
+
+    @property
+    def spent(self) -> bool:
+        """Whether it strikes no more."""
+        return self.times == 0
+
+    def remove(self) -> None:
+        """Strike no more."""
+        self.times = 0
+
+    def fits_call(self, method: str, path: str, bot: Bot | None) -> bool:
+        """Whether a call is meant: the path begins with the text, or holds a match of the pattern."""
+        match self.path:
+            case None:
+                there = True
+            case str(prefix):
+                there = path.startswith(prefix)
+            case pattern:
+                there = pattern.search(path) is not None
+        return there and self.method in (None, method) and self.bot in (None, bot)
+
+    def fits_event(self, name: str, bot: Bot) -> bool:
+        """Whether an event is meant."""
+        return self.event in (None, name) and self.bot in (None, bot)
+
+    def takes(self) -> bool:
+        """Count one that fits, and say whether this one is struck."""
+        if self.spent:
+            return False
+        if self.after:
+            self.after -= 1
+            return False
+        if self._random.random() >= self.probability:
+            return False
+        self.hits += 1
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+class Aim(TypedDict, total=False):
+    """Whom a rule strikes, and how often: the fields of `Fault` of these names."""
+
+    bot: Bot | None
+    times: int | None
+    after: int
+    probability: float
+    seed: int
+
+
+class CallFault(Aim, total=False):
+    """A rule about REST calls: besides its aim, what becomes of them, as the fields of `Trouble`."""
+
+    method: str | None
+    path: str | re.Pattern[str] | None
+    status: int | None
+    reset: bool
+    answer_lost: bool
+    slow: float
+    body: Any
+    content_type: str | None
+    via: bool
+
+
+def for_calls(**rule: Unpack[CallFault]) -> Fault:
+    """A rule that strikes REST calls; raises TypeError for a word it does not know, ValueError for no sense."""
+    aim: dict[str, Any] = dict(rule)
+    effect = {name: aim.pop(name) for name in _EFFECTS if name in aim}
+    return Fault(Trouble(**effect), **aim)
+
+
+_EFFECTS: Final = tuple(one.name for one in fields(Trouble))
+
+
+class Faults:
+    """The rules in force, oldest first."""
+
+    def __init__(self) -> None:
+        self._rules: list[Fault] = []
+
+    def __repr__(self) -> str:
+        return f"<Faults: {', '.join(map(repr, self)) or 'none'}>"
+
+    def __iter__(self) -> Iterator[Fault]:
+        return (rule for rule in self._rules if not rule.spent)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def add(self, fault: Fault) -> Fault:
+        """Put a rule in force."""
+        self._rules = [*self, fault]
+        return fault
+
+    def clear(self) -> None:
+        """End all rules."""
+        for rule in self._rules:
+            rule.remove()
+        self._rules = []
+
+    def strike_call(self, method: str, path: str, bot: Bot | None) -> Trouble | None:
+        """What becomes of this call; None when it is left alone."""
+        for rule in self._rules:
+            if isinstance(rule.effect, Trouble) and rule.fits_call(method, path, bot) and rule.takes():
+                return rule.effect
+        return None
+
+    def strike_event(self, name: str, bot: Bot) -> Turbulence | None:
+        """What becomes of this event; None when it is left alone."""
+        for rule in self._rules:
+            if isinstance(rule.effect, Turbulence) and rule.fits_event(name, bot) and rule.takes():
+                return rule.effect
+        return None

@@ -1,0 +1,49 @@
+"""The strict mode: somebody who knows Discord's own description looks at every request, answer and event."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+KEPT: Final = 1_000
+
+
+class Inspector(Protocol):
+    """Judges what is said; each method returns what is wrong in words, or None.
+
+    Paths are below /api/v10, as they were asked for; bodies are parsed JSON, None where there was none.
+    """
+
+    def request(self, method: str, path: str, body: Any) -> str | None:
+        """What is wrong with a bot's request."""
+
+    def answer(self, method: str, path: str, status: int, body: Any) -> str | None:
+        """What is wrong with this server's answer."""
+
+    def event(self, name: str, payload: Any) -> str | None:
+        """What is wrong with this server's event."""
+
+
+class Violations(list[str]):
+    """What the inspector found, oldest first; beyond KEPT nothing more is noted. Without an inspector it stays empty."""
+
+    def __init__(self, inspector: Inspector | None) -> None:
+        super().__init__()
+        self._inspector = inspector
+
+    def see_call(self, method: str, path: str, body: Any, status: int, answer: Any) -> None:
+        """Look at a call and its answer. A request that was refused is allowed to be wrong."""
+        if self._inspector is None:
+            return
+        if status < 400 and (wrong := self._inspector.request(method, path, body)):
+            self._note(f"{method} {path}: the request: {wrong}")
+        if wrong := self._inspector.answer(method, path, status, answer):
+            self._note(f"{method} {path}: the answer {status}: {wrong}")
+
+    def see_event(self, name: str, payload: Any) -> None:
+        """Look at an event."""
+        if self._inspector is not None and (wrong := self._inspector.event(name, payload)):
+            self._note(f"{name}: {wrong}")
+
+    def _note(self, text: str) -> None:
+        if len(self) < KEPT:
+            self.append(text)

@@ -1,0 +1,206 @@
+"""Discord's rate limits as fixed windows: counted always, enforced only where switched on. Pure.
+
+Two layers decide about a request: the bot's 50 a second, and the windows of the limits that its route names. A
+refused request is charged to none of them. Refusals that are the bot's own fault lead to a ban when there are too many.
+
+Source: Discord's developer documentation, "Rate Limits"; the figures that it does not give are what others observed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+WINDOWS_KEPT: Final = 10_000
+BAN_SECONDS: Final = 3600.0
+OLD_EDIT_CODE: Final = 30046
+
+
+class Limit(StrEnum):
+    """What can be limited; each can be switched by itself."""
+
+    GLOBAL = "global"
+    MESSAGES = "messages"
+    REACTIONS = "reactions"
+    CHANNELS = "channels"
+    RENAMES = "renames"
+    OLD_EDITS = "old_edits"
+    THREADS = "threads"
+    INVALID = "invalid"
+
+
+class Scope(StrEnum):
+    """Whose limit it is, in Discord's words; a shared one is nobody's fault."""
+
+    USER = "user"
+    GLOBAL = "global"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """At most `limit` requests in `seconds`; a `hidden` one shows no headers before it refuses."""
+
+    limit: int
+    seconds: float
+    scope: Scope = Scope.USER
+    hidden: bool = False
+    code: int | None = None
+    message: str = "You are being rate limited."
+
+
+RULES: Final = MappingProxyType(
+    {
+        Limit.GLOBAL: Rule(50, 1.0, Scope.GLOBAL, hidden=True),
+        Limit.MESSAGES: Rule(5, 5.0),
+        Limit.REACTIONS: Rule(1, 0.25),
+        Limit.CHANNELS: Rule(5, 5.0),
+        Limit.RENAMES: Rule(2, 600.0, hidden=True),
+        Limit.OLD_EDITS: Rule(
+            3,
+            6.0,
+            hidden=True,
+            code=OLD_EDIT_CODE,
+            message="Maximum number of edits to messages older than 1 hour reached. Try again later.",
+        ),
+        Limit.THREADS: Rule(50, 300.0, Scope.SHARED),
+        Limit.INVALID: Rule(10_000, 600.0, hidden=True),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a request may go on, the headers of its answer, and for a refused one its rule and how long to wait."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    broken: Rule | None = None
+    retry_after: float = 0.0
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is 429."""
+        return self.broken is not None
+
+
+UNLIMITED: Final = Verdict()
+
+
+@dataclass
+class Window:
+    """What is `left` until `ends`, in seconds since the epoch; below 0 where nobody enforced it.
+
+    `bot_id` is None for what all bots share; `method` and `major`, the id in the path, are what is counted apart.
+    """
+
+    limit: Limit
+    bot_id: int | None
+    major: str
+    method: str
+    ends: float
+    left: int
+
+
+_Key = tuple[Limit, int | None, str, str]
+
+
+class Limits:
+    """Counts requests per bot. `clock` gives seconds since the epoch; `active` is what is enforced."""
+
+    def __init__(self, clock: Callable[[], float], active: bool | Collection[Limit] = False) -> None:  # noqa: FBT001, FBT002 -- all or nothing is the common wish
+        chosen: Collection[Limit] = tuple(Limit) if active is True else active or ()
+        self.active: set[Limit] = {Limit(one) for one in chosen}
+        self.refusals = 0
+        self._clock = clock
+        self._rules = dict(RULES)
+        self._windows: dict[_Key, Window] = {}
+        self._banned_until = 0.0
+
+    def __repr__(self) -> str:
+        switched = ", ".join(sorted(self.active)) or "none"
+        return f"<Limits: {switched} enforced, {self.refusals} refused>"
+
+    def rule(self, limit: Limit) -> Rule:
+        """What is enforced for a limit now."""
+        return self._rules[limit]
+
+    def change(self, limit: Limit, requests: int, seconds: float) -> None:
+        """Enforce another figure than Discord's, from the next window on, and switch the limit on."""
+        self._rules[limit] = replace(self._rules[limit], limit=requests, seconds=seconds)
+        self._windows = {key: window for key, window in self._windows.items() if window.limit is not limit}
+        self.active.add(limit)
+
+    def windows(self) -> list[Window]:
+        """The windows that are running now, oldest first."""
+        now = self._clock()
+        return [window for window in self._windows.values() if window.ends > now]
+
+    @property
+    def banned(self) -> bool:
+        """Whether too many invalid requests have closed the door for now."""
+        return Limit.INVALID in self.active and self._clock() < self._banned_until
+
+    def admit(self, bot_id: int, method: str, major: str, limits: Iterable[Limit]) -> Verdict:
+        """Charge one request to the bot's global window and to `limits`; the first of those gives the headers.
+
+        Methods are counted apart although the headers name the same bucket, as Discord does.
+        """
+        now = self._clock()
+        charged = [self._window((Limit.GLOBAL, bot_id, "", ""), now)]
+        for limit in limits:
+            shared = self._rules[limit].scope is Scope.SHARED
+            charged.append(self._window((limit, None if shared else bot_id, major, method), now))
+        for window in charged:
+            if window.left <= 0 and window.limit in self.active:
+                self.refusals += 1
+                return self._refusal(window, now)
+        for window in charged:
+            window.left -= 1
+        shown = charged[1] if len(charged) > 1 else charged[0]
+        if shown.limit not in self.active or self._rules[shown.limit].hidden:
+            return UNLIMITED
+        return Verdict(self._headers(shown, now))
+
+    def note(self, status: int, verdict: Verdict) -> None:
+        """Count an answer that Discord would call invalid: 401, 403, and 429 unless the limit was shared."""
+        shared = verdict.broken is not None and verdict.broken.scope is Scope.SHARED
+        if status not in (401, 403, 429) or shared:
+            return
+        now = self._clock()
+        window = self._window((Limit.INVALID, None, "", ""), now)
+        window.left -= 1
+        if window.left <= 0:
+            self._banned_until = now + BAN_SECONDS
+
+    def _refusal(self, window: Window, now: float) -> Verdict:
+        rule = self._rules[window.limit]
+        wait = window.ends - now
+        headers = {"Retry-After": str(math.ceil(wait)), "X-RateLimit-Scope": str(rule.scope)}
+        if rule.scope is Scope.GLOBAL:
+            headers["X-RateLimit-Global"] = "true"
+        elif not rule.hidden:
+            headers |= self._headers(window, now)
+        return Verdict(headers, rule, wait)
+
+    def _headers(self, window: Window, now: float) -> dict[str, str]:
+        return {
+            "X-RateLimit-Bucket": window.limit,
+            "X-RateLimit-Limit": str(self._rules[window.limit].limit),
+            "X-RateLimit-Remaining": str(max(0, window.left)),
+            "X-RateLimit-Reset": f"{window.ends:.3f}",
+            "X-RateLimit-Reset-After": f"{window.ends - now:.3f}",
+        }
+
+    def _window(self, key: _Key, now: float) -> Window:
+        window = self._windows.get(key)
+        if window is None or window.ends <= now:
+            rule = self._rules[key[0]]
+            self._windows.pop(key, None)
+            window = self._windows[key] = Window(*key, now + rule.seconds, rule.limit)
+            if len(self._windows) > WINDOWS_KEPT:
+                del self._windows[next(iter(self._windows))]
+        return window

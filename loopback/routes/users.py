@@ -1,0 +1,74 @@
+"""Who the bot is, whom it knows, and where the gateway stands."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from loopback import payloads
+from loopback.entities import Json
+from loopback.errors import DiscordError, Reason
+from loopback.routes.calls import Call, Route
+
+USERNAME_LENGTH: Final = 32
+SESSION_STARTS: Final = 1000
+
+
+def _get_me(call: Call) -> Json:
+    return payloads.own_user(call.bot)
+
+
+def _patch_me(call: Call) -> Json:
+    call.bot.name = str(call.fields.get("username") or call.bot.name)[:USERNAME_LENGTH]
+    return payloads.own_user(call.bot)
+
+
+def _get_user(call: Call) -> Json:
+    return payloads.user(call.world.account(call.id("user_id")))
+
+
+def _get_application(call: Call) -> Json:
+    return payloads.application(call.world, call.bot)
+
+
+def _get_my_guilds(call: Call) -> list[Json]:
+    found = [guild for guild in call.world.guilds.values() if call.bot.id in guild.members]
+    keys = ("id", "name", "icon", "banner", "features")
+    return [
+        {
+            **{key: payloads.guild(guild)[key] for key in keys},
+            "owner": guild.owner_id == call.bot.id,
+            "permissions": "0",
+        }
+        for guild in found
+    ]
+
+
+def _post_dm(call: Call) -> Json:
+    recipient = call.world.account(int(call.fields.get("recipient_id") or 0))
+    if recipient is call.bot:
+        raise DiscordError(Reason.CANNOT_SEND_TO_USER)
+    channel = call.world.direct(call.bot.id, recipient.id)
+    return payloads.channel(call.world, channel, call.bot.id)
+
+
+def _get_gateway(call: Call) -> dict[str, Any]:
+    return {"url": call.world.cdn.replace("http", "ws", 1) + "/gateway/"}
+
+
+def _get_gateway_bot(call: Call) -> dict[str, Any]:
+    left = max(0, SESSION_STARTS - call.bot.identifies)
+    starts = {"total": SESSION_STARTS, "remaining": left, "reset_after": 86_400_000, "max_concurrency": 1}
+    return {**_get_gateway(call), "shards": 1, "session_start_limit": starts}
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/users/@me", _get_me),
+    Route("PATCH", "/users/@me", _patch_me),
+    Route("GET", "/users/@me/guilds", _get_my_guilds),
+    Route("POST", "/users/@me/channels", _post_dm),
+    Route("GET", "/users/{user_id}", _get_user),
+    Route("GET", "/oauth2/applications/@me", _get_application),
+    Route("GET", "/applications/@me", _get_application),
+    Route("GET", "/gateway", _get_gateway, needs_token=False),
+    Route("GET", "/gateway/bot", _get_gateway_bot),
+)

@@ -1,0 +1,215 @@
+"""The server: one aiohttp application on 127.0.0.1 over one world, and the ways a test or a demo takes hold of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from types import TracebackType
+from typing import Final, Self, TypeVar, Unpack
+
+from aiohttp import web
+
+from loopback.changes import Changes
+from loopback.clock import Clock
+from loopback.drafts import REQUEST_BYTES
+from loopback.entities import ALL_INTENTS, Account, Bot, Channel, ChannelType, Guild, Message, Role
+from loopback.faults import Aim, CallFault, Fault, Faults, Turbulence, for_calls
+from loopback.gateway import HEARTBEAT, Close, Gateway
+from loopback.guard import refuse_foreigners
+from loopback.inspection import Inspector, Violations
+from loopback.limits import Limit, Limits
+from loopback.outcome import WAIT
+from loopback.permissions import Permission
+from loopback.record import Record
+from loopback.rest import Conditions, Rest
+from loopback.sessions import Sessions
+from loopback.user import User
+from loopback.world import World
+
+HOST: Final = "127.0.0.1"
+SHUTDOWN_SECONDS: Final = 2.0
+VIOLATIONS_SHOWN: Final = 20
+
+T = TypeVar("T")
+
+
+class Loopback:
+    """A Discord on 127.0.0.1. `async with` starts it, on `port` or a free one, and closes everything at the end.
+
+    `limits=True` enforces all of Discord's rate limits, a collection some of them. `clock` is the world's, in seconds
+    since the epoch; `jump` sets it ahead. `heartbeat` is the seconds between those that the gateway asks for. With
+    `strict`, the inspector sees every request, answer and event, and a violation raises AssertionError at the end.
+    `hands` is the port of the second server, where a script in any language plays people; None for no such server.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        limits: bool | Collection[Limit] = False,
+        clock: Callable[[], float] = time.time,
+        heartbeat: float = HEARTBEAT,
+        strict: Inspector | None = None,
+        hands: int | None = None,
+    ) -> None:
+        self.clock = Clock(clock)
+        self.world = World(clock=self.clock)
+        self.record = Record()
+        self.limits = Limits(self.clock, limits)
+        self.faults = Faults()
+        self.violations = Violations(strict)
+        self._port = port
+        self._hands_port = hands
+        self._changes = Changes()
+        self.clock.told.append(self._changes.tell)
+        self._sessions = Sessions(self.world, self.faults, self.violations, self._changes.tell)
+        self._gateway = Gateway(self.world, self._sessions, self.clock, self.faults, heartbeat)
+        conditions = Conditions(self.clock, self.limits, self.faults, self.violations)
+        self._rest = Rest(self.world, conditions, self.record, self._changes.tell)
+        self._runner: web.AppRunner | None = None
+        # After the sessions: whoever is woken finds that the bots were told already.
+        self.world.listeners.append(lambda _: self._changes.tell())
+
+    def __repr__(self) -> str:
+        return f"<Loopback {self.endpoint or 'not started'}: {self.world!r}, {len(self.record)} calls>"
+
+    @property
+    def endpoint(self) -> str:
+        """`http://127.0.0.1:PORT`; empty before the start."""
+        return self.world.cdn
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, HOST, self._port)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.world.cdn = f"http://{HOST}:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self.violations and error is None:
+            raise AssertionError("not as Discord describes it:\n" + "\n".join(self.violations[:VIOLATIONS_SHOWN]))
+
+    def _application(self) -> web.Application:
+        """Everything that is served at the endpoint: each part attaches its own routes here."""
+        app = web.Application(client_max_size=REQUEST_BYTES, middlewares=[refuse_foreigners])
+        self._gateway.attach(app)
+        self._rest.attach(app)
+        return app
+
+    # The world's furniture
+
+    def add_guild(self, name: str) -> Guild:
+        """A new guild, owned by nobody who is named here."""
+        return self.world.add_guild(name)
+
+    def add_channel(
+        self, guild: Guild, name: str, *, kind: int = ChannelType.TEXT, tags: Iterable[str] = ()
+    ) -> Channel:
+        """A new channel, that every member sees; a forum's posts may have `tags`."""
+        return self.world.add_channel(guild, name, kind=kind, tags=tags)
+
+    def add_role(self, guild: Guild, name: str, *, permissions: int = 0) -> Role:
+        """A new role."""
+        return self.world.add_role(guild, name, granted=permissions)
+
+    def add_bot(
+        self,
+        name: str,
+        *,
+        token: str,
+        owner: Account | None = None,
+        guilds: Iterable[Guild] = (),
+        permissions: int = Permission.MANAGE_THREADS,
+        intents: int = ALL_INTENTS,
+    ) -> Bot:
+        """A bot and its application; `permissions` is what its role grants, `intents` what it may identify with."""
+        owner_id = None if owner is None else owner.id
+        return self.world.add_bot(
+            name, token=token, owner=owner_id, guilds=guilds, granted=permissions, allowed_intents=intents
+        )
+
+    def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> User:
+        """A person with hands."""
+        return User(self.world.add_person(name, guilds=guilds, roles=roles), self.world, self._changes)
+
+    def give_role(self, guild: Guild, account: Account, role: Role) -> None:
+        """Give a member one more role."""
+        self.world.give_role(guild, account, role)
+
+    # Looking and waiting
+
+    def messages(self, channel: Channel | int) -> list[Message]:
+        """What everybody sees in a channel or thread, oldest first."""
+        channel_id = channel if isinstance(channel, int) else channel.id
+        found = self.world.channels[channel_id].messages.values()
+        return [message for message in found if message.ephemeral_to is None]
+
+    async def until(self, condition: Callable[[], T | None], *, timeout: float = WAIT) -> T:
+        """Wait until `condition()` is true, looking after every change and every REST call; raises TimeoutError."""
+        return await self._changes.until(condition, timeout)
+
+    async def connected(self, bot: Bot, *, timeout: float = WAIT) -> None:
+        """Wait until the bot's gateway session is ready; raises AssertionError on time-out."""
+        try:
+            await self._changes.until(lambda: self._sessions.connected(bot), timeout)
+        except TimeoutError:
+            raise AssertionError(f"{bot.name} did not connect within {timeout:g} s") from None
+
+    def is_connected(self, bot: Bot) -> bool:
+        """Whether the bot's gateway session is ready and attached."""
+        return self._sessions.connected(bot)
+
+    # What goes wrong in real life
+
+    def drop_gateway(self, bot: Bot, *, resume: bool = True) -> None:
+        """Close the bot's websocket; its events wait for a RESUME, which `resume=False` refuses with op 9."""
+        for session in self._sessions.of(bot):
+            session.resumable = session.resumable and resume
+            if session.outlet is not None:
+                session.outlet.close(Close.UNKNOWN_ERROR)
+                self._sessions.leave(session, session.outlet, ended=False)
+
+    def ask_reconnect(self, bot: Bot) -> None:
+        """Send op 7: the bot is to reconnect and resume."""
+        for session in self._sessions.of(bot):
+            if session.outlet is not None:
+                session.outlet.ask_reconnect()
+
+    def freeze_gateway(self, bot: Bot) -> None:
+        """Say nothing more on the bot's websocket, heartbeats' answers included, as a connection that died silently."""
+        for session in self._sessions.of(bot):
+            if session.outlet is not None:
+                session.outlet.freeze()
+
+    def fault(self, **rule: Unpack[CallFault]) -> Fault:
+        """Make REST calls go wrong: `method`, `path` (its beginning, or a pattern), `bot` say which.
+
+        `times` (1; None for always), `after` so many, `probability` with a `seed` say how often. What happens:
+        `status` with a `body` (JSON, or text of a `content_type`) instead of the effect, and without a Via header if
+        `via=False`; `reset` instead of the effect; `answer_lost` after the effect; the answer `slow` seconds late. The
+        method "CONNECT" means gateway connects, with a status only. The rule can be removed, and counts its hits.
+        """
+        return self.faults.add(for_calls(**rule))
+
+    def event_fault(self, event: str | None, effect: Turbulence, **aim: Unpack[Aim]) -> Fault:
+        """Lose, repeat or swap gateway events of that name, or any; the aim as with `fault`."""
+        return self.faults.add(Fault(effect, event=event, **aim))
+
+    def jump(self, seconds: float) -> None:
+        """Let so much time have passed for limits, interactions, slow answers and heartbeats."""
+        self.clock.jump(seconds)
+
+    def replay_last(self, bot: Bot, name: str) -> None:
+        """Send the bot's last event of that name once more, with a new number; raises LookupError if there is none."""
+        repeated = [session.repeat_last(name) for session in self._sessions.of(bot) if session.connected]
+        if not any(repeated):
+            raise LookupError(f"{bot.name} got no {name} yet")

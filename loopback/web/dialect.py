@@ -1,0 +1,70 @@
+"""Discord's Markdown brought into a form that a line-based block parser can read. Pure.
+
+Discord finds code blocks anywhere, also in the middle of a line, and quotes before everything else. Here both are put
+on lines of their own between marks that no text can hold, because control characters are taken out first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+CODE: Final = "\x02"
+CODE_END: Final = "\x03"
+QUOTE: Final = "\x0e"
+QUOTE_END: Final = "\x0f"
+
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_SPANS: Final = r"""
+    (?P<escaped> \\[^\w\s] )
+  | (?P<fence> ``` (?:(?P<language>[A-Za-z0-9_+\-.\#]+)\n)? \n* (?P<code>[^\n](?s:.*?)) \n* ``` )
+  | (?P<inline> (?P<ticks>`++) (?s:.+?) (?<!`) (?P=ticks) (?!`) )
+"""
+_INNER: Final = re.compile(_SPANS, re.VERBOSE)
+_OUTER: Final = re.compile(
+    r"(?P<rest> ^[ ]*>>>[ ]+ (?P<all>(?s:.+)) )"
+    r"| (?P<quote> ^[ ]*>[ ][^\n]* (?: \n[ ]*>(?:[ ][^\n]*|(?=\n|\Z)) )* )"
+    r"|" + _SPANS,
+    re.VERBOSE | re.MULTILINE,
+)
+_QUOTE_MARK: Final = re.compile(r"^[ ]*> ?", re.MULTILINE)
+
+
+def marked(text: str) -> str:
+    """The text with each quote and code block on lines of its own, between their marks; always in pairs."""
+    return "".join(_pieces(_CONTROLS.sub("", text.replace("\r\n", "\n")), _OUTER))
+
+
+def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[str]:
+    done = 0
+    for found in pattern.finditer(text):
+        before = text[done : found.start()]
+        match found.lastgroup:
+            case "rest":
+                inner = found["all"]
+            case "quote":
+                inner = _QUOTE_MARK.sub("", found["quote"])
+            case "fence":
+                yield from _code(before, found)
+                done = _after(text, found.end())
+                continue
+            case _:
+                continue
+        yield before
+        yield "\n".join((QUOTE, "".join(_pieces(inner, _INNER)), QUOTE_END, ""))
+        done = _after(text, found.end())
+    yield text[done:]
+
+
+def _code(before: str, found: re.Match[str]) -> Iterator[str]:
+    """The block, indented as its first line is if nothing else stands before it, so that it stays in its list item."""
+    head, newline, line = before.rpartition("\n")
+    indent = "" if line.strip() else line
+    yield head + newline + (f"{line}\n" if line.strip() else "")
+    yield f"{indent}{CODE}{found['language'] or ''}\n{found['code']}\n{indent}{CODE_END}\n"
+
+
+def _after(text: str, end: int) -> int:
+    """Where to go on behind a block: its own line ends with it."""
+    return end + 1 if text.startswith("\n", end) else end

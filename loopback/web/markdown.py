@@ -1,0 +1,148 @@
+"""Discord's Markdown as HTML, in which nobody's text is markup. Pure.
+
+What comes out holds no other tags and attributes than those in `TAGS`, whatever goes in; every text is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+
+from loopback.web import blocks, inlines
+from loopback.web.dialect import marked
+
+TAGS: Final[dict[str, frozenset[str]]] = {
+    "a": frozenset({"href", "target", "rel"}),
+    "blockquote": frozenset(),
+    "code": frozenset({"data-language"}),
+    "em": frozenset(),
+    "h3": frozenset({"class"}),
+    "li": frozenset(),
+    "ol": frozenset({"start"}),
+    "p": frozenset({"class"}),
+    "pre": frozenset(),
+    "s": frozenset(),
+    "span": frozenset({"class", "data-user", "data-role", "data-channel"}),
+    "strong": frozenset(),
+    "time": frozenset({"datetime", "data-style"}),
+    "u": frozenset(),
+    "ul": frozenset(),
+}
+"""Every tag that can come out, with its attributes."""
+
+_FORMATS: Final = {
+    "t": "%H:%M",
+    "T": "%H:%M:%S",
+    "d": "%Y-%m-%d",
+    "D": "%d %B %Y",
+    "f": "%d %B %Y %H:%M",
+    "F": "%A, %d %B %Y %H:%M",
+}
+_Env = MutableMapping[str, Any]
+
+
+class Names(Protocol):
+    """Who is meant by the ids in a text; None for an id that nobody has."""
+
+    def user(self, user_id: int) -> str | None:
+        """A user's name."""
+
+    def role(self, role_id: int) -> str | None:
+        """A role's name."""
+
+    def channel(self, channel_id: int) -> str | None:
+        """A channel's or thread's name."""
+
+
+def to_html(text: str, names: Names) -> str:
+    """The text as a client would show it, as HTML."""
+    html: str = _PARSER.render(marked(text), {"names": names})
+    return html
+
+
+def _parser() -> MarkdownIt:
+    # Deeper than lists go, for beyond it the parser drops text.
+    parser = MarkdownIt("zero", {"maxNesting": 60})
+    parser.enable(["emphasis", "strikethrough", "backticks", "link"])
+    blocks.install(parser)
+    inlines.install(parser)
+    parser.validateLink = _is_web_address  # type: ignore[method-assign]
+    for name, rule in _RULES.items():
+        parser.add_render_rule(name, rule)
+    return parser
+
+
+def _is_web_address(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _code(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+    del self, options, env
+    language = f' data-language="{escapeHtml(tokens[at].info)}"' if tokens[at].info else ""
+    return f"<pre><code{language}>{escapeHtml(tokens[at].content)}</code></pre>\n"
+
+
+def _link(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+    del self, options, env
+    href = escapeHtml(str(tokens[at].attrGet("href")))
+    return f'<a href="{href}" target="_blank" rel="noopener noreferrer nofollow">'
+
+
+def _strong(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+    """Two underscores underline."""
+    del self, options, env
+    tag = "u" if tokens[at].markup == "__" else "strong"
+    return f"<{tag}>" if tokens[at].nesting > 0 else f"</{tag}>"
+
+
+def _time(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+    del self, options, env
+    style = tokens[at].info or "f"
+    try:
+        when = datetime.fromtimestamp(int(tokens[at].content), UTC)
+    except (OverflowError, OSError, ValueError):  # before the year 1
+        return escapeHtml(f"<t:{tokens[at].content}>")
+    shown = when.strftime(_FORMATS.get(style, _FORMATS["f"]))
+    return f'<time datetime="{when:%Y-%m-%dT%H:%M:%SZ}" data-style="{style}">{shown}</time>'
+
+
+def _mention(kind: str, sign: str) -> Any:
+    def render(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+        del self, options
+        named = getattr(env["names"], kind)(int(tokens[at].content))
+        text = f"{sign}{named if named is not None else 'unknown'}"
+        return f'<span class="mention" data-{kind}="{int(tokens[at].content)}">{escapeHtml(text)}</span>'
+
+    return render
+
+
+def _span(css: str, before: str = "", after: str = "") -> Any:
+    def render(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Env) -> str:
+        del self, options, env
+        return f'<span class="{css}">{before}{escapeHtml(tokens[at].content)}{after}</span>'
+
+    return render
+
+
+_RULES: Final = {
+    "discord_code": _code,
+    "link_open": _link,
+    "strong_open": _strong,
+    "strong_close": _strong,
+    "discord_user": _mention("user", "@"),
+    "discord_role": _mention("role", "@"),
+    "discord_channel": _mention("channel", "#"),
+    "discord_time": _time,
+    "discord_everyone": _span("mention everyone"),
+    "discord_emoji": _span("emoji", ":", ":"),
+    "discord_command": _span("mention", "/"),
+}
+
+_PARSER: Final = _parser()

@@ -1,0 +1,126 @@
+"""Serving the page: its files, and a websocket for each open tab.
+
+A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. In between come
+frames of what changed, at most one in `visit.FRAME_SECONDS`, and once a second what the bots ask of the server.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from aiohttp import WSCloseCode, web
+
+from loopback import events
+from loopback.changes import Changes
+from loopback.drafts import REQUEST_BYTES
+from loopback.entities import Account, Json
+from loopback.limits import Limits
+from loopback.record import Record
+from loopback.web.acts import Acts
+from loopback.web.people import chosen
+from loopback.web.places import Online
+from loopback.web.tab import Tab
+from loopback.web.usage import usage
+from loopback.web.visit import Visit
+from loopback.world import World
+
+FOLDER: Final = Path(__file__).parent.parent / "page"
+HEARTBEAT_SECONDS: Final = 30.0
+CLOSE_SECONDS: Final = 1.0
+MESSAGE_BYTES: Final = REQUEST_BYTES * 4 // 3 + 65_536
+"""The largest message of a tab: the files of one post in base64, and the rest."""
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
+
+
+@cache
+def _files() -> dict[str, tuple[str, bytes]]:
+    """Every file of the page by its name, with its type: what is not here is not served."""
+    found = {}
+    for path in FOLDER.iterdir():
+        kind = "text/javascript" if path.suffix == ".js" else mimetypes.guess_type(path.name)[0]
+        found[path.name] = (kind or "application/octet-stream", path.read_bytes())
+    return found
+
+
+class Pages:
+    """Serves the page of one world. `online` says which bots are connected."""
+
+    def __init__(self, world: World, limits: Limits, record: Record, changes: Changes, online: Online) -> None:
+        self._world = world
+        self._limits = limits
+        self._record = record
+        self._changes = changes
+        self._online = online
+        self._visits: set[Visit] = set()
+        world.listeners.append(self._hear)
+
+    def attach(self, app: web.Application) -> None:
+        """Add the routes, and close the tabs' connections when the server goes away."""
+        app.router.add_get("/", self._index)
+        app.router.add_get("/page/socket", self._socket)
+        app.router.add_get("/page/{name}", self._file)
+        app.on_shutdown.append(self._shut)
+
+    async def _index(self, _: web.Request) -> web.Response:
+        return _served("index.html")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        return _served(request.match_info["name"])
+
+    def _hear(self, event: events.Event) -> None:
+        for visit in self._visits:
+            visit.hear(event)
+
+    async def _shut(self, _: web.Application) -> None:
+        for visit in list(self._visits):
+            with suppress(ConnectionError):
+                await visit.socket.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(
+            timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT_SECONDS, compress=False, max_msg_size=MESSAGE_BYTES
+        )
+        await socket.prepare(request)
+        person = chosen(self._world, request.query.get("person", ""))
+        if person is None:
+            await socket.send_str(json.dumps({"overview": None}))
+            await socket.close()
+            return socket
+        visit = self._visit(socket, person)
+        self._visits.add(visit)
+        try:
+            await visit.serve()
+        finally:
+            self._visits.discard(visit)
+        return socket
+
+    def _visit(self, socket: web.WebSocketResponse, person: Account) -> Visit:
+        tab = Tab(self._world, person, self._online)
+        return Visit(socket, tab, Acts(self._world, self._changes, tab), self._usage)
+
+    def _usage(self) -> Json:
+        bots = {str(bot.id): self._online(bot) for bot in self._world.bots_by_application.values()}
+        return {**usage(self._world, self._record, self._limits), "online": bots}
+
+
+def _served(name: str) -> web.Response:
+    if name not in _files():
+        return web.Response(status=404, text="There is no such file.\n", headers=HEADERS)
+    kind, content = _files()[name]
+    charset = "utf-8" if kind.startswith("text/") else None
+    return web.Response(body=content, content_type=kind, charset=charset, headers=HEADERS)

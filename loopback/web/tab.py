@@ -1,0 +1,153 @@
+"""One open tab: in whose name, what it looks at, and what has changed since it was last told. Pure.
+
+Changes are only noted when they happen; `frame` turns them into JSON once, however many there were. A message that is
+edited a hundred times between two frames is rendered once, one that nobody looks at never.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loopback import events
+from loopback.entities import Account, Channel, Json, Message
+from loopback.errors import DiscordError, Reason
+from loopback.permissions import Permission
+from loopback.web import places, view
+from loopback.web.people import Known
+from loopback.world import World
+
+WINDOW: Final = 50
+"""Messages in one step back through a channel."""
+
+
+class Tab:
+    """What one browser tab shows to the person `viewer`. `online` says which bots are connected."""
+
+    def __init__(self, world: World, viewer: Account, online: places.Online) -> None:
+        self.viewer = viewer
+        self._world = world
+        self._online = online
+        self._oldest: dict[int, int] = {}
+        self._changed: dict[int, Message] = {}
+        self._posted: dict[int, Message] = {}
+        self._typing: dict[tuple[int, int], None] = {}
+        self._moved = True
+
+    @property
+    def stale(self) -> bool:
+        """Whether `frame` has something to tell."""
+        return self._moved or bool(self._changed or self._posted or self._typing)
+
+    def look(self, channel_id: int) -> Json:
+        """Show a channel from now on: its last messages. Raises DiscordError for one that the person does not see."""
+        channel = self._world.channel(channel_id, self.viewer.id)
+        self._oldest.pop(channel_id, None)
+        return self._page(channel)
+
+    def older(self, channel_id: int) -> Json:
+        """The messages before those that are shown."""
+        return self._page(self._world.channel(channel_id, self.viewer.id))
+
+    def leave(self, channel_id: int) -> None:
+        """Show a channel no longer."""
+        self._oldest.pop(channel_id, None)
+
+    def refresh(self) -> None:
+        """The places, or who is connected, changed."""
+        self._moved = True
+
+    def _page(self, channel: Channel) -> Json:
+        before = self._oldest.get(channel.id)
+        found: list[Message] = []
+        for one in reversed(channel.messages.values()):
+            if (before is None or one.id < before) and view.shows(one, self.viewer.id):
+                found.append(one)
+                if len(found) > WINDOW:
+                    break
+        kept = found[:WINDOW][::-1]
+        self._oldest[channel.id] = kept[0].id if kept else before or 0
+        return {
+            "channel": str(channel.id),
+            "messages": [view.message(self._world, one, self.viewer.id) for one in kept],
+            "more": len(found) > WINDOW,
+        }
+
+    def hear(self, event: events.Event) -> None:
+        """Note what an event of the world changes here."""
+        match event:
+            case events.MessageCreated(message):
+                if view.shows(message, self.viewer.id) and self._sees(message.channel_id):
+                    self._posted[message.id] = message
+                    self._note(message)
+                    self._note_opener(message)
+            case (
+                events.MessageEdited(message)
+                | events.MessageDeleted(message)
+                | events.ReactionAdded(message)
+                | events.ReactionRemoved(message)
+                | events.ReactionsCleared(message)
+            ):
+                self._note(message)
+            case events.TypingStarted(channel, user_id):
+                if user_id != self.viewer.id and channel.id in self._oldest:
+                    self._typing[channel.id, user_id] = None
+            case events.InteractionCreated() | events.InteractionAnswered() | events.CommandsChanged():
+                pass
+            case _:
+                self._moved = True
+
+    def _note(self, message: Message) -> None:
+        oldest = self._oldest.get(message.channel_id)
+        if oldest is not None and message.id >= oldest and view.shows(message, self.viewer.id):
+            self._changed[message.id] = message
+
+    def _note_opener(self, message: Message) -> None:
+        """The message that a thread was opened on tells how many there are in it."""
+        channel = self._world.channels[message.channel_id]
+        parent = self._world.channels.get(channel.parent_id or 0)
+        if parent is not None and (opener := parent.messages.get(channel.id)):
+            self._note(opener)
+
+    def _sees(self, channel_id: int) -> bool:
+        channel = self._world.channels.get(channel_id)
+        if channel is None:
+            return False
+        return bool(self._world.permissions(channel, self.viewer.id) & Permission.VIEW_CHANNEL)
+
+    def frame(self) -> Json:
+        """Everything since the last frame."""
+        frame: Json = {}
+        if self._moved:
+            self._oldest = {one: oldest for one, oldest in self._oldest.items() if self._sees(one)}
+            frame["overview"] = places.overview(self._world, self.viewer, self._online)
+        changed = [one for one in self._changed.values() if one.channel_id in self._oldest]
+        frame["messages"] = [view.message(self._world, one, self.viewer.id) for one in changed if not one.deleted]
+        frame["gone"] = [str(one.id) for one in changed if one.deleted]
+        frame["posted"] = [self._notice(one) for one in self._posted.values() if not one.deleted]
+        frame["typing"] = [
+            {"channel": str(channel_id), "user": str(user_id), "name": self._name(channel_id, user_id)}
+            for channel_id, user_id in self._typing
+        ]
+        self._moved = False
+        self._changed, self._posted, self._typing = {}, {}, {}
+        return {key: value for key, value in frame.items() if value}
+
+    def _notice(self, message: Message) -> Json:
+        return {
+            "id": str(message.id),
+            "channel": str(message.channel_id),
+            "own": message.author_id == self.viewer.id,
+            "pings": view.pings(self._world, message, self.viewer.id),
+        }
+
+    def _name(self, channel_id: int, user_id: int) -> str:
+        channel = self._world.channels.get(channel_id)
+        guild = self._world.guilds.get(channel.guild_id or 0) if channel else None
+        return Known(self._world, guild).user(user_id) or "somebody"
+
+    def message(self, channel_id: int, message_id: int) -> Message:
+        """A message that the person sees, ephemeral ones included; raises 10008, and what `World.channel` does."""
+        message = self._world.channel(channel_id, self.viewer.id).messages.get(message_id)
+        if message is None or not view.shows(message, self.viewer.id):
+            raise DiscordError(Reason.UNKNOWN_MESSAGE)
+        return message

@@ -1,0 +1,76 @@
+"""What the bots take of Discord's limits, for the page's side panel. Pure.
+
+Counted whether or not the limits are enforced, so that one sees how near a bot comes to them.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Final
+
+from loopback.entities import Json
+from loopback.limits import RULES, Limit, Limits, Window
+from loopback.record import Record, RestCall
+from loopback.world import World
+
+SECONDS: Final = 30
+CALLS: Final = 12
+LOOKED_AT: Final = 3_000
+"""At most so many calls are looked at, so that a flood of them costs no more."""
+
+_LONG: Final = re.compile(r"[0-9]{15,20}|[\w-]{30,}")
+
+
+def usage(world: World, record: Record, limits: Limits) -> Json:
+    """The last seconds: calls in each second (the newest last), refusals, running windows, the last calls."""
+    now = world.monotonic()
+    recent = [call for call in islice(reversed(record), LOOKED_AT) if now - call.finished < SECONDS]
+    seconds = [0] * SECONDS
+    for call in recent:
+        seconds[SECONDS - 1 - max(0, int(now - call.finished))] += 1
+    # The second that is running would always look too small.
+    rate = sum(now - call.finished < 1 for call in recent)
+    return {
+        "rate": rate,
+        "most": RULES[Limit.GLOBAL].limit,
+        "enforced": sorted(limits.active),
+        "seconds": seconds,
+        "refused": sum(call.status == 429 for call in recent),
+        "refusals": limits.refusals,
+        "windows": [_window(world, limits, one) for one in limits.windows() if one.major],
+        "calls": [_call(world, call) for call in recent[:CALLS]],
+    }
+
+
+def _window(world: World, limits: Limits, one: Window) -> Json:
+    rule = limits.rule(one.limit)
+    channel = world.channels.get(int(one.major)) if one.major.isdigit() else None
+    return {
+        "name": str(one.limit).replace("_", " "),
+        "method": one.method,
+        "place": channel.name if channel and channel.name else "",
+        "used": min(rule.limit, rule.limit - one.left),
+        "limit": rule.limit,
+        "seconds": rule.seconds,
+    }
+
+
+def _call(world: World, call: RestCall) -> Json:
+    return {
+        "method": call.method,
+        "path": readable(world, call.path),
+        "status": call.status,
+        "ms": round((call.finished - call.started) * 1000, 1),
+        "bot": call.bot.name if call.bot else "",
+    }
+
+
+def readable(world: World, path: str) -> str:
+    """The path with channels by name, and without long ids and secrets."""
+
+    def shortened(found: re.Match[str]) -> str:
+        channel = world.channels.get(int(found[0])) if found[0].isdigit() else None
+        return f"#{channel.name}" if channel and channel.name else "…"
+
+    return _LONG.sub(shortened, path)

@@ -1,0 +1,179 @@
+"""A message as the page shows it to one person. Pure.
+
+Texts that people or bots wrote are given as HTML by `markdown.to_html`; the page sets all other strings as text.
+Ids are strings, times milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from loopback.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
+from loopback.web.markdown import to_html
+from loopback.web.people import Known
+from loopback.world import World
+
+_IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
+_WORDS: Final = {
+    MessageType.RECIPIENT_ADD: "added {other} to the thread.",
+    MessageType.RECIPIENT_REMOVE: "removed {other} from the thread.",
+    MessageType.CHANNEL_NAME_CHANGE: "changed the name to {text}",
+    MessageType.PINS_ADD: "pinned a message here.",
+    MessageType.JOIN: "is here now.",
+    MessageType.THREAD_CREATED: "started a thread: {text}",
+    MessageType.THREAD_STARTER: "started this thread.",
+}
+SNIPPET: Final = 120
+
+
+def shows(message: Message, viewer: int) -> bool:
+    """Whether the person gets the message at all: ephemeral ones are for one person only."""
+    return message.ephemeral_to in (None, viewer)
+
+
+def message(world: World, one: Message, viewer: int) -> Json:
+    """The message for the person `viewer`."""
+    known = Known(world, world.guilds.get(one.guild_id or 0))
+    return {
+        "id": str(one.id),
+        "channel": str(one.channel_id),
+        "author": author(world, one.author_id, known),
+        "at": round(one.created * 1000),
+        "edited": None if one.edited is None else round(one.edited * 1000),
+        "html": "" if _system(one) else to_html(one.content, known),
+        "text": one.content,
+        "system": _system_words(one, known) if _system(one) else None,
+        "own": one.author_id == viewer,
+        "pings": pings(world, one, viewer),
+        "ephemeral": one.ephemeral_to is not None,
+        "thinking": bool(one.flags & MessageFlag.LOADING),
+        "reply": _reply(world, one, viewer, known),
+        "used": _used(one.interaction, known) if one.type in (20, 23) else None,
+        "thread": _thread(world, one),
+        "files": [_file(each) for each in one.attachments],
+        "embeds": [] if one.flags & MessageFlag.SUPPRESS_EMBEDS else [_embed(each, known) for each in one.embeds],
+        "components": [component(each, known) for each in one.components],
+        "reactions": [
+            {"emoji": emoji.partition(":")[0], "name": emoji, "count": len(users), "mine": viewer in users}
+            for emoji, users in one.reactions.items()
+        ],
+    }
+
+
+def author(world: World, user_id: int, known: Known) -> Json:
+    """Who wrote something."""
+    account = world.accounts[user_id]
+    return {"id": str(user_id), "name": known.user(user_id) or account.name, "bot": isinstance(account, Bot)}
+
+
+def pings(world: World, one: Message, viewer: int) -> bool:
+    """Whether the message calls the person, by name, by a role or with everybody."""
+    guild = world.guilds.get(one.guild_id or 0)
+    member = guild.members.get(viewer) if guild else None
+    roles = member.role_ids if member else []
+    named = viewer in one.mentions or any(role in one.mention_roles for role in roles) or one.mention_everyone
+    return named and one.author_id != viewer
+
+
+def _system(one: Message) -> bool:
+    return one.type in _WORDS
+
+
+def _system_words(one: Message, known: Known) -> str:
+    others = ", ".join(known.user(each) or "somebody" for each in one.mentions)
+    return _WORDS[MessageType(one.type)].format(other=others or "somebody", text=one.content)
+
+
+def _reply(world: World, one: Message, viewer: int, known: Known) -> Json | None:
+    """What the message answers, in a line; for a thread's first entry, the message it was opened on, in full."""
+    pointer = one.reference
+    if pointer is None or pointer.message_id is None:
+        return None
+    home = world.channels.get(pointer.channel_id)
+    answered = home.messages.get(pointer.message_id) if home else None
+    if answered is None or not shows(answered, viewer):
+        return {"gone": True}
+    starts = one.type == MessageType.THREAD_STARTER
+    return {
+        "id": str(answered.id),
+        "channel": str(answered.channel_id),
+        "author": author(world, answered.author_id, known),
+        "html": to_html(answered.content if starts else snippet(answered), known),
+        "starts": starts,
+    }
+
+
+def snippet(one: Message) -> str:
+    """The first line of a message, cut to a length that fits a line."""
+    lines = [line for line in one.content.splitlines() if line.strip() and not line.startswith("```")]
+    line = (lines or ["(a file)" if one.attachments else "(no text)"])[0].lstrip("#> ")
+    return line if len(line) <= SNIPPET else line[: SNIPPET - 1] + "…"
+
+
+def _used(interaction: Interaction | None, known: Known) -> Json | None:
+    if interaction is None:
+        return None
+    name = known.user(interaction.user_id)
+    slash = interaction.data.get("type", 1) == 1
+    return {"by": name, "command": ("/" if slash else "") + str(interaction.data.get("name", ""))}
+
+
+def _thread(world: World, one: Message) -> Json | None:
+    """The thread that was opened on the message, or that it tells of."""
+    pointer = one.reference
+    opened = one.thread_id
+    if one.type == MessageType.THREAD_CREATED and pointer is not None:
+        opened = pointer.channel_id
+    thread = world.channels.get(opened or 0)
+    if not isinstance(thread, Thread):
+        return None
+    return {
+        "id": str(thread.id),
+        "name": thread.name,
+        "count": thread.message_count,
+        "archived": thread.archived,
+    }
+
+
+def _file(one: Attachment) -> Json:
+    return {
+        "name": one.filename,
+        "size": one.size,
+        "url": f"/attachments/{one.channel_id}/{one.id}/{quote(one.filename)}",
+        "image": one.content_type in _IMAGES,
+        "about": one.description or "",
+        "kept": one.content is not None,
+    }
+
+
+def _embed(one: Json, known: Known) -> Json:
+    return {
+        "title": one.get("title") or "",
+        "url": _web_address(one.get("url")),
+        "author": (one.get("author") or {}).get("name") or "",
+        "html": to_html(one.get("description") or "", known),
+        "colour": one.get("color"),
+        "fields": [
+            {"name": to_html(str(each.get("name", "")), known), "html": to_html(str(each.get("value", "")), known)}
+            for each in one.get("fields") or ()
+        ],
+        "footer": (one.get("footer") or {}).get("text") or "",
+    }
+
+
+def _web_address(url: object) -> str | None:
+    return url if isinstance(url, str) and url.lower().startswith(("http://", "https://")) else None
+
+
+def component(one: Json, known: Known) -> Json:
+    """The component with the HTML of its texts and without addresses that are not of the web."""
+    copy = {**one, "components": [component(each, known) for each in one.get("components") or ()]}
+    for key in ("accessory", "component"):
+        if isinstance(inner := one.get(key), dict):
+            copy[key] = component(inner, known)
+    if "content" in one:
+        copy["html"] = to_html(str(one["content"]), known)
+    if "url" in one:
+        copy["url"] = _web_address(one["url"])
+    return copy

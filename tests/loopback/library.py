@@ -1,0 +1,43 @@
+"""The unmodified discord.py, pointed at a loopback server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from loopback import Loopback
+
+BOUND = 30.0
+
+
+def point_at(server: Loopback) -> None:
+    """Make the library use this server from now on."""
+    Route.BASE = f"{server.endpoint}/api/v10"
+    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.endpoint.replace("http", "ws", 1) + "/gateway/")
+
+
+def intents() -> discord.Intents:
+    """What Threadline asks for."""
+    wanted = discord.Intents.default()
+    wanted.message_content = True
+    return wanted
+
+
+@asynccontextmanager
+async def logged_in(server: Loopback, client: discord.Client) -> AsyncIterator[None]:
+    """The client runs inside, logged in and connected; at the end it is closed and its task has ended."""
+    point_at(server)
+    async with asyncio.timeout(BOUND):
+        await client.login("T")
+        task = asyncio.create_task(client.connect(), name="discord.py")
+        try:
+            await client.wait_until_ready()
+            yield
+        finally:
+            await client.close()
+            await asyncio.wait([task])
+    task.result()

@@ -1,0 +1,266 @@
+"""The demo: its drawing, its checks, and the whole of it with a small bot."""
+
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopback.agent import stories
+from loopback.demo import Place, demo
+from loopback.demo.checks import Played, check_plain, check_scripted
+from loopback.demo.keyboard import Editor, typed_lines
+from loopback.demo.markup import plain, styled
+from loopback.demo.terminal import QUIET, Block, Button, Terminal
+from loopback.entities import Message
+
+STANDIN = Path(__file__).with_name("standin.py")
+ROOT = Path(__file__).parents[2]
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def name_of(user_id: int) -> str:
+    """Every id has a name."""
+    return {1: "ann"}.get(user_id, "someone")
+
+
+def words(text: str, width: int = 40) -> list[str]:
+    """The text's lines as a terminal without colours shows them."""
+    return [plain(line) for line in styled(text, width, name_of)]
+
+
+def test_markdown_reads_well_in_a_terminal() -> None:
+    """Marks become styles, fences become an indent, mentions become names."""
+    assert words("**bold** `code` <@1> \\*no\\*\n- item\n-# small\n```python\nx = 1\n```\nend") == [
+        "bold code @ann *no*",
+        "• item",
+        "small",
+        "  x = 1",
+        "end",
+    ]
+    assert [[span.style for span in line] for line in styled("```diff\n-a\n+b\n c\n```", 40, name_of)] == [
+        ["removed"],
+        ["added"],
+        ["code"],
+    ]
+
+
+@given(st.text(alphabet="ab *`<@1>|\\-#\n", max_size=200), st.integers(1, 30))
+def test_no_line_is_wider_than_the_terminal(text: str, width: int) -> None:
+    """Whatever was said, at any width."""
+    assert all(len(line) <= width for line in words(text, width))
+
+
+@given(st.text(alphabet="abc \n", max_size=200), st.integers(1, 30))
+def test_folding_loses_no_letter(text: str, width: int) -> None:
+    """Only spaces may go where a line is broken."""
+    assert "".join("".join(words(text, width)).split()) == "".join(text.split())
+
+
+def test_without_a_terminal_a_block_is_written_once_it_is_quiet() -> None:
+    """What streams is not repeated at each change; what changes later is added."""
+    out, clock = io.StringIO(), Clock()
+    terminal = Terminal(out, name_of, clock)
+    terminal.show(1, Block("bot", "#general", "half"))
+    terminal.draw()
+    assert out.getvalue() == ""
+    terminal.show(1, Block("bot", "#general", "half\nwhole", buttons=(Button("Allow once"),)))
+    clock.now += QUIET
+    terminal.draw()
+    terminal.draw()
+    assert out.getvalue().splitlines() == ["▌ bot  #general", "▌ half", "▌ whole", "▌ [ Allow once ] "]
+    terminal.show(1, Block("bot", "#general", "half\nwhole\nmore"))
+    terminal.draw(everything=True)
+    assert out.getvalue().splitlines()[4:] == ["▌ bot  #general", "▌ more"]
+    assert "\x1b" not in out.getvalue()
+
+
+def test_on_a_terminal_a_changing_block_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cursor goes back up over what was drawn before, and the end is in the scrollback once."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    out = Tty()
+    terminal = Terminal(out, name_of, Clock())
+    terminal.show(1, Block("bot", "#general", "one"))
+    terminal.draw()
+    terminal.show(1, Block("bot", "#general", "one two"))
+    terminal.draw()
+    assert "\x1b[2F\x1b[J" in out.getvalue()
+    before = len(out.getvalue())
+    terminal.draw(everything=True)
+    terminal.draw(everything=True)
+    assert out.getvalue()[before:].count("one two") == 1
+
+
+def test_a_conversation_taller_than_the_terminal_fits_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quiet blocks go to the scrollback first; those that still change show their last lines."""
+    monkeypatch.setenv("LINES", "12")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out, clock = Tty(), Clock()
+    terminal = Terminal(out, name_of, clock)
+    terminal.show(1, Block("ann", "#general", "old"))
+    clock.now += QUIET
+    for key in (2, 3):
+        terminal.show(key, Block("bot", "#general", "\n".join(f"{key}.{n}" for n in range(30))))
+    terminal.draw()
+    drawn = out.getvalue()
+    assert "old" in drawn
+    assert "2.29" in drawn
+    assert "3.29" in drawn
+    assert "2.0" not in drawn.replace("2.0m", "")
+    assert drawn.count("\n") <= 3 + 10
+
+
+def test_nobodys_text_moves_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control characters in a message are shown as spaces."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Tty()
+    terminal = Terminal(out, name_of, Clock())
+    terminal.show(1, Block("bot", "#general", "a\x1b[2Jb\x07"))
+    terminal.draw(everything=True)
+    assert "\x1b[2J" not in out.getvalue()
+    assert "\x07" not in out.getvalue()
+
+
+def test_a_line_can_be_edited_while_it_is_typed() -> None:
+    """Backspace, Ctrl-U, Ctrl-W, arrow keys without effect, Ctrl-D on an empty line."""
+    editor = Editor()
+    assert editor.type("helo\x7flo\x1b[A\n") == ["hello"]
+    assert editor.type("one two\x17three") == []
+    assert editor.buffer == "onethree"
+    assert editor.type("\x04") == []
+    assert not editor.ended
+    assert editor.type("\x15x\ry") == ["x"]
+    editor.type("\x7f\x04")
+    assert editor.ended
+
+
+async def test_lines_come_from_a_pipe_until_it_ends() -> None:
+    """The last line needs no newline."""
+    read, write = os.pipe()
+    edits: list[str] = []
+    with os.fdopen(read) as stream:
+        async with typed_lines(stream, edits.append) as lines:
+            os.write(write, "grüß\nlast".encode())
+            os.close(write)
+            assert [line async for line in lines] == ["grüß", "last"]
+    assert edits[-1] == "last"
+
+
+def message(*contents: str, start: float = 0.0, closed: bool = True) -> Message:
+    """A message of the bot that said these things one after another, a second apart."""
+    buttons = [] if closed else [{"type": 1, "components": [{"type": 2, "label": "Allow once"}]}]
+    history = [(start + second, content) for second, content in enumerate(contents)]
+    return Message(1, 2, 3, 4, contents[-1], components=buttons, history=history)
+
+
+def good() -> Played:
+    """A conversation that went right."""
+    cancelled = message("…", f"**{stories.MODULES[0]}**\n-# cancelled", start=20)
+    last = message("…", stories.WORST, start=30)
+    return Played(
+        ann=[message("…", stories.RETRY), cancelled, last],
+        ben=[message("…", stories.CAUSE, f"{stories.CAUSE}\n{stories.FIXED}", start=0.5)],
+        card=message("May I?"),
+        cancelled=cancelled,
+        last=last,
+    )
+
+
+def test_a_conversation_that_went_right_passes_every_check() -> None:
+    """Also with the checks for any agent."""
+    assert [check.wrong for check in (*check_scripted(good()), *check_plain(good())) if check.wrong] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"ann": [message("…", "short")]}, "missing: 'The retry loop is small, and lives in `http/retry.py`:'"),
+        ({"ben": [message("…", f"{stories.CAUSE}\n{stories.FIXED}", start=50)]}, "one began 49.0 s after the other"),
+        ({"card": None}, "no question was asked"),
+        ({"card": message("May I?", closed=False)}, "its buttons can still be pressed"),
+        ({"cancelled": None}, "it never began"),
+        ({"cancelled": message("…", "all of it")}, "it ends with 'all of it'"),
+        ({"cancelled": message(f"{stories.REVIEW}\n-# cancelled")}, "it was told to its end"),
+        ({"ben": [message("…", "x" * 2_001, "x"), message("…")]}, "2001"),
+        ({"ben": [message("…")]}, "left: '…'"),
+    ],
+)
+def test_each_check_finds_its_fault(change: dict[str, object], wrong: str) -> None:
+    """Each way in which the conversation can go wrong is named."""
+    played = Played(**{**vars(good()), **change})
+    assert any(check.wrong.startswith(wrong) for check in check_scripted(played))
+
+
+def standin(place: Place) -> list[str]:
+    """The argv of the small bot."""
+    return [sys.executable, str(STANDIN), place.endpoint, place.token]
+
+
+async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads at once, a permission, a cancel, and nothing left afterwards."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr("loopback.demo.play.READING", 0.2)
+    out = io.StringIO()
+    code = await demo(bot=standin, once=True, scripted=True, out=out, workdir=tmp_path)
+    assert code == 0, out.getvalue()
+    assert "not ok" not in out.getvalue()
+    assert out.getvalue().count("    ok  ") == 10
+    assert "ben presses [ Allow once ]" in out.getvalue()
+
+
+async def test_any_agent_can_be_played_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two plain requests, and only what holds for every agent is checked."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr("loopback.demo.play.SETTLED", 1.5)
+    out = io.StringIO()
+    code = await demo(bot=standin, once=True, scripted=False, out=out, workdir=tmp_path)
+    assert code == 0, out.getvalue()
+    assert out.getvalue().count("    ok  ") == 6
+
+
+async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are said in the channel, then in the thread that they opened; other commands go to the bot."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr("loopback.demo.play.READING", 0.2)
+    script = "say hello from stdin\nask edit a.py\n/click Reject\n/thread 9\n/as ben\n/nonsense\nhang\n/cancel\n/quit\n"
+    read, write = os.pipe()
+    os.write(write, script.encode())
+    out = io.StringIO()
+    with os.fdopen(read) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        code = await demo(bot=standin, once=False, scripted=True, out=out, workdir=tmp_path)
+    os.close(write)
+    assert code == 0, out.getvalue()
+    assert "hello from stdin" in out.getvalue()
+    assert "ann presses [ Reject ]" in out.getvalue()
+    assert "that did not work" in out.getvalue()
+    assert "ben uses /cancel" in out.getvalue()
+
+
+async def test_a_bot_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
+    """Nobody waits for a bot that is gone, and its log is shown."""
+    out = io.StringIO()
+    argv = [sys.executable, "-c", "raise SystemExit('no such token')"]
+    code = await demo(bot=lambda _: argv, once=True, scripted=True, out=out, workdir=tmp_path)
+    assert code == 1
+    assert "the bot ended by itself, with exit code 1" in out.getvalue()
+    assert "no such token" in out.getvalue()

@@ -1,0 +1,174 @@
+"""The gateway without a library: opcodes, close codes, compression, what a RESUME sends."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from loopback import Loopback
+
+GUILDS_AND_MESSAGES = 1 << 0 | 1 << 9 | 1 << 15
+BOUND = 30.0
+TOKEN = "T"
+
+
+class Socket:
+    """A gateway client that speaks JSON, plain or out of one zlib stream."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._inflate = zlib.decompressobj()
+
+    async def send(self, op: int, data: Any) -> None:
+        await self._socket.send_str(json.dumps({"op": op, "d": data}))
+
+    async def receive(self) -> dict[str, Any]:
+        message = await self._socket.receive(BOUND)
+        if message.type is aiohttp.WSMsgType.BINARY:
+            text = self._inflate.decompress(message.data)
+        else:
+            assert message.type is aiohttp.WSMsgType.TEXT, message
+            text = message.data
+        frame: dict[str, Any] = json.loads(text)
+        return frame
+
+    async def until(self, name: str) -> dict[str, Any]:
+        """The next event of that name."""
+        while (frame := await self.receive())["t"] != name:
+            pass
+        return frame
+
+    async def close_code(self) -> int:
+        """Read until the server closes, and with what code."""
+        while (message := await self._socket.receive(BOUND)).type is not aiohttp.WSMsgType.CLOSE:
+            assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}, message.type
+        code: int = message.data
+        return code
+
+
+@asynccontextmanager
+async def connect(server: Loopback, query: str = "?v=10&encoding=json") -> AsyncIterator[Socket]:
+    """A socket that has had its HELLO."""
+    url = server.endpoint.replace("http", "ws", 1) + "/gateway/" + query
+    async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
+        client = Socket(socket)
+        assert (await client.receive())["op"] == 10
+        yield client
+
+
+def identity(intents: int = GUILDS_AND_MESSAGES, *, token: str = TOKEN) -> dict[str, Any]:
+    """The data of an IDENTIFY."""
+    return {"token": token, "intents": intents, "properties": {}}
+
+
+async def test_identify_gets_ready_then_each_guild_with_its_threads() -> None:
+    """READY names the guilds, GUILD_CREATE has channels, roles, own member and active threads; heartbeats are acked."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token="T", guilds=(guild,))
+        thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+        async with connect(server, "?v=10&encoding=json&compress=zlib-stream") as client:
+            await client.send(1, None)
+            assert (await client.receive())["op"] == 11
+            await client.send(2, identity())
+            ready = await client.receive()
+            assert ready["t"] == "READY"
+            assert ready["d"]["guilds"] == [{"id": str(guild.id), "unavailable": True}]
+            created = (await client.receive())["d"]
+            assert [one["id"] for one in created["channels"]] == [str(channel.id)]
+            assert [one["id"] for one in created["threads"]] == [str(thread.id)]
+            assert [one["user"]["id"] for one in created["members"]] == [str(bot.id)]
+            assert str(guild.id) in [one["id"] for one in created["roles"]]
+
+
+@pytest.mark.parametrize(
+    ("op", "data", "code"),
+    [
+        (2, identity(token="wrong"), 4004),
+        (2, identity(intents=1 << 1), 4014),
+        (2, identity(intents=1 << 40), 4013),
+        (2, {**identity(), "shard": [3, 2]}, 4010),
+        (3, {}, 4003),
+        (99, {}, 4001),
+        (2, "nonsense", 4002),
+        (1, "x" * 5000, 4002),
+    ],
+)
+async def test_a_wrong_frame_closes_with_discords_code(op: int, data: Any, code: int) -> None:
+    """One frame for each close code."""
+    async with Loopback() as server:
+        server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
+        async with connect(server) as client:
+            await client.send(op, data)
+            assert await client.close_code() == code
+
+
+async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
+    """The same sequence numbers as before, then RESUMED; a strange session id gets op 9."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token="T", guilds=(guild,))
+        async with connect(server) as client:
+            await client.send(2, identity())
+            ready = await client.receive()
+            await ann.say(channel, "seen")
+            seen = await client.until("MESSAGE_CREATE")
+            server.drop_gateway(bot)
+            assert await client.close_code() == 4000
+        await ann.say(channel, "missed")
+        async with connect(server) as client:
+            resume = {"token": "T", "session_id": ready["d"]["session_id"], "seq": seen["s"]}
+            await client.send(6, {**resume, "session_id": "strange"})
+            assert (await client.receive()) == {"t": None, "s": None, "op": 9, "d": False}
+            await client.send(6, resume)
+            missed = await client.receive()
+            assert (missed["t"], missed["s"], missed["d"]["content"]) == ("MESSAGE_CREATE", seen["s"] + 1, "missed")
+            assert (await client.receive())["t"] == "RESUMED"
+            server.replay_last(bot, "MESSAGE_CREATE")
+            again = await client.receive()
+            assert again["d"] == missed["d"]
+            assert again["s"] > missed["s"]
+
+
+async def test_events_go_only_to_those_who_asked_and_may_see() -> None:
+    """No intent, no event; no view of the channel, no event; a private thread is for its members."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        hidden = server.add_channel(guild, "hidden")
+        channel = server.add_channel(guild, "general")
+        server.world.overwrite(hidden, guild.id, deny=1 << 10)
+        ann = server.add_person("ann", guilds=(guild,), roles=(server.add_role(guild, "dev", permissions=1 << 3),))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        async with connect(server) as client:
+            await client.send(2, identity())
+            await client.until("GUILD_CREATE")
+            await ann.say(hidden, "secret")
+            said = await ann.say(channel, "open")
+            await ann.react(said, "👀")
+            await ann.type(channel)
+            await ann.edit(said, "edited")
+            await ann.delete(said)
+            names = [(frame["t"], frame["d"].get("content")) for frame in [await client.receive() for _ in range(3)]]
+            assert names == [("MESSAGE_CREATE", "open"), ("MESSAGE_UPDATE", "edited"), ("MESSAGE_DELETE", None)]
+
+
+async def test_the_server_ends_while_clients_are_connected() -> None:
+    """Leaving the context closes every socket with 1001."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(Loopback())
+        bot = server.add_bot("threadline", token="T")
+        async with connect(server) as client:
+            await client.send(2, identity())
+            await server.connected(bot)
+            codes = asyncio.create_task(client.close_code())
+            await stack.aclose()
+            assert await codes == 1001

@@ -1,0 +1,76 @@
+"""The scripted agent's little language."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopback.agent.acts import ACTS
+from loopback.agent.script import GRAMMAR, Directive, help_text, read_line, read_script
+from loopback.agent.stories import find_story
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("say hello there", Directive("say", {"text": "hello there"})),
+        ("  SAY Hello", Directive("say", {"text": "Hello"})),
+        ("echo", Directive("echo")),
+        ("stream 12", Directive("stream", {"count": "12"})),
+        ("stream 12 0.5", Directive("stream", {"count": "12", "rate": "0.5"})),
+        ("ask execute rm -rf build", Directive("ask", {"kind": "execute", "title": "rm -rf build"})),
+        ("hang", Directive("hang")),
+        ("hang deaf", Directive("hang", {"deaf": "deaf"})),
+        ("child setsid", Directive("child", {"setsid": "setsid"})),
+        ("child deaf setsid", Directive("child", {"deaf": "deaf", "setsid": "setsid"})),
+        ("error -32000 log in first", Directive("error", {"code": "-32000", "message": "log in first"})),
+        ("/plan a | b", Directive("plan", {"steps": "a | b"})),
+    ],
+)
+def test_a_line_that_fits_the_grammar_is_a_directive(line: str, expected: Directive) -> None:
+    """The first word chooses, in any case; the rest is read by that word's pattern."""
+    assert read_line(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "hello",
+        "stop doing that",
+        "hang on a second",
+        "stream it",
+        "ask ben whether",
+        "code review please",
+        "/say x",
+    ],
+)
+def test_a_line_that_does_not_fit_is_plain_words(line: str) -> None:
+    """A person's sentence that happens to begin with a directive's word is not one."""
+    assert read_line(line) is None
+
+
+def test_directives_are_found_among_plain_lines_in_order() -> None:
+    """Every line is looked at, and lines that are none are passed over."""
+    script = read_script(["Please do this:", "say one", "and then", "say two"])
+    assert [directive.text("text") for directive in script] == ["one", "two"]
+
+
+def test_every_word_has_an_act_and_a_line_of_help() -> None:
+    """The grammar, the acts and the help name the same words."""
+    assert set(ACTS) == set(GRAMMAR)
+    assert [line.split()[0] for line in help_text().splitlines()] == list(GRAMMAR)
+
+
+@given(st.text())
+def test_any_line_is_read_without_an_error(line: str) -> None:
+    """Whatever a person types, reading it raises nothing."""
+    directive = read_line(line)
+    assert directive is None or directive.word in GRAMMAR
+
+
+def test_a_plain_request_finds_its_story() -> None:
+    """Stories are found by their keywords, and hold only words that can be acted out."""
+    story = find_story("Can you explain how our RETRY logic works?")
+    assert story is not None
+    assert {directive.word for directive in story} <= set(ACTS)
+    assert find_story("good morning") is None

@@ -1,0 +1,75 @@
+"""A person's hands without a bot: saying, seeing, and what they are told when nothing comes."""
+
+import asyncio
+import re
+
+import pytest
+
+from loopback import DiscordError, Loopback
+
+
+async def test_sees_waits_for_a_change_and_returns_the_message() -> None:
+    """An edit that makes the text true wakes the waiter; patterns and predicates work alike."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bob = server.add_person("bob", guilds=(guild,))
+        said = await bob.say(channel, "one")
+        waiting = asyncio.create_task(ann.sees(channel, "two", by=bob))
+        await bob.edit(said, "two")
+        assert await waiting is said
+        assert await ann.sees(channel, re.compile("^t.o$")) is said
+        assert await ann.sees(channel, lambda message: message.edited is not None) is said
+
+
+async def test_sees_says_what_was_there_instead() -> None:
+    """The time-out lists the channel's messages with their authors."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        await ann.say(channel, "something else")
+        with pytest.raises(AssertionError, match=r"did not see 'this'(.|\n)*ann: 'something else'"):
+            await ann.sees(channel, "this", timeout=0.01)
+
+
+async def test_sees_thread_waits_until_the_person_is_in_it() -> None:
+    """A thread that somebody else opened is seen only after joining."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bob = server.add_person("bob", guilds=(guild,))
+        said = await ann.say(channel, "hello")
+        thread = await bob.open_thread(said, "talk")
+        with pytest.raises(AssertionError, match="a thread without ann"):
+            await ann.sees_thread(said, timeout=0.01)
+        await ann.join(thread)
+        assert await ann.sees_thread(said) is thread
+
+
+async def test_a_person_is_held_to_permissions_too() -> None:
+    """Strangers to a guild cannot speak there, and nobody edits another's words."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        eve = server.add_person("eve")
+        said = await ann.say(channel, "mine")
+        with pytest.raises(DiscordError, match="50001"):
+            await eve.say(channel, "hello")
+        bob = server.add_person("bob", guilds=(guild,))
+        with pytest.raises(DiscordError, match="50005"):
+            await bob.edit(said, "yours")
+
+
+async def test_a_system_message_is_said_with_its_type() -> None:
+    """What a bot must not take for a prompt."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        assert (await ann.say(channel, type=6)).type == 6
+        reply = await ann.say(channel, "yes", reply_to=await ann.say(channel, "?"))
+        assert reply.type == 19
