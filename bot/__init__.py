@@ -1,0 +1,1 @@
+"""Discord: who may speak, what is shown, commands, the command line, the configuration."""

@@ -1,0 +1,5 @@
+"""`python -m bot` is `threadline`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,237 @@
+"""The composition root: builds everything, owns the tasks, handles signals, and ends it all in order."""
+
+import asyncio
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import discord
+import structlog
+import yarl
+
+from acp import Agent, Launch, end_survivors
+from pool.conversation import Settings
+from pool.journal import Journal
+from pool.pool import Pool
+
+from .client import ThreadlineClient
+from .commands import held_view, held_words
+from .config import AgentConfig, Config
+from .exchange import Desk
+from .logs import redactor
+from .pacer import Pacer
+from .permission import Cards
+from .post import Post
+from .rest import Rest
+
+__all__ = ["App", "StartFailed", "launch", "watch_children"]
+
+REPLY_SECONDS = 8.0
+"""What replies get to be posted when the bot stops."""
+
+CLIENT_SECONDS = 2.0
+"""Bound on closing the connection to Discord."""
+
+RECONNECT_SECONDS = 1.0
+LONGEST_RECONNECT_SECONDS = 60.0
+"""Wait before the client is built anew, doubling: the library's own wait grows to 17 minutes."""
+
+PR_SET_DUMPABLE = 4
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class StartFailed(Exception):
+    """The bot cannot run; the text says what to do about it."""
+
+
+def launch(agent: AgentConfig) -> Launch:
+    """Say how an agent of the configuration is started."""
+    return Launch(agent.command, agent.args, agent.cwd, agent.environment())
+
+
+class App:
+    """The bot. `run` works until `stop` is called or a signal comes."""
+
+    def __init__(self, config: Config) -> None:
+        """Take the configuration; nothing is opened yet."""
+        self._config = config
+        self._client: ThreadlineClient | None = None
+        self._stopping = asyncio.Event()
+        self.ready = asyncio.Event()
+        """Set when Discord has said READY for the first time."""
+
+    def stop(self) -> None:
+        """Begin to end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `JournalError`."""
+        with Journal.open(self._config.journal.file) as journal:
+            left = await end_survivors(f"{journal.journal_id}/", gently=False)
+            if left:
+                log.warning("ended processes that an earlier run had left", count=left)
+            await self._work(journal)
+
+    async def _work(self, journal: Journal) -> None:
+        config, rest, pacer = self._config, Rest(), Pacer()
+        cards = Cards(pacer=pacer, rest=rest)
+        redact = redactor(config.secrets)
+        desk = Desk(
+            journal=journal, pacer=pacer, rest=rest, cards=cards, redact=redact, reactions=config.reactions.enabled
+        )
+        pool = self._pool(journal, pacer, rest)
+        async with asyncio.TaskGroup() as tasks:
+            pacing = tasks.create_task(pacer.run(), name="pacer")
+            with self._signals(pool):
+                async with pool:
+                    client = tasks.create_task(self._connect(rest, pool, journal, desk), name="client")
+                    failed = await self._until_stopped(client)
+                await desk.finish(REPLY_SECONDS)
+            await self._disconnect(client)
+            pacing.cancel()
+        if failed is not None:
+            raise failed
+
+    def _pool(self, journal: Journal, pacer: Pacer, rest: Rest) -> Pool:
+        agent = self._config.agents.default
+        how = launch(agent)
+
+        async def spawn(marker: str) -> Agent:
+            return await Agent.spawn(how, marker=marker)
+
+        def on_held(thread_id: int, count: int) -> None:
+            nonce = f"held.{thread_id % 10**6}.{int(asyncio.get_running_loop().time() * 1000) % 10**10}"
+            post = Post(thread_id, pacer=pacer, rest=rest, nonce=nonce)
+            post.show(held_words(count), lambda: held_view(thread_id))
+
+        return Pool(
+            Settings(agent.cwd, agent.mode),
+            spawn=spawn,
+            journal=journal,
+            max_agents=self._config.pool.max_agents,
+            idle_seconds=self._config.pool.idle_minutes * 60,
+            on_held=on_held,
+        )
+
+    # ---- Discord
+
+    async def _connect(self, rest: Rest, pool: Pool, journal: Journal, desk: Desk) -> StartFailed:
+        """Keep a client alive, building a new one when it has died. Returns the reason why that is pointless."""
+        self._point_at_endpoint()
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
+        wait = RECONNECT_SECONDS
+        while True:
+            client = rest.client = self._client = ThreadlineClient(
+                rules=self._config.access.rules,
+                pool=pool,
+                journal=journal,
+                desk=desk,
+                auto_archive_minutes=self._config.threads.auto_archive_minutes,
+                on_ready=self.ready.set,
+            )
+            started = asyncio.get_running_loop().time()
+            try:
+                await client.start(self._config.discord.token.get_secret_value())
+                reason = "the connection was closed"
+            except discord.LoginFailure:
+                return StartFailed("Discord refused the token: check discord.token")
+            except discord.PrivilegedIntentsRequired:
+                return StartFailed(
+                    "Discord refused the Message Content intent: turn it on in the developer portal, Bot"
+                )
+            except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
+                if not self.ready.is_set():
+                    return StartFailed(f"cannot connect to {self._where}: {_reason(error)}")
+                reason = _reason(error)
+            finally:
+                await client.close()
+            if asyncio.get_running_loop().time() - started > LONGEST_RECONNECT_SECONDS:
+                wait = RECONNECT_SECONDS
+            log.warning("connection to Discord lost", reason=reason, again_in=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_RECONNECT_SECONDS)
+
+    @property
+    def _where(self) -> str:
+        return self._config.discord.endpoint or "Discord"
+
+    def _point_at_endpoint(self) -> None:
+        """Send the library to another server: two class attributes, read at login."""
+        endpoint = self._config.discord.endpoint
+        if endpoint:
+            discord.http.Route.BASE = f"{endpoint}/api/v10"
+            gateway = yarl.URL(endpoint) / "gateway/"
+            scheme = "wss" if gateway.scheme == "https" else "ws"
+            discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
+
+    async def _until_stopped(self, client: asyncio.Task[StartFailed]) -> StartFailed | None:
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((stopping, client), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if self._client is not None:
+                self._client.intake = False
+        return client.result() if client.done() else None
+
+    async def _disconnect(self, client: asyncio.Task[StartFailed]) -> None:
+        if self._client is not None:
+            try:
+                async with asyncio.timeout(CLIENT_SECONDS):
+                    await self._client.close()
+            except TimeoutError:
+                log.warning("Discord did not let go of the connection in time")
+        client.cancel()
+
+    # ---- the end
+
+    @contextmanager
+    def _signals(self, pool: Pool) -> Iterator[None]:
+        """The first SIGTERM or SIGINT begins the end; a second one kills the agents at once."""
+        loop = asyncio.get_running_loop()
+
+        def on_signal() -> None:
+            if self._stopping.is_set():
+                pool.kill()
+            self._stopping.set()
+
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        for number in numbers:
+            loop.add_signal_handler(number, on_signal)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorError():
+            return error.os_error.strerror or str(error)
+        case discord.HTTPException():
+            return f"{error.status} {error.text}".strip()
+        case _:
+            return str(error) or type(error).__name__
+
+
+def protect_process() -> None:
+    """Hide our environment from processes of the same user, and allow for many agents' pipes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def watch_children() -> None:
+    """On Python 3.11, watch child processes without a thread for each; later Pythons do so by themselves."""
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)

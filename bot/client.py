@@ -1,0 +1,284 @@
+"""The Discord client: turns events into facts, asks the gate, submits. Decides nothing.
+
+discord.py runs each event in a task of its own. From the first look at a message to the place in the inbox nothing is
+awaited here, so that messages keep the order in which Discord gave them.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import discord
+import structlog
+
+from pool.conversation import Conversation
+from pool.journal import Journal
+from pool.pool import Pool
+
+from .commands import Commands, HeldButton
+from .exchange import Attachment, Desk, Exchange, Request
+from .gate import Answer, Facts, Ignore, Kind, OpenThread, Person, Place, Refuse, Right, Rules, decide, permits
+from .pacer import Urgency
+from .permission import AnswerButton
+from .rest import RestError, TryLater
+
+__all__ = ["ThreadlineClient", "thread_name"]
+
+NAME = 60
+"""Characters of a thread's name; Discord allows 100, lists show fewer."""
+
+REFUSAL_SECONDS = 600.0
+"""A person sees at most one refusal in this time."""
+
+REFUSALS = 1000
+"""People remembered for that."""
+
+OPEN_ATTEMPTS = 5
+"""Tries at opening a thread before the request is answered in the channel."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class ThreadlineClient(discord.Client):
+    """One connection to Discord; built anew when it has died."""
+
+    def __init__(
+        self,
+        *,
+        rules: Rules,
+        pool: Pool,
+        journal: Journal,
+        desk: Desk,
+        auto_archive_minutes: int,
+        on_ready: Callable[[], None],
+    ) -> None:
+        """`on_ready` is called each time the gateway has said READY."""
+        intents = discord.Intents.default()
+        intents.message_content = True
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_ratelimit_timeout=60.0,
+            guild_ready_timeout=0.5,
+            max_messages=None,
+        )
+        self.rules = rules
+        self.pool = pool
+        self.journal = journal
+        self.tree = Commands(self)
+        self._desk = desk
+        self._auto_archive_minutes = auto_archive_minutes
+        self._on_ready = on_ready
+        self._refused: dict[int, float] = {}
+        self.intake = True
+        """Whether messages are accepted; not while the bot stops."""
+
+    async def setup_hook(self) -> None:
+        """Register buttons and commands."""
+        self.add_dynamic_items(AnswerButton, HeldButton)
+        try:
+            await self.tree.sync()
+        except discord.HTTPException as error:
+            log.warning("the slash commands could not be registered", reason=str(error))
+
+    async def on_ready(self) -> None:
+        """Say so."""
+        log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
+        self._on_ready()
+
+    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
+        """Log what went wrong in an event; the next one is not touched."""
+        log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
+
+    # ---- messages
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Judge a message, and pass it on."""
+        if not self.intake:
+            return
+        verdict = decide(self._facts(message), self.rules)
+        match verdict:
+            case Ignore(reason):
+                log.debug("message ignored", message_id=message.id, reason=reason)
+            case Refuse():
+                await self._refuse(message, verdict)
+            case Answer():
+                self._accept(message, message.channel.id)
+            case OpenThread():
+                # A thread opened on a message has the message's id (Discord, Start Thread from Message).
+                exchange = self._accept(message, message.id)
+                if exchange is not None:
+                    await self._open_thread(exchange)
+
+    def _facts(self, message: discord.Message) -> Facts:
+        kind = Kind.PERSON
+        if message.webhook_id is not None:
+            kind = Kind.WEBHOOK
+        elif message.author.bot:
+            kind = Kind.BOT
+        elif message.type not in (discord.MessageType.default, discord.MessageType.reply):
+            kind = Kind.SYSTEM
+        return Facts(
+            person=self.person(message.author),
+            place=self.place(message.guild, message.channel),
+            kind=kind,
+            mentioned=self.user is not None and any(user.id == self.user.id for user in message.mentions),
+            known=self.journal.knows(message.channel.id),
+        )
+
+    def person(self, user: discord.abc.User) -> Person:
+        """Describe somebody for the gate."""
+        roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
+        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+
+    def _owner_ids(self) -> set[int]:
+        application = self.application
+        if application is None:
+            return set()
+        if application.team is not None:
+            return {member.id for member in application.team.members}
+        return {application.owner.id}
+
+    def place(self, guild: discord.Guild | None, channel: Any) -> Place:
+        """Describe a place for the gate. A thread that the library does not know is looked up in the journal."""
+        guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
+        parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
+        known = self.journal.place(channel.id)
+        if parent_id is None and known is not None:
+            parent_id = known[1]
+        return Place(guild_id, channel.id, parent_id)
+
+    def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
+        """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
+        place = self.place(message.guild, message.channel)
+        request = self._request(message, thread_id)
+        if not request.text and not request.attachments:
+            log.info("message is empty", message_id=message.id)
+            return None
+        if not self.journal.receive(
+            message.id,
+            thread_id=thread_id,
+            channel_id=place.parent_id or place.channel_id,
+            guild_id=place.guild_id,
+            author_id=message.author.id,
+        ):
+            log.info("message was accepted before", message_id=message.id)
+            return None
+        exchange = self._desk.exchange(request)
+        self.pool.submit(thread_id, exchange)
+        if thread_id == message.channel.id:
+            exchange.opened(thread_id)
+        return exchange
+
+    def _request(self, message: discord.Message, thread_id: int) -> Request:
+        return Request(
+            message_id=message.id,
+            channel_id=message.channel.id,
+            thread_id=thread_id,
+            author_id=message.author.id,
+            text=self._addressed(message),
+            attachments=tuple(
+                Attachment(each.filename, each.url, each.content_type, each.size) for each in message.attachments
+            ),
+        )
+
+    def _addressed(self, message: discord.Message) -> str:
+        """Return what was said, mentions made readable, without the bot's own name in front."""
+        text = message.clean_content
+        for user in (self.user, message.guild.me if message.guild else None):
+            if user is not None:
+                text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
+        return text.strip()
+
+    async def _open_thread(self, exchange: Exchange) -> None:
+        request = exchange.request
+        first = request.attachments[0].name if request.attachments else ""
+        name = thread_name(request.text) or thread_name(first) or "Conversation"
+        rest, pacer = self._desk.rest, self._desk.pacer
+        for attempt in range(1, OPEN_ATTEMPTS + 1):
+            await pacer.admit(None, Urgency.FIRST)
+            try:
+                await rest.open_thread(
+                    request.channel_id, request.message_id, name, auto_archive_minutes=self._auto_archive_minutes
+                )
+                break
+            except TryLater as error:
+                if attempt == OPEN_ATTEMPTS:
+                    exchange.not_opened(str(error))
+                    return
+            except RestError as error:
+                exchange.not_opened(str(error))
+                return
+        exchange.opened(request.thread_id)
+        await pacer.admit(None, Urgency.NOTICE)
+        try:
+            await rest.add_member(request.thread_id, request.author_id)
+        except RestError as error:
+            log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
+
+    async def _refuse(self, message: discord.Message, refusal: Refuse) -> None:
+        """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
+        log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
+        now = self.loop.time()
+        last = self._refused.get(message.author.id)
+        if last is not None and now - last < REFUSAL_SECONDS:
+            return
+        self._refused[message.author.id] = now
+        if len(self._refused) > REFUSALS:
+            del self._refused[next(iter(self._refused))]
+        rest, pacer = self._desk.rest, self._desk.pacer
+        channel_id, message_id = message.channel.id, message.id
+        owner = self.person(message.author).is_owner
+        try:
+            await pacer.admit(None, Urgency.SIGN)
+            await rest.react(channel_id, message_id, "🚫")
+            if owner:
+                await pacer.admit(channel_id, Urgency.NOTICE)
+                await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
+        except RestError as error:
+            log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
+
+    # ---- commands and buttons
+
+    async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
+        """Ask the gate about a command or a button; a refusal is answered here."""
+        person = self.person(interaction.user)
+        place = self.place(interaction.guild, interaction.channel)
+        refusal = permits(right, person, place, self.rules, asker_id=asker_id)
+        if refusal is None:
+            return True
+        log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
+        words = owner_words(refusal) if person.is_owner else refusal.reason
+        await interaction.response.send_message(words, ephemeral=True)
+        return False
+
+    async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
+        """Take a press on an agent's question."""
+        card = self._desk.cards.find(token)
+        right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
+        if not await self.admit(interaction, right, asker_id=asker_id):
+            return
+        content = None if card is None else card.answer(choice, interaction.user.id)
+        if content is None:
+            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
+        else:
+            await interaction.response.edit_message(content=content, view=None)
+
+    def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
+        """Return the conversation of the thread in which a command was given."""
+        return self.pool.conversation(interaction.channel_id or 0)
+
+
+def owner_words(refusal: Refuse) -> str:
+    """Say to the owner what was refused, and the line that would allow it."""
+    return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"
+
+
+def thread_name(text: str) -> str:
+    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
+    words = " ".join(text.split())
+    if len(words) <= NAME:
+        return words
+    head = words[:NAME]
+    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

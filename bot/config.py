@@ -1,0 +1,331 @@
+"""The configuration file: TOML, every key known, every error with the file, the line and the dotted key."""
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from acp import environment
+
+from .gate import People, Rules
+
+__all__ = ["AgentConfig", "Config", "ConfigError", "load"]
+
+_VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
+_ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=""")
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. The text has a line for each thing that is wrong."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _snowflake(value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,20}", str(value)):
+        raise ValueError("is not a Discord id; ids are numbers, written as text")
+    return int(str(value))
+
+
+def _people(value: object, *, asker: bool = False) -> People:
+    if isinstance(value, People):
+        return value
+    if not isinstance(value, list):
+        raise ValueError("must be a list")  # noqa: TRY004 - pydantic turns only ValueError into a message
+    users: set[int] = set()
+    roles: set[int] = set()
+    words: set[str] = set()
+    allowed = {"owner", "*", "asker"} if asker else {"owner", "*"}
+    for number, entry in enumerate(value, start=1):
+        if isinstance(entry, str) and entry in allowed:
+            words.add(entry)
+            continue
+        role = isinstance(entry, str) and entry.startswith("role:")
+        try:
+            (roles if role else users).add(_snowflake(entry.removeprefix("role:") if role else entry))
+        except ValueError:
+            known = ", ".join(f'"{word}"' for word in sorted(allowed))
+            raise ValueError(f'entry {number} is none of: a user id, "role:ID", {known}') from None
+    return People(
+        user_ids=frozenset(users),
+        role_ids=frozenset(roles),
+        owner="owner" in words,
+        everyone="*" in words,
+        asker="asker" in words,
+        entries=tuple(map(str, value)),
+    )
+
+
+def _approvers(value: object) -> People:
+    return _people(value, asker=True)
+
+
+def _given(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty")
+    return secret
+
+
+def _channels(value: object) -> object:
+    """Turn `["*"]` into None: all channels."""
+    return None if value == ["*"] else value
+
+
+Snowflake = Annotated[int, BeforeValidator(_snowflake)]
+PeopleList = Annotated[People, BeforeValidator(_people)]
+Approvers = Annotated[People, BeforeValidator(_approvers)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class DiscordConfig(_Table):
+    """`[discord]`."""
+
+    token: Annotated[SecretStr, AfterValidator(_given)]
+    endpoint: Annotated[str, Field(pattern=r"^(https?://[^/\s]+)?$")] = ""
+    """Base address of another Discord-compatible server; empty: Discord."""
+
+
+class AccessConfig(_Table):
+    """`[access]`."""
+
+    guilds: frozenset[Snowflake] = frozenset()
+    channels: Annotated[frozenset[Snowflake] | None, BeforeValidator(_channels)] = frozenset()
+    users: PeopleList = Field(default_factory=lambda: _people(["owner"]))
+    approvers: Approvers = Field(default_factory=lambda: _approvers(["asker"]))
+    admins: PeopleList = Field(default_factory=lambda: _people(["owner"]))
+
+    @model_validator(mode="after")
+    def _guilds_bound_the_star(self) -> "AccessConfig":
+        if self.channels is None and not self.guilds:
+            raise ValueError('channels = ["*"] needs guilds: name the servers whose channels are meant')
+        return self
+
+    @property
+    def rules(self) -> Rules:
+        """The lists as the gate reads them."""
+        return Rules(self.guilds, self.channels, self.users, self.approvers, self.admins)
+
+
+class AgentConfig(_Table):
+    """`[agents.NAME]`."""
+
+    command: Name
+    args: tuple[str, ...] = ()
+    cwd: Path
+    env: dict[str, str] = Field(default_factory=dict)
+    inherit_env: tuple[Name, ...] = ()
+    permission: Literal["ask"] = "ask"
+    mode: str = ""
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment that the agent gets from us, but for its marker."""
+        return environment(os.environ, inherit=self.inherit_env, env=self.env)
+
+
+class AgentsConfig(_Table):
+    """`[agents]`: the one agent that is used everywhere."""
+
+    default: AgentConfig
+
+
+class PoolConfig(_Table):
+    """`[pool]`."""
+
+    max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
+    idle_minutes: Annotated[float, Field(gt=0)] = 60
+
+
+class ReactionsConfig(_Table):
+    """`[reactions]`."""
+
+    enabled: bool = True
+
+
+class ThreadsConfig(_Table):
+    """`[threads]`."""
+
+    auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
+
+
+class JournalConfig(_Table):
+    """`[journal]`."""
+
+    path: str = ""
+
+    @property
+    def file(self) -> Path:
+        """Where the journal is."""
+        if self.path:
+            return _at_home(Path(self.path))
+        state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        return _at_home(Path(state)) / "threadline" / "threadline.db"
+
+
+class Config(_Table):
+    """The whole file."""
+
+    discord: DiscordConfig
+    access: AccessConfig = Field(default_factory=AccessConfig)
+    agents: AgentsConfig
+    pool: PoolConfig = Field(default_factory=PoolConfig)
+    reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
+    threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
+    journal: JournalConfig = Field(default_factory=JournalConfig)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must appear in no log and no message."""
+        return (self.discord.token.get_secret_value(),)
+
+    def warnings(self) -> list[str]:
+        """Return what is allowed, but hardly meant."""
+        empty = [name for name in ("users", "admins") if getattr(self.access, name) == People()]
+        found = [f"access.{name} is empty: nobody is allowed" for name in empty]
+        if self.access.channels == frozenset():
+            found.append("access.channels is empty: the bot works nowhere")
+        return found
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file. Raises `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    problems: list[tuple[tuple[str, ...], str]] = []
+    expanded = _expand(raw, environ, (), problems)
+    if not problems:
+        try:
+            config = Config.model_validate(expanded)
+        except ValidationError as error:
+            problems = [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()]
+        else:
+            config = _resolved(config, path.resolve().parent)
+            problems = list(_missing(config.agents.default))
+    if problems:
+        raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
+    return config
+
+
+def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], problems: list[Any]) -> Any:
+    """Replace `${NAME}` in text values; `$${` is a literal `${`. Values, never syntax: a quote in one is harmless."""
+    if isinstance(value, dict):
+        return {key: _expand(each, environ, (*keys, key), problems) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_expand(each, environ, keys, problems) for each in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[2]
+        if name is None:
+            return "${"
+        if name not in environ:
+            problems.append((keys, f"the environment variable {name} is not set"))
+        return environ.get(name, "")
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _resolved(config: Config, base: Path) -> Config:
+    """Make paths absolute; relative ones are meant from the configuration file's directory."""
+    agent = config.agents.default
+    agent = agent.model_copy(update={"cwd": base / _at_home(agent.cwd)})
+    update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
+    if config.journal.path:
+        update["journal"] = JournalConfig(path=str(base / config.journal.file))
+    return config.model_copy(update=update)
+
+
+def _at_home(path: Path) -> Path:
+    """Replace a leading `~`; the home of nobody stays as it is written, and is then not found."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _missing(agent: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Look at what the agent needs on this machine."""
+    if not agent.cwd.is_dir():
+        yield ("agents", "default", "cwd"), f"the directory {agent.cwd} does not exist"
+        return
+    command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
+    if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
+        yield ("agents", "default", "command"), f"the command {agent.command!r} was not found; is it installed?"
+
+
+def _words(error: Any) -> str:
+    """Say a pydantic error in the words of this file's reader."""
+    match error["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "string_pattern_mismatch":
+            return 'must be an address like "http://127.0.0.1:8377"'
+        case "frozen_set_type" | "tuple_type" | "list_type":
+            return "must be a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a table"
+        case _:
+            return str(error["msg"])
+
+
+def _located(path: Path, text: str, keys: tuple[str, ...], message: str) -> str:
+    line = _line_of(text, keys)
+    where = f"{path}:{line}" if line else f"{path}"
+    return f"{where}: {'.'.join(map(_bare, keys))}: {_one_line(message)}"
+
+
+def _bare(key: str) -> str:
+    """Write a part of a dotted key; only what is no bare key in TOML needs quotes."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
+    """Return the line of the assignment, or table header, that comes closest to the dotted key; None if none does."""
+    best, best_line = 0, None
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = found = _split_key(header[1])
+        elif assignment := _ASSIGNMENT.match(line):
+            found = (*table, *_split_key(assignment[1]))
+        else:
+            continue
+        if found == keys[: len(found)] and len(found) > best:
+            best, best_line = len(found), number
+    return best_line
+
+
+def _split_key(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -1,0 +1,141 @@
+"""The whole bot on a stage: loopback as Discord, the scripted agent as real processes, people with hands."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.app import App
+from bot.config import load
+from loopback import Loopback, Message, Outcome, User
+from loopback.entities import Thread
+
+__all__ = ["SCRIPTED", "TOKEN", "Stage", "numbers", "said", "stage", "write_config"]
+
+TOKEN = "token-of-the-stage"
+SCRIPTED = (sys.executable, "-m", "loopback.agent")
+"""The agent that does what its prompt says."""
+
+
+@dataclass
+class Stage:
+    """What a test needs at hand. Ann owns the bot and is allowed to use it; Ben is allowed; Mallory is not."""
+
+    discord: Loopback
+    guild: Any
+    channel: Any
+    bot: Any
+    ann: User
+    ben: User
+    mallory: User
+    config: Path
+    project: Path
+    app: App | None = None
+
+    async def thread(self, text: str, person: User | None = None) -> Thread:
+        """Mention the bot, and return the thread that it opens."""
+        person = person or self.ann
+        message = await person.say(self.channel, f"{self.bot.mention} {text}")
+        thread = await person.sees_thread(message)
+        assert isinstance(thread, Thread)
+        return thread
+
+    def said_by_bot(self, place: Any) -> list[Message]:
+        """What stands in a channel or thread from the bot, oldest first; not what Discord itself wrote for it."""
+        return [
+            message
+            for message in self.discord.messages(place)
+            if message.author_id == self.bot.id and int(message.type) in {0, 19}
+        ]
+
+
+def write_config(
+    path: Path,
+    place: Stage,
+    *,
+    agent: Sequence[str] = SCRIPTED,
+    access: str = "",
+    extra: str = "",
+    agent_extra: str = "",
+) -> Path:
+    """Write the stage's configuration. Later tables can be added by `extra`."""
+    command, *args = agent
+    people = access or f'users = ["{place.ann.id}", "{place.ben.id}"]'
+    path.write_text(
+        f"""\
+[discord]
+token = "{TOKEN}"
+endpoint = "{place.discord.endpoint}"
+[access]
+channels = ["{place.channel.id}"]
+{people}
+[agents.default]
+command = {toml(command)}
+args = [{", ".join(toml(arg) for arg in args)}]
+cwd = {toml(str(place.project))}
+{agent_extra}
+[journal]
+path = {toml(str(path.with_name("threadline.db")))}
+{extra}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def toml(text: str) -> str:
+    """Quote a text for TOML."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Stage]:
+    """The stage without a bot process on it."""
+    async with Loopback(port=0) as discord:
+        guild = discord.add_guild("Lab")
+        channel = discord.add_channel(guild, "general")
+        ann, ben, mallory = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben", "mallory"))
+        bot = discord.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
+        project = folder / "project"
+        project.mkdir(exist_ok=True)
+        yield Stage(discord, guild, channel, bot, ann, ben, mallory, folder / "threadline.toml", project)
+
+
+@asynccontextmanager
+async def stage(folder: Path, **options: Any) -> AsyncIterator[Stage]:
+    """The stage with the bot at work in this process; at the end it is stopped as by a signal."""
+    async with scene(folder) as place:
+        write_config(place.config, place, **options)
+        async with performing(place):
+            yield place
+
+
+@asynccontextmanager
+async def performing(place: Stage) -> AsyncIterator[App]:
+    """Run the bot of a stage for as long as the block lasts."""
+    app = place.app = App(load(place.config))
+    task = asyncio.create_task(app.run(), name="app")
+    ready = asyncio.create_task(app.ready.wait())
+    await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    if task.done():
+        await task
+    try:
+        yield app
+    finally:
+        app.stop()
+        await task
+
+
+def said(outcome: Outcome) -> str:
+    """What the bot answered to a press or a command."""
+    assert outcome.message is not None
+    return outcome.message.content
+
+
+def numbers(first: int, last: int) -> str:
+    """The text of `stream`, whole."""
+    return " ".join(str(number) for number in range(first, last + 1))

@@ -1,0 +1,157 @@
+"""Invariants 9, 10 and 11: who may do what, what the agent gets to see, and whom its words can reach."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acp.process import BASE_NAMES
+from acp.survivors import MARKER
+from loopback.permissions import Permission
+from tests.e2e.stage import TOKEN, said, stage
+
+SUPPRESS_EMBEDS = 1 << 2
+WRITES = {"POST", "PATCH"}
+
+
+def bodies(record: list[Any]) -> list[Any]:
+    """The messages that the bot wrote."""
+    return [call.body for call in record if call.method in WRITES and re.search(r"/messages(/\d+)?$", call.path)]
+
+
+async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
+    """Invariant 10: people outside the lists start nothing."""
+    async with stage(tmp_path) as place:
+        first = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
+        second = await place.mallory.say(place.channel, f"{place.bot.mention} say hello again")
+        thread = await place.thread("say served")
+        await place.ann.sees(thread, "served", by=place.bot)
+        assert [str(reaction) for reaction in first.reactions] != []
+        assert list(second.reactions) == []
+        assert place.said_by_bot(place.channel) == []
+
+
+async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tmp_path: Path) -> None:
+    """Invariant 10, P53, P57: messages, commands and buttons go through the same gate."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say mine\nask execute make install")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        await place.mallory.say(thread, "say theirs")
+        pressed = await place.mallory.click(card, "Allow once")
+        assert pressed.acknowledged
+        assert "may not" in said(pressed)
+        for command in ("cancel", "reset", "status"):
+            outcome = await place.mallory.slash(thread, command)
+            assert outcome.acknowledged
+            assert "may not" in said(outcome)
+        await place.ann.click(card, "Allow once")
+        await place.ann.sees(thread, "allowed (allow_once)", by=place.bot)
+        await place.ann.say(thread, "recall")
+        recalled = await place.ann.sees(thread, re.compile("mine"), by=place.bot, after=card)
+        assert "theirs" not in recalled.content
+
+
+async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Path) -> None:
+    """The default approver is the asker; another allowed person may look, not decide."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("ask execute make install", place.ben)
+        card = await place.ben.sees(thread, "May I", by=place.bot)
+        pressed = await place.mallory.click(card, "Allow once")
+        assert "may not" in said(pressed)
+        await place.ann.click(card, "Reject")
+        await place.ben.sees(thread, "rejected (reject_once)", by=place.bot)
+
+
+async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
+    """In a channel that is not listed the owner gets the exact line; it works once it is in the file."""
+    async with stage(tmp_path) as place:
+        other = place.discord.add_channel(place.guild, "other")
+        await place.ann.say(other, f"{place.bot.mention} say hello")
+        told = await place.ann.sees(other, "channels = [", by=place.bot)
+        assert str(other.id) in told.content
+        assert str(place.channel.id) in told.content
+
+
+async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:
+    """P55: not even the owner."""
+    async with stage(tmp_path, access="users = []\nadmins = []") as place:
+        await place.ann.say(place.channel, f"{place.bot.mention} say hello")
+        told = await place.ann.sees(place.channel, "users = [", by=place.bot)
+        assert str(place.ann.id) in told.content
+        assert not any(call.path.endswith("/threads") for call in place.discord.record)
+
+
+async def test_system_messages_and_bots_start_nothing(tmp_path: Path) -> None:
+    """P6, P61: a rename in a thread is no prompt, and another bot's mention opens nothing."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say one")
+        await place.ann.sees(thread, "one", by=place.bot)
+        moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.MANAGE_THREADS)
+        place.discord.give_role(place.guild, place.ben, moderators)
+        await place.ben.rename(thread, "another name")
+        await place.ann.say(thread, "recall")
+        recalled = await place.ann.sees(thread, re.compile("say one"), by=place.bot)
+        assert "2" in recalled.content
+
+
+async def test_the_agents_words_ping_nobody_and_unfurl_nothing(tmp_path: Path) -> None:
+    """Invariant 11, P58: every message the bot writes says whom it may ping, and that is nobody."""
+    async with stage(tmp_path) as place:
+        words = f"@everyone @here <@{place.ben.id}> <@&{place.guild.id}> https://example.invalid/"
+        thread = await place.thread(f"say {words}")
+        reply = await place.ann.sees(thread, "example.invalid", by=place.bot)
+        assert not reply.mentions
+        for body in bodies(place.discord.record):
+            assert body["allowed_mentions"]["parse"] == []
+            assert not body["allowed_mentions"].get("users")
+        sends = [
+            call.body for call in place.discord.record if call.method == "POST" and call.path.endswith("/messages")
+        ]
+        assert sends
+        assert all(body["flags"] & SUPPRESS_EMBEDS for body in sends)
+        assert reply.flags & SUPPRESS_EMBEDS
+
+
+async def test_a_question_pings_the_asker_alone(tmp_path: Path) -> None:
+    """Invariant 11: the bot's own notices reach only the person they are for, whatever the agent writes into them."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread(f"ask execute echo @everyone <@{place.mallory.id}>", place.ben)
+        card = await place.ben.sees(thread, "May I", by=place.bot)
+        assert {int(getattr(user, "id", user)) for user in card.mentions} == {place.ben.id}
+
+
+async def test_the_agents_environment_is_the_base_and_what_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariant 9, P59: neither the token nor anything else of ours is in it."""
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    monkeypatch.setenv("SECRET_OF_THE_BOT", "do not pass on")
+    monkeypatch.setenv("WANTED", "yes")
+    extra = 'inherit_env = ["WANTED"]\nenv = { CHOSEN = "by the configuration" }'
+    async with stage(tmp_path, agent_extra=extra) as place:
+        thread = await place.thread("env\nsay that is all")
+        reply = await place.ann.sees(thread, "that is all", by=place.bot)
+        names = set(re.findall(r"^[A-Z_]+$", reply.content.replace("`", ""), re.MULTILINE))
+        assert names - {"LC_CTYPE"} <= {*BASE_NAMES, MARKER, "WANTED", "CHOSEN"}
+        assert {"PATH", MARKER, "WANTED", "CHOSEN"} <= names
+        await place.ann.say(thread, "env CHOSEN")
+        await place.ann.sees(thread, "by the configuration", by=place.bot)
+
+
+async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
+    """P47: the thread's first line says that this agent may act unasked."""
+    agent = (sys.executable, "-m", "loopback.agent", "--no-modes")
+    async with stage(tmp_path, agent=agent) as place:
+        thread = await place.thread("say hello there")
+        reply = await place.ann.sees(thread, "hello there", by=place.bot)
+        assert "may act unasked" in reply.content.splitlines()[0]
+
+
+async def test_an_agent_that_acts_unasked_by_default_is_put_into_its_asking_mode(tmp_path: Path) -> None:
+    """The scripted agent starts in `auto`, like real ones; the first prompt already finds it in `default`."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("mode")
+        reply = await place.ann.sees(thread, "default", by=place.bot)
+        assert "unasked" not in reply.content

@@ -1,0 +1,56 @@
+"""Invariant 1: a turn that hangs in one thread changes nothing in any other."""
+
+from pathlib import Path
+
+from tests.e2e.stage import numbers, said, stage
+
+
+async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_path: Path) -> None:
+    """P7, P25, P26: while one agent says nothing for ever, everything else is answered."""
+    async with stage(tmp_path) as place:
+        old = await place.thread("say I am the old one", place.ben)
+        await place.ben.sees(old, "I am the old one", by=place.bot)
+        hung = await place.thread("say now I hang\nhang deaf")
+        await place.ann.sees(hung, "now I hang", by=place.bot)
+        await place.ann.say(hung, "say I wait behind it")
+        await place.ann.say(hung, "say and I")
+
+        await place.ben.say(old, "stream 20 0")
+        await place.ben.sees(old, numbers(1, 20), by=place.bot)
+        new = await place.thread("stream 30 0", place.ben)
+        await place.ben.sees(new, numbers(1, 30), by=place.bot)
+        for thread, state in ((hung, "working"), (old, "idle")):
+            status = await place.ann.slash(thread, "status")
+            assert status.acknowledged
+            assert state in said(status)
+
+
+async def test_a_full_house_of_hung_turns_still_answers_commands(tmp_path: Path) -> None:
+    """With every slot hung, a newcomer waits in line and is told its place; a cancel frees a slot for it."""
+    async with stage(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
+        first = await place.thread("say one\nhang")
+        second = await place.thread("say two\nhang", place.ben)
+        await place.ann.sees(first, "one", by=place.bot)
+        await place.ben.sees(second, "two", by=place.bot)
+        third = await place.thread("say three")
+        await place.ann.sees(third, "number 1 in line", by=place.bot)
+        status = await place.ann.slash(third, "status")
+        assert "in line, number 1" in said(status)
+        cancelled = await place.ann.slash(first, "cancel")
+        assert cancelled.acknowledged
+        await place.ann.sees(third, "three", by=place.bot)
+
+
+async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> None:
+    """P67: the thread is told the exit code and the last words; the next message gets a new agent."""
+    async with stage(tmp_path) as place:
+        hung = await place.thread("say steady\nhang", place.ben)
+        await place.ben.sees(hung, "steady", by=place.bot)
+        thread = await place.thread("say so far\ncrash 7")
+        ended = await place.ann.sees(thread, "exit code 7", by=place.bot)
+        assert ended.content.startswith("so far")
+        assert "```" in ended.content
+        await place.ann.say(thread, "say well again")
+        await place.ann.sees(thread, "well again", by=place.bot)
+        status = await place.ann.slash(hung, "status")
+        assert "working" in said(status)

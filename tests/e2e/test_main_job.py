@@ -1,0 +1,112 @@
+"""A Discord thread talks to an agent: over the unmodified discord.py, with real processes."""
+
+import asyncio
+import os
+import re
+from itertools import pairwise
+from pathlib import Path
+
+from tests.e2e.stage import numbers, stage
+
+
+async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
+    """The reply is one message that was edited while the agent wrote, and holds all of its text at the end."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("stream 60 30")
+        reply = await place.ann.sees(thread, numbers(1, 60), by=place.bot)
+        assert thread.name == "stream 60 30"
+        contents = [content for _, content in reply.history]
+        assert contents[0].startswith("-# ⏳")
+        grown = [content for content in contents if content.startswith("1 2 3")]
+        assert len(grown) >= 2
+        assert all(later.startswith(earlier) for earlier, later in pairwise(grown))
+        assert place.said_by_bot(thread) == [reply]
+
+
+async def test_messages_in_the_thread_go_on_without_a_mention_in_the_same_session(tmp_path: Path) -> None:
+    """The agent remembers the first prompt: the second one reached the same session."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say first words")
+        await place.ann.sees(thread, "first words", by=place.bot)
+        await place.ann.say(thread, "recall")
+        answer = await place.ann.sees(thread, re.compile(r"say first words"), by=place.bot)
+        assert "2" in answer.content
+
+
+async def test_two_threads_stream_at_the_same_time(tmp_path: Path) -> None:
+    """Each thread has its own agent: while one agent waits at a gate, the other one's whole answer is shown."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with stage(tmp_path) as place:
+        first = await place.thread(f"say before\ngate {gate}\nsay after")
+        await place.ann.sees(first, "before", by=place.bot)
+        second = await place.thread("stream 30 100", place.ben)
+        await place.ben.sees(second, numbers(1, 30), by=place.bot)
+        assert "after" not in "".join(message.content for message in place.said_by_bot(first))
+        await asyncio.to_thread(gate.write_text, "open")
+        await place.ann.sees(first, "after", by=place.bot)
+
+
+async def test_the_asker_is_a_member_of_the_thread_and_its_name_is_cut_at_a_word(tmp_path: Path) -> None:
+    """The name has about 60 characters and no half word."""
+    async with stage(tmp_path) as place:
+        request = "please explain why the retry logic of the uploader gives up after exactly three attempts"
+        thread = await place.thread(request)
+        assert place.ann.id in thread.members
+        assert len(thread.name) <= 61
+        assert thread.name.endswith("…")
+        assert request.startswith(thread.name[:-1])
+        assert request[len(thread.name) - 1] == " "
+        await place.ann.sees(thread, "You said", by=place.bot)
+
+
+async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_path: Path) -> None:
+    """Invariant 5: the pages joined are the text, each at most 2,000 characters."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("stream 2000 0")
+        await place.ann.sees(thread, re.compile(r"\b2000$"), by=place.bot)
+        pages = [message.content for message in place.said_by_bot(thread)]
+        assert len(pages) > 4
+        assert all(len(page) <= 2000 for page in pages)
+        assert " ".join(" ".join(pages).split()) == numbers(1, 2000)
+
+
+async def test_fences_are_balanced_on_every_page(tmp_path: Path) -> None:
+    """Invariant 5, P17: code over several pages is a code block on each of them."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("code 200\nsay done now")
+        await place.ann.sees(thread, "done now", by=place.bot)
+        pages = [message.content for message in place.said_by_bot(thread)]
+        assert len(pages) > 1
+        assert all(page.count("```") % 2 == 0 for page in pages)
+
+
+async def test_messages_sent_while_the_agent_works_are_answered_in_order(tmp_path: Path) -> None:
+    """Invariant 2: at most one prompt in flight, in the order in which Discord gave the messages."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with stage(tmp_path) as place:
+        thread = await place.thread(f"say ready\ngate {gate}")
+        await place.ann.sees(thread, "ready", by=place.bot)
+        for number in range(1, 6):
+            await place.ann.say(thread, f"say answer {number}")
+        await asyncio.to_thread(gate.write_text, "open")
+        await place.ann.sees(thread, "answer 5", by=place.bot)
+        answers = [message.content for message in place.said_by_bot(thread)]
+        assert answers == ["ready", *(f"answer {number}" for number in range(1, 6))]
+
+
+async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
+    """Invariant 7, P3: the same message delivered again, as after a resume, stops at the journal."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say once")
+        await place.ann.sees(thread, "once", by=place.bot)
+        place.discord.replay_last(place.bot, "MESSAGE_CREATE")
+        await place.ann.say(thread, "say twice")
+        await place.ann.sees(thread, "twice", by=place.bot)
+        place.discord.replay_last(place.bot, "MESSAGE_CREATE")
+        await place.ann.say(thread, "recall")
+        recalled = await place.ann.sees(thread, re.compile("say once"), by=place.bot)
+        assert "3" in recalled.content
+        assert [message.content for message in place.said_by_bot(thread)][:2] == ["once", "twice"]
+        assert len(place.said_by_bot(thread)) == 3

@@ -1,0 +1,176 @@
+"""What people do with a running agent: answer its questions, cancel, reset, look."""
+
+import asyncio
+import re
+from pathlib import Path
+
+from tests.e2e.stage import SCRIPTED, said, stage
+
+
+async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_back(tmp_path: Path) -> None:
+    """The card is a new message with one button per option, named as the agent named them."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say first\nask execute make install")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        assert "make install" in card.content
+        labels = [button["label"] for row in card.components for button in row["components"]]
+        assert labels == ["Allow once", "Always allow", "Reject"]
+        pressed = await place.ann.click(card, "Allow once")
+        assert pressed.acknowledged
+        await place.ann.sees(thread, "allowed (allow_once)", by=place.bot)
+        assert card.components == []
+        assert f"Allow once — chosen by <@{place.ann.id}>" in card.content
+
+
+async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> None:
+    """P50: a denial is not `cancelled`, which would end the whole turn."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("ask edit main.py\nsay and I went on")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        await place.ann.click(card, "Reject")
+        reply = await place.ann.sees(thread, "and I went on", by=place.bot)
+        assert "rejected (reject_once)" in reply.content
+
+
+async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -> None:
+    """The second press is told that the question is no longer open, and the agent got one answer."""
+    async with stage(tmp_path, access='users = ["*"]\napprovers = ["*"]') as place:
+        thread = await place.thread("ask execute make install")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        first, second = await asyncio.gather(place.ann.click(card, "Allow once"), place.ben.click(card, "Reject"))
+        assert first.acknowledged
+        assert second.acknowledged
+        reply = await place.ann.sees(thread, re.compile(r"(allowed|rejected) \("), by=place.bot)
+        assert len(re.findall(r"(allowed|rejected) \(", reply.content)) == 1
+
+
+async def test_cancel_ends_the_turn_and_says_by_whom(tmp_path: Path) -> None:
+    """The agent's stop reason is shown in words, and the next message is answered (P27)."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say working on it\nhang")
+        reply = await place.ann.sees(thread, "working on it", by=place.bot)
+        cancelled = await place.ann.slash(thread, "cancel")
+        assert cancelled.acknowledged
+        assert "Stopping" in said(cancelled)
+        await place.ann.sees(thread, f"cancelled by <@{place.ann.id}>", by=place.bot)
+        assert reply.content.startswith("working on it")
+        await place.ann.say(thread, "say next")
+        await place.ann.sees(thread, "next", by=place.bot)
+
+
+async def test_cancel_closes_the_open_question(tmp_path: Path) -> None:
+    """P54: the card loses its buttons and says why."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("ask execute make install")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        await place.ann.slash(thread, "cancel")
+        await place.ann.sees(thread, lambda message: message.id == card.id and not message.components)
+        assert "no longer open" in card.content
+
+
+async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so(tmp_path: Path) -> None:
+    """P28: the queue does not run on by itself; Continue goes on with it, in order."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.ann.say(thread, "say second")
+        await place.ann.say(thread, "say third")
+        await place.ann.slash(thread, "cancel")
+        notice = await place.ann.sees(thread, "2 messages are held. Continue", by=place.bot)
+        status = await place.ann.slash(thread, "status")
+        assert "2 messages are held" in said(status)
+        await place.ann.click(notice, "Continue")
+        await place.ann.sees(thread, "third", by=place.bot)
+        answers = [message.content for message in place.said_by_bot(thread) if message.content in {"second", "third"}]
+        assert answers == ["second", "third"]
+
+
+async def test_held_messages_can_be_dropped(tmp_path: Path) -> None:
+    """They are closed unanswered, and the thread goes on."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.ann.say(thread, "say never")
+        await place.ann.slash(thread, "cancel")
+        notice = await place.ann.sees(thread, "1 message is held. Continue", by=place.bot)
+        await place.ann.click(notice, "Drop all")
+        await place.ann.say(thread, "recall")
+        recalled = await place.ann.sees(thread, re.compile("say begun"), by=place.bot)
+        assert "2" in recalled.content
+        assert "never" not in [message.content for message in place.said_by_bot(thread)]
+
+
+async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
+    """The agent knows nothing of what was before."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say remember me")
+        await place.ann.sees(thread, "remember me", by=place.bot)
+        done = await place.ann.slash(thread, "reset")
+        assert done.acknowledged
+        await place.ann.say(thread, "recall")
+        recalled = await place.ann.sees(thread, re.compile(r"\b1\b"), by=place.bot)
+        assert "remember me" not in recalled.content
+
+
+async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path) -> None:
+    """P22, P30: a turn that does not end is ended with its connection; the next message starts a new agent."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say deaf now\nhang deaf")
+        await place.ann.sees(thread, "deaf now", by=place.bot)
+        await place.ann.slash(thread, "cancel")
+        await place.ann.sees(thread, "did not end a cancelled turn", by=place.bot)
+        await place.ann.say(thread, "say alive")
+        await place.ann.sees(thread, "alive", by=place.bot)
+
+
+async def test_commands_outside_a_conversation_say_so(tmp_path: Path) -> None:
+    """They answer within the time Discord gives, and name the way to begin."""
+    async with stage(tmp_path) as place:
+        for command in ("cancel", "reset", "status"):
+            outcome = await place.ann.slash(place.channel, command)
+            assert outcome.acknowledged
+            assert "no conversation here" in said(outcome)
+
+
+async def test_stop_reasons_are_shown_in_words(tmp_path: Path) -> None:
+    """P21: a refusal or running out of tokens does not look like success."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say well\nstop refusal")
+        await place.ann.sees(thread, "refused to go on", by=place.bot)
+        await place.ann.say(thread, "say hm\nstop max_tokens")
+        await place.ann.sees(thread, "ran out of tokens", by=place.bot)
+
+
+async def test_a_remote_error_is_shown_with_its_data(tmp_path: Path) -> None:
+    """P67: code, message and data of the JSON-RPC error are in the thread."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("error -32000 Authentication required")
+        told = await place.ann.sees(thread, "Authentication required", by=place.bot)
+        assert "32000" in told.content
+
+
+async def test_text_after_the_end_of_a_turn_is_shown(tmp_path: Path) -> None:
+    """P23: a late chunk belongs to the reply it came after."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say on time\nlate and a little more")
+        reply = await place.ann.sees(thread, "and a little more", by=place.bot)
+        assert reply.content.startswith("on time")
+
+
+async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> None:
+    """One slot, two threads: the idle one sleeps for the other, and its session is loaded when it wakes."""
+    agent_state = tmp_path / "agent"
+    agent_state.mkdir()
+    async with stage(
+        tmp_path, agent=(*SCRIPTED, "--state", str(agent_state)), extra="[pool]\nmax_agents = 1\n"
+    ) as place:
+        first = await place.thread("say I am first")
+        await place.ann.sees(first, "I am first", by=place.bot)
+        second = await place.thread("say I am second", place.ben)
+        await place.ben.sees(second, "I am second", by=place.bot)
+        status = await place.ann.slash(first, "status")
+        assert "asleep" in said(status)
+        await place.ann.say(first, "recall")
+        recalled = await place.ann.sees(first, re.compile("say I am first"), by=place.bot)
+        assert "2" in recalled.content
+        assert any(agent_state.iterdir())
