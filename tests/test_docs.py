@@ -1,0 +1,246 @@
+"""What the documents say, against what the code does: keys, defaults, bounds, commands, targets, links, examples."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import discord
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from bot.cli import main
+from bot.config import Config, load
+from bot.gate import People
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+EXAMPLE = ROOT / "config.example.toml"
+TOKEN = {"DISCORD_TOKEN": "a token that opens nothing"}
+
+MAKE_SECONDS = 60.0
+"""Only a make that hangs takes this long to say what it would do."""
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every dotted key of the configuration, in the order of the code."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys_of(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+KEYS = dict(keys_of(Config))
+
+
+def as_written(value: object) -> object:
+    """A default of the code as one writes it in TOML."""
+    match value:
+        case People(entries=entries):
+            return list(entries)
+        case frozenset() | tuple():
+            return list(value)
+        case _:
+            return value
+
+
+def default_of(field: FieldInfo) -> object:
+    """The key's default; None where the key is required."""
+    return None if field.is_required() else as_written(field.get_default(call_default_factory=True))
+
+
+def described_keys() -> dict[str, str]:
+    """Dotted keys that have a heading in docs/configuration.md, with the text below it."""
+    text = (ROOT / "docs/configuration.md").read_text()
+    sections = re.split(r"^#{1,3} ", text, flags=re.MULTILINE)[1:]
+    found = {}
+    for section in sections:
+        heading, _, body = section.partition("\n")
+        if key := re.fullmatch(r"`([a-z_.]+)`", heading):
+            found[key[1]] = body
+    return found
+
+
+def example_defaults() -> dict[str, object]:
+    """Dotted keys that stand in the example as a setting with its default, `#key = value`."""
+    found: dict[str, object] = {}
+    table = ""
+    for line in EXAMPLE.read_text().splitlines():
+        if header := re.fullmatch(r"\[(.+)\]", line):
+            table = header[1]
+        elif setting := re.fullmatch(r"#([a-z_]+) = (.+)", line):
+            found[f"{table}.{setting[1]}"] = tomllib.loads(f"value = {setting[2]}")["value"]
+    return found
+
+
+def flat(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys that are set in parsed TOML."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def loads(text: str, folder: Path) -> Config:
+    """Load a configuration as a reader would have completed it: with directories and a command that exist."""
+    text = re.sub(r"^cwd = .*$", f'cwd = "{folder}"', text, flags=re.MULTILINE)
+    text = re.sub(r"^command = .*$", f'command = "{sys.executable}"', text, flags=re.MULTILINE)
+    if "[discord]" not in text:
+        text += '\n[discord]\ntoken = "${DISCORD_TOKEN}"\n'
+    if "[agents.default]" not in text:
+        text += f'\n[agents.default]\ncommand = "{sys.executable}"\ncwd = "{folder}"\n'
+    path = folder / "threadline.toml"
+    path.write_text(text)
+    return load(path, TOKEN)
+
+
+# ---- configuration
+
+
+def test_every_key_and_no_other_has_a_heading_in_the_order_of_the_code() -> None:
+    """docs/configuration.md describes what there is, and nothing that there is not."""
+    assert list(described_keys()) == list(KEYS)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_keys_description_gives_the_default_of_the_code(key: str) -> None:
+    """Below the heading stands `Default:` and the value, or that the key is required."""
+    body, default = described_keys()[key], default_of(KEYS[key])
+    written = re.search(r"Default: `([^`]+)`", body)
+    if written is None:
+        assert "Required." in body
+        assert default is None
+    else:
+        assert tomllib.loads(f"value = {written[1]}")["value"] == default
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_keys_description_gives_the_bounds_of_the_code(key: str) -> None:
+    """Each limit, and each choice of a closed set, can be read below the heading."""
+    field, body = KEYS[key], described_keys()[key]
+    bounds = [
+        getattr(rule, name) for rule in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(rule, name)
+    ]
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    for value in (*bounds, *choices):
+        assert re.search(rf"\b{re.escape(str(value))}\b", body), value
+
+
+def test_the_example_has_every_key_and_no_other() -> None:
+    """Set, or as a comment with its default."""
+    parsed = tomllib.loads(EXAMPLE.read_text())
+    assert {*example_defaults(), *flat(parsed)} == set(KEYS)
+
+
+def test_the_examples_comments_give_the_defaults_of_the_code() -> None:
+    """Taking a `#` away changes nothing; the keys without a default are set."""
+    optional = {key: default_of(field) for key, field in KEYS.items() if not field.is_required()}
+    assert example_defaults() == optional
+
+
+def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> None:
+    """A newcomer's first configuration has no mistake, as it stands and with every comment in force."""
+    text = EXAMPLE.read_text()
+    assert loads(text, tmp_path).warnings() == []
+    every = re.sub(r"^#channels = .*\n", "", text, flags=re.MULTILINE)
+    every = re.sub(r"^#(?=[a-z_]+ = )", "", every, flags=re.MULTILINE)
+    assert loads(every, tmp_path) == loads(text, tmp_path)
+
+
+def blocks(language: str) -> list[Any]:
+    """All code blocks of a language in the documents."""
+    found = []
+    for page in PAGES:
+        for block in re.finditer(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL):
+            line = page.read_text()[: block.start()].count("\n") + 1
+            found.append(pytest.param(block[1], id=f"{page.name}:{line}"))
+    return found
+
+
+@pytest.mark.parametrize("block", blocks("toml"))
+def test_a_piece_of_configuration_in_the_documents_loads(block: str, tmp_path: Path) -> None:
+    """What one copies from a page works."""
+    loads(block, tmp_path)
+
+
+# ---- commands, targets, links
+
+
+def words(pattern: str) -> set[str]:
+    """What `pattern` finds in code, on all pages: the first group of each match."""
+    code = re.compile(r"^ *```.*?^ *```|^    .+?$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+    return {
+        found[1]
+        for page in PAGES
+        for piece in code.finditer(page.read_text())
+        for found in re.finditer(pattern, piece[0], re.MULTILINE)
+    }
+
+
+def test_every_make_target_in_the_documents_exists() -> None:
+    """`make -n` knows it; and the two that begin everything are named."""
+    targets = words(r"\bmake ([a-z]+)\b")
+    assert {"demo", "test"} <= targets
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    for target in sorted(targets):
+        done = subprocess.run(
+            ["make", "-n", target],  # noqa: S607 - make is what a reader types
+            cwd=ROOT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=MAKE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"make {target}: {done.stderr}"
+
+
+def test_every_threadline_command_in_the_documents_exists_and_none_is_missing() -> None:
+    """Commands and options are those that the program has."""
+    assert words(r"(?<!@)\bthreadline ([a-z]+)\b") == set(main.commands)
+    for name, command in main.commands.items():
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert words(rf"\bthreadline {name}\b[^`\n]*? (--?[a-z]+)\b") <= options, name
+
+
+def slug(heading: str) -> str:
+    """The anchor that a heading gets on the pages of code hosts."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    """The file is there, and so is the heading."""
+    for target, anchor in re.findall(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            assert anchor in map(slug, headings), f"{target}#{anchor}"
+
+
+def test_the_invitation_asks_for_the_permissions_that_are_named() -> None:
+    """The number in the link is the sum of the names beside it."""
+    readme = (ROOT / "README.md").read_text()
+    number = re.search(r"oauth2/authorize\?\S*&permissions=(\d+)", readme)
+    named = re.search(r"exactly what the bot uses: ([^.]+)\.", readme)
+    assert number
+    assert named
+    names = ["_".join(name.lower().split()) for name in named[1].split(",")]
+    names[names.index("view_channels")] = "view_channel"
+    permissions = discord.Permissions(**dict.fromkeys(names, True))
+    assert int(number[1]) == permissions.value
+
+
+def test_the_first_screen_names_the_two_commands() -> None:
+    """A newcomer sees what this is and how to see it work without scrolling far."""
+    first = (ROOT / "README.md").read_text().splitlines()[:45]
+    assert any(line.startswith("make demo") for line in first)
+    assert any(line.startswith("make test") for line in first)
