@@ -15,7 +15,11 @@ BUTTON: Final = 2
 ROW: Final = 1
 STRING_SELECT: Final = 3
 SELECTS: Final = frozenset({3, 5, 6, 7, 8})
+TEXT_INPUT: Final = 4
 TEXT_DISPLAY: Final = 10
+LABEL: Final = 18
+RADIO_GROUP: Final = 21
+CHECKBOX: Final = 23
 LINK_STYLE: Final = 5
 
 LABEL_LENGTH: Final = 80

@@ -1,4 +1,4 @@
-"""Menus and forms as a person fills them in. Pure."""
+"""Menus and forms: what Discord refuses of a form, and how a person fills them in. Pure."""
 
 from __future__ import annotations
 
@@ -7,19 +7,41 @@ from typing import Any, Final
 from loopback import components
 from loopback.commands import Value
 from loopback.entities import Account, Channel, Json, Role
+from loopback.errors import FormErrors
 
-TEXT_INPUT: Final = 4
+TITLE_LENGTH: Final = 45
+LABEL_LENGTH: Final = 45
+FIELDS: Final = range(1, 6)
+TEXT_LENGTH: Final = 4000
+
+
+def check(form: Json, problems: FormErrors) -> None:
+    """Note what Discord would refuse about a form, at its path below `data`."""
+    for key, most in (("title", TITLE_LENGTH), ("custom_id", components.CUSTOM_ID_LENGTH)):
+        if not isinstance(form.get(key), str) or not form[key]:
+            problems.add(("data", key), "BASE_TYPE_REQUIRED", "This field is required")
+        problems.longest(("data", key), form.get(key), most)
+    rows = form.get("components") or []
+    if len(rows) not in FIELDS:
+        message = f"Must be between {FIELDS[0]} and {FIELDS[-1]} in length."
+        problems.add(("data", "components"), "BASE_TYPE_BAD_LENGTH", message)
+    for path, one in components.walk(rows, ("data", "components")):
+        problems.longest((*path, "label"), one.get("label"), LABEL_LENGTH)
+        problems.longest((*path, "custom_id"), one.get("custom_id"), components.CUSTOM_ID_LENGTH)
+        if one.get("type") == components.TEXT_INPUT:
+            problems.longest((*path, "value"), one.get("value"), TEXT_LENGTH)
 
 
 def chosen(menu: Json, value: Value) -> str:
     """A menu's value for an option's label or value, or for an entity; raises AssertionError for no option."""
     if isinstance(value, Account | Channel | Role):
         return str(value.id)
-    for option in menu.get("options") or ():
+    options = menu.get("options") or ()
+    for option in options:
         if value in (option["label"], option["value"]):
             return str(option["value"])
-    if menu["type"] == components.STRING_SELECT:
-        raise AssertionError(f"no option {value!r} in {[option['label'] for option in menu['options']]}")
+    if options:
+        raise AssertionError(f"no option {value!r} in {[option['label'] for option in options]}")
     return str(value)
 
 
@@ -29,19 +51,42 @@ def filled(shown: list[Json], left: dict[str, Any]) -> list[Json]:
     for one in shown:
         if one["type"] == components.ROW:
             fields = [_field(field, field.get("label", ""), left) for field in one["components"]]
-            sent.append({"type": components.ROW, "components": fields})
+            sent.append({"type": components.ROW, "id": one["id"], "components": fields})
         elif isinstance(field := one.get("component"), dict):
-            sent.append({"type": one["type"], "component": _field(field, one.get("label", ""), left)})
+            sent.append({"type": components.LABEL, "id": one["id"], "component": _field(field, one.get("label", ""), left)})
     return sent
 
 
 def _field(field: Json, label: str, left: dict[str, Any]) -> Json:
-    custom_id = field["custom_id"]
-    key = label if label in left else custom_id
-    if field["type"] == TEXT_INPUT:
-        value = str(left.pop(key, field.get("value") or ""))
-        if field.get("required", True) and not value:
-            raise AssertionError(f"the field {label!r} is required")
-        return {"type": TEXT_INPUT, "custom_id": custom_id, "value": value}
-    values = left.pop(key, [one["value"] for one in field.get("options") or () if one.get("default")])
-    return {"type": field["type"], "custom_id": custom_id, "values": [chosen(field, value) for value in values]}
+    key = label if label in left else field["custom_id"]
+    about = {"type": field["type"], "id": field["id"], "custom_id": field["custom_id"]}
+    required = field.get("required", True)
+    match field["type"]:
+        case components.TEXT_INPUT:
+            return {**about, "value": _text(field, label, left.pop(key, field.get("value") or ""))}
+        case components.CHECKBOX:
+            return {**about, "value": bool(left.pop(key, field.get("default", False)))}
+        case components.RADIO_GROUP:
+            picked = left.pop(key, next(iter(_defaults(field)), None))
+            if picked is None and required:
+                raise AssertionError(f"the field {label!r} is required")
+            return {**about, "value": None if picked is None else chosen(field, picked)}
+        case _:
+            values = [chosen(field, value) for value in left.pop(key, _defaults(field))]
+            least, most = field.get("min_values", 1 if required else 0), field.get("max_values", 1)
+            if not least <= len(values) <= most and (values or required):
+                raise AssertionError(f"{len(values)} choices do not fit the field {label!r}")
+            return {**about, "values": values}
+
+
+def _text(field: Json, label: str, given: object) -> str:
+    text = str(given)
+    if field.get("required", True) and not text:
+        raise AssertionError(f"the field {label!r} is required")
+    if text and not field.get("min_length", 0) <= len(text) <= field.get("max_length", TEXT_LENGTH):
+        raise AssertionError(f"{len(text)} characters do not fit the field {label!r}")
+    return text
+
+
+def _defaults(field: Json) -> list[str]:
+    return [one["value"] for one in field.get("options") or () if one.get("default")]

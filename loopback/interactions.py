@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from loopback import events, messages
+from loopback import components, events, forms, messages
 from loopback.drafts import Draft
 from loopback.entities import (
     Bot,
@@ -23,7 +23,7 @@ from loopback.entities import (
     MessageType,
     Reference,
 )
-from loopback.errors import DiscordError, Reason, invalid
+from loopback.errors import DiscordError, FormErrors, Reason, invalid
 from loopback.messages import Origin
 from loopback.world import World
 
@@ -85,7 +85,10 @@ def answer(world: World, interaction_id: int, token: str, body: Json, draft: Dra
             interaction.original = interaction.message
             if interaction.message is not None:
                 messages.edit(world, interaction.message, draft)
-        case CallbackType.AUTOCOMPLETE | CallbackType.MODAL:
+        case CallbackType.MODAL:
+            data = body["data"]
+            body = {**body, "data": {**data, "components": components.numbered(data["components"])}}
+        case CallbackType.AUTOCOMPLETE:
             pass
     interaction.answered = world.clock()
     interaction.response = body
@@ -114,8 +117,10 @@ def _callback_type(interaction: Interaction, body: Json) -> CallbackType:
     data = body.get("data") or {}
     if kind == CallbackType.AUTOCOMPLETE and len(data.get("choices") or ()) > CHOICES:
         raise invalid(("data", "choices"), "BASE_TYPE_MAX_LENGTH", f"Must be {CHOICES} or fewer in length.")
-    if kind == CallbackType.MODAL and not (data.get("title") and data.get("custom_id")):
-        raise invalid(("data",), "BASE_TYPE_REQUIRED", "A form has a title and a custom_id.")
+    if kind == CallbackType.MODAL:
+        problems = FormErrors()
+        forms.check(data, problems)
+        problems.check()
     return kind
 
 

@@ -68,7 +68,12 @@ class Turn:
         """Announce a tool call as pending; what it returns names the call in later updates."""
         self._tools += 1
         call: Message = {"toolCallId": f"call_{len(self.session.prompts)}_{self._tools}"}
-        described = {"title": title, "kind": kind, "status": "pending", "rawInput": {"title": title}}
+        described = {
+            "title": title,
+            "kind": kind,
+            "status": "pending",
+            "rawInput": {"command" if kind == "execute" else "path": title},
+        }
         self.update({"sessionUpdate": "tool_call", **call, **described, **more})
         return call
 

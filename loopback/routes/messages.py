@@ -33,8 +33,8 @@ def _readable(call: Call) -> bool:
 
 def _get_message(call: Call) -> Json:
     message = call.message(Permission.READ_MESSAGE_HISTORY)
-    readable = _readable(call) or message.author_id == call.bot.id or message.guild_id is None
-    return message_payloads.message(call.world, message, call.bot.id, content=readable or call.bot.id in message.mentions)
+    about_me = call.bot.id in (message.author_id, *message.mentions) or message.guild_id is None
+    return message_payloads.message(call.world, message, call.bot.id, content=about_me or _readable(call))
 
 
 def _post_message(call: Call) -> Json:
@@ -48,9 +48,8 @@ def _patch_message(call: Call) -> Json:
 
 
 def _old_edit(call: Call) -> Limit | None:
-    names = call.names
-    channel = call.world.channels.get(int(names["channel_id"]) if names["channel_id"].isdigit() else 0)
-    message = channel.messages.get(int(names["message_id"]) if names["message_id"].isdigit() else 0) if channel else None
+    named = call.names["message_id"]
+    message = call.world.archive.find(int(named) if named.isdigit() else 0)
     old = message is not None and call.world.clock() - message.created > OLD_SECONDS
     return Limit.OLD_EDITS if old else None
 

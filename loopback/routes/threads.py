@@ -116,8 +116,10 @@ def _leave(call: Call) -> None:
     membership.dismiss(call.world, _thread(call), call.bot.id)
 
 
+_ON_MESSAGE: Final = "/channels/{channel_id}/messages/{message_id}/threads"
+
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "/channels/{channel_id}/messages/{message_id}/threads", _open_on_message, status=201, limit=Limit.THREADS),
+    Route("POST", _ON_MESSAGE, _open_on_message, status=201, limit=Limit.THREADS),
     Route("POST", "/channels/{channel_id}/threads", _open_in_channel, status=201, limit=Limit.THREADS),
     Route("GET", "/channels/{channel_id}/thread-members", _get_members),
     Route("DELETE", "/channels/{channel_id}/thread-members/@me", _leave),

@@ -87,16 +87,16 @@ def _delete_message(call: Call) -> None:
         messages.delete(call.world, webhooks.message_of(call.world, _by_token(call), call.id("message_id")))
 
 
-_SECRET: Final = "/webhooks/{webhook_id}/{token}"
-_MESSAGE: Final = _SECRET + "/messages/{message_id}"
+_ADDRESS: Final = "/webhooks/{webhook_id}/{token}"
+_MESSAGE: Final = _ADDRESS + "/messages/{message_id}"
 
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/channels/{channel_id}/webhooks", _post_webhook),
     Route("GET", "/channels/{channel_id}/webhooks", _get_webhooks),
     Route("GET", "/webhooks/{webhook_id}", _get_webhook),
     Route("DELETE", "/webhooks/{webhook_id}", _delete_webhook),
-    Route("GET", _SECRET, _get_by_token, needs_token=False),
-    Route("POST", _SECRET, _post, needs_token=False),
+    Route("GET", _ADDRESS, _get_by_token, needs_token=False),
+    Route("POST", _ADDRESS, _post, needs_token=False),
     Route("GET", _MESSAGE, _get_message, needs_token=False),
     Route("PATCH", _MESSAGE, _patch_message, needs_token=False),
     Route("DELETE", _MESSAGE, _delete_message, needs_token=False),

@@ -97,7 +97,7 @@ class Acts:
         return self._tab.look(asked.id("channel"))
 
     async def _older(self, asked: Asked) -> Json:
-        return self._tab.older(asked.id("channel"))
+        return self._tab.older(asked.id("channel"), asked.id("before"))
 
     async def _close(self, asked: Asked) -> None:
         self._tab.leave(asked.id("channel"))

@@ -40,13 +40,11 @@ class Tab:
 
     def look(self, channel_id: int) -> Json:
         """Show a channel from now on: its last messages. Raises DiscordError for one that the person does not see."""
-        channel = self._world.channel(channel_id, self.viewer.id)
-        self._oldest.pop(channel_id, None)
-        return self._page(channel)
-
-    def older(self, channel_id: int) -> Json:
-        """The messages before those that are shown."""
         return self._page(self._world.channel(channel_id, self.viewer.id))
+
+    def older(self, channel_id: int, before: int) -> Json:
+        """The messages just before the one with that id."""
+        return self._page(self._world.channel(channel_id, self.viewer.id), before)
 
     def leave(self, channel_id: int) -> None:
         """Show a channel no longer."""
@@ -56,8 +54,7 @@ class Tab:
         """The places, or who is connected, changed."""
         self._moved = True
 
-    def _page(self, channel: Channel) -> Json:
-        before = self._oldest.get(channel.id)
+    def _page(self, channel: Channel, before: int | None = None) -> Json:
         found: list[Message] = []
         for one in reversed(channel.messages.values()):
             if (before is None or one.id < before) and view.shows(one, self.viewer.id):

@@ -2,41 +2,15 @@
 
 import json
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import jsonschema
-import pytest
-from jsonschema.protocols import Validator
 
 from loopback import Bot, Loopback, interactions
 from loopback.entities import InteractionType
+from tests.loopback.description import Description, check
 
 TOKEN = "T"
-OPENAPI = Path(__file__).parents[3] / "shared" / "discord" / "openapi.json"
-
-
-@cache
-def _description() -> dict[str, Any]:
-    if not OPENAPI.exists():
-        pytest.skip("Discord's OpenAPI description is not beside this repository")
-    description: dict[str, Any] = json.loads(OPENAPI.read_text())
-    return description
-
-
-@cache
-def _validator(schema: str) -> Validator:
-    reference = {"$ref": f"#/components/schemas/{schema}", "components": _description()["components"]}
-    return jsonschema.Draft202012Validator(reference)
-
-
-def check(schema: str, payload: Any) -> None:
-    """Fail with the deepest problem when the payload is not what Discord describes."""
-    problem = jsonschema.exceptions.best_match(_validator(schema).iter_errors(payload))
-    assert problem is None, f"{schema}: {problem.message} at {list(problem.absolute_path)}"
-
 
 class Caller:
     """A bot that speaks plain HTTP."""
@@ -57,7 +31,7 @@ class Caller:
 
 async def test_every_answer_is_what_discord_describes() -> None:
     """Users, application, gateway, guild, member, channel, message, thread, members, commands validate."""
-    async with Loopback() as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -100,7 +74,7 @@ async def test_every_answer_is_what_discord_describes() -> None:
 
 async def test_refusals_have_discords_status_code_and_body() -> None:
     """One request for each way to be refused that needs no long set-up."""
-    async with Loopback() as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -135,7 +109,7 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
 
 async def test_a_form_error_names_each_field_at_its_path() -> None:
     """50035 in Discord's nested form, all problems at once."""
-    async with Loopback() as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,))
@@ -153,7 +127,7 @@ async def test_a_form_error_names_each_field_at_its_path() -> None:
 
 async def test_a_nonce_that_is_enforced_posts_once() -> None:
     """The same nonce returns the message that is there; without enforce_nonce a second one is posted."""
-    async with Loopback() as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,))
@@ -221,7 +195,7 @@ async def test_limits_answer_429_with_discords_headers_when_they_are_on() -> Non
 
 async def test_the_record_tells_what_was_asked() -> None:
     """Method, path, body, files, status, caller and ordered times of a multipart post."""
-    async with Loopback() as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         bot = server.add_bot("threadline", token="T", guilds=(guild,))

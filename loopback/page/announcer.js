@@ -1,0 +1,32 @@
+// What a screen reader is told of new messages: each once, when it has stopped changing, never at every edit.
+
+const STILL_MS = 1500;
+const LONGEST = 240;
+
+export class Announcer {
+  #region = document.querySelector("#said");
+  #waiting = new Map();
+
+  /** Say something now. */
+  say(text) {
+    this.#region.textContent = text;
+  }
+
+  /** A message is new: it is told when it has been still for a while. */
+  expect(message) {
+    this.#waiting.set(message.id, 0);
+    this.changed(message);
+  }
+
+  /** A message changed; one that was told stays told. */
+  changed(message) {
+    if (!this.#waiting.has(message.id)) return;
+    clearTimeout(this.#waiting.get(message.id));
+    const tell = () => {
+      this.#waiting.delete(message.id);
+      const text = message.system ?? message.text.replace(/```/g, "");
+      this.say(`${message.author.name}: ${text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}`);
+    };
+    this.#waiting.set(message.id, setTimeout(tell, STILL_MS));
+  }
+}

@@ -1,0 +1,206 @@
+// Writing: text with @ and / suggestions, files, an answer to a message, and commands with their options.
+
+import { CommandForm } from "/page/command.js";
+import { h, icon } from "/page/dom.js";
+import { size } from "/page/media.js";
+import { Suggestions } from "/page/suggest.js";
+
+const TYPING_MS = 8000;
+
+export class Composer {
+  #app;
+  #place = null;
+  #files = [];
+  #reply = null;
+  #typed = 0;
+  #commands = null;
+  #form = null;
+
+  constructor(app) {
+    this.#app = app;
+    this.field = h("textarea", { rows: 1, maxlength: 4000, enterkeyhint: "send" });
+    this.suggestions = new Suggestions(this.field, "Suggestions", (item) => item.take());
+    this.picker = h("input", { type: "file", multiple: true, hidden: true, onchange: () => this.#add([...this.picker.files]) });
+    this.attach = h("button.round", { type: "button", "aria-label": "Attach files", title: "Attach files", onclick: () => this.picker.click() }, icon("plus"));
+    this.sender = h("button.round.send", { "aria-label": "Send", title: "Send" }, icon("send"));
+    this.banner = h("div.banner", { hidden: true });
+    this.shelf = h("ul.shelf", { "aria-label": "Files to send", hidden: true });
+    this.line = h("form.line", { onsubmit: (event) => this.#submit(event) }, this.attach, this.picker, this.field, this.sender);
+    this.closed = h("p.closed", { hidden: true });
+    this.element = h("div.composer", {}, this.suggestions.list, this.banner, this.shelf, this.line, this.closed);
+    this.field.addEventListener("input", () => this.#changed());
+    this.field.addEventListener("keydown", (event) => this.#key(event));
+    this.field.addEventListener("blur", () => this.suggestions.close());
+    this.field.addEventListener("paste", (event) => event.clipboardData.files.length && this.#add([...event.clipboardData.files]));
+  }
+
+  /** Write to a place; what was begun elsewhere is left there. */
+  to(place) {
+    if (this.#place?.id !== place?.id) {
+      this.#place = place;
+      this.#commands = null;
+      this.#leaveForm();
+      this.clear();
+    }
+    this.#place = place;
+    const writable = Boolean(place?.writable);
+    this.line.hidden = !writable || this.#form !== null;
+    this.closed.hidden = writable;
+    this.closed.textContent = place?.locked ? "This thread is locked." : "You cannot write here.";
+    if (place) {
+      this.field.placeholder = `Message ${place.label}`;
+      this.field.setAttribute("aria-label", `Message ${place.label}`);
+    }
+  }
+
+  clear() {
+    this.field.value = "";
+    this.#files = [];
+    this.answer(null);
+    this.#shelve();
+    this.#grow();
+    this.suggestions.close();
+  }
+
+  /** Answer a message; null for none. */
+  answer(row) {
+    this.#reply = row?.message ?? null;
+    this.banner.hidden = !row;
+    if (!row) return;
+    const leave = h("button.tool", { type: "button", "aria-label": "Do not reply", onclick: () => this.answer(null) }, icon("close"));
+    this.banner.replaceChildren(h("span", {}, "Replying to ", h("strong", {}, row.message.author.name)), leave);
+    this.field.focus();
+  }
+
+  add(files) {
+    this.#add(files);
+  }
+
+  #add(files) {
+    this.#files.push(...files.slice(0, 10 - this.#files.length));
+    this.picker.value = "";
+    this.#shelve();
+    this.field.focus();
+  }
+
+  #shelve() {
+    this.shelf.hidden = this.#files.length === 0;
+    this.shelf.replaceChildren(
+      ...this.#files.map((file) => {
+        const drop = () => {
+          this.#files = this.#files.filter((one) => one !== file);
+          this.#shelve();
+          this.field.focus();
+        };
+        return h("li", {}, icon("file"), h("span.name", {}, file.name), h("span.size", {}, size(file.size)), h("button.tool", { type: "button", "aria-label": `Remove ${file.name}`, onclick: drop }, icon("close")));
+      }),
+    );
+  }
+
+  #changed() {
+    this.#grow();
+    this.#suggest();
+    if (Date.now() - this.#typed > TYPING_MS && this.field.value && !this.field.value.startsWith("/")) {
+      this.#typed = Date.now();
+      this.#app.act("type", { channel: this.#place.id });
+    }
+  }
+
+  #grow() {
+    this.field.style.height = "auto";
+    this.field.style.height = `${Math.min(this.field.scrollHeight, 240)}px`;
+  }
+
+  #key(event) {
+    if (event.isComposing || this.suggestions.key(event)) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.line.requestSubmit();
+    } else if (event.key === "Escape" && this.#reply) this.answer(null);
+    else if (event.key === "ArrowUp" && !this.field.value) {
+      event.preventDefault();
+      this.#app.editLast(this);
+    }
+  }
+
+  async #suggest() {
+    const upTo = this.field.value.slice(0, this.field.selectionStart);
+    const command = /^\/([\w -]*)$/.exec(this.field.value);
+    if (command) {
+      await this.#suggestCommands(command[1].toLowerCase());
+      return;
+    }
+    const named = /(?:^|\s)([@#])([^\s@#]*)$/.exec(upTo);
+    if (!named) {
+      this.suggestions.close();
+      return;
+    }
+    const [, sign, begun] = named;
+    const from = upTo.length - begun.length - 1;
+    const known = sign === "@" ? this.#app.mentionable(this.#place.id) : this.#app.linkable(this.#place.id);
+    const fitting = known.filter((one) => one.name.toLowerCase().startsWith(begun.toLowerCase()));
+    this.suggestions.show(fitting.map((one) => ({ label: sign + one.name, hint: one.hint, take: () => this.#insert(from, `${sign}${one.name} `) })));
+  }
+
+  async #suggestCommands(begun) {
+    this.#commands ??= this.#app.act("commands", { channel: this.#place.id });
+    const found = await this.#commands;
+    if (!found) this.#commands = null;
+    if (!this.field.value.startsWith("/")) return;
+    const fitting = (found?.slash ?? []).filter((one) => one.name.startsWith(begun));
+    this.suggestions.show(fitting.map((one) => ({ label: `/${one.name}`, hint: `${one.description} · ${one.bot}`, take: () => this.#command(one) })));
+  }
+
+  #insert(from, text) {
+    const rest = this.field.value.slice(this.field.selectionStart);
+    this.field.value = this.field.value.slice(0, from) + text + rest;
+    this.field.setSelectionRange(from + text.length, from + text.length);
+    this.#grow();
+  }
+
+  #command(command) {
+    this.clear();
+    this.#form = new CommandForm(this.#app, this.#place, command, () => {
+      this.#leaveForm();
+      this.field.focus();
+    });
+    this.element.append(this.#form.element);
+    this.line.hidden = true;
+    this.#form.focus();
+  }
+
+  #leaveForm() {
+    this.#form?.element.remove();
+    this.#form = null;
+    this.line.hidden = !this.#place?.writable;
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    const text = this.field.value.trim();
+    if (!text && !this.#files.length) return;
+    const files = await Promise.all(this.#files.map(packed));
+    const fields = { channel: this.#place.id, text: this.#app.encoded(this.#place.id, text), files };
+    if (this.#reply) fields.reply = this.#reply.id;
+    const place = this.#place;
+    const kept = { value: this.field.value, files: this.#files };
+    this.clear();
+    this.#typed = 0;
+    this.#commands = null;
+    if ((await this.#app.act("say", fields)) || this.#place !== place || this.field.value) return;
+    this.field.value = kept.value;
+    this.#files = kept.files;
+    this.#shelve();
+    this.#grow();
+  }
+}
+
+/** A file as the server takes it. */
+function packed(file) {
+  return new Promise((done, wrong) => {
+    const reader = new FileReader();
+    reader.onload = () => done({ name: file.name, data: reader.result.slice(reader.result.indexOf(",") + 1) });
+    reader.onerror = () => wrong(reader.error);
+    reader.readAsDataURL(file);
+  });
+}

@@ -1,0 +1,242 @@
+// One message as a row of the list. Each part is built again only when what it shows has changed.
+
+import { attachments, embeds } from "/page/media.js";
+import { components } from "/page/components.js";
+import { avatar, h, icon, morph, written } from "/page/dom.js";
+import { highlight } from "/page/highlight.js";
+import { exactly, hour, localise, when } from "/page/times.js";
+
+const GROUP_MS = 7 * 60_000;
+
+/** Whether a message stands below the one before it without a head of its own. */
+export function continues(message, before) {
+  return Boolean(
+    before &&
+      before.author.id === message.author.id &&
+      message.at - before.at < GROUP_MS &&
+      !message.reply &&
+      !message.used &&
+      message.system === null &&
+      before.system === null &&
+      before.ephemeral === message.ephemeral,
+  );
+}
+
+export class Row {
+  #app;
+  #seen = {};
+  #parts = {};
+  message = null;
+
+  constructor(app, message) {
+    this.#app = app;
+    for (const name of ["reply", "face", "head", "body", "media", "controls", "reactions", "thread", "note"]) {
+      this.#parts[name] = h(`div.part-${name}`);
+    }
+    const { reply, face, head, ...rest } = this.#parts;
+    this.tools = h("div.tools", { role: "toolbar", "aria-label": "What to do with the message" });
+    this.article = h("article", {}, reply, face, h("div.column", {}, head, ...Object.values(rest)));
+    this.element = h("li.row", { id: `message-${message.id}`, tabindex: -1 }, this.article, this.tools);
+    this.element.row = this;
+    this.#tools(message);
+  }
+
+  /** Show `message`, below `before` in the list. */
+  update(message, before) {
+    this.message = message;
+    const first = !continues(message, before);
+    const row = this.element.classList;
+    row.toggle("first", first);
+    row.toggle("pings", message.pings);
+    row.toggle("ephemeral", message.ephemeral);
+    row.toggle("system", message.system !== null);
+    row.toggle("from-bot", message.author.bot);
+    this.article.setAttribute("aria-label", `${message.author.name}, ${hour(message.at)}`);
+    this.#part("reply", [message.reply], () => this.#reply(message));
+    this.#part("face", [first, message.author], () => (first ? [avatar(message.author.id, message.author.name)] : []));
+    this.#part("head", [first, message.author, message.at, message.used, message.system], () => this.#head(message, first));
+    this.#part("body", [message.html, message.thinking, message.edited], () => this.#body(message), true);
+    this.#part("media", [message.files, message.embeds], () => [...attachments(message.files), ...embeds(message.embeds)]);
+    this.#part("controls", [message.components], () => components(this.#app, message), false, true);
+    this.#part("reactions", [message.reactions], () => this.#reactions(message), false, true);
+    this.#part("thread", [message.thread], () => this.#thread(message));
+    this.#part("note", [message.ephemeral], () => note(message));
+  }
+
+  #part(name, shown, build, patch = false, keepFocus = false) {
+    const state = JSON.stringify(shown);
+    if (this.#seen[name] === state) return;
+    this.#seen[name] = state;
+    const part = this.#parts[name];
+    const focused = keepFocus && part.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const fresh = build();
+    if (patch) morph(part, h("div", {}, ...fresh));
+    else part.replaceChildren(...fresh);
+    if (focused) [...part.querySelectorAll("[data-key]")].find((one) => one.dataset.key === focused)?.focus();
+  }
+
+  #head(message, first) {
+    if (message.system !== null) {
+      return [h("p.system-words", {}, h("strong", {}, message.author.name), ` ${message.system} `, stamp(message, when))];
+    }
+    if (!first) return [stamp(message, hour, ".beside-text")];
+    const badge = message.author.bot ? h("span.badge", {}, "APP") : null;
+    const used = message.used ? h("p.used", {}, h("strong", {}, message.used.by), " used ", h("span.mention", {}, message.used.command)) : null;
+    return [used, h("p.head", {}, h("strong.author", {}, message.author.name), badge, stamp(message, when))].filter(Boolean);
+  }
+
+  #body(message) {
+    if (message.thinking) {
+      return [h("p.thinking", {}, `${message.author.name} is thinking`, h("span.dots", { "aria-hidden": true }, "…"))];
+    }
+    if (!message.html) return [];
+    const body = written("div", message.html);
+    body.className = "md";
+    for (const code of body.querySelectorAll("pre > code")) dress(code);
+    for (const spoiler of body.querySelectorAll(".spoiler")) hide(spoiler);
+    for (const mention of body.querySelectorAll(`[data-user="${this.#app.me.id}"], .everyone`)) mention.classList.add("me");
+    for (const channel of body.querySelectorAll("[data-channel]")) lead(channel);
+    localise(body);
+    if (message.edited !== null) (body.lastElementChild?.matches("p") ? body.lastElementChild : body).append(edited(message));
+    return [body];
+  }
+
+  #reply(message) {
+    const { reply } = message;
+    if (!reply) return [];
+    if (reply.gone) return [h("p.answered", {}, icon("reply"), "The message this answers is gone.")];
+    const who = h("strong", {}, reply.author.name);
+    if (reply.starts) {
+      const text = written("div", reply.html);
+      text.className = "md";
+      localise(text);
+      return [h("blockquote.starter", {}, h("p.head", {}, avatar(reply.author.id, reply.author.name, true), who), text)];
+    }
+    const line = written("span", reply.html);
+    line.className = "md line";
+    line.querySelectorAll("a").forEach((link) => link.replaceWith(link.textContent));
+    return [h("p.answered", {}, icon("reply"), avatar(reply.author.id, reply.author.name, true), who, line)];
+  }
+
+  #reactions(message) {
+    return message.reactions.map(({ emoji, name, count, mine }) =>
+      h(
+        "button.reaction",
+        {
+          type: "button",
+          "aria-pressed": String(mine),
+          "aria-label": `${emoji}, ${count}${mine ? ", yours" : ""}`,
+          dataset: { key: name },
+          onclick: () => this.#app.act("react", { ...this.#place(), emoji: name }),
+        },
+        h("span", { "aria-hidden": true }, emoji),
+        h("span.count", { "aria-hidden": true }, String(count)),
+      ),
+    );
+  }
+
+  #thread(message) {
+    const { thread } = message;
+    if (!thread) return [];
+    const count = thread.count === 1 ? "1 message" : `${thread.count} messages`;
+    return [
+      h(
+        "button.thread-chip",
+        { type: "button", onclick: () => this.#app.open(thread.id, { beside: true }) },
+        icon("thread"),
+        h("span.name", {}, thread.name),
+        h("span.count", {}, thread.archived ? `${count}, archived` : count),
+      ),
+    ];
+  }
+
+  #tools(message) {
+    const tool = (name, label, onclick, extra = {}) =>
+      h("button.tool", { type: "button", "aria-label": label, title: label, onclick, ...extra }, icon(name));
+    const more = tool("more", "More", () => this.#app.messageMenu(this, more), { "aria-haspopup": "menu" });
+    if (message.system === null) {
+      const react = tool("face", "React", () => this.#app.pickEmoji(this, react), { "aria-haspopup": "dialog" });
+      this.tools.append(react, tool("reply", "Reply", () => this.#app.reply(this)));
+      if (this.#app.canOpenThread(message)) this.tools.append(tool("thread", "Open a thread", () => this.#app.askThread(this)));
+    }
+    this.tools.append(more);
+    this.element.addEventListener("contextmenu", (event) => {
+      if (event.target.closest("a, textarea") || String(getSelection())) return;
+      event.preventDefault();
+      this.#app.messageMenu(this, more);
+    });
+  }
+
+  #place() {
+    return { channel: this.message.channel, message: this.message.id };
+  }
+
+  /** Change the text in place of the message; Escape leaves it as it was. */
+  edit() {
+    const { message } = this;
+    const body = this.#parts.body;
+    const field = h("textarea", { "aria-label": "The message's text", maxlength: 2000, rows: Math.min(12, message.text.split("\n").length + 1), value: message.text });
+    const done = () => {
+      form.remove();
+      body.hidden = false;
+      this.element.focus();
+    };
+    const save = async () => {
+      if (field.value.trim() && (await this.#app.act("edit", { ...this.#place(), text: field.value }))) done();
+    };
+    const form = h(
+      "form.edit",
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          save();
+        },
+        onkeydown: (event) => {
+          if (event.key === "Escape") done();
+          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+          event.preventDefault();
+          save();
+        },
+      },
+      field,
+      h("div.choices", {}, h("button.plain", { type: "button", onclick: done }, "Cancel"), h("button.primary", {}, "Save")),
+    );
+    body.hidden = true;
+    body.after(form);
+    field.focus();
+    field.setSelectionRange(field.value.length, field.value.length);
+  }
+}
+
+function stamp(message, form, classes = "") {
+  return h(`time.stamp${classes}`, { datetime: new Date(message.at).toISOString(), title: exactly(message.at) }, form(message.at));
+}
+
+function edited(message) {
+  return h("span.edited", { title: exactly(message.edited) }, " (edited)");
+}
+
+function note(message) {
+  return message.ephemeral ? [h("p.only-you", {}, "Only you can see this.")] : [];
+}
+
+/** A code block with its language and a way to take it along. */
+function dress(code) {
+  highlight(code);
+  const copy = h("button.copy", { type: "button", "aria-label": "Copy the code" }, icon("copy"));
+  const block = h("div.code", {}, h("div.code-head", {}, h("span", {}, code.dataset.language ?? ""), copy));
+  code.parentElement.replaceWith(block);
+  block.append(h("pre", {}, code));
+}
+
+function hide(spoiler) {
+  spoiler.setAttribute("role", "button");
+  spoiler.setAttribute("tabindex", "0");
+  spoiler.setAttribute("aria-expanded", "false");
+  spoiler.setAttribute("aria-label", "Spoiler, press to show");
+}
+
+function lead(mention) {
+  mention.setAttribute("role", "link");
+  mention.setAttribute("tabindex", "0");
+}

@@ -1,0 +1,140 @@
+"""Discord's own OpenAPI description as loopback's inspector, and what is excepted from it, each with its reason."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import pytest
+from jsonschema.protocols import Validator
+
+OPENAPI = Path(__file__).parents[3] / "shared" / "discord" / "openapi.json"
+
+# What a gateway event carries, by its name: the schema, and the keys that only the gateway adds to it.
+EVENTS: Final[dict[str, tuple[str, frozenset[str]]]] = {
+    "MESSAGE_CREATE": ("MessageResponse", frozenset({"guild_id", "member"})),
+    "MESSAGE_UPDATE": ("MessageResponse", frozenset({"guild_id", "member"})),
+    "CHANNEL_CREATE": ("GuildChannelResponse", frozenset()),
+    "CHANNEL_UPDATE": ("GuildChannelResponse", frozenset()),
+    "CHANNEL_DELETE": ("GuildChannelResponse", frozenset()),
+    "THREAD_CREATE": ("ThreadResponse", frozenset({"newly_created"})),
+    "THREAD_UPDATE": ("ThreadResponse", frozenset()),
+    "GUILD_CREATE": (
+        "GuildResponse",
+        frozenset(
+            "joined_at large unavailable member_count members channels threads voice_states presences stage_instances "
+            "guild_scheduled_events soundboard_sounds".split()
+        ),
+    ),
+    "GUILD_MEMBER_ADD": ("GuildMemberResponse", frozenset({"guild_id"})),
+    "GUILD_MEMBER_UPDATE": ("GuildMemberResponse", frozenset({"guild_id"})),
+}
+
+# Where Discord itself is not as it describes itself: the schema, the place in it, what stands there instead, and why.
+_TEXT_OR_NUMBER: Final = ["string", "integer"]
+EXCEPTIONS: Final[tuple[tuple[str, tuple[str | int, ...], Any, str], ...]] = (
+    ("SnowflakeType", ("type",), _TEXT_OR_NUMBER, "libraries send ids as numbers, which Discord takes"),
+    ("Error", ("properties", "code", "type"), _TEXT_OR_NUMBER, "a form's error codes are words"),
+    (
+        "CreateMessageInteractionCallbackResponse",
+        ("properties", "type", "enum"),
+        [4, 5],
+        "a deferred answer comes back as what it is",
+    ),
+    (
+        "UpdateMessageInteractionCallbackResponse",
+        ("properties", "type", "enum"),
+        [6, 7],
+        "a deferred update comes back as what it is",
+    ),
+)
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The parsed file with the exceptions made in it; skips the test where it is missing."""
+    if not OPENAPI.exists():
+        pytest.skip("Discord's OpenAPI description is not beside this repository")
+    found: dict[str, Any] = json.loads(OPENAPI.read_text())
+    for schema, (*way, last), instead, _ in EXCEPTIONS:
+        node = found["components"]["schemas"][schema]
+        for step in way:
+            node = node[step]
+        assert last in node, f"the exception of {schema} has no place any more"
+        node[last] = instead
+    return found
+
+
+@cache
+def _validator(schema: str) -> Validator:
+    """The validator of a schema, given as text, whose references lead into the description."""
+    return jsonschema.Draft202012Validator({**json.loads(schema), "components": description()["components"]})
+
+
+def problem(schema: dict[str, Any], payload: Any) -> str | None:
+    """The deepest problem of the payload, in words."""
+    found = jsonschema.exceptions.best_match(_validator(json.dumps(schema)).iter_errors(payload))
+    return None if found is None else f"{found.message[:300]} at {list(found.absolute_path)}"
+
+
+def _named(schema: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def check(schema: str, payload: Any) -> None:
+    """Fail with the deepest problem when the payload is not what Discord describes."""
+    wrong = problem(_named(schema), payload)
+    assert wrong is None, f"{schema}: {wrong}"
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], str]]:
+    # The more a path says literally, the earlier it is tried: @original before {message_id}.
+    ordered = sorted(description()["paths"], key=lambda path: path.count("{"))
+    return [(re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), path) for path in ordered]
+
+
+def _operation(method: str, path: str) -> dict[str, Any] | None:
+    for pattern, template in _paths():
+        operation: dict[str, Any] | None = description()["paths"][template].get(method.lower())
+        if operation is not None and pattern.fullmatch(path):
+            return operation
+    return None
+
+
+class Description:
+    """Looks at all that is said; see `loopback.inspection.Inspector`."""
+
+    def request(self, method: str, path: str, body: Any) -> str | None:
+        """Whether the body is one of those that are described."""
+        operation = _operation(method, path)
+        if operation is None:
+            return "no such operation"
+        kinds = operation.get("requestBody", {}).get("content", {})
+        if body is None or not kinds:
+            return None
+        described = kinds.get("application/json") or next(iter(kinds.values()))
+        return problem(described["schema"], body)
+
+    def answer(self, method: str, path: str, status: int, body: Any) -> str | None:
+        """Whether the answer's status and body are described."""
+        operation = _operation(method, path)
+        if status >= 400:
+            return problem(_named("RatelimitedResponse" if status == 429 else "ErrorResponse"), body)
+        if operation is None:
+            return None
+        described = operation["responses"].get(str(status))
+        if described is None:
+            return f"the statuses are {sorted(operation['responses'])}"
+        content = described.get("content", {}).get("application/json")
+        return None if body is None or content is None else problem(content["schema"], body)
+
+    def event(self, name: str, payload: Any) -> str | None:
+        """Whether an event whose payload is described somewhere is so."""
+        if name not in EVENTS:
+            return None
+        schema, added = EVENTS[name]
+        return problem(_named(schema), {key: payload[key] for key in payload.keys() - added})
+

@@ -1,0 +1,115 @@
+"""An exchange that writes down everything it is told, and may be made to wait or to fail."""
+
+import asyncio
+from collections.abc import Sequence
+
+from acp import Event, Session, Text, Turn
+from acp.schema import TextBlock
+from pool.exchange import Ending, Notice
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Fulfils `pool.exchange.Exchange`. What it was told stands in `told`, a word or two each, oldest first.
+
+    With `fetched`, its blocks are there when that event is set; with `confirmed`, its reply is settled when that is.
+    `refuses` is raised instead of giving blocks, `chokes` by the first event, `breaks` by the end.
+    """
+
+    def __init__(
+        self,
+        *message_ids: int,
+        text: str = "hello",
+        fetched: asyncio.Event | None = None,
+        confirmed: asyncio.Event | None = None,
+        refuses: Exception | None = None,
+        chokes: Exception | None = None,
+        breaks: Exception | None = None,
+    ) -> None:
+        self.message_ids = message_ids
+        self.prompt = text
+        self.told: list[str] = []
+        self.events: list[Event] = []
+        self.endings: list[Ending] = []
+        self.session: Session | None = None
+        self.turn: Turn | None = None
+        self._fetched = fetched
+        self._confirmed = confirmed
+        self._refuses = refuses
+        self._chokes = chokes
+        self._breaks = breaks
+        self._changed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Recorder {self.message_ids} {self.told}>"
+
+    async def until(self, word: str) -> None:
+        """Return when it has been told `word`, now or before."""
+        while word not in self.told:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def end(self) -> Ending:
+        """Return how it ended, when it has; it is an error to be ended twice."""
+        while not self.endings:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.ending
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended."""
+        (ending,) = self.endings
+        return ending
+
+    @property
+    def text(self) -> str:
+        """The agent's words, in the order in which they came."""
+        return "".join(event.text for event in self.events if isinstance(event, Text))
+
+    def _hear(self, word: str) -> None:
+        self.told.append(word)
+        self._changed.set()
+
+    # ---- pool.exchange.Exchange
+
+    async def blocks(self) -> Sequence[TextBlock]:
+        self._hear("blocks")
+        if self._fetched is not None:
+            await self._fetched.wait()
+        if self._refuses is not None:
+            raise self._refuses
+        return [TextBlock(text=self.prompt)]
+
+    def waiting(self, place: int) -> None:
+        self._hear(f"waiting {place}")
+
+    def starting(self) -> None:
+        self._hear("starting")
+
+    def notice(self, notice: Notice) -> None:
+        self._hear(notice.name)
+
+    def prompted(self, session: Session, turn: Turn) -> None:
+        self.session, self.turn = session, turn
+        self._hear("prompted")
+
+    def event(self, event: Event) -> None:
+        if self._chokes is not None:
+            error, self._chokes = self._chokes, None
+            raise error
+        self.events.append(event)
+        self._hear(event.text if isinstance(event, Text) else type(event).__name__)
+
+    def ended(self, ending: Ending) -> Sequence[str]:
+        self.endings.append(ending)
+        self._hear("ended")
+        if self._breaks is not None:
+            raise self._breaks
+        return [self.text] if self.text else []
+
+    async def settled(self) -> None:
+        self._hear("settling")
+        if self._confirmed is not None:
+            await self._confirmed.wait()

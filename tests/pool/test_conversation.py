@@ -1,0 +1,850 @@
+"""One conversation: its states, its order, its end, in virtual time over agents in memory."""
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from acp import AgentClosed, RequestTimeout, SpawnFailed, Text
+from acp.turn import CANCEL_SECONDS
+from pool.conversation import FAILED_STARTS, Cancelled, State
+from pool.exchange import Ending, ExchangeFailed
+from pool.journal import State as Row
+from tests.memory import MemoryAgent
+from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text, quiet
+from tests.pool.recorder import Recorder
+
+A_PERSON = 42
+
+
+# ---- states
+
+
+async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path) -> None:
+    """Every state on the way of one message, as the status line has it, and all that the exchange is told."""
+    async with house(tmp_path, every(manual={"session/new"})) as it:
+        exchange = it.say(1, 10)
+        talk = it.talk(1)
+        assert repr(talk) == "<1 asleep, 1 waiting>"
+        agent = await it.crew.agent(1)
+        request = await agent.expect("session/new")
+        assert repr(talk) == "<1 starting>"
+        agent.reply(request, {"sessionId": "s", "modes": MODES})
+        prompt = await agent.expect("session/prompt")
+        assert repr(talk) == "<1 working>"
+        assert it.row(10) is Row.PROMPTED
+        it.say(1, 11)
+        assert repr(talk) == "<1 working, 1 waiting>"
+        assert talk.waiting == 1
+        talk.drop()
+        agent.text("s", "good ")
+        agent.text("s", "morning")
+        agent.end_turn(prompt)
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        await quiet()
+        assert repr(talk) == "<1 idle>"
+        assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "good ", "morning", "ended"]
+        assert it.row(10) is Row.FINISHED
+        assert it.journal.pages(10) == ["good morning"]
+
+
+async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path) -> None:
+    """Not a moment of time passes between the message and its prompt (invariant 3)."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        assert it.talk(1).state is State.IDLE
+        now = asyncio.get_running_loop().time()
+        await it.answered(1, 11)
+        assert asyncio.get_running_loop().time() == now
+
+
+async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(tmp_path: Path) -> None:
+    """However long the first takes to fetch, and never two prompts in flight (invariant 2)."""
+    async with house(tmp_path) as it:
+        fetched = asyncio.Event()
+        exchanges = [it.say(1, 10, Recorder(10, text="first", fetched=fetched))]
+        exchanges += [it.say(1, number, text=text) for number, text in ((11, "second"), (12, "third"))]
+        agent = await it.crew.agent(1)
+        await quiet()
+        assert "session/prompt" not in agent.methods()
+        fetched.set()
+        for exchange, text in zip(exchanges, ("first", "second", "third"), strict=True):
+            prompt = await agent.expect("session/prompt")
+            await quiet()
+            assert agent.methods()[-1] == "session/prompt"
+            assert prompt_text(prompt) == text
+            assert not exchange.endings
+            agent.end_turn(prompt)
+            assert (await exchange.end()).stop_reason == "end_turn"
+        assert agent.methods().count("session/prompt") == 3
+        assert len(it.crew.agents) == 1
+
+
+async def test_an_exchange_of_several_messages_moves_all_its_rows(tmp_path: Path) -> None:
+    """They are prompted, finished and closed together."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10, Recorder(10, 11))
+        dropped = it.say(1, 12, Recorder(12, 13))
+        prompt = await (await it.crew.agent(1)).expect("session/prompt")
+        assert [it.row(10), it.row(11)] == [Row.PROMPTED, Row.PROMPTED]
+        assert it.talk(1).cancel(A_PERSON).held == 1
+        assert [it.row(12), it.row(13)] == [Row.HELD, Row.HELD]
+        it.talk(1).drop()
+        assert [it.row(12), it.row(13)] == [Row.CLOSED, Row.CLOSED]
+        assert dropped.ending == Ending()
+        it.crew.agents[0].end_turn(prompt, "cancelled")
+        await exchange.end()
+        assert [it.row(10), it.row(11)] == [Row.FINISHED, Row.FINISHED]
+
+
+# ---- going to sleep
+
+
+async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_session(tmp_path: Path) -> None:
+    """The process is gone after the idle time, the session is not (P37)."""
+    async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(AN_HOUR - 1)
+        assert it.talk(1).state is State.IDLE
+        await asyncio.sleep(2)
+        assert it.pool.conversation(1) is None
+        assert it.crew.alive == 0
+        exchange = await it.answered(1, 11)
+        assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
+        assert "session/new" not in it.crew.agents[1].methods()
+        assert it.journal.session_id(1) == "agent1-1"
+
+
+async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes_it(tmp_path: Path) -> None:
+    """It is neither lost nor given to the process that goes away, and two processes never overlap (P5)."""
+    stops = asyncio.Event()
+    async with house(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        talk = it.talk(1)
+        assert repr(talk) == "<1 stopping>"
+        exchange = it.say(1, 11)
+        await quiet()
+        assert repr(talk) == "<1 stopping, 1 waiting>"
+        assert len(it.crew.agents) == 1
+        stops.set()
+        assert (await exchange.end()).stop_reason == "end_turn"
+        assert it.talk(1) is talk
+        assert it.crew.most == 1
+
+
+async def test_a_message_in_the_same_step_as_the_end_of_the_idle_time_keeps_the_agent(tmp_path: Path) -> None:
+    """The check and the change to stopping have no await between them (P5)."""
+    async with house(tmp_path, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        loop = asyncio.get_running_loop()
+        exchange = Recorder(11)
+        loop.call_at(it.talk(1).idle_since + 60, lambda: it.say(1, 11, exchange))
+        await exchange.end()
+        assert len(it.crew.agents) == 1
+
+
+async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the_thread_is_told(tmp_path: Path) -> None:
+    """Its slot is not taken for others; what was forgotten is said before the answer, and the new id kept (P43)."""
+    async with house(tmp_path, every(capabilities={}), slots=1, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        assert not it.talk(1).evictable
+        newcomer = it.say(2, 20)
+        await asyncio.sleep(59)
+        assert newcomer.told == ["starting", "waiting 1"]
+        await newcomer.end()
+        exchange = await it.answered(1, 11)
+        assert exchange.told[1:] == ["waiting 1", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
+        assert it.journal.session_id(1) == "agent3-1"
+
+
+async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path: Path) -> None:
+    """Nobody is bothered with its death; its session is loaded by the new one."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        it.crew.agents[0].die(1)
+        await quiet()
+        assert it.pool.conversation(1) is None
+        assert it.crew.alive == 0
+        exchange = await it.answered(1, 11)
+        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert it.journal.session_id(1) == "agent1-1"
+
+
+# ---- agents that die
+
+
+async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path: Path) -> None:
+    """The prompt goes to a new agent, before what waits behind it, and is answered once."""
+    fetched = asyncio.Event()
+    async with house(tmp_path, slots=1) as it:
+        exchange = it.say(1, 10, Recorder(10, text="first", fetched=fetched))
+        second = it.say(1, 11, text="second")
+        await exchange.until("blocks")
+        it.crew.agents[0].die(1)
+        fetched.set()
+        agent = await it.crew.agent(2)
+        for text, recorder in (("first", exchange), ("second", second)):
+            prompt = await agent.expect("session/prompt")
+            assert prompt_text(prompt) == text
+            agent.end_turn(prompt)
+            assert await recorder.end() == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
+        assert it.crew.most == 1
+
+
+async def test_a_prompt_that_two_agents_could_not_be_given_fails(tmp_path: Path) -> None:
+    """The second death is shown with its reason; the thread goes on with the next message."""
+    async with house(tmp_path, slots=1) as it:
+        gates = asyncio.Event(), asyncio.Event()
+        exchange = it.say(1, 10, Recorder(10, fetched=gates[0]))
+        await exchange.until("blocks")
+        it.crew.agents[0].die(1)
+        gates[0].set()
+        exchange._fetched = gates[1]
+        agent = await it.crew.agent(2)
+        await quiet()
+        assert exchange.told.count("blocks") == 2
+        assert it.row(10) is Row.RECEIVED
+        agent.die(9)
+        gates[1].set()
+        ending = await exchange.end()
+        assert isinstance(ending.error, AgentClosed)
+        assert it.row(10) is Row.CLOSED
+        second = it.say(1, 11)
+        third_agent = await it.crew.agent(3)
+        third_agent.end_turn(await third_agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+
+
+async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_path: Path) -> None:
+    """Nothing is sent afterwards until a person says so."""
+    stops = asyncio.Event()
+    fetched = asyncio.Event()
+    async with house(tmp_path, only(1, stops=stops), obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=fetched))
+        await exchange.until("blocks")
+        it.crew.agents[0].die(1)
+        fetched.set()
+        await quiet()
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=1)
+        stops.set()
+        await quiet()
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert len(it.crew.agents) == 1
+        it.talk(1).resume()
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
+async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Path) -> None:
+    """What it said stays, the reason is told, and the message behind it is answered by a new agent."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, text="die")
+        second = it.say(1, 11)
+        ending = await exchange.end()
+        assert ending.stop_reason is None
+        assert str(ending.error) == "the agent's process has ended (exit code 3)\nout of memory"
+        assert exchange.text == "I feel "
+        assert it.row(10) is Row.FINISHED
+        assert it.journal.pages(10) == ["I feel "]
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert second.told[:3] == ["starting", "waiting 0", "blocks"]
+        assert it.journal.session_id(1) == "agent1-1"
+
+
+async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: Path) -> None:
+    """Its error is told in full, and the same agent takes the next message (P67)."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        second = it.say(1, 11)
+        agent = await it.crew.agent(1)
+        agent.fail(await agent.expect("session/prompt"), -32603, "Internal error", "quota used up")
+        ending = await exchange.end()
+        assert str(ending.error) == "session/prompt failed with -32603 Internal error: quota used up"
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert len(it.crew.agents) == 1
+
+
+# ---- cancel
+
+
+async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Path) -> None:
+    """The queue does not run on by itself; a word of a person lets it go on, in order (P4, P27, P28)."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        held = [it.say(1, number, text=f"message {number}") for number in (11, 12)]
+        await exchange.until("prompted")
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=2)
+        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        await quiet()
+        assert repr(it.talk(1)) == "<1 idle, 2 held>"
+        assert it.held == [(1, 2)]
+        assert [it.row(11), it.row(12)] == [Row.HELD, Row.HELD]
+        assert all(recorder.told == [] for recorder in held)
+        it.talk(1).resume()
+        assert it.row(12) is Row.RECEIVED
+        for recorder in held:
+            assert await recorder.end() == Ending(stop_reason="end_turn")
+        assert it.crew.agents[0].methods().count("session/prompt") == 3
+
+
+async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> None:
+    """Nothing that was written before it is lost or overtaken (P4)."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        it.say(1, 11, text="held")
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        it.talk(1).cancel(A_PERSON)
+        agent.end_turn(prompt, "cancelled")
+        await exchange.end()
+        it.say(1, 12, text="new")
+        assert [it.row(11), it.row(12)] == [Row.RECEIVED, Row.RECEIVED]
+        for text in ("held", "new"):
+            prompt = await agent.expect("session/prompt")
+            assert prompt_text(prompt) == text
+            agent.end_turn(prompt)
+
+
+async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
+    """Each row ends, each exchange is told, and the thread is free for the next message (P4)."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        held = [it.say(1, 11), it.say(1, 12)]
+        await exchange.until("prompted")
+        it.talk(1).cancel(A_PERSON)
+        await exchange.end()
+        assert it.talk(1).drop() == 2
+        assert [recorder.ending for recorder in held] == [Ending(), Ending()]
+        assert [it.row(11), it.row(12)] == [Row.CLOSED, Row.CLOSED]
+        assert it.talk(1).drop() == 0
+        assert repr(it.talk(1)) == "<1 idle>"
+        await it.answered(1, 13)
+
+
+async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
+    """One session/cancel is sent, and who was first has stopped it."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert it.talk(1).cancel(43) == Cancelled(stopped=True, held=0)
+        agent.end_turn(prompt, "cancelled")
+        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert agent.methods().count("session/cancel") == 1
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=0)
+
+
+async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Path) -> None:
+    """The turn that ended by itself is shown as that; what waits is held all the same."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        it.say(1, 11)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        done: list[tuple[bool, Cancelled]] = []
+
+        def cancel() -> None:
+            turn = it.talk(1).turn
+            done.append((turn is not None and turn.ended, it.talk(1).cancel(A_PERSON)))
+
+        agent.end_turn(prompt)
+        # After the response is dispatched, before the conversation's task wakes up.
+        asyncio.get_running_loop().call_soon(cancel)
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert done == [(True, Cancelled(stopped=False, held=1))]
+        await quiet()
+        assert repr(it.talk(1)) == "<1 idle, 1 held>"
+        assert "session/cancel" not in agent.methods()
+
+
+async def test_a_cancel_right_after_a_turn_has_nothing_to_stop(tmp_path: Path) -> None:
+    """In the step in which the exchange ends the thread is free already."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=0)
+
+
+async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goes_on(tmp_path: Path) -> None:
+    """After the grace period the turn ends, the agent is stopped, and the next prompt cannot overlap it (P22, P30)."""
+    async with house(tmp_path, slots=1) as it:
+        exchange = it.say(1, 10)
+        await exchange.until("prompted")
+        began = asyncio.get_running_loop().time()
+        it.talk(1).cancel(A_PERSON)
+        ending = await exchange.end()
+        assert asyncio.get_running_loop().time() - began == pytest.approx(CANCEL_SECONDS)
+        assert ending.cancelled_by == A_PERSON
+        assert isinstance(ending.error, AgentClosed)
+        second = it.say(1, 11)
+        agent = await it.crew.agent(2)
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert it.crew.most == 1
+
+
+async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path) -> None:
+    """Its row is closed, no agent is ever started for it, and those behind it move up."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        busy = it.say(1, 10, text="hang")
+        await busy.until("prompted")
+        exchange, behind, other = it.say(2, 20), it.say(2, 21), it.say(3, 30)
+        await other.until("waiting 2")
+        assert repr(it.talk(2)) == "<2 in line, 1 waiting>"
+        assert it.talk(2).cancel(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.row(20) is Row.CLOSED
+        await quiet()
+        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
+        assert other.told == ["starting", "waiting 2", "waiting 1"]
+        assert behind.told == []
+        it.talk(1).cancel(A_PERSON)
+        await other.end()
+        assert it.journal.session_id(2) is None
+        it.talk(2).resume()
+        assert await behind.end() == Ending(stop_reason="end_turn")
+
+
+async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_path: Path) -> None:
+    """The slot of the cancelled one goes to the next in line."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        done: list[Cancelled] = []
+
+        class Meddler(Recorder):
+            def waiting(self, place: int) -> None:
+                super().waiting(place)
+                if place == 1:  # The one in front has just been granted the slot; its task has not run yet.
+                    done.append(it.talk(2).cancel(A_PERSON))
+
+        busy = it.say(1, 10, text="hang")
+        await busy.until("prompted")
+        cancelled, next_one = it.say(2, 20), it.say(3, 30, Meddler(30))
+        await next_one.until("waiting 2")
+        it.talk(1).cancel(A_PERSON)
+        assert await next_one.end() == Ending(stop_reason="end_turn")
+        assert done == [Cancelled(stopped=True, held=0)]
+        assert cancelled.told == ["starting", "waiting 1", "waiting 1", "ended"]
+        assert it.crew.most == 1
+        assert len(it.crew.agents) == 2
+
+
+async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> None:
+    """The start goes on, for the next message."""
+    async with house(tmp_path, every(manual={"session/new"})) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        request = await agent.expect("session/new")
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.row(10) is Row.CLOSED
+        agent.reply(request, {"sessionId": "s", "modes": MODES})
+        await quiet()
+        assert repr(it.talk(1)) == "<1 idle>"
+        assert "session/prompt" not in agent.methods()
+        assert exchange.told == ["starting", "waiting 0", "ended"]
+        second = it.say(1, 11, text="second")
+        prompt = await agent.expect("session/prompt")
+        assert prompt_text(prompt) == "second"
+        agent.end_turn(prompt)
+        await second.end()
+        assert len(it.crew.agents) == 1
+
+
+async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Path) -> None:
+    """The cancelled exchange has ended already, once."""
+    async with house(tmp_path, every(manual={"session/new"})) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        request = await agent.expect("session/new")
+        it.talk(1).cancel(A_PERSON)
+        agent.fail(request, -32603, "Internal error")
+        await quiet()
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.pool.conversation(1) is None
+
+
+async def test_a_cancel_while_fetching_sends_nothing(tmp_path: Path) -> None:
+    """Attachments that arrive later are dropped with their message."""
+    fetched = asyncio.Event()
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=fetched))
+        await exchange.until("blocks")
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert it.row(10) is Row.CLOSED
+        with capture_logs() as logs:
+            fetched.set()
+            await quiet()
+        assert logs == []
+        assert exchange.told[-1] == "ended"
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert "session/prompt" not in it.crew.agents[0].methods()
+
+
+async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_path: Path) -> None:
+    """The next turn of the thread ends as its own."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        await exchange.until("prompted")
+        it.talk(1).cancel(A_PERSON)
+        await exchange.end()
+        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        waiting = it.say(1, 12, Recorder(12, fetched=asyncio.Event()))
+        await waiting.until("blocks")
+    assert waiting.ending == Ending(shutdown=True)
+
+
+# ---- sessions
+
+
+async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
+    """A crash while the agent's mode is being set, long before the first answer, does not lose it (P45)."""
+    async with house(tmp_path, every(manual={"session/set_mode"})) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        request = await agent.expect("session/set_mode")
+        assert it.journal.session_id(1) == "agent1-1"
+        agent.reply(request, {})
+        await exchange.until("prompted")
+
+
+async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_first(tmp_path: Path) -> None:
+    """The word that all was forgotten comes before the answer, once, and the new id is kept (P43)."""
+    async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        exchange = it.say(1, 11)
+        agent = await it.crew.agent(2)
+        agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
+        await exchange.end()
+        assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
+        assert it.journal.session_id(1) == "agent2-1"
+        await asyncio.sleep(61)
+        assert "FORGOTTEN" not in (await it.answered(1, 12)).told
+        assert it.journal.session_id(1) == "agent2-1"
+
+
+async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: Path) -> None:
+    """A time-out is no refusal: no new session is opened, and the next message finds the old one (P44)."""
+    async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        exchange = it.say(1, 11)
+        ending = await exchange.end()
+        assert isinstance(ending.error, RequestTimeout)
+        assert it.row(11) is Row.CLOSED
+        assert it.journal.session_id(1) == "agent1-1"
+        assert "session/new" not in it.crew.agents[1].methods()
+        again = await it.answered(1, 12)
+        assert again.ending == Ending(stop_reason="end_turn")
+        assert "FORGOTTEN" not in again.told
+        assert it.journal.session_id(1) == "agent1-1"
+
+
+async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_path: Path) -> None:
+    """A session lost during a start that was cancelled does not become a silent loss of memory (P43)."""
+    async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        exchange = it.say(1, 11)
+        agent = await it.crew.agent(2)
+        request = await agent.expect("session/load")
+        it.talk(1).cancel(A_PERSON)
+        agent.fail(request, -32002, "Resource not found")
+        await quiet()
+        assert "FORGOTTEN" not in exchange.told
+        assert "FORGOTTEN" in (await it.answered(1, 12)).told
+
+
+async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchange(tmp_path: Path) -> None:
+    """The new id is stored by then, so nobody else would say it (P43)."""
+    async with house(
+        tmp_path, only(2, manual={"session/load", "session/set_mode"}), idle_seconds=60, obedient=True
+    ) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        exchange = it.say(1, 11)
+        agent = await it.crew.agent(2)
+        agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
+        assert isinstance((await exchange.end()).error, RequestTimeout)
+        assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "ended"]
+        assert it.journal.session_id(1) == "agent2-1"
+
+
+async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
+    """The thread's first line says that this agent may act unasked (P47)."""
+    async with house(tmp_path, every(modes=None), obedient=True) as it:
+        exchange = await it.answered(1, 10)
+        assert exchange.told == ["starting", "waiting 0", "UNASKED", "blocks", "prompted", "hello", "ended"]
+        assert "UNASKED" not in (await it.answered(1, 11)).told
+
+
+async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp_path: Path) -> None:
+    """The same agent opens it, and nobody is told that something was forgotten: a person wanted it."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        held = it.say(1, 11)
+        await exchange.until("prompted")
+        assert it.talk(1).reset(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert it.journal.session_id(1) is None
+        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert it.row(11) is Row.HELD
+        it.talk(1).resume()
+        await held.end()
+        assert "FORGOTTEN" not in held.told
+        assert it.journal.session_id(1) == "agent1-2"
+        assert len(it.crew.agents) == 1
+
+
+@pytest.mark.parametrize("method", ["session/new", "session/set_mode"])
+async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: Path, method: str) -> None:
+    """What the start brings is not kept, neither here nor in the journal."""
+    async with house(tmp_path, every(session_prefix="s", manual={method})) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        request = await agent.expect(method)
+        it.talk(1).reset(A_PERSON)
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        agent.reply(request, {"sessionId": "s-0", "modes": MODES})
+        await quiet()
+        assert it.journal.session_id(1) is None
+        assert it.talk(1).session is None
+        second = it.say(1, 11)
+        agent.reply(await agent.expect(method), {"sessionId": "s-2", "modes": MODES})
+        await second.until("prompted")
+        assert it.journal.session_id(1) == "s-2"
+        assert "FORGOTTEN" not in second.told
+
+
+async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None:
+    """Also the one that could have been loaded."""
+    async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        it.say(1, 11)
+        agent = await it.crew.agent(2)
+        request = await agent.expect("session/load")
+        it.talk(1).reset(A_PERSON)
+        agent.reply(request, {"modes": MODES})
+        exchange = await it.answered(1, 12)
+        assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
+        assert it.journal.session_id(1) == "agent2-1"
+
+
+# ---- starts that fail
+
+
+async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
+    """Each is told with its reason; the fourth message is not burned. A word of a person tries again, as often."""
+    broken = True
+
+    def make(number: int) -> MemoryAgent:
+        if broken:
+            raise SpawnFailed("the command 'agent' was not found")
+        return every()(number)
+
+    async with house(tmp_path, make, slots=1, obedient=True) as it:
+        exchanges = [it.say(1, number) for number in range(10, 18)]
+        for round_of_starts in range(2):
+            first = round_of_starts * FAILED_STARTS
+            for exchange in exchanges[first : first + FAILED_STARTS]:
+                assert str((await exchange.end()).error) == "the command 'agent' was not found"
+            await quiet()
+            waiting = range(10 + first + FAILED_STARTS, 18)
+            assert it.held[round_of_starts:] == [(1, len(waiting))]
+            assert repr(it.talk(1)) == f"<1 asleep, {len(waiting)} held>"
+            assert {it.row(number) for number in waiting} == {Row.HELD}
+            it.talk(1).resume()
+            assert {it.row(number) for number in waiting} == {Row.RECEIVED}
+        broken = False
+        for exchange in exchanges[2 * FAILED_STARTS :]:
+            assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
+async def test_a_start_that_succeeds_is_a_fresh_count(tmp_path: Path) -> None:
+    """Failed starts hold the inbox only when they come in a row."""
+
+    def make(number: int) -> MemoryAgent:
+        if number != FAILED_STARTS:
+            raise SpawnFailed("not found")
+        return every()(number)
+
+    async with house(tmp_path, make, slots=1, obedient=True) as it:
+        exchanges = [it.say(1, number, text=text) for number, text in enumerate(["", "", "die", "", "", "", ""])]
+        for exchange in exchanges[:6]:
+            await exchange.end()
+        await quiet()
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+
+
+async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -> None:
+    """Any error, not only the expected ones, ends that exchange and gives the slot back."""
+
+    def make(number: int) -> MemoryAgent:
+        if number == 1:
+            raise RuntimeError("out of file descriptors")
+        return every()(number)
+
+    async with house(tmp_path, make, slots=1, obedient=True) as it:
+        exchange, second = it.say(1, 10), it.say(1, 11)
+        assert str((await exchange.end()).error) == "out of file descriptors"
+        assert it.row(10) is Row.CLOSED
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert it.crew.most == 1
+
+
+# ---- exchanges that are slow or fail
+
+
+async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: Path) -> None:
+    """While Discord is far behind the agent gets no more to do; one confirmed reply lets it go on."""
+    confirmed = asyncio.Event()
+    async with house(tmp_path, obedient=True) as it:
+        exchanges = [it.say(1, number, Recorder(number, confirmed=confirmed)) for number in range(10, 15)]
+        await exchanges[2].end()
+        await quiet()
+        assert exchanges[3].told == ["starting", "waiting 0", "blocks"]
+        assert it.row(13) is Row.RECEIVED
+        confirmed.set()
+        assert (await exchanges[4].end()).stop_reason == "end_turn"
+
+
+async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Path) -> None:
+    """The prompt that was held back for Discord's sake is never sent."""
+    confirmed = asyncio.Event()
+    async with house(tmp_path, obedient=True) as it:
+        for number in (10, 11, 12):
+            await it.say(1, number, Recorder(number, confirmed=confirmed)).end()
+        exchange = it.say(1, 13)
+        await exchange.until("blocks")
+        it.talk(1).cancel(A_PERSON)
+        confirmed.set()
+        await quiet()
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.crew.agents[0].methods().count("session/prompt") == 3
+
+
+async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: Path) -> None:
+    """The error costs one exchange, not every one after it."""
+
+    class Unconfirmed(Recorder):
+        async def settled(self) -> None:
+            raise RuntimeError("the channel is gone")
+
+    async with house(tmp_path, obedient=True) as it:
+        await it.say(1, 10, Unconfirmed(10)).end()
+        for number in (11, 12):
+            await it.answered(1, number)
+        assert str((await it.answered(1, 13)).ending.error) == "the channel is gone"
+        assert (await it.answered(1, 14)).ending == Ending(stop_reason="end_turn")
+
+
+async def test_an_exchange_that_cannot_be_carried_out_fails_with_its_reason(tmp_path: Path) -> None:
+    """Nothing is sent, and the agent stays for the next message."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, refuses=ExchangeFailed("the attachment is too large")))
+        assert str((await exchange.end()).error) == "the attachment is too large"
+        assert it.row(10) is Row.CLOSED
+        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert len(it.crew.agents) == 1
+        assert it.crew.agents[0].methods().count("session/prompt") == 1
+
+
+async def test_an_error_in_an_event_is_shown_there_and_the_conversation_goes_on(tmp_path: Path) -> None:
+    """The turn is cancelled and awaited before the next prompt, so that they never overlap (P30)."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10, Recorder(10, chokes=RuntimeError("no such emoji")))
+        second = it.say(1, 11)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        agent.text("agent1-1", "a")
+        await agent.expect("session/cancel")
+        await quiet()
+        assert agent.methods().count("session/prompt") == 1
+        agent.end_turn(prompt, "cancelled")
+        assert str((await exchange.end()).error) == "no such emoji"
+        assert it.row(10) is Row.CLOSED
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert len(it.crew.agents) == 1
+
+
+async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Path) -> None:
+    """Neither its own thread's next message nor another thread notices (invariant 1)."""
+    async with house(tmp_path, obedient=True) as it:
+        other = it.say(2, 20, text="hang")
+        await other.until("prompted")
+        broken = it.say(1, 10, Recorder(10, breaks=RuntimeError("no")))
+        second = it.say(1, 11)
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert broken.endings[0] == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.CLOSED
+        assert it.talk(2).state is State.WORKING
+
+
+async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:
+    """The reply that is already complete is not taken back, and the conversation goes on."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        second = it.say(1, 11)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        it.journal.close_rows((10,), "by another hand")
+        agent.end_turn(prompt)
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert exchange.ending == Ending(stop_reason="end_turn")
+
+
+async def test_what_comes_after_the_end_of_a_turn_goes_to_the_last_exchange(tmp_path: Path) -> None:
+    """A late word is neither lost nor put into the next reply (P23)."""
+    async with house(tmp_path) as it:
+        agent_name = "agent1-1"
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        agent.end_turn(await agent.expect("session/prompt"))
+        agent.text(agent_name, "one more thing")
+        await exchange.until("one more thing")
+        assert exchange.told[-2:] == ["ended", "one more thing"]
+        second = it.say(1, 11)
+        prompt = await agent.expect("session/prompt")
+        agent.text(agent_name, "new")
+        agent.end_turn(prompt)
+        await second.end()
+        assert second.events == [Text("new")]
+        agent.text(agent_name, "late again")
+        await second.until("late again")
+        assert exchange.text == "one more thing"
+
+
+# ---- what is asked of a conversation that has nothing to do with it
+
+
+async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: Path) -> None:
+    """What it holds stays held."""
+    async with house(tmp_path, idle_seconds=60, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        it.say(1, 11)
+        await exchange.until("prompted")
+        it.talk(1).cancel(A_PERSON)
+        await exchange.end()
+        await asyncio.sleep(61)
+        it.talk(1).cut_off()
+        await quiet()
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+
+
+async def test_a_conversation_that_has_nothing_in_line_is_told_of_no_place(tmp_path: Path) -> None:
+    """A place is the exchange's that waits; without one it is nobody's."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = await it.answered(1, 10)
+        it.talk(1).placed(1)
+        assert not any(re.fullmatch("waiting [1-9]", word) for word in exchange.told)

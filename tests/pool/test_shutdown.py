@@ -1,0 +1,232 @@
+"""How the pool stops: what gets time, what is cut off, what the next start finds. In virtual time."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pool.conversation import State
+from pool.exchange import Ending
+from pool.journal import State as Row
+from pool.pool import TURN_SECONDS
+from tests.pool.house import every, house, only, quiet
+from tests.pool.recorder import Recorder
+
+A_PERSON = 42
+
+
+async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
+    """Shutting down waits for it, and for nothing longer than it takes."""
+    async with house(tmp_path) as it:
+        exchange, behind = it.say(1, 10), it.say(1, 11)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        loop.call_later(TURN_SECONDS - 1, agent.end_turn, prompt)
+        await it.pool.__aexit__()
+        assert loop.time() - began == pytest.approx(TURN_SECONDS - 1)
+        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
+        assert it.row(11) is Row.RECEIVED
+        assert behind.told == []
+        assert agent.methods().count("session/prompt") == 1
+        assert it.crew.alive == 0
+
+
+async def test_a_turn_that_does_not_end_is_cut_off_and_its_row_says_interrupted(tmp_path: Path) -> None:
+    """After the time for turns its exchange is told why, once, and the agent is stopped (P65)."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        await exchange.until("prompted")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await it.pool.__aexit__()
+        assert loop.time() - began == pytest.approx(TURN_SECONDS)
+        assert exchange.ending == Ending(shutdown=True)
+        assert it.row(10) is Row.CLOSED
+        assert it.crew.agents[0].aborted
+        assert it.crew.alive == 0
+
+
+async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Path) -> None:
+    """Nobody can press a button any more, so its time would only be lost; the agent gets to end the turn itself."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        request_id = agent.ask("agent1-1")
+        await exchange.until("Question")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await agent.expect("session/cancel")
+        assert (await agent.answer_to(request_id))["result"] == {"outcome": {"outcome": "cancelled"}}
+        agent.end_turn(prompt, "cancelled")
+        await stopping
+        assert loop.time() == began
+        assert exchange.ending == Ending(stop_reason="cancelled", shutdown=True)
+        assert it.row(10) is Row.FINISHED
+
+
+async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_path: Path) -> None:
+    """In an inbox, in line, starting or fetching: nothing is sent any more, nothing waits for the turns' time."""
+    async with house(tmp_path, only(2, manual={"initialize"}), slots=3) as it:
+        fetching = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
+        it.say(1, 11)
+        await fetching.until("blocks")
+        starting = it.say(2, 20)
+        await it.crew.agent(2)
+        idle = it.say(3, 30)
+        agent = await it.crew.agent(3)
+        agent.end_turn(await agent.expect("session/prompt"))
+        await idle.end()
+        await quiet()
+        it.say(4, 40)
+        it.say(5, 50)
+        await it.crew.agent(4)
+        await quiet()
+        assert it.talk(5).state is State.IN_LINE
+        in_line = it.say(6, 60)
+        await in_line.until("waiting 2")
+        unread = it.say(4, 41)
+        loop = asyncio.get_running_loop()
+        it.talk(4).cancel(A_PERSON)
+        agent = it.crew.agents[3]
+        agent.end_turn(await agent.expect("session/prompt"), "cancelled")
+        began = loop.time()
+        await it.pool.__aexit__()
+        assert loop.time() == began
+        assert [it.row(number) for number in (10, 11, 20, 50, 60)] == [Row.RECEIVED] * 5
+        assert it.row(41) is Row.HELD
+        assert fetching.ending == starting.ending == in_line.ending == Ending(shutdown=True)
+        assert unread.told == []
+        assert len(it.crew.agents) == 4
+        assert all(agent.stopped for agent in it.crew.agents)
+
+
+async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
+    """However long the ladder takes: leaving the pool means that the processes are gone (invariant 8)."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        assert it.talk(1).state is State.STOPPING
+        asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
+        await it.pool.__aexit__()
+        assert it.crew.agents[0].stopped
+
+
+async def test_a_start_that_is_given_up_is_stopped_to_the_end(tmp_path: Path) -> None:
+    """Its process exists by then; its stop takes longer than the turns' time and is not cut short (invariant 8)."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(stops=stops, manual={"initialize"})) as it:
+        exchange = it.say(1, 10)
+        await (await it.crew.agent(1)).expect("initialize")
+        asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
+        await it.pool.__aexit__()
+        assert it.crew.agents[0].stopped
+        assert exchange.ending == Ending(shutdown=True)
+        assert it.row(10) is Row.RECEIVED
+
+
+async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> None:
+    """Nobody's stop waits for another's or for the turns' time."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(stops=stops), slots=3, obedient=True) as it:
+        for thread_id in (1, 2, 3):
+            await it.answered(thread_id, thread_id)
+        await quiet()
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await quiet()
+        assert [talk.state for talk in it.pool.conversations] == [State.STOPPING] * 3
+        stops.set()
+        await stopping
+        assert it.crew.alive == 0
+
+
+async def test_a_turn_being_cancelled_by_a_person_names_them_when_it_is_cut_off(tmp_path: Path) -> None:
+    """The exchange learns both: who stopped it, and that the bot is stopping."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        await exchange.until("prompted")
+        it.talk(1).cancel(A_PERSON)
+        await it.pool.__aexit__()
+        assert exchange.ending == Ending(cancelled_by=A_PERSON, shutdown=True)
+        assert it.row(10) is Row.CLOSED
+
+
+async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path: Path) -> None:
+    """It starts nothing and keeps nothing open, in a known thread and in a new one."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        await exchange.until("prompted")
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await quiet()
+        late = [it.say(1, 11), it.say(2, 20)]
+        await stopping
+        assert [recorder.told for recorder in late] == [[], []]
+        assert [it.row(11), it.row(20)] == [Row.RECEIVED, Row.RECEIVED]
+        assert len(it.crew.agents) == 1
+
+
+async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path: Path) -> None:
+    """Its rows stay held."""
+    async with house(tmp_path, idle_seconds=60, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        held = it.say(1, 11)
+        await exchange.until("prompted")
+        it.talk(1).cancel(A_PERSON)
+        await exchange.end()
+        await asyncio.sleep(61)
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        await it.pool.__aexit__()
+        assert it.row(11) is Row.HELD
+        assert held.told == []
+
+
+async def test_an_exchange_that_cannot_be_told_of_the_end_does_not_keep_its_agent_alive(tmp_path: Path) -> None:
+    """The error comes out, after every agent is stopped."""
+    async with house(tmp_path) as it:
+        await it.say(1, 10, Recorder(10, breaks=RuntimeError("no"))).until("prompted")
+        other = it.say(2, 20)
+        await other.until("prompted")
+        with pytest.raises(ExceptionGroup) as caught:
+            await it.pool.__aexit__()
+        assert [str(error) for error in caught.value.exceptions] == ["no"]
+        assert it.crew.alive == 0
+        assert other.ending == Ending(shutdown=True)
+
+
+async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
+    """The working, the idle and the one that is being stopped; their turns end with it."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(stops=stops), slots=3, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(30)
+        await it.answered(2, 20)
+        await asyncio.sleep(31)
+        working = it.say(3, 30, text="hang")
+        await working.until("prompted")
+        in_line = it.say(4, 40)
+        await in_line.until("waiting 1")
+        states = [talk.state for talk in it.pool.conversations]
+        assert states == [State.STOPPING, State.IDLE, State.WORKING, State.IN_LINE]
+        it.pool.kill()
+        assert [agent.killed for agent in it.crew.agents] == [True, True, True]
+        assert (await working.end()).error is not None
+        stops.set()
+
+
+async def test_kill_in_a_shutdown_reaches_agents_that_are_being_stopped(tmp_path: Path) -> None:
+    """A second signal is for exactly these."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(stops=stops), slots=1, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await quiet()
+        it.pool.kill()
+        assert it.crew.agents[0].killed
+        stops.set()
+        await stopping

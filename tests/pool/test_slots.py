@@ -1,0 +1,149 @@
+"""Slots and the line before them, in virtual time."""
+
+import asyncio
+
+import pytest
+
+from pool.slots import Slots
+
+
+class Line:
+    """Slots for people, with every change of the line written down."""
+
+    def __init__(self, size: int) -> None:
+        self.changes: list[tuple[str, ...]] = []
+        self.slots: Slots[str] = Slots(size, on_line_moved=lambda: self.changes.append(self.slots.line))
+        self.tasks: dict[str, asyncio.Task[bool]] = {}
+
+    def __repr__(self) -> str:
+        return repr(self.slots)
+
+    async def joined(self, *names: str) -> None:
+        """Let people come, in this order, and return when each holds a slot or stands in line."""
+        for name in names:
+            self.tasks[name] = asyncio.create_task(self.slots.acquire(name), name=name)
+            await asyncio.sleep(0)
+
+    async def got(self, name: str) -> bool:
+        """Return what waiting brought."""
+        return await self.tasks[name]
+
+
+async def test_free_slots_are_given_without_a_wait() -> None:
+    """As many hold one as there are slots; the line stays empty and nobody is told of it."""
+    line = Line(2)
+    await line.joined("ann", "ben")
+    assert await line.got("ann")
+    assert await line.got("ben")
+    assert repr(line) == "<Slots 2/2 held, 0 in line>"
+    assert line.changes == []
+
+
+async def test_who_holds_a_slot_gets_no_second_one() -> None:
+    """Asking again is answered at once and takes nothing from the others."""
+    line = Line(2)
+    await line.joined("ann")
+    assert await line.slots.acquire("ann")
+    assert repr(line) == "<Slots 1/2 held, 0 in line>"
+
+
+async def test_a_freed_slot_goes_to_the_first_in_line() -> None:
+    """First come, first served, and the line is told after every change."""
+    line = Line(1)
+    await line.joined("ann", "ben", "cleo", "dan")
+    assert repr(line) == "<Slots 1/1 held, 3 in line>"
+    line.slots.release("ann")
+    assert await line.got("ben")
+    line.slots.release("ben")
+    assert await line.got("cleo")
+    assert line.slots.line == ("dan",)
+    assert line.changes == [("ben",), ("ben", "cleo"), ("ben", "cleo", "dan"), ("cleo", "dan"), ("dan",)]
+    line.slots.leave("dan")
+    assert not await line.got("dan")
+
+
+async def test_nobody_slips_in_between_a_release_and_the_one_who_waits() -> None:
+    """The slot is the waiter's from the release on, before the waiter's task has run."""
+    line = Line(1)
+    await line.joined("ann", "ben")
+    line.slots.release("ann")
+    assert repr(line) == "<Slots 1/1 held, 0 in line>"
+    await line.joined("cleo")
+    assert line.slots.line == ("cleo",)
+    assert await line.got("ben")
+    line.slots.release("ben")
+    assert await line.got("cleo")
+
+
+async def test_a_slot_given_back_with_nobody_in_line_is_free() -> None:
+    """The next one takes it at once."""
+    line = Line(1)
+    await line.joined("ann")
+    line.slots.release("ann")
+    assert repr(line) == "<Slots 0/1 held, 0 in line>"
+    await line.joined("ben")
+    assert await line.got("ben")
+    assert line.changes == []
+
+
+async def test_giving_back_what_one_does_not_hold_changes_nothing() -> None:
+    """Not even when others wait: a slot is never invented."""
+    line = Line(1)
+    await line.joined("ann", "ben")
+    line.slots.release("cleo")
+    line.slots.release("ben")
+    assert repr(line) == "<Slots 1/1 held, 1 in line>"
+    line.slots.release("ann")
+    assert await line.got("ben")
+
+
+async def test_who_leaves_the_line_gets_no_slot() -> None:
+    """Its wait ends with False, those behind it move up, and leaving again is nothing."""
+    line = Line(1)
+    await line.joined("ann", "ben", "cleo")
+    line.slots.leave("ben")
+    assert not await line.got("ben")
+    assert line.changes[-1] == ("cleo",)
+    changes = len(line.changes)
+    line.slots.leave("ben")
+    line.slots.leave("ann")
+    assert len(line.changes) == changes
+    line.slots.release("ann")
+    assert await line.got("cleo")
+
+
+async def test_a_wait_cut_off_leaves_the_line() -> None:
+    """A task cancelled in line takes nobody's slot."""
+    line = Line(1)
+    await line.joined("ann", "ben", "cleo")
+    line.tasks["ben"].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await line.got("ben")
+    assert line.slots.line == ("cleo",)
+    line.slots.release("ann")
+    assert await line.got("cleo")
+
+
+async def test_a_slot_granted_to_a_task_that_is_being_cut_off_goes_on_to_the_next() -> None:
+    """Granted and cancelled in the same step: the slot is not lost."""
+    line = Line(1)
+    await line.joined("ann", "ben", "cleo")
+    line.slots.release("ann")
+    line.tasks["ben"].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await line.got("ben")
+    assert await line.got("cleo")
+    assert repr(line) == "<Slots 1/1 held, 0 in line>"
+
+
+async def test_a_slot_is_held_since_it_was_granted() -> None:
+    """Time in line does not count, and who has none has held it for no time."""
+    line = Line(1)
+    await line.joined("ann", "ben")
+    await asyncio.sleep(30)
+    assert line.slots.held_for("ann") == pytest.approx(30)
+    assert line.slots.held_for("ben") == 0
+    line.slots.release("ann")
+    await asyncio.sleep(5)
+    assert line.slots.held_for("ben") == pytest.approx(5)
+    assert line.slots.held_for("ann") == 0
