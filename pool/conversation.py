@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from acp import AcpError, Agent, AgentClosed, RemoteError, Session, Turn
+from acp import AcpError, Agent, AgentClosed, Event, RemoteError, Session, Turn
 
 from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
@@ -368,7 +369,7 @@ class Conversation:
         try:
             async with session.prompt(blocks) as turn:
                 self.turn = turn
-                session.on_late = exchange.event
+                session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
                 async for event in turn:
                     exchange.event(event)
@@ -377,6 +378,13 @@ class Conversation:
             self._once_more(exchange, error)
         finally:
             self.turn = None
+
+    def _late(self, exchange: Exchange, event: Event) -> None:
+        """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
+        try:
+            exchange.event(event)
+        except Exception:  # the isolation boundary again
+            log.exception("a late event failed", thread_id=self.thread_id)
 
     def _finish(self, exchange: Exchange, turn: Turn) -> None:
         """Write down the end before the lock is released."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from acp import AgentClosed, RequestTimeout, SpawnFailed, Text
+from acp import AgentClosed, Event, RequestTimeout, SpawnFailed, Text
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, Cancelled, State
 from pool.exchange import Ending, ExchangeFailed
@@ -823,6 +823,29 @@ async def test_what_comes_after_the_end_of_a_turn_goes_to_the_last_exchange(tmp_
         agent.text(agent_name, "late again")
         await second.until("late again")
         assert exchange.text == "one more thing"
+
+
+async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Path) -> None:
+    """The agent's reader goes on, and so does the thread."""
+
+    class Choking(Recorder):
+        def event(self, event: Event) -> None:
+            if self.ending is not None:
+                raise ValueError("too late")
+            super().event(event)
+
+    async with house(tmp_path) as it:
+        exchange = Choking(10)
+        it.say(1, 10, exchange)
+        agent = await it.crew.agent(1)
+        agent.end_turn(await agent.expect("session/prompt"))
+        await exchange.end()
+        agent.text("agent1-1", "one more thing")
+        await quiet()
+        second = it.say(1, 11)
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert (await second.end()).stop_reason == "end_turn"
+        assert it.crew.alive == 1
 
 
 # ---- what is asked of a conversation that has nothing to do with it
