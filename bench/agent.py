@@ -1,0 +1,52 @@
+"""`python -m bench.agent`: loopback's scripted agent with two more words, `stamp` and `flood`."""
+
+import json
+import time
+from typing import Final
+
+from bench.stamps import stamp
+from loopback.agent.__main__ import main
+from loopback.agent.acts import act
+from loopback.agent.script import GRAMMAR, Directive, Word
+from loopback.agent.turn import Turn, text_update
+
+_BLOCK: Final = 64  # lines in one write
+
+GRAMMAR["stamp"] = Word(
+    "stamp N RATE",
+    "N chunks that say when they were written, RATE a second",
+    r"(?P<count>\d+) (?P<rate>\d+(?:\.\d+)?)",
+)
+GRAMMAR["flood"] = Word(
+    "flood N CHARACTERS",
+    "N chunks of that much text, as fast as they are read",
+    r"(?P<count>\d+) (?P<characters>\d+)",
+)
+
+
+@act("stamp")
+def _stamp(turn: Turn, directive: Directive) -> None:
+    rate, start = directive.number("rate"), time.monotonic()
+    for number in range(directive.whole("count")):
+        if number:
+            turn.wait(start + number / rate - time.monotonic())
+        turn.say(stamp(number, time.monotonic()))
+
+
+@act("flood")
+def _flood(turn: Turn, directive: Directive) -> None:
+    text = "word " * (directive.whole("characters") // 5 + 1)
+    update = text_update("agent_message_chunk", text[: directive.whole("characters")])
+    params = {"sessionId": turn.session.session_id, "update": update}
+    message = {"jsonrpc": "2.0", "method": "session/update", "params": params}
+    line = json.dumps(message, separators=(",", ":")).encode()
+    left = directive.whole("count")
+    while left:
+        lines = min(left, _BLOCK)
+        turn.wait(0)  # Whether it was cancelled.
+        turn.wire.write_line(b"\n".join([line] * lines))
+        left -= lines
+
+
+if __name__ == "__main__":
+    main()

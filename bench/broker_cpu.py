@@ -1,0 +1,133 @@
+"""Broker CPU: what a chunk costs the process that reads the agents."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import PIPE
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from bench.figure import Against, Figure
+from bench.places import ROOT
+from bench.proc import cpu_seconds
+from bench.run import Failed, Measurement, Run
+from bench.stage import PATIENCE, Stage, staged
+from loopback import Thread
+
+__all__ = ["MEASUREMENT"]
+
+CHARACTERS: Final = 20
+"""Of text in a chunk: a line of about 180 bytes."""
+
+TRICKLE_RATE: Final = 50
+"""Chunks a second and agent."""
+
+LAST_WORD: Final = "finished"
+
+READER_SECONDS: Final = 120.0
+"""Bound on one run of a reader; only a hang takes so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What the agents do: so many of them, each with `words` as its prompt."""
+
+    name: str
+    agents: int
+    words: str
+    how: str
+
+
+async def _measure(run: Run) -> list[Figure]:
+    flood, trickle, seconds = run.choose((20_000, 50, 5), (5_000, 10, 2))
+    loads = (
+        _Load(
+            "flood", 10, f"flood {flood} {CHARACTERS}", f"10 agents, {flood:,} chunks each, as fast as they are read"
+        ),
+        _Load(
+            "trickle",
+            trickle,
+            f"stamp {TRICKLE_RATE * seconds} {TRICKLE_RATE}",
+            f"{trickle} agents, {TRICKLE_RATE} chunks a second each, {seconds} s",
+        ),
+    )
+    figures: list[Figure] = []
+    costs: dict[str, float] = {}
+    for number, load in enumerate(loads):
+        run.progress.step(f"{load.name}, naive", 2 * number, 4)
+        naive = await _read("naive", load)
+        run.progress.step(f"{load.name}, acp", 2 * number + 1, 4)
+        ours = await _read("acp", load)
+        costs[load.name] = naive
+        figures.append(Figure(f"acp, {load.name}", ours, "ms per 1,000", load.how, Against("the naive reader", naive)))
+    return figures + await _whole_bot(run, costs)
+
+
+MEASUREMENT: Final = Measurement("broker-cpu", "Broker CPU per 1,000 chunks", _measure)
+
+
+async def _read(kind: str, load: _Load) -> float:
+    """CPU milliseconds for 1,000 chunks, of a process that does nothing but read. Raises `Failed`."""
+    argv = (sys.executable, "-m", "bench.reader", kind, str(load.agents), load.words)
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdout=PIPE, stderr=PIPE, cwd=folder, env=env, start_new_session=True
+        )
+        try:
+            async with asyncio.timeout(READER_SECONDS):
+                output, complaints = await process.communicate()
+        except TimeoutError:
+            raise Failed(f"the {kind} reader did not end within {READER_SECONDS:g} s") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+    if process.returncode:
+        raise Failed(f"the {kind} reader failed:\n{complaints.decode('utf-8', 'replace')[-2000:]}")
+    result = json.loads(output)
+    return float(result["cpu_seconds"]) / int(result["chunks"]) * 1e6
+
+
+# ---- the whole bot
+
+
+async def _whole_bot(run: Run, naive: Mapping[str, float]) -> list[Figure]:
+    threads, flood, seconds = run.choose((10, 2_000, 10), (4, 500, 4))
+    async with staged(agents=threads + 1) as stage:
+        run.progress.step("opening threads", 0, 1)
+        ready = await asyncio.gather(*(stage.ready_thread() for _ in range(threads)))
+        loads = (
+            _Load(
+                "flood", threads, f"flood {flood} {CHARACTERS // 4}", f"{threads} threads, {flood:,} short chunks each"
+            ),
+            _Load(
+                "trickle",
+                threads,
+                f"stamp {TRICKLE_RATE * seconds} {TRICKLE_RATE}",
+                f"{threads} threads, {TRICKLE_RATE} chunks a second each, {seconds} s",
+            ),
+        )
+        figures = []
+        for load, each in zip(loads, (flood, TRICKLE_RATE * seconds), strict=True):
+            async with run.progress.lasting(f"{load.name}, whole bot", seconds):
+                cost = await _serve(stage, ready, load.words) / (threads * each) * 1e6
+            how = f"{load.how}, from the prompts until all is posted"
+            compared = Against("the naive reader, which posts nothing", naive[load.name])
+            figures.append(Figure(f"whole bot, {load.name}", cost, "ms per 1,000", how, compared))
+    return figures
+
+
+async def _serve(stage: Stage, threads: Sequence[Thread], words: str) -> float:
+    """CPU seconds of the bot until every thread's answer is posted to its end."""
+    before = cpu_seconds(stage.pid)
+    asked = [await stage.ann.say(thread, f"{words}\nsay {LAST_WORD}") for thread in threads]
+    for thread, message in zip(threads, asked, strict=True):
+        await stage.ann.sees(thread, LAST_WORD, by=stage.bot, after=message, timeout=PATIENCE)
+    return cpu_seconds(stage.pid) - before

@@ -1,0 +1,80 @@
+"""Chunk to visible: from an agent's write of a chunk until it stands in a Discord message."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from bench.figure import Against, Figure, percentile
+from bench.run import Measurement, Run
+from bench.stage import CHANNEL_SECONDS, PATIENCE, Stage, staged
+from bench.stamps import STAMP, first_seen
+from loopback import Message, Thread
+
+__all__ = ["MEASUREMENT"]
+
+RATE: Final = 20
+"""Chunks a second and thread: each is the size of four or five tokens."""
+
+AT_ONCE: Final = 5
+"""Threads that are opened at the same time."""
+
+REQUESTS: Final = 50.0
+"""A second, for all of a bot (Discord, Rate Limits)."""
+
+
+async def _measure(run: Run) -> list[Figure]:
+    counts, seconds = run.choose(((1, 10, 50), 12), ((1, 5), 5))
+    figures: list[Figure] = []
+    async with staged(agents=max(counts) + 1) as stage:
+        threads: list[Thread] = []
+        for number in range(0, max(counts), AT_ONCE):
+            run.progress.step("opening threads", number, max(counts))
+            more = min(AT_ONCE, max(counts) - number)
+            threads += await asyncio.gather(*(stage.ready_thread() for _ in range(more)))
+        for count in counts:
+            await asyncio.sleep(CHANNEL_SECONDS)
+            figures += await _stream(run, stage, threads[:count], seconds)
+    return figures
+
+
+MEASUREMENT: Final = Measurement("chunk-to-visible", "Chunk to visible", _measure)
+
+
+async def _stream(run: Run, stage: Stage, threads: Sequence[Thread], seconds: int) -> list[Figure]:
+    began, chunks = time.monotonic(), seconds * RATE
+    asked = [await stage.ann.say(thread, f"stamp {chunks} {RATE}") for thread in threads]
+    async with run.progress.lasting(f"{len(threads)} threads streaming", seconds):
+        for thread, message in zip(threads, asked, strict=True):
+            await stage.ann.sees(
+                thread,
+                lambda reply: any(int(match[1]) == chunks - 1 for match in STAMP.finditer(reply.content)),
+                by=stage.bot,
+                after=message,
+                timeout=seconds + PATIENCE,
+            )
+    delays = [delay for pair in zip(threads, asked, strict=True) for delay in _delays(stage, *pair)]
+    return _figures(len(threads), delays, len(threads) * chunks, stage.refused(began))
+
+
+def _delays(stage: Stage, thread: Thread, asked: Message) -> list[float]:
+    """Milliseconds from write to sight, of every chunk that was seen."""
+    seen: dict[int, float] = {}
+    for reply in stage.replies(thread, asked):
+        for number, written, visible in first_seen(reply.history):
+            seen[number] = min(seen.get(number, float("inf")), (visible - written) * 1e3)
+    return list(seen.values())
+
+
+def _figures(threads: int, delays: Sequence[float], chunks: int, refused: int) -> list[Figure]:
+    # One write a thread every period; what arrives meanwhile waits for a time spread evenly over it.
+    period = max(1.0, threads / REQUESTS) * 1e3
+    name = f"{threads} thread{'s' if threads > 1 else ''}"
+    how = f"agent writes -> visible, {chunks} chunks, {RATE} a second and thread"
+    bound = "what Discord's limits allow"
+    return [
+        Figure(f"{name}: p50", percentile(delays, 50), "ms", how, Against(bound, period * 0.5)),
+        Figure(f"{name}: p99", percentile(delays, 99), "ms", "the same", Against(bound, period * 0.99)),
+        Figure(f"{name}: not seen", chunks - len(delays), "chunks", "of the same, never in a message"),
+        Figure(f"{name}: 429", refused, "calls", "refused for their rate, by limits as Discord has them"),
+    ]

@@ -1,0 +1,132 @@
+"""First visible text: from a person's message to the first words of the agent that a reader sees."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.figure import Against, Figure, percentile
+from bench.naive import naive_client
+from bench.places import AGENT, agent_environment
+from bench.run import Measurement, Run
+from bench.stage import CHANNEL_SECONDS, PATIENCE, Stage, staged
+from bench.stamps import STAMP, first_seen
+from loopback import Message, Thread
+
+__all__ = ["MEASUREMENT"]
+
+WORDS: Final = "stamp 1 1"
+"""The agent answers at once, with the time."""
+
+NEW_SLOTS: Final = 2  # More than there are threads, so that no agent has to be put to sleep.
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One message and its answer; times in monotonic seconds."""
+
+    said: float
+    accepted: float
+    """The bot's first request because of it arrived at Discord."""
+    placed: float
+    """The placeholder was there."""
+    written: float
+    """The agent had read the prompt and wrote its first text."""
+    visible: float
+
+
+async def _measure(run: Run) -> list[Figure]:
+    threads, again, alone = run.choose((15, 2, 5), (4, 1, 2))
+    new_alone, known_alone = await _measure_alone(run, alone)
+    new: list[_Round] = []
+    known: list[_Round] = []
+    async with staged(agents=threads + NEW_SLOTS) as stage:
+        used: list[tuple[Thread, float]] = []
+        for number in range(threads):
+            run.progress.step("new threads", number, threads)
+            thread, result = await _new(stage)
+            new.append(result)
+            used.append((thread, time.monotonic()))
+        for number in range(threads * again):
+            run.progress.step("known threads", number, threads * again)
+            thread, when = used.pop(0)
+            await asyncio.sleep(max(0.0, when + CHANNEL_SECONDS - time.monotonic()))
+            known.append(await _known(stage, thread))
+            used.append((thread, time.monotonic()))
+    return [*_figures("new thread", new, new_alone), *_figures("known thread", known, known_alone)]
+
+
+MEASUREMENT: Final = Measurement("first-text", "First visible text", _measure)
+
+
+async def _new(stage: Stage) -> tuple[Thread, _Round]:
+    said = time.monotonic()
+    message = await stage.ann.say(stage.channel, f"{stage.bot.mention} {WORDS}")
+    thread = await stage.ann.sees_thread(message, timeout=PATIENCE)
+    return thread, await _answered(stage, thread, message, said)
+
+
+async def _known(stage: Stage, thread: Thread) -> _Round:
+    said = time.monotonic()
+    message = await stage.ann.say(thread, WORDS)
+    return await _answered(stage, thread, message, said)
+
+
+async def _answered(stage: Stage, thread: Thread, message: Message, said: float) -> _Round:
+    reply = await stage.ann.sees(thread, STAMP, by=stage.bot, after=message, timeout=PATIENCE)
+    _, written, visible = next(first_seen(reply.history))
+    placed, _ = reply.history[0]
+    about = (f"/{message.id}/", f"/channels/{thread.id}/messages")
+    accepted = min(
+        call.started
+        for call in stage.discord.record
+        if call.started >= said and any(part in f"{call.path}/" for part in about)
+    )
+    return _Round(said, accepted, placed, written, visible)
+
+
+async def _measure_alone(run: Run, rounds: int) -> tuple[list[float], list[float]]:
+    """The same agent without a bot and without a Discord: milliseconds from its start, and from a further prompt."""
+    new: list[float] = []
+    known: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        cwd = Path(folder)
+        for number in range(rounds):
+            run.progress.step("the agent alone", number, rounds)
+            starting = _stopwatch(new)
+            async with asyncio.timeout(PATIENCE), naive_client(AGENT, cwd=cwd, env=agent_environment()) as client:
+                await client.open(cwd)
+                await client.prompt(WORDS, starting)
+                await client.prompt(WORDS, _stopwatch(known))
+    return new, known
+
+
+def _stopwatch(times: list[float]) -> Callable[[str], None]:
+    """Start now; the text that comes ends it."""
+    began = time.monotonic()
+    return lambda _: times.append((time.monotonic() - began) * 1e3)
+
+
+def _figures(where: str, rounds: Sequence[_Round], alone: Sequence[float]) -> list[Figure]:
+    def milliseconds(since: Callable[[_Round], float], until: Callable[[_Round], float]) -> list[float]:
+        return [(until(each) - since(each)) * 1e3 for each in rounds]
+
+    count = f"{len(rounds)} rounds"
+    total = milliseconds(lambda each: each.said, lambda each: each.visible)
+    parts = {
+        "accepted": (lambda each: each.said, lambda each: each.accepted, "said -> first request of the bot about it"),
+        "placeholder": (lambda each: each.said, lambda each: each.placed, "said -> placeholder is there"),
+        "prompt": (lambda each: each.said, lambda each: each.written, "said -> the agent has read the prompt"),
+        "shown": (lambda each: each.written, lambda each: each.visible, "agent writes -> its text is visible"),
+    }
+    against = Against("the agent alone", percentile(alone, 50))
+    figures = [
+        Figure(f"{where}: p50", percentile(total, 50), "ms", f"said -> the agent's text is visible, {count}", against),
+        Figure(f"{where}: p95", percentile(total, 95), "ms", "the same"),
+    ]
+    for name, (since, until, how) in parts.items():
+        figures.append(Figure(f"{where}, {name}: p50", percentile(milliseconds(since, until), 50), "ms", how))
+    return figures

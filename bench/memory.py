@@ -1,0 +1,71 @@
+"""Memory: the bot idle, with agents, and while one of them floods it."""
+
+import asyncio
+import time
+from typing import Final
+
+from bench.figure import Against, Figure
+from bench.proc import children, peak_rss, rss, written
+from bench.run import Measurement, Run
+from bench.stage import PATIENCE, Stage, staged
+
+__all__ = ["MEASUREMENT"]
+
+CHARACTERS: Final = 20
+ENDLESS: Final = 10**9
+"""Chunks; the agent is stopped long before."""
+
+CEILING: Final = 2 * 1024**3
+"""Bytes of growth at which the flood is ended early: the machine has other things to do."""
+
+LOOK_SECONDS: Final = 0.2
+QUIET_SECONDS: Final = 2.0
+"""After the last answer, until the bot's work for it is done."""
+
+_MB: Final = 1e6
+
+
+async def _measure(run: Run) -> list[Figure]:
+    agents, seconds = run.choose((10, 10), (3, 3))
+    async with staged(agents=agents + 1) as stage:
+        await asyncio.sleep(QUIET_SECONDS)
+        idle = rss(stage.pid)
+        for number in range(agents):
+            run.progress.step("starting agents", number, agents)
+            await stage.ready_thread()
+        await asyncio.sleep(QUIET_SECONDS)
+        with_agents = rss(stage.pid)
+        started = children(stage.pid)
+        each = sum(map(rss, started)) / len(started)
+        growth, told, lasted = await _flood(run, stage, seconds)
+    return [
+        Figure("bot, idle", idle / _MB, "MB", "resident, connected, no agent yet"),
+        Figure(f"bot, {agents} idle agents", with_agents / _MB, "MB", "resident, each agent has answered once"),
+        Figure("bot, for each agent", (with_agents - idle) / agents / 1e3, "kB", "the difference, for one"),
+        Figure("an agent's process", each / _MB, "MB", f"resident, mean of {len(started)} scripted agents"),
+        Figure(
+            f"growth in {seconds} s of flood",
+            growth / _MB,
+            "MB",
+            f"peak beyond the above while one agent writes {CHARACTERS}-character chunks without end, {lasted:.1f} s",
+            Against("MB that the agent got rid of", told / _MB),
+        ),
+    ]
+
+
+MEASUREMENT: Final = Measurement("memory", "Memory", _measure)
+
+
+async def _flood(run: Run, stage: Stage, seconds: float) -> tuple[int, int, float]:
+    """Let one agent write for so long; bytes of growth, bytes that it wrote, seconds that it took."""
+    thread = await stage.ready_thread()
+    agent = children(stage.pid)[-1]
+    before, told, began = rss(stage.pid), written(agent), time.monotonic()
+    message = await stage.ann.say(thread, f"flood {ENDLESS} {CHARACTERS}")
+    await stage.ann.sees(thread, "word", by=stage.bot, after=message, timeout=PATIENCE)
+    async with run.progress.lasting("one agent floods", seconds):
+        for _ in range(int(seconds / LOOK_SECONDS)):
+            await asyncio.sleep(LOOK_SECONDS)
+            if peak_rss(stage.pid) - before > CEILING:
+                break
+    return peak_rss(stage.pid) - before, written(agent) - told, time.monotonic() - began

@@ -1,0 +1,78 @@
+"""The results: a table for people, JSON for everything else."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.figure import Figure
+from bench.run import Measurement
+
+__all__ = ["RESULTS", "default_path", "show", "write"]
+
+RESULTS: Final = Path(__file__).parent / "results"
+
+Results = Mapping[Measurement, Sequence[Figure]]
+
+
+def show(console: Console, measurement: Measurement, figures: Sequence[Figure]) -> None:
+    """Print one measurement's table."""
+    table = Table(title=measurement.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, expand=True)
+    table.add_column("figure", ratio=4)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    table.add_column("ratio", justify="right", no_wrap=True)
+    table.add_column("of", ratio=3)
+    table.add_column("how", ratio=6, style="dim")
+    for figure in figures:
+        against = figure.against
+        compared = "" if against is None else f"{against.what} ({_number(against.value)})"
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        table.add_row(figure.name, _number(figure.value), figure.unit, ratio, compared, figure.how)
+    console.print(table)
+
+
+def _number(value: float) -> str:
+    """Three digits that mean something."""
+    if value and abs(value) < 100:
+        return f"{value:.3g}"
+    return f"{value:,.0f}"
+
+
+def default_path(now: datetime | None = None) -> Path:
+    """Where the results go unless a file is named: one file a run."""
+    return RESULTS / f"{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}.json"
+
+
+def write(path: Path, results: Results, *, quick: bool) -> None:
+    """Write everything to `path`. Values are in the unit that stands beside them."""
+    whole = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": quick,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "figures": [_entry(measurement, figure) for measurement, each in results.items() for figure in each],
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _entry(measurement: Measurement, figure: Figure) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "measurement": measurement.name,
+        "figure": figure.name,
+        "value": figure.value,
+        "unit": figure.unit,
+        "how": figure.how,
+    }
+    if figure.against is not None:
+        entry |= {"against": figure.against.what, "against_value": figure.against.value, "ratio": figure.ratio}
+    return entry

@@ -1,0 +1,100 @@
+"""What each measurement is given, and how it shows that it is alive."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from bench.figure import Figure
+
+__all__ = ["Failed", "Measurement", "Progress", "Run"]
+
+T = TypeVar("T")
+
+LINE_SECONDS: Final = 5.0
+"""Where there is no terminal: the least time between two lines about the same step."""
+
+TICK_SECONDS: Final = 0.5
+
+
+class Failed(Exception):
+    """A measurement could not be made; the text says why."""
+
+
+class Progress:
+    """Which measurement runs, and how far it is: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        """Show it on `console`."""
+        self._console = console
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        self._bars = Bars(*columns, TimeElapsedColumn(), console=console, transient=True)
+        self._bar = self._bars.add_task("", total=1)
+        self._title = ""
+        self._said = ("", float("-inf"))
+
+    @contextmanager
+    def measuring(self, title: str) -> Iterator[None]:
+        """Name the measurement that runs meanwhile."""
+        self._title = title
+        self._bars.reset(self._bar)
+        if not self._console.is_terminal:
+            yield
+            return
+        with self._bars:
+            yield
+
+    def step(self, what: str, done: float, of: float) -> None:
+        """Say how far a step is."""
+        if self._console.is_terminal:
+            self._bars.update(self._bar, description=f"{self._title}: {what}", completed=done, total=of)
+            return
+        before, when = self._said
+        if what != before or time.monotonic() - when >= LINE_SECONDS:
+            self._said = (what, time.monotonic())
+            self._console.print(f"{self._title}: {what} {done:.0f}/{of:.0f}", highlight=False)
+
+    @asynccontextmanager
+    async def lasting(self, what: str, seconds: float) -> AsyncIterator[None]:
+        """Show a step that takes about `seconds`, as time goes by."""
+
+        async def tick() -> None:
+            start = time.monotonic()
+            while True:
+                self.step(what, min(time.monotonic() - start, seconds), seconds)
+                await asyncio.sleep(TICK_SECONDS)
+
+        ticking = asyncio.create_task(tick(), name="progress")
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await ticking
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the benchmarks."""
+
+    quick: bool
+    progress: Progress
+
+    def choose(self, full: T, quick: T) -> T:
+        """The size of something: in a full run, in a quick one."""
+        return quick if self.quick else full
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A name for the command line, a title for the table, and what measures. `measure` raises `Failed`."""
+
+    name: str
+    title: str
+    measure: Callable[[Run], Awaitable[list[Figure]]]

@@ -1,0 +1,163 @@
+"""A loopback Discord with the real bot beside it, as a process of its own, and one person who talks to it."""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.places import AGENT, ROOT
+from bench.run import Failed
+from loopback import Bot, Channel, Guild, Loopback, Message, Thread, User
+from loopback.limits import Limit
+
+__all__ = ["PATIENCE", "Stage", "staged"]
+
+PATIENCE: Final = 60.0
+"""Seconds until something that does not come is given up. Only a failure takes so long."""
+
+STOP_SECONDS: Final = 30.0
+"""The bot has 25 s for its own end; then its process group is killed."""
+
+LOG_TAIL: Final = 15  # lines
+
+LIMITS: Final = frozenset(Limit) - {Limit.THREADS}
+"""Discord's, but for the one on new threads: here they are opened faster than people do it."""
+
+CHANNEL_SECONDS: Final = 6.0
+"""After so long without a write, a channel's budget of messages is whole again."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Who and what is there. The bot has `pid`."""
+
+    discord: Loopback
+    channel: Channel
+    bot: Bot
+    ann: User
+    pid: int
+
+    async def ask(self, words: str) -> Thread:
+        """Mention the bot in the channel; return the thread that it opens."""
+        message = await self.ann.say(self.channel, f"{self.bot.mention} {words}")
+        return await self.ann.sees_thread(message, timeout=PATIENCE)
+
+    async def ready_thread(self) -> Thread:
+        """Open a thread whose agent is alive and has answered once."""
+        thread = await self.ask("say ready")
+        await self.ann.sees(thread, "ready", by=self.bot, timeout=PATIENCE)
+        return thread
+
+    def replies(self, thread: Thread, after: Message) -> list[Message]:
+        """What the bot wrote into a thread since, oldest first."""
+        return [
+            message
+            for message in thread.messages.values()
+            if message.id > after.id and message.author_id == self.bot.id
+        ]
+
+    def refused(self, since: float) -> int:
+        """The calls that were answered with 429 since then, in monotonic seconds."""
+        return sum(call.status == 429 and call.started >= since for call in self.discord.record)
+
+
+@asynccontextmanager
+async def staged(*, agents: int) -> AsyncIterator[Stage]:
+    """Set the stage for so many agents at once, rate limits on (`LIMITS`); end every process at the end.
+
+    Raises `Failed` with the end of the bot's log when the bot does not do what was waited for.
+    """
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        workdir = Path(folder)
+        async with Loopback(limits=LIMITS) as discord:
+            guild = discord.add_guild("Lab")
+            channel = discord.add_channel(guild, "general")
+            ann = discord.add_person("ann", guilds=(guild,))
+            token = secrets.token_urlsafe(24)
+            bot = discord.add_bot("threadline", token=token, owner=ann, guilds=(guild,))
+            path = workdir / "threadline.toml"
+            path.write_text(_configuration(discord, guild, channel, token, workdir, agents), "utf-8")
+            async with _running(path, workdir / "bot.log") as process:
+                try:
+                    await _connected(discord, bot, process)
+                    yield Stage(discord, channel, bot, ann, process.pid)
+                except (AssertionError, TimeoutError) as error:
+                    raise Failed(f"{error or 'timed out'}\n{_tail(workdir / 'bot.log')}") from error
+
+
+def _configuration(discord: Loopback, guild: Guild, channel: Channel, token: str, workdir: Path, agents: int) -> str:
+    project = workdir / "project"
+    project.mkdir()
+    quote = json.dumps  # A JSON string of printable characters is a TOML string too.
+    return f"""\
+[discord]
+token = {quote(token)}
+endpoint = {quote(discord.endpoint)}
+[access]
+guilds = ["{guild.id}"]
+channels = ["{channel.id}"]
+[agents.default]
+command = {quote(AGENT[0])}
+args = {quote(AGENT[1:])}
+cwd = {quote(str(project))}
+env = {{ PYTHONPATH = {quote(str(ROOT))} }}
+[pool]
+max_agents = {agents}
+[journal]
+path = {quote(str(workdir / "threadline.db"))}
+"""
+
+
+async def _connected(discord: Loopback, bot: Bot, process: Process) -> None:
+    """Return when the bot is connected. Raises AssertionError as soon as it has ended instead, or after `PATIENCE`."""
+    connecting = asyncio.create_task(discord.connected(bot, timeout=PATIENCE), name="connecting")
+    ending = asyncio.create_task(process.wait(), name="bot's end")
+    try:
+        await asyncio.wait((connecting, ending), return_when=asyncio.FIRST_COMPLETED)
+        if not connecting.done():
+            raise AssertionError(f"the bot ended with exit code {process.returncode}")
+        connecting.result()
+    finally:
+        connecting.cancel()
+        ending.cancel()
+        await asyncio.gather(connecting, ending, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _running(path: Path, log: Path) -> AsyncIterator[Process]:
+    argv = (sys.executable, "-m", "bot", "run", "-c", str(path))
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        await _stop(process)
+
+
+async def _stop(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL:]
+    return "\n".join(["the end of the bot's log:", *lines])
