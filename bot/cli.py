@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 well, 2 the configuration is wrong, 1 everything else."""
 
 import asyncio
+import logging
 import shlex
 import sys
 import tempfile
@@ -72,6 +73,7 @@ def run(path: Path) -> None:
 def check(path: Path) -> None:
     """Read the configuration, start each agent, shake hands, and say what was found."""
     config = _loaded(path)
+    logs.configure(config.secrets, level=logging.WARNING)
     click.echo(f"{path}: reads well")
     for warning in config.warnings():
         click.echo(f"warning: {warning}")

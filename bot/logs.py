@@ -1,6 +1,7 @@
 """Log lines: readable on a terminal, JSON elsewhere, and never a secret in them."""
 
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
@@ -15,14 +16,11 @@ SHORTEST = 6
 
 def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Make a function that takes these secrets out of a text."""
-    known = sorted((secret for secret in secrets if len(secret) >= SHORTEST), key=len, reverse=True)
-
-    def redact(text: str) -> str:
-        for secret in known:
-            text = text.replace(secret, "[secret]")
-        return text
-
-    return redact
+    known = [secret for secret in secrets if len(secret) >= SHORTEST]
+    forms = {form for secret in known for form in (secret, repr(secret)[1:-1], ascii(secret)[1:-1])}
+    # The longest first: one that another begins with would leave the other's end behind.
+    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)) or r"(?!)")
+    return lambda text: pattern.sub("[secret]", text)
 
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO) -> None:
@@ -71,7 +69,7 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
         case str():
             return redact(value)
         case dict():
-            return {key: _redacted(each, redact) for key, each in value.items()}
+            return {_redacted(key, redact): _redacted(each, redact) for key, each in value.items()}
         case list() | tuple():
             return [_redacted(each, redact) for each in value]
         case bool() | int() | float() | None:

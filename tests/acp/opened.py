@@ -1,0 +1,40 @@
+"""An agent in memory with one open session, for tests of what comes after the handshake."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from acp import Agent, Session
+from acp.schema import TextBlock
+from tests.memory import MemoryAgent
+
+__all__ = ["CWD", "HELLO", "Opened", "opened", "quiet"]
+
+CWD = Path("/srv/project")
+HELLO = [TextBlock(text="hello")]
+
+
+class Opened(NamedTuple):
+    """The peer, our agent, and its session."""
+
+    peer: MemoryAgent
+    agent: Agent
+    session: Session
+
+
+@asynccontextmanager
+async def opened(peer: MemoryAgent | None = None) -> AsyncIterator[Opened]:
+    """Start an agent and open a session; stop it at the end."""
+    peer = peer or MemoryAgent()
+    agent = await Agent.start(peer)
+    try:
+        yield Opened(peer, agent, await agent.new_session(CWD))
+    finally:
+        await agent.stop()
+
+
+async def quiet() -> None:
+    """Return when nothing more happens by itself: the virtual clock moves only when no callback is left to run."""
+    await asyncio.sleep(0.001)

@@ -1,0 +1,342 @@
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from acp.connection import WRITE_SECONDS, Connection, Reply
+from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
+from acp.jsonrpc import MAX_LINE, Notification, Request, Result
+from tests.memory import Json, MemoryAgent
+
+KNOWN_METHOD = "session/request_permission"
+
+Heard = Request | Notification | Reply | str
+
+
+class Client:
+    """A connection to an agent in memory, and everything it was told, in order."""
+
+    def __init__(self) -> None:
+        self.peer = MemoryAgent(manual={"initialize", "session/new", "session/load"})
+        self.heard: list[Heard] = []
+        self.connection = Connection(self.peer, on_request=self._ask, on_notification=self.hear)
+        self.connection.on_closed = lambda: self.hear("closed")
+        self.peer.attach(self.connection)
+        self._awaited: tuple[Any, asyncio.Future[None]] | None = None
+
+    def hear(self, heard: Heard) -> None:
+        """Take whatever the connection tells."""
+        self.heard.append(heard)
+        if self._awaited is not None and self._awaited[0] == _name(heard):
+            self._awaited[1].set_result(None)
+
+    def _ask(self, request: Request) -> bool:
+        self.hear(request)
+        return request.method == KNOWN_METHOD
+
+    async def start(self, method: str, params: Mapping[str, Any]) -> Json:
+        """Send a request whose reply goes to `heard`; return it as the agent got it."""
+        self.connection.start(method, params, self.hear)
+        return await self.peer.expect(method)
+
+    async def until(self, name: str) -> list[Any]:
+        """Return what was heard, by name, as soon as `name` is heard for the next time."""
+        self._awaited = (name, asyncio.get_running_loop().create_future())
+        async with asyncio.timeout(60):
+            await self._awaited[1]
+        self._awaited = None
+        return [_name(each) for each in self.heard]
+
+
+async def test_a_request_is_answered_by_its_result() -> None:
+    """What the agent answers comes back, whatever JSON it is."""
+    client = Client()
+    async with asyncio.TaskGroup() as tasks:
+        results: tuple[Any, ...] = ({"a": 1}, None, [], 0)
+        for result in results:
+            task = tasks.create_task(client.connection.request("m", {"x": 1}, seconds=5))
+            request = await client.peer.expect("m")
+            assert request["params"] == {"x": 1}
+            client.peer.reply(request, result)
+            assert await task == result
+
+
+async def test_a_refusal_carries_the_agents_own_reason() -> None:
+    """Code, message and data reach whoever asked (P67)."""
+    client = Client()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_failing(client.connection.request("session/new", {}, seconds=5)))
+        client.peer.fail(await client.peer.expect("session/new"), 500, "Internal error", {"details": "no model"})
+        error = await task
+    assert isinstance(error, RemoteError)
+    assert (error.method, error.code, error.data) == ("session/new", 500, {"details": "no model"})
+    assert str(error) == "session/new failed with 500 Internal error: {'details': 'no model'}"
+
+
+async def test_ids_are_integers_that_never_repeat() -> None:
+    """Also when the answer came long ago."""
+    client = Client()
+    for _ in range(3):
+        client.peer.reply(await client.start("m", {}), {})
+        await client.start("m", {})
+    ids = [message["id"] for message in client.peer.received]
+    assert ids == sorted(set(ids))
+
+
+async def test_what_the_agent_says_is_heard_in_its_order() -> None:
+    """Updates before a response are heard before it, those after it after it, in one read or in many (P23)."""
+    client = Client()
+    prompt = await client.start("session/prompt", {})
+    expected = ["a", "b", "response", "c"]
+    for pieces in (1, 7, 10_000):
+        client.heard.clear()
+        stream = b"".join(
+            json.dumps(message).encode() + b"\n"
+            for message in (
+                {"method": "a"},
+                {"method": "b", "params": {"x": "y" * 500}},
+                {"id": prompt["id"], "result": "response"},
+                {"method": "c"},
+            )
+        )
+        size = len(stream) // pieces + 1
+        client.peer.raw(*(stream[at : at + size] for at in range(0, len(stream), size)))
+        client.peer.notify("end", {})
+        assert await client.until("end") == [*expected, "end"]
+        prompt = await client.start("session/prompt", {})
+
+
+async def test_a_late_answer_to_a_request_given_up_belongs_to_nobody() -> None:
+    """It neither ends the request after it, nor raises (P22)."""
+    client = Client()
+    with pytest.raises(RequestTimeout, match=r"session/load within 5 s"):
+        await client.connection.request("session/load", {}, seconds=5)
+    late = await client.peer.expect("session/load")
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(client.connection.request("session/load", {}, seconds=5))
+        request = await client.peer.expect("session/load")
+        client.peer.reply(late, "late")
+        client.peer.reply(request, "mine")
+        assert await task == "mine"
+
+
+@pytest.mark.parametrize("request_id", [99, "1", None, 0], ids=repr)
+async def test_an_answer_to_nothing_we_asked_is_passed_over(request_id: int | str | None) -> None:
+    """A foreign id, or none at all, ends nothing (P22, P34)."""
+    client = Client()
+    request = await client.start("m", {})
+    assert request["id"] == 1
+    client.peer.say({"id": request_id, "result": {}})
+    client.peer.say({"error": {"code": -32700, "message": "Parse error"}})
+    client.peer.notify("end", {})
+    assert await client.until("end") == ["end"]
+    assert "1 pending" in repr(client.connection)
+
+
+async def test_a_second_answer_is_passed_over() -> None:
+    """A request ends once."""
+    client = Client()
+    request = await client.start("m", {})
+    client.peer.reply(request, "first")
+    client.peer.reply(request, "second")
+    client.peer.notify("end", {})
+    assert await client.until("end") == ["first", "end"]
+
+
+@pytest.mark.parametrize("request_id", [0, None, "", "7e5f0038-4826", 2**40], ids=repr)
+async def test_an_agents_request_is_answered_with_its_own_id(request_id: int | str | None) -> None:
+    """0, null and strings are ids like any other (P34)."""
+    client = Client()
+    client.peer.say({"id": request_id, "method": KNOWN_METHOD, "params": {}})
+    await client.until(KNOWN_METHOD)
+    client.connection.answer(request_id, {"yes": True})
+    assert await client.peer.answer_to(request_id) == {"jsonrpc": "2.0", "id": request_id, "result": {"yes": True}}
+
+
+@pytest.mark.parametrize("request_id", [0, None, "a"], ids=repr)
+async def test_an_unknown_request_is_refused_at_once(request_id: int | str | None) -> None:
+    """An agent that waits for an answer gets one: method not found (P33)."""
+    client = Client()
+    client.peer.say({"id": request_id, "method": "craft/drainMidTurnQueue", "params": {}})
+    answer = await client.peer.answer_to(request_id)
+    assert answer["error"] == {"code": -32601, "message": "Method not found: craft/drainMidTurnQueue"}
+
+
+async def test_lines_that_are_no_messages_are_passed_over() -> None:
+    """What follows them is heard all the same (P41)."""
+    client = Client()
+    client.peer.raw(b"Debugger listening\n", b"\n", b"[1,2]\n", b'{"id":[]}\n', b"\xff\xfe\n")
+    client.peer.notify("end", {})
+    assert await client.until("end") == ["end"]
+
+
+async def test_a_line_beyond_the_limit_closes_the_connection() -> None:
+    """Memory is bounded, and skipping the line could lose a response: it is the agent's fault, and its end (P40)."""
+    client = Client()
+    await client.start("m", {})
+    client.peer.raw(b"x" * (MAX_LINE + 1))
+    client.peer.notify("too late", {})
+    await client.until("closed")
+    assert isinstance(client.connection.error, ProtocolError)
+    assert client.heard == [client.connection.error, "closed"]
+    assert client.peer.aborted
+
+
+async def test_nothing_is_heard_after_the_connection_was_closed() -> None:
+    """Not even what stood in the same read as the line that closed it."""
+    client = Client()
+
+    def close_at_first(notification: Notification) -> None:
+        client.hear(notification)
+        client.connection.close(ProtocolError("enough"))
+
+    client.connection = Connection(client.peer, on_request=lambda _: False, on_notification=close_at_first)
+    client.connection.feed(b'{"method":"first"}\n{"method":"second"}\n')
+    client.connection.feed(b'{"method":"third"}\n')
+    assert client.heard == [Notification("first", None, 18)]
+
+
+async def test_every_pending_request_ends_when_the_agent_dies() -> None:
+    """In the order in which they were sent, with the exit status and the last words; then who owns it is told (P67)."""
+    client = Client()
+    for name in ("first", "second", "third"):
+        client.connection.start("m", {}, lambda _, name=name: client.hear(name))  # type: ignore[misc]
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_failing(client.connection.request("b", {}, seconds=5)))
+        await client.peer.expect("b")
+        client.peer.notify("last words", {})
+        client.peer.die(3, ["Traceback", "KeyError: 'model'"])
+        error = await task
+    assert isinstance(error, AgentClosed)
+    assert (error.exit_status, error.stderr, error.handed) == (3, ("Traceback", "KeyError: 'model'"), True)
+    assert str(error) == "the agent's process has ended (exit code 3)\nTraceback\nKeyError: 'model'"
+    assert [_name(each) for each in client.heard] == ["last words", "first", "second", "third", "closed"]
+    assert repr(client.connection) == "<Connection closed: AgentClosed, 0 pending>"
+
+
+async def test_a_request_on_a_dead_connection_was_never_handed_over() -> None:
+    """So whoever sent it may send it to another agent; the reason is the one of the death."""
+    client = Client()
+    client.peer.die(1, ["no key"])
+    await client.until("closed")
+    with pytest.raises(AgentClosed, match="no key") as raised:
+        client.connection.start("session/prompt", {}, client.hear)
+    assert not raised.value.handed
+    assert client.heard == ["closed"]
+
+
+async def test_a_request_into_a_broken_pipe_was_never_handed_over() -> None:
+    """The same when the death shows at the write itself; the callback is not called beside the exception."""
+    client = Client()
+    client.peer.die(1)
+    with pytest.raises(AgentClosed) as raised:
+        client.connection.start("session/prompt", {}, client.hear)
+    assert not raised.value.handed
+    assert client.heard == ["closed"]
+
+
+async def test_whatever_is_said_on_a_dead_connection_does_nothing() -> None:
+    """Notifications and answers need no check by who sends them."""
+    client = Client()
+    client.connection.close(ProtocolError("enough"))
+    client.connection.notify("session/cancel", {})
+    client.connection.answer(0, {})
+    client.connection.refuse(0, -32601, "no")
+    client.connection.resume_reading()
+    assert client.peer.received == []
+
+
+async def test_a_connection_is_closed_once_and_keeps_its_first_reason() -> None:
+    """However many find out that it is over."""
+    client = Client()
+    first = ProtocolError("first")
+    client.connection.close(first)
+    client.connection.close(ProtocolError("second"))
+    client.connection.closed(AgentClosed("third"))
+    assert client.connection.error is first
+    assert client.heard == ["closed"]
+
+
+async def test_a_connection_that_nobody_watches_may_close() -> None:
+    """`on_closed` is optional."""
+    client = Client()
+    client.connection.on_closed = None
+    client.connection.close(ProtocolError("enough"))
+    assert client.connection.error is not None
+
+
+async def test_an_agent_that_never_reads_its_input_is_cut_off() -> None:
+    """Writing never blocks, and after the bound the pending request ends instead of waiting for ever (P31, P32)."""
+    client = Client()
+    client.peer.stop_reading()
+    began = asyncio.get_running_loop().time()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_failing(client.connection.request("m", {"x": "y" * 100_000}, seconds=600)))
+        error = await task
+    assert asyncio.get_running_loop().time() - began == pytest.approx(WRITE_SECONDS)
+    assert isinstance(error, AgentClosed)
+    assert "has not read its input for 30 s" in str(error)
+    assert client.peer.aborted
+
+
+async def test_an_agent_that_reads_late_is_not_cut_off() -> None:
+    """One that reads within the bound lives on, and the next pause has the whole bound again (P31)."""
+    client = Client()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            client.peer.stop_reading()
+            task = tasks.create_task(client.connection.request("m", {"x": "y" * 100_000}, seconds=600))
+            await asyncio.sleep(WRITE_SECONDS - 1)
+            client.peer.start_reading()
+            client.peer.reply(await client.peer.expect("m"), "ok")
+            assert await task == "ok"
+    assert client.connection.error is None
+
+
+async def test_a_small_message_may_stay_unread() -> None:
+    """Only what does not fit into the pipe starts the clock: an agent at work need not read."""
+    client = Client()
+    client.peer.stop_reading()
+    client.connection.notify("session/cancel", {})
+    await asyncio.sleep(10 * WRITE_SECONDS)
+    assert client.connection.error is None
+
+
+async def test_a_task_that_gives_up_waiting_leaves_the_connection_whole() -> None:
+    """The answer to its request is dropped; others are not touched (P22)."""
+    client = Client()
+    task = asyncio.create_task(client.connection.request("m", {}, seconds=5))
+    request = await client.peer.expect("m")
+    task.cancel()
+    await asyncio.wait([task])
+    client.peer.reply(request, "late")
+    other = await client.start("m", {})
+    client.peer.reply(other, "mine")
+    client.peer.notify("end", {})
+    assert await client.until("end") == ["mine", "end"]
+
+
+async def test_the_representation_reads_like_a_status_line() -> None:
+    """Open or closed, what is pending, and whether a prompt is in flight."""
+    client = Client()
+    assert repr(client.connection) == "<Connection open, 0 pending>"
+    async with client.connection.lock:
+        await client.start("m", {})
+        assert repr(client.connection) == "<Connection open, 1 pending, prompting>"
+
+
+def _name(heard: Heard) -> Any:
+    match heard:
+        case Request(_, name) | Notification(name) | Result(_, name):
+            return name
+    return heard
+
+
+async def _failing(request: Any) -> BaseException:
+    try:
+        await request
+    except Exception as error:  # noqa: BLE001 - the test looks at it
+        return error
+    raise AssertionError("it did not fail")

@@ -1,0 +1,227 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acp.jsonrpc import (
+    INTERNAL_ERROR,
+    MAX_LINE,
+    Failure,
+    Junk,
+    LineSplitter,
+    LineTooLong,
+    Notification,
+    Request,
+    RequestId,
+    Result,
+    encode_failure,
+    encode_notification,
+    encode_request,
+    encode_result,
+    parse,
+)
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    SCALARS | st.text(), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+)
+PARAMS = st.dictionaries(st.text(), VALUES, max_size=4)
+IDS = st.none() | st.text() | st.integers(-(2**63), 2**63)
+KEYS = st.sampled_from(["jsonrpc", "id", "method", "params", "result", "error", "code", "message", "data"])
+ALMOST_MESSAGES = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES))
+
+
+def _line(**members: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", **members}).encode()
+
+
+# ---- lines to messages
+
+
+@given(st.binary() | st.text().map(str.encode) | VALUES.map(json.dumps).map(str.encode))
+def test_no_line_raises(data: bytes) -> None:
+    """Whatever an agent writes is a message, `Junk` or blank, never an exception (P41)."""
+    parse(data)
+
+
+@given(ALMOST_MESSAGES.map(json.dumps).map(str.encode))
+def test_no_object_that_is_almost_a_message_raises(data: bytes) -> None:
+    """Members of the wrong kind are no exception either, and what comes out has an id that can be looked up."""
+    match parse(data):
+        case Request(request_id) | Result(request_id) | Failure(request_id):
+            assert hash(request_id) is not None
+        case Notification(method):
+            assert isinstance(method, str)
+        case Junk() as junk:
+            assert junk.reason
+        case None:
+            pytest.fail("an object is not blank")
+
+
+@given(IDS, st.text(), PARAMS)
+def test_a_request_survives_the_wire(request_id: RequestId, method: str, params: dict[str, Any]) -> None:
+    """Writing and reading a request gives the same request, on one line (P34)."""
+    data = encode_request(request_id, method, params)
+    assert data.count(b"\n") == 1
+    assert parse(data[:-1]) == Request(request_id, method, params)
+
+
+@given(st.text(), PARAMS)
+def test_a_notification_survives_the_wire(method: str, params: dict[str, Any]) -> None:
+    """The same for a notification, which also knows how long its line was."""
+    data = encode_notification(method, params)
+    assert data.count(b"\n") == 1
+    assert parse(data[:-1]) == Notification(method, params, len(data) - 1)
+
+
+@given(IDS, VALUES)
+def test_a_result_survives_the_wire(request_id: RequestId, result: Any) -> None:
+    """The same for an answer, null included."""
+    data = encode_result(request_id, result)
+    assert data.count(b"\n") == 1
+    assert parse(data[:-1]) == Result(request_id, result)
+
+
+@given(IDS, st.integers(-40000, 40000), st.text())
+def test_a_failure_survives_the_wire(request_id: RequestId, code: int, message: str) -> None:
+    """The same for a refusal."""
+    data = encode_failure(request_id, code, message)
+    assert data.count(b"\n") == 1
+    assert parse(data[:-1]) == Failure(request_id, code, message, None)
+
+
+@pytest.mark.parametrize("request_id", [0, -1, 2**40, "", "0", "7e5f0038-4826", None], ids=repr)
+def test_every_id_that_acp_allows_is_a_request(request_id: RequestId) -> None:
+    """Zero, the empty string and null are ids; only a missing one makes a notification (P34)."""
+    assert parse(_line(id=request_id, method="m", params={})) == Request(request_id, "m", {})
+    assert isinstance(parse(_line(method="m", params={})), Notification)
+
+
+@pytest.mark.parametrize("request_id", [True, 1.5, [], {}], ids=repr)
+def test_other_ids_are_junk(request_id: Any) -> None:
+    """An id that cannot be answered, or that Python would confuse with a number, is refused."""
+    assert isinstance(parse(_line(id=request_id, method="m")), Junk)
+
+
+@pytest.mark.parametrize("blank", [b"", b" ", b"\r", b"\t \r"], ids=repr)
+def test_a_blank_line_is_nothing(blank: bytes) -> None:
+    """Agents that end lines with CR LF, or write empty ones, are not reported."""
+    assert parse(blank) is None
+
+
+def test_a_line_may_end_with_a_carriage_return() -> None:
+    """CR LF ends a line as well as LF."""
+    assert parse(_line(id=1, result={}) + b"\r") == Result(1, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"kimi-cli is no longer maintained", "not JSON"),
+        (b'{"jsonrpc":"2.0","id":1,"resu', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"5", "not a JSON object"),
+        (b"{}", "neither a call nor an answer"),
+        (b'{"id":1}', "neither a call nor an answer"),
+        (b'{"method":5}', "the method is not a string"),
+    ],
+)
+def test_junk_says_why(data: bytes, reason: str) -> None:
+    """A line that is no message is kept in part, with the reason (P41)."""
+    junk = parse(data)
+    assert isinstance(junk, Junk)
+    assert junk.reason.startswith(reason)
+    assert data.decode().startswith(junk.excerpt)
+    assert len(junk.excerpt) <= 200
+
+
+def test_an_error_without_an_id_is_a_failure_of_nobody() -> None:
+    """Some agents answer a line that they cannot read by an error with no id member at all, or a null one."""
+    error = {"code": -32700, "message": "Parse error", "data": {"line": "x"}}
+    assert (
+        parse(_line(error=error))
+        == parse(_line(id=None, error=error))
+        == Failure(None, -32700, "Parse error", {"line": "x"})
+    )
+
+
+@pytest.mark.parametrize("data", [None, "text", [1], {"details": "x"}, 0], ids=repr)
+def test_the_data_of_an_error_is_kept_whatever_it_is(data: Any) -> None:
+    """Agents put strings, lists and objects there, and it often holds the only reason (P67)."""
+    assert parse(_line(id=1, error={"code": 500, "message": "no", "data": data})) == Failure(1, 500, "no", data)
+
+
+@pytest.mark.parametrize("code", [None, "500", 1.5, True], ids=repr)
+def test_an_error_with_a_malformed_code_is_still_a_failure(code: Any) -> None:
+    """The request has failed, whatever the code is made of."""
+    assert parse(_line(id=1, error={"code": code, "message": "no"})) == Failure(1, INTERNAL_ERROR, "no", None)
+
+
+def test_an_error_that_is_no_object_is_still_a_failure() -> None:
+    """A string in place of the error is its message."""
+    assert parse(_line(id=1, error="broken")) == Failure(1, INTERNAL_ERROR, "broken", None)
+
+
+def test_a_null_error_beside_a_result_is_no_error() -> None:
+    """Some libraries write both members and set one to null."""
+    assert parse(_line(id=1, error=None, result={"a": 1})) == Result(1, {"a": 1})
+
+
+def test_half_a_surrogate_pair_is_read_and_written() -> None:
+    """An agent that cuts its text between two UTF-16 units sends halves; they go both ways as escapes."""
+    assert parse(b'{"method":"m","params":{"text":"\\ud83d"}}') == Notification("m", {"text": "\ud83d"}, 41)
+    assert parse(encode_result(1, {"text": "\ud83d"})[:-1]) == Result(1, {"text": "\ud83d"})
+
+
+def test_bytes_that_are_not_utf_8_are_replaced() -> None:
+    """A tool's output in another encoding spoils its own characters, not the message."""
+    assert parse(b'{"id":1,"result":"caf\xe9"}') == Result(1, "caf\N{REPLACEMENT CHARACTER}")
+
+
+# ---- bytes to lines
+
+
+@given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\n", b"")), max_size=10), st.data())
+def test_any_cut_of_the_bytes_gives_the_same_lines(lines: list[bytes], data: st.DataObject) -> None:
+    """How the pipe cuts what the agent wrote changes nothing."""
+    stream = b"".join(each + b"\n" for each in lines)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    splitter = LineSplitter()
+    found: list[bytes] = []
+    for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        found += splitter.feed(stream[begin:end])
+    assert found == lines
+
+
+def test_the_end_of_a_stream_in_the_middle_of_a_line_gives_no_line() -> None:
+    """Half a message is never taken for a whole one."""
+    splitter = LineSplitter()
+    assert splitter.feed(b"one\ntw") == [b"one"]
+    assert splitter.feed(b"") == []
+
+
+def test_a_line_of_a_megabyte_arrives_whole() -> None:
+    """Real agents write lines of 0.6 MB, far beyond asyncio's own 64 KiB (P40)."""
+    splitter = LineSplitter()
+    long = b"x" * 1_000_000
+    found = [each for at in range(0, len(long), 65_536) for each in splitter.feed(long[at : at + 65_536])]
+    assert found == []
+    assert splitter.feed(b"\nnext\n") == [long, b"next"]
+
+
+def test_a_line_beyond_the_limit_is_refused() -> None:
+    """An unfinished line takes a bounded amount of memory; lines that end start the count again."""
+    splitter = LineSplitter(limit=10)
+    for _ in range(5):
+        assert splitter.feed(b"\n12345") in ([b""], [b"12345"])
+    assert splitter.feed(b"67890") == []
+    with pytest.raises(LineTooLong):
+        splitter.feed(b"1")
+
+
+def test_the_limit_is_that_of_the_documentation() -> None:
+    """64 MiB: above what the official SDKs take."""
+    assert MAX_LINE == 64 * 1024 * 1024

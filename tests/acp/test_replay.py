@@ -1,0 +1,169 @@
+"""Recorded traffic of real agents, played to the client line by line: what it understands must be what was said."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from acp import Agent, Event, Question, RemoteError, Session, Text, Turn
+from acp.schema import TextBlock, ToolCallUpdate
+from tests.acp.opened import quiet
+from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_runs
+from tests.memory import MemoryAgent
+
+HANDSHAKE = {"initialize", "session/new", "session/load", "session/set_mode", "session/set_config_option"}
+REFUSED = -32601
+
+
+@dataclass
+class Meaning:
+    """What a prompt came to: its text, its tool calls by id with what was last told of them, answers, and its end."""
+
+    text: str = ""
+    tools: dict[str, dict[str, str]] = field(default_factory=dict)
+    answers: dict[int | str | None, str] = field(default_factory=dict)
+    end: str | int = ""
+
+    def tool(self, tool_call_id: str, **told: str | None) -> None:
+        """Upsert a tool call."""
+        self.tools.setdefault(tool_call_id, {}).update({name: value for name, value in told.items() if value})
+
+    @classmethod
+    def recorded(cls, run: list[Line]) -> Iterator[Self]:
+        """Read it from the recording, prompt by prompt, without the client's help."""
+        meaning, prompt_id = cls(), None
+        questions: dict[Any, Self] = {}
+        for line in run:
+            match line.direction, line.message:
+                case "out", {"method": "session/prompt", "id": prompt_id}:
+                    meaning = cls()
+                case "in", {"method": "session/update", "params": {"update": update}}:
+                    meaning._update(update)
+                case "in", {"method": "session/request_permission", "id": request_id}:
+                    questions[request_id] = meaning
+                case "out", {"id": request_id, "result": {"outcome": outcome}}:
+                    questions[request_id].answers[request_id] = outcome.get("optionId", "cancelled")
+                case "in", {"id": answered, **end} if answered == prompt_id and "method" not in end:
+                    meaning.end = end["result"]["stopReason"] if "result" in end else end["error"]["code"]
+                    yield meaning
+
+    def _update(self, update: dict[str, Any]) -> None:
+        match update:
+            case {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}:
+                self.text += text
+            case {"sessionUpdate": "tool_call" | "tool_call_update", "toolCallId": tool_call_id}:
+                self.tool(tool_call_id, **{name: update.get(name) for name in ("title", "kind", "status")})
+
+
+class Replay:
+    """The client on one side, the recording as its agent on the other."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self.meanings: list[Meaning] = []
+        self._tasks = tasks
+        self._peer = MemoryAgent(manual=HANDSHAKE)
+        self._agent: Agent | None = None
+        self._session: Session | None = None
+        self._turn: Turn | None = None
+        self._requests: dict[Any, dict[str, Any]] = {}
+        self._running: dict[Any, asyncio.Task[None]] = {}
+
+    async def play(self, run: list[Line]) -> None:
+        """Play a run of the agent, up to where the recording client did what this one never does."""
+        for line in run:
+            if line.direction == "in":
+                self._say(line.message)
+            elif not await self._do(line.message):
+                break
+            await quiet()
+        assert self._agent is not None
+        await self._agent.stop()
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if "method" in message:
+            self._peer.say(message)
+        elif (request := self._requests.get(message["id"])) is not None:
+            self._peer.say({**message, "id": request["id"]})
+
+    async def _do(self, message: dict[str, Any]) -> bool:
+        """Do what the recording client did. False: it sent a prompt beside another one."""
+        match message:
+            case {"method": "session/prompt"} if self._turn is not None and not self._turn.ended:
+                return False
+            case {"method": "session/close" | "session/set_mode"}:
+                pass  # The one is not sent yet; the other is sent as a config option to an agent that has it.
+            case {"method": str(method), "id": request_id, "params": params}:
+                self._running[request_id] = self._tasks.create_task(self._call(method, params))
+                self._requests[request_id] = await self._peer.expect(method)
+                assert self._requests[request_id]["params"].keys() <= params.keys()
+            case {"method": "session/cancel"}:
+                assert self._turn is not None
+                self._turn.cancel()
+            case {"id": request_id, "result": {"outcome": outcome}}:
+                assert self._turn is not None
+                if outcome["outcome"] == "selected":
+                    assert self._turn.answer(request_id, outcome["optionId"])
+                answer = await self._peer.answer_to(request_id)
+                self.meanings[-1].answers[request_id] = answer["result"]["outcome"].get("optionId", "cancelled")
+            case {"id": request_id}:
+                # The recording client had a file system to offer.
+                assert (await self._peer.answer_to(request_id))["error"]["code"] == REFUSED
+        return True
+
+    async def _call(self, method: str, params: dict[str, Any]) -> None:
+        if method == "initialize":
+            self._agent = await Agent.start(self._peer)
+            return
+        assert self._agent is not None
+        cwd = Path(params.get("cwd", "/"))
+        match method:
+            case "session/new":
+                self._session = await self._agent.new_session(cwd)
+            case "session/load":
+                with pytest.raises(RemoteError):
+                    await self._agent.load_session(params["sessionId"], cwd)
+            case "session/prompt":
+                await self._prompt(params)
+
+    async def _prompt(self, params: dict[str, Any]) -> None:
+        assert self._agent is not None
+        # A session that could not be loaded is prompted all the same in one recording, and refused.
+        session = self._session or Session(self._agent.connection, params["sessionId"])
+        self.meanings.append(meaning := Meaning())
+        async with session.prompt([TextBlock(text=block["text"]) for block in params["prompt"]]) as self._turn:
+            async for event in self._turn:
+                _understand(event, meaning)
+        match self._turn.error:
+            case RemoteError(code=code):
+                meaning.end = code
+            case None:
+                assert self._turn.stop_reason is not None
+                meaning.end = self._turn.stop_reason
+
+
+def _understand(event: Event, meaning: Meaning) -> None:
+    match event:
+        case Text(text):
+            meaning.text += text
+        case ToolCallUpdate():
+            meaning.tool(event.tool_call_id, title=event.title, kind=event.kind, status=event.status)
+        case Question(request_id):
+            assert request_id not in meaning.answers
+
+
+@needs_recordings
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+async def test_a_recorded_conversation_means_to_the_client_what_was_said_in_it(path: Path) -> None:
+    """Texts, tool calls, answers and ends of every prompt, of each agent that was recorded (P21 to P24, P33, P34)."""
+    for run in read_runs(path):
+        expected = list(Meaning.recorded(run))
+        async with asyncio.TaskGroup() as tasks:
+            replay = Replay(tasks)
+            await replay.play(run)
+        # A prompt that the recording client gave up by sending another one has no end here.
+        finished = replay.meanings if replay.meanings[-1].end else replay.meanings[:-1]
+        assert finished == expected[: len(finished)]
+        assert len(expected) - len(finished) <= 1

@@ -1,0 +1,92 @@
+"""An agent built on the official SDK, as a real process: a peer whose protocol is not ours."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from acp import Agent, Event, Launch, Question, RemoteError, Session, Text, environment
+from acp.schema import TextBlock, ToolContent
+from tests.acp.children import RUN
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
+PEER = ROOT / "tests" / "peers" / "sdk_agent.py"
+
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.skipif(not PYTHON.exists(), reason=".venv-sdk, the environment of the official SDK, is not there"),
+]
+
+
+@asynccontextmanager
+async def _session(cwd: Path) -> AsyncIterator[tuple[Agent, Session]]:
+    launch = Launch(str(PYTHON), (str(PEER),), cwd, environment(os.environ, inherit=(), env={}))
+    agent = await Agent.spawn(launch, marker=f"{RUN}/sdk")
+    try:
+        yield agent, await agent.new_session(cwd)
+    finally:
+        await agent.stop()
+
+
+async def test_the_sdks_agent_is_initialized(tmp_path: Path) -> None:
+    """Its name, its version and what it cannot do."""
+    async with _session(tmp_path) as (agent, session):
+        assert agent.name == "sdk-peer 1.0.0"
+        assert not agent.can_load
+        assert session.session_id == "session-1"
+
+
+async def test_the_sdks_agent_streams_its_answer(tmp_path: Path) -> None:
+    """Word by word, in order, twice in one session."""
+    async with _session(tmp_path) as (_, session):
+        for words in ("one two three", "four"):
+            async with session.prompt([TextBlock(text=words)]) as turn:
+                assert [event async for event in turn] == [Text(f"{word} ") for word in words.split()]
+            assert turn.stop_reason == "end_turn"
+
+
+@pytest.mark.parametrize("option_id", ["once", "always", "no"])
+async def test_the_sdks_agent_asks_and_hears_the_choice(tmp_path: Path, option_id: str) -> None:
+    """The question has the command that may run, and the option that was chosen reaches the agent."""
+    async with _session(tmp_path) as (_, session), session.prompt([TextBlock(text="permission")]) as turn:
+        events: list[Event] = []
+        async for event in turn:
+            events.append(event)
+            if isinstance(event, Question):
+                assert [option.option_id for option in event.options] == ["once", "always", "no"]
+                assert event.tool_call.title == "Remove the build folder"
+                assert [type(part) for part in event.tool_call.content or ()] == [ToolContent]
+                assert turn.answer(event.request_id, option_id)
+        assert (events[0], events[-1]) == (Text("May I? "), Text(f"You chose {option_id}."))
+        assert turn.stop_reason == "end_turn"
+
+
+async def test_the_sdks_agent_is_cancelled_while_it_works(tmp_path: Path) -> None:
+    """It ends the turn by itself, and the next one is answered."""
+    async with _session(tmp_path) as (_, session):
+        async with session.prompt([TextBlock(text="wait")]) as turn:
+            assert await anext(turn) == Text("Waiting.")
+            turn.cancel()
+            assert [event async for event in turn] == []
+        assert turn.stop_reason == "cancelled"
+        async with session.prompt([TextBlock(text="again")]) as turn:
+            assert [event async for event in turn] == [Text("again ")]
+
+
+async def test_the_sdks_agent_is_cancelled_while_it_asks(tmp_path: Path) -> None:
+    """Its question is answered `cancelled`, as the protocol demands."""
+    async with _session(tmp_path) as (_, session), session.prompt([TextBlock(text="permission")]) as turn:
+        async for event in turn:
+            if isinstance(event, Question):
+                turn.cancel()
+        assert turn.stop_reason == "cancelled"
+
+
+async def test_the_sdks_agent_refuses_what_it_does_not_offer(tmp_path: Path) -> None:
+    """A load that it does not offer is a refusal with a reason, not a hang."""
+    async with _session(tmp_path) as (agent, _):
+        with pytest.raises(RemoteError):
+            await agent.load_session("session-1", tmp_path)

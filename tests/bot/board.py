@@ -1,0 +1,152 @@
+"""A Discord in memory for what is above `Rest`: channels with messages, and faults where the test wants them."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+import discord
+
+from bot.pacer import Pacer
+from bot.rest import Gone, Rest, TryLater
+
+__all__ = ["AnswerLost", "Board", "Call", "Message", "pacing", "quiet"]
+
+
+class AnswerLost(TryLater):
+    """Scripted as a fault: the call takes effect, and its caller never learns that."""
+
+
+@dataclass
+class Message:
+    """A message as it stands."""
+
+    content: str
+    silent: bool = False
+    mention: int | None = None
+    buttons: list[discord.ui.Button[discord.ui.View]] = field(default_factory=list)
+    files: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that was made, when it was made."""
+
+    at: float
+    what: str
+    content: str
+
+
+class Board(Rest):
+    """Fulfils `Rest`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
+
+    With `held` given, a call waits for that event before it takes effect.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: dict[int, Message] = {}
+        self.reactions: set[tuple[int, str]] = set()
+        self.calls: list[Call] = []
+        self.faults: deque[Exception | None] = deque()
+        self.held: asyncio.Event | None = None
+        self.latency = 0.1
+        self.in_flight = 0
+        self.overlaps = 0
+        self._ids = count(1)
+        self._nonces: dict[str, int] = {}
+
+    @property
+    def shown(self) -> list[str]:
+        """What a reader sees, top to bottom."""
+        return [message.content for _, message in sorted(self.messages.items())]
+
+    @property
+    def whats(self) -> list[str]:
+        """The kinds of the calls made, in order."""
+        return [call.what for call in self.calls]
+
+    async def send(
+        self,
+        channel_id: int,
+        content: str,
+        *,
+        nonce: str | None = None,
+        mention: int | None = None,
+        reply_to: int | None = None,
+        silent: bool = False,
+        view: discord.ui.View | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+    ) -> int:
+        assert 0 < len(content) <= 2000
+        assert nonce is None or len(nonce) <= 25
+        fault = await self._call("send", content)
+        message_id = self._nonces.get(nonce or "", 0)
+        if message_id not in self.messages:
+            message_id = next(self._ids)
+            self.messages[message_id] = Message(content, silent, mention, _buttons(view), files)
+            self._nonces[nonce or ""] = message_id
+        if fault is not None:
+            raise fault
+        return message_id
+
+    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> None:
+        assert 0 < len(content) <= 2000
+        fault = await self._call("edit", content)
+        if message_id not in self.messages:
+            raise Gone("Unknown Message")
+        self.messages[message_id].content = content
+        if drop_view:
+            self.messages[message_id].buttons = []
+        if fault is not None:
+            raise fault
+
+    async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
+        await self._call("react", emoji)
+        self.reactions.add((message_id, emoji))
+
+    async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
+        await self._call("unreact", emoji)
+        self.reactions.discard((message_id, emoji))
+
+    async def _call(self, what: str, content: str) -> AnswerLost | None:
+        self.calls.append(Call(asyncio.get_running_loop().time(), what, content))
+        fault = self.faults.popleft() if self.faults else None
+        self.in_flight += 1
+        self.overlaps += self.in_flight > 1
+        try:
+            await asyncio.sleep(self.latency)
+            if self.held is not None:
+                await self.held.wait()
+        finally:
+            self.in_flight -= 1
+        if isinstance(fault, AnswerLost):
+            return fault
+        if fault is not None:
+            raise fault
+        return None
+
+
+def _buttons(view: discord.ui.View | None) -> list[discord.ui.Button[discord.ui.View]]:
+    items = [getattr(child, "item", child) for child in view.children] if view is not None else []
+    return [item for item in items if isinstance(item, discord.ui.Button)]
+
+
+@asynccontextmanager
+async def pacing(pacer: Pacer) -> AsyncIterator[Pacer]:
+    """Perform a schedule for as long as the block lasts; what ends it before fails the test."""
+    task = asyncio.create_task(pacer.run(), name="pacer")
+    try:
+        yield pacer
+    finally:
+        ended = task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        assert not ended, "the pacer ended by itself"
+
+
+async def quiet(seconds: float = 30.0) -> None:
+    """Let that much virtual time pass: all that happens by itself has happened then."""
+    await asyncio.sleep(seconds)

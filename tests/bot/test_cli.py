@@ -1,0 +1,181 @@
+"""The command line in real processes: one clear line for what is wrong, its exit code, no traceback."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOKEN = "MTIz.secret.value"
+BOUND = 60.0
+"""Seconds after which a command counts as hanging."""
+
+
+def threadline(*args: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, far from the checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *args],
+        cwd=cwd,
+        env={**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(cwd), **environ},
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+
+
+def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
+    """Write a configuration whose agent is the scripted one, or `agent`; `rest` is put behind it."""
+    agent = agent or f'command = "{sys.executable}"\nargs = ["-m", "loopback.agent"]'
+    path = folder / "threadline.toml"
+    head = '[discord]\ntoken = "${DISCORD_TOKEN}"\n' if "[discord]" not in rest else ""
+    path.write_text(f'{head}[agents.default]\n{agent}\ncwd = "{folder}"\n{rest}')
+    return path
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
+    """One line on stderr that holds these parts, nothing on stdout, that exit code."""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("threadline: ")
+    assert all(part in line for part in parts), line
+    assert (done.returncode, done.stdout) == (code, "")
+    assert TOKEN not in line
+
+
+# ---- a configuration that cannot be used: exit code 2
+
+BROKEN = {
+    "a mistyped key": ("[pool]\nmax_agent = 1\n", "pool.max_agent: unknown key"),
+    "an unset variable": ('[journal]\npath = "${NOT_SET_ANYWHERE}"\n', "NOT_SET_ANYWHERE is not set"),
+    "no TOML": ("[pool\n", "is not TOML"),
+    "a value of the wrong type": ("[pool]\nmax_agents = []\n", "pool.max_agents: Input should be a valid integer"),
+    "all channels of no guild": ('[access]\nchannels = ["*"]\n', "needs guilds"),
+    "an endpoint that is no address": (
+        '[discord]\ntoken = "t0ken"\nendpoint = "localhost"\n',
+        "discord.endpoint: must be an address",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_configuration_is_one_line_and_exit_code_2(tmp_path: Path, name: str, command: str) -> None:
+    """With the file in it (P56)."""
+    rest, reason = BROKEN[name]
+    path = config(tmp_path, rest=rest)
+    assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, str(path), reason)
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        ('command = "no-such-agent"', "agents.default.command: the command 'no-such-agent' was not found"),
+        ('command = "sh"\ncwd = "/no/such/folder"', "agents.default.cwd: the directory /no/such/folder does not exist"),
+    ],
+)
+def test_a_missing_agent_or_folder_is_one_line_and_exit_code_2(
+    tmp_path: Path, agent: str, reason: str, command: str
+) -> None:
+    """Found before anything is connected (P46)."""
+    path = config(tmp_path, agent=agent)
+    path.write_text(
+        path.read_text().replace(f'\ncwd = "{tmp_path}"', "" if "cwd" in agent else f'\ncwd = "{tmp_path}"')
+    )
+    assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, f"{path}:", reason)
+
+
+def test_an_empty_or_missing_token_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """Not a refused login much later."""
+    path = config(tmp_path)
+    assert_one_line(threadline("run", "-c", path, cwd=tmp_path, DISCORD_TOKEN=""), 2, "discord.token: is empty")
+
+
+def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """Also the one that is looked for when none is named."""
+    assert_one_line(threadline("run", "-c", "none.toml", cwd=tmp_path), 2, "none.toml: cannot be read: No such file")
+    assert_one_line(threadline("check", cwd=tmp_path), 2, "threadline.toml: cannot be read: No such file")
+
+
+def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """The path is the configuration's; here a file stands where its folder should be."""
+    (tmp_path / "file").touch()
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
+    assert_one_line(threadline("run", "-c", path, cwd=tmp_path), 2, "the journal", "file/journal.db")
+
+
+# ---- everything else: exit code 1
+
+
+def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    """With the address in it."""
+    with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        rest = f"""\
+[discord]
+token = "{TOKEN}"
+endpoint = "{endpoint}"
+[access]
+channels = ["1"]
+[journal]
+path = "journal.db"
+"""
+        done = threadline("run", "-c", config(tmp_path, rest=rest), cwd=tmp_path)
+    assert_one_line(done, 1, f"cannot connect to {endpoint}")
+
+
+@pytest.mark.parametrize("command", [["run"], ["check"], ["--version"]], ids=str)
+def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, command: list[str]) -> None:
+    """The official SDK has the same import name; the line says which file was found and what to do."""
+    package = tmp_path / "path" / "acp"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("class Agent: ...\n")
+    done = threadline(*command, cwd=tmp_path, PYTHONPATH=str(package.parent))
+    assert_one_line(done, 1, str(package / "__init__.py"), "agent-client-protocol", "environment of its own")
+
+
+# ---- check
+
+
+def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
+    """Handshake, sessions, modes, whether it asks first; warnings too; exit code 0."""
+    done = threadline("check", "-c", config(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"{tmp_path}/threadline.toml: reads well"
+    assert lines[1] == "warning: access.channels is empty: the bot works nowhere"
+    assert lines[2].startswith("agents.default: ")
+    assert lines[2].endswith(" answers, protocol version 1")
+    assert lines[3].startswith("  sessions survive a restart: ")
+    assert lines[4].startswith("  modes: ")
+    assert lines[5].startswith("  asks before it acts: yes, in mode ")
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    ("script", "parts"),
+    [
+        ("read line; echo cannot find my key >&2; exit 3", ["exit code 3", "cannot find my key"]),
+        ("read line; kill -9 $$", ["signal 9"]),
+    ],
+)
+def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, parts: list[str]) -> None:
+    """Its exit code and its last words; exit code 1 (P39, P67)."""
+    path = config(tmp_path, agent=f"command = 'sh'\nargs = ['-c', '{script}']")
+    done = threadline("check", "-c", path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "agents.default: failed: " in done.stdout
+    assert all(part in done.stdout for part in parts), done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
+    """Each command is described."""
+    shown = threadline("--help", cwd=tmp_path)
+    assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
+    assert threadline("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
+    assert threadline("nonsense", cwd=tmp_path).returncode == 2

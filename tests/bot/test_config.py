@@ -1,0 +1,450 @@
+"""The configuration file: every key and its default, and one clear line for each thing that can be wrong with it."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from bot.config import Config, ConfigError, load
+from bot.gate import People, Rules
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+SECRET = "MTIz.secret.value"
+
+SMALLEST = """\
+[discord]
+token = "${DISCORD_TOKEN}"
+[agents.default]
+command = "sh"
+cwd = "."
+"""
+
+OWNER = People(owner=True, entries=("owner",))
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write the file."""
+    path = folder / "threadline.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def loaded(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Config:
+    """Load that text; the one variable that is set holds the token."""
+    return load(written(folder, text), {"DISCORD_TOKEN": SECRET} if environ is None else environ)
+
+
+def complaint(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
+    """The one line that is said about the file, without the folder before it."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(folder, text, environ)
+    (line,) = str(caught.value).splitlines()
+    assert SECRET not in line
+    return line.removeprefix(f"{folder}/")
+
+
+# ---- what can be set
+
+
+def test_every_key_has_its_default(tmp_path: Path) -> None:
+    """The whole model, key by key: a default that changes changes this test."""
+    config = loaded(tmp_path, SMALLEST)
+    assert dict(values(config)) == {
+        "discord.token": SECRET,
+        "discord.endpoint": "",
+        "access.guilds": frozenset(),
+        "access.channels": frozenset(),
+        "access.users": OWNER,
+        "access.approvers": People(asker=True, entries=("asker",)),
+        "access.admins": OWNER,
+        "agents.default.command": "sh",
+        "agents.default.args": (),
+        "agents.default.cwd": tmp_path,
+        "agents.default.env": {},
+        "agents.default.inherit_env": (),
+        "agents.default.permission": "ask",
+        "agents.default.mode": "",
+        "pool.max_agents": 8,
+        "pool.idle_minutes": 60,
+        "reactions.enabled": True,
+        "threads.auto_archive_minutes": 4320,
+        "journal.path": "",
+    }
+
+
+def test_every_key_can_be_set(tmp_path: Path) -> None:
+    """And each reaches the model as it was meant."""
+    text = f"""\
+[discord]
+token = "{SECRET}"
+endpoint = "http://127.0.0.1:8377"
+[access]
+guilds = ["1", 2]
+channels = ["3"]
+users = ["4", "role:5", "owner"]
+approvers = ["*"]
+admins = []
+[agents.default]
+command = "./agent"
+args = ["--acp", "x"]
+cwd = "work"
+env = {{ NAME = "value" }}
+inherit_env = ["EDITOR"]
+permission = "ask"
+mode = "plan"
+[pool]
+max_agents = 3
+idle_minutes = 0.5
+[reactions]
+enabled = false
+[threads]
+auto_archive_minutes = 60
+[journal]
+path = "state/journal.db"
+"""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "agent").touch(mode=0o755)
+    config = loaded(tmp_path, text)
+    assert {key for key, _ in values(config)} == set(keys(tomllib.loads(text)))
+    assert config.access.rules == Rules(
+        guilds=frozenset({1, 2}),
+        channels=frozenset({3}),
+        users=People(frozenset({4}), frozenset({5}), owner=True, entries=("4", "role:5", "owner")),
+        approvers=People(everyone=True, entries=("*",)),
+        admins=People(),
+    )
+    agent = config.agents.default
+    assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
+    assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
+    assert (config.pool.max_agents, config.pool.idle_minutes) == (3, 0.5)
+    assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
+    assert config.journal.file == tmp_path / "state" / "journal.db"
+    assert config.discord.endpoint == "http://127.0.0.1:8377"
+
+
+def test_a_star_means_all_channels_of_the_guilds(tmp_path: Path) -> None:
+    """It becomes None in the rules, which the gate reads as no bound."""
+    config = loaded(tmp_path, SMALLEST + '[access]\nguilds = ["1"]\nchannels = ["*"]\n')
+    assert config.access.rules.channels is None
+
+
+def test_the_agents_environment_holds_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixed base, what is inherited by name, what is given; nothing else of ours (P59, invariant 9)."""
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setenv("EDITOR", "ed")
+    monkeypatch.setenv("SOMETHING_ELSE", "1")
+    extra = 'inherit_env = ["EDITOR", "NOT_SET"]\nenv = { MORE = "${EDITOR}!" }\n'
+    environment = loaded(tmp_path, SMALLEST + extra, {"DISCORD_TOKEN": SECRET, "EDITOR": "ed"}).agents.default
+    found = environment.environment()
+    assert (found["EDITOR"], found["MORE"]) == ("ed", "ed!")
+    base = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+    assert found.keys() - base == {"EDITOR", "MORE"}
+    assert SECRET not in found.values()
+
+
+def test_the_journal_goes_into_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG's, and its default where that is not set."""
+    config = loaded(tmp_path, SMALLEST)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert config.journal.file == tmp_path / "state" / "threadline" / "threadline.db"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert config.journal.file == tmp_path / ".local" / "state" / "threadline" / "threadline.db"
+
+
+def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
+    """Legal, but hardly meant (P55)."""
+    config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\n")
+    assert config.warnings() == [
+        "access.users is empty: nobody is allowed",
+        "access.admins is empty: nobody is allowed",
+        "access.channels is empty: the bot works nowhere",
+    ]
+    assert loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n').warnings() == []
+
+
+def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
+    """Whoever prints the configuration prints no secret (P60)."""
+    config = loaded(tmp_path, SMALLEST)
+    assert SECRET not in f"{config!r} {config} {config.discord.token}"
+    assert config.secrets == (SECRET,)
+
+
+# ---- what can be wrong
+
+# A key to set or add, its value as TOML, and what is said about it.
+WRONG_VALUES = [
+    ("discord.token", '""', "is empty"),
+    ("discord.token", '"  "', "is empty"),
+    ("discord.token", "5", "Input should be a valid string"),
+    ("discord.endpoint", '"127.0.0.1:8377"', 'must be an address like "http://127.0.0.1:8377"'),
+    ("discord.endpoint", '"http://127.0.0.1/api"', 'must be an address like "http://127.0.0.1:8377"'),
+    ("discord.tokn", '"x"', "unknown key"),
+    ("access.user", '["*"]', "unknown key"),
+    ("access.guilds", '"1"', "must be a list"),
+    ("access.guilds", '["one"]', "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", '["-5"]', "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", "[true]", "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", "[1.5]", "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", '["5", "*"]', "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", '["*"]', 'channels = ["*"] needs guilds: name the servers whose channels are meant'),
+    ("access.channels", '"*"', "must be a list"),
+    ("access.users", '"*"', "must be a list"),
+    ("access.users", '["bob"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", '["5", "asker"]', 'entry 2 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", '["role:mods"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", '[["owner"]]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", "[{}]", 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.approvers", '["askers"]', 'entry 1 is none of: a user id, "role:ID", "*", "asker", "owner"'),
+    ("access.admins", '["asker"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("agents.default.command", '""', "String should have at least 1 character"),
+    ("agents.default.command", '"no-such-agent"', "the command 'no-such-agent' was not found; is it installed?"),
+    ("agents.default.command", '"./no-such-agent"', "the command './no-such-agent' was not found; is it installed?"),
+    ("agents.default.args", '"--acp"', "must be a list"),
+    ("agents.default.args", "[1]", "Input should be a valid string"),
+    ("agents.default.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
+    ("agents.default.cwd", '"~no-such-user/x"', "the directory {folder}/~no-such-user/x does not exist"),
+    ("agents.default.cwd", '"line\\nfeed"', "the directory {folder}/line\\nfeed does not exist"),
+    ("agents.default.cwd", "5", "Input is not a valid path for <class 'pathlib.Path'>"),
+    ("agents.default.env", '"A=1"', "must be a table"),
+    ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
+    ("agents.default.permission", '"allow_all"', "Input should be 'ask'"),
+    ("agents.default.warm", "2", "unknown key"),
+    ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
+    ("pool.max_agents", '"many"', "Input should be a valid integer, unable to parse string as an integer"),
+    ("pool.idle_minutes", "0", "Input should be greater than 0"),
+    ("pool.idle_minutes", "nan", "Input should be greater than 0"),
+    ("reactions.enabled", '"perhaps"', "Input should be a valid boolean, unable to interpret input"),
+    ("threads.auto_archive_minutes", "61", "Input should be 60, 1440, 4320 or 10080"),
+    ("journal.path", "[]", "Input should be a valid string"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "reason"), WRONG_VALUES, ids=lambda part: part[:40])
+def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: str, value: str, reason: str) -> None:
+    """`file:line: dotted key: reason`, where the line is the key's own (P56)."""
+    table, _, name = key.rpartition(".")
+    lines = [line for line in SMALLEST.splitlines() if not line.startswith(f"{name} ")]
+    header = f"[{table}]"
+    if header not in lines:
+        lines.append(header)
+    number = lines.index(header) + 1
+    lines.insert(number, f"{name} = {value}")
+    line = complaint(tmp_path, "\n".join(lines))
+    if reason.startswith('channels = ["*"]'):  # said of the table: the key that is missing is another one
+        key, number = "access", number - 1
+    found = re.fullmatch(r"threadline\.toml:(\d+): ([a-z_.]+?)(?:\.\d+|\.A)?: (.*)", line)
+    assert found is not None, line
+    assert (int(found[1]), found[2], found[3]) == (number + 1, key, reason.format(folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("extra", "place"),
+    [
+        ("[acess]\nchannels = []\n", "6: acess"),
+        ("top = 1\n", "6: agents.default.top"),
+        ("[agents.second]\ncommand = 'sh'\ncwd = '.'\n", "6: agents.second"),
+        ("[pool.inner]\nkey = 1\n", "6: pool.inner"),
+        ("[[access.users]]\nx = 1\n", None),
+        ('[access]\n"us ers" = []\n', '7: access."us ers"'),
+        ('[access]\n"a\\nb" = []\n', '6: access."a\\nb"'),
+    ],
+)
+def test_an_unknown_key_is_refused_at_any_depth(tmp_path: Path, extra: str, place: str | None) -> None:
+    """A mistyped key opens nothing and hides nothing (P56)."""
+    line = complaint(tmp_path, SMALLEST + extra)
+    if place is not None:
+        assert line == f"threadline.toml:{place}: unknown key"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("token", "threadline.toml:1: discord.token: is missing"),
+        ("command", "threadline.toml:3: agents.default.command: is missing"),
+        ("cwd", "threadline.toml:3: agents.default.cwd: is missing"),
+    ],
+)
+def test_a_missing_key_is_named_with_its_table(tmp_path: Path, left_out: str, said: str) -> None:
+    """The line is that of the table in which it belongs."""
+    kept = [line for line in SMALLEST.splitlines() if not line.startswith(left_out)]
+    assert complaint(tmp_path, "\n".join(kept)) == said
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    """There is no line to point at, so the file alone is named."""
+    assert complaint(tmp_path, SMALLEST[SMALLEST.index("[agents") :]) == "threadline.toml: discord: is missing"
+    assert complaint(tmp_path, '[discord]\ntoken = "t"\n[agents]\n') == "threadline.toml:3: agents.default: is missing"
+
+
+def test_several_mistakes_are_several_lines(tmp_path: Path) -> None:
+    """One run shows them all."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, SMALLEST + "[pool]\nmax_agents = 0\nmax_agent = 1\n")
+    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
+        "pool.max_agents: Input should be greater than or equal to 1",
+        "pool.max_agent: unknown key",
+    ]
+
+
+def test_a_file_that_is_not_toml_is_said_to_be_so(tmp_path: Path) -> None:
+    """With the place of the mistake."""
+    said = complaint(tmp_path, "[discord]\ntoken = oops\n")
+    assert said.startswith("threadline.toml: is not TOML: Invalid value (at line 2")
+
+
+def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    """Missing, a folder, or no text at all."""
+    for path, reason in ((tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigError) as caught:
+            load(path, {})
+        assert str(caught.value) == f"{path}: cannot be read: {reason}"
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read: 'utf-8' codec"):
+        load(binary, {})
+
+
+# ---- variables
+
+
+def test_an_unset_variable_is_an_error_with_its_name(tmp_path: Path) -> None:
+    """And with the line of the value that wants it."""
+    said = complaint(tmp_path, SMALLEST, {})
+    assert said == "threadline.toml:2: discord.token: the environment variable DISCORD_TOKEN is not set"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("${A}", "1"),
+        ("${A}${B}", "1two"),
+        ("x${A}y", "x1y"),
+        ("$${A}", "${A}"),
+        ("$${", "${"),
+        ("$$${A}", "$${A}"),
+        ("$A", "$A"),
+        ("$", "$"),
+        ("${}", "${}"),
+        ("${a b}", "${a b}"),
+        ("${SELF}", "${A}"),
+    ],
+)
+def test_variables_are_replaced_once_and_only_in_their_form(tmp_path: Path, value: str, meant: str) -> None:
+    """`$${` is a literal `${`; what a variable holds is not looked into again."""
+    environ = {"DISCORD_TOKEN": SECRET, "A": "1", "B": "two", "SELF": "${A}"}
+    config = loaded(tmp_path, f'{SMALLEST}mode = "{value}"\n', environ)
+    assert config.agents.default.mode == meant
+
+
+def test_variables_are_replaced_in_lists_and_tables(tmp_path: Path) -> None:
+    """Wherever a text stands, numbers included where a key wants one."""
+    text = SMALLEST + 'args = ["-x", "${A}"]\nenv = { KEY = "${A}" }\n[access]\nchannels = ["${A}"]\n'
+    config = loaded(tmp_path, text + '[pool]\nmax_agents = "${A}"\n', {"DISCORD_TOKEN": SECRET, "A": "12"})
+    agent = config.agents.default
+    assert (agent.args, agent.env, config.access.channels) == (("-x", "12"), {"KEY": "12"}, frozenset({12}))
+    assert config.pool.max_agents == 12
+
+
+@given(secret=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_whatever_a_secret_holds_it_arrives_unchanged(tmp_path_factory: pytest.TempPathFactory, secret: str) -> None:
+    """Quotes, line feeds, brackets, `${`: expansion happens after parsing (P63)."""
+    folder = tmp_path_factory.mktemp("secret")
+    if secret.strip():
+        assert loaded(folder, SMALLEST, {"DISCORD_TOKEN": secret}).discord.token.get_secret_value() == secret
+    else:
+        assert complaint(folder, SMALLEST, {"DISCORD_TOKEN": secret}) == "threadline.toml:2: discord.token: is empty"
+
+
+SECRET_PLACES = [
+    ("discord", 'endpoint = "${S}"'),
+    ("access", 'guilds = ["${S}"]'),
+    ("access", 'channels = ["${S}"]'),
+    ("access", 'users = ["${S}", "role:${S}"]'),
+    ("agents.default", 'permission = "${S}"'),
+    ("pool", 'max_agents = "${S}"'),
+    ("reactions", 'enabled = "${S}"'),
+    ("threads", 'auto_archive_minutes = "${S}"'),
+]
+
+
+@pytest.mark.parametrize(("table", "line"), SECRET_PLACES, ids=lambda part: part[:20])
+@given(secret=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=12))
+def test_a_secret_in_the_wrong_place_is_refused_without_being_shown(
+    tmp_path_factory: pytest.TempPathFactory, table: str, line: str, secret: str
+) -> None:
+    """The reason never repeats what a variable held (P60)."""
+    header = f"[{table}]"
+    text = SMALLEST if header in SMALLEST else f"{SMALLEST}{header}\n"
+    text = text.replace(header, f"{header}\n{line}")
+    secret = f"s\u00e9cret{secret}"
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path_factory.mktemp("shown"), text, {"DISCORD_TOKEN": SECRET, "S": secret})
+    assert secret not in str(caught.value)
+    assert "s\u00e9cret" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+# ---- the example
+
+
+def test_the_example_loads_once_its_variables_and_folders_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newcomer's first file works, and its settings are the defaults but for what must be given."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = EXAMPLE.read_text(encoding="utf-8")
+    raw = tomllib.loads(text)["agents"]["default"]
+    Path(raw["cwd"]).expanduser().mkdir(parents=True)
+    (tmp_path / raw["command"]).touch(mode=0o755)
+    config = loaded(tmp_path, text, dict.fromkeys(re.findall(r"^[^#]*\$\{(\w+)\}", text, re.MULTILINE), SECRET))
+    assert config.secrets == (SECRET,)
+    assert config.warnings() == []
+
+
+def test_the_example_names_every_key_and_shows_its_default(tmp_path: Path) -> None:
+    """A line `#key = default` is the truth about the default; no key is left out, none is invented."""
+    shown = re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    once = "\n".join(last_of_each_key(shown.splitlines()))
+    (tmp_path / "project").mkdir()
+    config = loaded(tmp_path, once.replace("~/project", "project").replace("claude-agent-acp", "sh"))
+    assert set(keys(tomllib.loads(once))) == {key for key, _ in values(config)}
+    given = {"discord.token", "access.channels", "agents.default.command", "agents.default.cwd"}
+    defaults = dict(values(loaded(tmp_path, SMALLEST)))
+    assert {key: value for key, value in values(config) if key not in given} == {
+        key: value for key, value in defaults.items() if key not in given
+    }
+
+
+def last_of_each_key(lines: list[str]) -> list[str]:
+    """Leave out a setting that is given again in the next line: the default above what must be filled in."""
+    key = [line.partition(" = ")[0] if " = " in line and not line.startswith("#") else None for line in lines]
+    return [
+        line for number, line in enumerate(lines) if key[number] is None or key[number] not in key[number + 1 :][:1]
+    ]
+
+
+def values(table: BaseModel, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted keys of a configuration and what they hold; the token in the open."""
+    for name in type(table).model_fields:
+        value = getattr(table, name)
+        if isinstance(value, BaseModel):
+            yield from values(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", getattr(value, "get_secret_value", lambda value=value: value)()
+
+
+def keys(table: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The dotted keys of a TOML document; a table that is a value of its own (`env`) is one key."""
+    for name, value in table.items():
+        if isinstance(value, dict) and name != "env":
+            yield from keys(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"

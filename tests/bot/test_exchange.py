@@ -1,0 +1,365 @@
+"""One message's exchange: what the thread is told at each step, and the words for every way it can end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
+from acp.schema import ResourceLink, TextBlock, ToolCall
+from bot.exchange import EYE, Attachment, Desk, Exchange, Request
+from bot.logs import redactor
+from bot.pacer import Pacer
+from bot.permission import Cards
+from bot.rest import Refused
+from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.journal import Journal, State
+from tests.acp.opened import HELLO, opened
+from tests.bot.board import Board, pacing, quiet
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL, THREAD, ADA = 10, 20, 42
+SECRET = "MTIz.secret.value"
+
+
+@dataclass
+class Stage:
+    """A desk with its journal and its board."""
+
+    desk: Desk
+    journal: Journal
+    board: Board
+
+    def exchange(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
+        """A message in CHANNEL whose answer goes to THREAD; its row is in the journal."""
+        self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        return self.desk.exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files))
+
+    def finish(self, exchange: Exchange, ending: Ending) -> None:
+        """End an exchange as the pool does: the words first, then the journal."""
+        pages = exchange.ended(ending)
+        self.journal.mark(exchange.message_ids, State.PROMPTED)
+        self.journal.finish(exchange.message_ids, ending.stop_reason or "failed", pages)
+
+
+@asynccontextmanager
+async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage]:
+    """Set everything up around a journal in `folder`."""
+    board = Board()
+    with Journal.open(folder / "journal.db") as journal:
+        async with pacing(Pacer()) as pacer:
+            cards = Cards(pacer=pacer, rest=board)
+            redact = redactor([SECRET])
+            desk = Desk(journal=journal, pacer=pacer, rest=board, cards=cards, redact=redact, reactions=reactions)
+            yield Stage(desk, journal, board)
+
+
+async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
+    """In line, starting, working, the answer: one message that changes."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        await quiet()
+        assert it.board.shown == []  # not its turn yet: an exchange behind another shows nothing
+        exchange.starting()
+        await quiet()
+        assert it.board.shown == ["-# ⏳ starting"]
+        exchange.waiting(2)
+        await quiet()
+        assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
+        exchange.waiting(0)
+        await quiet()
+        assert it.board.shown == ["-# ⏳ starting"]
+        nothing = cast(Any, None)
+        exchange.prompted(nothing, nothing)
+        await quiet()
+        assert it.board.shown == ["-# ⏳ working"]
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["answer"]
+        assert it.journal.state(THREAD) is State.ANSWERED
+
+
+async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
+    """A forgotten session and an agent that acts unasked are said before anything it says (P43)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.notice(Notice.FORGOTTEN)
+        exchange.notice(Notice.UNASKED)
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        first, second, last = it.board.shown[0].splitlines()
+        assert "knows nothing of it" in first
+        assert "may act unasked" in second
+        assert last == "answer"
+
+
+# ---- the prompt
+
+
+async def test_the_prompt_is_the_text_and_a_link_to_each_file(tmp_path: Path) -> None:
+    """No attachment is skipped; a message of files alone has no empty text (P10, P69)."""
+    file = Attachment("a.png", "http://127.0.0.1/a.png", "image/png", 5)
+    link = ResourceLink(name="a.png", uri="http://127.0.0.1/a.png", mime_type="image/png", size=5)
+    async with stage(tmp_path) as it:
+        both, alone = it.exchange(20, "look", file), it.exchange(21, "", file)
+        for exchange in (both, alone):
+            exchange.opened(THREAD)
+        assert await both.blocks() == [TextBlock(text="look"), link]
+        assert await alone.blocks() == [link]
+
+
+async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
+    """A cancelled wait does not stop the thread from being opened."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        first, second = (asyncio.ensure_future(exchange.blocks()) for _ in range(2))
+        await quiet()
+        first.cancel()
+        await quiet()
+        assert not second.done()
+        exchange.opened(THREAD)
+        assert await second == [TextBlock(text="hello")]
+
+
+async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: Path) -> None:
+    """The person learns why, where they wrote (P67)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.starting()
+        exchange.not_opened("Missing Permissions")
+        with pytest.raises(ExchangeFailed) as failed:
+            await exchange.blocks()
+        it.finish(exchange, Ending(error=failed.value))
+        await exchange.settled()
+        assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
+
+
+# ---- the end
+
+ENDINGS = [
+    (Ending("end_turn"), "said", "said"),
+    (Ending("end_turn"), "", "-# The agent ended its turn without a word."),
+    (Ending("end_turn"), "\n", "-# The agent ended its turn without a word."),
+    (Ending("refusal"), "said", "said\n-# ⚠ The agent refused to go on."),
+    (Ending("max_tokens"), "said", "said\n-# ⚠ The agent stopped: it ran out of tokens."),
+    (
+        Ending("max_turn_requests"),
+        *("said", "said\n-# ⚠ The agent stopped: it made as many requests as one turn allows."),
+    ),
+    (Ending("cancelled"), "said", "said\n-# ⏹ The agent ended the turn as cancelled."),
+    (Ending("cancelled", cancelled_by=ADA), "said", f"said\n-# ⏹ cancelled by <@{ADA}>"),
+    (Ending(cancelled_by=ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
+    (Ending("end_turn", cancelled_by=ADA), "said", "said"),
+    (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
+    (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline was stopped while this was being worked on."),
+    (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),
+    (
+        Ending(error=AgentClosed("the agent ended", 3, ("one", "two"))),
+        *("said", "said\n❌ the agent ended (exit code 3)\n```\none\ntwo\n```"),
+    ),
+    (
+        Ending(error=RemoteError("session/prompt", -32603, "Internal error", {"details": "rate limit"})),
+        *("", "❌ session/prompt failed with -32603 Internal error: {'details': 'rate limit'}"),
+    ),
+    (Ending(error=SpawnFailed(f"token {SECRET} <@1>")), "", "❌ token \\[secret\\] \\<\\@1\\>"),
+]
+
+
+@pytest.mark.parametrize(("ending", "said", "shown"), ENDINGS, ids=lambda part: str(part)[:60])
+async def test_every_end_has_its_words(tmp_path: Path, ending: Ending, said: str, shown: str) -> None:
+    """Stop reasons, errors with exit code and stderr, a cancel, a stop of the bot (P21, P39, P67), and no secret."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        await quiet()
+        exchange.event(Text(said))
+        it.finish(exchange, ending)
+        await exchange.settled()
+        (page,) = it.board.shown
+        assert plain(page).strip().startswith(plain(shown))
+        extra = "-# The next message starts the agent again." if isinstance(ending.error, AgentClosed) else ""
+        assert plain(page).strip().removeprefix(plain(shown)).strip() == plain(extra)
+
+
+def plain(text: str) -> str:
+    """Without the escapes that only keep Markdown quiet."""
+    return text.replace("\\", "")
+
+
+async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None:
+    """It was never begun."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        it.journal.close_rows(exchange.message_ids, "dropped")
+        assert exchange.ended(Ending()) == []
+        await exchange.settled()
+        await quiet()
+        assert it.board.calls == []
+        assert it.journal.state(THREAD) is State.CLOSED
+
+
+async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_path: Path) -> None:
+    """Every row ends (P20)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.board.faults.extend([Refused("Missing Access")] * 2)
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.journal.state(THREAD) is State.CLOSED
+
+
+async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
+    """A chunk behind the response belongs to the answer (P23)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        exchange.event(Text(", late"))
+        await quiet()
+        assert it.board.shown == ["answer, late"]
+
+
+async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) -> None:
+    """The second waits for the first to be confirmed, and a third one after a pause for nobody."""
+    async with stage(tmp_path) as it:
+        first, second = it.exchange(20), it.exchange(21)
+        for exchange, text in ((second, "two"), (first, "one")):
+            exchange.opened(THREAD)
+            exchange.starting()
+            exchange.event(Text(text))
+        it.finish(second, Ending("end_turn"))
+        await quiet()
+        assert it.board.shown == ["one"]
+        it.finish(first, Ending("end_turn"))
+        await second.settled()
+        third = it.exchange(22)
+        third.opened(THREAD)
+        third.starting()
+        third.event(Text("three"))
+        it.finish(third, Ending("end_turn"))
+        await third.settled()
+        assert it.board.shown == ["one", "two", "three"]
+
+
+async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_path: Path) -> None:
+    """When the bot stops: what is ended is posted; what hangs is left; what lives is not waited for."""
+    async with stage(tmp_path) as it:
+        done, live = it.exchange(20), it.exchange(21)
+        done.opened(THREAD)
+        done.starting()
+        it.board.held = asyncio.Event()
+        done.event(Text("answer"))
+        it.finish(done, Ending("end_turn"))
+        start = asyncio.get_running_loop().time()
+        # Both are of one thread, of which only the last reply is remembered; a thread of its own is needed.
+        await it.desk.finish(8.0)
+        assert asyncio.get_running_loop().time() == start
+        assert not live.reply.ended
+        other = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
+        other.opened(99)
+        other.starting()
+        other.event(Text("other"))
+        other.ended(Ending("end_turn"))
+        await it.desk.finish(8.0)
+        assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
+        it.board.held.set()
+        await it.desk.finish(8.0)
+        assert other.reply.settled.is_set()
+
+
+# ---- questions
+
+
+async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_turn(tmp_path: Path) -> None:
+    """The request may bring only the id of a call that was announced; its end takes the buttons (P51, P54)."""
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        exchange.event(ToolCall(tool_call_id="c", title="Run", raw_input={"command": "make"}))
+        for _ in range(2):
+            peer.ask(session.session_id, {"toolCallId": "c"})
+            question = await anext(turn)
+            assert isinstance(question, Question)
+            exchange.event(question)
+        await quiet()
+        assert it.board.shown[1:] == [f"<@{ADA}> **May I?** Run\n```\n$ make\n```"] * 2
+        exchange.event(Withdrawn(0))
+        await quiet()
+        assert it.board.shown[1].endswith("-# withdrawn by the agent")
+        assert it.board.shown[2].startswith(f"<@{ADA}>")
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
+        it.finish(exchange, Ending("end_turn"))
+        await quiet()
+        assert it.board.shown[2].endswith("-# no longer open: the turn has ended")
+        assert all(not message.buttons for message in it.board.messages.values())
+
+
+# ---- the eye
+
+
+async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: Path) -> None:
+    """At once, not only when its turn begins, and it is taken off again (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        await quiet()
+        assert it.board.reactions == {(THREAD, EYE)}
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await quiet()
+        assert it.board.reactions == set()
+
+
+async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:
+    """A turn may be over before Discord has the reaction (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        it.board.held = asyncio.Event()
+        exchange = it.exchange()
+        await quiet()
+        assert it.board.in_flight == 1
+        exchange.ended(Ending())
+        it.board.held.set()
+        await quiet()
+        assert it.board.whats == ["react", "unreact"]
+        assert it.board.reactions == set()
+
+
+async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None:
+    """A reaction that Discord refuses changes nothing else."""
+    async with stage(tmp_path / "off") as it:
+        it.exchange()
+        await quiet()
+        assert it.board.calls == []
+    async with stage(tmp_path / "refused", reactions=True) as it:
+        it.board.faults.append(Refused("Reaction blocked"))
+        exchange = it.exchange()
+        await quiet()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["answer"]

@@ -1,0 +1,423 @@
+"""One reply: its messages equal the pages in the end, whatever Discord does, and never show an older text again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acp import Text
+from acp.schema import parse_update
+from bot.pacer import Pacer
+from bot.reply import ATTEMPTS, Reply
+from bot.rest import Refused, TryLater
+from tests.bot.board import AnswerLost, Board, pacing, quiet
+
+pytestmark = pytest.mark.virtual_time
+
+THREAD = 7
+KEY = 1_234_567_890_123_456_789
+
+
+@dataclass
+class Stage:
+    """A board, a schedule, and replies on them."""
+
+    board: Board
+    pacer: Pacer
+
+    def reply(self, key: int = KEY, *, after: Reply | None = None, told: Callable[[bool], None] | None = None) -> Reply:
+        reply = Reply(key, pacer=self.pacer, rest=self.board, after=after, on_settled=told or (lambda _: None))
+        reply.placeholder("⏳")
+        return reply
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    """An empty board, and a running schedule."""
+    async with pacing(Pacer()) as pacer:
+        yield Stage(Board(), pacer)
+
+
+def now() -> float:
+    """The loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+def plan(*steps: str) -> Any:
+    """A plan with these steps, all pending."""
+    return parse_update({"sessionUpdate": "plan", "entries": [{"content": step} for step in steps]})
+
+
+# ---- streaming
+
+
+async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind_it() -> None:
+    """No pace holds up what a person waits for; what comes then is edited at a steady pace."""
+    async with stage() as it:
+        reply = it.reply()
+        start = now()
+        reply.start(THREAD)
+        await quiet(0.05)
+        reply.apply(Text("first"))
+        await quiet(0.5)
+        reply.apply(Text(" second"))
+        await quiet()
+    assert [(round(call.at - start, 1), call.what, call.content) for call in it.board.calls] == [
+        (0.0, "send", "⏳"),
+        (0.1, "edit", "first"),
+        (1.4, "edit", "first second"),
+    ]
+
+
+async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
+    """A hundred chunks a second, one edit in 1.3 s, the final text complete and once (P11, P12)."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        for number in range(1_000):
+            reply.apply(Text(f"{number} "))
+            await quiet(0.01)
+        pages = reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == pages == [" ".join(map(str, range(1_000)))[:2000].rpartition(" ")[0] + " ", pages[1]]
+    assert "".join(pages).split() == list(map(str, range(1_000)))
+    assert len(it.board.calls) <= 12
+    assert it.board.overlaps == 0
+
+
+async def test_a_text_of_many_pages_is_posted_page_by_page_in_order() -> None:
+    """Each page once, none edited after it was confirmed as it must be."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        reply.apply(Text("".join(f"line {number} of a long answer\n" for number in range(500))))
+        pages = reply.end()
+        await reply.settled.wait()
+    assert len(pages) > 6
+    assert it.board.shown == pages
+    assert it.board.whats.count("send") == len(pages)
+
+
+async def test_only_the_end_makes_a_sound() -> None:
+    """A placeholder and continuations are silent; an answer that is posted in one piece is news (P19)."""
+    async with stage() as it:
+        live, whole = it.reply(1), it.reply(2)
+        live.start(THREAD)
+        await quiet()
+        whole.apply(Text("x" * 3_000))
+        whole.end()
+        whole.start(THREAD)
+        await whole.settled.wait()
+    assert [message.silent for _, message in sorted(it.board.messages.items())] == [True, False, True]
+
+
+async def test_nothing_is_written_twice() -> None:
+    """Events that change nothing that shows make no call (P15)."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        reply.apply(Text("text"))
+        await quiet()
+        made = len(it.board.calls)
+        for _ in range(5):
+            reply.apply(Text(""))
+            reply.apply(Text("\n"))
+            reply.placeholder("⏳ working")
+            await quiet()
+        reply.end()
+        await reply.settled.wait()
+    assert len(it.board.calls) == made
+    assert it.board.shown == ["text"]
+
+
+async def test_an_older_text_never_overwrites_a_newer_one() -> None:
+    """An edit in flight is waited for; the final text follows it, whatever came meanwhile (P13, invariant 6)."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        await quiet()
+        it.board.held = asyncio.Event()
+        reply.apply(Text("draft"))
+        await quiet()
+        assert it.board.in_flight == 1
+        reply.apply(Text(" and more"))
+        reply.end()
+        await quiet()
+        assert it.board.calls[-1].content == "draft"
+        assert not reply.settled.is_set()
+        it.board.held.set()
+        await reply.settled.wait()
+        await quiet()
+    assert it.board.shown == ["draft and more"]
+    assert it.board.overlaps == 0
+
+
+async def test_an_end_that_changes_nothing_waits_for_the_edit_in_flight() -> None:
+    """A text that went back to what is confirmed is not confirmed while another one is under way."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        reply.apply(plan("one"))
+        await quiet()
+        it.board.held = asyncio.Event()
+        reply.apply(plan("two"))
+        await quiet()
+        reply.apply(plan("one"))
+        reply.end()
+        await quiet()
+        assert not reply.settled.is_set()
+        it.board.held.set()
+        await reply.settled.wait()
+    assert it.board.shown == ["☐ one"]
+
+
+async def test_a_change_that_is_taken_back_before_its_edit_settles_all_the_same() -> None:
+    """There is nothing left to write, and the reply ends."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        reply.apply(plan("one"))
+        await quiet(0.2)
+        reply.apply(plan("two"))
+        reply.end()
+        reply.apply(plan("one"))
+        await reply.settled.wait()
+    assert it.board.shown == ["☐ one"]
+
+
+async def test_what_comes_after_the_end_is_shown_too() -> None:
+    """Chunks behind the response belong to the answer (P23)."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        reply.start(THREAD)
+        reply.apply(Text("answer"))
+        reply.end()
+        await reply.settled.wait()
+        reply.apply(Text(", late"))
+        await quiet()
+    assert it.board.shown == ["answer, late"]
+    assert told == [True]
+
+
+# ---- what Discord does
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+async def test_a_rate_limit_or_a_server_error_is_tried_again(failing: int) -> None:
+    """After the time that was asked for, and nothing is dropped (P16, P20)."""
+    async with stage() as it:
+        reply = it.reply()
+        it.board.faults.extend([*[None] * (failing - 1), TryLater("429", 20.0), TryLater("503")])
+        reply.start(THREAD)
+        start = now()
+        reply.apply(Text("text" * 1_200))
+        reply.end()
+        await reply.settled.wait()
+        calls = it.board.calls
+        assert calls[failing].at - calls[failing - 1].at >= 20.0
+    assert it.board.shown == reply.pages()
+    assert now() - start < 60
+
+
+async def test_a_message_that_was_deleted_is_posted_anew() -> None:
+    """The text is what counts; the other pages stay where they are (P14)."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        reply.apply(Text("x" * 2_500))
+        await quiet()
+        it.board.messages.pop(min(it.board.messages))
+        reply.apply(Text("y" * 100))
+        await quiet()
+        (last,) = it.board.messages
+        del it.board.messages[last]
+        reply.apply(Text("z"))
+        pages = reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == pages[1:]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+async def test_a_lost_answer_makes_no_second_message_and_hides_no_newer_text(lost: int) -> None:
+    """Discord answers the same nonce with the message that exists, as old as it is: its text is then edited (P12)."""
+    async with stage() as it:
+        reply = it.reply()
+        it.board.faults.extend([AnswerLost("reset by peer")] * lost)
+        reply.start(THREAD)
+        await quiet(0.05)
+        reply.apply(Text("newer"))
+        await quiet(0.5)
+        reply.apply(Text(" and newest"))
+        reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == ["newer and newest"]
+
+
+async def test_a_try_that_was_never_taken_ends_in_the_newest_text_too() -> None:
+    """Whether the first try arrived cannot be known; both ways end the same."""
+    async with stage() as it:
+        reply = it.reply()
+        it.board.faults.extend([TryLater("503"), AnswerLost("reset"), TryLater("503")])
+        reply.start(THREAD)
+        await quiet(0.05)
+        reply.apply(Text("newest"))
+        reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == ["newest"]
+
+
+faults = st.lists(
+    st.none() | st.just(TryLater("503")) | st.just(TryLater("429", 3.0)) | st.just(AnswerLost("reset")), max_size=10
+)
+
+
+@given(
+    pieces=st.lists(st.sampled_from(["word ", "x" * 1_500, "\n\n", "```\n", "漢字"]), min_size=1, max_size=12),
+    faults=faults,
+    pauses=st.lists(st.sampled_from([0.0, 0.05, 0.5, 2.0, 8.0]), min_size=12, max_size=12),
+)
+async def test_the_final_text_is_complete_and_there_once_whatever_fails(
+    pieces: list[str], faults: list[Exception | None], pauses: list[float]
+) -> None:
+    """Any stream, any faults: in the end each page stands once, in order (invariants 5 and 6, P11, P12, P20)."""
+    told: list[bool] = []
+    async with stage() as it:
+        it.board.faults.extend(faults)
+        reply = it.reply(told=told.append)
+        reply.start(THREAD)
+        for piece, pause in zip(pieces, pauses, strict=False):
+            reply.apply(Text(piece))
+            await quiet(pause)
+        reply.line("-# the end")
+        pages = reply.end()
+        await reply.settled.wait()
+        await quiet()
+        assert it.board.shown == pages
+        assert told == [True]
+        assert it.board.overlaps == 0
+        assert repr(reply) == f"<Reply {KEY} settled, {len(pages)} posted>"
+
+
+# ---- giving up
+
+
+@pytest.mark.parametrize("fault", [Refused("Missing Permissions"), ValueError("a mistake of ours")], ids=repr)
+async def test_a_reply_that_is_refused_is_given_up_and_says_so(fault: Exception) -> None:
+    """It settles: nobody waits for it (P20)."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        reply.apply(Text("text"))
+        reply.end()
+        it.board.faults.append(fault)
+        reply.start(THREAD)
+        await reply.settled.wait()
+        reply.apply(Text("late"))
+        await quiet()
+    assert told == [False]
+    assert it.board.whats == ["send"]
+
+
+async def test_a_discord_that_stays_away_is_given_up_after_minutes() -> None:
+    """Twelve tries, some five minutes; not one more, and not for ever (P20)."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        reply.apply(Text("text"))
+        reply.end()
+        it.board.faults.extend([TryLater("503")] * 100)
+        start = now()
+        reply.start(THREAD)
+        await reply.settled.wait()
+        assert 120 < now() - start < 600
+        await quiet(1_000)
+    assert told == [False]
+    assert len(it.board.calls) == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    "faults", [[Refused("Missing Access")], [TryLater("503")] * ATTEMPTS], ids=["refused", "away for minutes"]
+)
+async def test_a_reply_that_failed_in_the_middle_is_tried_once_more_at_its_end(faults: list[Exception]) -> None:
+    """The turn goes on; it is not called settled before it has ended, and its final text is not given up unseen."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        it.board.faults.extend(faults)
+        reply.start(THREAD)
+        await quiet(1_000)
+        reply.apply(Text("text"))
+        await quiet()
+        assert not reply.settled.is_set()
+        assert it.board.shown == []
+        reply.apply(Text(", all of it"))
+        reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == ["text, all of it"]
+    assert told == [True]
+
+
+# ---- one behind another
+
+
+async def test_a_reply_waits_for_the_one_before_it() -> None:
+    """Its first post comes when the earlier one is confirmed, and the thread reads in order."""
+    async with stage() as it:
+        first = it.reply(1)
+        second = it.reply(2, after=first)
+        third = it.reply(3, after=second)
+        for reply, text in ((third, "three"), (second, "two"), (first, "one")):
+            reply.start(THREAD)
+            reply.apply(Text(text))
+        await quiet()
+        assert it.board.shown == ["one"]
+        second.end()
+        third.end()
+        await quiet()
+        assert it.board.shown == ["one"]
+        first.end()
+        await asyncio.gather(*(reply.settled.wait() for reply in (first, second, third)))
+    assert it.board.shown == ["one", "two", "three"]
+
+
+async def test_a_reply_that_is_given_up_lets_the_next_one_go() -> None:
+    """One lost reply does not silence its thread."""
+    async with stage() as it:
+        first = it.reply(1)
+        second = it.reply(2, after=first)
+        for reply, text in ((first, "one"), (second, "two")):
+            reply.start(THREAD)
+            reply.apply(Text(text))
+            reply.end()
+        it.board.faults.append(Refused("no"))
+        await asyncio.gather(first.settled.wait(), second.settled.wait())
+    assert it.board.shown == ["two"]
+
+
+async def test_a_reply_of_nothing_that_was_never_begun_settles() -> None:
+    """An exchange that is dropped from the inbox leaves nothing behind."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        assert reply.end() == []
+        assert told == []  # not at once: whoever says that it has ended first writes that down
+        await reply.settled.wait()
+    assert told == [True]
+    assert it.board.calls == []
+
+
+async def test_white_space_is_no_text() -> None:
+    """Whoever asks whether the agent said anything is told the truth, so that the placeholder does not stay."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.apply(Text("\n"))
+        reply.apply(plan())
+        assert not reply.has_text
+        reply.apply(Text("x"))
+        assert reply.has_text
