@@ -1,4 +1,4 @@
-"""The configuration of the demo's bot: its two people are allowed everything, and it has the agent that was asked for."""
+"""The configuration of the demo's bot: all is allowed to its two people, and it has the agent asked for."""
 
 import shlex
 import shutil
