@@ -15,18 +15,20 @@ import structlog
 import yarl
 
 from acp import Agent, Launch, end_survivors
-from pool.conversation import Settings
 from pool.journal import Journal
-from pool.pool import Pool
+from pool.opening import Settings
+from pool.pool import Limits, Pool
+from pool.watch import Bounds
 
+from . import words
+from .catch_up import Reach
 from .client import ThreadlineClient
-from .commands import held_view, held_words
 from .config import AgentConfig, Config
 from .exchange import Desk
 from .logs import redactor
 from .pacer import Pacer
 from .permission import Cards
-from .post import Post
+from .recovery import Recovery
 from .rest import Rest
 
 __all__ = ["App", "StartFailed", "launch", "watch_children"]
@@ -80,17 +82,18 @@ class App:
 
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer = self._config, Rest(), Pacer()
-        cards = Cards(pacer=pacer, rest=rest)
+        cards = Cards(journal=journal, pacer=pacer, rest=rest)
         redact = redactor(config.secrets)
         desk = Desk(
             journal=journal, pacer=pacer, rest=rest, cards=cards, redact=redact, reactions=config.reactions.enabled
         )
-        pool = self._pool(journal, pacer, rest)
+        pool = self._pool(journal, desk)
+        recovery = Recovery(journal=journal, pool=pool, desk=desk)
         async with asyncio.TaskGroup() as tasks:
             pacing = tasks.create_task(pacer.run(), name="pacer")
             with self._signals(pool):
                 async with pool:
-                    client = tasks.create_task(self._connect(rest, pool, journal, desk), name="client")
+                    client = tasks.create_task(self._connect(pool, journal, desk, recovery), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
             await self._disconnect(client)
@@ -98,40 +101,47 @@ class App:
         if failed is not None:
             raise failed
 
-    def _pool(self, journal: Journal, pacer: Pacer, rest: Rest) -> Pool:
-        agent = self._config.agents.default
+    def _pool(self, journal: Journal, desk: Desk) -> Pool:
+        config, agent = self._config.pool, self._config.agents.default
         how = launch(agent)
 
         async def spawn(marker: str) -> Agent:
             return await Agent.spawn(how, marker=marker)
 
-        def on_held(thread_id: int, count: int) -> None:
-            nonce = f"held.{thread_id % 10**6}.{int(asyncio.get_running_loop().time() * 1000) % 10**10}"
-            post = Post(thread_id, pacer=pacer, rest=rest, nonce=nonce)
-            post.show(held_words(count), lambda: held_view(thread_id))
-
+        limits = Limits(
+            max_agents=config.max_agents,
+            idle_seconds=config.idle_minutes * 60,
+            warm=agent.warm,
+            max_memory=config.max_memory,
+            per_user=config.per_user,
+            per_thread=config.per_thread,
+            per_minute=config.per_minute,
+            bounds=Bounds(config.silence_seconds, agent.ceiling_minutes * 60, config.question_hours * 3600),
+        )
         return Pool(
             Settings(agent.cwd, agent.mode),
             spawn=spawn,
             journal=journal,
-            max_agents=self._config.pool.max_agents,
-            idle_seconds=self._config.pool.idle_minutes * 60,
-            on_held=on_held,
+            limits=limits,
+            on_held=desk.tell_held,
+            on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
         )
 
     # ---- Discord
 
-    async def _connect(self, rest: Rest, pool: Pool, journal: Journal, desk: Desk) -> StartFailed:
+    async def _connect(self, pool: Pool, journal: Journal, desk: Desk, recovery: Recovery) -> StartFailed:
         """Keep a client alive, building a new one when it has died. Returns the reason why that is pointless."""
         self._point_at_endpoint()
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
         wait = RECONNECT_SECONDS
         while True:
-            client = rest.client = self._client = ThreadlineClient(
+            client = desk.rest.client = self._client = ThreadlineClient(
                 rules=self._config.access.rules,
                 pool=pool,
                 journal=journal,
                 desk=desk,
+                recovery=recovery,
+                reach=Reach(self._config.catch_up.hours, self._config.catch_up.messages),
                 auto_archive_minutes=self._config.threads.auto_archive_minutes,
                 on_ready=self.ready.set,
             )

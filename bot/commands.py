@@ -1,6 +1,6 @@
 """Slash commands, and the buttons that steer what waits. Each asks the gate, and none waits for a turn."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 import structlog
@@ -10,11 +10,12 @@ from pool.conversation import Cancelled, State
 
 from .gate import Right
 from .markdown import escape
+from .words import waiting
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["Commands", "HeldButton", "held_view", "held_words"]
+__all__ = ["Commands"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -87,12 +88,8 @@ async def _admitted(interaction: discord.Interaction["ThreadlineClient"], right:
 def _cancelled_words(done: Cancelled) -> str:
     words = "Stopping." if done.stopped else "Nothing is running."
     if done.held:
-        words += f" {_waiting(done.held)} held; your next message goes on with them."
+        words += f" {waiting(done.held)} held; your next message goes on with them."
     return words
-
-
-def _waiting(count: int) -> str:
-    return "1 message is" if count == 1 else f"{count} messages are"
 
 
 def _status_words(interaction: discord.Interaction["ThreadlineClient"]) -> str:
@@ -104,7 +101,7 @@ def _status_words(interaction: discord.Interaction["ThreadlineClient"]) -> str:
         state += f", number {interaction.client.pool.place(conversation)}"
     lines = [f"**{state}**"]
     if conversation.waiting:
-        lines.append(f"{_waiting(conversation.waiting)} {'held' if conversation.held else 'waiting'}")
+        lines.append(f"{waiting(conversation.waiting)} {'held' if conversation.held else 'waiting'}")
     if conversation.agent is not None and conversation.agent.name:
         lines.append(f"agent: {escape(conversation.agent.name)}")
     session = conversation.session
@@ -114,62 +111,3 @@ def _status_words(interaction: discord.Interaction["ThreadlineClient"]) -> str:
         if session.usage is not None:
             lines.append(f"context: {session.usage.used:,} of {session.usage.size:,} tokens used")
     return "\n".join(lines)
-
-
-class HeldButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:(?P<action>continue|drop):(?P<thread>[0-9]{1,20})",
-):
-    """Go on with what is held in a thread, or drop it."""
-
-    def __init__(self, action: str, thread_id: int) -> None:
-        """`action` is continue or drop."""
-        label, style = _ACTIONS[action]
-        custom_id = f"threadline:{action}:{thread_id}"
-        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
-        self.action = action
-        self.thread_id = thread_id
-
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "HeldButton":
-        """Make the item that handles a press."""
-        return cls(match["action"], int(match["thread"]))
-
-    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
-        """Do it, if it can still be done, and take the buttons away."""
-        client = interaction.client
-        if interaction.channel_id != self.thread_id:
-            return
-        if not await client.admit(interaction, Right.STOP, asker_id=client.journal.asker(self.thread_id)):
-            return
-        conversation = client.pool.conversation(self.thread_id)
-        if conversation is None or not conversation.held:
-            words = "Nothing is held any longer."
-        elif self.action == "drop":
-            words = f"{_waiting(conversation.drop())} dropped by <@{interaction.user.id}>."
-        else:
-            words = f"{_waiting(conversation.waiting)} next; continued by <@{interaction.user.id}>."
-            conversation.resume()
-        await interaction.response.edit_message(content=f"-# {words}", view=None)
-
-
-_ACTIONS = {
-    "continue": ("Continue", discord.ButtonStyle.success),
-    "drop": ("Drop all", discord.ButtonStyle.danger),
-}
-
-
-def held_words(count: int) -> str:
-    """Say that messages wait for a person."""
-    return f"-# ⏸ {_waiting(count)} held. Continue goes on with them, and so does the next message."
-
-
-def held_view(thread_id: int) -> discord.ui.View:
-    """Make the buttons below `held_words`."""
-    view = discord.ui.View(timeout=None)
-    for action in _ACTIONS:
-        view.add_item(HeldButton(action, thread_id))
-    view.stop()  # Dispatched by the template, also after a restart; the library need not keep it.
-    return view
