@@ -12,20 +12,22 @@ from typing import Final
 from loopback.server import Loopback
 
 DEFAULT_PORT: Final = 8377
+DEFAULT_HANDS_PORT: Final = 8378
 
 
-async def serve(port: int, token: str) -> None:
-    """Serve until a signal. The first line on stdout is JSON: endpoint, gateway, token and ids."""
+async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None:
+    """Serve until a signal. The first line on stdout is JSON: endpoint, hands, token and ids."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Loopback(port) as discord:
+    async with Loopback(port, hands_port=hands_port, limits=limits) as discord:
         guild = discord.add_guild("Lab")
         channel = discord.add_channel(guild, "general")
         person = discord.add_person("ann", guilds=(guild,))
         bot = discord.add_bot("threadline", token=token, owner=person, guilds=(guild,))
         facts = {
             "endpoint": discord.endpoint,
+            "hands": discord.hands,
             "token": token,
             "guild": str(guild.id),
             "channel": str(channel.id),
@@ -42,12 +44,19 @@ def main() -> int:
     """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m loopback", description="A Discord-compatible server on 127.0.0.1.")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--hands-port",
+        type=int,
+        default=DEFAULT_HANDS_PORT,
+        help="where scripts play the people; 0 takes a free one (default: %(default)s)",
+    )
+    parser.add_argument("--limits", action="store_true", help="enforce Discord's rate limits")
     parser.add_argument("--token", default="loopback", help="the bot's token (default: %(default)s)")
     asked = parser.parse_args()
     try:
-        asyncio.run(serve(asked.port, asked.token))
+        asyncio.run(serve(asked.port, asked.hands_port, asked.token, limits=asked.limits))
     except OSError as error:
-        sys.stderr.write(f"cannot listen on port {asked.port}: {error.strerror}\n")
+        sys.stderr.write(f"cannot listen on ports {asked.port} and {asked.hands_port}: {error.strerror}\n")
         return 1
     return 0
 

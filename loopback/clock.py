@@ -18,6 +18,7 @@ class Clock:
         self.told: list[Callable[[], None]] = []
 
     def __call__(self) -> float:
+        """The time now."""
         return self._base() + self._ahead
 
     def jump(self, seconds: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from loopback import events
+from loopback import events, shapes
 from loopback.entities import Account, Bot, Channel, Json, Role
 from loopback.errors import FormErrors, invalid
 from loopback.world import World
@@ -37,6 +37,8 @@ Value = str | int | float | bool | Account | Channel | Role
 def register(world: World, bot: Bot, guild_id: int | None, bodies: list[Json]) -> list[Json]:
     """Replace the bot's commands, global or of one guild; an unchanged name keeps its id. Raises 50035."""
     problems = FormErrors()
+    shapes.check(bodies, ["command"], problems)
+    problems.check()
     for index, body in enumerate(bodies):
         _check(body, (index,), problems)
     problems.check()

@@ -232,7 +232,10 @@ def _member(
     match event:
         case events.MemberJoined() if own:
             if intents & GUILDS:
-                yield "GUILD_CREATE", payloads.guild_create(world, guild, bot.id, members=bool(intents & GUILD_MEMBERS))
+                created = payloads.guild_create(world, guild, bot.id, members=bool(intents & GUILD_MEMBERS))
+                # What was never unavailable says nothing about it: so libraries tell a join from a start.
+                del created["unavailable"]
+                yield "GUILD_CREATE", created
         case events.MemberLeft() if own:
             if intents & GUILDS:
                 yield "GUILD_DELETE", {"id": str(guild.id)}

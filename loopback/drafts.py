@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loopback import components
+from loopback import components, shapes
 from loopback.entities import Json, MessageFlag
 from loopback.errors import DiscordError, FormErrors, Reason
 
@@ -76,11 +76,14 @@ class Draft:
 def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
     """The draft of a JSON body and its uploaded files; raises 50035 with every problem at its path, or 40005."""
     problems = FormErrors()
-    content = _text(body, "content", CONTENT_LENGTH, problems)
+    shapes.check(body, "message", problems)
+    problems.check()
+    content = body.get("content") or ""
+    problems.longest(("content",), content, CONTENT_LENGTH)
     flags = body.get("flags") or 0
-    embeds = _objects(body, "embeds", problems)
+    embeds = body.get("embeds") or []
     _check_embeds(embeds, problems)
-    shown = _objects(body, "components", problems)
+    shown = body.get("components") or []
     v2 = bool(flags & MessageFlag.COMPONENTS_V2)
     components.check(shown, problems, v2=v2)
     if v2 and (content or embeds):
@@ -110,25 +113,6 @@ def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:
     )
 
 
-def _text(body: Json, key: str, most: int, problems: FormErrors) -> str:
-    value = body.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        problems.add((key,), "BASE_TYPE_STRING", "Could not interpret value as string.")
-        return ""
-    problems.longest((key,), value, most)
-    return value
-
-
-def _objects(body: Json, key: str, problems: FormErrors) -> list[Json]:
-    value = body.get(key) or []
-    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
-        return value
-    problems.add((key,), "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
-    return []
-
-
 def _check_embeds(embeds: list[Json], problems: FormErrors) -> None:
     if len(embeds) > EMBEDS:
         problems.add(("embeds",), "BASE_TYPE_MAX_LENGTH", f"Must be {EMBEDS} or fewer in length.")
@@ -153,9 +137,6 @@ def _check_embeds(embeds: list[Json], problems: FormErrors) -> None:
 def _allowed_mentions(value: Any, problems: FormErrors) -> AllowedMentions:
     if value is None:
         return AllowedMentions()
-    if not isinstance(value, dict):
-        problems.add(("allowed_mentions",), "MODEL_TYPE_CONVERT", "Only dictionaries may be used in a ModelType")
-        return AllowedMentions()
     parse = frozenset(value.get("parse") or ())
     for key in ("users", "roles"):
         if len(value.get(key) or ()) > MENTION_IDS:
@@ -179,7 +160,7 @@ def _attachments(
 
     An entry whose id is the number of an upload belongs to it; any other id is that of an attachment already there.
     """
-    listed = _objects(body, "attachments", problems)
+    listed = body.get("attachments") or []
     if len(uploads) > FILES or len(listed) > FILES:
         problems.add(("attachments",), "BASE_TYPE_MAX_LENGTH", f"Must be {FILES} or fewer in length.")
     by_id = {_id(one.get("id")): one for one in listed}

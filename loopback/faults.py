@@ -172,6 +172,8 @@ class CallFault(Aim, total=False):
 def for_calls(**rule: Unpack[CallFault]) -> Fault:
     """A rule that strikes REST calls; raises TypeError for a word it does not know, ValueError for no sense."""
     aim: dict[str, Any] = dict(rule)
+    if aim.get("method"):
+        aim["method"] = aim["method"].upper()
     effect = {name: aim.pop(name) for name in _EFFECTS if name in aim}
     return Fault(Trouble(**effect), **aim)
 

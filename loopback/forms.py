@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from loopback import components
+from loopback import components, shapes
 from loopback.commands import Value
 from loopback.entities import Account, Channel, Json, Role
 from loopback.errors import FormErrors
@@ -16,7 +16,9 @@ TEXT_LENGTH: Final = 4000
 
 
 def check(form: Json, problems: FormErrors) -> None:
-    """Note what Discord would refuse about a form, at its path below `data`."""
+    """Note what Discord would refuse about a form, at its path below `data`; raises it for values of a wrong kind."""
+    shapes.check(form, "form", problems, ("data",))
+    problems.check()
     for key, most in (("title", TITLE_LENGTH), ("custom_id", components.CUSTOM_ID_LENGTH)):
         if not isinstance(form.get(key), str) or not form[key]:
             problems.add(("data", key), "BASE_TYPE_REQUIRED", "This field is required")
@@ -53,7 +55,8 @@ def filled(shown: list[Json], left: dict[str, Any]) -> list[Json]:
             fields = [_field(field, field.get("label", ""), left) for field in one["components"]]
             sent.append({"type": components.ROW, "id": one["id"], "components": fields})
         elif isinstance(field := one.get("component"), dict):
-            sent.append({"type": components.LABEL, "id": one["id"], "component": _field(field, one.get("label", ""), left)})
+            inner = _field(field, one.get("label", ""), left)
+            sent.append({"type": components.LABEL, "id": one["id"], "component": inner})
     return sent
 
 

@@ -1,4 +1,4 @@
-"""The gateway: websockets at /gateway/, Discord's opcodes and close codes. Sessions and their events are in `sessions`.
+"""The gateway: websockets at /gateway/, who may identify and resume, and what a client asks for.
 
 Source: Discord's developer documentation, "Gateway" and "Opcodes and Status Codes".
 """
@@ -7,152 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import zlib
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from loopback import payloads
 from loopback.clock import Clock
 from loopback.entities import ALL_INTENTS, Bot, Json
 from loopback.faults import CONNECT, Faults
+from loopback.gateway_connection import PAYLOAD_BYTES, SENDS, Close, Closed, Connection, Op
 from loopback.sessions import Session, Sessions
 from loopback.world import World
 
 HEARTBEAT: Final = 41.25
 HEARTBEAT_GRACE: Final = 1.5
-PAYLOAD_BYTES: Final = 4096
-SENDS: Final = 120
 SENDS_SECONDS: Final = 60.0
-OUTBOX: Final = 20_000
 CLOSE_SECONDS: Final = 1.0
 MEMBERS_CHUNK: Final = 1000
 
-
-class Op(IntEnum):
-    """Gateway opcodes."""
-
-    DISPATCH = 0
-    HEARTBEAT = 1
-    IDENTIFY = 2
-    PRESENCE = 3
-    VOICE = 4
-    RESUME = 6
-    RECONNECT = 7
-    REQUEST_MEMBERS = 8
-    INVALID_SESSION = 9
-    HELLO = 10
-    HEARTBEAT_ACK = 11
-
-
-class Close(IntEnum):
-    """Gateway close codes."""
-
-    UNKNOWN_ERROR = 4000
-    UNKNOWN_OPCODE = 4001
-    DECODE_ERROR = 4002
-    NOT_AUTHENTICATED = 4003
-    AUTHENTICATION_FAILED = 4004
-    ALREADY_AUTHENTICATED = 4005
-    RATE_LIMITED = 4008
-    SESSION_TIMED_OUT = 4009
-    INVALID_SHARD = 4010
-    INVALID_VERSION = 4012
-    INVALID_INTENTS = 4013
-    DISALLOWED_INTENTS = 4014
-
-
 # After these a client must identify anew.
 _ENDS_SESSION: Final = frozenset({WSCloseCode.OK, WSCloseCode.GOING_AWAY, Close.SESSION_TIMED_OUT})
-
-
-class _Closed(Exception):
-    def __init__(self, code: int) -> None:
-        self.code = code
-
-
-@dataclass(frozen=True)
-class _Farewell:
-    code: int
-
-
-class Connection:
-    """One websocket: frames leave through one outbox, in order, compressed if the client asked for zlib-stream."""
-
-    def __init__(self, socket: web.WebSocketResponse, *, compress: bool) -> None:
-        self._socket = socket
-        self._deflate = zlib.compressobj() if compress else None
-        self._outbox: asyncio.Queue[str | _Farewell] = asyncio.Queue()
-        self.session: Session | None = None
-        self.received: deque[float] = deque(maxlen=SENDS)
-        self.beats = 0
-        self.frozen = False
-        self.code: int | None = None
-        self.ended = asyncio.Event()
-
-    def send(self, frame: str) -> None:
-        """Queue a frame; a client that lets OUTBOX frames pile up is disconnected."""
-        if self.frozen:
-            return
-        if self._outbox.qsize() >= OUTBOX:
-            self.close(Close.UNKNOWN_ERROR)
-        else:
-            self._outbox.put_nowait(frame)
-
-    def tell(self, op: Op, data: Any = None) -> None:
-        """Queue a frame other than an event."""
-        self.send(json.dumps({"t": None, "s": None, "op": op, "d": data}))
-
-    def ask_reconnect(self) -> None:
-        """Queue op 7: the client is to reconnect and resume."""
-        self.tell(Op.RECONNECT)
-
-    def freeze(self) -> None:
-        """Neither say nor hear anything more, and keep the connection open."""
-        self.frozen = True
-
-    def close(self, code: int) -> None:
-        """Close after what is queued."""
-        self.code = self.code or code
-        self._outbox.put_nowait(_Farewell(code))
-
-    async def receive(self) -> str:
-        """The client's next frame; raises _Closed."""
-        message = await self._socket.receive()
-        match message.type:
-            case WSMsgType.TEXT | WSMsgType.BINARY:
-                if len(message.data) > PAYLOAD_BYTES:
-                    raise _Closed(Close.DECODE_ERROR)
-                return message.data if isinstance(message.data, str) else message.data.decode(errors="replace")
-            case WSMsgType.CLOSE:
-                raise _Closed(message.data or WSCloseCode.ABNORMAL_CLOSURE)
-            case _:
-                # Ours, or a lost connection: a client may answer our close with a 1000 that means nothing.
-                raise _Closed(WSCloseCode.ABNORMAL_CLOSURE)
-
-    async def write(self) -> None:
-        """Send what is queued until a close is."""
-        while True:
-            match await self._outbox.get():
-                case _Farewell(code):
-                    await self._socket.close(code=code)
-                    return
-                case str(frame):
-                    try:
-                        await self._write(frame)
-                    except ConnectionError:
-                        return
-
-    async def _write(self, frame: str) -> None:
-        if self._deflate is None:
-            await self._socket.send_str(frame)
-        else:
-            packed = self._deflate.compress(frame.encode()) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
-            await self._socket.send_bytes(packed)
 
 
 class Gateway:
@@ -211,7 +86,7 @@ class Gateway:
             connection.tell(Op.HELLO, {"heartbeat_interval": int(self._heartbeat * 1000), "_trace": []})
             while True:
                 self._take(connection, await connection.receive())
-        except _Closed as closed:
+        except Closed as closed:
             code = closed.code
             return code
         finally:
@@ -234,51 +109,51 @@ class Gateway:
             return
         now = self._clock()
         if len(connection.received) == SENDS and now - connection.received[0] < SENDS_SECONDS:
-            raise _Closed(Close.RATE_LIMITED)
+            raise Closed(Close.RATE_LIMITED)
         connection.received.append(now)
         try:
             frame = json.loads(text)
             op, data = frame["op"], frame.get("d")
         except (ValueError, KeyError, TypeError):
-            raise _Closed(Close.DECODE_ERROR) from None
+            raise Closed(Close.DECODE_ERROR) from None
         match op:
             case Op.HEARTBEAT:
                 connection.beats += 1
                 connection.tell(Op.HEARTBEAT_ACK)
             case Op.IDENTIFY | Op.RESUME if not isinstance(data, dict):
-                raise _Closed(Close.DECODE_ERROR)
+                raise Closed(Close.DECODE_ERROR)
             case Op.IDENTIFY | Op.RESUME if connection.session is not None:
-                raise _Closed(Close.ALREADY_AUTHENTICATED)
+                raise Closed(Close.ALREADY_AUTHENTICATED)
             case Op.IDENTIFY:
                 self._identify(connection, data)
             case Op.RESUME:
                 self._resume(connection, data)
             case Op.PRESENCE | Op.VOICE | Op.REQUEST_MEMBERS if connection.session is None:
-                raise _Closed(Close.NOT_AUTHENTICATED)
+                raise Closed(Close.NOT_AUTHENTICATED)
             case Op.REQUEST_MEMBERS:
                 self._send_members(connection.session, data or {})
             case Op.PRESENCE | Op.VOICE:
                 pass
             case _:
-                raise _Closed(Close.UNKNOWN_OPCODE)
+                raise Closed(Close.UNKNOWN_OPCODE)
 
     def _bot(self, data: Json) -> Bot:
         token = str(data.get("token", "")).removeprefix("Bot ")
         bot = self._world.bots_by_token.get(token)
         if bot is None:
-            raise _Closed(Close.AUTHENTICATION_FAILED)
+            raise Closed(Close.AUTHENTICATION_FAILED)
         return bot
 
     def _identify(self, connection: Connection, data: Json) -> None:
         bot = self._bot(data)
         intents = data.get("intents")
         if not isinstance(intents, int) or intents & ~ALL_INTENTS:
-            raise _Closed(Close.INVALID_INTENTS)
+            raise Closed(Close.INVALID_INTENTS)
         if intents & ~bot.allowed_intents:
-            raise _Closed(Close.DISALLOWED_INTENTS)
+            raise Closed(Close.DISALLOWED_INTENTS)
         shard = data.get("shard") or [0, 1]
         if not isinstance(shard, list) or len(shard) != 2 or not 0 <= shard[0] < shard[1]:
-            raise _Closed(Close.INVALID_SHARD)
+            raise Closed(Close.INVALID_SHARD)
         connection.session = self._sessions.open(bot, intents, (shard[0], shard[1]), connection, self.url)
 
     def _resume(self, connection: Connection, data: Json) -> None:

@@ -24,7 +24,7 @@ class Inspector(Protocol):
 
 
 class Violations(list[str]):
-    """What the inspector found, oldest first; beyond KEPT nothing more is noted. Without an inspector it stays empty."""
+    """What the inspector found, oldest first, KEPT at most; without an inspector it stays empty."""
 
     def __init__(self, inspector: Inspector | None) -> None:
         super().__init__()

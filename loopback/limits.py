@@ -49,7 +49,7 @@ class Rule:
     seconds: float
     scope: Scope = Scope.USER
     hidden: bool = False
-    code: int | None = None
+    code: int = 0
     message: str = "You are being rate limited."
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
-from loopback import payloads
+from loopback import component_payloads, payloads
 from loopback.entities import Attachment, Interaction, InteractionType, Json, Message, Reference, Thread, Webhook
 from loopback.world import World
 
@@ -20,7 +19,7 @@ def emoji(name: str) -> Json:
 
 def attachment(world: World, one: Attachment) -> Json:
     """An attachment object, served by this server."""
-    url = f"{world.cdn}/attachments/{one.channel_id}/{one.id}/{quote(one.filename)}"
+    url = component_payloads.attachment_url(world, one)
     payload: Json = {"id": str(one.id), "filename": one.filename, "size": one.size, "url": url, "proxy_url": url}
     if one.content_type:
         payload["content_type"] = one.content_type
@@ -47,7 +46,7 @@ def message(world: World, one: Message, viewer: int, *, content: bool = True, ne
         "mention_roles": [str(role_id) for role_id in one.mention_roles],
         "attachments": [attachment(world, each) for each in one.attachments] if content else [],
         "embeds": one.embeds if content else [],
-        "components": one.components if content else [],
+        "components": component_payloads.shown(world, one) if content and one.components else [],
     }
     if one.reactions:
         payload["reactions"] = [_reaction(name, users, viewer) for name, users in one.reactions.items()]

@@ -12,6 +12,7 @@ from loopback.entities import (
     Channel,
     ChannelType,
     Interaction,
+    Json,
     Message,
     MessageFlag,
     MessageType,
@@ -215,6 +216,13 @@ def edit(world: World, message: Message, draft: Draft) -> Message:
     message.edited = world.clock()
     world.emit(events.MessageEdited(message))
     return message
+
+
+def unfurl(world: World, message: Message, embed: Json) -> None:
+    """Add the preview of a link, which is a change and no edit; nothing happens where previews are suppressed."""
+    if not message.flags & MessageFlag.SUPPRESS_EMBEDS:
+        message.embeds.append(embed)
+        world.emit(events.MessageEdited(message))
 
 
 def _after_edit(message: Message, draft: Draft) -> Draft:

@@ -184,7 +184,7 @@ def _slow_down(verdict: Verdict) -> dict[str, Any]:
         "retry_after": max(0.001, round(verdict.retry_after, 3)),
         "global": everywhere,
     }
-    return body if rule.code is None else {**body, "code": rule.code}
+    return {**body, "code": rule.code}
 
 
 def _respond(request: web.Request, answer: _Answer, trouble: Trouble | None) -> web.Response:

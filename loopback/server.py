@@ -9,13 +9,16 @@ from typing import Final, Self, TypeVar, Unpack
 
 from aiohttp import web
 
+from loopback import messages
 from loopback.changes import Changes
 from loopback.clock import Clock
 from loopback.drafts import REQUEST_BYTES
 from loopback.entities import ALL_INTENTS, Account, Bot, Channel, ChannelType, Guild, Message, Role
 from loopback.faults import Aim, CallFault, Fault, Faults, Turbulence, for_calls
-from loopback.gateway import HEARTBEAT, Close, Gateway
+from loopback.gateway import HEARTBEAT, Gateway
+from loopback.gateway_connection import Close
 from loopback.guard import refuse_foreigners
+from loopback.hands import server as hands
 from loopback.inspection import Inspector, Violations
 from loopback.limits import Limit, Limits
 from loopback.outcome import WAIT
@@ -24,6 +27,7 @@ from loopback.record import Record
 from loopback.rest import Conditions, Rest
 from loopback.sessions import Sessions
 from loopback.user import User
+from loopback.web import Pages
 from loopback.world import World
 
 HOST: Final = "127.0.0.1"
@@ -39,7 +43,7 @@ class Loopback:
     `limits=True` enforces all of Discord's rate limits, a collection some of them. `clock` is the world's, in seconds
     since the epoch; `jump` sets it ahead. `heartbeat` is the seconds between those that the gateway asks for. With
     `strict`, the inspector sees every request, answer and event, and a violation raises AssertionError at the end.
-    `hands` is the port of the second server, where a script in any language plays people; None for no such server.
+    `hands_port` is that of the second server, where a script in any language plays people; None for no such server.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Loopback:
         clock: Callable[[], float] = time.time,
         heartbeat: float = HEARTBEAT,
         strict: Inspector | None = None,
-        hands: int | None = None,
+        hands_port: int | None = None,
     ) -> None:
         self.clock = Clock(clock)
         self.world = World(clock=self.clock)
@@ -59,14 +63,16 @@ class Loopback:
         self.faults = Faults()
         self.violations = Violations(strict)
         self._port = port
-        self._hands_port = hands
+        self._hands_port = hands_port
         self._changes = Changes()
         self.clock.told.append(self._changes.tell)
         self._sessions = Sessions(self.world, self.faults, self.violations, self._changes.tell)
         self._gateway = Gateway(self.world, self._sessions, self.clock, self.faults, heartbeat)
         conditions = Conditions(self.clock, self.limits, self.faults, self.violations)
         self._rest = Rest(self.world, conditions, self.record, self._changes.tell)
-        self._runner: web.AppRunner | None = None
+        self._pages = Pages(self.world, self.limits, self.record, self._changes, self._sessions.connected)
+        self._runners: list[web.AppRunner] = []
+        self.hands = ""
         # After the sessions: whoever is woken finds that the bots were told already.
         self.world.listeners.append(lambda _: self._changes.tell())
 
@@ -75,26 +81,34 @@ class Loopback:
 
     @property
     def endpoint(self) -> str:
-        """`http://127.0.0.1:PORT`; empty before the start."""
+        """`http://127.0.0.1:PORT`; empty before the start. `hands` is the second one's address."""
         return self.world.cdn
 
     async def __aenter__(self) -> Self:
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, self._port)
         try:
-            await site.start()
+            self.world.cdn = await self._listen(self._application(), self._port)
+            if self._hands_port is not None:
+                self.hands = await self._listen(hands.application(self), self._hands_port)
         except OSError:
-            await self._runner.cleanup()
+            await self._stop()
             raise
-        self.world.cdn = f"http://{HOST}:{self._runner.addresses[0][1]}"
         return self
+
+    async def _listen(self, app: web.Application, port: int) -> str:
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, HOST, port).start()
+        return f"http://{HOST}:{runner.addresses[0][1]}"
+
+    async def _stop(self) -> None:
+        while self._runners:
+            await self._runners.pop().cleanup()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._stop()
         if self.violations and error is None:
             raise AssertionError("not as Discord describes it:\n" + "\n".join(self.violations[:VIOLATIONS_SHOWN]))
 
@@ -103,6 +117,7 @@ class Loopback:
         app = web.Application(client_max_size=REQUEST_BYTES, middlewares=[refuse_foreigners])
         self._gateway.attach(app)
         self._rest.attach(app)
+        self._pages.attach(app)
         return app
 
     # The world's furniture
@@ -139,7 +154,11 @@ class Loopback:
 
     def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> User:
         """A person with hands."""
-        return User(self.world.add_person(name, guilds=guilds, roles=roles), self.world, self._changes)
+        return self.person(self.world.add_person(name, guilds=guilds, roles=roles))
+
+    def person(self, account: Account) -> User:
+        """The hands of a person who is there already."""
+        return User(account, self.world, self._changes)
 
     def give_role(self, guild: Guild, account: Account, role: Role) -> None:
         """Give a member one more role."""
@@ -203,6 +222,10 @@ class Loopback:
     def event_fault(self, event: str | None, effect: Turbulence, **aim: Unpack[Aim]) -> Fault:
         """Lose, repeat or swap gateway events of that name, or any; the aim as with `fault`."""
         return self.faults.add(Fault(effect, event=event, **aim))
+
+    def unfurl(self, message: Message, url: str, *, title: str) -> None:
+        """Show a link's preview below a message, as Discord does some time after it was posted."""
+        messages.unfurl(self.world, message, {"type": "link", "url": url, "title": title})
 
     def jump(self, seconds: float) -> None:
         """Let so much time have passed for limits, interactions, slow answers and heartbeats."""

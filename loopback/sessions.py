@@ -163,9 +163,7 @@ class Sessions:
         if intents & dispatch.GUILDS:
             members = bool(intents & dispatch.GUILD_MEMBERS)
             for one in guilds:
-                self._deliver(
-                    session, "GUILD_CREATE", payloads.guild_create(self._world, one, bot.id, members=members)
-                )
+                self._deliver(session, "GUILD_CREATE", payloads.guild_create(self._world, one, bot.id, members=members))
         session.ready = True
         self._changed()
         return session

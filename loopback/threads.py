@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from loopback import events, membership, messages
+from loopback import events, membership, messages, shapes
 from loopback.drafts import Draft
 from loopback.entities import Channel, ChannelType, Json, Message, MessageFlag, MessageType, Reference, Thread
 from loopback.errors import DiscordError, FormErrors, Reason, invalid
@@ -73,7 +73,7 @@ def _new(
     places = (world.channels[channel_id] for channel_id in guild.channel_ids) if guild else ()
     if sum(isinstance(place, Thread) and not place.archived for place in places) >= ACTIVE_THREADS:
         raise DiscordError(Reason.TOO_MANY_THREADS)
-    problems = FormErrors()
+    problems = _read(body)
     _check_name(body.get("name"), problems)
     minutes = body.get("auto_archive_duration") or DEFAULT_AUTO_ARCHIVE
     _check_auto_archive(minutes, problems)
@@ -113,6 +113,22 @@ def _open(world: World, thread: Thread) -> None:
     world.emit(events.ThreadMembersChanged(thread, added=(thread.owner_id,)))
 
 
+def name_of(body: Json) -> str:
+    """The name that a new channel's body gives it; raises 50035."""
+    problems = _read(body)
+    _check_name(body.get("name"), problems)
+    problems.check()
+    return str(body["name"]).strip()
+
+
+def _read(body: Json) -> FormErrors:
+    """Refuse values of a wrong kind; what else is wrong can be noted in what is returned."""
+    problems = FormErrors()
+    shapes.check(body, "channel", problems)
+    problems.check()
+    return problems
+
+
 def _check_name(name: Any, problems: FormErrors) -> None:
     if not isinstance(name, str):
         problems.add(("name",), "BASE_TYPE_REQUIRED", "This field is required")
@@ -132,7 +148,7 @@ def change(world: World, channel: Channel, editor_id: int, body: Json) -> Channe
     A thread's owner may rename and archive it; all else needs to manage threads or channels (50013). An archived
     thread takes no change but its own opening (50083).
     """
-    problems = FormErrors()
+    problems = _read(body)
     if "name" in body:
         _check_name(body["name"], problems)
     if "auto_archive_duration" in body:

@@ -90,12 +90,13 @@ class User(Account):
 
     # Threads
 
-    async def open_thread(self, place: Message | Channel, name: str) -> Thread:
-        """Open a thread on a message or in a channel."""
+    async def open_thread(self, place: Message | Channel, name: str, text: str = "") -> Thread:
+        """Open a thread on a message or in a channel; in a forum, `text` is its first message."""
         body: Json = {"name": name}
         if isinstance(place, Message):
             return threads.open_on(self._world, place, self.id, body)
-        return threads.open_in(self._world, place, self.id, {**body, "type": 11})
+        first = Draft(content=text.strip()) if text else None
+        return threads.open_in(self._world, place, self.id, {**body, "type": 11}, first)
 
     async def rename(self, channel: Channel | int, name: str) -> None:
         """Rename a thread or channel."""
@@ -294,4 +295,8 @@ class User(Account):
                 lambda: interaction.acknowledged or interactions.overdue(self._world, interaction),
                 interactions.ACKNOWLEDGE_SECONDS,
             )
+        return self.outcome(interaction)
+
+    def outcome(self, interaction: Interaction) -> Outcome:
+        """What became of an interaction that this person began."""
         return Outcome(interaction, self._changes)

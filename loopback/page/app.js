@@ -25,6 +25,7 @@ class App {
   #wrong = document.querySelector("#wrong");
   #usage = null;
   #going = false;
+  #expected = null;
 
   constructor() {
     this.announcer = new Announcer();
@@ -120,6 +121,11 @@ class App {
     for (const pane of this.panes) pane.refresh();
     this.sidebar.refresh(overview);
     if (!this.#going) this.#begin();
+    if (this.#expected && this.place(this.#expected.id)) {
+      const { then } = this.#expected;
+      this.#expected = null;
+      then();
+    }
   }
 
   #learn({ id, last }) {
@@ -238,7 +244,7 @@ class App {
     this.#read.clear();
     this.#pings.clear();
     this.#going = false;
-    for (const pane of this.panes) pane.place = null;
+    for (const pane of this.panes) pane.forget();
     this.beside.element.hidden = true;
     this.wire.connect(person);
   }
@@ -316,7 +322,7 @@ class App {
   /** The answer to an act can come before the frame that tells of the new place. */
   #whenKnown(id, then) {
     if (this.place(id)) then();
-    else setTimeout(() => this.#whenKnown(id, then), 30);
+    else this.#expected = { id, then };
   }
 
   async messageMenu(row, anchor) {

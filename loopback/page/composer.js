@@ -48,7 +48,7 @@ export class Composer {
     this.closed.hidden = writable;
     this.closed.textContent = place?.locked ? "This thread is locked." : "You cannot write here.";
     if (place) {
-      this.field.placeholder = `Message ${place.label}`;
+      this.field.placeholder = place.thread ? "Message this thread" : `Message ${place.label}`;
       this.field.setAttribute("aria-label", `Message ${place.label}`);
     }
   }

@@ -25,6 +25,7 @@ export function written(tag, html) {
 
 const SVG = "http://www.w3.org/2000/svg";
 const PATHS = {
+  note: "M5 12h12M12 7l5 5-5 5",
   hash: "M5 9h14M4 15h14M10 3 8 21M16 3l-2 18",
   thread: "M4 5h16v11H9l-5 4zM8 9h8M8 12.5h5",
   back: "M15 5l-7 7 7 7",

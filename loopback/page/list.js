@@ -14,6 +14,7 @@ export class MessageList {
   #loading = false;
   #channel = null;
   #stuck = true;
+  #top = 0;
 
   constructor(app) {
     this.#app = app;
@@ -31,6 +32,11 @@ export class MessageList {
     sizes.observe(this.scroller);
   }
 
+  /** Say where the messages are. */
+  name(label) {
+    this.scroller.setAttribute("aria-label", `Messages in ${label}`);
+  }
+
   /** Show a place from its end. */
   fill(channel, page) {
     this.#channel = channel;
@@ -39,7 +45,7 @@ export class MessageList {
     this.#more = page.more;
     this.#stuck = true;
     this.apply(page.messages, []);
-    this.#rove(this.list.lastElementChild, true);
+    this.#rove(this.list.lastElementChild);
     this.toEnd();
   }
 
@@ -101,7 +107,7 @@ export class MessageList {
     this.#rows.delete(id);
     touched.delete(row);
     if (next) touched.add(next.row);
-    if (!this.list.querySelector('[tabindex="0"]')) this.#rove(this.list.lastElementChild, true);
+    if (!this.list.querySelector('[tabindex="0"]')) this.#rove(this.list.lastElementChild);
   }
 
   #refresh(row) {
@@ -124,7 +130,10 @@ export class MessageList {
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
-    this.#stuck = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Rows take their true height when they come near: the end can move away without anybody having scrolled.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) this.#stuck = true;
+    else if (scrollTop < this.#top) this.#stuck = false;
+    this.#top = scrollTop;
     if (this.#stuck) this.jump.hidden = true;
     if (scrollTop < NEAR * 3) this.#older();
   }
@@ -144,11 +153,10 @@ export class MessageList {
   }
 
   /** One row can be reached by Tab, the others from it by the arrow keys. */
-  #rove(element, quietly = false) {
+  #rove(element) {
     if (!element) return;
     this.list.querySelectorAll('.row[tabindex="0"]').forEach((one) => one.setAttribute("tabindex", "-1"));
     element.setAttribute("tabindex", "0");
-    if (!quietly) element.scrollIntoView({ block: "nearest" });
   }
 
   #walk(event) {

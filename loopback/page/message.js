@@ -47,13 +47,13 @@ export class Row {
     const first = !continues(message, before);
     const row = this.element.classList;
     row.toggle("first", first);
-    row.toggle("pings", message.pings);
+    row.toggle("calls", message.pings);
     row.toggle("ephemeral", message.ephemeral);
     row.toggle("system", message.system !== null);
     row.toggle("from-bot", message.author.bot);
     this.article.setAttribute("aria-label", `${message.author.name}, ${hour(message.at)}`);
     this.#part("reply", [message.reply], () => this.#reply(message));
-    this.#part("face", [first, message.author], () => (first ? [avatar(message.author.id, message.author.name)] : []));
+    this.#part("face", [first, message.author, message.system === null], () => (!first ? [] : message.system === null ? [avatar(message.author.id, message.author.name)] : [icon("note")]));
     this.#part("head", [first, message.author, message.at, message.used, message.system], () => this.#head(message, first));
     this.#part("body", [message.html, message.thinking, message.edited], () => this.#body(message), true);
     this.#part("media", [message.files, message.embeds], () => [...attachments(message.files), ...embeds(message.embeds)]);
@@ -106,12 +106,6 @@ export class Row {
     if (!reply) return [];
     if (reply.gone) return [h("p.answered", {}, icon("reply"), "The message this answers is gone.")];
     const who = h("strong", {}, reply.author.name);
-    if (reply.starts) {
-      const text = written("div", reply.html);
-      text.className = "md";
-      localise(text);
-      return [h("blockquote.starter", {}, h("p.head", {}, avatar(reply.author.id, reply.author.name, true), who), text)];
-    }
     const line = written("span", reply.html);
     line.className = "md line";
     line.querySelectorAll("a").forEach((link) => link.replaceWith(link.textContent));
@@ -154,14 +148,15 @@ export class Row {
     const tool = (name, label, onclick, extra = {}) =>
       h("button.tool", { type: "button", "aria-label": label, title: label, onclick, ...extra }, icon(name));
     const more = tool("more", "More", () => this.#app.messageMenu(this, more), { "aria-haspopup": "menu" });
-    if (message.system === null) {
+    if (message.system === null && !message.starter) {
       const react = tool("face", "React", () => this.#app.pickEmoji(this, react), { "aria-haspopup": "dialog" });
       this.tools.append(react, tool("reply", "Reply", () => this.#app.reply(this)));
       if (this.#app.canOpenThread(message)) this.tools.append(tool("thread", "Open a thread", () => this.#app.askThread(this)));
     }
-    this.tools.append(more);
+    if (!message.starter) this.tools.append(more);
     this.element.addEventListener("contextmenu", (event) => {
       if (event.target.closest("a, textarea") || String(getSelection())) return;
+      if (message.starter) return;
       event.preventDefault();
       this.#app.messageMenu(this, more);
     });
@@ -222,14 +217,16 @@ function note(message) {
 
 /** A code block with its language and a way to take it along. */
 function dress(code) {
+  const { language } = code.dataset;
   highlight(code);
   const copy = h("button.copy", { type: "button", "aria-label": "Copy the code" }, icon("copy"));
-  const block = h("div.code", {}, h("div.code-head", {}, h("span", {}, code.dataset.language ?? ""), copy));
+  const block = h("div.code", {}, h(`div.code-head${language ? "" : ".bare"}`, {}, language ? h("span", {}, language) : null, copy));
   code.parentElement.replaceWith(block);
   block.append(h("pre", {}, code));
 }
 
 function hide(spoiler) {
+  spoiler.replaceChildren(h("span", {}, ...spoiler.childNodes));
   spoiler.setAttribute("role", "button");
   spoiler.setAttribute("tabindex", "0");
   spoiler.setAttribute("aria-expanded", "false");

@@ -48,6 +48,12 @@ export class Pane {
     this.element.dataset.shown = id;
   }
 
+  /** Somebody else is here now, and begins anew. */
+  forget() {
+    this.place = null;
+    this.composer.to(null);
+  }
+
   /** The place may be called otherwise now, or be gone. */
   refresh() {
     if (!this.place) return;
@@ -84,6 +90,7 @@ export class Pane {
         this.#beside ? tool("close", "Close", () => this.#app.close(this)) : null,
       ].filter(Boolean),
     );
+    this.list.name(place.label);
     this.element.setAttribute("aria-label", `${place.thread ? "Thread" : "Conversation"}: ${place.label}`);
   }
 

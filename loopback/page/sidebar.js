@@ -18,7 +18,7 @@ export class Sidebar {
     this.link = document.querySelector("#link");
     this.theme = h("button.tool", { type: "button", "aria-haspopup": "menu", onclick: () => this.#chooseTheme() });
     this.rate = h("span.rate", {}, "0/s");
-    this.gauge = h("button.tool.gauge", { type: "button", "aria-label": "Discord's limits", title: "What the bots ask of Discord", "aria-pressed": "false", onclick: () => app.toggleUsage() }, icon("gauge"), this.rate);
+    this.gauge = h("button.tool.gauge", { type: "button", title: "What the bots ask of Discord", "aria-pressed": "false", onclick: () => app.toggleUsage() }, icon("gauge"), h("span.unseen", {}, "Discord’s limits"), this.rate);
     this.person = h("button.person", { type: "button", "aria-haspopup": "menu", onclick: () => this.#choosePerson() });
     this.self.append(this.person, this.gauge, this.theme);
     this.#showTheme();
@@ -47,8 +47,7 @@ export class Sidebar {
   #build({ me, guilds, direct }) {
     const focused = document.activeElement?.dataset?.place;
     this.#links.clear();
-    this.person.replaceChildren(avatar(me.id, me.name), h("span.name", {}, me.name), h("span.hint", {}, "switch"));
-    this.person.setAttribute("aria-label", `You are ${me.name}. Be somebody else`);
+    this.person.replaceChildren(avatar(me.id, me.name), h("span.name", {}, me.name), h("span.hint", {}, "switch person"));
     this.places.replaceChildren(
       ...guilds.map((guild) => this.#guild(guild)),
       ...(direct.length ? [h("section", {}, h("h2", {}, "Direct messages"), h("ul", {}, ...direct.map((one) => this.#direct(one))))] : []),
@@ -58,13 +57,11 @@ export class Sidebar {
 
   #guild(guild) {
     const channels = guild.channels.filter((one) => !one.thread && one.type !== CATEGORY);
-    const bots = guild.members.filter((one) => one.bot);
     return h(
       "section",
       {},
       h("h2", {}, guild.name),
       h("ul", {}, ...channels.map((channel) => this.#channel(guild, channel))),
-      bots.length ? h("ul.bots", { "aria-label": `Bots in ${guild.name}` }, ...bots.map((bot) => h("li", {}, presence(bot), h("span.name", {}, bot.name), h("span.hint", {}, bot.online ? "online" : "offline")))) : null,
     );
   }
 
@@ -85,6 +82,7 @@ export class Sidebar {
       if (id) this.#app.open(id);
     };
     const link = this.#button(one.id ?? one.bot, presence(one), one.name, open);
+    if (!one.online) link.append(h("span.hint", {}, "offline"));
     return h("li", {}, link);
   }
 

@@ -31,7 +31,12 @@ export function when(ms) {
 
 export const hour = (ms) => clock.format(new Date(ms));
 export const exactly = (ms) => full.format(new Date(ms));
-export const dayOf = (ms) => day.format(new Date(ms));
+
+/** The day of a message, in words. */
+export function dayOf(ms) {
+  const then = new Date(ms);
+  return then.toDateString() === new Date().toDateString() ? "Today" : day.format(then);
+}
 
 function ago(then) {
   const seconds = (then - Date.now()) / 1000;

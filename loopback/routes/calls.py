@@ -49,6 +49,10 @@ class Call:
         text = self.names[name]
         return self.bot.id if text == "@me" else _snowflake(name, text)
 
+    def given(self, name: str) -> int:
+        """An id from the body; raises 50035."""
+        return _snowflake(name, str(self.fields.get(name)))
+
     def asked(self, name: str) -> int | None:
         """An id or number from the query."""
         return _snowflake(name, self.query[name]) if name in self.query else None
@@ -86,7 +90,7 @@ class Route:
     """A method and path below /api/v10, and what answers it: JSON with `status`, or None for 204.
 
     `needs_token` is False where the path itself holds the secret, as with interactions and webhooks. `limit` is what
-    the answer's headers tell of; `also` finds the hidden limit that some calls of the route fall under, without raising.
+    the answer's headers tell of; `also` finds, without raising, the hidden limit that some of the calls fall under.
     """
 
     method: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback import events, payloads, permissions
+from loopback import events, payloads, permissions, threads
 from loopback.entities import ChannelType, Guild, Json, Thread
 from loopback.errors import DiscordError, Reason
 from loopback.permissions import Permission
@@ -30,8 +30,8 @@ def _post_channel(call: Call) -> Json:
     guild = _guild(call)
     if not permissions.in_guild(guild, call.bot.id) & Permission.MANAGE_CHANNELS:
         raise DiscordError(Reason.MISSING_PERMISSIONS)
-    kind = call.fields.get("type") or ChannelType.TEXT
-    channel = call.world.add_channel(guild, str(call.fields["name"]), kind=kind, topic=call.fields.get("topic"))
+    kind, name = call.fields.get("type") or ChannelType.TEXT, threads.name_of(call.fields)
+    channel = call.world.add_channel(guild, name, kind=kind, topic=call.fields.get("topic"))
     return payloads.channel(call.world, channel, call.bot.id)
 
 

@@ -60,7 +60,7 @@ def _delete_message(call: Call) -> None:
 
 def _bulk_delete(call: Call) -> None:
     channel = call.channel(Permission.MANAGE_MESSAGES)
-    named = call.fields.get("messages") or []
+    named = [str(one) for one in call.fields.get("messages") or () if str(one).isdigit()]
     if len(named) not in BULK:
         raise invalid(("messages",), "BASE_TYPE_BAD_LENGTH", "Must be between 2 and 100 in length.")
     for message in [channel.messages[int(one)] for one in named if int(one) in channel.messages]:

@@ -78,9 +78,7 @@ def _get_active(call: Call) -> Json:
     found = [call.world.channels[channel_id] for channel_id in guild.channel_ids]
     active = [one for one in found if isinstance(one, Thread) and not one.archived]
     seen = [one for one in active if call.world.permissions(one, call.bot.id) & Permission.VIEW_CHANNEL]
-    listing = _listing(call, seen[::-1], has_more=False)
-    del listing["has_more"]
-    return listing
+    return _listing(call, seen[::-1], has_more=False)
 
 
 def _get_archived_public(call: Call) -> Json:

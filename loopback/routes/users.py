@@ -44,7 +44,7 @@ def _get_my_guilds(call: Call) -> list[Json]:
 
 
 def _post_dm(call: Call) -> Json:
-    recipient = call.world.account(int(call.fields.get("recipient_id") or 0))
+    recipient = call.world.account(call.given("recipient_id"))
     if recipient is call.bot:
         raise DiscordError(Reason.CANNOT_SEND_TO_USER)
     channel = call.world.direct(call.bot.id, recipient.id)

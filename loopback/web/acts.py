@@ -7,8 +7,9 @@ import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Final
 
-from loopback import commands
+from loopback import commands, drafts
 from loopback.changes import Changes
+from loopback.drafts import Upload
 from loopback.entities import Bot, CallbackType, Json, Thread
 from loopback.errors import DiscordError, Reason
 from loopback.outcome import Outcome
@@ -111,10 +112,13 @@ class Acts:
     async def _say(self, asked: Asked) -> Json:
         channel = asked.id("channel")
         answered = self._tab.message(channel, asked.id("reply")) if asked.has("reply") else None
-        said = await self._user.say(channel, asked.text("text"), files=asked.files("files"), reply_to=answered)
+        text, files = asked.text("text"), asked.files("files")
+        drafts.read({"content": text}, [Upload(*file) for file in files])
+        said = await self._user.say(channel, text, files=files, reply_to=answered)
         return {"id": str(said.id)}
 
     async def _edit(self, asked: Asked) -> None:
+        drafts.read({"content": asked.text("text")})
         await self._user.edit(self._tab.message(asked.id("channel"), asked.id("message")), asked.text("text"))
 
     async def _delete(self, asked: Asked) -> None:

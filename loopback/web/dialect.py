@@ -17,7 +17,7 @@ QUOTE_END: Final = "\x0f"
 
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 _SPANS: Final = r"""
-    (?P<escaped> \\[^\w\s] )
+    (?P<escaped> \\[^0-9A-Za-z\s] )
   | (?P<fence> ``` (?:(?P<language>[A-Za-z0-9_+\-.\#]+)\n)? \n* (?P<code>[^\n](?s:.*?)) \n* ``` )
   | (?P<inline> (?P<ticks>`++) (?s:.+?) (?<!`) (?P=ticks) (?!`) )
 """

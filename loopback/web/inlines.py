@@ -9,7 +9,8 @@ import re
 from typing import Final
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_inline import StateInline
+from markdown_it.helpers import parseLinkLabel
+from markdown_it.rules_inline import StateInline, link
 
 # Milliseconds are not given; beyond these seconds a JavaScript date does not exist, nor does a Python one.
 LAST_SECOND: Final = 253_402_300_799
@@ -28,7 +29,8 @@ _ANGLE: Final = re.compile(
 _EVERYONE: Final = re.compile(r"@(?:everyone|here)\b")
 _URL: Final = re.compile(r"https?://[^\s<]*[^\s<.,:;\"'\])*_~|]", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"(?:^|\W)(https?)$", re.IGNORECASE)
-_ESCAPE: Final = re.compile(r"\\([^\w\s])")
+_TARGET: Final = re.compile(r"\(\s*<?https?://[^\s<>)]", re.IGNORECASE)
+_ESCAPE: Final = re.compile(r"\\([^0-9A-Za-z\s])")
 
 
 def install(parser: MarkdownIt) -> None:
@@ -40,6 +42,7 @@ def install(parser: MarkdownIt) -> None:
     ruler.after("discord_angle", "discord_everyone", _everyone)
     ruler.after("discord_everyone", "discord_spoiler", _spoiler)
     ruler.after("discord_spoiler", "discord_url", _url)
+    ruler.at("link", _masked)
 
 
 def _push(state: StateInline, kind: str, content: str, info: str = "") -> None:
@@ -122,6 +125,14 @@ def _url(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's 
         _link(state, url)
     state.pos = begin + len(url)
     return True
+
+
+def _masked(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 -- a rule's signature
+    """CommonMark's link, if it leads somewhere on the web."""
+    if state.src[state.pos] != "[":
+        return False
+    end = parseLinkLabel(state, state.pos, disableNested=True)
+    return end >= 0 and _TARGET.match(state.src, end + 1) is not None and link(state, silent)
 
 
 def _link(state: StateInline, url: str) -> None:

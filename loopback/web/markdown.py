@@ -5,6 +5,7 @@ What comes out holds no other tags and attributes than those in `TAGS`, whatever
 
 from __future__ import annotations
 
+import re
 from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
@@ -45,6 +46,8 @@ _FORMATS: Final = {
     "f": "%d %B %Y %H:%M",
     "F": "%A, %d %B %Y %H:%M",
 }
+_BLOCKS: Final = "(?:ul|ol|li|p|blockquote|pre|h3)"
+_BETWEEN_BLOCKS: Final = re.compile(rf"(</?{_BLOCKS}(?: [^<>]*)?>)\n|\n(<{_BLOCKS}[ >])")
 _Env = MutableMapping[str, Any]
 
 
@@ -64,7 +67,8 @@ class Names(Protocol):
 def to_html(text: str, names: Names) -> str:
     """The text as a client would show it, as HTML."""
     html: str = _PARSER.render(marked(text), {"names": names})
-    return html
+    # The page shows line breaks as they are; those between blocks are the renderer's, not the writer's.
+    return _BETWEEN_BLOCKS.sub(r"\1\2", html)
 
 
 def _parser() -> MarkdownIt:

@@ -1,7 +1,7 @@
 """Serving the page: its files, and a websocket for each open tab.
 
-A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. In between come
-frames of what changed, at most one in `visit.FRAME_SECONDS`, and once a second what the bots ask of the server.
+A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. In between
+come frames of what changed, at most one in `visit.FRAME_SECONDS`, and once a second what the bots ask of the server.
 """
 
 from __future__ import annotations

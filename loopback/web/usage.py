@@ -19,7 +19,9 @@ CALLS: Final = 12
 LOOKED_AT: Final = 3_000
 """At most so many calls are looked at, so that a flood of them costs no more."""
 
-_LONG: Final = re.compile(r"[0-9]{15,20}|[\w-]{30,}")
+NAME: Final = 24
+_CHANNEL: Final = re.compile(r"(?<=/channels/)[0-9]{1,20}")
+_LONG: Final = re.compile(r"(?<!/channels/)(?<=/)(?:[0-9]{15,20}|[\w-]{30,})")
 
 
 def usage(world: World, record: Record, limits: Limits) -> Json:
@@ -69,8 +71,9 @@ def _call(world: World, call: RestCall) -> Json:
 def readable(world: World, path: str) -> str:
     """The path with channels by name, and without long ids and secrets."""
 
-    def shortened(found: re.Match[str]) -> str:
-        channel = world.channels.get(int(found[0])) if found[0].isdigit() else None
-        return f"#{channel.name}" if channel and channel.name else "…"
+    def named(found: re.Match[str]) -> str:
+        channel = world.channels.get(int(found[0]))
+        name = channel.name if channel else ""
+        return f"#{name if len(name) <= NAME else name[: NAME - 1] + '…'}" if name else found[0]
 
-    return _LONG.sub(shortened, path)
+    return _CHANNEL.sub(named, _LONG.sub("…", path))

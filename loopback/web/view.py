@@ -22,7 +22,7 @@ _WORDS: Final = {
     MessageType.PINS_ADD: "pinned a message here.",
     MessageType.JOIN: "is here now.",
     MessageType.THREAD_CREATED: "started a thread: {text}",
-    MessageType.THREAD_STARTER: "started this thread.",
+    MessageType.THREAD_STARTER: "opened this thread.",
 }
 SNIPPET: Final = 120
 
@@ -33,7 +33,10 @@ def shows(message: Message, viewer: int) -> bool:
 
 
 def message(world: World, one: Message, viewer: int) -> Json:
-    """The message for the person `viewer`."""
+    """The message for the person `viewer`. A thread begins with what it was opened on, as its author wrote it."""
+    if (opener := _opener(world, one)) is not None:
+        begin = {"id": str(one.id), "channel": str(one.channel_id), "own": False, "pings": False, "starter": True}
+        return {**message(world, opener, viewer), **begin, "thread": None, "components": [], "reactions": []}
     known = Known(world, world.guilds.get(one.guild_id or 0))
     return {
         "id": str(one.id),
@@ -44,6 +47,7 @@ def message(world: World, one: Message, viewer: int) -> Json:
         "html": "" if _system(one) else to_html(one.content, known),
         "text": one.content,
         "system": _system_words(one, known) if _system(one) else None,
+        "starter": False,
         "own": one.author_id == viewer,
         "pings": pings(world, one, viewer),
         "ephemeral": one.ephemeral_to is not None,
@@ -73,7 +77,15 @@ def pings(world: World, one: Message, viewer: int) -> bool:
     member = guild.members.get(viewer) if guild else None
     roles = member.role_ids if member else []
     named = viewer in one.mentions or any(role in one.mention_roles for role in roles) or one.mention_everyone
-    return named and one.author_id != viewer
+    return named and one.author_id != viewer and not _system(one)
+
+
+def _opener(world: World, one: Message) -> Message | None:
+    pointer = one.reference
+    if one.type != MessageType.THREAD_STARTER or pointer is None or pointer.message_id is None:
+        return None
+    home = world.channels.get(pointer.channel_id)
+    return home.messages.get(pointer.message_id) if home else None
 
 
 def _system(one: Message) -> bool:
@@ -86,21 +98,19 @@ def _system_words(one: Message, known: Known) -> str:
 
 
 def _reply(world: World, one: Message, viewer: int, known: Known) -> Json | None:
-    """What the message answers, in a line; for a thread's first entry, the message it was opened on, in full."""
+    """What the message answers, in a line."""
     pointer = one.reference
-    if pointer is None or pointer.message_id is None:
+    if pointer is None or pointer.message_id is None or _system(one):
         return None
     home = world.channels.get(pointer.channel_id)
     answered = home.messages.get(pointer.message_id) if home else None
     if answered is None or not shows(answered, viewer):
         return {"gone": True}
-    starts = one.type == MessageType.THREAD_STARTER
     return {
         "id": str(answered.id),
         "channel": str(answered.channel_id),
         "author": author(world, answered.author_id, known),
-        "html": to_html(answered.content if starts else snippet(answered), known),
-        "starts": starts,
+        "html": to_html(snippet(answered), known),
     }
 
 

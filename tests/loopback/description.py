@@ -24,8 +24,20 @@ EVENTS: Final[dict[str, tuple[str, frozenset[str]]]] = {
     "GUILD_CREATE": (
         "GuildResponse",
         frozenset(
-            "joined_at large unavailable member_count members channels threads voice_states presences stage_instances "
-            "guild_scheduled_events soundboard_sounds".split()
+            {
+                "joined_at",
+                "large",
+                "unavailable",
+                "member_count",
+                "members",
+                "channels",
+                "threads",
+                "voice_states",
+                "presences",
+                "stage_instances",
+                "guild_scheduled_events",
+                "soundboard_sounds",
+            }
         ),
     ),
     "GUILD_MEMBER_ADD": ("GuildMemberResponse", frozenset({"guild_id"})),
@@ -122,7 +134,8 @@ class Description:
         """Whether the answer's status and body are described."""
         operation = _operation(method, path)
         if status >= 400:
-            return problem(_named("RatelimitedResponse" if status == 429 else "ErrorResponse"), body)
+            schema = "RatelimitedResponse" if status == 429 else "ErrorResponse"
+            return None if body is None else problem(_named(schema), body)
         if operation is None:
             return None
         described = operation["responses"].get(str(status))
@@ -137,4 +150,3 @@ class Description:
             return None
         schema, added = EVENTS[name]
         return problem(_named(schema), {key: payload[key] for key in payload.keys() - added})
-

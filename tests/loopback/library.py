@@ -12,6 +12,7 @@ from discord.http import Route
 from loopback import Loopback
 
 BOUND = 30.0
+TOKEN = "T"
 
 
 def point_at(server: Loopback) -> None:
@@ -28,11 +29,11 @@ def intents() -> discord.Intents:
 
 
 @asynccontextmanager
-async def logged_in(server: Loopback, client: discord.Client) -> AsyncIterator[None]:
+async def logged_in(server: Loopback, client: discord.Client, *, token: str = TOKEN) -> AsyncIterator[None]:
     """The client runs inside, logged in and connected; at the end it is closed and its task has ended."""
     point_at(server)
     async with asyncio.timeout(BOUND):
-        await client.login("T")
+        await client.login(token)
         task = asyncio.create_task(client.connect(), name="discord.py")
         try:
             await client.wait_until_ready()

@@ -298,6 +298,7 @@ async def test_a_refused_resume_identifies_again() -> None:
 
         client = Quick()
         async with logged_in(server, client):
+            await client.ready_again.wait()
             client.ready_again.clear()
             server.drop_gateway(bot, resume=False)
             said = await ann.say(channel, "missed")

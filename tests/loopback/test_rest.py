@@ -8,9 +8,11 @@ import aiohttp
 
 from loopback import Bot, Loopback, interactions
 from loopback.entities import InteractionType
+from loopback.permissions import Permission
 from tests.loopback.description import Description, check
 
 TOKEN = "T"
+
 
 class Caller:
     """A bot that speaks plain HTTP."""
@@ -94,6 +96,10 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
             ("PATCH", f"{here}/{said.id}", {"content": "x"}, 403, 50005),
             ("DELETE", f"{here}/{said.id}", None, 403, 50013),
             ("PUT", f"{here}/{said.id}/reactions/x/@me", None, 400, 10014),
+            ("POST", "/users/@me/channels", {"recipient_id": "ann"}, 400, 50035),
+            ("POST", f"{here}/{said.id}/threads", {"name": ["talk"]}, 400, 50035),
+            ("POST", f"/channels/{channel.id}/threads", {"name": "x", "type": 11, "applied_tags": 7}, 400, 50035),
+            ("POST", here, {"content": {"text": "hello"}}, 400, 50035),
             ("POST", "/interactions/1/token/callback", {"type": 5}, 404, 10062),
             ("GET", "/webhooks/1/token/messages/@original", None, 404, 10015),
             ("PATCH", f"/channels/{channel.id}", {"name": "x"}, 403, 50013),
@@ -210,3 +216,58 @@ async def test_the_record_tells_what_was_asked() -> None:
         async with http.get(payload["attachments"][0]["url"]) as served:
             assert await served.read() == b"abc"
             assert served.headers["Content-Disposition"].startswith("attachment")
+
+
+async def test_the_smaller_routes_answer_as_discord_describes() -> None:
+    """Guild channels, roles, members, commands one by one, reactions of others, bulk deletion, thread lists."""
+    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token="T", guilds=(guild,), permissions=Permission.ADMINISTRATOR)
+        call = Caller(server, http)
+        said = [await ann.say(channel, f"m{number}") for number in range(4)]
+        await ann.react(said[0], "👀")
+        thread = await ann.open_thread(said[0], "talk")
+        here, mine = f"/channels/{channel.id}", f"/applications/{bot.application_id}/commands"
+        command = {"name": "ask", "description": "Ask", "type": 1}
+        _, made = await call("POST", mine, command)
+        _, private = await call("POST", f"{here}/threads", {"name": "secret", "type": 12})
+        for method, path, body, status in (
+            ("GET", f"/guilds/{guild.id}/channels", None, 200),
+            ("POST", f"/guilds/{guild.id}/channels", {"name": "new"}, 201),
+            ("GET", f"/guilds/{guild.id}/roles", None, 200),
+            ("GET", f"/guilds/{guild.id}/members?limit=10", None, 200),
+            ("GET", f"/guilds/{guild.id}/members/search?query=an&limit=5", None, 200),
+            ("GET", f"/guilds/{guild.id}/members/1", None, 404),
+            ("PATCH", f"/guilds/{guild.id}/members/@me", {"nick": "T"}, 200),
+            ("GET", f"/guilds/{guild.id}/threads/active", None, 200),
+            ("GET", mine, None, 200),
+            ("GET", f"{mine}/{made['id']}", None, 200),
+            ("PATCH", f"{mine}/{made['id']}", {"description": "Ask it"}, 200),
+            ("PUT", f"/applications/{bot.application_id}/guilds/{guild.id}/commands", [command], 200),
+            ("DELETE", f"{mine}/{made['id']}", None, 204),
+            ("GET", f"{mine}/{made['id']}", None, 404),
+            ("GET", "/users/@me/guilds", None, 200),
+            ("GET", f"/users/{ann.id}", None, 200),
+            ("PATCH", "/users/@me", {"username": "renamed"}, 200),
+            ("GET", f"{here}/messages/{said[0].id}/reactions/%F0%9F%91%80", None, 200),
+            ("DELETE", f"{here}/messages/{said[0].id}/reactions/%F0%9F%91%80/{ann.id}", None, 204),
+            ("DELETE", f"{here}/messages/{said[0].id}/reactions/%F0%9F%91%80", None, 204),
+            ("DELETE", f"{here}/messages/{said[0].id}/reactions", None, 204),
+            ("POST", f"{here}/messages/bulk-delete", {"messages": [str(one.id) for one in said[1:3]]}, 204),
+            ("GET", f"/channels/{thread.id}/thread-members", None, 200),
+            ("GET", f"/channels/{thread.id}/thread-members/{ann.id}?with_member=true", None, 200),
+            ("PUT", f"/channels/{thread.id}/thread-members/@me", None, 204),
+            ("DELETE", f"/channels/{thread.id}/thread-members/{ann.id}", None, 204),
+            ("DELETE", f"/channels/{thread.id}/thread-members/@me", None, 204),
+            ("PATCH", f"/channels/{private['id']}", {"archived": True, "locked": True}, 200),
+            ("GET", f"{here}/threads/archived/private", None, 200),
+            ("GET", f"{here}/users/@me/threads/archived/private", None, 200),
+            ("GET", f"{here}/pins", None, 200),
+            ("PATCH", here, {"topic": "all and sundry", "name": "all"}, 200),
+            ("DELETE", here, None, 200),
+            ("GET", here, None, 404),
+        ):
+            answered, payload = await call(method, path, body)
+            assert answered == status, (method, path, payload)

@@ -38,7 +38,7 @@ async def test_connected_says_who_did_not_come() -> None:
 async def test_it_stands_alone_until_sigterm() -> None:
     """`python -m loopback` prints one JSON line, serves, and exits with 0."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loopback", "--port", "0", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "loopback", "--port", "0", "--hands-port", "0", stdout=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(BOUND):
         try:

@@ -1,0 +1,311 @@
+"""A headless Chromium over its DevTools protocol: just enough to be a person in front of a page.
+
+Source: the Chrome DevTools Protocol, domains Browser, Emulation, Input, Log, Network, Page, Runtime and Target.
+"""
+
+import asyncio
+import base64
+import itertools
+import json
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+__all__ = ["BOUND", "Browser", "Page", "browser", "find"]
+
+BOUND = 30.0
+"""Seconds after which a wait is given up; a hang, not a slow machine."""
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
+    "--disable-sync",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--hide-scrollbars",
+    "--force-color-profile=srgb",
+    "--lang=en-GB",
+    "--remote-debugging-port=0",
+)
+MESSAGE_BYTES = 64 * 1024 * 1024
+KEYS = {"Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, "\t"), "ArrowUp": (38, ""), "ArrowDown": (40, "")}
+
+# Looks once at first, then after every change that a page can make, until the condition holds.
+UNTIL = """
+new Promise((resolve) => {
+  const look = () => {
+    const value = (() => { return %s; })();
+    if (value) { seeing.disconnect(); resolve(value === true ? true : value); return true; }
+    return false;
+  };
+  const seeing = new MutationObserver(look);
+  for (const name of ["input", "focusin", "scroll", "load", "close", "hashchange"]) addEventListener(name, look, true);
+  if (!look()) seeing.observe(document, { attributes: true, childList: true, characterData: true, subtree: true });
+})
+"""
+
+# The middle of an element, when it has stopped moving: what comes into view can take its true size only then.
+STILL = """
+(async () => {
+  const frame = () => Promise.race([new Promise(requestAnimationFrame), new Promise((done) => setTimeout(done, 100))]);
+  let before = null;
+  for (;;) {
+    const one = [...document.querySelectorAll(%s)].find(%s);
+    if (one) {
+      one.scrollIntoView({ block: "nearest" });
+      await frame();
+      const box = one.getClientRects()[0];
+      const now = box && { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+      if (now && before && now.x === before.x && now.y === before.y) return now;
+      before = now;
+    }
+    await frame();
+  }
+})()
+"""
+
+
+def find() -> str | None:
+    """The path of a Chromium or Chrome, None if there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+class Page:
+    """One tab. What a person would do, and waiting for what they would see; `problems` is what the console said."""
+
+    def __init__(self, chrome: "Browser", session: str) -> None:
+        self._chrome = chrome
+        self._session = session
+        self.problems: list[str] = []
+
+    async def call(self, method: str, **arguments: Any) -> Any:
+        """A DevTools method on this tab."""
+        return await self._chrome.call(method, self._session, **arguments)
+
+    def hear(self, method: str, event: Any) -> None:
+        """Keep what a developer would see in red."""
+        match method:
+            case "Runtime.exceptionThrown":
+                details = event["exceptionDetails"]
+                self.problems.append(str(details.get("exception", {}).get("description") or details["text"]))
+            case "Runtime.consoleAPICalled" if event["type"] in {"error", "warning", "assert"}:
+                self.problems.append(" ".join(str(one.get("value", one.get("description"))) for one in event["args"]))
+            case "Log.entryAdded" if event["entry"]["level"] in {"error", "warning"}:
+                self.problems.append(f"{event['entry']['text']} {event['entry'].get('url', '')}")
+
+    async def go(self, address: str) -> None:
+        """Open an address, and wait until the page's scripts have run."""
+        await self.call("Page.navigate", url=address)
+        await self.until("document.readyState === 'complete'")
+
+    async def evaluate(self, script: str) -> Any:
+        """The value of a JavaScript expression, awaited; raises AssertionError when it throws."""
+        answer = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if problem := answer.get("exceptionDetails"):
+            raise AssertionError(problem.get("exception", {}).get("description") or problem["text"])
+        return answer["result"].get("value")
+
+    async def until(self, condition: str) -> Any:
+        """Wait until an expression is true; raises AssertionError that shows the page's text on time-out."""
+        try:
+            async with asyncio.timeout(BOUND):
+                while True:
+                    try:
+                        return await self.evaluate(UNTIL % condition)
+                    except ConnectionResetError:  # the page was left while one waited on it
+                        continue
+        except TimeoutError:
+            seen = await self.evaluate("document.body.innerText")
+            raise AssertionError(f"not within {BOUND:g} s: {condition}\nthe page says:\n{seen}") from None
+
+    async def sees(self, text: str, within: str = "body") -> None:
+        """Wait until an element shows a text."""
+        shows = f"(one) => one.innerText.includes({json.dumps(text)})"
+        await self.until(f"[...document.querySelectorAll({json.dumps(within)})].some({shows})")
+
+    async def click(self, selector: str, text: str = "", *, button: str = "left") -> None:
+        """Press an element with the mouse, the first that fits and has the text, once it is there and on top."""
+        await self._at(selector, text, button)
+
+    async def hover(self, selector: str, text: str = "") -> None:
+        """Put the mouse over an element."""
+        place = await self._find(selector, text)
+        await self.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
+
+    async def _find(self, selector: str, text: str) -> dict[str, float]:
+        fits = f"(one) => one.textContent.includes({json.dumps(text)}) && one.getClientRects().length && !one.disabled"
+        await self.until(f"[...document.querySelectorAll({json.dumps(selector)})].some({fits})")
+        found = await self.evaluate(STILL % (json.dumps(selector), fits))
+        return {"x": float(found["x"]), "y": float(found["y"])}
+
+    async def _at(self, selector: str, text: str, button: str) -> None:
+        place = await self._find(selector, text)
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            await self.call("Input.dispatchMouseEvent", type=kind, button=button, clickCount=1, **place)
+
+    async def write(self, text: str) -> None:
+        """Type into what has the focus."""
+        await self.call("Input.insertText", text=text)
+
+    async def press(self, key: str, *, shift: bool = False) -> None:
+        """Press a key of `KEYS`, or one that is a character."""
+        code, text = KEYS.get(key, (ord(key[0].upper()), key))
+        common: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        common["modifiers"] = 8 if shift else 0
+        kind = "keyDown" if text else "rawKeyDown"
+        await self.call("Input.dispatchKeyEvent", type=kind, text=text, **common)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **common)
+
+    async def attach(self, selector: str, *files: Path) -> None:
+        """Choose files in a file field."""
+        root = (await self.call("DOM.getDocument"))["root"]["nodeId"]
+        field = (await self.call("DOM.querySelector", nodeId=root, selector=selector))["nodeId"]
+        await self.call("DOM.setFileInputFiles", nodeId=field, files=[str(path) for path in files])
+
+    async def resize(self, width: int, height: int, *, scale: float = 1) -> None:
+        """Be a screen of that size in CSS pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
+        await self.call("Emulation.setDeviceMetricsOverride", **size)
+
+    async def prefer(self, scheme: str) -> None:
+        """Be a person who prefers "light" or "dark", and no moving things."""
+        wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        await self.call("Emulation.setEmulatedMedia", features=features)
+
+    async def picture(self) -> bytes:
+        """What is on the screen, as PNG."""
+        return base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"])
+
+    async def close(self) -> None:
+        """Close the tab."""
+        await self.call("Page.close")
+
+
+class Browser:
+    """A running browser. `open` gives a new tab that shares nothing with the others but the program."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._pages: dict[str, Page] = {}
+
+    async def read(self) -> None:
+        """Take what the browser says until it closes the connection."""
+        async for message in self._socket:
+            said = json.loads(message.data)
+            if "id" not in said:
+                if page := self._pages.get(said.get("sessionId", "")):
+                    page.hear(said["method"], said["params"])
+            elif (waiting := self._waiting.pop(said["id"], None)) and not waiting.done():
+                if "error" in said:
+                    waiting.set_exception(ConnectionResetError(said["error"]["message"]))
+                else:
+                    waiting.set_result(said["result"])
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionAbortedError("the browser is gone"))
+
+    async def call(self, method: str, session: str | None = None, /, **arguments: Any) -> Any:
+        """A DevTools method; raises ConnectionResetError with the browser's words when it refuses."""
+        number = next(self._numbers)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        call = {"id": number, "method": method, "params": arguments}
+        if session is not None:
+            call["sessionId"] = session
+        await self._socket.send_str(json.dumps(call))
+        return await asyncio.wait_for(answer, 2 * BOUND)
+
+    async def open(self, address: str, *, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
+        """A new tab at an address, for somebody without cookies or a history."""
+        context = (await self.call("Target.createBrowserContext"))["browserContextId"]
+        target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
+        attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
+        page = Page(self, attached["sessionId"])
+        self._pages[attached["sessionId"]] = page
+        for domain in ("Page", "Runtime", "Log", "DOM"):
+            await page.call(f"{domain}.enable")
+        await page.resize(width, height)
+        await page.prefer(scheme)
+        await page.go(address)
+        return page
+
+    def problems(self) -> list[str]:
+        """What the consoles of all tabs said."""
+        return [problem for page in self._pages.values() for problem in page.problems]
+
+
+@asynccontextmanager
+async def browser(folder: Path) -> AsyncIterator[Browser]:
+    """A browser with a new profile below `folder`; the test is skipped where there is none."""
+    program = find()
+    if program is None:
+        pytest.skip("no Chromium here: install Debian's chromium to run the browser tests")
+    home = folder / "chromium"
+    home.mkdir()
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *FLAGS,
+        f"--user-data-dir={home}",
+        "about:blank",
+        env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        address, draining = await _address(process)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(address, max_msg_size=MESSAGE_BYTES) as socket,
+        ):
+            chrome = Browser(socket)
+            reading = asyncio.create_task(chrome.read(), name="browser reader")
+            try:
+                yield chrome
+            finally:
+                with suppress(ConnectionError, TimeoutError):
+                    await chrome.call("Browser.close")
+                await reading
+        await draining
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def _address(process: asyncio.subprocess.Process) -> tuple[str, asyncio.Task[None]]:
+    """Where the browser listens, which it says once on stderr; what else it says there is let go."""
+    assert process.stderr is not None
+    said = []
+    async with asyncio.timeout(BOUND):
+        async for line in process.stderr:
+            said.append(line.decode(errors="replace"))
+            if said[-1].startswith("DevTools listening on "):
+                return said[-1].split()[-1], asyncio.create_task(_drain(process.stderr), name="browser stderr")
+    raise AssertionError("the browser did not start:\n" + "".join(said))
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.read(65_536):
+        pass

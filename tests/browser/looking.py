@@ -1,0 +1,44 @@
+"""Somebody who looks at the page while the whole bot is at work."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from loopback import Account, Channel, Loopback
+from tests.browser.chrome import Browser, Page, browser
+from tests.e2e.stage import Stage, performing, scene, write_config
+
+__all__ = ["address", "looking", "quiet", "shown"]
+
+
+@asynccontextmanager
+async def looking(folder: Path) -> AsyncIterator[tuple[Stage, Browser]]:
+    """The stage with the bot at work, and a browser; at the end no console may have complained."""
+    async with scene(folder) as place:
+        write_config(place.config, place)
+        async with performing(place), quiet(folder) as chrome:
+            yield place, chrome
+
+
+@asynccontextmanager
+async def quiet(folder: Path) -> AsyncIterator[Browser]:
+    """A browser whose consoles must have said nothing at the end."""
+    async with browser(folder) as chrome:
+        yield chrome
+        assert chrome.problems() == []
+
+
+def address(server: Loopback, person: Account, *places: Channel | int) -> str:
+    """The page as somebody, with one or two places open."""
+    ids = [str(one if isinstance(one, int) else one.id) for one in places]
+    return f"{server.endpoint}/#{'/'.join([str(person.id), *ids])}"
+
+
+async def shown(chrome: Browser, server: Loopback, person: Account, *places: Channel | int, width: int = 1280) -> Page:
+    """A new tab in which these places are shown."""
+    page = await chrome.open(address(server, person, *places), width=width)
+    for pane, one in zip(("#main", "#beside"), places, strict=False):
+        await page.until(
+            f"document.querySelector('{pane}').dataset.shown === '{one if isinstance(one, int) else one.id}'"
+        )
+    return page

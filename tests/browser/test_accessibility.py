@@ -1,0 +1,134 @@
+"""The page for everybody: checked by axe-core in light and dark, wide and on a phone, and told to a screen reader."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from loopback import Loopback, User
+from loopback.drafts import Draft
+from loopback.entities import Bot, Channel
+from loopback.messages import edit, post
+from tests.browser.axe import source, violations
+from tests.browser.chrome import Browser
+from tests.browser.looking import quiet, shown
+from tests.browser.workshop import PICTURE, Workshop
+from tests.loopback.library import logged_in
+
+EVERYTHING = """\
+# One **heading**
+## and another
+### and a third
+-# small print <t:1700000000:R>
+- a list
+  1. in a list
+> a quote of <@{ann}> in <#{channel}> and ||a secret||
+```python
+def answer(question: str) -> int:
+    return 42  # always "42"
+```
+```diff
+- before
++ after
+```
+`code`, [a link](https://example.org) and ~~nothing~~"""
+
+
+@asynccontextmanager
+async def furnished(folder: Path) -> AsyncIterator[tuple[Loopback, Browser, User, Channel]]:
+    """A channel and a thread with one of everything that can be shown."""
+    async with Loopback() as server, quiet(folder) as chrome:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
+        bot = server.add_bot("workshop", token="T", owner=ann, guilds=(guild,))
+        async with logged_in(server, Workshop()):
+            said = await ben.say(channel, EVERYTHING.format(ann=ann.id, channel=channel.id))
+            await ann.react(said, "👍")
+            await ann.say(channel, "an answer", reply_to=said, files=[("a.png", PICTURE), ("b.txt", b"b")])
+            embed = {"title": "An embed", "description": "with **words**", "color": 0x4F55D6, "footer": {"text": "end"}}
+            post(server.world, channel, bot.id, Draft(content="Look:", embeds=(embed,)))
+            thread = await ann.open_thread(said, "a thread to talk in")
+            await ann.say(thread, "counter")
+            await ann.sees(thread, "At your service", by=bot)
+            await ann.open_thread(channel, "another thread")
+            yield server, chrome, ann, channel
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390], ids=["wide", "phone"])
+async def test_nothing_keeps_anybody_out(tmp_path: Path, scheme: str, width: int) -> None:
+    """No violation of any rule: messages, a thread, the limits, a menu, suggestions, a command, a form."""
+    script = await source()
+    async with furnished(tmp_path) as (server, chrome, ann, channel):
+        page = await shown(chrome, server, ann, channel, width=width)
+        await page.prefer(scheme)
+        assert await violations(page, script) == []
+        await page.click("#main .composer textarea")
+        await page.write("/fe")
+        await page.sees("Bring something", "#main .suggestions")
+        assert await violations(page, script) == []
+        await page.press("Enter")
+        await page.sees("nail", ".command .suggestions")
+        assert await violations(page, script) == []
+        await page.press("Escape")
+        await page.press("Escape")
+        await page.click("#main .thread-chip", "a thread to talk in")
+        await page.sees("At your service.", "#beside .row")
+        assert await violations(page, script) == []
+        await page.click("#beside .select", "Some tools")
+        await page.until("document.querySelector('.menu')")
+        assert await violations(page, script) == []
+        await page.press("Escape")
+        await page.click("#beside .component", "Order")
+        await page.until("document.querySelector('dialog')")
+        assert await violations(page, script) == []
+        await page.press("Escape")
+        await page.until("!document.querySelector('dialog')")
+        if width < 760:
+            await page.click("#beside .tool[aria-label=Back]")
+            await page.click("#main .tool[aria-label=Back]")
+            assert await violations(page, script) == []
+        await page.click(".gauge")
+        await page.sees("of 50 requests a second", "#usage")
+        assert await violations(page, script) == []
+
+
+async def test_the_chosen_theme_holds_against_the_systems(tmp_path: Path) -> None:
+    """By the toggle, and after a reload."""
+    async with furnished(tmp_path) as (server, chrome, ann, channel):
+        page = await shown(chrome, server, ann, channel)
+        background = "getComputedStyle(document.querySelector('#main')).backgroundColor"
+        light = await page.evaluate(background)
+        await page.prefer("dark")
+        dark = await page.evaluate(background)
+        assert light != dark
+        await page.click("[aria-label^=Theme]")
+        await page.click("[role=menuitemradio]", "Light")
+        assert await page.evaluate(background) == light
+        await page.call("Page.reload")
+        await page.until("document.querySelector('#main')?.dataset.shown")
+        assert await page.evaluate(background) == light
+
+
+async def test_a_screen_reader_hears_a_message_once_it_is_still(tmp_path: Path) -> None:
+    """A message that grows is told when it has stopped, in its last form, and not at each edit."""
+    async with Loopback() as server, quiet(tmp_path) as chrome:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot: Bot = server.add_bot("workshop", token="T", guilds=(guild,))
+        page = await shown(chrome, server, ann, channel)
+        await page.evaluate(
+            """(window.heard = [], new MutationObserver(() => heard.push(document.querySelector("#said").textContent))
+              .observe(document.querySelector("#said"), { childList: true, characterData: true, subtree: true }))
+              && undefined"""
+        )
+        growing = post(server.world, channel, bot.id, Draft(content="word 0"))
+        await page.sees("word 0", "#main .row")
+        for number in range(1, 5):
+            edit(server.world, growing, Draft(given=frozenset({"content"}), content=f"word {number}"))
+            await page.sees(f"word {number}", "#main .row")
+        await page.until("heard.length > 0")
+        assert await page.evaluate("heard") == ["workshop: word 4"]

@@ -1,0 +1,302 @@
+"""The page by itself: what people write, files, forms, menus, keys, and where the scroll stands."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopback import Bot, Channel, Guild, Loopback, User
+from loopback.drafts import Draft
+from loopback.messages import edit, post
+from tests.browser.chrome import Browser
+from tests.browser.looking import quiet, shown
+from tests.browser.workshop import Workshop
+from tests.loopback.library import logged_in
+
+AT_END = "((one) => one.scrollHeight - one.scrollTop - one.clientHeight < 3)(document.querySelector('#main .scroller'))"
+
+
+@dataclass
+class Place:
+    """A channel with two people and a bot, and a browser."""
+
+    server: Loopback
+    guild: Guild
+    channel: Channel
+    bot: Bot
+    ann: User
+    ben: User
+    chrome: Browser
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Place]:
+    """A place to look at, without a bot process."""
+    async with Loopback() as server, quiet(folder) as chrome:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
+        bot = server.add_bot("workshop", token="T", owner=ann, guilds=(guild,))
+        yield Place(server, guild, channel, bot, ann, ben, chrome)
+
+
+async def test_a_message_of_script_tags_stays_text(tmp_path: Path) -> None:
+    """Nobody's text, name or file name becomes markup or runs."""
+    async with opened(tmp_path) as place:
+        script = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"
+        mallory = place.server.add_person("<b onclick=window.ran=3>m</b>", guilds=(place.guild,))
+        embed = {"title": script, "description": script, "fields": [{"name": script, "value": script}]}
+        post(place.server.world, place.channel, place.bot.id, Draft(content=script, embeds=(embed,)))
+        await mallory.say(place.channel, f"{script} ```html\n{script}\n```", files=[("<img src=x>.txt", b"x")])
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.sees(script, "#main .row .md")
+        await page.sees("<b onclick=window.ran=3>m</b>", "#main .author")
+        assert await page.evaluate("window.ran ?? null") is None
+        inner = "#main .messages script, #main .messages img, #main .messages b, #main .messages [onclick]"
+        assert await page.evaluate(f"document.querySelectorAll({json.dumps(inner)}).length") == 0
+
+
+async def test_the_scroll_stays_at_the_end_only_if_it_was_there(tmp_path: Path) -> None:
+    """New and growing messages move a reader at the end along, and leave one who reads back where they are."""
+    async with opened(tmp_path) as place:
+        for number in range(80):
+            await place.ann.say(place.channel, f"message {number}")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.until(AT_END)
+        growing = post(place.server.world, place.channel, place.bot.id, Draft(content="line"))
+        for lines in range(2, 30):
+            edit(place.server.world, growing, Draft(given=frozenset({"content"}), content="line\n" * lines + "end"))
+        await page.sees("end", "#main .row.from-bot")
+        await page.until(AT_END)
+        await page.evaluate("document.querySelector('#main .scroller').scrollTop = 600")
+        await page.until(f"!{AT_END}")
+        before = await page.evaluate(
+            """(() => {
+              const top = document.querySelector('#main .scroller').getBoundingClientRect().top;
+              const visible = (one) => one.getBoundingClientRect().top >= top;
+              window.first = [...document.querySelectorAll('#main .row')].find(visible);
+              return first.getBoundingClientRect().top;
+            })()"""
+        )
+        await place.ben.say(place.channel, "far below")
+        await page.until("!document.querySelector('#main .jump').hidden")
+        assert abs(await page.evaluate("first.getBoundingClientRect().top") - before) < 2
+        await page.click("#main .jump")
+        await page.until(AT_END)
+        await page.sees("far below", "#main .row")
+
+
+async def test_older_messages_come_when_one_scrolls_up(tmp_path: Path) -> None:
+    """All of them, once each, in their order."""
+    async with opened(tmp_path) as place:
+        for number in range(130):
+            await place.ann.say(place.channel, f"message {number}")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        for rows in (100, 130):
+            await page.evaluate("document.querySelector('#main .scroller').scrollTop = 0")
+            await page.until(f"document.querySelectorAll('#main .row').length >= {rows}")
+        texts = await page.evaluate(
+            "[...document.querySelectorAll('#main .row .md')].map((one) => one.textContent.trim())"
+        )
+        assert texts == [f"message {number}" for number in range(130)]
+
+
+async def test_files_go_up_and_come_down_and_pictures_are_shown(tmp_path: Path) -> None:
+    """What is chosen here arrives at the bot; what it sends is an image with its description."""
+    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+        note = tmp_path / "note.txt"
+        note.write_text("read me")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.attach("#main input[type=file]", note)
+        await page.sees("note.txt", "#main .shelf")
+        await page.click("#main .composer .send")
+        await page.sees("got note.txt: read me", "#main .row")
+        await page.sees("note.txt", "#main .row a.file")
+        await place.ann.say(place.channel, "picture")
+        await page.until("document.querySelector('#main .picture img')?.naturalWidth === 8")
+        assert await page.evaluate("document.querySelector('#main .picture img').alt") == "A red dot"
+
+
+async def test_a_form_is_filled_in_and_sent(tmp_path: Path) -> None:
+    """A button opens the bot's form; Enter sends it; Escape would have left it."""
+    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+        await place.ann.say(place.channel, "counter")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.click("#main .component", "Order")
+        await page.until("document.activeElement.closest('dialog') !== null")
+        await page.press("Escape")
+        await page.until("!document.querySelector('dialog')")
+        await page.click("#main .component", "Order")
+        await page.until("document.activeElement.closest('dialog') !== null")
+        await page.write("a cog")
+        await page.press("Tab")
+        await page.write("it is broken")
+        await page.click("dialog .primary")
+        await page.sees("ordered a cog: it is broken", "#main .row")
+        await page.until("!document.querySelector('dialog')")
+
+
+async def test_menus_are_chosen_from_by_mouse_and_by_keys(tmp_path: Path) -> None:
+    """One of several at once; several only as many as the menu wants."""
+    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+        await place.ann.say(place.channel, "counter")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.click("#main .select", "A colour")
+        await page.press("ArrowDown")
+        await page.press("Enter")
+        await page.sees("painted green", "#main .row.ephemeral")
+        await page.click("#main .select", "Some tools")
+        await page.click("[role=menuitemcheckbox]", "saw")
+        assert await page.evaluate("document.querySelector('.confirm').disabled")
+        await page.click("[role=menuitemcheckbox]", "drill")
+        await page.click(".confirm")
+        await page.sees("lent drill, saw", "#main .row")
+
+
+async def test_a_command_is_completed_and_thought_about(tmp_path: Path) -> None:
+    """The name and the option's value are suggested; the deferred answer shows that the bot is thinking."""
+    async with opened(tmp_path) as place:
+        bot = Workshop()
+        async with logged_in(place.server, bot):
+            page = await shown(place.chrome, place.server, place.ann, place.channel)
+            await page.click("#main .composer textarea")
+            await page.write("/fe")
+            await page.sees("Bring something", "#main .suggestions [aria-selected=true]")
+            await page.press("Enter")
+            await page.until("document.activeElement.closest('.command') !== null")
+            await page.sees("nail", ".command .suggestions")
+            await page.write("ha")
+            await page.until("document.querySelectorAll('.command .suggestions li').length === 2")
+            await page.press("ArrowDown")
+            await page.press("Enter")
+            await page.press("Tab")
+            await page.write("3")
+            await page.press("Enter")
+            await page.sees("workshop is thinking", "#main .row")
+            bot.gate.set()
+            await page.sees("3 × a handle", "#main .row")
+            await page.sees("/fetch", "#main .used")
+
+
+async def test_a_message_has_a_menu_with_the_bots_own_entries(tmp_path: Path) -> None:
+    """Right-click, a context-menu command, its answer for this person only; then edit and delete one's own."""
+    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+        said = await place.ann.say(place.channel, "four words in all")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.click("#main .row .md", button="right")
+        await page.click("[role=menuitem]", "Count the words")
+        await page.sees("4 words", "#main .row.ephemeral")
+        await page.click("#main .row .md", "four words", button="right")
+        await page.click("[role=menuitem]", "Edit")
+        await page.until("document.activeElement.closest('form.edit') !== null")
+        await page.write(", and more")
+        await page.press("Enter")
+        await page.sees("four words in all, and more (edited)", "#main .row")
+        assert said.content == "four words in all, and more"
+        await page.click("#main .row .md", "and more", button="right")
+        await page.click("[role=menuitem]", "Delete")
+        await page.click("dialog .primary")
+        await page.until(
+            "![...document.querySelectorAll('#main .row')].some((one) => one.innerText.includes('and more'))"
+        )
+        assert said.deleted
+
+
+async def test_reactions_are_added_seen_and_taken_back(tmp_path: Path) -> None:
+    """Ben's is seen by ann, ann's counts with it, and goes again by a press."""
+    async with opened(tmp_path) as place:
+        said = await place.ann.say(place.channel, "news")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await place.ben.react(said, "🎉")
+        await page.until("document.querySelector('#main .reaction')?.getAttribute('aria-label') === '🎉, 1'")
+        await page.click("#main .reaction")
+        await page.until("document.querySelector('#main .reaction').getAttribute('aria-pressed') === 'true'")
+        assert said.reactions == {"🎉": [place.ben.id, place.ann.id]}
+        await page.click("#main .reaction")
+        await page.until("document.querySelector('#main .reaction').getAttribute('aria-pressed') === 'false'")
+        await page.hover("#main .row .md")
+        await page.click("#main .tool[aria-label=React]")
+        await page.click(".emoji-box button", "🚀")
+        await page.until("document.querySelectorAll('#main .reaction').length === 2")
+
+
+async def test_everything_can_be_reached_by_keys(tmp_path: Path) -> None:
+    """Arrows go through the messages, Tab to one's tools, Up edits one's last, Shift+Enter breaks a line."""
+    async with opened(tmp_path) as place:
+        for number in range(3):
+            await place.ann.say(place.channel, f"message {number}")
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.evaluate("document.querySelector('#main .row[tabindex=\"0\"]').focus()")
+        focused = "document.activeElement.innerText"
+        assert "message 2" in await page.evaluate(focused)
+        await page.press("ArrowUp")
+        assert "message 1" in await page.evaluate(focused)
+        await page.press("Tab")
+        await page.until("document.activeElement.closest('.tools') !== null")
+        await page.click("#main .composer textarea")
+        await page.press("ArrowUp")
+        await page.until("document.activeElement.closest('form.edit') !== null")
+        await page.press("Escape")
+        await page.click("#main .composer textarea")
+        await page.write("one")
+        await page.press("Enter", shift=True)
+        await page.write("two")
+        await page.press("Enter")
+        await page.sees("one\ntwo", "#main .row .md")
+
+
+async def test_a_selection_and_an_open_spoiler_outlast_an_edit(tmp_path: Path) -> None:
+    """Only what differs is touched, so that one can read, select and copy while a message grows."""
+    async with opened(tmp_path) as place:
+        growing = post(
+            place.server.world, place.channel, place.bot.id, Draft(content="first words ||hidden||\n\nsecond")
+        )
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.click("#main .spoiler")
+        await page.until("document.querySelector('#main .spoiler').matches('.shown')")
+        await page.evaluate(
+            "((one) => getSelection().setBaseAndExtent(one, 0, one, 5))"
+            "(document.querySelector('#main .md p').firstChild)"
+        )
+        longer = "first words ||hidden||\n\nsecond and third\n```py\nx = 1\n```"
+        edit(place.server.world, growing, Draft(given=frozenset({"content"}), content=longer))
+        await page.sees("x = 1", "#main .code")
+        assert await page.evaluate("String(getSelection())") == "first"
+        assert await page.evaluate("document.querySelector('#main .spoiler').matches('.shown')")
+
+
+async def test_fifty_streaming_threads_leave_the_page_at_hand(tmp_path: Path) -> None:
+    """While fifty threads change, what is open is up to date and what one says is seen; nothing else is drawn."""
+    async with opened(tmp_path) as place:
+        world = place.server.world
+        threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(50)]
+        replies = [post(world, thread, place.bot.id, Draft(content="0")) for thread in threads]
+        page = await shown(place.chrome, place.server, place.ann, place.channel, threads[0])
+        for step in range(1, 41):
+            for reply in replies:
+                words = " ".join(str(number) for number in range(step * 10))
+                edit(world, reply, Draft(given=frozenset({"content"}), content=f"{words} step {step}"))
+            if step % 20 == 0:
+                await page.click("#main .composer textarea")
+                await page.write(f"said at {step}")
+                await page.press("Enter")
+                await page.sees(f"said at {step}", "#main .row")
+                await page.sees(f"step {step}", "#beside .row")
+        assert await page.evaluate("document.querySelectorAll('.row.from-bot:not(.system)').length") == 1
+
+
+async def test_the_page_comes_back_after_the_connection_was_lost(tmp_path: Path) -> None:
+    """It says so, connects again, and shows what was missed."""
+    async with opened(tmp_path) as place:
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        await page.evaluate("window.states = []")
+        await page.evaluate(
+            """new MutationObserver(() => states.push(document.documentElement.dataset.link))
+              .observe(document.documentElement, { attributes: true })"""
+        )
+        for visit in list(place.server._pages._visits):
+            await visit.socket.close()
+        await place.ben.say(place.channel, "said meanwhile")
+        await page.sees("said meanwhile", "#main .row")
+        assert await page.evaluate("states") == ["lost", "open"]

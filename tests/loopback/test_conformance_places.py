@@ -1,0 +1,260 @@
+"""The unmodified discord.py: forums, pins, webhooks, several guilds and bots, and places that go away."""
+
+import asyncio
+import io
+import re
+from typing import Any
+
+import discord
+import pytest
+
+from loopback import Loopback, threads
+from loopback.permissions import Permission
+from tests.loopback.description import Description
+from tests.loopback.library import BOUND, logged_in
+from tests.loopback.test_conformance import Client
+
+FORUM = 15
+
+
+async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags() -> None:
+    """One call makes both; a person's post reaches the bot the same way; an unknown tag is refused."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        forum = server.add_channel(guild, "ideas", kind=FORUM, tags=("bug", "wish"))
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        client = Client()
+        async with logged_in(server, client):
+            place = client.get_channel(forum.id)
+            assert isinstance(place, discord.ForumChannel)
+            wish = next(tag for tag in place.available_tags if tag.name == "wish")
+            made = await place.create_thread(name="More", content="please", applied_tags=[wish])
+            assert (made.thread.id, made.message.content) == (made.message.id, "please")
+            assert [tag.name for tag in made.thread.applied_tags] == ["wish"]
+            posted = await ann.open_thread(forum, "Less", "of that")
+            heard = await client.heard.get()
+            assert (heard.content, heard.channel.id, heard.id) == ("of that", posted.id, posted.id)
+            assert isinstance(heard.channel, discord.Thread)
+            assert heard.channel.parent == place
+            with pytest.raises(discord.HTTPException) as refused:
+                await place.create_thread(name="x", content="y", applied_tags=[discord.Object(1)])  # type: ignore[list-item]
+            assert refused.value.code == 10087
+
+
+async def test_pins_are_set_listed_told_and_taken_off() -> None:
+    """With the permission; the channel says so with a system message, and the gateway with two events."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,), permissions=Permission.PIN_MESSAGES)
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            await ann.say(channel, "remember")
+            heard = await client.heard.get()
+            updated = asyncio.create_task(client.wait_for("guild_channel_pins_update"))
+            await asyncio.sleep(0)
+            await heard.pin()
+            await updated
+            assert [message.type for message in server.messages(channel)] == [0, 6]
+            assert [one.content async for one in heard.channel.pins()] == ["remember"]
+            await heard.unpin()
+            assert [one async for one in heard.channel.pins()] == []
+
+
+async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
+    """Made, used, its message edited and deleted through the library; the bot hears it with its webhook id."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,), permissions=Permission.MANAGE_WEBHOOKS)
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            place = client.get_channel(channel.id)
+            assert isinstance(place, discord.TextChannel)
+            hook = await place.create_webhook(name="news")
+            assert [one.id for one in await place.webhooks()] == [hook.id]
+            sent = await hook.send("extra", username="Herald", wait=True)
+            heard = await client.heard.get()
+            assert (heard.webhook_id, heard.author.name, heard.author.bot) == (hook.id, "Herald", True)
+            stranger = discord.Webhook.partial(hook.id, "wrong", client=client)
+            with pytest.raises(discord.HTTPException) as refused:
+                await stranger.send("fake news")
+            assert refused.value.code == 50027
+            await sent.edit(content="extra extra")
+            assert [message.content for message in server.messages(channel)] == ["extra extra"]
+            await sent.delete()
+            await hook.delete()
+            with pytest.raises(discord.NotFound):
+                await hook.send("gone")
+
+
+async def test_two_bots_race_for_the_thread_of_a_message_and_one_gets_160004() -> None:
+    """Whoever comes second finds the thread under the message's id."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("one", token="T", guilds=(guild,))
+        server.add_bot("two", token="U", guilds=(guild,))
+        said = await ann.say(channel, "hello")
+        one, two = Client(), Client()
+        async with logged_in(server, one), logged_in(server, two, token="U"), asyncio.timeout(BOUND):
+            places: list[Any] = [each.get_channel(channel.id) for each in (one, two)]
+            messages = [place.get_partial_message(said.id) for place in places]
+            ended: list[Any] = await asyncio.gather(
+                *(message.create_thread(name="talk") for message in messages), return_exceptions=True
+            )
+            (refused,) = (each for each in ended if isinstance(each, discord.HTTPException))
+            (opened,) = (each for each in ended if isinstance(each, discord.Thread))
+            assert (refused.code, opened.id) == (160004, said.id)
+
+
+async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> None:
+    """on_guild_join for a new one, on_guild_remove and 50001 for one that was left; the other goes on."""
+    async with Loopback(strict=Description()) as server:
+        lab, shop = server.add_guild("Lab"), server.add_guild("Shop")
+        general, sales = server.add_channel(lab, "general"), server.add_channel(shop, "sales")
+        ann = server.add_person("ann", guilds=(lab, shop))
+        bot = server.add_bot("threadline", token="T", guilds=(lab,))
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            joined = asyncio.create_task(client.wait_for("guild_join"))
+            await asyncio.sleep(0)
+            server.world.join(shop, bot)
+            assert (await joined).name == "Shop"
+            await ann.say(sales, "in the shop")
+            assert (await client.heard.get()).channel.id == sales.id
+            left = asyncio.create_task(client.wait_for("guild_remove"))
+            await asyncio.sleep(0)
+            server.world.leave(shop, bot)
+            assert (await left).id == shop.id
+            with pytest.raises(discord.Forbidden) as refused:
+                await client.get_partial_messageable(sales.id).send("still here?")
+            assert refused.value.code == 50001
+            await ann.say(sales, "unheard")
+            await ann.say(general, "in the lab")
+            assert (await client.heard.get()).content == "in the lab"
+
+
+async def test_a_deleted_channel_takes_its_threads_along() -> None:
+    """on_guild_channel_delete; a send into either is 10003."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+            gone = asyncio.create_task(client.wait_for("guild_channel_delete"))
+            await asyncio.sleep(0)
+            server.world.delete_channel(channel)
+            assert (await gone).id == channel.id
+            for place in (channel, thread):
+                with pytest.raises(discord.NotFound) as refused:
+                    await client.get_partial_messageable(place.id).send("hello?")
+                assert refused.value.code == 10003
+
+
+async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> None:
+    """50083 for the edit, opened by the send; locked, it is closed to both for those who do not manage threads."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,), permissions=0)
+        client = Client()
+        async with logged_in(server, client):
+            thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+            place = client.get_partial_messageable(thread.id)
+            sent = await place.send("one")
+            await ann.archive(thread)
+            with pytest.raises(discord.HTTPException) as archived:
+                await sent.edit(content="two")
+            assert archived.value.code == 50083
+            await place.send("again")
+            assert not thread.archived
+            thread.locked = True
+            with pytest.raises(discord.Forbidden) as locked:
+                await place.send("and again")
+            assert locked.value.code == 160005
+
+
+async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """160006 for one more in any of its channels, until one is archived; another guild is not concerned."""
+    monkeypatch.setattr(threads, "ACTIVE_THREADS", 3)
+    async with Loopback() as server:
+        lab, shop = server.add_guild("Lab"), server.add_guild("Shop")
+        channels = [server.add_channel(lab, "one"), server.add_channel(lab, "two")]
+        ann = server.add_person("ann", guilds=(lab, shop))
+        server.add_bot("threadline", token="T", guilds=(lab, shop))
+        client = Client()
+        async with logged_in(server, client):
+            opened = [await ann.open_thread(channels[number % 2], f"t{number}") for number in range(3)]
+            place = client.get_channel(channels[0].id)
+            assert isinstance(place, discord.TextChannel)
+            public = discord.ChannelType.public_thread
+            with pytest.raises(discord.HTTPException) as full:
+                await place.create_thread(name="more", type=public)
+            assert full.value.code == 160006
+            await ann.archive(opened[0])
+            await place.create_thread(name="more", type=public)
+            await ann.open_thread(server.add_channel(shop, "sales"), "elsewhere")
+
+
+async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:
+    """413 with 40005; ten files at most."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        client = Client()
+        async with logged_in(server, client):
+            place = client.get_partial_messageable(channel.id)
+            with pytest.raises(discord.HTTPException) as refused:
+                await place.send(file=discord.File(io.BytesIO(bytes(10 * 1024 * 1024 + 1)), "big.bin"))
+            assert (refused.value.status, refused.value.code) == (413, 40005)
+            sent = await place.send(files=[discord.File(io.BytesIO(bytes([n] * n)), f"{n}.bin") for n in range(1, 11)])
+            assert [one.size for one in sent.attachments] == list(range(1, 11))
+            assert await sent.attachments[4].read() == bytes([5] * 5)
+
+
+async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
+    """MESSAGE_UPDATE with an embed and no edited_timestamp: what a bot must not take for a new prompt."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            said = await ann.say(channel, "see http://example.org")
+            await client.heard.get()
+            updated = asyncio.create_task(client.wait_for("raw_message_edit"))
+            await asyncio.sleep(0)
+            server.unfurl(said, "http://example.org", title="Example")
+            event = await updated
+            assert (event.message.edited_at, event.message.embeds[0].title) == (None, "Example")
+            quiet = await client.get_partial_messageable(channel.id).send("http://example.org", suppress_embeds=True)
+            unfurled = server.world.message(channel, quiet.id)
+            server.unfurl(unfurled, "http://example.org", title="Example")
+            assert unfurled.embeds == []
+
+
+async def test_history_is_paged_without_members_and_with_everything_said() -> None:
+    """More than one page of a hundred, oldest first, nothing twice, nothing missing."""
+    async with Loopback(strict=Description()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        said = [await ann.say(channel, f"m{number}") for number in range(250)]
+        client = Client()
+        async with logged_in(server, client):
+            place = client.get_partial_messageable(channel.id)
+            read = [one async for one in place.history(limit=None, after=said[20], oldest_first=True)]
+            assert [one.id for one in read] == [one.id for one in said[21:]]
+            assert not any(isinstance(one.author, discord.Member) for one in read)
+            assert all(re.fullmatch(r"m\d+", one.content) for one in read)

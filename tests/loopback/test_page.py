@@ -1,0 +1,320 @@
+"""What the page's server gives and takes: files, frames of changes, and the acts of people."""
+
+import asyncio
+import base64
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from loopback import Account, Loopback, User
+from loopback.drafts import Draft
+from loopback.entities import Message
+from loopback.messages import Origin, edit, post
+from loopback.permissions import Permission
+
+BOUND = 30.0
+
+
+class Tab:
+    """An open page without a browser: acts, and the frames that came meanwhile."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self.frames: list[Any] = []
+
+    async def _receive(self) -> Any:
+        async with asyncio.timeout(BOUND):
+            return json.loads(await self._socket.receive_str())
+
+    async def frame(self, wanted: Callable[[Any], Any]) -> Any:
+        """The first frame from now on for which `wanted` is true."""
+        while True:
+            frame = await self._receive()
+            self.frames.append(frame)
+            if wanted(frame):
+                return frame
+
+    async def ask(self, act: str, **fields: Any) -> Any:
+        """Do an act, and return its answer."""
+        number = next(self._numbers)
+        await self._socket.send_str(json.dumps({"n": number, "act": act, **fields}))
+        answer = await self.frame(lambda frame: frame.get("n") == number)
+        return answer.get("done", answer.get("wrong"))
+
+    async def message(self, wanted: Callable[[Any], Any]) -> Any:
+        """The first message in a frame from now on for which `wanted` is true."""
+        frame = await self.frame(lambda frame: any(wanted(one) for one in frame.get("messages", ())))
+        return next(one for one in frame["messages"] if wanted(one))
+
+
+@asynccontextmanager
+async def tab(server: Loopback, person: Account) -> AsyncIterator[Tab]:
+    """A tab that is open as somebody, and has seen its places."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{server.endpoint}/page/socket?person={person.id}") as socket,
+    ):
+        opened = Tab(socket)
+        await opened.frame(lambda frame: "overview" in frame)
+        yield opened
+
+
+def by_bot(server: Loopback, bot: Account, channel: Any, content: str, reader: User | None = None) -> Message:
+    """A message of a bot; with a reader, one that only they see."""
+    origin = None if reader is None else Origin(ephemeral_to=reader.id)
+    return post(server.world, channel, bot.id, Draft(content=content), origin)
+
+
+async def test_the_page_is_served_with_a_policy_that_runs_only_its_own_scripts() -> None:
+    """The address itself, its files with their types, and nothing else."""
+    async with Loopback() as server, aiohttp.ClientSession() as session:
+        for path, kind in (("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/base.css", "text/css")):
+            async with session.get(server.endpoint + path) as answer:
+                assert (answer.status, answer.content_type) == (200, kind)
+                policy = answer.headers["Content-Security-Policy"]
+                assert policy.startswith(
+                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+                )
+                assert "unsafe" not in policy
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        for path in ("/page/../server.py", "/page/%2e%2e%2fserver.py", "/page/none.js"):
+            async with session.get(server.endpoint + path) as answer:
+                assert answer.status == 404
+
+
+async def test_every_file_that_the_page_names_is_there() -> None:
+    """No link, script or import leads outside, or nowhere."""
+    async with Loopback() as server, aiohttp.ClientSession() as session:
+        todo, seen = {"/"}, set[str]()
+        while todo - seen:
+            path = (todo - seen).pop()
+            seen.add(path)
+            async with session.get(server.endpoint + path) as answer:
+                assert answer.status == 200, path
+                text = await answer.text()
+            assert "https://" not in text, path
+            quoted = text.replace("'", '"').split('"')
+            todo |= {one for one in quoted if one.startswith("/page/") and one != "/page/socket" and "$" not in one}
+        assert len(seen) > 15
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "127.0.0.1.nip"}],
+)
+@pytest.mark.parametrize("path", ["/", "/page/app.js", "/page/socket"])
+async def test_a_foreign_page_gets_nothing(path: str, headers: dict[str, str]) -> None:
+    """Neither another site nor a name that was pointed here."""
+    async with Loopback() as server, aiohttp.ClientSession() as session:
+        server.add_person("ann")
+        async with session.get(server.endpoint + path, headers=headers) as answer:
+            assert answer.status == 403
+
+
+async def test_a_person_sees_what_they_may_see_and_no_more() -> None:
+    """Guilds, channels, messages and ephemeral answers of others are not in any frame."""
+    async with Loopback() as server:
+        guild, other = server.add_guild("Lab"), server.add_guild("Elsewhere")
+        channel, closed = server.add_channel(guild, "general"), server.add_channel(guild, "secret")
+        server.add_channel(other, "outside")
+        ann, ben = server.add_person("ann", guilds=(guild,)), server.add_person("ben", guilds=(guild, other))
+        bot = server.add_bot("helper", token="T", guilds=(guild,))
+        server.world.overwrite(closed, ann.id, deny=Permission.VIEW_CHANNEL)
+        async with tab(server, ann) as page:
+            overview = page.frames[-1]["overview"]
+            assert [one["name"] for one in overview["guilds"]] == ["Lab"]
+            assert [one["name"] for one in overview["guilds"][0]["channels"]] == ["general"]
+            assert [one["name"] for one in overview["people"]] == ["ann", "ben"]
+            assert await page.ask("look", channel=str(closed.id)) == "Missing Access"
+            await page.ask("look", channel=str(channel.id))
+            await ben.say(closed, "hidden words")
+            by_bot(server, bot, channel, "for ben alone", ben)
+            by_bot(server, bot, channel, "for ann alone", ann)
+            shown = await page.message(lambda one: one["text"] == "for ann alone")
+            assert shown["ephemeral"]
+            assert "hidden words" not in json.dumps(page.frames)
+            assert "for ben alone" not in json.dumps(page.frames)
+
+
+async def test_edits_between_two_frames_are_told_once_and_only_where_somebody_looks() -> None:
+    """A hundred edits are one message in the frame; a channel that is not open is not rendered at all."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        here, there = server.add_channel(guild, "here"), server.add_channel(guild, "there")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("helper", token="T", guilds=(guild,))
+        async with tab(server, ann) as page:
+            await page.ask("look", channel=str(here.id))
+            seen, unseen = by_bot(server, bot, here, "0"), by_bot(server, bot, there, "0")
+            for number in range(1, 101):
+                for message in (seen, unseen):
+                    edit(server.world, message, Draft(given=frozenset({"content"}), content=f"{number}"))
+            assert (await page.message(lambda one: one["id"] == str(seen.id)))["text"] == "100"
+            told = [one for frame in page.frames for one in frame.get("messages", ())]
+            assert [one["id"] for one in told] == [str(seen.id)]
+            notices = [one for frame in page.frames for one in frame.get("posted", ())]
+            assert [one["id"] for one in notices] == [str(seen.id), str(unseen.id)]
+
+
+async def test_what_people_write_is_html_only_where_the_server_made_it() -> None:
+    """Script tags come escaped, in content and in embeds, and every other field is plain text."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("helper", token="T", guilds=(guild,))
+        script = "<script>alert(1)</script>"
+        embed = {"title": script, "description": script, "url": "javascript:alert(1)"}
+        post(server.world, channel, bot.id, Draft(content=script, embeds=(embed,)))
+        async with tab(server, ann) as page:
+            (shown,) = (await page.ask("look", channel=str(channel.id)))["messages"]
+            assert "<script" not in shown["html"] + shown["embeds"][0]["html"]
+            assert shown["html"] == "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>"
+            assert shown["embeds"][0]["url"] is None
+
+
+async def test_a_person_writes_answers_edits_reacts_and_deletes() -> None:
+    """Each act has its effect in the world, with files."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        async with tab(server, ann) as page:
+            place = str(channel.id)
+            file = {"name": "a.txt", "data": base64.b64encode(b"abc").decode()}
+            first = (await page.ask("say", channel=place, text="hello", files=[file]))["id"]
+            second = (await page.ask("say", channel=place, text="again", files=[], reply=first))["id"]
+            said, answer = server.messages(channel)
+            assert (said.content, said.attachments[0].content) == ("hello", b"abc")
+            assert answer.reference is not None
+            assert answer.reference.message_id == said.id
+            assert await page.ask("edit", channel=place, message=first, text="hello there") == {}
+            assert await page.ask("react", channel=place, message=first, emoji="👍") == {}
+            assert (said.content, said.reactions) == ("hello there", {"👍": [ann.id]})
+            await page.ask("react", channel=place, message=first, emoji="👍")
+            assert said.reactions == {}
+            await page.ask("delete", channel=place, message=second)
+            assert server.messages(channel) == [said]
+            thread = (await page.ask("open_thread", channel=place, message=first, name="talk"))["channel"]
+            await page.ask("say", channel=thread, text="inside", files=[])
+            assert server.messages(int(thread))[-1].content == "inside"
+            await page.ask("rename", channel=thread, name="other talk")
+            await page.ask("archive", channel=thread, archived=True)
+            assert (said.thread_id, server.world.channels[int(thread)].name) == (int(thread), "other talk")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"act": "fly"}, "there is no act 'fly'"),
+        ({"act": "look"}, "channel must be str"),
+        ({"act": "look", "channel": "x"}, "channel must be an id"),
+        ({"act": "look", "channel": "12"}, "Unknown Channel"),
+        ({"act": "say", "channel": "@", "text": "", "files": []}, "Cannot send an empty message"),
+        ({"act": "say", "channel": "@", "text": "x" * 2001, "files": []}, "Invalid Form Body: Must be 2000"),
+        ({"act": "say", "channel": "@", "text": "x", "files": [{"name": "a"}]}, "a file has a name and its data"),
+        ({"act": "edit", "channel": "@", "message": "12", "text": "x"}, "Unknown Message"),
+        ({"act": "slash", "channel": "@", "command": "none", "values": {}}, "no command 'none'"),
+        ({"act": "fill", "form": "12", "values": {}}, "this form is no longer open"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_in_words(request_: dict[str, Any], words: str) -> None:
+    """A wrong request changes nothing, ends nothing, and says why; "@" stands for the channel."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        async with tab(server, ann) as page:
+            fields = {key: str(channel.id) if value == "@" else value for key, value in request_.items()}
+            act = fields.pop("act")
+            assert words in await page.ask(act, **fields)
+            assert "id" in await page.ask("say", channel=str(channel.id), text="goes on", files=[])
+
+
+async def test_history_is_read_back_in_steps_without_a_gap() -> None:
+    """The end first, then what stood before, until there is no more."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        for number in range(120):
+            await ann.say(channel, str(number))
+        async with tab(server, ann) as page:
+            step = await page.ask("look", channel=str(channel.id))
+            read = [one["text"] for one in step["messages"]]
+            while step["more"]:
+                step = await page.ask("older", channel=str(channel.id), before=step["messages"][0]["id"])
+                read = [one["text"] for one in step["messages"]] + read
+            assert read == [str(number) for number in range(120)]
+
+
+async def test_the_panel_tells_what_the_bots_ask_of_the_limits() -> None:
+    """Requests a second, refusals, buckets by channel, the last calls without ids and tokens."""
+    async with Loopback(limits=True) as server, aiohttp.ClientSession() as session:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("helper", token="T", guilds=(guild,))
+        headers = {"Authorization": "Bot T"}
+        for _ in range(6):
+            body = {"content": "hello"}
+            url = f"{server.endpoint}/api/v10/channels/{channel.id}/messages"
+            async with session.post(url, json=body, headers=headers) as answer:
+                last = answer.status
+        assert last == 429
+        async with tab(server, ann) as page:
+            usage = next((one["usage"] for one in page.frames if "usage" in one), None)
+            usage = usage or (await page.frame(lambda frame: "usage" in frame))["usage"]
+            assert sum(usage["seconds"]) == 6
+            assert (usage["refused"], usage["refusals"]) == (1, 1)
+            assert [(one["name"], one["place"], one["used"]) for one in usage["windows"]] == [
+                ("messages", "general", 5)
+            ]
+            assert usage["calls"][0]["path"] == "/channels/#general/messages"
+            assert [one["status"] for one in usage["calls"]] == [429, *[200] * 5]
+
+
+async def test_typing_and_new_places_are_told() -> None:
+    """Who types where one looks; a channel that comes to be."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
+        async with tab(server, ann) as page:
+            await page.ask("look", channel=str(channel.id))
+            await ben.type(channel)
+            (typing,) = (await page.frame(lambda frame: "typing" in frame))["typing"]
+            assert (typing["channel"], typing["name"]) == (str(channel.id), "ben")
+            server.add_channel(guild, "news")
+            overview = (await page.frame(lambda frame: "overview" in frame))["overview"]
+            assert [one["name"] for one in overview["guilds"][0]["channels"]] == ["general", "news"]
+
+
+async def test_a_server_without_people_says_so() -> None:
+    """Nobody's hands can be borrowed; the page is told rather than left waiting."""
+    async with Loopback() as server, aiohttp.ClientSession() as session:
+        server.add_bot("helper", token="T")
+        async with session.ws_connect(f"{server.endpoint}/page/socket") as socket:
+            assert json.loads(await socket.receive_str()) == {"overview": None}
+
+
+async def test_open_tabs_do_not_hold_up_the_end_of_the_server() -> None:
+    """Their connections are closed as a server does that goes away."""
+    async with aiohttp.ClientSession() as session:
+        async with Loopback() as server:
+            server.add_person("ann", guilds=(server.add_guild("Lab"),))
+            socket = await session.ws_connect(f"{server.endpoint}/page/socket")
+            reading = asyncio.create_task(_read_to_the_end(socket))
+        await asyncio.wait_for(reading, BOUND)
+        assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
+
+
+async def _read_to_the_end(socket: aiohttp.ClientWebSocketResponse) -> None:
+    async for _ in socket:
+        pass
