@@ -55,6 +55,9 @@ REFUSAL_SECONDS = 600.0
 REFUSALS = 1000
 """People remembered for that."""
 
+ARCHIVE_SECONDS = 15.0
+"""How long a thread's last reply may take before the thread is archived all the same."""
+
 OPEN_ATTEMPTS = 5
 """Tries at opening a thread before the request is answered in the channel."""
 
@@ -350,6 +353,26 @@ class ThreadlineClient(discord.Client):
         words = owner_words(refusal) if person.is_owner else refusal.reason
         await interaction.response.send_message(words, ephemeral=True)
         return False
+
+    def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
+        """Ask the gate without saying anything."""
+        person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
+        return permits(right, person, place, self.rules, asker_id=None) is None
+
+    def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+        """Whether whoever gave a command can view a thread."""
+        guild, user = interaction.guild, interaction.user
+        place = guild.get_channel_or_thread(thread_id) if guild is not None else None
+        return place is not None and isinstance(user, discord.Member) and place.permissions_for(user).view_channel
+
+    async def archive(self, thread_id: int) -> None:
+        """Archive a thread, when its last reply is in; a message opens it again."""
+        await self._desk.finish(ARCHIVE_SECONDS, thread_id)
+        try:
+            await self._desk.pacer.admit(None, Urgency.NOTICE)
+            await self._desk.rest.archive(thread_id)
+        except RestError as error:
+            log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
 
     async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""

@@ -114,9 +114,10 @@ class Desk:
         post = Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
         post.show(text, lambda: stop_view(channel_id))
 
-    async def finish(self, seconds: float) -> None:
-        """Wait until every reply that has ended is confirmed or given up, at most `seconds`."""
-        waits = [asyncio.ensure_future(reply.settled.wait()) for reply in self._last.values() if reply.ended]
+    async def finish(self, seconds: float, thread_id: int | None = None) -> None:
+        """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""
+        replies = [reply for key, reply in self._last.items() if thread_id in (None, key)]
+        waits = [asyncio.ensure_future(reply.settled.wait()) for reply in replies if reply.ended or thread_id]
         if waits:
             _, late = await asyncio.wait(waits, timeout=seconds)
             for wait in late:

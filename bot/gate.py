@@ -110,6 +110,7 @@ class Right(Enum):
     STOP = "stop the agent"
     APPROVE = "answer the agent's question"
     RESET = "forget the conversation"
+    ADMIN = "do what admins do"
 
 
 @dataclass(frozen=True, slots=True)

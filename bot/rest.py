@@ -156,6 +156,12 @@ class Rest:
             if _code(error) != THREAD_EXISTS:
                 raise
 
+    async def archive(self, thread_id: int) -> None:
+        """Archive a thread."""
+        client = self._live()
+        with _translated():
+            await client.http.edit_channel(thread_id, archived=True)
+
     async def add_member(self, thread_id: int, user_id: int) -> None:
         """Put a person into a thread, so that it shows in their list."""
         client = self._live()

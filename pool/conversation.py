@@ -123,6 +123,11 @@ class Conversation:
         return {exchange.author_id for exchange in (*current, *self._inbox)}
 
     @property
+    def agent_seconds(self) -> float:
+        """How long its process has had a slot."""
+        return self._slots.held_for(self)
+
+    @property
     def asked_since(self) -> float | None:
         """When the oldest open question was asked, in the loop's time; None when none is open."""
         return self.running.asked_since if self.running is not None else None
