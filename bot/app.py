@@ -7,7 +7,8 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import aiohttp
 import discord
@@ -15,16 +16,17 @@ import structlog
 import yarl
 
 from acp import Agent, Launch, end_survivors
-from pool.journal import Journal
+from pool.database import put_aside
+from pool.journal import Journal, JournalError
 from pool.opening import Settings
 from pool.pool import Limits, Pool
 from pool.watch import Bounds
 
 from . import words
-from .catch_up import Reach
 from .client import ThreadlineClient
 from .config import AgentConfig, Config
 from .exchange import Desk
+from .locks import LockHeld, journal_lock, user_lock
 from .logs import redactor
 from .pacer import Pacer
 from .permission import Cards
@@ -60,10 +62,13 @@ def launch(agent: AgentConfig) -> Launch:
 class App:
     """The bot. `run` works until `stop` is called or a signal comes."""
 
-    def __init__(self, config: Config) -> None:
-        """Take the configuration; nothing is opened yet."""
+    def __init__(self, config: Config, *, new_journal: bool = False) -> None:
+        """Take the configuration; nothing is opened yet. `new_journal` puts a journal that is no use aside."""
         self._config = config
+        self._new_journal = new_journal
         self._client: ThreadlineClient | None = None
+        self._locks = ExitStack()
+        self._locked_user: int | None = None
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when Discord has said READY for the first time."""
@@ -73,12 +78,26 @@ class App:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `JournalError`."""
-        with Journal.open(self._config.journal.file) as journal:
+        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `LockHeld`, `JournalError`."""
+        file = self._config.journal.file
+        with ExitStack() as stack:
+            self._locks = stack
+            stack.enter_context(journal_lock(file))
+            journal = stack.enter_context(self._open(file))
             left = await end_survivors(f"{journal.journal_id}/", gently=False)
             if left:
                 log.warning("ended processes that an earlier run had left", count=left)
             await self._work(journal)
+
+    def _open(self, file: Path) -> Journal:
+        try:
+            return Journal.open(file)
+        except JournalError as error:
+            if not self._new_journal:
+                raise
+            aside = put_aside(file)
+            log.warning("put a journal aside that cannot be used", reason=str(error), renamed_to=str(aside))
+            return Journal.open(file)
 
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer = self._config, Rest(), Pacer()
@@ -136,19 +155,20 @@ class App:
         wait = RECONNECT_SECONDS
         while True:
             client = desk.rest.client = self._client = ThreadlineClient(
-                rules=self._config.access.rules,
+                config=self._config,
                 pool=pool,
                 journal=journal,
                 desk=desk,
                 recovery=recovery,
-                reach=Reach(self._config.catch_up.hours, self._config.catch_up.messages),
-                auto_archive_minutes=self._config.threads.auto_archive_minutes,
+                on_login=self._lock_user,
                 on_ready=self.ready.set,
             )
             started = asyncio.get_running_loop().time()
             try:
                 await client.start(self._config.discord.token.get_secret_value())
                 reason = "the connection was closed"
+            except LockHeld as error:
+                return StartFailed(str(error))
             except discord.LoginFailure:
                 return StartFailed("Discord refused the token: check discord.token")
             except discord.PrivilegedIntentsRequired:
@@ -166,6 +186,12 @@ class App:
             log.warning("connection to Discord lost", reason=reason, again_in=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_RECONNECT_SECONDS)
+
+    def _lock_user(self, user_id: int) -> None:
+        """See to it that no other process works for the same bot. Raises `LockHeld`."""
+        if self._locked_user is None:
+            self._locks.enter_context(user_lock(user_id))
+            self._locked_user = user_id
 
     @property
     def _where(self) -> str:

@@ -26,6 +26,7 @@ from pool.journal import JournalError
 from . import logs
 from .app import App, StartFailed, launch, protect_process, watch_children
 from .config import Config, ConfigError, load
+from .locks import LockHeld
 
 __all__ = ["main"]
 
@@ -48,7 +49,8 @@ def main() -> None:
 
 @main.command()
 @_CONFIG
-def run(path: Path) -> None:
+@click.option("--new-journal", is_flag=True, help="Put a journal that cannot be used aside, and begin a new one.")
+def run(path: Path, *, new_journal: bool) -> None:
     """Connect to Discord and work until stopped."""
     config = _loaded(path)
     logs.configure(config.secrets)
@@ -58,13 +60,13 @@ def run(path: Path) -> None:
 
     async def work() -> None:
         watch_children()
-        await App(config).run()
+        await App(config, new_journal=new_journal).run()
 
     try:
         asyncio.run(work())
     except JournalError as error:
-        _fail(str(error), 2)
-    except StartFailed as error:
+        _fail(f"{error}; `threadline run --new-journal` puts it aside and begins a new one", 2)
+    except (StartFailed, LockHeld) as error:
         _fail(str(error), 1)
 
 

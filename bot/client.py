@@ -22,6 +22,7 @@ from . import words
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
+from .config import Config
 from .exchange import Attachment, Desk, Exchange, Request, write_request
 from .gate import (
     Answer,
@@ -70,16 +71,18 @@ class ThreadlineClient(discord.Client):
     def __init__(
         self,
         *,
-        rules: Rules,
+        config: Config,
         pool: Pool,
         journal: Journal,
         desk: Desk,
         recovery: Recovery,
-        reach: Reach,
-        auto_archive_minutes: int,
+        on_login: Callable[[int], None],
         on_ready: Callable[[], None],
     ) -> None:
-        """`on_ready` is called each time the gateway has said READY and all that was missed is taken up."""
+        """`on_login` learns the bot's user id, and may raise to end the start.
+
+        `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
+        """
         intents = discord.Intents.default()
         intents.message_content = True
         super().__init__(
@@ -89,12 +92,13 @@ class ThreadlineClient(discord.Client):
             guild_ready_timeout=0.5,
             max_messages=None,
         )
-        self.rules = rules
+        self.rules: Rules = config.access.rules
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self)
         self._desk = desk
-        self._auto_archive_minutes = auto_archive_minutes
+        self._auto_archive_minutes = config.threads.auto_archive_minutes
+        self._on_login = on_login
         self._on_ready = on_ready
         self._refused: dict[int, float] = {}
         self.recovery = recovery
@@ -102,7 +106,7 @@ class ThreadlineClient(discord.Client):
             journal=journal,
             rest=desk.rest,
             pacer=desk.pacer,
-            reach=reach,
+            reach=Reach(config.catch_up.hours, config.catch_up.messages),
             take=self._take_missed,
             open_thread=self._open_thread,
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
@@ -111,7 +115,9 @@ class ThreadlineClient(discord.Client):
         """Whether messages are accepted; not while the bot stops."""
 
     async def setup_hook(self) -> None:
-        """Register buttons and commands."""
+        """Take the lock, register buttons and commands."""
+        if self.user is not None:
+            self._on_login(self.user.id)
         self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton)
         try:
             await self.tree.sync()

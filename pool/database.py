@@ -3,9 +3,10 @@
 import os
 import secrets
 import sqlite3
+import time
 from pathlib import Path
 
-__all__ = ["JournalError", "open_database"]
+__all__ = ["JournalError", "open_database", "put_aside"]
 
 _MIGRATIONS = (
     """
@@ -82,6 +83,16 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a journal, with what SQLite keeps beside it, so that a new one can begin. Returns its new name."""
+    aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(aside.with_name(aside.name + suffix))
+    return aside
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -19,10 +19,10 @@ GENEROUS = 60.0
 
 
 @asynccontextmanager
-async def bot_process(place: Stage) -> AsyncIterator[asyncio.subprocess.Process]:
+async def bot_process(place: Stage, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`threadline run` as a child; ended at the end whatever happened."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "run", "-c", str(place.config)),
+        *(sys.executable, "-m", "bot", "run", "-c", str(place.config), *options),
         stderr=asyncio.subprocess.PIPE,
     )
     try:
