@@ -15,7 +15,7 @@ import discord
 import structlog
 import yarl
 
-from acp import Agent, Launch, end_survivors
+from acp import Agent, end_survivors
 from pool.database import put_aside
 from pool.journal import Journal, JournalError
 from pool.opening import Settings
@@ -24,7 +24,7 @@ from pool.watch import Bounds
 
 from . import words
 from .client import ThreadlineClient
-from .config import AgentConfig, Config
+from .config import Config
 from .exchange import Desk
 from .locks import LockHeld, journal_lock, user_lock
 from .logs import redactor
@@ -52,11 +52,6 @@ log = structlog.stdlib.get_logger("bot")
 
 class StartFailed(Exception):
     """The bot cannot run; the text says what to do about it."""
-
-
-def launch(agent: AgentConfig) -> Launch:
-    """Say how an agent of the configuration is started."""
-    return Launch(agent.command, agent.args, agent.cwd, agent.environment())
 
 
 class App:
@@ -122,7 +117,7 @@ class App:
 
     def _pool(self, journal: Journal, desk: Desk) -> Pool:
         config, agent = self._config.pool, self._config.agents.default
-        how = launch(agent)
+        how = agent.launch()
 
         async def spawn(marker: str) -> Agent:
             return await Agent.spawn(how, marker=marker)

@@ -1,13 +1,15 @@
 """The command line. Exit codes: 0 well, 2 the configuration is wrong, 1 everything else."""
 
 import asyncio
+import json
 import logging
 import shlex
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import acp
 
@@ -19,16 +21,22 @@ if not getattr(acp, "THREADLINE", False):
     )
 
 import click
+from rich.console import Console
 
-from acp import AcpError, Agent
+from acp import AcpError
 from pool.journal import JournalError
 
 from . import logs
-from .app import App, StartFailed, launch, protect_process, watch_children
-from .config import Config, ConfigError, load
+from .app import App, StartFailed, protect_process, watch_children
+from .config import AgentConfig, Config, ConfigError, load
+from .diagnosis import Diagnosis, as_json, as_lines, print_table
+from .doctor import examine
 from .locks import LockHeld
+from .login import LoginFailed, TerminalLogin, ask_agent, own_login
 
 __all__ = ["main"]
+
+_T = TypeVar("_T")
 
 _CONFIG = click.option(
     "-c",
@@ -79,31 +87,109 @@ def check(path: Path) -> None:
     click.echo(f"{path}: reads well")
     for warning in config.warnings():
         click.echo(f"warning: {warning}")
-    ok = asyncio.run(_check_agents(config))
-    raise SystemExit(0 if ok else 1)
+    well = True
+    for name, agent in config.agents.by_name.items():
+        found = _run(examine(name, agent, prompts=False))
+        well = well and found.well
+        click.echo("\n".join(_check_lines(found)))
+    raise SystemExit(0 if well else 1)
 
 
-async def _check_agents(config: Config) -> bool:
-    watch_children()
-    name, settings = "default", config.agents.default
-    try:
-        agent = await Agent.spawn(launch(settings), marker="check/1")
-        try:
-            session = await agent.new_session(settings.cwd)
-            asks = await session.ask_first(settings.mode)
-        finally:
-            await agent.stop()
-    except AcpError as error:
-        click.echo(f"agents.{name}: failed: {error}")
-        return False
-    lines = [
-        f"agents.{name}: {agent.name or settings.command} answers, protocol version {agent.info.protocol_version}",
-        f"  sessions survive a restart: {'yes' if agent.can_load else 'no'}",
-        f"  modes: {', '.join(session.listed_modes) or 'none'}",
-        f"  asks before it acts: {f'yes, in mode {session.mode}' if asks else 'its asking mode could not be set'}",
+def _check_lines(found: Diagnosis) -> list[str]:
+    if not found.well:
+        return [f"agents.{found.agent}: failed: {found.failure}", *(f"  {advice}" for advice in found.advice)]
+    asks = f"yes, in mode {found.mode}" if found.asking_mode else "its asking mode could not be set"
+    return [
+        f"agents.{found.agent}: {found.name or found.command[0]} answers, protocol version {found.protocol_version}",
+        f"  sessions survive a restart: {'yes' if found.abilities['load'] else 'no'}",
+        f"  modes: {', '.join(found.modes) or 'none'}",
+        f"  asks before it acts: {asks}",
+        *(f"  gets wrong: {fault}" for fault in found.faults),
     ]
-    click.echo("\n".join(lines))
-    return True
+
+
+@main.command()
+@click.argument("agent", default="")
+@_CONFIG
+@click.option("--json", "as_data", is_flag=True, help="Print everything as JSON.")
+def doctor(agent: str, path: Path, *, as_data: bool) -> None:
+    """Start the agents, or the one named AGENT, and find out what each can do and whether it asks before it acts.
+
+    Each agent gets two short prompts, which cost what prompts cost. It works in its own directory and in a temporary
+    one; what it asks is refused.
+    """
+    config = _loaded(path)
+    logs.configure(config.secrets, level=logging.WARNING)
+    protect_process()
+    agents = _named(config, agent) if agent else config.agents.by_name
+    redact = logs.redactor(config.secrets)
+    found = []
+    for name, settings in agents.items():
+        found.append(_run(examine(name, settings)))
+        if not as_data:
+            _show(found[-1], redact)
+    if as_data:
+        click.echo(redact(json.dumps(as_json(found), indent=2, ensure_ascii=False)))
+    raise SystemExit(0 if all(each.well for each in found) else 1)
+
+
+def _show(found: Diagnosis, redact: Callable[[str], str]) -> None:
+    if sys.stdout.isatty():
+        console = Console()
+        with console.capture() as drawn:
+            print_table(found, console)
+        click.echo(redact(drawn.get()), nl=False)
+    else:
+        click.echo(redact("\n".join(as_lines(found))))
+
+
+@main.command()
+@click.argument("agent", default="default")
+@_CONFIG
+@click.option("--method", default="", metavar="ID", help="The agent's way to log in, where it has several.")
+def login(agent: str, path: Path, method: str) -> None:
+    """Log in to AGENT in this terminal, by its own means, with the environment and directory that the bot gives it."""
+    config = _loaded(path)
+    logs.configure(config.secrets, level=logging.WARNING)
+    protect_process()
+    settings = _named(config, agent)[agent]
+    try:
+        command = (None if method else own_login(settings)) or _run(ask_agent(settings, method))
+        if command is None:
+            click.echo(f"The agent has logged in. To see whether it works: threadline doctor {agent}")
+        else:
+            _hand_over(command, agent)
+    except (LoginFailed, AcpError) as error:
+        _fail(str(error), 1)
+
+
+def _hand_over(command: TerminalLogin, agent: str) -> NoReturn:
+    click.echo(f"Running: {command}\nin {command.cwd}. To see afterwards whether it works: threadline doctor {agent}")
+    sys.stdout.flush()
+    command.become()
+
+
+def _named(config: Config, name: str) -> dict[str, AgentConfig]:
+    agents = config.agents.by_name
+    if name not in agents:
+        _fail(f"there is no agent {name!r} in the configuration; there are: {', '.join(agents)}", 2)
+    return {name: agents[name]}
+
+
+def _run(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run work that starts agents. SIGTERM ends it as Ctrl-C does: in order, with no process left."""
+
+    async def until_told() -> _T:
+        watch_children()
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(until_told())
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 @main.command()

@@ -20,9 +20,10 @@ from pydantic import (
     model_validator,
 )
 
-from acp import environment
+from acp import Launch, environment
 
 from .gate import People, Rules
+from .presets import PRESETS, Preset
 
 __all__ = ["AgentConfig", "Config", "ConfigError", "load"]
 
@@ -84,6 +85,12 @@ def _given(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _preset(name: str) -> str:
+    if name and name not in PRESETS:
+        raise ValueError(f"{name!r} is no preset; there are: {', '.join(PRESETS)}")
+    return name
+
+
 def _channels(value: object) -> object:
     """Turn `["*"]` into None: all channels."""
     return None if value == ["*"] else value
@@ -134,8 +141,9 @@ class AccessConfig(_Table):
 
 
 class AgentConfig(_Table):
-    """`[agents.NAME]`."""
+    """`[agents.NAME]`. What is not given comes from the preset, if one is named."""
 
+    preset: Annotated[str, AfterValidator(_preset)] = ""
     command: Name
     args: tuple[str, ...] = ()
     cwd: Path
@@ -146,15 +154,48 @@ class AgentConfig(_Table):
     warm: Annotated[int, Field(ge=0, le=100)] = 0
     ceiling_minutes: Annotated[float, Field(gt=0)] = 120
 
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_from_preset(cls, given: Any) -> Any:
+        """Fill what is not given. Variables are filled one by one: a key of one's own must not undo the others."""
+        if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str) or not name:
+            return given
+        preset = PRESETS.get(name)
+        if preset is None:
+            return {"command": name, **given}  # The unknown name is the mistake; a missing command would be another.
+        env = given.get("env", {})
+        return {
+            "command": preset.command,
+            "args": preset.args,
+            "mode": preset.mode,
+            "inherit_env": preset.inherit_env,
+            **given,
+            "env": {**preset.env, **env} if isinstance(env, dict) else env,
+        }
+
+    @property
+    def known(self) -> Preset | None:
+        """What is known of this agent beyond its settings."""
+        return PRESETS.get(self.preset)
+
     def environment(self) -> dict[str, str]:
         """Return the whole environment that the agent gets from us, but for its marker."""
         return environment(os.environ, inherit=self.inherit_env, env=self.env)
+
+    def launch(self) -> Launch:
+        """Say how the agent is started."""
+        return Launch(self.command, self.args, self.cwd, self.environment())
 
 
 class AgentsConfig(_Table):
     """`[agents]`: the one agent that is used everywhere."""
 
     default: AgentConfig
+
+    @property
+    def by_name(self) -> dict[str, AgentConfig]:
+        """All agents, by the NAME of their table."""
+        return dict(self)
 
 
 class PoolConfig(_Table):
@@ -299,7 +340,8 @@ def _missing(agent: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
         return
     command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
     if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
-        yield ("agents", "default", "command"), f"the command {agent.command!r} was not found; is it installed?"
+        advice = f" To install it: {agent.known.install}" if agent.known else ""
+        yield ("agents", "default", "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
 
 
 def _words(error: Any) -> str:

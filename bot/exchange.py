@@ -313,5 +313,3 @@ class Exchange:
             log.info("a reaction could not be changed", message_id=self.request.message_id, reason=str(error))
             return
         self._eye_shown = wanted
-        if self._eye_wanted != wanted:
-            self._desk.pacer.put(self._eye)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import sys
+import webbrowser
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +64,10 @@ async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool,
         terminal = Terminal(out, lambda user_id: _name(discord, user_id))
         discord.world.listeners.append(Feed(discord.world, terminal))
         terminal.say("Threadline demo", "bold")
-        terminal.say(f"{_HEADLINE}\n", "dim")
+        terminal.say(_HEADLINE, "dim")
+        terminal.say(f"The same in a browser: {discord.endpoint}/\n")
+        if not once and out.isatty():
+            _open_page(f"{discord.endpoint}/")
         async with _drawn(terminal), child.running(bot(place), workdir / "bot.log") as process:
             show = _Show(stage, terminal, process, interrupted, scripted=scripted)
             try:
@@ -72,6 +77,12 @@ async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool,
                 terminal.say(f"The demo stopped: {failed}", "red")
                 terminal.say(f"The end of {process.log}:\n{process.tail()}", "dim")
                 return 1
+
+
+def _open_page(address: str) -> None:
+    """Show the page, where there is a screen to show it on; in a bare terminal a text browser would take its place."""
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
 
 
 class _Show:
@@ -114,7 +125,8 @@ class _Show:
         async with typed_lines(sys.stdin, console.prompt, echo=not self._terminal.live) as lines:
             if await self._unless_ended(self._play()) is not None:
                 self._terminal.draw(everything=True)
-                self._terminal.say("Your turn.", "bold")
+                address = f"{self._stage.discord.endpoint}/"
+                self._terminal.say(f"Your turn, here or at {address}", "bold")
                 self._terminal.say(f"{HELP}\n", "dim")
                 await self._unless_ended(console.run(lines))
         self._terminal.footer = None

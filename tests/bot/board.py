@@ -83,11 +83,12 @@ class Board(Rest):
         assert 0 < len(content) <= 2000
         assert nonce is None or len(nonce) <= 25
         fault = await self._call("send", content)
-        message_id = self._nonces.get(nonce or "", 0)
-        if message_id not in self.messages:
+        message_id = self._nonces.get(nonce or "", 0)  # The nonce of a message that was deleted makes no new one.
+        if not message_id:
             message_id = next(self._ids)
             self.messages[message_id] = Message(content, silent, mention, _buttons(view), files)
-            self._nonces[nonce or ""] = message_id
+            if nonce is not None:
+                self._nonces[nonce] = message_id
         if fault is not None:
             raise fault
         return message_id

@@ -63,6 +63,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "access.users": OWNER,
         "access.approvers": People(asker=True, entries=("asker",)),
         "access.admins": OWNER,
+        "agents.default.preset": "",
         "agents.default.command": "sh",
         "agents.default.args": (),
         "agents.default.cwd": tmp_path,
@@ -91,6 +92,7 @@ users = ["4", "role:5", "owner"]
 approvers = ["*"]
 admins = []
 [agents.default]
+preset = ""
 command = "./agent"
 args = ["--acp", "x"]
 cwd = "work"

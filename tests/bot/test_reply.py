@@ -56,21 +56,24 @@ def plan(*steps: str) -> Any:
 # ---- streaming
 
 
-async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind_it() -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.05, 0.5])
+async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind_it(pause: float) -> None:
     """No pace holds up what a person waits for; what comes then is edited at a steady pace."""
     async with stage() as it:
         reply = it.reply()
         start = now()
         reply.start(THREAD)
-        await quiet(0.05)
+        await quiet(0.01)
+        await quiet(pause)
         reply.apply(Text("first"))
         await quiet(0.5)
         reply.apply(Text(" second"))
         await quiet()
+    first = max(0.1, round(pause + 0.01, 1))
     assert [(round(call.at - start, 1), call.what, call.content) for call in it.board.calls] == [
         (0.0, "send", "⏳"),
-        (0.1, "edit", "first"),
-        (1.4, "edit", "first second"),
+        (first, "edit", "first"),
+        (round(first + 1.3, 1), "edit", "first second"),
     ]
 
 
@@ -223,6 +226,22 @@ async def test_a_rate_limit_or_a_server_error_is_tried_again(failing: int) -> No
         assert calls[failing].at - calls[failing - 1].at >= 20.0
     assert it.board.shown == reply.pages()
     assert now() - start < 60
+
+
+async def test_a_text_that_comes_while_a_write_is_refused_does_not_shorten_the_wait() -> None:
+    """Discord said how long; what comes meanwhile is written then, in one go (P16)."""
+    async with stage() as it:
+        reply = it.reply()
+        it.board.faults.append(TryLater("429", 20.0))
+        reply.start(THREAD)
+        for _ in range(30):
+            reply.apply(Text("word "))
+            await quiet(0.05)
+        reply.end()
+        await reply.settled.wait()
+        first, second = it.board.calls[:2]
+        assert second.at - first.at >= 20.0
+    assert it.board.shown == ["word " * 30]
 
 
 async def test_a_message_that_was_deleted_is_posted_anew() -> None:

@@ -1,0 +1,146 @@
+"""What the doctor found out about an agent, and how it is told: as rows for people, as JSON for programs."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Diagnosis", "Verdict", "as_json", "as_lines", "print_table"]
+
+LISTED = 12
+"""Names shown of a list that may be long; JSON has them all."""
+
+
+class Verdict(StrEnum):
+    """What an agent did when it was asked for a harmless write."""
+
+    ASKED = "asked"
+    ACTED = "acted without asking"
+    DEFIED = "asked, was refused, and acted all the same"
+    IDLE = "did not try"
+    UNTRIED = "not examined"
+
+
+@dataclass(slots=True, kw_only=True)
+class Diagnosis:
+    """The findings about one agent. What the examination did not come to keeps its default."""
+
+    agent: str
+    """Its name in the configuration."""
+    preset: str
+    command: tuple[str, ...]
+    cwd: str
+    name: str = ""
+    """What it calls itself, with its version."""
+    protocol_version: int | None = None
+    abilities: dict[str, bool] = field(default_factory=dict)
+    auth_methods: tuple[str, ...] = ()
+    mode: str | None = None
+    modes: tuple[str, ...] = ()
+    asking_mode: bool | None = None
+    """Whether the mode in which it asks first could be set, as the bot does it."""
+    models: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    answer: str = ""
+    """The beginning of its answer to the one-line prompt."""
+    write: Verdict = Verdict.UNTRIED
+    question: str = ""
+    """What it asked, with the choices it offered."""
+    missing: list[str] = field(default_factory=list)
+    """Variables that are not set, in words."""
+    faults: list[str] = field(default_factory=list)
+    """What it gets wrong, or does in a way one must know of."""
+    quirks: tuple[str, ...] = ()
+    """What its preset says of it."""
+    failure: str = ""
+    """Why the examination ended early; empty when it did not."""
+    advice: list[str] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Whether the bot can use it, and it does not act without asking."""
+        return not self.failure and self.write not in (Verdict.ACTED, Verdict.DEFIED)
+
+
+def as_json(found: Iterable[Diagnosis]) -> dict[str, Any]:
+    """Return everything, in the order of the fields."""
+    return {"agents": [{**asdict(each), "well": each.well} for each in found]}
+
+
+def as_lines(found: Diagnosis) -> list[str]:
+    """Return plain lines: a heading, then two spaces, a title and a colon before each finding."""
+    heading = f"agents.{found.agent}: {'well' if found.well else 'NOT WELL'}"
+    return [heading, *(f"  {title}: {line}" for title, text in _rows(found) for line in text.splitlines())]
+
+
+def print_table(found: Diagnosis, console: Console) -> None:
+    """Draw the findings for a terminal."""
+    colour = "green" if found.well else "red"
+    heading = Text.assemble((f"agents.{found.agent}", "bold"), "  ", ("well" if found.well else "NOT WELL", colour))
+    table = Table(title=heading, title_justify="left", show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, text in _rows(found):
+        table.add_row(title, Text(text, style=_STYLES.get(title, "")))
+    console.print(table)
+
+
+_STYLES = {"failed": "red", "missing": "yellow", "gets wrong": "yellow", "to do": "bold"}
+
+
+def _rows(found: Diagnosis) -> list[tuple[str, str]]:
+    """Return title and text of each finding; what is not known is left out."""
+    version = f", protocol version {found.protocol_version}" if found.protocol_version is not None else ""
+    rows = {
+        "agent": f"{found.name or '(it gives no name)'}{version}" if version else "",
+        "preset": found.preset or "none",
+        "started as": f"{shlex.join(found.command)}, in {found.cwd}",
+        "told to write": f"{found.write}{f': {found.question}' if found.question else ''}",
+        "asking mode": _mode(found),
+        "answered": found.answer.replace("\n", " "),
+        "can": _listed(name for name, able in found.abilities.items() if able),
+        "cannot": _listed(name for name, able in found.abilities.items() if not able),
+        "modes": _listed(found.modes),
+        "models": _listed(found.models),
+        "commands": _listed(found.commands),
+        "logs in by": _listed(found.auth_methods),
+        "took": _took(found.seconds),
+        "failed": found.failure,
+        "missing": "\n".join(found.missing),
+        "gets wrong": "\n".join(found.faults),
+        "known of it": "\n".join(found.quirks),
+        "to do": "\n".join(found.advice),
+    }
+    return [(title, _printable(text)) for title, text in rows.items() if text]
+
+
+def _mode(found: Diagnosis) -> str:
+    match found.asking_mode:
+        case None:
+            return ""
+        case True:
+            return f"{found.mode}"
+        case False:
+            return "could not be set; each thread will be told that this agent may act unasked"
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = list(names)
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return ", ".join(known[:LISTED]) + more
+
+
+def _took(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{step} {taken:.2f} s" for step, taken in seconds.items())
+
+
+def _printable(text: str) -> str:
+    """Show what an agent wrote without letting it write to the terminal."""
+    shown = (letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+    return "".join(shown)

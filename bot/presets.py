@@ -1,0 +1,208 @@
+"""What is known of agents, as one table: how each is started, made to ask, logged in to, installed and continued.
+
+The table is all there is: no other code knows an agent's name. A line in it is a fact with a source: `measured` in
+that version, or the agent's own documentation. An agent that is not in the table works all the same, by its command.
+"""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+__all__ = ["PRESETS", "Preset"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """One agent. What `[agents.NAME]` gives is never replaced by any of this."""
+
+    title: str
+    """What its makers call it."""
+
+    command: str
+    args: tuple[str, ...] = ()
+
+    mode: str = ""
+    """The id of the mode in which it asks before it acts. Empty: the first of `default` and `ask` that it lists."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that make it ask, where its mode does not do that or not from the first moment."""
+
+    inherit_env: tuple[str, ...] = ()
+    """Names of variables that it is given where they are set: keys, and where it keeps its files."""
+
+    any_of: tuple[str, ...] = ()
+    """Names of which one at least must be set, unless somebody has logged in."""
+
+    login: tuple[str, ...] = ()
+    """Its own command for logging in, to be run in a terminal. Empty: it takes keys from variables or files only."""
+
+    resume: str = ""
+    """How its terminal program takes up a session; `{session_id}` stands for the id. Empty: it cannot."""
+
+    install: str
+    """Where to get it, in words."""
+
+    quirks: tuple[str, ...] = ()
+    """What differs from what one would expect, a sentence each."""
+
+    source: str
+    """Where these facts are from."""
+
+    def continuing(self, session_id: str) -> str:
+        """Return the shell line that takes up a session in a terminal, to be run in its directory; empty if none."""
+        return self.resume.format(session_id=shlex.quote(session_id))
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "claude": Preset(
+            title="Claude Code",
+            command="claude-agent-acp",
+            mode="default",
+            inherit_env=(
+                "ANTHROPIC_API_KEY",
+                "ANTHROPIC_AUTH_TOKEN",
+                "ANTHROPIC_BASE_URL",
+                "CLAUDE_CODE_OAUTH_TOKEN",
+                "CLAUDE_CONFIG_DIR",
+            ),
+            any_of=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
+            login=("claude-agent-acp", "--cli", "auth", "login"),
+            resume="claude --resume {session_id}",
+            install="npm install -g @agentclientprotocol/claude-agent-acp (needs Node.js 22 or newer)",
+            quirks=(
+                "A new session is in a mode that acts unasked until it is put into `default`.",
+                "Rules in its own settings that allow a tool are obeyed without a question, whatever the mode.",
+                "Run as root, it wants `IS_SANDBOX=1` in `env`.",
+                "While its model service fails, it tries again for more than a minute without a word.",
+                "To continue in a terminal, Claude Code itself must be installed too (`@anthropic-ai/claude-code`).",
+            ),
+            source="measured: 0.101.0; login: its own list of ways to log in",
+        ),
+        "codex": Preset(
+            title="Codex",
+            command="codex-acp",
+            mode="read-only",
+            env={"INITIAL_AGENT_MODE": "read-only"},
+            inherit_env=("CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CODEX_HOME"),
+            any_of=("CODEX_API_KEY", "OPENAI_API_KEY"),
+            login=("codex", "login"),
+            resume="codex resume {session_id}",
+            install="npm install -g @agentclientprotocol/codex-acp @openai/codex",
+            quirks=(
+                'With a key and no login, `env` needs `DEFAULT_AUTH_REQUEST = \'{"methodId":"api-key"}\'`.',
+                "The older adapter, `@zed-industries/codex-acp`, has no modes.",
+                'The older adapter asks only where Codex\'s `config.toml` says `approval_policy = "untrusted"`.',
+                "The older adapter ends the whole turn when a question is answered with its reject option.",
+                "The older adapter does not notice the end of its input, so it takes some seconds to stop.",
+            ),
+            source="measured: 2.6.0, and 0.16.0 of the older adapter; modes and variables: its documentation",
+        ),
+        "gemini": Preset(
+            title="Gemini CLI",
+            command="gemini",
+            args=("--acp",),
+            mode="default",
+            inherit_env=(
+                "GEMINI_API_KEY",
+                "GOOGLE_API_KEY",
+                "GOOGLE_APPLICATION_CREDENTIALS",
+                "GOOGLE_CLOUD_LOCATION",
+                "GOOGLE_CLOUD_PROJECT",
+                "GOOGLE_GENAI_USE_VERTEXAI",
+            ),
+            any_of=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
+            login=("gemini",),
+            resume="gemini --resume {session_id}",
+            install="npm install -g @google/gemini-cli",
+            quirks=(
+                "It says that it can load sessions and then refuses (0.61.0): after a restart it knows nothing more.",
+                "It asks about tool calls that it has not announced.",
+                "While a tool runs it ignores the end of its input and SIGTERM, so it takes some seconds to stop.",
+            ),
+            source="measured: 0.61.0; login, variables and --resume: its documentation",
+        ),
+        "opencode": Preset(
+            title="OpenCode",
+            command="opencode",
+            args=("acp",),
+            mode="build",
+            env={"OPENCODE_PERMISSION": '{"edit":"ask","bash":"ask","webfetch":"ask"}'},
+            inherit_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
+            login=("opencode", "auth", "login"),
+            resume="opencode --session {session_id}",
+            install="npm install -g opencode-ai",
+            quirks=(
+                "Its modes, `build` and `plan`, say nothing about asking: its permission settings do.",
+                "The preset sets those for edits, commands and web pages, by `OPENCODE_PERMISSION`.",
+                "While its model service fails, it tries again for more than a minute without a word.",
+            ),
+            source="measured: 1.18.33; login, permissions and --session: its documentation",
+        ),
+        "qwen": Preset(
+            title="Qwen Code",
+            command="qwen",
+            args=("--acp",),
+            mode="default",
+            inherit_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"),
+            any_of=("OPENAI_API_KEY",),
+            login=("qwen", "auth"),
+            resume="qwen --resume {session_id}",
+            install="npm install -g @qwen-code/qwen-code (needs Node.js 22 or newer)",
+            quirks=(
+                "A new session is in mode `auto`, which acts unasked, until it is put into `default`.",
+                "It announces its commands on one line of more than half a megabyte.",
+                "It sends requests of its own making (`craft/drainMidTurnQueue`), which are refused.",
+                "While its model service fails, it tries again for more than a minute without a word.",
+            ),
+            source="measured: 0.24.4; login, variables and --resume: its documentation",
+        ),
+        "vibe": Preset(
+            title="Mistral Vibe",
+            command="vibe-acp",
+            mode="ask",
+            inherit_env=("MISTRAL_API_KEY", "VIBE_HOME"),
+            any_of=("MISTRAL_API_KEY",),
+            login=("vibe-acp", "--setup"),
+            resume="vibe --resume {session_id}",
+            install="uv tool install mistral-vibe, or pipx install mistral-vibe (needs Python 3.12 or newer)",
+            quirks=(
+                "A new session is in mode `accept-edits`, which acts unasked, until it is put into `ask`.",
+                "It takes four seconds to start, and 2.5 more for a session.",
+                "It accepts the name of a mode that does not exist.",
+            ),
+            source="measured: 3.0.2; login and variables: its documentation",
+        ),
+        "fast-agent": Preset(
+            title="fast-agent",
+            command="fast-agent-acp",
+            inherit_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY", "DEEPSEEK_API_KEY"),
+            any_of=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY", "DEEPSEEK_API_KEY"),
+            install="uv tool install fast-agent-acp, or pipx install fast-agent-acp (needs Python 3.13.5 or newer)",
+            quirks=(
+                "Its modes are its agents, so each thread is told that it may act unasked, though it asks.",
+                "Keys may also stand in `fastagent.secrets.yaml`, in the directory or above it.",
+                'It has no tools unless `args` give it some, for instance `["--shell"]`.',
+                "It takes five to seven seconds to start.",
+                "It answers with whatever protocol version it is asked for, and speaks version 1.",
+            ),
+            source="measured: 0.10.4x; keys and modes: its documentation",
+        ),
+        "kimi": Preset(
+            title="Kimi Code",
+            command="kimi",
+            args=("acp",),
+            inherit_env=("KIMI_CODE_HOME",),
+            login=("kimi", "login"),
+            resume="kimi --session {session_id}",
+            install="npm install -g @moonshot-ai/kimi-code",
+            quirks=(
+                "Without a login it opens no session.",
+                "The older `kimi-cli` is not meant: its last version (1.52.0) only prints that it has ended.",
+            ),
+            source="measured: the handshake of 1.40.0; the rest: its documentation",
+        ),
+    }
+)
+"""By the name that `preset` takes."""

@@ -1,0 +1,172 @@
+"""An agent that does what its arguments name, well or wrongly: `python odd_agent.py WORD ...`.
+
+It speaks the wire by itself, one request at a time, and imports nothing of this project. The words are those in
+`WORDS`; without any it answers, and writes the file that it is asked for without a question.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+WORDS = {
+    "announces": "announces the tool call of its write",
+    "any-mode": "has the modes ask and act, and accepts any other",
+    "asks": "asks before it writes",
+    "astray": "writes into the directory it was started in",
+    "auth-new": "wants a login before it opens a session",
+    "auth-prompt": "wants a login before it answers a prompt",
+    "defies": "asks, and writes whatever the answer",
+    "dies": "exits with a word on stderr when a session is wanted",
+    "dies-of-modes": "has a mode, and exits when another is set",
+    "env": "gives its environment for its name",
+    "hangs": "says its process id on the FIFO that comes next, and nothing more",
+    "junk": "writes lines that are no messages",
+    "late": "goes on talking in a session when another one is opened",
+    "no-reject": "offers no option to reject",
+    "silent": "ends its turns without a word",
+    "text-ids": "gives its requests texts for ids",
+    "vendor": "asks for something of its own making",
+    "with-agent-login": "names a way to log in that it does itself",
+    "with-refused-login": "names one that it does itself, and refuses it",
+    "with-terminal-login": "names a way to log in in a terminal",
+    "with-variable-login": "names a variable with which it would work",
+}
+
+words = sys.argv[1:]
+sessions: list[str] = []
+
+
+def put(line: str) -> None:
+    """Write a line."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def send(**message: Any) -> None:
+    """Write a message."""
+    put(json.dumps({"jsonrpc": "2.0", **message}))
+
+
+def update(session_id: str, session_update: str, **more: Any) -> None:
+    """Send a session/update."""
+    told = {"sessionUpdate": session_update, **more}
+    send(method="session/update", params={"sessionId": session_id, "update": told})
+
+
+def say(session_id: str, text: str) -> None:
+    """Send a piece of the answer."""
+    update(session_id, "agent_message_chunk", content={"type": "text", "text": text})
+
+
+def ask(request_id: int | str, method: str, **params: Any) -> dict[str, Any]:
+    """Send a request and wait for the answer; a cancel may come before it."""
+    send(id=request_id, method=method, params=params)
+    while True:
+        answer: dict[str, Any] = json.loads(sys.stdin.readline())
+        if answer.get("id") == request_id:
+            return answer
+
+
+def initialize() -> dict[str, Any]:
+    """Say what it can do."""
+    ways: dict[str, dict[str, Any]] = {
+        "with-terminal-login": {"type": "terminal", "args": ["--login", "now"], "env": {"HOW": "in a terminal"}},
+        "with-agent-login": {},
+        "with-refused-login": {},
+        "with-variable-login": {"type": "env_var", "vars": [{"name": "ODD_KEY"}]},
+    }
+    methods = [{"id": word, "name": word, **ways[word]} for word in words if word in ways]
+    name = " ".join(sorted(os.environ)) if "env" in words else "odd"
+    return {"protocolVersion": 1, "authMethods": methods, "agentInfo": {"name": name, "version": "1"}}
+
+
+def new(params: dict[str, Any]) -> dict[str, Any]:
+    """Open a session; its id is its directory."""
+    if "dies" in words:
+        sys.exit("odd enough to die")
+    if "late" in words and sessions:
+        say(sessions[-1], "and another thing")
+    sessions.append(params["cwd"])
+    opened = {"sessionId": params["cwd"]}
+    if "any-mode" in words or "dies-of-modes" in words:
+        modes = [{"id": "ask", "name": "Ask"}, {"id": "act", "name": "Act"}]
+        opened["modes"] = {"currentModeId": "act", "availableModes": modes}
+    return opened
+
+
+def write(session_id: str) -> None:
+    """Write the file, by the way that the words name."""
+    if "announces" in words:
+        update(session_id, "tool_call", toolCallId="call", title="Write a file", kind="edit")
+    allowed = True
+    if {"asks", "defies", "no-reject"} & set(words):
+        options = [{"optionId": "yes", "name": "Yes", "kind": "allow_once"}]
+        if "no-reject" not in words:
+            options.append({"optionId": "never", "name": "Never", "kind": "reject_always"})
+        request_id = "q1" if "text-ids" in words else 0
+        answer = ask(
+            request_id,
+            "session/request_permission",
+            sessionId=session_id,
+            toolCall={"toolCallId": "call", "title": "Write it?"},
+            options=options,
+        )
+        allowed = answer["result"]["outcome"].get("optionId") == "yes"
+        say(session_id, json.dumps(answer["result"]["outcome"]))
+    if allowed or "defies" in words:
+        folder = Path() if "astray" in words else Path(session_id)
+        (folder / "threadline-doctor.txt").write_text("ok")
+
+
+def prompt(params: dict[str, Any]) -> dict[str, Any]:
+    """Answer a prompt."""
+    session_id, text = params["sessionId"], params["prompt"][0]["text"]
+    if "junk" in words:
+        put("this is no message")
+        put("nor is this")
+    if "vendor" in words:
+        ask(7, "odd/extra")
+    if "threadline-doctor.txt" in text:
+        write(session_id)
+    elif "silent" not in words:
+        say(session_id, "ready")
+    return {"stopReason": "end_turn"}
+
+
+def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """Give the members of the response to a request."""
+    refused = {"error": {"code": -32000, "message": "Authentication required"}}
+    match method:
+        case "initialize":
+            return {"result": initialize()}
+        case "session/new":
+            return refused if "auth-new" in words else {"result": new(params)}
+        case "session/prompt":
+            return refused if "auth-prompt" in words else {"result": prompt(params)}
+        case "session/set_mode":
+            if "dies-of-modes" in words and params["modeId"] != "ask":
+                sys.exit(9)
+            return {"result": {}}
+        case "authenticate" if params["methodId"] == "with-agent-login":
+            return {"result": {}}
+    return {"error": {"code": -32603, "message": f"will not do {method}"}}
+
+
+def main() -> None:
+    """Serve until the end of the input."""
+    if "--login" in words:
+        put(f"{words} {os.environ['HOW']}, in {Path.cwd()}, told {sys.stdin.readline().strip()}")
+        sys.exit(3)
+    if "hangs" in words:
+        Path(words[-1]).write_text(f"{os.getpid()}")
+        sys.stdin.read()
+    for line in sys.stdin:
+        message = json.loads(line)
+        if "id" in message and "method" in message:
+            send(id=message["id"], **answer(message["method"], message["params"]))
+
+
+if __name__ == "__main__":
+    main()
