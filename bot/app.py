@@ -33,7 +33,7 @@ from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
 
-__all__ = ["App", "StartFailed", "launch", "watch_children"]
+__all__ = ["App", "StartFailed", "protect_process", "watch_children"]
 
 REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""

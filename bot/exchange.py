@@ -18,6 +18,7 @@ from pool.watch import Due
 
 from . import words
 from .buttons import held_view, stop_view
+from .login import login_words, needs_login
 from .pacer import Job, Pacer, Urgency
 from .permission import Card, Cards
 from .post import Post
@@ -280,6 +281,8 @@ class Exchange:
         self._close_cards("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
+        if ending.error is not None and needs_login(ending.error):
+            self.reply.line(f"-# {login_words('default')}")
         return self.reply.end()
 
     def due(self, due: Due, silent_seconds: float) -> None:

@@ -231,3 +231,11 @@ async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None
         for number in range(3):
             await place.ann.say(thread, f"say {number}")
         await place.ann.sees(thread, "too many messages waiting", by=place.bot)
+
+
+async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path: Path) -> None:
+    """-32000 in a thread is no riddle."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("error -32000 Authentication required")
+        told = await place.ann.sees(thread, "Authentication required", by=place.bot)
+        assert "threadline login" in told.content
