@@ -114,7 +114,11 @@ class CatchUp:
         while messages := {message.id: message for message in (*missed, *self._waiting.pop(channel_id, []))}:
             missed = []
             for message_id in sorted(messages):
-                exchange = await self._take(messages[message_id])
+                try:
+                    exchange = await self._take(messages[message_id])
+                except Exception:  # one message must not hold up its place for ever
+                    log.exception("a missed message failed", message_id=message_id)
+                    exchange = None
                 if exchange is not None:
                     tasks.create_task(self._open(exchange), name=f"open-{message_id}")
                 self._journal.mark_seen(channel_id, message_id)

@@ -135,8 +135,9 @@ class ThreadlineClient(discord.Client):
         try:
             async with asyncio.TaskGroup() as tasks:
                 for exchange in unopened:
-                    tasks.create_task(self._open_thread(exchange))
-                tasks.create_task(self.recovery.finish())
+                    name = f"open-{exchange.request.message_id}"
+                    tasks.create_task(self._open_thread(exchange), name=name)
+                tasks.create_task(self.recovery.finish(), name="recovery")
                 await self._catch_up.run(self._places())
         finally:
             self._on_ready()
