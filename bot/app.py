@@ -7,29 +7,33 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import aiohttp
 import discord
 import structlog
 import yarl
 
-from acp import Agent, Launch, end_survivors
-from pool.conversation import Settings
-from pool.journal import Journal
-from pool.pool import Pool
+from acp import Agent, end_survivors
+from pool.database import put_aside
+from pool.journal import Journal, JournalError
+from pool.opening import Settings
+from pool.pool import Limits, Pool
+from pool.watch import Bounds
 
+from . import words
 from .client import ThreadlineClient
-from .commands import held_view, held_words
-from .config import AgentConfig, Config
+from .config import Config
 from .exchange import Desk
+from .locks import LockHeld, journal_lock, user_lock
 from .logs import redactor
 from .pacer import Pacer
 from .permission import Cards
-from .post import Post
+from .recovery import Recovery
 from .rest import Rest
 
-__all__ = ["App", "StartFailed", "launch", "watch_children"]
+__all__ = ["App", "StartFailed", "protect_process", "watch_children"]
 
 REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""
@@ -50,18 +54,16 @@ class StartFailed(Exception):
     """The bot cannot run; the text says what to do about it."""
 
 
-def launch(agent: AgentConfig) -> Launch:
-    """Say how an agent of the configuration is started."""
-    return Launch(agent.command, agent.args, agent.cwd, agent.environment())
-
-
 class App:
     """The bot. `run` works until `stop` is called or a signal comes."""
 
-    def __init__(self, config: Config) -> None:
-        """Take the configuration; nothing is opened yet."""
+    def __init__(self, config: Config, *, new_journal: bool = False) -> None:
+        """Take the configuration; nothing is opened yet. `new_journal` puts a journal that is no use aside."""
         self._config = config
+        self._new_journal = new_journal
         self._client: ThreadlineClient | None = None
+        self._locks = ExitStack()
+        self._locked_user: int | None = None
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when Discord has said READY for the first time."""
@@ -71,26 +73,41 @@ class App:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `JournalError`."""
-        with Journal.open(self._config.journal.file) as journal:
+        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `LockHeld`, `JournalError`."""
+        file = self._config.journal.file
+        with ExitStack() as stack:
+            self._locks = stack
+            stack.enter_context(journal_lock(file))
+            journal = stack.enter_context(self._open(file))
             left = await end_survivors(f"{journal.journal_id}/", gently=False)
             if left:
                 log.warning("ended processes that an earlier run had left", count=left)
             await self._work(journal)
 
+    def _open(self, file: Path) -> Journal:
+        try:
+            return Journal.open(file)
+        except JournalError as error:
+            if not self._new_journal:
+                raise
+            aside = put_aside(file)
+            log.warning("put a journal aside that cannot be used", reason=str(error), renamed_to=str(aside))
+            return Journal.open(file)
+
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer = self._config, Rest(), Pacer()
-        cards = Cards(pacer=pacer, rest=rest)
+        cards = Cards(journal=journal, pacer=pacer, rest=rest)
         redact = redactor(config.secrets)
         desk = Desk(
             journal=journal, pacer=pacer, rest=rest, cards=cards, redact=redact, reactions=config.reactions.enabled
         )
-        pool = self._pool(journal, pacer, rest)
+        pool = self._pool(journal, desk)
+        recovery = Recovery(journal=journal, pool=pool, desk=desk)
         async with asyncio.TaskGroup() as tasks:
             pacing = tasks.create_task(pacer.run(), name="pacer")
             with self._signals(pool):
                 async with pool:
-                    client = tasks.create_task(self._connect(rest, pool, journal, desk), name="client")
+                    client = tasks.create_task(self._connect(pool, journal, desk, recovery), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
             await self._disconnect(client)
@@ -98,47 +115,55 @@ class App:
         if failed is not None:
             raise failed
 
-    def _pool(self, journal: Journal, pacer: Pacer, rest: Rest) -> Pool:
-        agent = self._config.agents.default
-        how = launch(agent)
+    def _pool(self, journal: Journal, desk: Desk) -> Pool:
+        config, agent = self._config.pool, self._config.agents.default
+        how = agent.launch()
 
         async def spawn(marker: str) -> Agent:
             return await Agent.spawn(how, marker=marker)
 
-        def on_held(thread_id: int, count: int) -> None:
-            nonce = f"held.{thread_id % 10**6}.{int(asyncio.get_running_loop().time() * 1000) % 10**10}"
-            post = Post(thread_id, pacer=pacer, rest=rest, nonce=nonce)
-            post.show(held_words(count), lambda: held_view(thread_id))
-
+        limits = Limits(
+            max_agents=config.max_agents,
+            idle_seconds=config.idle_minutes * 60,
+            warm=agent.warm,
+            max_memory=config.max_memory,
+            per_user=config.per_user,
+            per_thread=config.per_thread,
+            per_minute=config.per_minute,
+            bounds=Bounds(config.silence_seconds, agent.ceiling_minutes * 60, config.question_hours * 3600),
+        )
         return Pool(
             Settings(agent.cwd, agent.mode),
             spawn=spawn,
             journal=journal,
-            max_agents=self._config.pool.max_agents,
-            idle_seconds=self._config.pool.idle_minutes * 60,
-            on_held=on_held,
+            limits=limits,
+            on_held=desk.tell_held,
+            on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
         )
 
     # ---- Discord
 
-    async def _connect(self, rest: Rest, pool: Pool, journal: Journal, desk: Desk) -> StartFailed:
+    async def _connect(self, pool: Pool, journal: Journal, desk: Desk, recovery: Recovery) -> StartFailed:
         """Keep a client alive, building a new one when it has died. Returns the reason why that is pointless."""
         self._point_at_endpoint()
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
         wait = RECONNECT_SECONDS
         while True:
-            client = rest.client = self._client = ThreadlineClient(
-                rules=self._config.access.rules,
+            client = desk.rest.client = self._client = ThreadlineClient(
+                config=self._config,
                 pool=pool,
                 journal=journal,
                 desk=desk,
-                auto_archive_minutes=self._config.threads.auto_archive_minutes,
+                recovery=recovery,
+                on_login=self._lock_user,
                 on_ready=self.ready.set,
             )
             started = asyncio.get_running_loop().time()
             try:
                 await client.start(self._config.discord.token.get_secret_value())
                 reason = "the connection was closed"
+            except LockHeld as error:
+                return StartFailed(str(error))
             except discord.LoginFailure:
                 return StartFailed("Discord refused the token: check discord.token")
             except discord.PrivilegedIntentsRequired:
@@ -156,6 +181,12 @@ class App:
             log.warning("connection to Discord lost", reason=reason, again_in=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_RECONNECT_SECONDS)
+
+    def _lock_user(self, user_id: int) -> None:
+        """See to it that no other process works for the same bot. Raises `LockHeld`."""
+        if self._locked_user is None:
+            self._locks.enter_context(user_lock(user_id))
+            self._locked_user = user_id
 
     @property
     def _where(self) -> str:

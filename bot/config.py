@@ -96,6 +96,15 @@ def _channels(value: object) -> object:
     return None if value == ["*"] else value
 
 
+def _bytes(value: object) -> object:
+    """Read a size: a number of bytes, or one with KiB, MiB or GiB behind it."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
+    if isinstance(value, bool) or match is None:
+        raise ValueError(f'{value!r} is not a size like "4GiB"; 0 is no bound')
+    powers = {None: 0, "KiB": 1, "MiB": 2, "GiB": 3}
+    return int(float(match[1]) * 1024 ** powers[match[2]])
+
+
 Snowflake = Annotated[int, BeforeValidator(_snowflake)]
 PeopleList = Annotated[People, BeforeValidator(_people)]
 Approvers = Annotated[People, BeforeValidator(_approvers)]
@@ -142,6 +151,8 @@ class AgentConfig(_Table):
     inherit_env: tuple[Name, ...] = ()
     permission: Literal["ask"] = "ask"
     mode: str = ""
+    warm: Annotated[int, Field(ge=0, le=100)] = 0
+    ceiling_minutes: Annotated[float, Field(gt=0)] = 120
 
     @model_validator(mode="before")
     @classmethod
@@ -192,6 +203,19 @@ class PoolConfig(_Table):
 
     max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
     idle_minutes: Annotated[float, Field(gt=0)] = 60
+    max_memory: Annotated[int, BeforeValidator(_bytes)] = 0
+    per_user: Annotated[int, Field(ge=1)] = 8
+    per_thread: Annotated[int, Field(ge=1)] = 50
+    per_minute: Annotated[int, Field(ge=1)] = 30
+    silence_seconds: Annotated[float, Field(gt=0)] = 120
+    question_hours: Annotated[float, Field(gt=0)] = 4
+
+
+class CatchUpConfig(_Table):
+    """`[catch_up]`."""
+
+    hours: Annotated[float, Field(gt=0, le=24 * 14)] = 24
+    messages: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
 class ReactionsConfig(_Table):
@@ -227,6 +251,7 @@ class Config(_Table):
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
     pool: PoolConfig = Field(default_factory=PoolConfig)
+    catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)

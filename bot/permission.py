@@ -10,6 +10,7 @@ import discord
 
 from acp import Question, Turn
 from acp.schema import Diff, PermissionOption, TextBlock, ToolCallUpdate, ToolContent
+from pool.journal import Journal
 
 from .markdown import code_block, escape
 from .pacer import Pacer
@@ -109,21 +110,34 @@ class Card:
             if self.post is not None:
                 self.post.show(self._closed(reason))
 
+    @property
+    def text(self) -> str:
+        """What was asked, without whom."""
+        return f"{self._head}{self._shown}"
+
     def _closed(self, reason: str) -> str:
-        return f"{self._head}{self._shown}\n-# {reason}"
+        return f"{self.text}\n-# {reason}"
 
 
 class Cards:
     """All open questions, by token."""
 
-    def __init__(self, *, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, *, journal: Journal, pacer: Pacer, rest: Rest) -> None:
         """Start with none."""
+        self._journal = journal
         self._pacer = pacer
         self._rest = rest
         self._open: dict[str, Card] = {}
 
     def open(
-        self, question: Question, turn: Turn, tool_call: ToolCallUpdate, *, channel_id: int, asker_id: int
+        self,
+        question: Question,
+        turn: Turn,
+        tool_call: ToolCallUpdate,
+        *,
+        channel_id: int,
+        exchange_id: int,
+        asker_id: int,
     ) -> Card:
         """Post a question about `tool_call`, which is all that is known of it, not only what the question repeats."""
         card = Card(question, turn, tool_call, asker_id=asker_id, on_closed=self._forget)
@@ -134,8 +148,10 @@ class Cards:
             nonce=card.token,
             mention=asker_id,
             files=card.files,
+            on_posted=lambda message_id: self._journal.question_posted(card.token, message_id),
         )
         self._open[card.token] = card
+        self._journal.asked(card.token, thread_id=channel_id, exchange_id=exchange_id, content=card.content)
         card.post.show(card.content, card.view)
         return card
 
@@ -144,7 +160,8 @@ class Cards:
         return self._open.get(token)
 
     def _forget(self, card: Card) -> None:
-        self._open.pop(card.token, None)
+        if self._open.pop(card.token, None) is not None:
+            self._journal.settled(card.token)
 
 
 class AnswerButton(

@@ -28,14 +28,16 @@ class Post:
         nonce: str,
         mention: int | None = None,
         files: Sequence[tuple[str, bytes]] = (),
+        on_posted: Callable[[int], None] = lambda _message_id: None,
     ) -> None:
-        """Prepare a message. `mention` is the one user whom it may ping."""
+        """Prepare a message. `mention` is the one user whom it may ping; `on_posted` learns the message's id."""
         self._channel_id = channel_id
         self._pacer = pacer
         self._rest = rest
         self._nonce = nonce
         self._mention = mention
         self._files = files
+        self._on_posted = on_posted
         self._job = Job(channel_id, self._write, Urgency.NOTICE)
         self._content = ""
         self._shown: str | None = None
@@ -73,6 +75,7 @@ class Post:
                     view=buttons() if buttons is not None else None,
                     files=self._files,
                 )
+                self._on_posted(self._message_id)
             else:
                 drop = self._buttons is None
                 await self._rest.edit(self._channel_id, self._message_id, content, drop_view=drop)

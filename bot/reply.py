@@ -13,6 +13,7 @@ import structlog
 
 from acp import Event
 from acp.schema import ToolCallUpdate
+from pool.journal import Journal
 
 from .pacer import Job, Pacer, Urgency
 from .rest import Gone, Refused, Rest, TryLater
@@ -48,25 +49,30 @@ class Reply:
         *,
         pacer: Pacer,
         rest: Rest,
+        journal: Journal,
         after: "Reply | None",
+        generation: int = 0,
         on_settled: Callable[[bool], None],
     ) -> None:
         """`after` is the reply before it in its thread, whose end the first post waits for.
 
+        `generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
         `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up.
         """
         self._key = key
         self._pacer = pacer
         self._rest = rest
+        self._journal = journal
         self._after = after
         self._on_settled = on_settled
         self._transcript = Transcript()
         self._posted: list[_Posted] = []
         self._job = Job(None, self._write, Urgency.FIRST)
         self._attempts = 0
-        self._generation = 0
+        self._generation = generation
         self._followers: list[Reply] = []
         self._channel_id: int | None = None
+        self._final: list[str] | None = None
         self._placeholder = ""
         self._paused = False  # Writing failed for good; the end is a reason to try once more.
         self._started = False  # Until the first text is shown, which is as urgent as the placeholder before it.
@@ -123,6 +129,16 @@ class Reply:
             asyncio.get_running_loop().call_soon(self._again)
         return pages
 
+    def restore(self, channel_id: int, pages: list[str], message_ids: list[int | None]) -> None:
+        """Bring to the end what an earlier run of the bot had to post: `pages`, of which these messages stand already.
+
+        What the messages say is not known, so each is edited; that is the same however often it is done.
+        """
+        self._final = pages
+        self._posted = [_Posted(message_id) for message_id in message_ids]
+        self.ended = True
+        self.start(channel_id)
+
     @property
     def has_text(self) -> bool:
         """Whether anything of the agent's is shown."""
@@ -130,6 +146,8 @@ class Reply:
 
     def pages(self) -> list[str]:
         """Return what the thread is to show now."""
+        if self._final is not None:
+            return self._final
         pages = self._transcript.pages()
         if not pages and self._placeholder:
             return [self._placeholder]
@@ -191,9 +209,13 @@ class Reply:
         else:
             # A continuation or a placeholder is no news of its own: only what ends a turn may make a sound.
             silent = not self.ended or number > 0
-            nonce = f"{self._key}.{number}.{self._generation}"
-            content = posted.first = content if posted.first is None else posted.first
+            nonce = f"{self._key:x}.{number}.{self._generation:x}"
+            if posted.first is None:
+                posted.first = content
+                self._journal.intend(self._key, number, content)
+            content = posted.first
             posted.message_id = await self._rest.send(channel_id, content, nonce=nonce, silent=silent)
+            self._journal.posted(self._key, number, posted.message_id)
         posted.content = content
         if content != self._placeholder:
             self._started = True

@@ -116,6 +116,30 @@ class Rest:
                 message = self._channel(channel_id).get_partial_message(message_id)
                 await message.remove_reaction(emoji, discord.Object(client.user.id))
 
+    async def history(self, channel_id: int, *, after: int, most: int) -> list[discord.Message]:
+        """Return the newest `most` messages above the id `after`, oldest first."""
+        client = self._live()
+        channel = client.get_channel(channel_id)
+        place = channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id)
+        with _translated():
+            messages = [
+                message async for message in place.history(limit=most, after=discord.Object(after), oldest_first=False)
+            ]
+        return messages[::-1]
+
+    async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
+        """Return the roles that a member has."""
+        client = self._live()
+        with _translated():
+            member = await client.http.get_member(guild_id, user_id)
+        return frozenset(int(role_id) for role_id in member["roles"])
+
+    async def own_messages(self, channel_id: int, *, after: int) -> list[tuple[int, str]]:
+        """Return the bot's own messages above an id, oldest first: ids and contents, at most 100."""
+        client = self._live()
+        messages = await self.history(channel_id, after=after, most=100)
+        return [(each.id, each.content) for each in messages if client.user and each.author.id == client.user.id]
+
     async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
         """Open a thread on a message; its id is the message's. One that exists already is just as good."""
         client = self._live()
@@ -131,6 +155,12 @@ class Rest:
         except Refused as error:
             if _code(error) != THREAD_EXISTS:
                 raise
+
+    async def archive(self, thread_id: int) -> None:
+        """Archive a thread."""
+        client = self._live()
+        with _translated():
+            await client.http.edit_channel(thread_id, archived=True)
 
     async def add_member(self, thread_id: int, user_id: int) -> None:
         """Put a person into a thread, so that it shows in their list."""

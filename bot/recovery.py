@@ -1,0 +1,167 @@
+"""After a restart: what was received is answered, what was interrupted is asked about, what was finished is posted.
+
+The journal's open rows are read before the client connects, so that nothing new is among them, and taken up when the
+gateway says READY for the first time.
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable
+
+import structlog
+
+from pool.journal import Journal, OpenQuestion, Row, State
+from pool.journal import Post as JournaledPost
+from pool.pool import Pool
+
+from . import words
+from .buttons import interrupted_view
+from .exchange import Desk, Exchange, Request, read_request
+from .pacer import Urgency
+from .post import Post
+from .rest import RestError
+
+__all__ = ["CHOICE_SECONDS", "Recovery"]
+
+CHOICE_SECONDS = 600.0
+"""How long what waits behind an interrupted turn waits for a person's choice."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Recovery:
+    """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something."""
+
+    def __init__(self, *, journal: Journal, pool: Pool, desk: Desk) -> None:
+        """Read what is open now."""
+        self._journal = journal
+        self._pool = pool
+        self._desk = desk
+        self._rows: dict[int, list[Row]] = {}
+        self._finished: list[Row] = []
+        self._questions = journal.open_questions()
+        self._interrupted: dict[int, Row] = {}
+        for row in journal.open_rows():
+            self._rows.setdefault(row.thread_id, []).append(row)
+
+    def begin(self) -> list[Exchange]:
+        """Put everything into its thread's inbox, synchronously, before anything new can come.
+
+        Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. After a later
+        READY there is nothing left, and both do nothing.
+        """
+        unopened: list[Exchange] = []
+        rows, self._rows = self._rows, {}
+        self._finished = [row for thread_rows in rows.values() for row in thread_rows if row.state is State.FINISHED]
+        for thread_id, thread_rows in rows.items():
+            by_state: dict[State, list[Row]] = defaultdict(list)
+            for row in thread_rows:
+                by_state[row.state].append(row)
+            for row in by_state[State.PROMPTED]:
+                self._ask(row)
+            waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
+            exchanges = [exchange for row in waiting if (exchange := self._exchange(row)) is not None]
+            unopened += [exchange for exchange in exchanges if not exchange.is_open]
+            interrupted = bool(by_state[State.PROMPTED])
+            held = interrupted or bool(by_state[State.HELD])
+            seconds = CHOICE_SECONDS if interrupted and not by_state[State.HELD] else None
+            if exchanges:
+                self._pool.restore(thread_id, exchanges, held=held, seconds=seconds)
+            if by_state[State.HELD]:
+                self._desk.tell_held(thread_id, len(exchanges))
+        return unopened
+
+    async def finish(self) -> None:
+        """Post what was finished, and close the questions that nobody can answer any more."""
+        questions, self._questions = self._questions, []
+        for question in questions:
+            await self._close(question)
+        finished, self._finished = self._finished, []
+        for row in sorted(finished, key=lambda row: row.message_id):
+            await self._post(row)
+
+    def _exchange(self, row: Row, *, again: str | None = None) -> Exchange | None:
+        """Make the exchange of a row anew; one that cannot be read is closed, and the log says so."""
+        try:
+            request = read_request(row.request)
+        except ValueError as error:
+            log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
+            self._journal.close_rows((row.message_id,), "unreadable")
+            return None
+        exchange = self._desk.exchange(request, again=again)
+        if request.thread_id == request.channel_id or again is not None:
+            exchange.opened(request.thread_id)
+        return exchange
+
+    # ---- interrupted
+
+    def _ask(self, row: Row) -> None:
+        """Ask what to do about a turn that a restart interrupted: the agent may have acted."""
+        self._interrupted[row.message_id] = row
+        post = Post(row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=f"cut.{row.message_id}")
+        post.show(words.interrupted(row.author_id), lambda: interrupted_view(row.message_id))
+
+    def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
+        """Carry out a person's choice; return what is to be said of it."""
+        row = self._interrupted.get(message_id)
+        if row is None or row.thread_id != thread_id or self._journal.state(message_id) is not State.PROMPTED:
+            return "This was decided before."
+        del self._interrupted[message_id]
+        if retry:
+            exchange = self._exchange(row, again=row.prompt)
+            if exchange is None:
+                return "The request can no longer be read."
+            self._journal.mark((message_id,), State.RECEIVED)
+            self._pool.go_first(thread_id, exchange)
+            return "Sent again."
+        self._journal.close_rows((message_id,), "skipped")
+        conversation = self._pool.conversation(thread_id)
+        if conversation is not None:
+            conversation.resume()
+        return "Skipped."
+
+    # ---- finished
+
+    async def _post(self, row: Row) -> None:
+        """Bring a reply to its end without the agent."""
+        exchange = self._exchange(row)
+        if exchange is None:
+            return
+        posts = self._journal.posts(row.message_id)
+        try:
+            message_ids = await self._find(exchange.request, posts)
+        except RestError as error:
+            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
+            message_ids = [post.message_id for post in posts]
+        exchange.restore(self._journal.pages(row.message_id), message_ids)
+
+    async def _find(self, request: Request, posts: Iterable[JournaledPost]) -> list[int | None]:
+        """Return the messages of a reply's pages; one whose sending was not confirmed is looked for in the thread."""
+        found: list[int | None] = []
+        for post in posts:
+            message_id = post.message_id
+            if message_id is None:
+                message_id = await self._look_for(request.thread_id, request.message_id, post.content, found)
+            found.append(message_id)
+        return found
+
+    async def _look_for(
+        self, thread_id: int, after: int, content: str, known: Container[int | None] = ()
+    ) -> int | None:
+        """Return the bot's message in a thread that says `content`, if there is one."""
+        await self._desk.pacer.admit(None, Urgency.FINAL)
+        own = await self._desk.rest.own_messages(thread_id, after=after)
+        return next((each for each, text in own if text == content.strip() and each not in known), None)
+
+    async def _close(self, question: OpenQuestion) -> None:
+        """Take the buttons off a question of an earlier run."""
+        thread_id, message_id = question.thread_id, question.message_id
+        text = f"{question.content}\n-# no longer open: Threadline was restarted"
+        try:
+            if message_id is None:
+                message_id = await self._look_for(thread_id, question.exchange_id, question.content)
+            if message_id is not None:
+                await self._desk.pacer.admit(thread_id, Urgency.NOTICE)
+                await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
+        except RestError as error:
+            log.info("an old question could not be closed", message_id=message_id, reason=str(error))
+        self._journal.settled(question.token)
