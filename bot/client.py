@@ -19,23 +19,20 @@ from pool.pool import Pool
 from .commands import Commands, HeldButton
 from .exchange import Attachment, Desk, Exchange, Request
 from .gate import Answer, Facts, Ignore, Kind, OpenThread, Person, Place, Refuse, Right, Rules, decide, permits
-from .pacer import Urgency
+from .opening import open_thread
+from .pacer import Bucket, Urgency
 from .permission import AnswerButton
-from .rest import RestError, TryLater
+from .rest import RestError
+from .stop import StopButton
+from .wire import trace
 
-__all__ = ["ThreadlineClient", "thread_name"]
-
-NAME = 60
-"""Characters of a thread's name; Discord allows 100, lists show fewer."""
+__all__ = ["ThreadlineClient"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal in this time."""
 
 REFUSALS = 1000
 """People remembered for that."""
-
-OPEN_ATTEMPTS = 5
-"""Tries at opening a thread before the request is answered in the channel."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -59,6 +56,7 @@ class ThreadlineClient(discord.Client):
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=trace(desk.pacer),
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=0.5,
             max_messages=None,
@@ -67,7 +65,7 @@ class ThreadlineClient(discord.Client):
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self)
-        self._desk = desk
+        self.desk = desk
         self._auto_archive_minutes = auto_archive_minutes
         self._on_ready = on_ready
         self._refused: dict[int, float] = {}
@@ -76,7 +74,8 @@ class ThreadlineClient(discord.Client):
 
     async def setup_hook(self) -> None:
         """Register buttons and commands."""
-        self.add_dynamic_items(AnswerButton, HeldButton)
+        self.add_dynamic_items(AnswerButton, HeldButton, StopButton)
+        await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
         except discord.HTTPException as error:
@@ -109,7 +108,12 @@ class ThreadlineClient(discord.Client):
                 # A thread opened on a message has the message's id (Discord, Start Thread from Message).
                 exchange = self._accept(message, message.id)
                 if exchange is not None:
-                    await self._open_thread(exchange)
+                    await open_thread(
+                        exchange,
+                        pacer=self.desk.pacer,
+                        rest=self.desk.rest,
+                        auto_archive_minutes=self._auto_archive_minutes,
+                    )
 
     def _facts(self, message: discord.Message) -> Facts:
         kind = Kind.PERSON
@@ -165,7 +169,7 @@ class ThreadlineClient(discord.Client):
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
-        exchange = self._desk.exchange(request)
+        exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
             exchange.opened(thread_id)
@@ -191,32 +195,6 @@ class ThreadlineClient(discord.Client):
                 text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
         return text.strip()
 
-    async def _open_thread(self, exchange: Exchange) -> None:
-        request = exchange.request
-        first = request.attachments[0].name if request.attachments else ""
-        name = thread_name(request.text) or thread_name(first) or "Conversation"
-        rest, pacer = self._desk.rest, self._desk.pacer
-        for attempt in range(1, OPEN_ATTEMPTS + 1):
-            await pacer.admit(None, Urgency.FIRST)
-            try:
-                await rest.open_thread(
-                    request.channel_id, request.message_id, name, auto_archive_minutes=self._auto_archive_minutes
-                )
-                break
-            except TryLater as error:
-                if attempt == OPEN_ATTEMPTS:
-                    exchange.not_opened(str(error))
-                    return
-            except RestError as error:
-                exchange.not_opened(str(error))
-                return
-        exchange.opened(request.thread_id)
-        await pacer.admit(None, Urgency.NOTICE)
-        try:
-            await rest.add_member(request.thread_id, request.author_id)
-        except RestError as error:
-            log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
-
     async def _refuse(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
@@ -227,11 +205,11 @@ class ThreadlineClient(discord.Client):
         self._refused[message.author.id] = now
         if len(self._refused) > REFUSALS:
             del self._refused[next(iter(self._refused))]
-        rest, pacer = self._desk.rest, self._desk.pacer
+        rest, pacer = self.desk.rest, self.desk.pacer
         channel_id, message_id = message.channel.id, message.id
         owner = self.person(message.author).is_owner
         try:
-            await pacer.admit(None, Urgency.SIGN)
+            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
             await rest.react(channel_id, message_id, "🚫")
             if owner:
                 await pacer.admit(channel_id, Urgency.NOTICE)
@@ -255,7 +233,7 @@ class ThreadlineClient(discord.Client):
 
     async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
         """Take a press on an agent's question."""
-        card = self._desk.cards.find(token)
+        card = self.desk.cards.find(token)
         right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
         if not await self.admit(interaction, right, asker_id=asker_id):
             return
@@ -273,12 +251,3 @@ class ThreadlineClient(discord.Client):
 def owner_words(refusal: Refuse) -> str:
     """Say to the owner what was refused, and the line that would allow it."""
     return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"
-
-
-def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
-    if len(words) <= NAME:
-        return words
-    head = words[:NAME]
-    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

@@ -14,7 +14,7 @@ from .markdown import escape
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["Commands", "HeldButton", "held_view", "held_words"]
+__all__ = ["Commands", "HeldButton", "cancelled_words", "held_view", "held_words"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -51,7 +51,7 @@ async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     conversation = client.conversation(interaction)
     done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    await interaction.response.send_message(_cancelled_words(done), ephemeral=True)
+    await interaction.response.send_message(cancelled_words(done), ephemeral=True)
 
 
 async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
@@ -84,7 +84,8 @@ async def _admitted(interaction: discord.Interaction["ThreadlineClient"], right:
     return True
 
 
-def _cancelled_words(done: Cancelled) -> str:
+def cancelled_words(done: Cancelled) -> str:
+    """Say what a cancel has done."""
     words = "Stopping." if done.stopped else "Nothing is running."
     if done.held:
         words += f" {_waiting(done.held)} held; your next message goes on with them."

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import discord
 import structlog
 from pydantic import BaseModel
 
@@ -13,15 +14,14 @@ from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 
 from .markdown import code_block, escape
-from .pacer import Job, Pacer, Urgency
+from .pacer import Pacer
 from .permission import Card, Cards
 from .reply import Reply
-from .rest import Rest, RestError
+from .rest import Rest
+from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .stop import stop_view
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request"]
-
-EYE = "👀"
-"""Put on a message when it has been accepted, taken off when its exchange has ended."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -66,9 +66,10 @@ class Desk:
     def __init__(
         self, *, journal: Journal, pacer: Pacer, rest: Rest, cards: Cards, redact: Callable[[str], str], reactions: bool
     ) -> None:
-        """`redact` takes secrets out of text for people; `reactions` is whether messages get an eye."""
+        """`redact` takes secrets out of text for people; `reactions` is whether messages get signs."""
         self._journal = journal
         self._last: dict[int, Reply] = {}
+        self._working: dict[int, Exchange] = {}
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
@@ -80,6 +81,18 @@ class Desk:
         exchange = Exchange(request, self, after=self._last.get(request.thread_id))
         self._last[request.thread_id] = exchange.reply
         return exchange
+
+    def began(self, exchange: "Exchange") -> None:
+        """Learn that it is an exchange's turn."""
+        self._working[exchange.request.message_id] = exchange
+
+    def ended(self, exchange: "Exchange") -> None:
+        """Learn that its turn is over."""
+        self._working.pop(exchange.request.message_id, None)
+
+    def working(self, message_id: int) -> "Exchange | None":
+        """Return the exchange of a message if it is being worked on."""
+        return self._working.get(message_id)
 
     def settled(self, exchange: "Exchange", *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
@@ -114,16 +127,16 @@ class Exchange:
             rest=desk.rest,
             after=after,
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
+            stop=self._stop_view,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
         self._cards: list[Card] = []
-        self._eye = Job(None, self._write_eye, Urgency.SIGN)
-        self._eye_wanted = False
-        self._eye_shown = False
-        self._look(wanted=True)
+        self._typing: Typing | None = None
+        self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._show(EYE)
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -132,8 +145,13 @@ class Exchange:
 
     # ---- its thread
 
+    def waits_for_thread(self) -> None:
+        """Learn that the thread cannot be opened yet."""
+        self._show(WAITING)
+
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
+        self._show(EYE)
         self._place = channel_id
         self._opened.set_result(None)
         self._begin()
@@ -164,6 +182,7 @@ class Exchange:
     def starting(self) -> None:
         """Show that it is this message's turn."""
         self._started = True
+        self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
 
@@ -180,6 +199,10 @@ class Exchange:
         """Show that the agent has it."""
         self._turn = turn
         self.reply.placeholder("-# ⏳ working")
+        if self._place is not None:
+            desk = self._desk
+            self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
+            self._typing.start()
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
@@ -207,7 +230,10 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
-        self._look(wanted=False)
+        self._desk.ended(self)
+        if self._typing is not None:
+            self._typing.stop()
+        self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
         self._close_cards("no longer open: the turn has ended")
         for line in self._closing_words(ending):
             self.reply.line(line)
@@ -239,23 +265,14 @@ class Exchange:
         """Wait for the reply."""
         await self.reply.settled.wait()
 
-    # ---- the eye
+    # ---- signs
 
-    def _look(self, *, wanted: bool) -> None:
-        self._eye_wanted = wanted
+    def _show(self, emoji: str | None) -> None:
         if self._desk.reactions:
-            self._desk.pacer.put(self._eye)
+            self._sign.show(emoji)
 
-    async def _write_eye(self) -> None:
-        wanted = self._eye_wanted
-        if wanted == self._eye_shown:
-            return
-        call = self._desk.rest.react if wanted else self._desk.rest.unreact
-        try:
-            await call(self.request.channel_id, self.request.message_id, EYE)
-        except RestError as error:
-            log.info("a reaction could not be changed", message_id=self.request.message_id, reason=str(error))
-            return
-        self._eye_shown = wanted
-        if self._eye_wanted != wanted:
-            self._desk.pacer.put(self._eye)
+    def _is_working(self) -> bool:
+        return self._turn is not None and not self._turn.ended and not self._turn.open_questions
+
+    def _stop_view(self) -> discord.ui.View:
+        return stop_view(self._place or self.request.thread_id, self.request.message_id)
