@@ -40,12 +40,16 @@ class Pacer:
 
     @property
     def busy(self) -> bool:
-        """Whether there are more calls than Discord takes: what nobody would miss is better left."""
-        return self._schedule.total.wait(_now()) > 0
+        """Whether half of the calls that Discord takes are being made: what nobody would miss is better left."""
+        total = self._schedule.total
+        return total.wait(_now(), keep=total.limit // 2) > 0
 
-    def put(self, job: Job, *, delay: float = 0.0) -> None:
-        """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place."""
-        if self._schedule.ask(job, _now(), delay):
+    def put(self, job: Job, *, delay: float = 0.0, since: float | None = None) -> None:
+        """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
+
+        `since` (loop time) is when what it shows was there to be shown, if that is not now.
+        """
+        if self._schedule.ask(job, _now(), delay, since=since):
             self._wake.set()
 
     async def admit(self, channel_id: int | None, urgency: Urgency, bucket: Bucket = Bucket.MESSAGE) -> None:

@@ -61,6 +61,7 @@ class Reply:
         self._followers: list[Reply] = []
         self._channel_id: int | None = None
         self._written_at = 0.0
+        self._since = 0.0
         self._placeholder = ""
         self._paused = False  # Writing failed for good; the end is a reason to try once more.
         self._started = False  # Until the first text is shown, which is as urgent as the placeholder before it.
@@ -136,12 +137,14 @@ class Reply:
             return
         self._ask()
 
-    def _ask(self, delay: float = 0.0) -> None:
+    def _ask(self, delay: float = 0.0, since: float | None = None) -> None:
         now = asyncio.get_running_loop().time()
         if self._posted and self._posted[-1].is_old(now):
             delay = max(delay, self._written_at + OLD_EDIT_SECONDS - now)
         self._job.urgency = self._urgency()
-        self._pacer.put(self._job, delay=delay)
+        if since is not None or not self._job.waiting:
+            self._job.paced = since is None
+        self._pacer.put(self._job, delay=delay, since=since)
 
     def _urgency(self) -> Urgency:
         if self.ended:
@@ -160,6 +163,7 @@ class Reply:
         if number is None:
             self._settle_if_ended()
             return None
+        self._since = self._job.since
         return self._write(channel_id, number, pages[number], last=number == len(pages) - 1)
 
     async def _write(self, channel_id: int, number: int, page: str, *, last: bool) -> None:
@@ -229,10 +233,12 @@ class Reply:
 
     def _go_on(self) -> None:
         """Look again: something may have changed meanwhile, or the end has to be confirmed."""
-        if self._first_difference(self.pages()) is None:
+        number = self._first_difference(self.pages())
+        if number is None:
             self._settle_if_ended()
         else:
-            self._ask()
+            # A page that goes on where one was full has waited as long as that one.
+            self._ask(since=self._since if number == len(self._posted) else None)
 
     def _end_if_equal(self) -> None:
         if not self._job.in_flight and self._first_difference(self.pages()) is None:

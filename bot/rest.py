@@ -4,10 +4,11 @@ No object of discord.py is kept across an await: the client may be rebuilt at an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import aiohttp
 import discord
@@ -128,9 +129,12 @@ class Rest:
             await client.http.send_typing(channel_id)
 
     async def reopen(self, thread_id: int) -> None:
-        """Open a thread that was archived. One that is locked refuses."""
+        """Open a thread that was archived. One that is locked stays closed, also to a bot that could open it."""
         client = self._live()
         async with _calling():
+            thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
+            if thread.get("thread_metadata", {}).get("locked"):
+                raise Refused("the thread is locked")
             await client.http.edit_channel(thread_id, archived=False)
 
     async def react(self, channel_id: int, message_id: int, emoji: str) -> None:

@@ -83,6 +83,8 @@ class Job:
     perform: Callable[[], Awaitable[None] | None]
     urgency: Urgency
     bucket: Bucket = Bucket.MESSAGE
+    paced: bool = True
+    """Whether an edit keeps its distance to the last one. What goes on where a page was full does not."""
     since: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
     waiting: bool = field(default=False, init=False)
@@ -135,15 +137,19 @@ class Schedule:
         """How many budgets of channels are remembered."""
         return len(self._lanes)
 
-    def ask(self, job: Job, now: float, delay: float = 0.0) -> bool:
+    def ask(self, job: Job, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
         """Ask for a job, at the earliest after `delay` seconds. Returns whether that changed anything.
+
+        `since` is when what it shows was there to be shown, if that is not now.
 
         A job that waits already keeps its place, but may have become more or less urgent, or have to wait longer.
         """
         later = now + delay if delay > 0 else job.not_before
         if not job.waiting:
-            job.waiting, job.since, job.not_before = True, now, now + delay
+            job.waiting, job.since, job.not_before = True, now if since is None else since, now + delay
             self.waiting += 1
+        elif since is not None and since < job.since:
+            job.since = since
         elif later > job.not_before:
             job.not_before = later
         elif job.queued is None or job.queued[0] is job.urgency:
@@ -263,7 +269,8 @@ class Schedule:
         if lane is None:
             return wait
         if job.bucket is Bucket.MESSAGE and job.urgency is Urgency.EDIT:
-            return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
+            look = lane.budget.pace if job.paced else lane.budget.wait
+            return max(wait, look(now, keep=1))  # One is kept for the final text.
         return max(wait, lane.budget.wait(now))
 
     def _total_wait(self, urgency: Urgency, now: float) -> float:
