@@ -14,7 +14,8 @@ from itertools import count
 from typing import Final
 
 from bot.budget import Told
-from bot.schedule import Job, Schedule, Start, Urgency
+from bot.job import Job, Urgency
+from bot.schedule import Schedule, Start
 from loopback.limits import Limit, Limits, Verdict
 
 __all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]

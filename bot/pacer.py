@@ -12,7 +12,8 @@ from contextvars import ContextVar
 import structlog
 
 from .budget import Hold, Told
-from .schedule import Bucket, Job, Schedule, Start, Urgency
+from .job import Bucket, Job, Urgency
+from .schedule import Schedule, Start
 
 __all__ = ["Bucket", "Job", "Pacer", "Urgency"]
 

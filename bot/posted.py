@@ -62,7 +62,8 @@ class Posted:
 
     def outgrown(self, page: str, now: float) -> bool:
         """Whether the message is too old to be edited, and the page has only grown since: a new one can go on."""
-        return self.is_old(now) and self.text(page) != self.content and _has_grown(self._page, page)
+        grown = bool(self._page) and page.startswith(_without_closing_fence(self._page))
+        return self.is_old(now) and grown and bool(rest_of(self._page, page))
 
     def leave(self, *, placeholder: str) -> None:
         """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
@@ -100,10 +101,6 @@ def _common(one: str, other: str) -> int:
     """Return with how many characters both begin."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _has_grown(shown: str, page: str) -> bool:
-    return bool(shown) and page.startswith(_without_closing_fence(shown))
 
 
 def _without_closing_fence(text: str) -> str:

@@ -8,15 +8,24 @@ Figures: 50 calls a second for a bot, 5 sends or edits per 5 s and channel (Disc
 others observed). Sends and edits share the budget: Discord counts them apart, but the library takes them for one.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from heapq import heappop, heappush
 from itertools import count
 
 from .budget import ROUNDING, Budget, Hold, Told
+from .job import Bucket, Job, Urgency
 
-__all__ = ["Bucket", "Job", "Schedule", "Start", "Urgency"]
+__all__ = ["Schedule", "Start"]
+
+FIGURES = {
+    Bucket.MESSAGE: (5, 5.0),
+    Bucket.REACTION: (1, 0.25),
+    Bucket.TYPING: (5, 5.0),
+    Bucket.CHANNEL: (5, 5.0),
+    Bucket.THREAD: (5, 5.0),
+}
+"""How many calls in how many seconds, until Discord says otherwise."""
 
 TOTAL_CALLS = 50
 TOTAL_SECONDS = 1.0
@@ -35,62 +44,6 @@ SIGN_PATIENCE = 30.0
 
 LANES_KEPT = 1000
 """Channels that may be remembered before the quiet ones are looked for."""
-
-
-class Urgency(IntEnum):
-    """In this order calls are made; within one urgency the one that has had it longest first.
-
-    FIRST is what a person waits for at the start, FINAL the end of a turn, NOTICE a question or words of the bot's own,
-    EDIT the growing text, SIGN reactions and the like.
-    """
-
-    FIRST = 0
-    FINAL = 1
-    NOTICE = 2
-    EDIT = 3
-    SIGN = 4
-
-
-class Bucket(StrEnum):
-    """What is counted apart in a channel."""
-
-    MESSAGE = "message"
-    REACTION = "reaction"
-    TYPING = "typing"
-    CHANNEL = "channel"
-    THREAD = "thread"
-
-
-FIGURES = {
-    Bucket.MESSAGE: (5, 5.0),
-    Bucket.REACTION: (1, 0.25),
-    Bucket.TYPING: (5, 5.0),
-    Bucket.CHANNEL: (5, 5.0),
-    Bucket.THREAD: (5, 5.0),
-}
-"""How many calls in how many seconds, until Discord says otherwise."""
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """A call that may be asked for again and again; at most one is in flight.
-
-    `perform` decides what is written at the moment it is called and returns the writing of it; None means that there
-    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel.
-    """
-
-    channel_id: int | None
-    perform: Callable[[], Awaitable[None] | None]
-    urgency: Urgency
-    bucket: Bucket = Bucket.MESSAGE
-    paced: bool = True
-    """Whether an edit keeps its distance to the last one. What goes on where a page was full does not."""
-    since: float = field(default=0.0, init=False)
-    not_before: float = field(default=0.0, init=False)
-    waiting: bool = field(default=False, init=False)
-    in_flight: bool = field(default=False, init=False)
-    queued: tuple[Urgency, int] | None = field(default=None, init=False)
-    """As what it waits, and its number in the heaps; entries with another number are out of date."""
 
 
 @dataclass(eq=False, slots=True)

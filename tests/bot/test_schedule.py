@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bench.simulated import ONE_WAY, Scheduled
 from bot.budget import Told
-from bot.schedule import LANES_KEPT, SIGN_PATIENCE, TOTAL_GAP, Bucket, Job, Schedule, Start, Urgency
+from bot.job import Bucket, Job, Urgency
+from bot.schedule import LANES_KEPT, SIGN_PATIENCE, TOTAL_GAP, Schedule, Start
 
 ROUNDING = 1e-6
 
@@ -114,6 +115,28 @@ def test_a_wait_that_is_asked_for_holds_although_the_job_waits_already() -> None
     schedule.ask(reply, 0.0, delay=9.0)
     assert take_all(schedule, 8.9) == []
     assert len(take_all(schedule, 9.0)) == 1
+
+
+def test_what_goes_on_where_a_page_was_full_keeps_its_place_and_no_distance() -> None:
+    """Its text has waited as long as the page before it; it still leaves a write for the final text."""
+    schedule = Schedule()
+    first, other = job(7, Urgency.EDIT), job(8, Urgency.EDIT)
+    schedule.ask(first, 0.0)
+    assert len(take_all(schedule, 0.0)) == 1
+    schedule.ask(other, 0.5)
+    first.paced = False
+    schedule.ask(first, 0.6, since=0.0)
+    start = schedule.take(0.7)
+    assert start is not None
+    assert start.job is first
+    schedule.finished(start, 0.7)
+    assert [begun.job for begun in take_all(schedule, 0.8)] == [other]
+    for now in (0.9, 1.0):
+        schedule.ask(first, now, since=0.0)
+        assert [begun.job for begun in take_all(schedule, now)] == [first]
+    schedule.ask(first, 1.1, since=0.0)
+    assert take_all(schedule, 4.9) == []
+    assert len(take_all(schedule, 5.1)) == 1
 
 
 def test_a_job_in_flight_is_not_begun_again_before_it_is_finished() -> None:
