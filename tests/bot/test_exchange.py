@@ -16,7 +16,7 @@ from bot.logs import redactor
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused
-from bot.signs import DONE, EYE
+from bot.signs import DONE, EYE, FAILED
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
@@ -332,6 +332,27 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
         it.finish(exchange, Ending("end_turn"))
         await quiet()
         assert it.board.reactions == {(THREAD, DONE)}
+
+
+@pytest.mark.parametrize(
+    ("ending", "sign"),
+    [
+        (Ending("end_turn"), {(THREAD, DONE)}),
+        (Ending(error=SpawnFailed("no such command")), {(THREAD, FAILED)}),
+        (Ending("cancelled", cancelled_by=ADA), set()),
+    ],
+    ids=["done", "failed", "cancelled"],
+)
+async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Ending, sign: set[tuple[int, str]]) -> None:
+    """What a person cancelled needs none."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        await quiet()
+        exchange.opened(THREAD)
+        exchange.starting()
+        it.finish(exchange, ending)
+        await quiet()
+        assert it.board.reactions == sign
 
 
 async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:
