@@ -12,7 +12,7 @@ from . import words
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["InterruptedButton", "ThreadButton", "held_view", "interrupted_view", "stop_view"]
+__all__ = ["InterruptedButton", "ThreadButton", "held_view", "interrupted_view", "warning_view"]
 
 Button = discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]]
 
@@ -99,7 +99,7 @@ def held_view(thread_id: int) -> discord.ui.View:
     return _view(ThreadButton("continue", thread_id), ThreadButton("drop", thread_id))
 
 
-def stop_view(thread_id: int) -> discord.ui.View:
+def warning_view(thread_id: int) -> discord.ui.View:
     """Make the buttons below a word about a running turn."""
     return _view(ThreadButton("keep", thread_id), ThreadButton("stop", thread_id))
 

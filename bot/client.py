@@ -40,15 +40,15 @@ from .gate import (
     listed,
     permits,
 )
-from .pacer import Urgency
+from .opening import open_thread
+from .pacer import Bucket, Urgency
 from .permission import AnswerButton
 from .recovery import Recovery
-from .rest import RestError, TryLater
+from .rest import RestError
+from .stop import StopButton
+from .wire import trace
 
-__all__ = ["ThreadlineClient", "thread_name"]
-
-NAME = 60
-"""Characters of a thread's name; Discord allows 100, lists show fewer."""
+__all__ = ["ThreadlineClient"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal in this time."""
@@ -58,9 +58,6 @@ REFUSALS = 1000
 
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
-
-OPEN_ATTEMPTS = 5
-"""Tries at opening a thread before the request is answered in the channel."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -88,6 +85,7 @@ class ThreadlineClient(discord.Client):
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=trace(desk.pacer),
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=0.5,
             max_messages=None,
@@ -96,7 +94,7 @@ class ThreadlineClient(discord.Client):
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self)
-        self._desk = desk
+        self.desk = desk
         self._auto_archive_minutes = config.threads.auto_archive_minutes
         self._on_login = on_login
         self._on_ready = on_ready
@@ -118,7 +116,8 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton)
+        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton)
+        await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
         except discord.HTTPException as error:
@@ -185,12 +184,16 @@ class ThreadlineClient(discord.Client):
             await self._refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
+    async def _open_thread(self, exchange: Exchange) -> None:
+        minutes = self._auto_archive_minutes
+        await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
+
     async def _with_roles(self, person: Person, guild: discord.Guild | None) -> Person:
         if guild is None:
             return person
         try:
-            await self._desk.pacer.admit(None, Urgency.EDIT)
-            return replace(person, role_ids=await self._desk.rest.role_ids(guild.id, person.user_id))
+            await self.desk.pacer.admit(None, Urgency.EDIT)
+            return replace(person, role_ids=await self.desk.rest.role_ids(guild.id, person.user_id))
         except RestError as error:
             log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
             return person
@@ -260,7 +263,7 @@ class ThreadlineClient(discord.Client):
         bound = self.pool.bound(thread_id, message.author.id)
         if bound is not None:
             log.warning("message is too much", message_id=message.id, author_id=message.author.id, bound=bound.name)
-            self._desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
+            self.desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
             return None
         if not self.journal.receive(
             message.id,
@@ -272,7 +275,7 @@ class ThreadlineClient(discord.Client):
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
-        exchange = self._desk.exchange(request)
+        exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
             exchange.opened(thread_id)
@@ -299,32 +302,6 @@ class ThreadlineClient(discord.Client):
                 text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
         return text.strip()
 
-    async def _open_thread(self, exchange: Exchange) -> None:
-        request = exchange.request
-        first = request.attachments[0].name if request.attachments else ""
-        name = thread_name(request.text) or thread_name(first) or "Conversation"
-        rest, pacer = self._desk.rest, self._desk.pacer
-        for attempt in range(1, OPEN_ATTEMPTS + 1):
-            await pacer.admit(None, Urgency.FIRST)
-            try:
-                await rest.open_thread(
-                    request.channel_id, request.message_id, name, auto_archive_minutes=self._auto_archive_minutes
-                )
-                break
-            except TryLater as error:
-                if attempt == OPEN_ATTEMPTS:
-                    exchange.not_opened(str(error))
-                    return
-            except RestError as error:
-                exchange.not_opened(str(error))
-                return
-        exchange.opened(request.thread_id)
-        await pacer.admit(None, Urgency.NOTICE)
-        try:
-            await rest.add_member(request.thread_id, request.author_id)
-        except RestError as error:
-            log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
-
     async def _refuse(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
@@ -335,11 +312,11 @@ class ThreadlineClient(discord.Client):
         self._refused[message.author.id] = now
         if len(self._refused) > REFUSALS:
             del self._refused[next(iter(self._refused))]
-        rest, pacer = self._desk.rest, self._desk.pacer
+        rest, pacer = self.desk.rest, self.desk.pacer
         channel_id, message_id = message.channel.id, message.id
         owner = self.person(message.author).is_owner
         try:
-            await pacer.admit(None, Urgency.SIGN)
+            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
             await rest.react(channel_id, message_id, "🚫")
             if owner:
                 await pacer.admit(channel_id, Urgency.NOTICE)
@@ -374,10 +351,10 @@ class ThreadlineClient(discord.Client):
 
     async def archive(self, thread_id: int) -> None:
         """Archive a thread, when its last reply is in; a message opens it again."""
-        await self._desk.finish(ARCHIVE_SECONDS, thread_id)
+        await self.desk.finish(ARCHIVE_SECONDS, thread_id)
         try:
-            await self._desk.pacer.admit(None, Urgency.NOTICE)
-            await self._desk.rest.archive(thread_id)
+            await self.desk.pacer.admit(None, Urgency.NOTICE)
+            await self.desk.rest.archive(thread_id)
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
 
@@ -390,7 +367,7 @@ class ThreadlineClient(discord.Client):
 
     async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
         """Take a press on an agent's question."""
-        card = self._desk.cards.find(token)
+        card = self.desk.cards.find(token)
         right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
         if not await self.admit(interaction, right, asker_id=asker_id):
             return
@@ -411,12 +388,3 @@ class ThreadlineClient(discord.Client):
 def owner_words(refusal: Refuse) -> str:
     """Say to the owner what was refused, and the line that would allow it."""
     return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"
-
-
-def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
-    if len(words) <= NAME:
-        return words
-    head = words[:NAME]
-    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

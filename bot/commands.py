@@ -17,7 +17,7 @@ from .words import waiting
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["Commands"]
+__all__ = ["Commands", "cancelled_words"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -57,7 +57,7 @@ async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     conversation = client.conversation(interaction)
     done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    await interaction.response.send_message(_cancelled_words(done), ephemeral=True)
+    await interaction.response.send_message(cancelled_words(done), ephemeral=True)
 
 
 async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
@@ -163,7 +163,8 @@ def _cost(cost: object) -> str:
             return "not told"
 
 
-def _cancelled_words(done: Cancelled) -> str:
+def cancelled_words(done: Cancelled) -> str:
+    """Say what a cancel has done."""
     words = "Stopping." if done.stopped else "Nothing is running."
     if done.held:
         words += f" {waiting(done.held)} held; your next message goes on with them."

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import discord
 import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
@@ -17,18 +18,17 @@ from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
-from .buttons import held_view, stop_view
+from .buttons import held_view, warning_view
 from .login import login_words, needs_login
-from .pacer import Job, Pacer, Urgency
+from .pacer import Pacer
 from .permission import Card, Cards
 from .post import Post
 from .reply import Reply
-from .rest import Rest, RestError
+from .rest import Rest
+from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .stop import stop_view
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
-
-EYE = "👀"
-"""Put on a message when it has been accepted, taken off when its exchange has ended."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -75,9 +75,10 @@ class Desk:
     def __init__(
         self, *, journal: Journal, pacer: Pacer, rest: Rest, cards: Cards, redact: Callable[[str], str], reactions: bool
     ) -> None:
-        """`redact` takes secrets out of text for people; `reactions` is whether messages get an eye."""
+        """`redact` takes secrets out of text for people; `reactions` is whether messages get signs."""
         self.journal = journal
         self._last: dict[int, Reply] = {}
+        self._working: dict[int, Exchange] = {}
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
@@ -89,6 +90,18 @@ class Desk:
         exchange = Exchange(request, self, after=self._last.get(request.thread_id), again=again)
         self._last[request.thread_id] = exchange.reply
         return exchange
+
+    def began(self, exchange: "Exchange") -> None:
+        """Learn that it is an exchange's turn."""
+        self._working[exchange.request.message_id] = exchange
+
+    def ended(self, exchange: "Exchange") -> None:
+        """Learn that its turn is over."""
+        self._working.pop(exchange.request.message_id, None)
+
+    def working(self, message_id: int) -> "Exchange | None":
+        """Return the exchange of a message if it is being worked on."""
+        return self._working.get(message_id)
 
     def settled(self, exchange: "Exchange", *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
@@ -113,7 +126,7 @@ class Desk:
     def warn(self, channel_id: int, text: str) -> None:
         """Post a word about a running turn, with a button that stops it."""
         post = Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
-        post.show(text, lambda: stop_view(channel_id))
+        post.show(text, lambda: warning_view(channel_id))
 
     async def finish(self, seconds: float, thread_id: int | None = None) -> None:
         """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""
@@ -142,16 +155,16 @@ class Exchange:
             after=after,
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
+            stop=self._stop_view,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
         self._cards: list[Card] = []
-        self._eye = Job(None, self._write_eye, Urgency.SIGN)
-        self._eye_wanted = False
-        self._eye_shown = False
-        self._look(wanted=True)
+        self._typing: Typing | None = None
+        self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._show(EYE)
 
     @property
     def author_id(self) -> int:
@@ -172,12 +185,17 @@ class Exchange:
 
     def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`."""
-        self._eye_shown = True  # By the earlier run.
-        self._look(wanted=False)
+        self._sign.assume(EYE)
+        self._show(DONE)
         self.reply.restore(self.request.thread_id, pages, message_ids)
+
+    def waits_for_thread(self) -> None:
+        """Learn that the thread cannot be opened yet."""
+        self._show(WAITING)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
+        self._show(EYE)
         self._place = channel_id
         self._opened.set_result(None)
         self._begin()
@@ -229,6 +247,7 @@ class Exchange:
     def starting(self) -> None:
         """Show that it is this message's turn."""
         self._started = True
+        self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
 
@@ -245,6 +264,10 @@ class Exchange:
         """Show that the agent has it."""
         self._turn = turn
         self.reply.placeholder("-# ⏳ working")
+        if self._place is not None:
+            desk = self._desk
+            self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
+            self._typing.start()
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
@@ -277,7 +300,10 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
-        self._look(wanted=False)
+        self._desk.ended(self)
+        if self._typing is not None:
+            self._typing.stop()
+        self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
         self._close_cards("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
@@ -298,21 +324,14 @@ class Exchange:
         """Wait for the reply."""
         await self.reply.settled.wait()
 
-    # ---- the eye
+    # ---- signs
 
-    def _look(self, *, wanted: bool) -> None:
-        self._eye_wanted = wanted
+    def _show(self, emoji: str | None) -> None:
         if self._desk.reactions:
-            self._desk.pacer.put(self._eye)
+            self._sign.show(emoji)
 
-    async def _write_eye(self) -> None:
-        wanted = self._eye_wanted
-        if wanted == self._eye_shown:
-            return
-        call = self._desk.rest.react if wanted else self._desk.rest.unreact
-        try:
-            await call(self.request.channel_id, self.request.message_id, EYE)
-        except RestError as error:
-            log.info("a reaction could not be changed", message_id=self.request.message_id, reason=str(error))
-            return
-        self._eye_shown = wanted
+    def _is_working(self) -> bool:
+        return self._turn is not None and not self._turn.ended and not self._turn.open_questions
+
+    def _stop_view(self) -> discord.ui.View:
+        return stop_view(self._place or self.request.thread_id, self.request.message_id)

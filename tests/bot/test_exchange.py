@@ -11,11 +11,12 @@ import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import ResourceLink, TextBlock, ToolCall
-from bot.exchange import EYE, Attachment, Desk, Exchange, Request
+from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused
+from bot.signs import DONE, EYE, FAILED
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
@@ -320,7 +321,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
 
 
 async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: Path) -> None:
-    """At once, not only when its turn begins, and it is taken off again (P70)."""
+    """At once, not only when its turn begins; then it gives way to the sign that it is done (P70)."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
         await quiet()
@@ -330,7 +331,28 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
         exchange.event(Text("answer"))
         it.finish(exchange, Ending("end_turn"))
         await quiet()
-        assert it.board.reactions == set()
+        assert it.board.reactions == {(THREAD, DONE)}
+
+
+@pytest.mark.parametrize(
+    ("ending", "sign"),
+    [
+        (Ending("end_turn"), {(THREAD, DONE)}),
+        (Ending(error=SpawnFailed("no such command")), {(THREAD, FAILED)}),
+        (Ending("cancelled", cancelled_by=ADA), set()),
+    ],
+    ids=["done", "failed", "cancelled"],
+)
+async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Ending, sign: set[tuple[int, str]]) -> None:
+    """What a person cancelled needs none."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        await quiet()
+        exchange.opened(THREAD)
+        exchange.starting()
+        it.finish(exchange, ending)
+        await quiet()
+        assert it.board.reactions == sign
 
 
 async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:
