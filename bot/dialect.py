@@ -16,13 +16,12 @@ from .tables import Table, cells_of, columns_of_rule
 
 __all__ = ["Dialect", "Draft"]
 
-LONGEST_LINE = 4000
-"""Characters at which a line is taken in pieces."""
+LONGEST_LINE = 600
+PIECE = 300
+"""A line of so many characters is taken in such pieces: nobody waits for the end of a long paragraph."""
 
-PIECE = 2000
-
-LONGEST_ROW = 1000
-"""Characters of a line that may be a table's."""
+LONGEST_ROW = 4000
+"""The same for a line that begins like a table's."""
 
 MOST_ROWS = 50
 """Rows after which a table is shown and goes on as another with the same head."""
@@ -104,8 +103,9 @@ class Dialect:
         while True:
             line_feed = text.find("\n", at)
             end = len(text) if line_feed < 0 else line_feed
-            while end - at >= LONGEST_LINE:
-                at = self._take_piece(text, at)
+            longest = LONGEST_ROW if text.startswith("|", at) and not self._in_line else LONGEST_LINE
+            while end - at >= longest:
+                at, longest = self._take_piece(text, at), LONGEST_LINE
             if line_feed < 0:
                 break
             self._take(text[at:end])
@@ -163,10 +163,10 @@ class Dialect:
         in_line, self._in_line = self._in_line, False
         if self._code is not None:
             self._take_code(self._code, line, in_line=in_line)
-        elif in_line:
+        elif in_line and opening(line) is None:
             self._put(shown_words(line) + "\n")
         else:
-            self._take_words(line, ended=ended)
+            self._take_words(line, ended=ended, in_line=in_line)
 
     def _take_piece(self, text: str, at: int) -> int:
         """Take the beginning of a very long line; return where it goes on."""
@@ -184,13 +184,13 @@ class Dialect:
         self._in_line = True
         return end
 
-    def _take_words(self, line: str, *, ended: bool) -> None:
+    def _take_words(self, line: str, *, ended: bool, in_line: bool = False) -> None:
         if self._rows and self._take_row(line):
             return
         found = opening(line)
         if found is not None:
             words, fence = found
-            if words:
+            if words or in_line:
                 self._put(shown_line(words) + "\n")
             self._begin_code(fence)
         elif ended and self._may_be_row(line):
@@ -201,7 +201,7 @@ class Dialect:
     # ---- tables
 
     def _may_be_row(self, line: str) -> bool:
-        return self._style.tables != "off" and "|" in line and len(line) <= LONGEST_ROW and not quote_of(line)
+        return self._style.tables != "off" and "|" in line and not quote_of(line)
 
     def _take_row(self, line: str) -> bool:
         """Take a line behind a row. False: it is none, and the table has been settled."""
@@ -212,11 +212,11 @@ class Dialect:
                 self._rows.append(line)
                 return True
         elif self._may_be_row(line) and opening(line) is None:
-            self._rows.append(line)
-            if len(self._rows) > MOST_ROWS:
-                kept = self._rows[:2]
+            if len(self._rows) - 2 == MOST_ROWS:
+                head = self._rows[:2]
                 self._end_table()
-                self._rows = kept
+                self._rows = head
+            self._rows.append(line)
             return True
         self._end_table()
         return False

@@ -57,9 +57,9 @@ def place_of(path: str, directory: str) -> str:
 
 def excerpt(patch: str, most: int) -> str:
     """Return the first changed lines of a patch, at most `most`, with a word about the others."""
-    lines = [line for line in patch.split("\n")[2:] if line and not line.startswith("\\")]
+    lines = [line for line in patch.split("\n")[3:] if line and not line.startswith("\\")]
     first = next((at for at, line in enumerate(lines) if line[0] in "+-"), 0)
-    shown = lines[max(0, first - 1) :]
+    shown = ["⋯" if line.startswith("@@") else line for line in lines[max(0, first - 1) :]]
     shown = [line if len(line) <= WIDEST else line[: WIDEST - 1] + "…" for line in shown]
     if len(shown) > most:
         rest = sum(line[0] in "+-" for line in shown[most - 1 :])

@@ -35,11 +35,7 @@ def defused(text: str) -> str:
 
 def code_block(text: str, info: str = "") -> str:
     """Wrap `text` so that nothing in it ends the block."""
-    text = defused(text)
-    # A backtick next to the block's own would be counted with them.
-    before = "\u200b" if not info and text.startswith("`") else ""
-    after = "\u200b" if text.endswith("`") else ""
-    return f"{FENCE}{info}\n{before}{text}{after}\n{FENCE}"
+    return f"{FENCE}{info}\n{defused(text)}\n{FENCE}"
 
 
 def escape(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .dialect import Draft
 from .markdown import FENCE, LIMIT
-from .pages import LOOKAHEAD, Page, take_page
+from .pages import Page, is_decided, take_page
 from .spool import Spool
 
 __all__ = ["MOST_CHARACTERS", "NOTE", "Pager", "Span"]
@@ -51,8 +51,8 @@ class Pager:
         """
         at = 0
         while len(text) - at > LIMIT - len(self._opening):
-            if not complete and len(text) - at < LIMIT + LOOKAHEAD and text.find("\n", at + LIMIT) < 0:
-                break  # Where this page ends may yet depend on how its last line goes on.
+            if not complete and not is_decided(text, at):
+                break
             if self.over:
                 page = take_page(text, at, self._opening)
                 self.rest.write(text[at : page.end].encode())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .graphemes import boundary_before
 from .markdown import FENCE, LIMIT, quote_of
 
-__all__ = ["LOOKAHEAD", "Page", "opening_after", "take_page"]
+__all__ = ["LOOKAHEAD", "Page", "is_decided", "opening_after", "take_page"]
 
 LOOKAHEAD = 2000
 """Characters behind a page's limit that decide where it is cut, unless the line ends sooner: no atom is longer."""
@@ -25,6 +25,8 @@ _ATOM = re.compile(
     r"|(?<!:):\w{1,40}:(?!:)"  # an emoji by its name
     r"|(?P<mark>\*\*|\|\||~~|__)(?=\S)[^\n]{1,200}?(?P=mark)"  # short emphasis
 )
+
+_ATOM_START = re.compile(r"[`\[<:]|\*\*|\|\||~~|__|http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,14 @@ def take_page(text: str, start: int = 0, opening: str = "", limit: int = LIMIT) 
     else:
         after = _line_mark(text, start, end, opening)
     return Page(_content(text, start, end, opening, after), end, after)
+
+
+def is_decided(text: str, start: int) -> bool:
+    """Whether the page that begins at `start`, and is full, ends where it does however the text's last line goes on."""
+    limit = start + LIMIT
+    if len(text) >= limit + LOOKAHEAD or text.find("\n", limit) >= 0:
+        return True
+    return _ATOM_START.search(text, max(start, text.rfind("\n", start, limit) + 1), limit) is None
 
 
 def opening_after(text: str, start: int, end: int, opening: str = "") -> str:
@@ -149,9 +159,7 @@ def _line_mark(text: str, start: int, end: int, opening: str) -> str:
     if text[end - 1] == "\n":
         return ""
     line_start = text.rfind("\n", start, end) + 1
-    if line_start == 0:
-        if start > 0 and text[start - 1] != "\n":
-            return "" if opening.startswith(FENCE) else opening
-        line_start = start
-    line = text[line_start:end]
+    if line_start == 0 and opening and not opening.startswith(FENCE):
+        return opening
+    line = text[line_start or start : end]
     return quote_of(line) or ("-# " if line.startswith("-# ") else "")
