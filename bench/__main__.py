@@ -10,7 +10,7 @@ from typing import Final
 import click
 from rich.console import Console
 
-from bench import broker_cpu, chunk_to_visible, first_text, memory, report
+from bench import broker_cpu, chunk_to_visible, first_text, memory, rendering, report
 from bench.figure import Figure
 from bench.run import Failed, Measurement, Progress, Run
 
@@ -21,6 +21,7 @@ MEASUREMENTS: Final = {
         chunk_to_visible.MEASUREMENT,
         broker_cpu.MEASUREMENT,
         memory.MEASUREMENT,
+        rendering.MEASUREMENT,
     )
 }
 

@@ -23,6 +23,7 @@ from pydantic import (
 from acp import environment
 
 from .gate import People, Rules
+from .style import Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "Config", "ConfigError", "load"]
 
@@ -153,6 +154,27 @@ class PoolConfig(_Table):
     idle_minutes: Annotated[float, Field(gt=0)] = 60
 
 
+class ReplyConfig(_Table):
+    """`[reply]`."""
+
+    tables: Tables = "code"
+    tools: Tools = "compact"
+    thoughts: Thoughts = "off"
+    max_pages: Annotated[int, Field(ge=0, le=100)] = 8
+    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
+
+    def style(self, directory: Path) -> Style:
+        """Return how replies look whose session works in `directory`."""
+        return Style(
+            tables=self.tables,
+            tools=self.tools,
+            thoughts=self.thoughts,
+            max_pages=self.max_pages,
+            long_code_lines=self.long_code_lines,
+            directory=str(directory),
+        )
+
+
 class ReactionsConfig(_Table):
     """`[reactions]`."""
 
@@ -186,6 +208,7 @@ class Config(_Table):
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
     pool: PoolConfig = Field(default_factory=PoolConfig)
+    reply: ReplyConfig = Field(default_factory=ReplyConfig)
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)

@@ -5,8 +5,6 @@ else happens when somebody asks for the pages, and then costs what is new and th
 Where pages are cut depends on the text and not on its chunks, nor on when somebody looked.
 """
 
-from dataclasses import dataclass, field
-
 from acp import Event, Text, Thought
 from acp.schema import (
     AgentMessageChunk,
@@ -19,17 +17,18 @@ from acp.schema import (
     UsageUpdate,
 )
 
+from .blocks import Block, Blocks, Line, Prose
 from .dialect import Dialect, Draft
 from .files import File, Shelf, decoded, in_words, parts
 from .links import Link, is_web
 from .markdown import escape
-from .pager import Pager, Span
+from .pager import Pager
 from .plan import plan_lines
 from .receipt import Receipt
 from .spool import Spool
 from .style import Style
 from .thoughts import Thoughts
-from .tools import Call, Sent, lines_of, merged
+from .tools import Call, Sent, merged
 
 __all__ = ["LONGEST", "Transcript"]
 
@@ -38,46 +37,6 @@ LONGEST = 20_000_000
 
 PENDING = 64 * 1024
 """Characters that wait unread at most, if nobody asks for the pages."""
-
-
-@dataclass(slots=True)
-class _Prose:
-    """A run of the agent's words, as far as they have settled."""
-
-    parts: list[str] = field(default_factory=list)
-
-    def render(self) -> str:
-        """Join the parts once; later calls find one."""
-        if len(self.parts) > 1:
-            self.parts[:] = ["".join(self.parts)]
-        return self.parts[0] if self.parts else ""
-
-
-@dataclass(slots=True)
-class _Line:
-    """Lines that are not the agent's words. `own`: the bot's, which belong on a page whatever happens."""
-
-    text: str
-    own: bool = False
-
-    def render(self) -> str:
-        """Return the lines."""
-        return self.text
-
-
-@dataclass(slots=True)
-class _Tools:
-    """Tool calls that follow each other."""
-
-    style: Style
-    calls: list[Call] = field(default_factory=list)
-
-    def render(self) -> str:
-        """Write the calls as they are now."""
-        return lines_of(self.calls, self.style)
-
-
-_Block = _Prose | _Line | _Tools
 
 
 class Transcript:
@@ -91,13 +50,14 @@ class Transcript:
         self._thoughts = None if style.thoughts == "off" else Thoughts(style.thoughts)
         self._thinking = False
         self._pager = Pager(style.max_pages)
-        self._blocks: list[_Block] = []
+        self._blocks = Blocks()
         self._pending: list[str] = []
         self._pending_size = 0
         self._size = 0
         self._calls: dict[str, Call] = {}
-        self._plan: _Line | None = None
-        self._links: dict[Link, _Line] = {}
+        self._plan: Line | None = None
+        self._links: dict[Link, Line] = {}
+        self._links_seen = 0
         self._patches = Spool()
         self._usage: UsageUpdate | None = None
         self._closed = False
@@ -136,7 +96,7 @@ class Transcript:
 
     def line(self, text: str) -> None:
         """Add lines of the bot's own. They are shown on a page, also where the rest of the text is in a file."""
-        self._block(_Line(text, own=True))
+        self._block(Line(text, own=True))
 
     def end(self) -> None:
         """Say that the turn has ended: what is unfinished is shown as it is. Something may still come."""
@@ -216,7 +176,7 @@ class Transcript:
             text = self._attach(link.name, found)
         else:
             text = f"-# 🚫 {escape(link.name)} was not sent: {escape(found)}"
-        if any(block is line for block in self._blocks):
+        if self._blocks.holds(line):
             line.text = text
         else:
             self.line(text)
@@ -250,34 +210,24 @@ class Transcript:
     def _write(self, text: str) -> None:
         if not text:
             return
-        settled = self._dialect.feed(text)
-        if self._closed or not self._blocks or not isinstance(self._blocks[-1], _Prose):
-            self._blocks.append(_Prose())
-            self._closed = False
-        self._settle(settled)
-
-    def _settle(self, text: str) -> None:
-        last = self._blocks[-1] if self._blocks else None
-        if text and isinstance(last, _Prose):
-            last.parts.append(text)
-        elif text:
-            self._blocks.append(_Prose([text]))
+        self._blocks.settle(self._dialect.feed(text), apart=self._closed)
+        self._closed = False
 
     def _interrupt(self) -> None:
         """Settle all words: something that is not words follows, or nothing."""
         if self._thinking and self._thoughts is not None:
-            self._settle(self._thoughts.close())
+            self._blocks.settle(self._thoughts.close())
             self._thinking = False
         else:
             self._drain()
             halves, self._pending = self._pending, []
             self._write(_whole("".join(halves)))
-            self._settle(self._dialect.close())
+            self._blocks.settle(self._dialect.close())
         self._closed = True
 
-    def _block(self, block: _Block) -> None:
+    def _block(self, block: Block) -> None:
         self._interrupt()
-        self._blocks.append(block)
+        self._blocks.add(block)
 
     def _think(self, text: str) -> bool:
         if self._thoughts is None:
@@ -287,9 +237,9 @@ class Transcript:
             self.too_long = True
             return False
         if not self._thinking:
-            self._block(_Prose())
+            self._block(Prose())
             self._thinking = True
-        self._settle(self._thoughts.feed(_whole(text)))
+        self._blocks.settle(self._thoughts.feed(_whole(text)))
         self.has_text = True
         return True
 
@@ -302,7 +252,8 @@ class Transcript:
             call = Call(ToolCallUpdate(tool_call_id=update.tool_call_id))
             self._calls[update.tool_call_id] = call
             if self._style.tools != "off":
-                self._run().calls.append(call)
+                self._interrupt()
+                self._blocks.run(self._style).calls.append(call)
         had_ended = call.ended
         sent = call.take(update, self._style)
         if call.ended and not had_ended:
@@ -314,23 +265,9 @@ class Transcript:
         self.has_text = self.has_text or shows
         return shows
 
-    def _run(self) -> _Tools:
-        """Return the run of calls that a new one belongs to: blank lines between two calls do not part them."""
-        self._interrupt()
-        for at in range(len(self._blocks) - 1, -1, -1):
-            block = self._blocks[at]
-            if isinstance(block, _Tools):
-                del self._blocks[at + 1 :]
-                return block
-            if not isinstance(block, _Prose) or block.render().strip():
-                break
-        run = _Tools(self._style)
-        self._blocks.append(run)
-        return run
-
     def _show_plan(self, plan: Plan) -> None:
-        if self._plan is None:
-            self._plan = _Line("")
+        if self._plan is None or not self._blocks.holds(self._plan):
+            self._plan = Line("", live=True)  # What is on a frozen page stays as it was.
             self._block(self._plan)
         self._plan.text = plan_lines(plan.entries)
 
@@ -339,19 +276,20 @@ class Transcript:
             case ImageBlock() | AudioBlock() | EmbeddedResource():
                 self._send(content)
             case ResourceLink(name=name, uri=uri) if is_web(uri):
-                self._block(_Line(f"📎 {escape(name)}: <{uri}>"))
+                self._block(Line(f"📎 {escape(name)}: <{uri}>"))
             case ResourceLink(name=name, uri=uri):
-                link = Link(name, uri, len(self._calls) + len(self._links))
-                self._links[link] = _Line(f"-# 📎 {escape(name)} …")
+                self._links_seen += 1
+                link = Link(name, uri, self._links_seen)
+                self._links[link] = Line(f"-# 📎 {escape(name)} …")
                 self._block(self._links[link])
             case _:
                 kind = str(getattr(content, "type", ""))
-                self._block(_Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
+                self._block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
 
     def _send(self, content: Sent) -> None:
         found = decoded(content)
         text = f"-# 🚫 {escape(found)}" if isinstance(found, str) else self._attach(*found)
-        self._block(_Line(text))
+        self._block(Line(text))
 
     def _attach(self, name: str, data: bytes) -> str:
         """Put a file on the shelf; return the line that announces it."""
@@ -371,74 +309,26 @@ class Transcript:
 
     def _freeze(self) -> str:
         """Freeze the pages that are full, and forget their text. Returns the settled text behind them."""
-        while True:
-            if self._pager.over:
-                self._move_own_lines()
-            pieces = _pieces(self._blocks)
-            text = "".join(pieces)
+        was_over = None
+        while was_over is not self._pager.over:
             was_over = self._pager.over
+            if was_over:
+                for own in self._blocks.take_own():
+                    self._pager.notice(own)
+            pieces = self._blocks.pieces()
+            text = "".join(pieces)
             end = self._pager.freeze(
-                text, complete=not self._dialect.in_line, words_end=self._words_end(pieces), live=self._live(pieces)
+                text,
+                complete=not self._dialect.in_line,
+                words_end=self._blocks.words_end(pieces),
+                live=self._blocks.live(pieces),
             )
-            self._forget(pieces, end)
-            if self._pager.over == was_over:
-                break
+            self._blocks.drop(pieces, end)
         if self._pager.over and self._ended:
             self._pager.finish(text[end:])
             self._blocks.clear()
-            self._plan = None
             return ""
         return text[end:]
-
-    def _words_end(self, pieces: list[str]) -> int:
-        """Return where the last piece that is not the bot's own ends in the text."""
-        end = sum(map(len, pieces))
-        for block, piece in zip(reversed(self._blocks), reversed(pieces), strict=True):
-            if piece.strip() and not (isinstance(block, _Line) and block.own):
-                break
-            end -= len(piece)
-        return end
-
-    def _live(self, pieces: list[str]) -> list[Span]:
-        """Return the parts of the text that may still change."""
-        spans, at = [], 0
-        for block, piece in zip(self._blocks, pieces, strict=True):
-            if isinstance(block, _Tools) or block is self._plan:
-                spans.append(Span(at, at + len(piece)))
-            at += len(piece)
-        return spans
-
-    def _move_own_lines(self) -> None:
-        for block in self._blocks:
-            if isinstance(block, _Line) and block.own:
-                self._pager.notice(block.text)
-        self._blocks = [block for block in self._blocks if not (isinstance(block, _Line) and block.own)]
-
-    def _forget(self, pieces: list[str], length: int) -> None:
-        """Drop the first `length` characters of what the blocks show: they are on a frozen page."""
-        kept: list[_Block] = []
-        for block, piece in zip(self._blocks, pieces, strict=True):
-            cut = min(length, len(piece))
-            length -= cut
-            if cut and block is self._plan:
-                self._plan = None  # Later states of the plan begin a new list; this one stays as it was.
-            if cut == 0:
-                kept.append(block)
-            elif cut < len(piece):
-                rest = piece[cut:]
-                own = isinstance(block, _Line) and block.own
-                kept.append(_Prose([rest]) if isinstance(block, _Prose) else _Line(rest, own=own))
-        self._blocks = kept
-
-
-def _pieces(blocks: list[_Block]) -> list[str]:
-    """Render blocks, each on lines of its own. Joined, the pieces are the text."""
-    pieces: list[str] = []
-    for block in blocks:
-        rendered = block.render()
-        starts = not pieces or pieces[-1].endswith("\n")
-        pieces.append(rendered if starts else "\n" + rendered)
-    return pieces
 
 
 def _whole(text: str) -> str:

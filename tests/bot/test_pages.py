@@ -143,7 +143,7 @@ def test_what_belongs_together_is_never_cut(atom: str, glue: str) -> None:
 def test_an_atom_that_is_longer_than_a_page_is_cut_all_the_same() -> None:
     """Nothing may stop the text."""
     pages = paged("https://example.org/" + "x" * 5_000)
-    assert [page.end for page in pages][0] == LIMIT
+    assert pages[0].end == LIMIT
     assert "".join(page.content for page in pages) == "https://example.org/" + "x" * 5_000
 
 

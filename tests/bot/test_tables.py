@@ -23,17 +23,15 @@ def shown(text: str, tables: str = "code") -> str:
 def test_a_narrow_table_is_aligned_in_a_code_block() -> None:
     """Columns as the agent aligned them, wide characters by their width, without emphasis that would show as stars."""
     text = "| Name | Qty | State |\n|:--|--:|:-:|\n| **apple** | 3 | `ok` |\n| 漢字 | 12 | no |\n| x\\|y |\n"
-    assert shown(text) == "\n".join(
-        [
-            "```",
-            "Name   Qty  State",
-            "─────  ───  ─────",
-            "apple    3   ok",
-            "漢字    12   no",
-            "x|y",
-            "```",
-        ]
-    )
+    assert shown(text).split("\n") == [
+        "```",
+        "Name   Qty  State",
+        "─────  ───  ─────",
+        "apple    3   ok",
+        "漢字    12   no",
+        "x|y",
+        "```",
+    ]
 
 
 def test_a_table_wider_than_a_phone_becomes_bullets() -> None:
@@ -117,7 +115,7 @@ def test_every_cell_is_there_and_no_line_of_code_is_wider_than_a_phone(rows: lis
     """For any table, in both shapes."""
     table = Table(rows[0], ("<",) * len(rows[0]), tuple(rows[1:]))
     for tables in ("code", "bullets"):
-        text = table.render(tables)  # type: ignore[arg-type]
+        text = table.render(tables)
         if text.startswith("```"):
             assert all(width_of(line) <= WIDEST for line in text.split("\n"))
             assert text.count("```") == 2

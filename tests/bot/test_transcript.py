@@ -2,6 +2,7 @@
 
 import base64
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp import Text, Thought
-from acp.schema import ToolCallUpdate, parse_update
+from acp.schema import AgentMessageChunk, AgentThoughtChunk, TextBlock, ToolCallUpdate, parse_update
 from bot import transcript as transcript_module
 from bot.pager import NOTE
 from bot.style import Style
 from bot.transcript import Transcript
+from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
 from tests.bot.pages import HARD_TEXTS, TALK, assert_postable, joined, open_fence, texts, words_of
 
 UNBOUND = Style(max_pages=0, long_code_lines=0)
@@ -226,8 +228,10 @@ def test_a_long_code_block_becomes_a_file_that_is_announced_in_its_place() -> No
     blocks = (f"```python\n{code}```\n", f"```js\n// src/app.mjs\n{code}```\n", f"```python\n{code}```\n")
     transcript = ended(Text("before\n" + "between\n".join(blocks) + "behind"))
     assert transcript.pages() == [
-        "before\n📎 `code.py` · 300 lines\nbetween\n📎 `app.mjs` · 301 lines\nbetween\n"
-        "📎 `code-2.py` · 300 lines\nbehind"
+        (
+            "before\n📎 `code.py` · 300 lines\nbetween\n📎 `app.mjs` · 301 lines\nbetween\n"
+            "📎 `code-2.py` · 300 lines\nbehind"
+        )
     ]
     assert [(file.name, file.page) for file in transcript.files()] == [("code.py", 0), ("app.mjs", 0), ("code-2.py", 0)]
     assert [file.read().decode() for file in transcript.files()] == [code, f"// src/app.mjs\n{code}", code]
@@ -685,3 +689,31 @@ def test_what_comes_after_the_end_is_shown_too() -> None:
     transcript = ended(Text("words"))
     transcript.apply(Text("late"))
     assert transcript.pages() == ["words\nlate"]
+
+
+# ---- real agents
+
+
+@needs_recordings
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("style", [Style(), Style(tools="full", thoughts="subtext")], ids=["default", "full"])
+def test_what_real_agents_sent_is_shown(path: Path, style: Style) -> None:
+    """Recorded traffic: every page can be posted at any time, and the agent's text is there, in order."""
+    transcript = Transcript(style)
+    said = ""
+    for line in read_transcript(path):
+        params = line.message.get("params")
+        if line.direction != "in" or line.message.get("method") != "session/update" or not isinstance(params, dict):
+            continue
+        event: Any = parse_update(params["update"])
+        if isinstance(event, AgentMessageChunk) and isinstance(event.content, TextBlock):
+            event = Text(event.content.text)
+            said += event.text
+        elif isinstance(event, AgentThoughtChunk) and isinstance(event.content, TextBlock):
+            event = Thought(event.content.text)
+        transcript.apply(event)
+        assert_postable(transcript.pages())
+    transcript.end()
+    shown_words = iter(words_of(everything(transcript)))
+    assert said
+    assert all(word in shown_words for word in words_of(said))
