@@ -12,7 +12,7 @@ from .markdown import FENCE, code_block, escape, quote_of
 __all__ = ["Fence", "closing", "opening"]
 
 _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
-_OPENING_BEHIND_WORDS = re.compile(r"(.*[^`\\\s].*?)(?<![`\\])(```)([A-Za-z0-9_+\-.#]*)[ \t]*$")
+_INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}$")
 
 
@@ -62,10 +62,10 @@ def opening(line: str) -> tuple[str, Fence] | None:
         indent, marker, info = match.groups()
         if marker[0] == "~" or "`" not in info:
             return "", Fence(marker, info.strip(), indent, quoted=bool(quote))
-    if match := _OPENING_BEHIND_WORDS.match(line):
-        words, marker, info = match.groups()
-        if words.count(FENCE) % 2 == 0:
-            return words.rstrip(), Fence(marker, info, quoted=bool(quote), in_line=True)
+    words, marker, info = line.rpartition(FENCE)
+    begins = words.strip() and not words.endswith(("`", "\\")) and words.count(FENCE) % 2 == 0
+    if marker and begins and _INFO_BEHIND_WORDS.match(info):
+        return words.rstrip(), Fence(FENCE, info.rstrip(), quoted=bool(quote), in_line=True)
     return None
 
 
