@@ -10,7 +10,7 @@ from typing import Final
 import click
 from rich.console import Console
 
-from bench import broker_cpu, chunk_to_visible, first_text, loopback_server, memory, pacing, report
+from bench import broker_cpu, chunk_to_visible, first_text, loopback_server, memory, pacing, rendering, report
 from bench.figure import Figure
 from bench.run import Failed, Measurement, Progress, Run
 
@@ -23,6 +23,7 @@ MEASUREMENTS: Final = {
         memory.MEASUREMENT,
         loopback_server.MEASUREMENT,
         pacing.MEASUREMENT,
+        rendering.MEASUREMENT,
     )
 }
 

@@ -28,6 +28,7 @@ from .config import Config
 from .exchange import Desk
 from .locks import LockHeld, journal_lock, user_lock
 from .logs import redactor
+from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
@@ -98,8 +99,16 @@ class App:
         config, rest, pacer = self._config, Rest(), Pacer()
         cards = Cards(journal=journal, pacer=pacer, rest=rest)
         redact = redactor(config.secrets)
+        directory = config.agents.default.cwd
         desk = Desk(
-            journal=journal, pacer=pacer, rest=rest, cards=cards, redact=redact, reactions=config.reactions.enabled
+            journal=journal,
+            pacer=pacer,
+            rest=rest,
+            cards=cards,
+            outbox=Outbox([directory], withheld=config.own_files),
+            style=config.reply.style(directory),
+            redact=redact,
+            reactions=config.reactions.enabled,
         )
         pool = self._pool(journal, desk)
         recovery = Recovery(journal=journal, pool=pool, desk=desk)

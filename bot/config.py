@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     model_validator,
@@ -24,6 +25,7 @@ from acp import Launch, environment
 
 from .gate import People, Rules
 from .presets import PRESETS, Preset
+from .style import Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "Config", "ConfigError", "load"]
 
@@ -218,6 +220,27 @@ class CatchUpConfig(_Table):
     messages: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
+class ReplyConfig(_Table):
+    """`[reply]`."""
+
+    tables: Tables = "code"
+    tools: Tools = "compact"
+    thoughts: Thoughts = "off"
+    max_pages: Annotated[int, Field(ge=0, le=100)] = 8
+    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
+
+    def style(self, directory: Path) -> Style:
+        """Return how replies look whose session works in `directory`."""
+        return Style(
+            tables=self.tables,
+            tools=self.tools,
+            thoughts=self.thoughts,
+            max_pages=self.max_pages,
+            long_code_lines=self.long_code_lines,
+            directory=str(directory),
+        )
+
+
 class ReactionsConfig(_Table):
     """`[reactions]`."""
 
@@ -252,6 +275,7 @@ class Config(_Table):
     agents: AgentsConfig
     pool: PoolConfig = Field(default_factory=PoolConfig)
     catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
+    reply: ReplyConfig = Field(default_factory=ReplyConfig)
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
@@ -260,6 +284,15 @@ class Config(_Table):
     def secrets(self) -> tuple[str, ...]:
         """Values that must appear in no log and no message."""
         return (self.discord.token.get_secret_value(),)
+
+    _file: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The bot's own files, which no agent may have posted."""
+        journal = self.journal.file
+        beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
+        return (self._file, journal, *beside)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
@@ -288,7 +321,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         except ValidationError as error:
             problems = [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()]
         else:
-            config = _resolved(config, path.resolve().parent)
+            config = _resolved(config, path.resolve())
             problems = list(_missing(config.agents.default))
     if problems:
         raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
@@ -315,14 +348,16 @@ def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], probl
     return _VARIABLE.sub(replace, value)
 
 
-def _resolved(config: Config, base: Path) -> Config:
+def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
-    agent = config.agents.default
+    base, agent = file.parent, config.agents.default
     agent = agent.model_copy(update={"cwd": base / _at_home(agent.cwd)})
     update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
-    return config.model_copy(update=update)
+    resolved = config.model_copy(update=update)
+    resolved._file = file  # noqa: SLF001 - made here
+    return resolved
 
 
 def _at_home(path: Path) -> Path:

@@ -20,6 +20,7 @@ from pool.watch import Due
 from . import words
 from .buttons import held_view, warning_view
 from .login import login_words, needs_login
+from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Card, Cards
 from .post import Post
@@ -27,6 +28,7 @@ from .reply import Reply
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .style import Style
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
 
@@ -73,15 +75,29 @@ class Desk:
     """Makes exchanges, and keeps what they share: what they write with, and which reply of a thread was the last."""
 
     def __init__(
-        self, *, journal: Journal, pacer: Pacer, rest: Rest, cards: Cards, redact: Callable[[str], str], reactions: bool
+        self,
+        *,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        cards: Cards,
+        outbox: Outbox,
+        style: Style,
+        redact: Callable[[str], str],
+        reactions: bool,
     ) -> None:
-        """`redact` takes secrets out of text for people; `reactions` is whether messages get signs."""
+        """`outbox` reads the files that an agent links, and `style` says how replies look.
+
+        `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
+        """
         self.journal = journal
         self._last: dict[int, Reply] = {}
         self._working: dict[int, Exchange] = {}
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
+        self.outbox = outbox
+        self.style = style
         self.redact = redact
         self.reactions = reactions
 
@@ -156,6 +172,7 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
+            style=desk.style,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
@@ -278,6 +295,10 @@ class Exchange:
                 self._close_cards("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
+                self.reply.fetch(self._desk.outbox.read_now)
+                if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
+                    self.reply.line(words.TOO_LONG)
+                    self._turn.cancel()
 
     def _ask(self, question: Question) -> None:
         if self._turn is not None and self._place is not None:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from .markdown import Fence, fence_after
+from .markdown import FENCE
 
 __all__ = ["Posted", "rest_of"]
 
@@ -85,12 +85,21 @@ def rest_of(shown: str, page: str) -> str:
         cut = _line_start(page, _common(body, page))
     elif not page.startswith("\n", cut) and _RUN.search(page[_line_start(page, cut) :].partition("\n")[0]):
         cut = _line_start(page, cut)  # In the middle of this line what follows could be taken for a fence.
-    fence: Fence | None = fence_after(page[:cut])
+    opening = _open_block(page[:cut])
     rest = page[cut:]
-    if fence is None:
+    if opening is None:
         return rest if rest.strip() else ""
     rest = rest.removeprefix("\n")
-    return fence.opening + rest if rest.strip("`~\n ") else ""
+    return f"{opening}\n{rest}" if rest.strip("`~\n ") else ""
+
+
+def _open_block(text: str) -> str | None:
+    """Return the line that opened the code block in which `text` ends. On a page a fence always begins a line."""
+    opening: str | None = None
+    for line in text.split("\n"):
+        if line.startswith(FENCE):
+            opening = line if opening is None else None
+    return opening
 
 
 def _line_start(text: str, place: int) -> int:
@@ -106,5 +115,5 @@ def _common(one: str, other: str) -> int:
 def _without_closing_fence(text: str) -> str:
     """Take away the last line if it closes a fence: where a page grows, that line was only put in to end the page."""
     body, _, last = text.rpartition("\n")
-    closes = last.strip() and not last.strip("`~ ") and fence_after(body) is not None and fence_after(text) is None
+    closes = last.strip() == FENCE and _open_block(body) is not None
     return body if closes else text

@@ -16,10 +16,13 @@ from acp import Event
 from acp.schema import ToolCallUpdate
 from pool.journal import Journal
 
+from .files import File, batches
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .posted import Posted
+from .receipt import Receipt
 from .rest import Archived, Gone, Refused, Rest, Stored, TryLater
+from .style import Style
 from .transcript import Transcript
 
 __all__ = ["Reply"]
@@ -33,7 +36,7 @@ log = structlog.stdlib.get_logger("bot")
 class Reply:
     """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a reply is made of
         self,
         key: int,
         *,
@@ -44,6 +47,7 @@ class Reply:
         generation: int = 0,
         on_settled: Callable[[bool], None],
         stop: Callable[[], discord.ui.View] | None = None,
+        style: Style = Style(),  # noqa: B008 - frozen
     ) -> None:
         """`after` is the reply before it in its thread, whose end the first post waits for.
 
@@ -58,7 +62,9 @@ class Reply:
         self._after = after
         self._on_settled = on_settled
         self._stop = stop
-        self._transcript = Transcript()
+        self._transcript = Transcript(style)
+        self._files: list[list[File]] | None = None
+        """What is still to be attached; None until the end."""
         self._posted: list[Posted] = []
         self._job = Job(None, self._next_write, Urgency.FIRST)
         self._patience = Patience()
@@ -114,11 +120,13 @@ class Reply:
     def end(self) -> list[str]:
         """Say that nothing more will come; return the final pages."""
         self.ended = True
+        self._transcript.end()
+        self._files = batches(self._transcript.files())
         self._placeholder = ""
         self._paused = False
         self._patience.renew()
         pages = self.pages()
-        if self._first_difference(pages) is not None or self._job.in_flight:
+        if self._files or self._first_difference(pages) is not None or self._job.in_flight:
             self._changed()
         else:
             # Not at once: whoever says that it has ended first writes that down.
@@ -134,6 +142,20 @@ class Reply:
         self._posted = [Posted(message_id) for message_id in message_ids]
         self.ended = True
         self.start(channel_id)
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the agent has written more than is taken."""
+        return self._transcript.too_long
+
+    def fetch(self, read: Callable[[str], bytes | str]) -> None:
+        """Read the files that the agent has linked; at once, for the end may come with the next event."""
+        for link in self._transcript.wanted():
+            self._transcript.supply(link, read(link.uri))
+
+    def receipt(self, seconds: float) -> Receipt:
+        """Return what the turn came to."""
+        return self._transcript.receipt(seconds)
 
     @property
     def has_text(self) -> bool:
@@ -179,18 +201,24 @@ class Reply:
             return None
         pages = self.pages()
         number = self._first_difference(pages)
+        if number is None and self._files:
+            return self._write(channel_id, None, "", last=True)
         if number is None:
             self._settle_if_ended()
             return None
         self._since = self._job.since
         return self._write(channel_id, number, pages[number], last=number == len(pages) - 1)
 
-    async def _write(self, channel_id: int, number: int, page: str, *, last: bool) -> None:
+    async def _write(self, channel_id: int, number: int | None, page: str, *, last: bool) -> None:
         """Make one write; then ask for the next. What fails here for whatever reason ends in words."""
         try:
-            await self._put_page(channel_id, number, page, last=last)
+            if number is None:
+                await self._attach(channel_id)
+            else:
+                await self._put_page(channel_id, number, page, last=last)
         except Gone:
-            self._leave(number)
+            if number is not None:
+                self._leave(number)
             self._go_on()
         except Archived as error:
             await self._reopen(channel_id, error)
@@ -242,6 +270,16 @@ class Reply:
         self._journal.posted(self._key, number, stored.message_id)
         return stored
 
+    async def _attach(self, channel_id: int) -> None:
+        """Send the next batch of files below the pages that announce them."""
+        if not self._files:
+            return
+        batch = self._files[0]
+        nonce = f"{self._key:x}.f{len(self._files)}.{self._generation:x}"
+        contents = [(file.name, file.read()) for file in batch]
+        await self._rest.send(channel_id, "", nonce=nonce, silent=True, files=contents)
+        del self._files[0]
+
     def _leave(self, number: int) -> None:
         self._posted[number].leave(placeholder=self._placeholder)
         self._generation += 1
@@ -259,14 +297,16 @@ class Reply:
     def _go_on(self) -> None:
         """Look again: something may have changed meanwhile, or the end has to be confirmed."""
         number = self._first_difference(self.pages())
-        if number is None:
+        if number is None and self._files:
+            self._ask()
+        elif number is None:
             self._settle_if_ended()
         else:
             # A page that goes on where one was full has waited as long as that one.
             self._ask(since=self._since if number == len(self._posted) else None)
 
     def _end_if_equal(self) -> None:
-        if not self._job.in_flight and self._first_difference(self.pages()) is None:
+        if not self._job.in_flight and not self._files and self._first_difference(self.pages()) is None:
             self._settle_if_ended()
 
     def _settle_if_ended(self) -> None:
@@ -303,6 +343,7 @@ class Reply:
     def _settle(self, *, confirmed: bool) -> None:
         if not self.settled.is_set():
             self.settled.set()
+            self._transcript.close()
             self._on_settled(confirmed)
             for follower in self._followers:
                 follower._after = None  # noqa: SLF001 - the same class

@@ -16,6 +16,7 @@ __all__ = [
     "INTERRUPTED",
     "NOTICES",
     "RELEASED",
+    "TOO_LONG",
     "closing",
     "due",
     "earlier",
@@ -100,6 +101,8 @@ def interrupted(author_id: int) -> str:
 
 
 RELEASED = "-# Nobody chose, so what waited goes on."
+
+TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
 
 BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from bot.config import Config, ConfigError, load
 from bot.gate import People, Rules
+from bot.style import Style
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 SECRET = "MTIz.secret.value"
@@ -73,6 +74,11 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "agents.default.mode": "",
         "pool.max_agents": 8,
         "pool.idle_minutes": 60,
+        "reply.tables": "code",
+        "reply.tools": "compact",
+        "reply.thoughts": "off",
+        "reply.max_pages": 8,
+        "reply.long_code_lines": 200,
         "reactions.enabled": True,
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
@@ -103,6 +109,12 @@ mode = "plan"
 [pool]
 max_agents = 3
 idle_minutes = 0.5
+[reply]
+tables = "bullets"
+tools = "full"
+thoughts = "spoiler"
+max_pages = 0
+long_code_lines = 50
 [reactions]
 enabled = false
 [threads]
@@ -125,6 +137,7 @@ path = "state/journal.db"
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
     assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
     assert (config.pool.max_agents, config.pool.idle_minutes) == (3, 0.5)
+    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
     assert config.journal.file == tmp_path / "state" / "journal.db"
     assert config.discord.endpoint == "http://127.0.0.1:8377"
