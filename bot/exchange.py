@@ -124,11 +124,13 @@ class Desk:
         thread_id = exchange.request.thread_id
         if self._last.get(thread_id) is exchange.reply:
             del self._last[thread_id]
-        if self.journal.state(exchange.request.message_id) is State.FINISHED:
-            if confirmed:
+        match self.journal.state(exchange.request.message_id):
+            case State.FINISHED if confirmed:
                 self.journal.answer(exchange.message_ids)
-            else:
+            case State.FINISHED:
                 self.journal.close_rows(exchange.message_ids, "undeliverable")
+            case State.CLOSED:
+                self.journal.told(exchange.message_ids)
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""

@@ -26,9 +26,13 @@ class Post:
         nonce: str,
         mention: int | None = None,
         files: Sequence[tuple[str, bytes]] = (),
+        message_id: int | None = None,
         on_posted: Callable[[int], None] = lambda _message_id: None,
     ) -> None:
-        """Prepare a message. `mention` is the one user whom it may ping; `on_posted` learns the message's id."""
+        """Prepare a message, or take up the one with `message_id`.
+
+        `mention` is the one user whom it may ping; `on_posted` learns the message's id.
+        """
         self._channel_id = channel_id
         self._pacer = pacer
         self._rest = rest
@@ -41,7 +45,7 @@ class Post:
         self._shown: str | None = None
         self._first: tuple[str, Callable[[], discord.ui.View] | None] | None = None
         self._buttons: Callable[[], discord.ui.View] | None = None
-        self._message_id: int | None = None
+        self._message_id = message_id
         self._patience = Patience()
 
     def show(self, content: str, buttons: Callable[[], discord.ui.View] | None = None) -> None:

@@ -4,8 +4,10 @@ The journal's open rows are read before the client connects, so that nothing new
 gateway says READY for the first time.
 """
 
-from collections import defaultdict
-from collections.abc import Container, Iterable
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Container, Iterable
+from typing import TypeVar
 
 import structlog
 
@@ -18,12 +20,17 @@ from .buttons import interrupted_view
 from .exchange import Desk, Exchange, Request, read_request
 from .pacer import Urgency
 from .post import Post
-from .rest import RestError
+from .rest import RestError, TryLater
 
 __all__ = ["CHOICE_SECONDS", "Recovery"]
 
 CHOICE_SECONDS = 600.0
 """How long what waits behind an interrupted turn waits for a person's choice."""
+
+ATTEMPTS = 8
+"""Tries at reading a thread; with the waits between them about a minute."""
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -37,8 +44,9 @@ class Recovery:
         self._pool = pool
         self._desk = desk
         self._rows: dict[int, list[Row]] = {}
-        self._finished: list[Row] = []
-        self._questions = journal.open_questions()
+        self._finished: deque[tuple[Row, Exchange]] = deque()
+        self._cut: deque[tuple[Row, JournaledPost]] = deque()
+        self._questions = deque(journal.open_questions())
         self._interrupted: dict[int, Row] = {}
         for row in journal.open_rows():
             self._rows.setdefault(row.thread_id, []).append(row)
@@ -51,12 +59,14 @@ class Recovery:
         """
         unopened: list[Exchange] = []
         rows, self._rows = self._rows, {}
-        self._finished = [row for thread_rows in rows.values() for row in thread_rows if row.state is State.FINISHED]
         for thread_id, thread_rows in rows.items():
             by_state: dict[State, list[Row]] = defaultdict(list)
             for row in thread_rows:
                 by_state[row.state].append(row)
+            # Before the exchanges behind them, for a reply waits for those that were begun before it.
+            self._finished += self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
             for row in by_state[State.PROMPTED]:
+                self._cut += [(row, post) for post in self._journal.posts(row.message_id)[:1]]
                 self._ask(row)
             waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
             exchanges = [exchange for row in waiting if (exchange := self._exchange(row)) is not None]
@@ -71,13 +81,15 @@ class Recovery:
         return unopened
 
     async def finish(self) -> None:
-        """Post what was finished, and close the questions that nobody can answer any more."""
-        questions, self._questions = self._questions, []
-        for question in questions:
-            await self._close(question)
-        finished, self._finished = self._finished, []
-        for row in sorted(finished, key=lambda row: row.message_id):
-            await self._post(row)
+        """Post what was finished, and end the questions and drafts that an earlier run left."""
+        await _each(self._questions, self._close)
+        await _each(self._cut, self._end_draft)
+        await _each(self._finished, self._post)
+
+    def _ended(self, rows: Iterable[Row]) -> list[tuple[Row, Exchange]]:
+        """Make the exchanges of rows that only have to be posted, oldest first."""
+        pairs = ((row, self._exchange(row)) for row in sorted(rows, key=lambda row: row.message_id))
+        return [(row, exchange) for row, exchange in pairs if exchange is not None]
 
     def _exchange(self, row: Row, *, again: str | None = None) -> Exchange | None:
         """Make the exchange of a row anew; one that cannot be read is closed, and the log says so."""
@@ -85,7 +97,10 @@ class Recovery:
             request = read_request(row.request)
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
-            self._journal.close_rows((row.message_id,), "unreadable")
+            if row.state is State.CLOSED:
+                self._journal.told((row.message_id,))
+            else:
+                self._journal.close_rows((row.message_id,), "unreadable")
             return None
         exchange = self._desk.exchange(request, again=again)
         if request.thread_id == request.channel_id or again is not None:
@@ -99,6 +114,22 @@ class Recovery:
         self._interrupted[row.message_id] = row
         post = Post(row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=f"cut.{row.message_id}")
         post.show(words.interrupted(row.author_id), lambda: interrupted_view(row.message_id))
+
+    async def _end_draft(self, draft: tuple[Row, JournaledPost]) -> None:
+        """Let a draft that still says only that the agent is at work say that it is not; one with text stays."""
+        row, first = draft
+        try:
+            own = await self._own_messages(row.thread_id, after=row.message_id)
+        except RestError as error:
+            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
+            return
+        for message_id, text in own:
+            is_draft = message_id == first.message_id if first.message_id is not None else text == first.content
+            if is_draft and text.startswith(words.AT_WORK):
+                post = Post(
+                    row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce="", message_id=message_id
+                )
+                post.show(words.CUT)
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
         """Carry out a person's choice; return what is to be said of it."""
@@ -121,11 +152,9 @@ class Recovery:
 
     # ---- finished
 
-    async def _post(self, row: Row) -> None:
+    async def _post(self, finished: tuple[Row, Exchange]) -> None:
         """Bring a reply to its end without the agent."""
-        exchange = self._exchange(row)
-        if exchange is None:
-            return
+        row, exchange = finished
         posts = self._journal.posts(row.message_id)
         try:
             message_ids = await self._find(exchange.request, posts)
@@ -148,9 +177,18 @@ class Recovery:
         self, thread_id: int, after: int, content: str, known: Container[int | None] = ()
     ) -> int | None:
         """Return the bot's message in a thread that says `content`, if there is one."""
-        await self._desk.pacer.admit(None, Urgency.FINAL)
-        own = await self._desk.rest.own_messages(thread_id, after=after)
+        own = await self._own_messages(thread_id, after=after)
         return next((each for each, text in own if text == content.strip() and each not in known), None)
+
+    async def _own_messages(self, thread_id: int, *, after: int) -> list[tuple[int, str]]:
+        """Read the bot's own messages in a thread, as often as it takes within reason. Raises `RestError`."""
+        for attempt in range(1, ATTEMPTS):
+            await self._desk.pacer.admit(None, Urgency.FINAL)
+            try:
+                return await self._desk.rest.own_messages(thread_id, after=after)
+            except TryLater as error:
+                await asyncio.sleep(max(error.seconds, 2.0**attempt / 4))
+        return await self._desk.rest.own_messages(thread_id, after=after)
 
     async def _close(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""
@@ -165,3 +203,14 @@ class Recovery:
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
         self._journal.settled(question.token)
+
+
+async def _each(items: deque[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do `work` for each. One that is cut off, because the client is, stays for the next READY."""
+    while items:
+        item = items.popleft()
+        try:
+            await work(item)
+        except asyncio.CancelledError:
+            items.appendleft(item)
+            raise

@@ -10,8 +10,10 @@ from pool.watch import LONG_SECONDS, Due
 from .markdown import code_block, escape
 
 __all__ = [
+    "AT_WORK",
     "BEYOND",
     "BOUNDS",
+    "CUT",
     "EARLIER",
     "INTERRUPTED",
     "NOTICES",
@@ -99,6 +101,11 @@ def interrupted(author_id: int) -> str:
         " Retry sends the request again; Skip leaves it. What waits behind it goes on in 10 minutes."
     )
 
+
+AT_WORK = "-# ⏳ "
+"""What a reply begins with as long as nothing of it is there."""
+
+CUT = "-# ⏹ A restart cut this off before there was anything to show."
 
 RELEASED = "-# Nobody chose, so what waited goes on."
 

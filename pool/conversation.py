@@ -269,10 +269,11 @@ class Conversation:
                 self._journal.mark(exchange.message_ids, state)
 
     def _close(self, exchange: Exchange, ending: Ending, reason: str) -> None:
+        pages: Sequence[str] = ()
         try:
-            self._journal.close_rows(exchange.message_ids, reason)
+            pages = exchange.ended(ending)
         finally:
-            exchange.ended(ending)
+            self._journal.close_rows(exchange.message_ids, reason, pages)
 
     @property
     def _held_for_long(self) -> bool:

@@ -45,7 +45,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An open message: what is needed to take it up again. `prompt` is what was sent, once it was."""
+    """A message that is open, or closed and owed a word about it: what is needed to take it up again.
+
+    `prompt` is what was sent, once it was.
+    """
 
     message_id: int
     thread_id: int
@@ -206,18 +209,23 @@ class Journal:
             self._move(message_ids, State.PROMPTED)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
 
-    def close_rows(self, message_ids: Sequence[int], reason: str) -> None:
-        """End rows without an answer, for `reason`, a word or two."""
+    def close_rows(self, message_ids: Sequence[int], reason: str, pages: Iterable[str] = ()) -> None:
+        """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
         with self._transaction():
             self._move(message_ids, State.CLOSED, reason)
+            self._drop_pages(message_ids)
+            self._keep_pages(message_ids, pages)
+
+    def told(self, message_ids: Sequence[int]) -> None:
+        """Write down that nothing is owed any more about rows that were closed."""
+        with self._transaction():
             self._drop_pages(message_ids)
 
     def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Iterable[str]) -> None:
         """Write down that the turn has ended, and everything that must be posted, in one transaction."""
         with self._transaction():
             self._move(message_ids, State.FINISHED, stop_reason)
-            rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]
-            self._db.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+            self._keep_pages(message_ids, pages)
 
     def answer(self, message_ids: Sequence[int]) -> None:
         """Write down that Discord has confirmed the last page."""
@@ -235,10 +243,11 @@ class Journal:
         return [content for (content,) in rows]
 
     def open_rows(self) -> list[Row]:
-        """Return every row that has not ended, oldest message first."""
+        """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
         query = (
             "SELECT message_id, thread_id, author_id, state, request, prompt FROM messages"
-            " WHERE state NOT IN ('answered', 'closed') ORDER BY message_id"
+            " WHERE state NOT IN ('answered', 'closed')"
+            " OR (state = 'closed' AND message_id IN (SELECT exchange_id FROM pages)) ORDER BY message_id"
         )
         return [
             Row(message_id, thread_id, author_id, State(state), request, prompt)
@@ -312,6 +321,10 @@ class Journal:
         return [OpenQuestion(*fields) for fields in rows]
 
     # ----
+
+    def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> None:
+        rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]
+        self._db.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
 
     def _drop_pages(self, message_ids: Sequence[int]) -> None:
         self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
