@@ -15,7 +15,8 @@ from acp.schema import parse_update
 from bot.pacer import Pacer
 from bot.reply import ATTEMPTS, Reply
 from bot.rest import Refused, TryLater
-from tests.bot.board import AnswerLost, Board, pacing, quiet
+from pool.journal import Journal
+from tests.bot.board import AnswerLost, Board, accepted, pacing, quiet, scratch_journal
 
 pytestmark = pytest.mark.virtual_time
 
@@ -29,9 +30,18 @@ class Stage:
 
     board: Board
     pacer: Pacer
+    journal: Journal
 
     def reply(self, key: int = KEY, *, after: Reply | None = None, told: Callable[[bool], None] | None = None) -> Reply:
-        reply = Reply(key, pacer=self.pacer, rest=self.board, after=after, on_settled=told or (lambda _: None))
+        accepted(self.journal, key, thread_id=THREAD)
+        reply = Reply(
+            key,
+            pacer=self.pacer,
+            rest=self.board,
+            journal=self.journal,
+            after=after,
+            on_settled=told or (lambda _: None),
+        )
         reply.placeholder("⏳")
         return reply
 
@@ -39,8 +49,9 @@ class Stage:
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     """An empty board, and a running schedule."""
-    async with pacing(Pacer()) as pacer:
-        yield Stage(Board(), pacer)
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer:
+            yield Stage(Board(), pacer, journal)
 
 
 def now() -> float:
