@@ -17,6 +17,7 @@ from acp import AcpError, Agent, AgentClosed, Event, Session
 
 from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
+from .inbox import Inbox
 from .journal import Journal
 from .opening import Settings, open_session, settle
 from .running import Running
@@ -87,7 +88,7 @@ class Conversation:
         self._house = house
         self._journal = house.journal
         self._slots = house.slots
-        self._inbox: deque[Exchange] = deque()
+        self._inbox = Inbox(house.journal, on_held=lambda count: house.on_held(thread_id, count), on_time=self._release)
         self._wake = asyncio.Event()
         self._current: Exchange | None = None
         self._retried: Exchange | None = None
@@ -97,19 +98,21 @@ class Conversation:
         self._resets = 0
         self._retiring = False
         self._yields = False
-        self._releasing: asyncio.TimerHandle | None = None
         self.state = State.ASLEEP
         self.idle_since = 0.0
-        self.held = False
-        """Whether what waits is waiting for a person."""
         self.agent: Agent | None = None
         self.session: Session | None = None
         self.running: Running | None = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        waiting = f", {len(self._inbox)} {'held' if self.held else 'waiting'}" if self._inbox else ""
+        waiting = f", {self._inbox!r}" if self._inbox else ""
         return f"<{self.thread_id} {self.state}{waiting}>"
+
+    @property
+    def held(self) -> bool:
+        """Whether what waits is waiting for a person."""
+        return self._inbox.held
 
     @property
     def waiting(self) -> int:
@@ -119,8 +122,8 @@ class Conversation:
     @property
     def authors(self) -> set[int]:
         """Who has something to do here."""
-        current = (self._current,) if self._current is not None else ()
-        return {exchange.author_id for exchange in (*current, *self._inbox)}
+        current = {self._current.author_id} if self._current is not None else set[int]()
+        return current | self._inbox.authors
 
     @property
     def agent_seconds(self) -> float:
@@ -136,25 +139,19 @@ class Conversation:
 
     def submit(self, exchange: Exchange) -> None:
         """Put an exchange into the inbox. What was held goes on before it."""
-        self._inbox.append(exchange)
+        self._inbox.put(exchange)
         self.resume()
 
     def restore(self, exchanges: Iterable[Exchange], *, held: bool, seconds: float | None = None) -> None:
         """Put what an earlier run of the bot had accepted in front of everything. Held, for good or for `seconds`."""
-        self._inbox.extendleft(reversed([*exchanges]))
-        if held and self._inbox:
-            self.held = True
-            if seconds is not None:
-                self._releasing = asyncio.get_running_loop().call_later(seconds, self._release)
+        self._inbox.put_first(*exchanges)
+        if held:
+            self._inbox.hold_again(seconds)
         self._wake.set()
-
-    def _release(self) -> None:
-        self._house.on_released(self.thread_id)
-        self.resume()
 
     def go_first(self, exchange: Exchange) -> None:
         """Put an exchange before all that waits, and go on."""
-        self._inbox.appendleft(exchange)
+        self._inbox.put_first(exchange)
         self.resume()
 
     def cancel(self, by: int) -> Cancelled:
@@ -166,7 +163,7 @@ class Conversation:
             stopped, self._current = True, None
             self._slots.leave(self)
             self._close(current, Ending(cancelled_by=by), "cancelled")
-        self._hold()
+        self._inbox.hold()
         return Cancelled(stopped=stopped, held=len(self._inbox))
 
     def reset(self, by: int) -> Cancelled:
@@ -189,28 +186,21 @@ class Conversation:
 
     def resume(self) -> None:
         """Go on with what was held."""
-        if self._releasing is not None:
-            self._releasing.cancel()
-            self._releasing = None
-        if self.held:
-            self.held = False
+        if self._inbox.resume():
             self._failed_starts = 0
-            self._mark_waiting(rows.State.RECEIVED, self._inbox)
         self._wake.set()
+
+    def _release(self) -> None:
+        self._house.on_released(self.thread_id)
+        self.resume()
 
     def drop(self) -> int:
         """Close everything that waits, unanswered. Returns how many exchanges that were."""
-        dropped, self._inbox = self._inbox, deque()
-        self.held = False
+        dropped = [*self._inbox.empty()]
         for exchange in dropped:
             self._close(exchange, Ending(), "dropped")
         self._wake.set()
         return len(dropped)
-
-    @property
-    def _has_work(self) -> bool:
-        """Whether the inbox has something to run. What is held needs no agent until a person lets it go on."""
-        return bool(self._inbox) and not self.held
 
     @property
     def evictable(self) -> bool:
@@ -218,7 +208,7 @@ class Conversation:
         agent = self.agent
         return (
             self.state is State.IDLE
-            and not self._has_work
+            and not self._inbox.ready
             and agent is not None
             and not agent.connection.lock.locked()
             and agent.can_load
@@ -235,13 +225,16 @@ class Conversation:
             self._current.waiting(place, self._house.asking())
 
     def look(self) -> None:
-        """Do what time calls for; called every second or so."""
-        if self.running is not None:
-            self.running.look()
+        """Do what time calls for; called every second or so. What fails in it touches no other thread."""
+        try:
+            if self.running is not None:
+                self.running.look()
+        except Exception:  # the isolation boundary once more: the caller looks after all threads
+            log.exception("a look at the clock failed", thread_id=self.thread_id)
 
     def make_way(self) -> None:
         """Give the slot to those who wait: questions are ended, and after the turn the conversation sleeps."""
-        self._yields = True
+        self._yields = self.agent is not None and self.agent.can_load
         if self.running is not None:
             self.running.make_way()
 
@@ -256,17 +249,6 @@ class Conversation:
         """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
         if self.agent is not None:
             self.agent.connection.close(AgentClosed("Threadline is shutting down"))
-
-    def _hold(self) -> None:
-        if self._inbox and not self.held:
-            self.held = True
-            self._mark_waiting(rows.State.HELD, self._inbox)
-            self._house.on_held(self.thread_id, len(self._inbox))
-
-    def _mark_waiting(self, state: rows.State, exchanges: Iterable[Exchange]) -> None:
-        for exchange in exchanges:
-            if self._journal.state(exchange.message_ids[0]) is not state:
-                self._journal.mark(exchange.message_ids, state)
 
     def _close(self, exchange: Exchange, ending: Ending, reason: str) -> None:
         pages: Sequence[str] = ()
@@ -300,8 +282,8 @@ class Conversation:
                 return False
             if self.state is State.STOPPING or (self.agent and self.agent.connection.error):
                 await self._sleep()
-            elif self._has_work:
-                await self._serve(self._inbox.popleft())
+            elif self._inbox.ready:
+                await self._serve(self._inbox.take())
             elif self.agent is not None:
                 await self._idle()
             elif self._inbox:
@@ -330,7 +312,7 @@ class Conversation:
                 await self._woken()
         except TimeoutError:
             # No await between this check and the change of state: a message that comes now waits for the stop.
-            if not self._has_work:
+            if not self._inbox.ready:
                 self.state = State.STOPPING
 
     async def _sleep(self) -> None:
@@ -342,6 +324,7 @@ class Conversation:
         finally:
             self.agent = None
             self.state = State.ASLEEP
+            self._yields = False
             self._slots.release(self)
 
     # ---- one exchange
@@ -358,7 +341,7 @@ class Conversation:
                 self.state = State.ASLEEP
                 self._slots.release(self)
         self._current = None
-        if self.agent and self.agent.can_load and (self._yields or (self._slots.line and self._held_for_long)):
+        if self.agent and (self._yields or (self._slots.line and self._held_for_long and self.agent.can_load)):
             self.state = State.STOPPING
         self._yields = False
 
@@ -374,7 +357,7 @@ class Conversation:
         try:
             if self.agent is None:
                 self.agent = await self._house.spawn()
-                self.agent.connection.on_closed = self._wake.set
+            self.agent.connection.on_closed = self._wake.set
             if self.session is None:
                 await self._open(self.agent)
         except AcpError:
@@ -421,10 +404,9 @@ class Conversation:
                 async for event in turn:
                     running.event(event)
                 self._finish(running)
+            self.running = None
         except AgentClosed as error:
             self._once_more(exchange, error)
-        finally:
-            self.running = None
 
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
@@ -443,26 +425,29 @@ class Conversation:
 
     def _once_more(self, exchange: Exchange, error: AgentClosed) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
+        self.running = None
         self._journal.mark(exchange.message_ids, rows.State.RECEIVED)
         if self._retried is exchange:
             raise error
         self._retried = exchange
         self._current = None
-        self._inbox.appendleft(exchange)
+        self._inbox.put_first(exchange)
 
     def _fail(self, error: Exception) -> None:
         exchange, self._current = self._current, None
+        self.running = None
         try:
             if exchange is not None:
                 self._close(exchange, Ending(error=error), "failed")
             if self._failed_starts >= FAILED_STARTS:
-                self._hold()
+                self._inbox.hold()
         except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice
             log.exception("failure could not be written down", thread_id=self.thread_id)
 
     def _interrupt(self, exchange: Exchange) -> None:
         """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
-        ending = Ending(shutdown=True)
+        cancelled_by = self.running.cancelled_by if self.running is not None else None
+        ending = Ending(cancelled_by=cancelled_by, shutdown=True)
         if self._journal.state(exchange.message_ids[0]) is rows.State.PROMPTED:
             self._close(exchange, ending, "interrupted")
         else:

@@ -14,7 +14,7 @@ survives kill -9; a power cut may lose the last moments.
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,13 +23,17 @@ from typing import Self
 
 from .database import JournalError, open_database
 
-__all__ = ["Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
+__all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
 
 PRUNE_BATCH = 500
 """Rows dropped at once, so that no turn waits for it."""
+
+
+NEW = "new"
+"""Why a row that nobody has seen before is received; others are received again."""
 
 
 class State(StrEnum):
@@ -99,6 +103,9 @@ class Journal:
         rows = self._db.execute("SELECT thread_id FROM conversations")
         self._threads = {thread_id for (thread_id,) in rows}
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
+        self._moves: list[tuple[State, str | None, int]] = []
+        self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
+        """Learns of each move, once it is written: the new state, why (`NEW` for a new message), how many rows."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -195,6 +202,8 @@ class Journal:
                 "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL)",
                 (message_id, thread_id, author_id, State.RECEIVED, now, request),
             ).rowcount
+            if new:
+                self._moves.append((State.RECEIVED, NEW, 1))
         self._threads.add(thread_id)
         return new == 1
 
@@ -339,6 +348,7 @@ class Journal:
             ).rowcount
             if moved != 1:
                 raise JournalError(f"message {message_id} is {self.state(message_id)} and cannot become {state}")
+        self._moves.append((state, reason, len(message_ids)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -347,5 +357,9 @@ class Journal:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
+            self._moves.clear()
             raise
         self._db.execute("COMMIT")
+        moves, self._moves = self._moves, []
+        for move in moves:
+            self.on_moved(*move)

@@ -20,7 +20,7 @@ from .conversation import Conversation, House, State
 from .exchange import Exchange
 from .journal import Journal
 from .opening import Settings
-from .slots import Slots
+from .slots import Load, Slots
 from .spares import Spares
 from .watch import Bounds
 
@@ -46,6 +46,9 @@ PRUNE_SECONDS = 600.0
 
 WAY_SECONDS = 600.0
 """When somebody has waited in line for so long, a question that is as old is ended for them."""
+
+YIELD_SECONDS = 15.0
+"""What an agent whose question was ended gets to end its turn, before the next question is ended for the line."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -104,6 +107,8 @@ class Pool:
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._recent: dict[int, deque[float]] = {}
+        self._line_length = 0
+        self._way_made = -YIELD_SECONDS
         self._stack = AsyncExitStack()
         self._stopping = False
         self._spares = Spares(limits.warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
@@ -212,6 +217,17 @@ class Pool:
         """All conversations that are not asleep."""
         return self._conversations.values()
 
+    @property
+    def agents(self) -> list[Agent]:
+        """All agents that run, spares included."""
+        used = [each.agent for each in self._conversations.values() if each.agent is not None]
+        return [*used, *self._spares.agents]
+
+    @property
+    def load(self) -> Load:
+        """How full the house is."""
+        return self._slots.load
+
     def _asking(self) -> list[int]:
         """Return the threads whose agents wait for a person's answer."""
         return [each.thread_id for each in self._conversations.values() if each.asked_since is not None]
@@ -223,13 +239,17 @@ class Pool:
         return await self._spawn_marked(f"{self._journal.journal_id}/{self._spawned}")
 
     def _line_moved(self) -> None:
-        self._tell_places(near=True)
+        before, self._line_length = self._line_length, len(self._slots.line)
+        self._tell_places(range(1, NEAR + 1))
+        if self._line_length > max(before, NEAR):  # Who has just come learns the place at once, wherever it is.
+            self._tell_places(range(self._line_length, self._line_length + 1))
         self._make_room()
 
-    def _tell_places(self, *, near: bool) -> None:
-        for place, waiter in enumerate(self._slots.line, start=1):
-            if isinstance(waiter, Conversation) and (place <= NEAR) is near:
-                waiter.placed(place)
+    def _tell_places(self, places: range) -> None:
+        line = {waiter: place for place, waiter in enumerate(self._slots.line, start=1)}
+        for conversation in self._conversations.values():
+            if line.get(conversation, 0) in places:
+                conversation.placed(line[conversation])
 
     def _make_room(self) -> None:
         """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
@@ -247,57 +267,63 @@ class Pool:
     # ---- the keeper
 
     async def _keep(self) -> None:
-        """Look after what nobody else wakes for."""
+        """Look after what nobody else wakes for: each thing in its own time."""
         loop = asyncio.get_running_loop()
-        told = measured = pruned = loop.time()
+        duties = {self._look: 0.0, self._tell_the_far: LINE_SECONDS, self._prune: PRUNE_SECONDS}
+        if self._limits.max_memory:
+            duties[self._relieve_memory] = MEMORY_SECONDS
+        last = dict.fromkeys(duties, loop.time())
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = loop.time()
-            for conversation in self._conversations.values():
-                conversation.look()
-            self._make_way()
-            self._spares.fill()
-            if now - told >= LINE_SECONDS:
-                told = now
-                self._tell_places(near=False)
-            if self._limits.max_memory and now - measured >= MEMORY_SECONDS:
-                measured = now
-                await self._relieve_memory()
-            if now - pruned >= PRUNE_SECONDS:
-                pruned = now
-                self._journal.prune()
+            for duty, seconds in duties.items():
+                if loop.time() - last[duty] >= seconds:
+                    last[duty] = loop.time()
+                    try:
+                        await duty()
+                    except Exception:  # an isolation boundary: a disk that is full must not end the bot
+                        log.exception("the keeper failed", duty=duty.__name__)
+
+    async def _look(self) -> None:
+        for conversation in self._conversations.values():
+            conversation.look()
+        self._make_way()
+        self._spares.fill()
+
+    async def _tell_the_far(self) -> None:
+        self._tell_places(range(NEAR + 1, len(self._slots.line) + 1))
+
+    async def _prune(self) -> None:
+        self._journal.prune()
 
     def _make_way(self) -> None:
         """Let the oldest question end whose thread holds a slot that others have long been waiting for."""
-        if self._slots.longest_wait < WAY_SECONDS:
-            return
         now = asyncio.get_running_loop().time()
+        if self._slots.longest_wait < WAY_SECONDS or now - self._way_made < YIELD_SECONDS:
+            return
         asking = [(each.asked_since, each) for each in self._conversations.values() if each.asked_since is not None]
         since, conversation = min(asking, key=lambda pair: pair[0], default=(now, None))
         if conversation is not None and now - since >= WAY_SECONDS:
+            self._way_made = now
             log.info("ended a question for those in line", thread_id=conversation.thread_id)
             conversation.make_way()
 
     async def _relieve_memory(self) -> None:
         """Put the longest idle to sleep while the agents use more memory than they may."""
-        agents = {each.agent.pid: each for each in self._conversations.values() if each.agent is not None}
-        sizes = await asyncio.to_thread(resident, agents)
+        staying = [each for each in self._conversations.values() if each.state is not State.STOPPING]
+        pids = {each: each.agent.pid for each in staying if each.agent is not None}
+        sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
         excess = sum(sizes.values()) - self._limits.max_memory
         for conversation in self._longest_idle():
-            if excess <= 0:
-                return
-            if conversation.agent is not None:
-                excess -= sizes.get(conversation.agent.pid, 0)
+            if excess > 0:
+                excess -= sizes.get(pids.get(conversation, 0), 0)
                 conversation.evict()
 
     # ---- the end
 
     def kill(self) -> None:
         """Kill every agent at once: a person is in a hurry. `__aexit__` still does the rest."""
-        self._spares.kill()
-        for conversation in self._conversations.values():
-            if conversation.agent is not None:
-                conversation.agent.kill()
+        for agent in self.agents:
+            agent.kill()
 
     async def _stop(self, keeper: asyncio.Task[None]) -> None:
         self._stopping = True

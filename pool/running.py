@@ -21,7 +21,8 @@ class Running:
         self._bounds = bounds
         self._watch = Watch(bounds, _now())
         self._asked: dict[RequestId, float] = {}
-        self._cancelled_by: int | None = None
+        self.cancelled_by: int | None = None
+        """The person who cancelled it."""
         self._over = False
 
     def event(self, event: Event) -> None:
@@ -78,7 +79,7 @@ class Running:
         """Cancel for a person. False: it is ending already."""
         if self.turn.cancelled or self.turn.ended:
             return self.turn.cancelled
-        self._cancelled_by = by
+        self.cancelled_by = by
         self.turn.cancel()
         return True
 
@@ -88,7 +89,7 @@ class Running:
         return Ending(
             turn.stop_reason,
             turn.error,
-            self._cancelled_by,
+            self.cancelled_by,
             shutdown=shutdown and turn.cancelled,
             ceiling=self._over,
         )

@@ -5,9 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Slots"]
+__all__ = ["Load", "Slots"]
 
 Holder = TypeVar("Holder")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many slots there are, how many are held, and how many wait for one."""
+
+    size: int
+    held: int
+    in_line: int
 
 
 @dataclass(slots=True)
@@ -33,6 +42,11 @@ class Slots(Generic[Holder]):
     def __repr__(self) -> str:
         """Read like a status line."""
         return f"<Slots {len(self._held)}/{self._size} held, {len(self._line)} in line>"
+
+    @property
+    def load(self) -> Load:
+        """What `repr` says, as numbers."""
+        return Load(self._size, len(self._held), len(self._line))
 
     @property
     def line(self) -> tuple[Holder, ...]:

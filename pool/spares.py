@@ -17,7 +17,7 @@ from .slots import Slots
 __all__ = ["Spares"]
 
 AGAIN_SECONDS = 60.0
-"""After a spare could not be started, how long until the next is tried."""
+"""After a spare could not be started, or died before anybody needed it, how long until the next is tried."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -105,11 +105,10 @@ class Spares:
             if spare.agent is None and spare.task is not None:
                 spare.task.cancel()
 
-    def kill(self) -> None:
-        """Kill the processes at once; their tasks still do the rest."""
-        for spare in self._spares:
-            if spare.agent is not None:
-                spare.agent.kill()
+    @property
+    def agents(self) -> list[Agent]:
+        """The agents that run, claimed ones excepted."""
+        return [spare.agent for spare in self._spares if spare.agent is not None]
 
     async def _live(self, spare: _Spare) -> None:
         try:
@@ -117,9 +116,10 @@ class Spares:
             spare.agent.connection.on_closed = spare.changed.set
             if not spare.dismissed:
                 await spare.changed.wait()
-        except AcpError as error:
-            self._not_before = asyncio.get_running_loop().time() + AGAIN_SECONDS
-            log.warning("a warm spare could not be started", reason=str(error))
+            if spare.agent.connection.error is not None and not spare.claimed:
+                self._fail(spare.agent.connection.error)
+        except Exception as error:  # noqa: BLE001 - an isolation boundary: without a spare nothing but time is lost
+            self._fail(error)
         finally:
             if not spare.claimed:
                 spare.dismissed = True
@@ -129,3 +129,8 @@ class Spares:
                 finally:
                     self._spares.remove(spare)
                     self._slots.release(spare)
+
+    def _fail(self, error: Exception) -> None:
+        self._not_before = asyncio.get_running_loop().time() + AGAIN_SECONDS
+        unexpected = error if not isinstance(error, AcpError) else None
+        log.warning("there is no warm spare for a while", reason=str(error), exc_info=unexpected)

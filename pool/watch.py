@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from acp import Event, Question, Withdrawn
-from acp.schema import ToolCallUpdate
+from acp.schema import ToolCall, ToolCallUpdate
 
 __all__ = ["Bounds", "Due", "Watch"]
 
@@ -59,11 +59,14 @@ class Watch:
         match event:
             case Question() | Withdrawn():
                 pass  # The turn knows which questions are open; see `questions`.
-            case ToolCallUpdate(tool_call_id=tool_call_id, status=status):
-                if status is None or status in _RUNNING:
-                    self._tools.add(tool_call_id)
-                else:
-                    self._tools.discard(tool_call_id)
+            case ToolCall(tool_call_id=tool_call_id, status=None):
+                self._tools.add(tool_call_id)
+            case ToolCallUpdate(status=None):
+                pass  # Unchanged; it may have ended before.
+            case ToolCallUpdate(tool_call_id=tool_call_id, status=status) if status in _RUNNING:
+                self._tools.add(tool_call_id)
+            case ToolCallUpdate(tool_call_id=tool_call_id):
+                self._tools.discard(tool_call_id)
         self._active = now
         self._told_silent = False
 

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import discord
 
 from bot.pacer import Pacer
 from bot.rest import Archived, Gone, Refused, Rest, Stored, TryLater
+from pool.journal import Journal
 
-__all__ = ["AnswerLost", "Board", "Call", "Message", "pacing", "quiet"]
+__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "quiet", "scratch_journal"]
 
 
 class AnswerLost(TryLater):
@@ -168,3 +171,15 @@ async def pacing(pacer: Pacer) -> AsyncIterator[Pacer]:
 async def quiet(seconds: float = 30.0) -> None:
     """Let that much virtual time pass: all that happens by itself has happened then."""
     await asyncio.sleep(seconds)
+
+
+@contextmanager
+def scratch_journal() -> Iterator[Journal]:
+    """Open a journal that is gone afterwards."""
+    with TemporaryDirectory() as folder, Journal.open(Path(folder, "journal.db")) as journal:
+        yield journal
+
+
+def accepted(journal: Journal, message_id: int, *, thread_id: int = 7, author_id: int = 42) -> None:
+    """Put a message into the journal; one that is there already stays as it is."""
+    journal.receive(message_id, thread_id=thread_id, channel_id=1, guild_id=1, author_id=author_id)

@@ -54,7 +54,7 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            cards = Cards(pacer=pacer, rest=board)
+            cards = Cards(journal=journal, pacer=pacer, rest=board)
             redact = redactor([SECRET])
             desk = Desk(journal=journal, pacer=pacer, rest=board, cards=cards, redact=redact, reactions=reactions)
             yield Stage(desk, journal, board)
@@ -70,10 +70,10 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.starting()
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
-        exchange.waiting(2)
+        exchange.waiting(2, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
-        exchange.waiting(0)
+        exchange.waiting(0, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
         nothing = cast(Any, None)
@@ -274,6 +274,7 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         await it.desk.finish(8.0)
         assert asyncio.get_running_loop().time() == start
         assert not live.reply.ended
+        it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         other = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
         other.opened(99)
         other.starting()

@@ -19,7 +19,8 @@ from bot.patience import ATTEMPTS
 from bot.posted import OLD_SECONDS
 from bot.reply import Reply
 from bot.rest import Refused, TryLater
-from tests.bot.board import AnswerLost, Board, pacing, quiet
+from pool.journal import Journal
+from tests.bot.board import AnswerLost, Board, accepted, pacing, quiet, scratch_journal
 
 pytestmark = pytest.mark.virtual_time
 
@@ -33,6 +34,7 @@ class Stage:
 
     board: Board
     pacer: Pacer
+    journal: Journal
 
     def reply(
         self,
@@ -42,8 +44,16 @@ class Stage:
         told: Callable[[bool], None] | None = None,
         stop: Callable[[], discord.ui.View] | None = None,
     ) -> Reply:
-        settled = told or (lambda _: None)
-        reply = Reply(key, pacer=self.pacer, rest=self.board, after=after, on_settled=settled, stop=stop)
+        accepted(self.journal, key, thread_id=THREAD)
+        reply = Reply(
+            key,
+            pacer=self.pacer,
+            rest=self.board,
+            journal=self.journal,
+            after=after,
+            on_settled=told or (lambda _: None),
+            stop=stop,
+        )
         reply.placeholder("⏳")
         return reply
 
@@ -51,8 +61,9 @@ class Stage:
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     """An empty board, and a running schedule."""
-    async with pacing(Pacer()) as pacer:
-        yield Stage(Board(), pacer)
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer:
+            yield Stage(Board(), pacer, journal)
 
 
 def now() -> float:
