@@ -6,14 +6,11 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-import aiohttp
-import discord
 import structlog
-import yarl
 
 from acp import Agent, end_survivors
 from pool.database import put_aside
@@ -25,34 +22,27 @@ from pool.watch import Bounds
 from . import words
 from .client import ThreadlineClient
 from .config import Config
+from .endpoint import Endpoint
 from .exchange import Desk
-from .locks import LockHeld, journal_lock, user_lock
+from .health import Pulse
+from .locks import journal_lock, user_lock
 from .logs import redactor
+from .metrics import Metrics
 from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
+from .supervision import StartFailed, SupervisedClient
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
 
 REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""
 
-CLIENT_SECONDS = 2.0
-"""Bound on closing the connection to Discord."""
-
-RECONNECT_SECONDS = 1.0
-LONGEST_RECONNECT_SECONDS = 60.0
-"""Wait before the client is built anew, doubling: the library's own wait grows to 17 minutes."""
-
 PR_SET_DUMPABLE = 4
 
 log = structlog.stdlib.get_logger("bot")
-
-
-class StartFailed(Exception):
-    """The bot cannot run; the text says what to do about it."""
 
 
 class App:
@@ -62,12 +52,13 @@ class App:
         """Take the configuration; nothing is opened yet. `new_journal` puts a journal that is no use aside."""
         self._config = config
         self._new_journal = new_journal
-        self._client: ThreadlineClient | None = None
         self._locks = ExitStack()
         self._locked_user: int | None = None
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when Discord has said READY for the first time."""
+        self.metrics_address = ""
+        """Where figures and health are served, `http://HOST:PORT`; empty where they are not."""
 
     def stop(self) -> None:
         """Begin to end."""
@@ -96,7 +87,8 @@ class App:
             return Journal.open(file)
 
     async def _work(self, journal: Journal) -> None:
-        config, rest, pacer = self._config, Rest(), Pacer()
+        config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
+        journal.on_moved = metrics.moved
         cards = Cards(journal=journal, pacer=pacer, rest=rest)
         redact = redactor(config.secrets)
         directory = config.agents.default.cwd
@@ -110,26 +102,50 @@ class App:
             redact=redact,
             reactions=config.reactions.enabled,
         )
-        pool = self._pool(journal, desk)
-        recovery = Recovery(journal=journal, pool=pool, desk=desk)
-        async with asyncio.TaskGroup() as tasks:
+        pool = self._pool(journal, desk, metrics)
+        supervised = self._supervised(pool, journal, desk, metrics)
+        pulse = Pulse(lambda: supervised.connected)
+        metrics.watch(pool, cards, pulse)
+        async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
+            beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
             with self._signals(pool):
                 async with pool:
-                    client = tasks.create_task(self._connect(pool, journal, desk, recovery), name="client")
+                    client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
+                    if supervised.client is not None:
+                        supervised.client.intake = False
                 await desk.finish(REPLY_SECONDS)
-            await self._disconnect(client)
-            pacing.cancel()
+            for task in (client, pacing, beating):
+                task.cancel()
         if failed is not None:
             raise failed
 
-    def _pool(self, journal: Journal, desk: Desk) -> Pool:
+    @asynccontextmanager
+    async def _endpoint(self, metrics: Metrics, pulse: Pulse) -> AsyncIterator[None]:
+        """Serve figures and health, where the configuration says so. Raises `StartFailed`."""
+        if self._config.metrics.address is None:
+            yield
+            return
+        host, port = self._config.metrics.address
+        endpoint = Endpoint(host, port, metrics=metrics, pulse=pulse)
+        try:
+            self.metrics_address = await endpoint.open()
+        except OSError as error:
+            raise StartFailed(f"metrics.listen: cannot listen on {host}, port {port}: {error.strerror}") from None
+        log.info("serving figures and health", address=self.metrics_address)
+        try:
+            yield
+        finally:
+            await endpoint.close()
+
+    def _pool(self, journal: Journal, desk: Desk, metrics: Metrics) -> Pool:
         config, agent = self._config.pool, self._config.agents.default
         how = agent.launch()
 
         async def spawn(marker: str) -> Agent:
-            return await Agent.spawn(how, marker=marker)
+            with metrics.agent_start():
+                return await Agent.spawn(how, marker=marker)
 
         limits = Limits(
             max_agents=config.max_agents,
@@ -152,44 +168,26 @@ class App:
 
     # ---- Discord
 
-    async def _connect(self, pool: Pool, journal: Journal, desk: Desk, recovery: Recovery) -> StartFailed:
-        """Keep a client alive, building a new one when it has died. Returns the reason why that is pointless."""
-        self._point_at_endpoint()
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
-        wait = RECONNECT_SECONDS
-        while True:
-            client = desk.rest.client = self._client = ThreadlineClient(
+    def _supervised(self, pool: Pool, journal: Journal, desk: Desk, metrics: Metrics) -> SupervisedClient:
+        recovery = Recovery(journal=journal, pool=pool, desk=desk)
+
+        def build() -> ThreadlineClient:
+            client = ThreadlineClient(
                 config=self._config,
                 pool=pool,
                 journal=journal,
                 desk=desk,
                 recovery=recovery,
                 on_login=self._lock_user,
+                on_missed=metrics.missed,
                 on_ready=self.ready.set,
             )
-            started = asyncio.get_running_loop().time()
-            try:
-                await client.start(self._config.discord.token.get_secret_value())
-                reason = "the connection was closed"
-            except LockHeld as error:
-                return StartFailed(str(error))
-            except discord.LoginFailure:
-                return StartFailed("Discord refused the token: check discord.token")
-            except discord.PrivilegedIntentsRequired:
-                return StartFailed(
-                    "Discord refused the Message Content intent: turn it on in the developer portal, Bot"
-                )
-            except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
-                if not self.ready.is_set():
-                    return StartFailed(f"cannot connect to {self._where}: {_reason(error)}")
-                reason = _reason(error)
-            finally:
-                await client.close()
-            if asyncio.get_running_loop().time() - started > LONGEST_RECONNECT_SECONDS:
-                wait = RECONNECT_SECONDS
-            log.warning("connection to Discord lost", reason=reason, again_in=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_RECONNECT_SECONDS)
+            client.http.http_trace = metrics.trace()
+            client.intake = not self._stopping.is_set()
+            metrics.client_built()
+            return client
+
+        return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""
@@ -197,37 +195,14 @@ class App:
             self._locks.enter_context(user_lock(user_id))
             self._locked_user = user_id
 
-    @property
-    def _where(self) -> str:
-        return self._config.discord.endpoint or "Discord"
-
-    def _point_at_endpoint(self) -> None:
-        """Send the library to another server: two class attributes, read at login."""
-        endpoint = self._config.discord.endpoint
-        if endpoint:
-            discord.http.Route.BASE = f"{endpoint}/api/v10"
-            gateway = yarl.URL(endpoint) / "gateway/"
-            scheme = "wss" if gateway.scheme == "https" else "ws"
-            discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
-
     async def _until_stopped(self, client: asyncio.Task[StartFailed]) -> StartFailed | None:
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait((stopping, client), return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            if self._client is not None:
-                self._client.intake = False
+            self._stopping.set()
         return client.result() if client.done() else None
-
-    async def _disconnect(self, client: asyncio.Task[StartFailed]) -> None:
-        if self._client is not None:
-            try:
-                async with asyncio.timeout(CLIENT_SECONDS):
-                    await self._client.close()
-            except TimeoutError:
-                log.warning("Discord did not let go of the connection in time")
-        client.cancel()
 
     # ---- the end
 
@@ -249,16 +224,6 @@ class App:
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorError():
-            return error.os_error.strerror or str(error)
-        case discord.HTTPException():
-            return f"{error.status} {error.text}".strip()
-        case _:
-            return str(error) or type(error).__name__
 
 
 def protect_process() -> None:

@@ -62,10 +62,11 @@ class CatchUp:
         take: Take,
         open_thread: Callable[[Exchange], Awaitable[None]],
         beyond: Callable[[int], None],
+        on_missed: Callable[[int], None],
     ) -> None:
         """`take` judges and accepts a message, and returns its exchange if a thread is to be opened for it.
 
-        `beyond` tells a place that some of its messages were too long ago.
+        `beyond` tells a place that some of its messages were too long ago; `on_missed` learns how many a place had.
         """
         self._journal = journal
         self._rest = rest
@@ -74,6 +75,7 @@ class CatchUp:
         self._take = take
         self._open_thread = open_thread
         self._beyond = beyond
+        self._on_missed = on_missed
         self._gap = _Gap()
 
     def begin(self) -> None:
@@ -129,6 +131,7 @@ class CatchUp:
         missed = await self._missed(channel_id, mark)
         oldest = datetime.now(UTC) - timedelta(hours=self._reach.hours)
         kept = [message for message in missed[-self._reach.messages :] if message.created_at >= oldest]
+        self._on_missed(len(kept))
         if len(kept) < len(missed):
             log.warning("messages are too long ago to be taken up", channel_id=channel_id)
             self._beyond(channel_id)

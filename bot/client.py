@@ -74,10 +74,12 @@ class ThreadlineClient(discord.Client):
         desk: Desk,
         recovery: Recovery,
         on_login: Callable[[int], None],
+        on_missed: Callable[[int], None],
         on_ready: Callable[[], None],
     ) -> None:
         """`on_login` learns the bot's user id, and may raise to end the start.
 
+        `on_missed` learns how many messages of a place were missed.
         `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
         """
         intents = discord.Intents.default()
@@ -108,7 +110,10 @@ class ThreadlineClient(discord.Client):
             take=self._take_missed,
             open_thread=self._open_thread,
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
+            on_missed=on_missed,
         )
+        self.greeted = False
+        """Whether the gateway has ever said READY."""
         self.intake = True
         """Whether messages are accepted; not while the bot stops."""
 
@@ -125,6 +130,7 @@ class ThreadlineClient(discord.Client):
 
     async def on_connect(self) -> None:
         """READY is there: from now on live messages wait until what was missed is in front of them."""
+        self.greeted = True
         self._catch_up.begin()
 
     async def on_ready(self) -> None:

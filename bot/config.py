@@ -93,6 +93,13 @@ def _preset(name: str) -> str:
     return name
 
 
+def _address(text: str) -> str:
+    match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+    if text and (match is None or int(match[1]) > 65535):
+        raise ValueError('must be a host and a port, like "127.0.0.1:9464"')
+    return text
+
+
 def _channels(value: object) -> object:
     """Turn `["*"]` into None: all channels."""
     return None if value == ["*"] else value
@@ -102,7 +109,7 @@ def _bytes(value: object) -> object:
     """Read a size: a number of bytes, or one with KiB, MiB or GiB behind it."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
     if isinstance(value, bool) or match is None:
-        raise ValueError(f'{value!r} is not a size like "4GiB"; 0 is no bound')
+        raise ValueError('is not a size like "4GiB"; 0 is no bound')
     powers = {None: 0, "KiB": 1, "MiB": 2, "GiB": 3}
     return int(float(match[1]) * 1024 ** powers[match[2]])
 
@@ -267,6 +274,18 @@ class JournalConfig(_Table):
         return _at_home(Path(state)) / "threadline" / "threadline.db"
 
 
+class MetricsConfig(_Table):
+    """`[metrics]`."""
+
+    listen: Annotated[str, AfterValidator(_address)] = ""
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port, where something is to be served."""
+        host, _, port = self.listen.rpartition(":")
+        return (host.strip("[]"), int(port)) if self.listen else None
+
+
 class Config(_Table):
     """The whole file."""
 
@@ -279,6 +298,7 @@ class Config(_Table):
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
+    metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -60,7 +60,8 @@ class Card:
         self.asker_id = asker_id
         self._turn = turn
         self._on_closed = on_closed
-        self._answered = False
+        self.answered = False
+        """Whether a person has answered."""
         self._head, self._detail = describe(tool_call)
         self._excerpt = _excerpt(self._detail)
         self.post: Post | None = None
@@ -96,7 +97,7 @@ class Card:
         option = self.question.options[choice]
         if not self._turn.answer(self.question.request_id, option.option_id):
             return None
-        self._answered = True
+        self.answered = True
         content = self._closed(f"{escape(_visible(option.name)[:LABEL])} — chosen by <@{by}>")
         if self.post is not None:
             self.post.shown(content)
@@ -105,7 +106,7 @@ class Card:
 
     def close(self, reason: str) -> None:
         """Take the buttons away and say why, unless the question was answered."""
-        if not self._answered:
+        if not self.answered:
             self._on_closed(self)
             if self.post is not None:
                 self.post.show(self._closed(reason))
@@ -128,6 +129,12 @@ class Cards:
         self._pacer = pacer
         self._rest = rest
         self._open: dict[str, Card] = {}
+        self.answered = 0
+        """How many a person has answered."""
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     def open(
         self,
@@ -161,6 +168,7 @@ class Cards:
 
     def _forget(self, card: Card) -> None:
         if self._open.pop(card.token, None) is not None:
+            self.answered += card.answered
             self._journal.settled(card.token)
 
 

@@ -13,10 +13,12 @@ from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import ResourceLink, TextBlock, ToolCall
 from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
+from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
+from bot.style import Style
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
@@ -56,7 +58,16 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
         async with pacing(Pacer()) as pacer:
             cards = Cards(journal=journal, pacer=pacer, rest=board)
             redact = redactor([SECRET])
-            desk = Desk(journal=journal, pacer=pacer, rest=board, cards=cards, redact=redact, reactions=reactions)
+            desk = Desk(
+                journal=journal,
+                pacer=pacer,
+                rest=board,
+                cards=cards,
+                outbox=Outbox([folder]),
+                style=Style(),
+                redact=redact,
+                reactions=reactions,
+            )
             yield Stage(desk, journal, board)
 
 

@@ -9,10 +9,12 @@ import pytest
 
 from bot.exchange import Desk, Exchange, Request
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
+from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING
+from bot.style import Style
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing, quiet
@@ -52,8 +54,17 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     board = OpeningBoard()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            cards = Cards(pacer=pacer, rest=board)
-            desk = Desk(journal=journal, pacer=pacer, rest=board, cards=cards, redact=str, reactions=True)
+            cards = Cards(journal=journal, pacer=pacer, rest=board)
+            desk = Desk(
+                journal=journal,
+                pacer=pacer,
+                rest=board,
+                cards=cards,
+                outbox=Outbox([folder]),
+                style=Style(),
+                redact=str,
+                reactions=True,
+            )
             exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))
             yield Stage(board, pacer, exchange)
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.markdown import take_page
+from acp import Text
 from bot.posted import Posted, rest_of
+from bot.transcript import Transcript
 from tests.bot.pages import open_fence, texts
 
 
@@ -31,8 +32,13 @@ def test_the_rest_of_a_page(shown: str, page: str, rest: str) -> None:
 @given(text=texts, cut=st.floats(0.0, 1.0))
 def test_the_shown_part_and_the_rest_hold_all_words_in_order(text: str, cut: float) -> None:
     """Whatever was shown when, nothing is lost; the rest fits into a message with its fences balanced."""
-    page = take_page(text).content
-    shown = take_page(text[: int(len(page) * cut)]).content
+    transcript = Transcript()
+    at = int(min(len(text), 2000) * cut)
+    transcript.apply(Text(text[:at]))
+    shown = "".join(transcript.pages()[:1])
+    transcript.apply(Text(text[at:]))
+    transcript.end()
+    page = "".join(transcript.pages()[:1])
     rest = rest_of(shown, page)
     assert len(rest) <= 2000
     if rest:
