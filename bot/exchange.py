@@ -176,7 +176,7 @@ class Exchange:
         """Post to the end what an earlier run had to post; see `Reply.restore`."""
         self._eye_shown = True  # By the earlier run.
         self._look(wanted=False)
-        self.reply.restore(self.request.thread_id, pages, message_ids)
+        self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
@@ -190,6 +190,11 @@ class Exchange:
         self._opened.set_exception(ExchangeFailed(f"I could not open a thread: {reason}"))
         self._opened.exception()  # Also where the exchange was cancelled meanwhile, nothing is left unasked for.
         self._begin()
+
+    async def place(self) -> int:
+        """Wait until the thread is open, or was given up; return the channel where the reply goes."""
+        await asyncio.wait((self._opened,))
+        return self._place or self.request.thread_id
 
     def _begin(self) -> None:
         if self._started and self._place is not None:
