@@ -54,6 +54,7 @@ class App:
         self._new_journal = new_journal
         self._locks = ExitStack()
         self._locked_user: int | None = None
+        self._supervised: SupervisedClient | None = None
         self._stopping = asyncio.Event()
         self.ready = asyncio.Event()
         """Set when Discord has said READY for the first time."""
@@ -103,7 +104,7 @@ class App:
             reactions=config.reactions.enabled,
         )
         pool = self._pool(journal, desk, metrics)
-        supervised = self._supervised(pool, journal, desk, metrics)
+        supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
         async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
@@ -113,8 +114,6 @@ class App:
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
-                    if supervised.client is not None:
-                        supervised.client.intake = False
                 await desk.finish(REPLY_SECONDS)
             for task in (client, pacing, beating):
                 task.cancel()
@@ -168,7 +167,7 @@ class App:
 
     # ---- Discord
 
-    def _supervised(self, pool: Pool, journal: Journal, desk: Desk, metrics: Metrics) -> SupervisedClient:
+    def _supervise(self, pool: Pool, journal: Journal, desk: Desk, metrics: Metrics) -> SupervisedClient:
         recovery = Recovery(journal=journal, pool=pool, desk=desk)
 
         def build() -> ThreadlineClient:
@@ -202,6 +201,8 @@ class App:
         finally:
             stopping.cancel()
             self._stopping.set()
+            if self._supervised is not None and self._supervised.client is not None:
+                self._supervised.client.intake = False
         return client.result() if client.done() else None
 
     # ---- the end

@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 
 from acp import AcpError
-from pool.journal import JournalError
+from pool.database import JournalError, JournalUnusable
 
 from . import logs
 from .app import App, StartFailed, protect_process, watch_children
@@ -72,8 +72,10 @@ def run(path: Path, *, new_journal: bool) -> None:
 
     try:
         asyncio.run(work())
-    except JournalError as error:
+    except JournalUnusable as error:
         _fail(f"{error}; `threadline run --new-journal` puts it aside and begins a new one", 2)
+    except JournalError as error:
+        _fail(str(error), 2)
     except (StartFailed, LockHeld) as error:
         _fail(str(error), 1)
 

@@ -206,7 +206,7 @@ class Exchange:
         """Post to the end what an earlier run had to post; see `Reply.restore`."""
         self._sign.assume(EYE)
         self._show(DONE)
-        self.reply.restore(self.request.thread_id, pages, message_ids)
+        self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
 
     def waits_for_thread(self) -> None:
         """Learn that the thread cannot be opened yet."""
@@ -225,6 +225,11 @@ class Exchange:
         self._opened.set_exception(ExchangeFailed(f"I could not open a thread: {reason}"))
         self._opened.exception()  # Also where the exchange was cancelled meanwhile, nothing is left unasked for.
         self._begin()
+
+    async def place(self) -> int:
+        """Wait until the thread is open, or was given up; return the channel where the reply goes."""
+        await asyncio.wait((self._opened,))
+        return self._place or self.request.thread_id
 
     def _begin(self) -> None:
         if self._started and self._place is not None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pool.database import JournalError
+
 __all__ = ["LockHeld", "journal_lock", "user_lock"]
 
 
@@ -19,7 +21,7 @@ class LockHeld(Exception):
 
 @contextmanager
 def journal_lock(journal: Path) -> Iterator[None]:
-    """Hold the lock beside a journal. Raises `LockHeld`."""
+    """Hold the lock beside a journal. Raises `LockHeld`, and `JournalError` where the lock's file cannot be opened."""
     with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}"):
         yield
 
@@ -37,7 +39,7 @@ def _lock(path: Path, what: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise LockHeld(f"the lock file {path} cannot be opened: {error.strerror}") from None
+        raise JournalError(f"{what} cannot be locked: {path}: {error.strerror}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

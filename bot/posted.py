@@ -56,6 +56,11 @@ class Posted:
             self._page = page
         return same
 
+    def doubt(self) -> None:
+        """Take note that an edit may or may not have been made: what the message shows is not known any more."""
+        if self.message_id is not None:
+            self.content = ""
+
     def is_old(self, now: float) -> bool:
         """Whether Discord limits edits of the message more than those of others."""
         return self.message_id is not None and now - self.since >= OLD_SECONDS

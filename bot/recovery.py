@@ -17,7 +17,7 @@ from pool.pool import Pool
 
 from . import words
 from .buttons import interrupted_view
-from .exchange import Desk, Exchange, Request, read_request
+from .exchange import Desk, Exchange, read_request
 from .pacer import Urgency
 from .post import Post
 from .rest import RestError, TryLater
@@ -64,7 +64,9 @@ class Recovery:
             for row in thread_rows:
                 by_state[row.state].append(row)
             # Before the exchanges behind them, for a reply waits for those that were begun before it.
-            self._finished += self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
+            ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
+            unopened += [exchange for _, exchange in ended if not exchange.is_open]
+            self._finished += ended
             for row in by_state[State.PROMPTED]:
                 self._cut += [(row, post) for post in self._journal.posts(row.message_id)[:1]]
                 self._ask(row)
@@ -103,7 +105,8 @@ class Recovery:
                 self._journal.close_rows((row.message_id,), "unreadable")
             return None
         exchange = self._desk.exchange(request, again=again)
-        if request.thread_id == request.channel_id or again is not None:
+        # A prompt is sent only once its thread is open.
+        if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
             exchange.opened(request.thread_id)
         return exchange
 
@@ -155,21 +158,22 @@ class Recovery:
     async def _post(self, finished: tuple[Row, Exchange]) -> None:
         """Bring a reply to its end without the agent."""
         row, exchange = finished
+        channel_id = await exchange.place()
         posts = self._journal.posts(row.message_id)
         try:
-            message_ids = await self._find(exchange.request, posts)
+            message_ids = await self._find(channel_id, row.message_id, posts)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             message_ids = [post.message_id for post in posts]
         exchange.restore(self._journal.pages(row.message_id), message_ids)
 
-    async def _find(self, request: Request, posts: Iterable[JournaledPost]) -> list[int | None]:
+    async def _find(self, channel_id: int, after: int, posts: Iterable[JournaledPost]) -> list[int | None]:
         """Return the messages of a reply's pages; one whose sending was not confirmed is looked for in the thread."""
         found: list[int | None] = []
         for post in posts:
             message_id = post.message_id
             if message_id is None:
-                message_id = await self._look_for(request.thread_id, request.message_id, post.content, found)
+                message_id = await self._look_for(channel_id, after, post.content, found)
             found.append(message_id)
         return found
 

@@ -223,6 +223,8 @@ class Reply:
         except Archived as error:
             await self._reopen(channel_id, error)
         except TryLater as error:
+            if number is not None:
+                self._posted[number].doubt()
             self._try_again(error)
         except Refused as error:
             self._give_up(str(error))

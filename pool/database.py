@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-__all__ = ["JournalError", "open_database", "put_aside"]
+__all__ = ["JournalError", "JournalUnusable", "open_database", "put_aside"]
 
 _MIGRATIONS = (
     """
@@ -66,6 +66,10 @@ class JournalError(Exception):
     """The journal cannot be used, or was asked for a transition that does not exist. The text says which."""
 
 
+class JournalUnusable(JournalError):
+    """The file is there and cannot be used: damaged, or written by a newer Threadline. It can be put aside."""
+
+
 def open_database(path: Path) -> sqlite3.Connection:
     """Open or create the file at `path`, mode 0600 in a directory of mode 0700. Raises `JournalError`."""
     try:
@@ -78,7 +82,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         _migrate(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise JournalError(f"the journal {path} cannot be read: {error}") from None
+        raise JournalUnusable(f"the journal {path} cannot be read: {error}") from None
     except JournalError:
         connection.close()
         raise
@@ -101,12 +105,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_MIGRATIONS):
-        raise JournalError(f"the journal {path} was written by a newer Threadline (schema {version})")
+        raise JournalUnusable(f"the journal {path} was written by a newer Threadline (schema {version})")
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise JournalError(f"the journal {path} is damaged: {verdict}")
+        raise JournalUnusable(f"the journal {path} is damaged: {verdict}")
     with connection:
         row = ("journal_id", secrets.token_hex(8))
         connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", row)

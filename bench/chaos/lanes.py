@@ -73,11 +73,13 @@ async def _lane(asked: Run, lane: int, folder: Path, result: Result, on_round: C
     """Play every round of a lane on one stage, and judge them all once more when its bot has ended."""
     async with staged(folder, warm=lane % 2) as stage:
         try:
+            await stage.begun()
             for number in range(asked.first + lane, asked.first + asked.rounds, asked.lanes):
                 outcome = await play(stage, plan(asked.seed, number, asked.troubles))
                 _note(stage, outcome.wrong, result)
                 result.outcomes.append(outcome)
-                result.orphans += outcome.strays
+                result.orphans += len(outcome.strays)
+                result.evidence += [f"round {number}: outlived a killed bot: {stray}" for stray in outcome.strays]
                 on_round(outcome)
         except NoBot as error:
             stage.process.ends.append(str(error))

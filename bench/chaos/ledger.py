@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Notes", "journal_id", "read_rows"]
+__all__ = ["Notes", "journal_id", "knows_a_channel", "read_rows"]
 
 
 def read_rows(journal: Path) -> dict[int, tuple[str, str | None]]:
@@ -21,6 +21,11 @@ def journal_id(journal: Path) -> str | None:
     """Return the id that marks this journal's agents; None before the journal is there."""
     found = _select(journal, "SELECT value FROM facts WHERE name = 'journal_id'")
     return found[0][0] if found else None
+
+
+def knows_a_channel(journal: Path) -> bool:
+    """Whether the bot has ever taken note of a channel: messages of before that are none of its business."""
+    return bool(_select(journal, "SELECT 1 FROM marks"))
 
 
 _ROWS = "SELECT message_id, state, reason FROM messages"

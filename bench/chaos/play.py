@@ -11,6 +11,7 @@ from bench.chaos.books import Asked, Entry, judge
 from bench.chaos.fuses import armed
 from bench.chaos.people import attend
 from bench.chaos.plan import Line, Place, Round, Trouble
+from bench.chaos.process import describe
 from bench.chaos.stage import Stage
 from bench.chaos.strikes import Strikes
 from loopback import Channel, Thread
@@ -35,7 +36,7 @@ class Outcome:
     seconds: float
     struck: Counter[Trouble]
     wrong: list[Entry]
-    strays: int
+    strays: list[str]
 
 
 async def play(stage: Stage, planned: Round) -> Outcome:
@@ -55,7 +56,7 @@ async def play(stage: Stage, planned: Round) -> Outcome:
         wrong = await _settle(stage, thread_ids)
         attending.cancel()
     await stage.connected()
-    strays = len(strikes.left & stage.agents())
+    strays = [describe(pid) for pid in strikes.left & stage.agents()]
     messages = sum(len(place.lines) for place in planned.places)
     return Outcome(planned.number, messages, time.monotonic() - began, strikes.struck, wrong, strays)
 

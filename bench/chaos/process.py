@@ -13,7 +13,7 @@ from typing import Final
 from acp.survivors import MARKER
 from bench.places import ROOT
 
-__all__ = ["BotProcess", "agents", "running"]
+__all__ = ["BotProcess", "agents", "describe", "running"]
 
 STOP_SECONDS: Final = 30.0
 """The bot has 25 s for its own end; then it is killed."""
@@ -101,6 +101,15 @@ def agents(journal_id: str | None) -> set[int]:
         except OSError:
             continue  # It ended meanwhile, or is another user's.
     return found
+
+
+def describe(pid: int) -> str:
+    """Say what a process is, for people."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        command = "gone by now"
+    return f"{pid} {command}"
 
 
 def _alive(folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """A lane's stage: a Discord, two people, the bot as a process, and what is known of it all from outside."""
 
+import asyncio
 import json
 import secrets
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.chaos.books import Asked, Deeds, Entry, Page, Thread
-from bench.chaos.ledger import Notes, journal_id, read_rows
+from bench.chaos.ledger import Notes, journal_id, knows_a_channel, read_rows
 from bench.chaos.process import BotProcess, agents, running
 from bench.places import ROOT
 from loopback import Bot, Channel, Loopback, Message, User
@@ -20,6 +21,9 @@ __all__ = ["NoBot", "Stage", "buttons", "staged"]
 
 AGENTS: Final = 3
 """Fewer than there are threads, so that some wait in line and some are put to sleep."""
+
+BEGIN_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 0.05
 
 PLENTY: Final = 100_000
 """A bound that no round comes to: a refusal would hide a loss."""
@@ -46,13 +50,28 @@ class Stage:
     """Threads, and the round in which each was last talked in."""
     wrong: set[Entry] = field(default_factory=set)
     """What was found wrong after earlier rounds, and is not waited for again."""
+    sessions_killed: int = 0
+    """How many sessions the bot had begun when it was last killed."""
 
     async def connected(self) -> None:
-        """Wait until the bot is connected. Raises `NoBot`."""
+        """Wait until the bot is connected, and is none that was killed. Raises `NoBot`."""
+
+        def connected() -> bool:
+            return self.bot.identifies > self.sessions_killed and self.discord.is_connected(self.bot)
+
         try:
-            await self.discord.connected(self.bot)
-        except AssertionError as error:
-            raise NoBot(str(error)) from error
+            await self.discord.until(connected)
+        except TimeoutError:
+            raise NoBot("the bot does not connect") from None
+
+    async def begun(self) -> None:
+        """Wait until the bot has seen the channel for the first time. Raises `NoBot`."""
+        await self.connected()
+        for _ in range(round(BEGIN_SECONDS / LOOK_SECONDS)):
+            if knows_a_channel(self.journal):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise NoBot("the bot takes no note of its channel")
 
     def note(self, thread_id: int, asked: Asked) -> None:
         """Write down what was said."""

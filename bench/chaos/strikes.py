@@ -57,7 +57,9 @@ class Strikes:
         match fault.trouble:
             case Trouble.KILL_BOT | Trouble.STOP_BOT:
                 stage.process.pause = chance.uniform(0, PAUSE_SECONDS)
-                self.left |= stage.agents() if fault.trouble is Trouble.KILL_BOT else set()
+                if fault.trouble is Trouble.KILL_BOT:
+                    self.left |= stage.agents()
+                    stage.sessions_killed = bot.identifies
                 return stage.process.send(signal.SIGKILL if fault.trouble is Trouble.KILL_BOT else signal.SIGTERM)
             case Trouble.KILL_AGENT:
                 return self._kill_agent(chance)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.locks import LockHeld, journal_lock, user_lock
+from pool.database import JournalError
 
 
 def test_a_second_process_learns_who_holds_the_journal(tmp_path: Path) -> None:
@@ -41,6 +42,6 @@ def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> Non
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "threadline.db.lock").symlink_to(victim)
-    with pytest.raises(LockHeld, match="cannot be opened"):
+    with pytest.raises(JournalError, match="cannot be locked"):
         journal_lock(tmp_path / "threadline.db").__enter__()
     assert victim.read_text() == "precious"
