@@ -45,14 +45,12 @@ class Running:
         for question in self.turn.open_questions:
             if now - self._asked[question.request_id] >= self._bounds.question:
                 self._reject(question)
-        match self._watch.due(now):
-            case Due.CEILING:
-                self._over = True
-                self.turn.cancel()
-            case Due.SILENT | Due.LONG as due:
-                self.exchange.due(due, self._watch.silent_for(now))
-            case None:
-                pass
+        due = self._watch.due(now)
+        if due is Due.CEILING:
+            self._over = True
+            self.turn.cancel()
+        elif due is not None:
+            self.exchange.due(due, self._watch.silent_for(now))
 
     @property
     def asked_since(self) -> float | None:
