@@ -58,6 +58,7 @@ format: $(READY) ## format the code and correct what ruff can
 
 clean: ## remove environments, caches and measurements
 	@rm -rf .venv .venv-* build dist .coverage .coverage.* htmlcov bench/results
+	@rm -rf tests/browser/node_modules tests/loopback/discordjs/node_modules
 	@rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find $(wildcard $(PACKAGES) bench tests) -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import shlex
 import signal
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from pool.journal import JournalError
 from . import logs
 from .app import App, StartFailed, protect_process, watch_children
 from .config import AgentConfig, Config, ConfigError, load
+from .demonstration import NoAgent, agent_lines, configuration
 from .diagnosis import Diagnosis, as_json, as_lines, print_table
 from .doctor import examine
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
@@ -192,43 +192,33 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
 
 @main.command()
 @click.option("--once", is_flag=True, help="Play the conversation, check that it went right, and end.")
-@click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent instead of the scripted one.")
+@click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
 def demo(*, once: bool, agent: str) -> None:
     """Show Threadline with a Discord on this machine: no token, no network."""
     from loopback.demo import Place, demo  # noqa: PLC0415 - only this command needs the server
 
-    command = shlex.split(agent) or [sys.executable, "-m", "loopback.agent"]
+    try:
+        chosen = agent_lines(agent)
+    except NoAgent as error:
+        _fail(str(error), 1)
 
     def bot(place: Place) -> list[str]:
         path = place.workdir / "threadline.toml"
-        path.write_text(_demo_config(place, command), encoding="utf-8")
+        text = configuration(
+            endpoint=place.endpoint,
+            token=place.token,
+            guild_id=place.guild_id,
+            channel_id=place.channel_id,
+            people=place.people,
+            agent=chosen,
+            folder=place.workdir,
+        )
+        path.write_text(text, encoding="utf-8")
         return [sys.executable, "-m", "bot", "run", "-c", str(path)]
 
     with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:
         work = demo(bot=bot, once=once, scripted=not agent, out=sys.stdout, workdir=Path(folder))
         raise SystemExit(asyncio.run(work))
-
-
-def _demo_config(place: Any, command: list[str]) -> str:
-    project = place.workdir / "project"
-    project.mkdir(exist_ok=True)
-    quote: Callable[[object], str] = lambda value: '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'  # noqa: E731
-    args = ", ".join(map(quote, command[1:]))
-    return f"""\
-[discord]
-token = {quote(place.token)}
-endpoint = {quote(place.endpoint)}
-[access]
-guilds = [{quote(place.guild_id)}]
-channels = [{quote(place.channel_id)}]
-users = ["*"]
-[agents.default]
-command = {quote(command[0])}
-args = [{args}]
-cwd = {quote(project)}
-[journal]
-path = {quote(place.workdir / "threadline.db")}
-"""
 
 
 def _loaded(path: Path) -> Config:

@@ -24,9 +24,16 @@ export class Announcer {
     clearTimeout(this.#waiting.get(message.id));
     const tell = () => {
       this.#waiting.delete(message.id);
-      const text = message.system ?? message.text.replace(/```/g, "");
+      const text = message.system ?? plain(message.html);
       this.say(`${message.author.name}: ${text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text}`);
     };
     this.#waiting.set(message.id, setTimeout(tell, STILL_MS));
   }
+}
+
+/** What the HTML of a message says; a template runs and loads nothing. */
+function plain(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.textContent.trim();
 }

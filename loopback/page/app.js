@@ -5,6 +5,7 @@ import { older } from "/page/dom.js";
 import { pickEmoji } from "/page/emoji.js";
 import { askLine, askWhether, fillForm } from "/page/forms.js";
 import { openMenu } from "/page/menu.js";
+import { encoded, linkable, mentionable } from "/page/names.js";
 import { Pane } from "/page/pane.js";
 import { Sidebar } from "/page/sidebar.js";
 import { localise } from "/page/times.js";
@@ -64,6 +65,11 @@ class App {
     const [person, place, beside] = this.#address();
     if (person && person !== this.me?.id) {
       this.be(person);
+      return;
+    }
+    const missing = [place, beside].find((one) => one && !this.place(one));
+    if (missing) {
+      this.#whenKnown(missing, () => this.#follow());
       return;
     }
     if (place && place !== this.main.place?.id) await this.open(place);
@@ -262,24 +268,16 @@ class App {
 
   /** Who can be named in a place. */
   mentionable(id) {
-    const guild = this.guildOf(id);
-    const people = (guild?.members ?? []).map((one) => ({ name: one.name, code: `<@${one.id}>`, hint: one.bot ? "bot" : "", bot: one.bot }));
-    people.sort((one, other) => Number(other.bot) - Number(one.bot));
-    return [...people, ...(guild?.roles ?? []).map((one) => ({ name: one.name, code: `<@&${one.id}>`, hint: "role", bot: false }))];
+    return mentionable(this.guildOf(id));
   }
 
   linkable(id) {
-    return (this.guildOf(id)?.channels ?? []).map((one) => ({ name: one.name, code: `<#${one.id}>`, hint: one.thread ? "thread" : "" }));
+    return linkable(this.guildOf(id));
   }
 
   /** The text as it is sent: names of people, roles and channels as their codes, except in code. */
   encoded(id, text) {
-    const known = [...this.mentionable(id).map((one) => ["@", one]), ...this.linkable(id).map((one) => ["#", one])];
-    known.sort(([, one], [, other]) => other.name.length - one.name.length);
-    return text
-      .split(/(```[\s\S]*?```|`[^`\n]*`)/)
-      .map((part, at) => (at % 2 ? part : named(part, known)))
-      .join("");
+    return encoded(this.guildOf(id), text);
   }
 
   // What can be done with a message
@@ -342,15 +340,6 @@ class App {
     }
     openMenu(anchor, items, { label: "What to do with the message" });
   }
-}
-
-function named(text, known) {
-  let rest = text;
-  for (const [sign, one] of known) {
-    const escaped = one.name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    rest = rest.replace(new RegExp(`(^|[^\\w<])${sign}${escaped}(?![\\w])`, "gi"), (_, before) => before + one.code);
-  }
-  return rest;
 }
 
 new App().start();

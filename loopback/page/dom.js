@@ -59,12 +59,15 @@ export function icon(name) {
 }
 
 /** A round picture of somebody: their initial on a colour of their own. */
-export function avatar(id, name, small = false) {
-  const tone = [...id].reduce((sum, digit) => (sum * 7 + digit.charCodeAt(0)) % 997, 5) % 8;
+export function avatar(name, small = false) {
+  const tone = [...name].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 1) % 8;
   return h(`span.avatar.tone-${tone}${small ? ".small" : ""}`, { "aria-hidden": true }, [...name][0]?.toUpperCase() ?? "?");
 }
 
-/** Change `old` into `fresh` in place, touching only what differs, so that selections and open spoilers stay. */
+/**
+ * Change `old` into `fresh` in place, touching only what differs, so that selections, open spoilers and a press that
+ * has begun stay. What has a `data-key` stays the same element, with its listeners, as long as the key does.
+ */
 export function morph(old, fresh) {
   const before = [...old.childNodes];
   const after = [...fresh.childNodes];
@@ -74,7 +77,10 @@ export function morph(old, fresh) {
     else if (!sameKind(now, next)) now.replaceWith(next);
     else if (now.nodeType === Node.TEXT_NODE) {
       if (now.data !== next.data) now.data = next.data;
-    } else if (!now.isEqualNode(next)) morph(now, next);
+    } else if (!now.isEqualNode(next)) {
+      if (next.dataset.key) for (const each of next.attributes) now.setAttribute(each.name, each.value);
+      morph(now, next);
+    }
   });
   before.slice(after.length).forEach((now) => now.remove());
 }
@@ -82,6 +88,7 @@ export function morph(old, fresh) {
 function sameKind(one, other) {
   if (one.nodeType !== other.nodeType || one.nodeName !== other.nodeName) return false;
   if (one.nodeType !== Node.ELEMENT_NODE) return true;
+  if (one.dataset.key) return one.dataset.key === other.dataset.key;
   if (one.classList.contains("spoiler")) return other.classList.contains("spoiler");
   return (
     one.attributes.length === other.attributes.length &&

@@ -53,13 +53,13 @@ export class Row {
     row.toggle("from-bot", message.author.bot);
     this.article.setAttribute("aria-label", `${message.author.name}, ${hour(message.at)}`);
     this.#part("reply", [message.reply], () => this.#reply(message));
-    this.#part("face", [first, message.author, message.system === null], () => (!first ? [] : message.system === null ? [avatar(message.author.id, message.author.name)] : [icon("note")]));
+    this.#part("face", [first, message.author, message.system === null], () => (!first ? [] : message.system === null ? [avatar(message.author.name)] : [icon("note")]));
     this.#part("head", [first, message.author, message.at, message.used, message.system], () => this.#head(message, first));
     this.#part("body", [message.html, message.thinking, message.edited], () => this.#body(message), true);
     this.#part("media", [message.files, message.embeds], () => [...attachments(message.files), ...embeds(message.embeds)]);
     this.#part("controls", [message.components], () => components(this.#app, message), false, true);
-    this.#part("reactions", [message.reactions], () => this.#reactions(message), false, true);
-    this.#part("thread", [message.thread], () => this.#thread(message));
+    this.#part("reactions", [message.reactions], () => this.#reactions(message), true);
+    this.#part("thread", [message.thread], () => this.#thread(message), true);
     this.#part("note", [message.ephemeral], () => note(message));
   }
 
@@ -109,7 +109,7 @@ export class Row {
     const line = written("span", reply.html);
     line.className = "md line";
     line.querySelectorAll("a").forEach((link) => link.replaceWith(link.textContent));
-    return [h("p.answered", {}, icon("reply"), avatar(reply.author.id, reply.author.name, true), who, line)];
+    return [h("p.answered", {}, icon("reply"), avatar(reply.author.name, true), who, line)];
   }
 
   #reactions(message) {
@@ -136,7 +136,7 @@ export class Row {
     return [
       h(
         "button.thread-chip",
-        { type: "button", onclick: () => this.#app.open(thread.id, { beside: true }) },
+        { type: "button", dataset: { key: thread.id }, onclick: () => this.#app.open(thread.id, { beside: true }) },
         icon("thread"),
         h("span.name", {}, thread.name),
         h("span.count", {}, thread.archived ? `${count}, archived` : count),

@@ -47,7 +47,7 @@ export class Sidebar {
   #build({ me, guilds, direct }) {
     const focused = document.activeElement?.dataset?.place;
     this.#links.clear();
-    this.person.replaceChildren(avatar(me.id, me.name), h("span.name", {}, me.name), h("span.hint", {}, "switch person"));
+    this.person.replaceChildren(avatar(me.name), h("span.name", {}, me.name), h("span.hint", {}, "switch person"));
     this.places.replaceChildren(
       ...guilds.map((guild) => this.#guild(guild)),
       ...(direct.length ? [h("section", {}, h("h2", {}, "Direct messages"), h("ul", {}, ...direct.map((one) => this.#direct(one))))] : []),

@@ -53,6 +53,7 @@ def _channel(world: World, channel: Channel, viewer: Account) -> Json:
     granted = world.permissions(channel, viewer.id)
     thread = channel if isinstance(channel, Thread) else None
     needs = Permission.SEND_MESSAGES if thread is None else Permission.SEND_MESSAGES_IN_THREADS
+    takes_messages = channel.type not in (ChannelType.CATEGORY, ChannelType.FORUM)
     locked = thread is not None and thread.locked and not granted & Permission.MANAGE_THREADS
     return {
         "id": str(channel.id),
@@ -65,7 +66,7 @@ def _channel(world: World, channel: Channel, viewer: Account) -> Json:
         "locked": thread is not None and thread.locked,
         "joined": thread is None or viewer.id in thread.members,
         "manages": thread is not None and (viewer.id == thread.owner_id or bool(granted & Permission.MANAGE_THREADS)),
-        "writable": bool(granted & needs) and not locked and channel.type not in (ChannelType.CATEGORY, 15),
+        "writable": bool(granted & needs) and not locked and takes_messages,
         "last": str(channel.last_message_id or 0),
     }
 

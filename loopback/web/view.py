@@ -24,6 +24,7 @@ _WORDS: Final = {
     MessageType.THREAD_CREATED: "started a thread: {text}",
     MessageType.THREAD_STARTER: "opened this thread.",
 }
+_COMMANDS: Final = frozenset({MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND})
 SNIPPET: Final = 120
 
 
@@ -53,7 +54,7 @@ def message(world: World, one: Message, viewer: int) -> Json:
         "ephemeral": one.ephemeral_to is not None,
         "thinking": bool(one.flags & MessageFlag.LOADING),
         "reply": _reply(world, one, viewer, known),
-        "used": _used(one.interaction, known) if one.type in (20, 23) else None,
+        "used": _used(one.interaction, known) if one.type in _COMMANDS else None,
         "thread": _thread(world, one),
         "files": [_file(each) for each in one.attachments],
         "embeds": [] if one.flags & MessageFlag.SUPPRESS_EMBEDS else [_embed(each, known) for each in one.embeds],

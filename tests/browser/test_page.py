@@ -300,3 +300,24 @@ async def test_the_page_comes_back_after_the_connection_was_lost(tmp_path: Path)
         await place.ben.say(place.channel, "said meanwhile")
         await page.sees("said meanwhile", "#main .row")
         assert await page.evaluate("states") == ["lost", "open"]
+
+
+async def test_a_press_that_has_begun_survives_an_update(tmp_path: Path) -> None:
+    """A thread's entry that counts on between mouse down and mouse up is still pressed."""
+    async with opened(tmp_path) as place:
+        said = await place.ann.say(place.channel, "news")
+        await place.ann.react(said, "🎉")
+        thread = await place.ann.open_thread(said, "talk")
+        page = await shown(place.chrome, place.server, place.ben, place.channel)
+        for selector, happens in (
+            ("#main .thread-chip", place.ann.say(thread, "one more")),
+            ("#main .reaction", place.server.add_person("cleo", guilds=(place.guild,)).react(said, "🎉")),
+        ):
+            spot = await page.middle(selector)
+            before = await page.evaluate(f"document.querySelector('{selector}').textContent")
+            await page.call("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **spot)
+            await happens
+            await page.until(f"document.querySelector('{selector}').textContent !== {json.dumps(before)}")
+            await page.call("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **spot)
+        await page.sees("one more", "#beside .row")
+        await page.until("document.querySelector('#main .reaction').getAttribute('aria-pressed') === 'true'")

@@ -162,6 +162,24 @@ async def test_edits_between_two_frames_are_told_once_and_only_where_somebody_lo
             assert [one["id"] for one in notices] == [str(seen.id), str(unseen.id)]
 
 
+async def test_a_message_further_back_than_what_is_shown_is_not_told() -> None:
+    """An edit before the window is nothing that anybody sees; after one has read back there, it is."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        said = [await ann.say(channel, str(number)) for number in range(60)]
+        async with tab(server, ann) as page:
+            step = await page.ask("look", channel=str(channel.id))
+            await ann.edit(said[0], "far back")
+            await ann.edit(said[59], "in sight")
+            await page.message(lambda one: one["text"] == "in sight")
+            assert "far back" not in json.dumps(page.frames)
+            await page.ask("older", channel=str(channel.id), before=step["messages"][0]["id"])
+            await ann.edit(said[0], "read back to")
+            await page.message(lambda one: one["text"] == "read back to")
+
+
 async def test_what_people_write_is_html_only_where_the_server_made_it() -> None:
     """Script tags come escaped, in content and in embeds, and every other field is plain text."""
     async with Loopback() as server:

@@ -1,0 +1,65 @@
+"""The configuration of the demo's bot: all is allowed to its two people, and it has the agent asked for."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from .presets import PRESETS
+
+__all__ = ["NoAgent", "agent_lines", "configuration"]
+
+SCRIPTED = (sys.executable, "-m", "loopback.agent")
+
+
+class NoAgent(Exception):
+    """No agent that is known was found on PATH; the text names those that were looked for."""
+
+
+def agent_lines(choice: str) -> list[str]:
+    """Say in the configuration's words which agent to use. Raises `NoAgent`.
+
+    `choice` is a command, "auto" for the first known agent found on PATH, or empty for the scripted agent.
+    """
+    if choice == "auto":
+        for name, preset in PRESETS.items():
+            if shutil.which(preset.command):
+                return [f"preset = {_quoted(name)}"]
+        raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
+    command, *args = shlex.split(choice) or SCRIPTED
+    return [f"command = {_quoted(command)}", f"args = [{', '.join(map(_quoted, args))}]"]
+
+
+def configuration(
+    *,
+    endpoint: str,
+    token: str,
+    guild_id: int,
+    channel_id: int,
+    people: tuple[int, ...],
+    agent: list[str],
+    folder: Path,
+) -> str:
+    """Write the whole file. The agent works in `folder`/project, which is made."""
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    users = ", ".join(_quoted(user_id) for user_id in people)
+    lines = [
+        "[discord]",
+        f"token = {_quoted(token)}",
+        f"endpoint = {_quoted(endpoint)}",
+        "[access]",
+        f"guilds = [{_quoted(guild_id)}]",
+        f"channels = [{_quoted(channel_id)}]",
+        f"users = [{users}]",
+        "[agents.default]",
+        *agent,
+        f"cwd = {_quoted(project)}",
+        "[journal]",
+        f"path = {_quoted(folder / 'threadline.db')}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: object) -> str:
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
