@@ -1,27 +1,62 @@
 """A client for the Agent Client Protocol, version 1: starts agents and talks to them. Knows nothing of Discord."""
 
 from .agent import Agent
-from .errors import AcpError, AgentClosed, ProtocolError, RemoteError, RequestTimeout, SpawnFailed
+from .client import Client
+from .errors import (
+    AcpError,
+    AgentClosed,
+    AuthRequired,
+    ProtocolError,
+    RemoteError,
+    RequestTimeout,
+    SpawnFailed,
+    Unsupported,
+)
+from .events import (
+    Accept,
+    Decline,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Text,
+    Thought,
+    Withdrawn,
+)
+from .filesystem import FileSystem
 from .process import Launch, environment
 from .session import Session
+from .settings import Choice, Option
 from .survivors import end_survivors
-from .turn import Event, Question, Text, Thought, Turn, Withdrawn
+from .terminals import Terminals
+from .turn import Turn
 
 __all__ = [
+    "Accept",
     "AcpError",
     "Agent",
     "AgentClosed",
+    "AuthRequired",
+    "Choice",
+    "Client",
+    "Decline",
+    "Elicitation",
+    "ElicitationCompleted",
     "Event",
+    "FileSystem",
     "Launch",
+    "Option",
     "ProtocolError",
     "Question",
     "RemoteError",
     "RequestTimeout",
     "Session",
     "SpawnFailed",
+    "Terminals",
     "Text",
     "Thought",
     "Turn",
+    "Unsupported",
     "Withdrawn",
     "end_survivors",
     "environment",

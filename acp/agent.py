@@ -1,23 +1,34 @@
 """An agent: its process, its connection, and the sessions it holds."""
 
-from collections import defaultdict
+import asyncio
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import structlog
 from pydantic import ValidationError
 
+from .chunks import Kind
+from .client import INFO, Client, supports
 from .connection import Connection, Wire
-from .errors import AcpError, ProtocolError
-from .jsonrpc import INVALID_PARAMS, Notification, Request
+from .desk import Desk
+from .early import EarlyUpdates
+from .errands import Errands
+from .errors import AcpError, ProtocolError, RemoteError, Unsupported
+from .jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Notification, Request
 from .process import AgentProcess, Launch
 from .schema import (
     PROTOCOL_VERSION,
+    AuthMethod,
+    CreateElicitation,
     InitializeResponse,
+    ListSessionsResponse,
     NewSessionResponse,
     RequestPermission,
+    SessionInfo,
     SessionResponse,
 )
+from .schema.part import Part
 from .session import Session
 
 __all__ = ["Agent"]
@@ -25,21 +36,27 @@ __all__ = ["Agent"]
 INITIALIZE_SECONDS = 60.0
 """Bound of initialize. The slowest agent measured takes 7 s cold; one that npx fetches first takes longer."""
 
+AUTHENTICATE_SECONDS = 600.0
+"""Bound of authenticate: a person may have to find a browser, a password and a second factor."""
+
 NEW_SECONDS = 60.0
 """Bound of session/new. The slowest agent measured takes 2.5 s, and starts the MCP servers meanwhile."""
 
 LOAD_SECONDS = 120.0
 """Bound of session/load and session/resume, which replay or read a whole conversation."""
 
-EARLY_SESSIONS = 16
-EARLY_UPDATES = 256
-EARLY_BYTES = 1024 * 1024
-"""Updates kept for sessions that were not named to us yet: some agents write them before they answer session/new.
-The bytes are those of all such sessions together."""
+SESSIONS_SECONDS = 30.0
+"""Bound of logout, and of each session/list, session/close and session/delete."""
 
-CLIENT_INFO = {"name": "threadline", "title": "Threadline", "version": "0.1.0"}
+LIST_PAGES = 100
+LIST_SESSIONS = 10_000
+"""What is read of an agent's list of sessions, at most."""
+
+NOTHING = Client()
 
 log = structlog.stdlib.get_logger("acp")
+
+_Part = TypeVar("_Part", bound=Part)
 
 
 class Body(Wire, Protocol):
@@ -63,30 +80,39 @@ class Body(Wire, Protocol):
 
 
 class Agent:
-    """A started and initialized agent. It may end by itself (`connection.error`); call `stop` all the same."""
+    """A started and initialized agent. It may end by itself (`connection.error`); call `stop` all the same.
 
-    def __init__(self, process: Body) -> None:
+    All methods that ask it something raise `RemoteError` (`AuthRequired` when somebody must log in first),
+    `AgentClosed`, `RequestTimeout`, `ProtocolError`; and `Unsupported`, with nothing sent, where it has not said that
+    it can do this.
+    """
+
+    def __init__(self, process: Body, client: Client) -> None:
         """Use `spawn`, or `start` with another body."""
         self._process = process
+        self._client = client
         self._sessions: dict[str, Session] = {}
-        self._early: defaultdict[str, list[tuple[dict[str, Any], int]]] = defaultdict(list)
-        self._early_bytes = 0
-        self.connection = Connection(process, on_request=self._on_request, on_notification=self._on_notification)
+        self._early = EarlyUpdates()
+        self.connection = Connection(
+            process, on_request=self._on_request, on_notification=self._on_notification, on_text=self._on_text
+        )
+        self._errands = Errands(self.connection)
         self.info = InitializeResponse(protocol_version=PROTOCOL_VERSION)
         process.attach(self.connection)
 
     @classmethod
-    async def spawn(cls, launch: Launch, *, marker: str) -> Self:
+    async def spawn(cls, launch: Launch, *, marker: str, client: Client = NOTHING) -> Self:
         """Start the process and initialize it. Raises `AcpError`; then no process is left.
 
-        `marker` is put into the environment and finds the agent's processes again: `<journal id>/<n>`.
+        `marker` is put into the environment and finds the agent's processes again: `<journal id>/<n>`. `client` says
+        what the agent may ask of us.
         """
-        return await cls.start(await AgentProcess.spawn(launch, marker))
+        return await cls.start(await AgentProcess.spawn(launch, marker), client)
 
     @classmethod
-    async def start(cls, body: Body) -> Self:
+    async def start(cls, body: Body, client: Client = NOTHING) -> Self:
         """Initialize the agent in `body`. Raises `AcpError`; then the body has been stopped."""
-        agent = cls(body)
+        agent = cls(body, client)
         try:
             await agent._initialize()
         except BaseException:
@@ -111,112 +137,228 @@ class Agent:
 
     @property
     def can_load(self) -> bool:
-        """Whether a session survives this process."""
-        return self.info.agent_capabilities.load_session
+        """Whether a session survives this process: it can be loaded, or resumed."""
+        return self.info.agent_capabilities.load_session or self._can("resume")
+
+    def _can(self, method: str) -> bool:
+        return supports(getattr(self.info.agent_capabilities.session_capabilities, method))
 
     async def _initialize(self) -> None:
         params = {
             "protocolVersion": PROTOCOL_VERSION,
-            "clientCapabilities": {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False},
-            "clientInfo": CLIENT_INFO,
+            "clientCapabilities": self._client.capabilities(),
+            "clientInfo": INFO,
         }
         result = await self.connection.request("initialize", params, seconds=INITIALIZE_SECONDS)
-        try:
-            self.info = InitializeResponse.model_validate(result)
-        except ValidationError as error:
-            raise ProtocolError(f"initialize was answered by something else than version 1 allows: {error}") from None
+        self.info = _read(InitializeResponse, "initialize", result)
         if self.info.protocol_version != PROTOCOL_VERSION:
             # Agents exist that echo another number while they speak version 1.
             log.warning("agent answers another protocol version", version=self.info.protocol_version)
 
+    # ---- logins
+
+    @property
+    def auth_methods(self) -> tuple[AuthMethod, ...]:
+        """The ways to log in that the agent has named."""
+        return tuple(self.info.auth_methods)
+
+    async def authenticate(self, method_id: str) -> None:
+        """Let the agent log in by one of its `auth_methods`; a person may have to act meanwhile (600 s at most).
+
+        A method of type `terminal` must be run in a terminal instead (ACP, Authentication): `Unsupported`.
+        """
+        if not any(method.id == method_id and method.type != "terminal" for method in self.auth_methods):
+            raise Unsupported(f"the agent names no way to log in by itself called {method_id!r}")
+        await self.connection.request("authenticate", {"methodId": method_id}, seconds=AUTHENTICATE_SECONDS)
+
+    async def logout(self) -> None:
+        """Let the agent forget its login."""
+        if not supports(self.info.agent_capabilities.auth.logout):
+            raise Unsupported("the agent cannot log out")
+        await self.connection.request("logout", {}, seconds=SESSIONS_SECONDS)
+
     # ---- sessions
 
     async def new_session(self, cwd: Path) -> Session:
-        """Open a session in the directory `cwd` (absolute). Raises `AcpError`."""
-        params = {"cwd": str(cwd), "mcpServers": []}
-        result = await self.connection.request("session/new", params, seconds=NEW_SECONDS)
-        try:
-            response = NewSessionResponse.model_validate(result)
-        except ValidationError as error:
-            raise ProtocolError(f"session/new was answered by something else than a session: {error}") from None
-        session = Session(self.connection, response.session_id)
+        """Open a session in the directory `cwd` (absolute), with the client's servers and directories."""
+        directories = self._client.directories(cwd, self.info.agent_capabilities)
+        result = await self.connection.request("session/new", self._setup(directories), seconds=NEW_SECONDS)
+        response = _read(NewSessionResponse, "session/new", result)
+        session = self._add(response.session_id, directories)
         session.opened(response)
-        self._sessions[session.session_id] = session
-        for update, size in self._take_early(session.session_id):
+        for update, size in self._early.take(session.session_id):
             session.update(update, size)
         return session
 
     async def load_session(self, session_id: str, cwd: Path) -> Session:
-        """Open the session `session_id` again; its replayed history goes nowhere. Needs `can_load`. Raises `AcpError`.
+        """Open the session `session_id` again: resumed where the agent can, else loaded. Needs `can_load`.
 
-        `RemoteError` means that the agent refuses: the session is gone. A time-out means nothing of that kind.
+        The history that an agent replays goes nowhere. `RemoteError` means that the agent refuses: the session is
+        gone. A time-out means nothing of that kind.
         """
-        session = Session(self.connection, session_id)
+        if not self.can_load:
+            raise Unsupported("the agent can neither load nor resume a session")
+        directories = self._client.directories(cwd, self.info.agent_capabilities)
+        session = self._add(session_id, directories)
         session.loading = True
-        self._sessions[session_id] = session
-        self._take_early(session_id)  # Left by a load that took too long: history too.
-        params = {"sessionId": session_id, "cwd": str(cwd), "mcpServers": []}
+        self._early.take(session_id)  # Left by a load that took too long: history too.
         try:
-            result = await self.connection.request("session/load", params, seconds=LOAD_SECONDS)
-        except AcpError:
-            del self._sessions[session_id]
+            result = await self._load({"sessionId": session_id, **self._setup(directories)})
+        except BaseException:
+            self._sessions.pop(session_id, None)
             raise
         session.loading = False
         try:
             session.opened(SessionResponse.model_validate(result or {}))
         except ValidationError as error:
-            log.warning("agent's answer to session/load is malformed", reason=str(error))
+            log.warning("agent's answer about an earlier session is malformed", reason=str(error))
         return session
+
+    async def _load(self, params: dict[str, Any]) -> Any:
+        loads = self.info.agent_capabilities.load_session
+        if self._can("resume"):
+            try:
+                return await self.connection.request("session/resume", params, seconds=LOAD_SECONDS)
+            except RemoteError as error:
+                if error.code != METHOD_NOT_FOUND or not loads:
+                    raise
+        return await self.connection.request("session/load", params, seconds=LOAD_SECONDS)
+
+    def _setup(self, directories: tuple[Path, ...]) -> dict[str, Any]:
+        cwd, *others = map(str, directories)
+        params: dict[str, Any] = {"cwd": cwd, "mcpServers": self._client.servers(self.info.agent_capabilities)}
+        return params | {"additionalDirectories": others} if others else params
+
+    def _add(self, session_id: str, directories: tuple[Path, ...]) -> Session:
+        capabilities = self.info.agent_capabilities.prompt_capabilities
+        desk = Desk(self._client, directories)
+        session = self._sessions[session_id] = Session(
+            self.connection, session_id, capabilities=capabilities, desk=desk
+        )
+        return session
+
+    async def list_sessions(self, cwd: Path | None = None) -> list[SessionInfo]:
+        """Return the sessions that the agent has kept, of one directory or all, as it orders them; 10,000 at most."""
+        if not self._can("list"):
+            raise Unsupported("the agent cannot list its sessions")
+        params: dict[str, Any] = {} if cwd is None else {"cwd": str(cwd)}
+        found: list[SessionInfo] = []
+        cursors: set[str | None] = {None}
+        for _ in range(LIST_PAGES):
+            result = await self.connection.request("session/list", params, seconds=SESSIONS_SECONDS)
+            page = _read(ListSessionsResponse, "session/list", result or {})
+            found += page.sessions
+            if page.next_cursor in cursors or len(found) >= LIST_SESSIONS:
+                break
+            cursors.add(page.next_cursor)
+            params["cursor"] = page.next_cursor
+        return found[:LIST_SESSIONS]
+
+    async def close_session(self, session: Session) -> None:
+        """End a session's turn, terminals and requests and forget it here; the agent is told where it can be."""
+        self._sessions.pop(session.session_id, None)
+        session.end()
+        await self._errands.end(session.session_id)
+        await session.desk.close()
+        if self._can("close"):
+            params = {"sessionId": session.session_id}
+            await self.connection.request("session/close", params, seconds=SESSIONS_SECONDS)
+
+    async def delete_session(self, session_id: str) -> None:
+        """Let the agent forget a session that it has kept."""
+        if not self._can("delete"):
+            raise Unsupported("the agent cannot delete sessions")
+        await self.connection.request("session/delete", {"sessionId": session_id}, seconds=SESSIONS_SECONDS)
 
     # ---- what the agent says
 
+    def _on_text(self, session_id: str, kind: Kind, text: str) -> None:
+        session = self._sessions.get(session_id)
+        if session is not None:
+            session.text(kind, text)
+        else:
+            self._update(session_id, {"sessionUpdate": kind, "content": {"type": "text", "text": text}}, len(text))
+
     def _on_notification(self, notification: Notification) -> None:
-        match notification:
-            case Notification("session/update", {"sessionId": str(session_id), "update": dict(update)}, size):
-                self._update(session_id, update, size)
-            case Notification("$/cancel_request", {"requestId": int() | str() | None as request_id}):
+        params = notification.params if isinstance(notification.params, dict) else {}
+        match notification.method, params:
+            case "session/update", {"sessionId": str(session_id), "update": dict(update)}:
+                self._update(session_id, update, notification.size)
+            case "$/cancel_request", {"requestId": int() | str() | None as request_id}:
+                if not any(session.withdraw(request_id) for session in self._sessions.values()):
+                    self._errands.cancel(request_id)
+            case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
                 for session in self._sessions.values():
-                    session.withdraw(request_id)
-            case _:
-                log.debug("agent sent a notification that is not for us", method=notification.method)
+                    session.elicitation_completed(elicitation_id)
+            case method, _:
+                log.debug("agent sent a notification that is not for us", method=method)
 
     def _update(self, session_id: str, update: dict[str, Any], size: int) -> None:
         session = self._sessions.get(session_id)
         if session is not None:
             session.update(update, size)
-        elif session_id in self._early or len(self._early) < EARLY_SESSIONS:
-            waiting = self._early[session_id]
-            if len(waiting) < EARLY_UPDATES and self._early_bytes < EARLY_BYTES:
-                waiting.append((update, size))
-                self._early_bytes += size
+        else:
+            self._early.keep(session_id, update, size)
 
-    def _take_early(self, session_id: str) -> list[tuple[dict[str, Any], int]]:
-        early = self._early.pop(session_id, [])
-        self._early_bytes -= sum(size for _, size in early)
-        return early
+    # ---- what the agent asks
 
     def _on_request(self, request: Request) -> bool:
-        if request.method != "session/request_permission":
-            return False
         try:
-            params = RequestPermission.model_validate(request.params)
-        except ValidationError as error:
+            match request.method:
+                case "session/request_permission":
+                    params = RequestPermission.model_validate(request.params)
+                    self._session(params.session_id).ask(request, params)
+                case "elicitation/create" if self._client.elicitation:
+                    self._elicit(request, CreateElicitation.model_validate(request.params))
+                case method if self._client.serves(method):
+                    self._serve(request)
+                case _:
+                    return False
+        except (ValidationError, LookupError) as error:
             self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {error}")
-            return True
-        session = self._sessions.get(params.session_id)
-        if session is None:
-            self.connection.refuse(request.request_id, INVALID_PARAMS, f"Unknown session: {params.session_id}")
-        else:
-            session.ask(request, params)
         return True
+
+    def _session(self, session_id: Any) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise LookupError(f"unknown session {session_id!r}")
+        return session
+
+    def _elicit(self, request: Request, params: CreateElicitation) -> None:
+        if params.mode not in self._client.elicitation:
+            raise LookupError(f"mode {params.mode!r} is not offered")
+        if params.session_id is not None:
+            session = self._session(params.session_id)
+        else:
+            prompted = (each for each in self._sessions.values() if each.prompted_by(params.request_id))
+            session = next(prompted, None) or self._session(None)
+        session.elicit(request, params)
+
+    def _serve(self, request: Request) -> None:
+        params = request.params if isinstance(request.params, dict) else {}
+        session = self._session(str(params.get("sessionId")))
+        permit = partial(session.permit, request.request_id)
+        work = partial(session.desk.fulfil, request.method, params, permit)
+        self._errands.start(request, session.session_id, work)
 
     # ---- the end
 
     async def stop(self) -> None:
-        """End the agent and all that it started; bounded, see `AgentProcess.stop`."""
-        await self._process.stop()
+        """End the agent and all that it started, its terminals too; bounded, see `AgentProcess.stop`."""
+        await self._errands.end()
+        async with asyncio.TaskGroup() as group:
+            for session in self._sessions.values():
+                group.create_task(session.desk.close(), name=f"close terminals of {session.session_id}")
+            await self._process.stop()
         self.connection.closed(self._process.describe("the agent was stopped"))
 
     def kill(self) -> None:
         """Send SIGKILL to the agent's group, now; `stop` must still follow."""
         self._process.kill()
+
+
+def _read(kind: type[_Part], method: str, result: Any) -> _Part:
+    try:
+        return kind.model_validate(result)
+    except ValidationError as error:
+        raise ProtocolError(f"{method} was answered by something else than version 1 allows: {error}") from None

@@ -10,11 +10,21 @@ take it and never wait for it.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
 
-from .errors import AcpError, AgentClosed, ProtocolError, RemoteError, RequestTimeout
+from .chunks import Kind, Stencil
+from .errors import (
+    AUTH_REQUIRED,
+    AcpError,
+    AgentClosed,
+    AuthRequired,
+    ProtocolError,
+    RemoteError,
+    RequestTimeout,
+)
 from .jsonrpc import (
     METHOD_NOT_FOUND,
     Failure,
@@ -37,8 +47,15 @@ __all__ = ["WRITE_SECONDS", "Connection", "Reply", "Wire"]
 WRITE_SECONDS = 30.0
 """How long an agent may leave its input unread while we have something for it. Then it is taken for wedged."""
 
-Reply = Result | Failure | AcpError
-"""How a request ends: answered, refused, or the connection is gone."""
+UNREAD_ANSWERS = 1000
+"""Requests of an agent that we answer while it does not read its input. One that goes on asking is cut off, for the
+answers wait in our memory."""
+
+JUNK_LOGGED = 20
+"""Lines that are no messages, after which a connection's further ones are only counted."""
+
+Reply = Result | AcpError
+"""How a request ends: with its result, or with the reason why there is none."""
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -58,13 +75,24 @@ class Wire(Protocol):
     def abort(self) -> None:
         """Cut both streams now."""
 
+    @property
+    def stderr(self) -> tuple[str, ...]:
+        """The last lines that the agent wrote beside the link, for its errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    method: str
+    on_reply: Callable[[Reply], None]
+
 
 class Connection:
     """The client's end of the link.
 
     `on_request` answers an agent's request, now or later, through `answer` or `refuse`, and returns True; False means
-    that the method is not known here, and the connection refuses it. `on_notification` takes the rest. Both are
-    synchronous.
+    that the method is not known here, and the connection refuses it. `on_text` takes pieces of text, those that came
+    in one read and follow each other as one; `on_notification` takes all other notifications, and a piece of text
+    whenever the straight path (see `chunks`) does not fit it. All are synchronous and called in the agent's order.
     """
 
     def __init__(
@@ -73,15 +101,20 @@ class Connection:
         *,
         on_request: Callable[[Request], bool],
         on_notification: Callable[[Notification], None],
+        on_text: Callable[[str, Kind, str], None],
     ) -> None:
         """Join `wire`, whose owner calls `feed`, `pause_writing`, `resume_writing` and, at the end, `closed`."""
         self._wire = wire
         self._on_request = on_request
         self._on_notification = on_notification
+        self._on_text = on_text
         self._splitter = LineSplitter()
-        self._pending: dict[RequestId, Callable[[Reply], None]] = {}
+        self._stencil = Stencil()
+        self._pending: dict[RequestId, _Pending] = {}
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None
+        self._unread_answers = 0
+        self._junk = 0
         self.lock = asyncio.Lock()
         self.error: AcpError | None = None
         """Why the connection is gone; None while it lives."""
@@ -102,67 +135,99 @@ class Connection:
         except LineTooLong:
             self.close(ProtocolError("the agent wrote a line of more than 64 MiB"))
             return
+        texts: list[str] = []
         for line in lines:
             if self.error is not None:
                 return
+            text = self._stencil.text(line)
+            if text is not None:
+                texts.append(text)
+                continue
+            if texts:
+                self._take_texts(texts)
             self._dispatch(line)
+        if texts:
+            self._take_texts(texts)
 
-    def _dispatch(self, line: bytes) -> None:
+    def _take_texts(self, texts: list[str]) -> None:
+        self._on_text(self._stencil.session_id, self._stencil.kind, "".join(texts))
+        texts.clear()
+
+    def _dispatch(self, line: bytes | bytearray) -> None:
         match parse(line):
-            case Notification() as notification:
+            case Notification(method, params) as notification:
+                if method == "session/update":
+                    self._stencil.learn(line, params)
                 self._on_notification(notification)
             case Result(request_id) | Failure(request_id) as reply:
                 self._settle(request_id, reply)
-            case Request(request_id, method) as request:
-                if not self._on_request(request):
-                    log.info("agent asked for an unknown method", method=method)
-                    self.refuse(request_id, METHOD_NOT_FOUND, f"Method not found: {method}")
+            case Request() as request:
+                self._take_request(request)
             case Junk(excerpt, reason):
-                log.warning("agent wrote a line that is no message", reason=reason, line=excerpt)
+                self._junk += 1
+                if self._junk <= JUNK_LOGGED:
+                    log.warning("agent wrote a line that is no message", reason=reason, line=excerpt)
+
+    def _take_request(self, request: Request) -> None:
+        if self._unread is not None:
+            self._unread_answers += 1
+            if self._unread_answers > UNREAD_ANSWERS:
+                self.close(AgentClosed("the agent goes on asking and does not read the answers"))
+                return
+        if not self._on_request(request):
+            log.info("agent asked for an unknown method", method=request.method)
+            self.refuse(request.request_id, METHOD_NOT_FOUND, f"Method not found: {request.method}")
 
     def _settle(self, request_id: RequestId, reply: Result | Failure) -> None:
-        on_reply = self._pending.pop(request_id, None)
-        if on_reply is None:
+        pending = self._pending.pop(request_id, None)
+        if pending is None:
             # A late answer to a request given up, or an error without an id: it belongs to nobody who still waits.
             log.info("agent answered a request that nobody waits for", request_id=request_id, reply=repr(reply)[:200])
-            return
-        on_reply(reply)
+        elif isinstance(reply, Failure):
+            pending.on_reply(self._remote_error(pending.method, reply))
+        else:
+            pending.on_reply(reply)
+
+    def _remote_error(self, method: str, failure: Failure) -> RemoteError:
+        kind = AuthRequired if failure.code == AUTH_REQUIRED else RemoteError
+        return kind(method, failure.code, failure.message, failure.data, self._wire.stderr)
 
     # ---- what we say
 
-    def start(self, method: str, params: Mapping[str, Any], on_reply: Callable[[Reply], None]) -> None:
-        """Send a request; `on_reply` is called once, in the order of the agent's lines.
+    def start(self, method: str, params: Mapping[str, Any], on_reply: Callable[[Reply], None]) -> RequestId:
+        """Send a request and return its id; `on_reply` is called once, in the order of the agent's lines.
 
         Raises `AgentClosed` with `handed=False` when the connection is already gone: then nothing was sent.
         """
         if self.error is not None:
-            raise AgentClosed(str(self.error), handed=False)
+            raise AgentClosed(str(self.error), handed=False, method=method)
         self._last_id += 1
-        self._pending[self._last_id] = on_reply
+        self._pending[self._last_id] = _Pending(method, on_reply)
         if not self._wire.write(encode_request(self._last_id, method, params)):
             del self._pending[self._last_id]
             self.close(AgentClosed("the agent no longer reads its input"))
-            raise AgentClosed(str(self.error), handed=False)
+            raise AgentClosed(str(self.error), handed=False, method=method)
+        return self._last_id
 
     async def request(self, method: str, params: Mapping[str, Any], *, seconds: float) -> Any:
         """Send a request and return its result.
 
-        Raises `RemoteError`, `AgentClosed`, or `RequestTimeout` after `seconds`; an answer that comes later is dropped.
+        Raises `RemoteError`, `AgentClosed`, or `RequestTimeout` after `seconds`. The agent is told of a request that
+        is given up ($/cancel_request), also when the task is cancelled; an answer that comes later is dropped.
         """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.start(method, params, lambda reply: None if future.done() else future.set_result(reply))
+        request_id = self.start(method, params, lambda reply: None if future.done() else future.set_result(reply))
         try:
             async with asyncio.timeout(seconds):
                 reply = await future
         except TimeoutError:
-            raise RequestTimeout(method, seconds) from None
-        match reply:
-            case Result(_, result):
-                return result
-            case Failure(_, code, message, data):
-                raise RemoteError(method, code, message, data)
-            case error:
-                raise error
+            raise RequestTimeout(method, seconds, self._wire.stderr) from None
+        finally:
+            if self._pending.pop(request_id, None) is not None:
+                self.notify("$/cancel_request", {"requestId": request_id})
+        if isinstance(reply, AcpError):
+            raise reply
+        return reply.result
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a notification. On a connection that is gone this does nothing."""
@@ -187,6 +252,8 @@ class Connection:
         """Take note that the agent reads again."""
         if self._unread is not None:
             self._unread.cancel()
+            self._unread = None
+        self._unread_answers = 0
 
     def _cut_off(self) -> None:
         self.close(AgentClosed(f"the agent has not read its input for {WRITE_SECONDS:g} s"))
@@ -214,7 +281,7 @@ class Connection:
         self.error = error
         self.resume_writing()
         pending, self._pending = self._pending, {}
-        for on_reply in pending.values():
-            on_reply(error)
+        for each in pending.values():
+            each.on_reply(replace(error, method=each.method) if isinstance(error, AgentClosed) else error)
         if self.on_closed is not None:
             self.on_closed()

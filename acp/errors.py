@@ -5,7 +5,10 @@
     ├── AgentClosed      the process ended, or was ended, while we needed it
     ├── ProtocolError    the agent said something that ACP does not allow: the agent's fault
     ├── RemoteError      the agent answered a request with a JSON-RPC error
-    └── RequestTimeout   the agent did not answer within the bound of the request
+    │   └── AuthRequired     ... because nobody has logged in
+    ├── RequestTimeout   the agent did not answer within the bound of the request
+    ├── Unsupported      the agent has not said that it can do this; nothing was sent
+    └── Refused          we do not do what the agent asked of us (see `refusal`)
 
 Callers catch these types; nobody reads their text but people.
 """
@@ -13,7 +16,20 @@ Callers catch these types; nobody reads their text but people.
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["AcpError", "AgentClosed", "ProtocolError", "RemoteError", "RequestTimeout", "SpawnFailed"]
+__all__ = [
+    "AUTH_REQUIRED",
+    "AcpError",
+    "AgentClosed",
+    "AuthRequired",
+    "ProtocolError",
+    "RemoteError",
+    "RequestTimeout",
+    "SpawnFailed",
+    "Unsupported",
+]
+
+AUTH_REQUIRED = -32000
+"""ACP's code for a request that needs a login first (schema: ErrorCode)."""
 
 
 class AcpError(Exception):
@@ -30,19 +46,19 @@ class AgentClosed(AcpError):
 
     `handed` says whether the first byte of the request that failed had already been given to the pipe: if not, the
     agent cannot have acted on it. `exit_status` is the process's (negative: the signal that killed it), None where it
-    is not known. `stderr` has the last lines the agent wrote there.
+    is not known. `stderr` has the last lines the agent wrote there. `method` is the request that was waiting, if any.
     """
 
     reason: str
     exit_status: int | None = None
     stderr: tuple[str, ...] = ()
     handed: bool = True
+    method: str = ""
 
     def __str__(self) -> str:
         """Everything known, in one paragraph for a person."""
         status = "" if self.exit_status is None else f" ({describe_exit(self.exit_status)})"
-        tail = "".join(f"\n{line}" for line in self.stderr)
-        return f"{self.reason}{status}{tail}"
+        return f"{self.reason}{status}{_tail(self.stderr)}"
 
 
 class ProtocolError(AcpError):
@@ -51,12 +67,16 @@ class ProtocolError(AcpError):
 
 @dataclass(eq=False)
 class RemoteError(AcpError):
-    """A JSON-RPC error answer. `code`, `message` and `data` are the agent's own (JSON-RPC 2.0, section 5.1)."""
+    """A JSON-RPC error answer. `code`, `message` and `data` are the agent's own (JSON-RPC 2.0, section 5.1).
+
+    `stderr` has the last lines the agent had written there by then; they are not in the text.
+    """
 
     method: str
     code: int
     message: str
     data: Any = field(default=None)
+    stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Everything the agent told, in one line for a person."""
@@ -64,18 +84,31 @@ class RemoteError(AcpError):
         return f"{self.method} failed with {self.code} {self.message}{detail}"
 
 
+class AuthRequired(RemoteError):
+    """The agent wants a login first (code -32000)."""
+
+
 @dataclass(eq=False)
 class RequestTimeout(AcpError):
-    """No answer to `method` within `seconds`."""
+    """No answer to `method` within `seconds`. `stderr` has the last lines the agent had written there by then."""
 
     method: str
     seconds: float
+    stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say what was waited for, and how long."""
-        return f"the agent did not answer {self.method} within {self.seconds:g} s"
+        return f"the agent did not answer {self.method} within {self.seconds:g} s{_tail(self.stderr)}"
+
+
+class Unsupported(AcpError):
+    """The agent has not said that it can do this, so nothing was sent; the text names what is missing."""
 
 
 def describe_exit(status: int) -> str:
     """Turn a process's exit status (negative: a signal's number) into words."""
     return f"exit code {status}" if status >= 0 else f"killed by signal {-status}"
+
+
+def _tail(stderr: tuple[str, ...]) -> str:
+    return "".join(f"\n{line}" for line in stderr)

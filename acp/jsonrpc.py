@@ -12,8 +12,11 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 __all__ = [
+    "INTERNAL_ERROR",
+    "INVALID_PARAMS",
     "MAX_LINE",
     "METHOD_NOT_FOUND",
+    "REQUEST_CANCELLED",
     "Failure",
     "Junk",
     "LineSplitter",
@@ -36,11 +39,15 @@ MAX_LINE = 64 * 1024 * 1024
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+REQUEST_CANCELLED = -32800
 
 _EXCERPT = 200
 
 RequestId = int | str | None
 """An id as ACP v1 has it: integer, string or null. 0 and null are ids like any other."""
+
+# A union here would be built anew at each line.
+_ID_TYPES = (int, str, type(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +102,31 @@ class LineTooLong(Exception):
 
 
 class LineSplitter:
-    """Cuts a byte stream into lines, whatever the sizes of the reads. Linear in the bytes fed."""
+    """Cuts a byte stream into lines, whatever the sizes of the reads. Linear in the bytes fed.
+
+    An unfinished line is held once, and the line made of it is the same bytes, not a copy.
+    """
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         """`limit` bounds an unfinished line, in bytes."""
         self._limit = limit
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._rest = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: bytes) -> list[bytes | bytearray]:
         """Return the lines that `data` completes, without their line feeds. Raises `LineTooLong`."""
-        *lines, rest = data.split(b"\n")
-        if lines and self._parts:
-            lines[0] = b"".join((*self._parts, lines[0]))
-        if lines:
-            self._parts.clear()
-            self._size = 0
+        lines: list[bytes | bytearray] = [*data.split(b"\n")]
+        rest = lines.pop()
+        if lines and self._rest:
+            self._rest += lines[0]
+            lines[0], self._rest = self._rest, bytearray()
         if rest:
-            self._parts.append(rest)
-            self._size += len(rest)
-            if self._size > self._limit:
+            self._rest += rest
+            if len(self._rest) > self._limit:
                 raise LineTooLong
         return lines
 
 
-def parse(line: bytes) -> Message | None:
+def parse(line: bytes | bytearray) -> Message | None:
     """Read one line. Returns None for a blank one."""
     try:
         message = from_json(line)
@@ -135,7 +142,7 @@ def parse(line: bytes) -> Message | None:
     return _classify(message, line)
 
 
-def _parse_lenient(line: bytes) -> Any:
+def _parse_lenient(line: bytes | bytearray) -> Any:
     """Take what the strict parser refuses and real agents write: half a surrogate pair, or bytes that are not UTF-8.
 
     A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own.
@@ -143,9 +150,11 @@ def _parse_lenient(line: bytes) -> Any:
     return json.loads(line.decode("utf-8", errors="replace"))
 
 
-def _classify(message: dict[str, Any], line: bytes) -> Message:
+def _classify(message: dict[str, Any], line: bytes | bytearray) -> Message:
     request_id = message.get("id")
-    if isinstance(request_id, bool) or not isinstance(request_id, int | str | None):
+    if isinstance(request_id, float) and request_id.is_integer():
+        request_id = int(request_id)  # JSON has one kind of number, and so have some languages.
+    if isinstance(request_id, bool) or not isinstance(request_id, _ID_TYPES):
         return _junk(line, "the id is neither integer, string nor null")
     if "method" in message:
         method = message["method"]
@@ -171,7 +180,7 @@ def _failure(request_id: RequestId, error: Any) -> Failure:
     return Failure(request_id, code, str(error.get("message", "")), error.get("data"))
 
 
-def _junk(line: bytes, reason: str) -> Junk:
+def _junk(line: bytes | bytearray, reason: str) -> Junk:
     return Junk(line[:_EXCERPT].decode("utf-8", errors="replace"), reason)
 
 

@@ -8,18 +8,16 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Self, cast
 
 import structlog
 
 from .connection import Connection
 from .errors import AcpError, AgentClosed, SpawnFailed
-from .survivors import MARKER, end_survivors
+from .pipes import Pipe
+from .survivors import MARKER, end_survivors, start_time
 
 __all__ = ["BASE_NAMES", "AgentProcess", "Launch", "environment"]
-
-READ_SIZE = 64 * 1024
-"""Bytes taken a read: asyncio's default allocates 256 KiB each time; small reads keep one from starving others."""
 
 STDERR_LINES = 20
 STDERR_WIDTH = 500
@@ -68,32 +66,48 @@ class AgentProcess(asyncio.SubprocessProtocol):
         self._marker = marker
         self._connection: Connection | None = None
         self._early = bytearray()
-        self._stderr: deque[str] = deque(maxlen=STDERR_LINES)
+        self._stderr_lines: deque[str] = deque(maxlen=STDERR_LINES)
         self._stderr_rest = b""
-        self._open_pipes = {1, 2}
+        self._stdout = Pipe(self._keep_early, self._check_ended)
+        self._stderr = Pipe(self._take_stderr, self._check_ended)
         self._exited = asyncio.Event()
         self._linger: asyncio.TimerHandle | None = None
         self._transport: asyncio.SubprocessTransport | None = None
+        self._started: int | None = None
 
     @classmethod
     async def spawn(cls, launch: Launch, marker: str) -> Self:
         """Start the process, leader of a new session. Raises `SpawnFailed`, saying what to correct."""
         if not launch.cwd.is_dir():
             raise SpawnFailed(f"the working directory {launch.cwd} does not exist or is not a directory")
+        process = cls(marker)
         try:
-            _, process = await asyncio.get_running_loop().subprocess_exec(
-                lambda: cls(marker),
+            await process._start(launch)
+        except BaseException:
+            process._close_pipes()
+            raise
+        return process
+
+    async def _start(self, launch: Launch) -> None:
+        ends = (self._stdout.writing_end, self._stderr.writing_end)
+        try:
+            await asyncio.get_running_loop().subprocess_exec(
+                lambda: self,
                 launch.command,
                 *launch.args,
+                stdout=ends[0],
+                stderr=ends[1],
                 cwd=launch.cwd,
-                env={**launch.env, MARKER: marker},
+                env={**launch.env, MARKER: self._marker},
                 start_new_session=True,
             )
         except FileNotFoundError:
             raise SpawnFailed(f"the command {launch.command!r} was not found; is it installed and on PATH?") from None
         except (OSError, ValueError) as error:
             raise SpawnFailed(f"the command {launch.command!r} could not be started: {error}") from None
-        return process
+        finally:
+            for end in ends:
+                os.close(end)
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -114,11 +128,12 @@ class AgentProcess(asyncio.SubprocessProtocol):
     def stderr(self) -> tuple[str, ...]:
         """The last lines written to stderr."""
         rest = (self._stderr_rest,) if self._stderr_rest else ()
-        return (*self._stderr, *map(_readable, rest))
+        return (*self._stderr_lines, *map(_readable, rest))
 
     def attach(self, connection: Connection) -> None:
         """Give what the process writes to `connection`, from its first byte on."""
         self._connection = connection
+        self._stdout.on_data = connection.feed
         if self._early:
             connection.feed(bytes(self._early))
             self._early.clear()
@@ -137,6 +152,7 @@ class AgentProcess(asyncio.SubprocessProtocol):
         stdin = self._stdin
         if stdin.is_closing():
             return False
+        self._stdout.hurry()
         had_to_wait = stdin.get_write_buffer_size() > 0
         stdin.write(data)
         # A broken pipe is noticed inside write(), which then closes the transport; unless older bytes were in front.
@@ -144,13 +160,12 @@ class AgentProcess(asyncio.SubprocessProtocol):
 
     def pause_reading(self) -> None:
         """Leave the output in the pipe, so that the process has to wait."""
-        if 1 in self._open_pipes:
-            self._stdout.pause_reading()
+        self._stdout.pause()
 
     def resume_reading(self) -> None:
         """Read on."""
-        if 1 in self._open_pipes:
-            self._stdout.resume_reading()
+        self._stdout.resume()
+        self._check_ended()
 
     def abort(self) -> None:
         """Close stdin and read no more output. The process itself is ended by `stop`."""
@@ -162,40 +177,25 @@ class AgentProcess(asyncio.SubprocessProtocol):
     def _stdin(self) -> asyncio.WriteTransport:
         return cast("asyncio.WriteTransport", self._process.get_pipe_transport(0))
 
-    @property
-    def _stdout(self) -> asyncio.ReadTransport:
-        return cast("asyncio.ReadTransport", self._process.get_pipe_transport(1))
+    # ---- what the process writes
 
-    # ---- what asyncio tells
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Pipes are connected."""
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-        for number in (1, 2):
-            pipe: Any = self._transport.get_pipe_transport(number)
-            pipe.max_size = READ_SIZE  # What asyncio asks for at each read; not in the type stubs.
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Take output."""
-        if fd == 2:
-            self._take_stderr(data)
-        elif self._connection is None:
-            self._early += data
-        else:
-            self._connection.feed(data)
+    def _keep_early(self, data: bytes) -> None:
+        self._early += data
 
     def _take_stderr(self, data: bytes) -> None:
         *lines, rest = (self._stderr_rest + data).split(b"\n")
         self._stderr_rest = rest[-STDERR_WIDTH:]
         for line in lines[-STDERR_LINES:]:
             if line.strip():
-                self._stderr.append(_readable(line))
-                log.debug("agent stderr", line=self._stderr[-1])
+                self._stderr_lines.append(_readable(line))
+                log.debug("agent stderr", line=self._stderr_lines[-1])
 
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
-        """Take note that a pipe has ended."""
-        self._open_pipes.discard(fd)
-        self._check_ended()
+    # ---- what asyncio tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The process runs."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+        self._started = start_time(self.pid)
 
     def process_exited(self) -> None:
         """Take note that the process has ended."""
@@ -214,18 +214,24 @@ class AgentProcess(asyncio.SubprocessProtocol):
 
     def _check_ended(self) -> None:
         """Tell the connection that it is over, when the exit status and the last words are in, or late."""
-        if self._connection is None or (1 in self._open_pipes and not self._exited.is_set()):
+        if self._connection is None or not (self._stdout.closed or self._exited.is_set()):
             return
-        if self._exited.is_set() and not self._open_pipes:
-            self._report_ended(self._connection)
+        if self._exited.is_set() and self._stdout.closed and self._stderr.closed:
+            self._report_ended()
         elif self._linger is None:
-            loop = asyncio.get_running_loop()
-            self._linger = loop.call_later(LINGER_SECONDS, self._report_ended, self._connection)
+            self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._stop_lingering)
 
-    def _report_ended(self, connection: Connection) -> None:
+    def _stop_lingering(self) -> None:
+        self._linger = None
+        if self._stdout.closed or self._stdout.reading:
+            self._report_ended()
+        # Else somebody cannot keep up, and the pipe still holds what the process said: when reading goes on.
+
+    def _report_ended(self) -> None:
         if self._linger is not None:
             self._linger.cancel()
-        connection.closed(self.describe("the agent's process has ended"))
+        if self._connection is not None:
+            self._connection.closed(self.describe("the agent's process has ended"))
 
     def describe(self, reason: str) -> AcpError:
         """Make the error that tells how this process stands: `reason`, exit status, last stderr lines."""
@@ -246,8 +252,17 @@ class AgentProcess(asyncio.SubprocessProtocol):
             if not await self._exits_within(TERM_SECONDS):
                 self.kill()
                 await self._exits_within(KILL_SECONDS)
-        await end_survivors(self._marker, leader=self.pid)
+        await end_survivors(self._marker, leader=self._own_session())
         self._process.close()
+        self._close_pipes()
+
+    def _own_session(self) -> int | None:
+        # A session keeps its number as long as it has members: a stranger with our pid means that none is left.
+        return self.pid if start_time(self.pid) in {None, self._started} else None
+
+    def _close_pipes(self) -> None:
+        self._stdout.close()
+        self._stderr.close()
 
     def kill(self) -> None:
         """Send SIGKILL to the group, now."""

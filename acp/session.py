@@ -1,5 +1,6 @@
-"""One ACP session: what the agent has told about it, and its prompts."""
+"""One ACP session: what the agent has told about it, its settings, and its prompts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,29 +8,41 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
+from .chunks import Kind
 from .connection import Connection
-from .errors import RemoteError
-from .jsonrpc import Request
+from .desk import Desk
+from .errors import RemoteError, Unsupported
+from .events import Answer, Elicitation, ElicitationCompleted, Event, Question, Text, Thought
+from .jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
+from .prompt import fit
+from .refusal import Refused
 from .schema import (
     AvailableCommand,
     AvailableCommandsUpdate,
     ConfigOption,
     ConfigOptionUpdate,
+    CreateElicitation,
     CurrentModeUpdate,
+    ModelState,
+    ModeState,
+    PermissionOption,
+    PromptCapabilities,
     RequestPermission,
     SessionInfoUpdate,
     SessionResponse,
+    ToolCallUpdate,
     UnknownUpdate,
     UsageUpdate,
     UserMessageChunk,
     parse_update,
 )
-from .turn import Event, Question, Text, Thought, Turn, outcome
+from .settings import Option, Value, Way, options_of
+from .turn import Turn, action, outcome
 
 __all__ = ["ASKING_MODES", "Session"]
 
 SETTING_SECONDS = 30.0
-"""Bound of session/set_mode and session/set_config_option."""
+"""Bound of session/set_mode, session/set_config_option and session/set_model."""
 
 ASKING_MODES = ("default", "ask")
 """Names that agents give to the mode in which they ask before they act, in the order they are looked for."""
@@ -38,25 +51,34 @@ UNCLAIMED_MAX = 1000
 UNCLAIMED_BYTES = 1024 * 1024
 """Events kept while nobody takes them, and the bytes after which no more are; more than real agents send."""
 
+ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
+REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
+"""The options of the questions that we ask ourselves, about what the agent wants of its client."""
+
 log = structlog.stdlib.get_logger("acp")
 
 
 class Session:
     """A session of one agent. Updates that come while no turn runs go to `on_late`, or wait for the next turn."""
 
-    def __init__(self, connection: Connection, session_id: str) -> None:
+    def __init__(
+        self, connection: Connection, session_id: str, *, capabilities: PromptCapabilities, desk: Desk
+    ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
         self._connection = connection
+        self._capabilities = capabilities
         self._turn: Turn | None = None
         self._unclaimed: list[tuple[Event, int]] = []
         self._unclaimed_size = 0
+        self._modes: ModeState | None = None
+        self._models: ModelState | None = None
         self._told_mode: str | None = None
         self.session_id = session_id
+        self.desk = desk
         self.loading = False
-        """Whether a session/load is pending: the conversation's content that arrives meanwhile is history."""
+        """Whether a session/load or resume is pending: the conversation's content that arrives meanwhile is history."""
         self.on_late: Callable[[Event], None] | None = None
         self.mode: str | None = None
-        self.modes: tuple[str, ...] = ()
         self.config_options: tuple[ConfigOption, ...] = ()
         self.commands: tuple[AvailableCommand, ...] = ()
         self.usage: UsageUpdate | None = None
@@ -68,31 +90,33 @@ class Session:
 
     def opened(self, response: SessionResponse) -> None:
         """Take over what the answer to session/new, load or resume says."""
+        self._models = response.models or self._models
         if response.modes is not None:
-            self.modes = tuple(mode.id for mode in response.modes.available_modes)
+            self._modes = response.modes
             self.mode = response.modes.current_mode_id
         if response.config_options is not None:
             self._take_options(response.config_options)
 
     def _take_options(self, options: Sequence[ConfigOption]) -> None:
         self.config_options = tuple(options)
-        option = self.mode_option
-        if option is not None:
-            self.mode = str(option.current_value)
+        if (option := self._mode_option) is not None:
+            self.mode = str(option.current)
 
     @property
-    def mode_option(self) -> ConfigOption | None:
-        """The select that chooses the mode, where the agent has one; it then replaces `modes` (ACP, Config Options)."""
-        for option in self.config_options:
-            if option.type == "select" and "mode" in (option.category, option.id):
-                return option
-        return None
+    def options(self) -> tuple[Option, ...]:
+        """Everything that can be set, whichever way the agent offers it, with its current values."""
+        modes = self._modes and self._modes.model_copy(update={"current_mode_id": self.mode})
+        return options_of(self.config_options, modes, self._models)
+
+    @property
+    def _mode_option(self) -> Option | None:
+        return next((each for each in self.options if each.category == "mode" and each.choices), None)
 
     @property
     def listed_modes(self) -> tuple[str, ...]:
         """The ids of the modes that can be set."""
-        option = self.mode_option
-        return self.modes if option is None else tuple(option.values())
+        option = self._mode_option
+        return () if option is None else tuple(choice.value for choice in option.choices)
 
     # ---- prompts
 
@@ -101,13 +125,14 @@ class Session:
         """Take the connection's lock, send the prompt, and hold the lock until the turn has ended.
 
         Leaving the block early cancels the turn and waits for its end, so that the next prompt never overlaps it.
-        Raises `AgentClosed` with `handed=False` when the prompt could not be sent.
+        Raises `AgentClosed` with `handed=False` when the prompt could not be sent, and `Unsupported` for a block that
+        the agent does not take (see `prompt.fit`).
         """
+        prompt = fit(blocks, self._capabilities)
         async with self._connection.lock:
             turn = Turn(self._connection, self.session_id)
             for event, size in self._unclaimed:
                 turn.put(event, size)
-            prompt = [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in blocks]
             turn.start(prompt)
             self._unclaimed.clear()
             self._unclaimed_size = 0
@@ -121,23 +146,44 @@ class Session:
 
     # ---- settings
 
-    async def set_mode(self, mode_id: str) -> bool:
-        """Set the mode, by config option where there is one, and read it back where the agent tells.
+    async def set_option(self, option_id: str, value: Value) -> bool:
+        """Set one of `options` and read it back where the agent tells. Returns whether it has the value now.
 
-        False when the agent refuses, or says afterwards that it is in another mode. Raises `AgentClosed`,
+        Raises `Unsupported` for an option that is not there, `RemoteError` when the agent refuses, `AgentClosed`,
         `RequestTimeout`.
         """
-        self._told_mode = None
-        option = self.mode_option
-        try:
-            if option is None:
-                await self._request("session/set_mode", {"modeId": mode_id})
-                if self._told_mode in (None, mode_id):
-                    self.mode = mode_id
-            else:
-                params = {"configId": option.id, "value": mode_id}
-                result = await self._request("session/set_config_option", params)
+        option = next((each for each in self.options if each.option_id == option_id), None)
+        if option is None or isinstance(value, bool) != isinstance(option.current, bool):
+            raise Unsupported(f"the agent has no option {option_id!r} that could be set to {value!r}")
+        match option.way:
+            case Way.CONFIG:
+                typed = {"type": "boolean"} if isinstance(value, bool) else {}
+                params = {"configId": option_id, "value": value, **typed}
+                result = await self._request(option.way.value, params)
                 self._take_options(ConfigOptionUpdate.model_validate(result).config_options)
+            case Way.MODE:
+                await self._set_mode(str(value))
+            case Way.MODEL:
+                await self._request(option.way.value, {"modelId": value})
+                self._models = self._models and self._models.model_copy(update={"current_model_id": value})
+        return any(each.option_id == option_id and each.current == value for each in self.options)
+
+    async def _set_mode(self, mode_id: str) -> None:
+        self._told_mode = None
+        await self._request(Way.MODE.value, {"modeId": mode_id})
+        if self._told_mode in (None, mode_id):
+            self.mode = mode_id
+
+    async def set_mode(self, mode_id: str) -> bool:
+        """Set the mode, the way the agent offers it. False when the agent refuses or says that it is in another one.
+
+        Raises `AgentClosed`, `RequestTimeout`.
+        """
+        option = self._mode_option
+        try:
+            if option is not None:
+                return await self.set_option(option.option_id, mode_id)
+            await self._set_mode(mode_id)
         except (RemoteError, ValueError) as error:
             log.warning("the agent's mode could not be set", mode=mode_id, reason=str(error))
             return False
@@ -158,12 +204,19 @@ class Session:
 
     # ---- what the agent says
 
+    def text(self, kind: Kind, text: str) -> None:
+        """Take a piece of text: the straight path for nearly all of the traffic."""
+        if not self.loading:
+            self._take(Text(text) if kind == "agent_message_chunk" else Thought(text), len(text))
+
     def update(self, raw: dict[str, Any], size: int) -> None:
         """Take the `update` member of a session/update of this session, read from a line of `size` bytes."""
         event = _read(raw)
         self._apply(event)
-        if self.loading or isinstance(event, UserMessageChunk | UnknownUpdate):
-            return
+        if not self.loading and not isinstance(event, UserMessageChunk | UnknownUpdate):
+            self._take(event, size)
+
+    def _take(self, event: Event, size: int) -> None:
         if self._turn is not None and not self._turn.exhausted:
             self._turn.put(event, size)
         elif self.on_late is not None:
@@ -185,25 +238,82 @@ class Session:
             case UsageUpdate():
                 self.usage = event
 
+    # ---- what the agent asks
+
+    def prompted_by(self, request_id: RequestId) -> bool:
+        """Whether `request_id` is the running prompt's."""
+        return self._turn is not None and self._turn.request_id == request_id
+
     def ask(self, request: Request, params: RequestPermission) -> None:
         """Take a permission request. With no turn in flight nobody can answer it: it is cancelled at once."""
+
+        def reply(answer: Answer | None) -> None:
+            self._connection.answer(request.request_id, outcome(answer))
+
         if self._turn is None:
             log.warning("agent asked for permission outside a turn", tool_call_id=params.tool_call.tool_call_id)
-            self._connection.answer(request.request_id, {"outcome": outcome(None)})
+            reply(None)
         else:
-            self._turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)))
+            self._turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)), reply)
 
-    def withdraw(self, request_id: int | str | None) -> None:
-        """Take a $/cancel_request."""
+    def elicit(self, request: Request, params: CreateElicitation) -> None:
+        """Take an elicitation. With no turn in flight it is cancelled at once."""
+
+        def reply(answer: Answer | None) -> None:
+            self._connection.answer(request.request_id, action(answer))
+
+        if self._turn is None:
+            reply(None)
+            return
+        elicitation = Elicitation(
+            request.request_id,
+            params.mode,
+            params.message,
+            params.requested_schema,
+            params.url,
+            params.elicitation_id,
+            params.tool_call_id,
+        )
+        self._turn.ask(elicitation, reply)
+
+    def elicitation_completed(self, elicitation_id: str) -> None:
+        """Take an elicitation/complete."""
         if self._turn is not None:
-            self._turn.withdraw(request_id)
+            self._turn.put(ElicitationCompleted(elicitation_id))
+
+    async def permit(self, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
+        """Ask a person about what the agent wants of its client. Raises `Refused`, at once with no turn in flight."""
+        if self._turn is None:
+            raise Refused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
+        answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+        question = Question(request_id, tool_call, (ALLOW, REJECT))
+        self._turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
+        match await answered:
+            case ALLOW.option_id:
+                return
+            case None:
+                raise Refused(REQUEST_CANCELLED, "Request cancelled")
+            case _:
+                raise Refused(INTERNAL_ERROR, "The user rejected this")
+
+    def end(self) -> None:
+        """Cancel the running turn, if any: the session is being closed."""
+        if self._turn is not None:
+            self._turn.cancel()
+
+    def withdraw(self, request_id: RequestId) -> bool:
+        """Take a $/cancel_request. False: no question of that id is open here."""
+        return self._turn is not None and self._turn.withdraw(request_id)
 
 
 def _read(raw: dict[str, Any]) -> Event:
-    """Read an update. Text, which is nearly all of the traffic, is taken without validating the rest of its message."""
-    match raw:
-        case {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": str(text)}}:
-            return Text(text)
-        case {"sessionUpdate": "agent_thought_chunk", "content": {"type": "text", "text": str(text)}}:
-            return Thought(text)
+    """Read an update. Text is taken without validating the rest of its message."""
+    kind, content = raw.get("sessionUpdate"), raw.get("content")
+    if isinstance(content, dict) and content.get("type") == "text":
+        text = content.get("text")
+        if isinstance(text, str):
+            if kind == "agent_message_chunk":
+                return Text(text)
+            if kind == "agent_thought_chunk":
+                return Thought(text)
     return parse_update(raw)

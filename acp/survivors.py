@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-__all__ = ["MARKER", "end_survivors"]
+__all__ = ["MARKER", "end_survivors", "start_time"]
 
 MARKER = "THREADLINE_AGENT"
 """Name of the environment variable that marks an agent and everything it starts."""
@@ -53,6 +53,22 @@ async def end_survivors(marker: str, *, leader: int | None = None, gently: bool 
     if found:
         log.error("processes of an agent survive SIGKILL", marker=marker, count=len(found))
     return count
+
+
+def start_time(pid: int) -> int | None:
+    """When the process `pid` was started, in ticks since boot; tells it from a later one with its number.
+
+    None where there is no such process, or no /proc.
+    """
+    try:
+        return int(_stat(f"{_PROC}/{pid}")[19])
+    except OSError:
+        return None
+
+
+def _stat(path: str) -> list[bytes]:
+    """The fields after the command's closing bracket: state, parent, group, session ... (proc_pid_stat(5))."""
+    return Path(path, "stat").read_bytes().rpartition(b")")[2].split()
 
 
 async def _signal_and_wait(pidfds: list[int], number: signal.Signals, seconds: float) -> None:
@@ -120,8 +136,7 @@ def _matcher(marker: str, leader: int | None) -> Callable[[str], bool]:
     def matches(path: str) -> bool:
         if path == own:
             return False
-        # The fields after the command's closing bracket: state, parent, group, session (proc_pid_stat(5)).
-        fields = Path(path, "stat").read_bytes().rpartition(b")")[2].split()
+        fields = _stat(path)
         if fields[0] in b"ZX":
             return False
         if leader is not None and int(fields[3]) == leader:

@@ -10,18 +10,19 @@ and the stream goes on until the response (ACP, Prompt Turn, Cancellation). An a
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-import structlog
 from pydantic import ValidationError
 
 from .connection import Connection, Reply
-from .errors import AcpError, AgentClosed, ProtocolError, RemoteError
-from .jsonrpc import Failure, RequestId, Result
-from .schema import PermissionOption, PromptResponse, ToolCallUpdate, Update
+from .errors import AcpError, AgentClosed, ProtocolError
+from .events import Accept, Answer, Decline, Elicitation, Event, Question, Withdrawn
+from .jsonrpc import RequestId, Result
+from .schema import PromptResponse, PromptUsage
 
-__all__ = ["CANCEL_SECONDS", "Event", "Question", "Text", "Thought", "Turn", "Withdrawn"]
+__all__ = ["CANCEL_SECONDS", "Turn"]
 
 CANCEL_SECONDS = 10.0
 """How long an agent may take to end a cancelled turn. Real ones need 0.1 s; a tool being undone may need more."""
@@ -32,40 +33,13 @@ LOW_WATER = HIGH_WATER // 4
 
 _EVENT_COST = 200
 
-log = structlog.stdlib.get_logger("acp")
-
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of the agent's answer, as it arrived."""
+class _Open:
+    """A question and what takes its answer; None: it was withdrawn, or the turn ended or was cancelled."""
 
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """A piece of the agent's reasoning, as it arrived."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The agent asks for permission and waits. Answer with `Turn.answer` and one of the options' ids."""
-
-    request_id: RequestId
-    tool_call: ToolCallUpdate
-    options: tuple[PermissionOption, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """The question `request_id` is no longer open: the agent took it back."""
-
-    request_id: RequestId
-
-
-Event = Text | Thought | Update | Question | Withdrawn
+    question: Question | Elicitation
+    on_answer: Callable[[Answer | None], None]
 
 
 class Turn:
@@ -83,16 +57,20 @@ class Turn:
         self._paused = False
         self._wake: asyncio.Future[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
-        self._questions: dict[RequestId, Question] = {}
+        self._open: dict[RequestId, _Open] = {}
+        self.request_id: RequestId = None
+        """The id of the prompt's request; None before it was sent."""
         self.cancelled = False
         """Whether `cancel` was called."""
         self.stop_reason: str | None = None
+        self.usage: PromptUsage | None = None
+        """What the agent says that the turn took, where it does."""
         self.error: AcpError | None = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
         state = self.stop_reason or (self.error and type(self.error).__name__) or "running"
-        return f"<Turn {state}, {len(self._events)} waiting, {len(self._questions)} open>"
+        return f"<Turn {state}, {len(self._events)} waiting, {len(self._open)} open>"
 
     @property
     def ended(self) -> bool:
@@ -106,12 +84,18 @@ class Turn:
 
     @property
     def open_questions(self) -> tuple[Question, ...]:
-        """What the agent waits to be told, oldest first."""
-        return tuple(self._questions.values())
+        """The permissions that the agent waits for, oldest first."""
+        return tuple(each.question for each in self._open.values() if isinstance(each.question, Question))
+
+    @property
+    def open_elicitations(self) -> tuple[Elicitation, ...]:
+        """The elicitations that the agent waits for, oldest first."""
+        return tuple(each.question for each in self._open.values() if isinstance(each.question, Elicitation))
 
     def start(self, prompt: list[dict[str, Any]]) -> None:
         """Send the prompt. Raises `AgentClosed` with `handed=False` when nothing could be sent."""
-        self._connection.start("session/prompt", {"sessionId": self._session_id, "prompt": prompt}, self._replied)
+        params = {"sessionId": self._session_id, "prompt": prompt}
+        self.request_id = self._connection.start("session/prompt", params, self._replied)
 
     # ---- the stream
 
@@ -141,7 +125,8 @@ class Turn:
         if self._waiting > HIGH_WATER and not self._paused:
             self._paused = True
             self._connection.pause_reading()
-        self._wake_consumer()
+        if self._wake is not None:
+            self._wake_consumer()
 
     def _wake_consumer(self) -> None:
         if self._wake is not None and not self._wake.done():
@@ -149,29 +134,39 @@ class Turn:
 
     # ---- questions
 
-    def ask(self, question: Question) -> None:
-        """Take a permission request. After a cancel the answer is `cancelled`, at once, as the protocol demands."""
+    def ask(self, question: Question | Elicitation, on_answer: Callable[[Answer | None], None]) -> None:
+        """Take a question; `on_answer` is called once, with None if it ends without an answer.
+
+        After a cancel that is at once, as the protocol demands.
+        """
         if self.cancelled or self.ended:
-            self._answer(question.request_id, None)
+            on_answer(None)
             return
-        self._questions[question.request_id] = question
+        self._open[question.request_id] = _Open(question, on_answer)
         self.put(question)
 
-    def answer(self, request_id: RequestId, option_id: str) -> bool:
-        """Choose an option of an open question. False: somebody was first, or it is no longer open."""
-        if self._questions.pop(request_id, None) is None:
+    def answer(self, request_id: RequestId, answer: Answer) -> bool:
+        """Answer an open question. False: somebody was first, or it is no longer open.
+
+        Raises TypeError for an answer that does not go with the question; it then stays open.
+        """
+        asked = self._open.get(request_id)
+        if asked is None:
             return False
-        self._answer(request_id, option_id)
+        if isinstance(asked.question, Question) != isinstance(answer, str):
+            raise TypeError(f"{answer!r} is no answer to {type(asked.question).__name__} {request_id!r}")
+        del self._open[request_id]
+        asked.on_answer(answer)
         return True
 
-    def withdraw(self, request_id: RequestId) -> None:
-        """The agent no longer wants an answer ($/cancel_request)."""
-        if self._questions.pop(request_id, None) is not None:
-            self._answer(request_id, None)
-            self.put(Withdrawn(request_id))
-
-    def _answer(self, request_id: RequestId, option_id: str | None) -> None:
-        self._connection.answer(request_id, {"outcome": outcome(option_id)})
+    def withdraw(self, request_id: RequestId) -> bool:
+        """The agent no longer wants an answer ($/cancel_request). False: no such question is open."""
+        asked = self._open.pop(request_id, None)
+        if asked is None:
+            return False
+        asked.on_answer(None)
+        self.put(Withdrawn(request_id))
+        return True
 
     # ---- the end
 
@@ -188,19 +183,19 @@ class Turn:
         self._connection.close(AgentClosed(f"the agent did not end a cancelled turn within {CANCEL_SECONDS:g} s"))
 
     def _close_questions(self) -> None:
-        questions, self._questions = self._questions, {}
-        for request_id in questions:
-            self._answer(request_id, None)
+        questions, self._open = self._open, {}
+        for each in questions.values():
+            each.on_answer(None)
 
     def _replied(self, reply: Reply) -> None:
         match reply:
             case Result(_, result):
                 try:
-                    self.stop_reason = PromptResponse.model_validate(result).stop_reason
+                    response = PromptResponse.model_validate(result)
                 except ValidationError:
                     self.error = ProtocolError(f"session/prompt was answered without a stopReason: {result!r:.200}")
-            case Failure(_, code, message, data):
-                self.error = RemoteError("session/prompt", code, message, data)
+                else:
+                    self.stop_reason, self.usage = response.stop_reason, response.usage
             case error:
                 self.error = error
         if self._grace is not None:
@@ -215,6 +210,23 @@ class Turn:
             pass
 
 
-def outcome(option_id: str | None) -> dict[str, str]:
-    """Write a RequestPermissionOutcome; None means cancelled."""
-    return {"outcome": "cancelled"} if option_id is None else {"outcome": "selected", "optionId": option_id}
+def outcome(answer: Answer | None) -> dict[str, Any]:
+    """Write the answer to session/request_permission; None means cancelled."""
+    match answer:
+        case str(option_id):
+            return {"outcome": {"outcome": "selected", "optionId": option_id}}
+        case _:
+            return {"outcome": {"outcome": "cancelled"}}
+
+
+def action(answer: Answer | None) -> dict[str, Any]:
+    """Write the answer to elicitation/create; None means cancelled."""
+    match answer:
+        case Accept(None):
+            return {"action": "accept"}
+        case Accept(content):
+            return {"action": "accept", "content": dict(content or {})}
+        case Decline():
+            return {"action": "decline"}
+        case _:
+            return {"action": "cancel"}

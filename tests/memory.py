@@ -36,7 +36,7 @@ _pids = count(1001)
 
 
 class MemoryAgent:
-    """Fulfils `acp.agent.Body`. `modes`, `config_options` and `capabilities` go into its answers, as ACP writes them.
+    """Fulfils `acp.agent.Body`. What it tells of itself and its sessions goes into its answers, as ACP writes it.
 
     `history` maps a session's id to the updates that session/load replays. `manual` names the methods that the test
     answers by `reply` or `fail`. With `stops` given, `stop` waits for that event.
@@ -48,6 +48,8 @@ class MemoryAgent:
         capabilities: Json | None = None,
         modes: Json | None = None,
         config_options: Sequence[Json] | None = None,
+        models: Json | None = None,
+        auth_methods: Sequence[Json] = (),
         history: Mapping[str, Sequence[Json]] | None = None,
         manual: Collection[str] = (),
         session_prefix: str = "session",
@@ -64,9 +66,11 @@ class MemoryAgent:
         """Whether the connection was cut from our side."""
         self.paused = False
         """Whether we stopped taking what the agent says."""
-        self.capabilities = {"loadSession": True} if capabilities is None else capabilities
+        self.capabilities: Json = {"loadSession": True} if capabilities is None else capabilities
         self.modes = modes
         self.config_options = config_options
+        self.models = models
+        self.auth_methods = list(auth_methods)
         self._history = history or {}
         self._manual = frozenset(manual)
         self._sessions = (f"{session_prefix}-{number}" for number in count(1))
@@ -278,7 +282,8 @@ class MemoryAgent:
         match request.get("method"):
             case "initialize":
                 info = {"name": "memory", "version": "1"}
-                self.reply(request, {"protocolVersion": 1, "agentCapabilities": self.capabilities, "agentInfo": info})
+                told = {"agentCapabilities": self.capabilities, "authMethods": self.auth_methods, "agentInfo": info}
+                self.reply(request, {"protocolVersion": 1, **told})
             case "session/new":
                 self.reply(request, {"sessionId": next(self._sessions), **self._settings()})
             case "session/load" if self.capabilities.get("loadSession"):
@@ -290,6 +295,17 @@ class MemoryAgent:
             case "session/set_mode" if self.modes is not None:
                 self.modes = {**self.modes, "currentModeId": params["modeId"]}
                 self.reply(request, {})
+            case "session/resume" if self._offers("resume"):
+                self.reply(request, self._settings())
+            case "session/list" if self._offers("list"):
+                self.reply(request, {"sessions": [{"sessionId": name, "cwd": "/"} for name in self._history]})
+            case ("session/close" | "session/delete") as method if self._offers(method.removeprefix("session/")):
+                self.reply(request, {})
+            case "authenticate" | "logout":
+                self.reply(request, {})
+            case "session/set_model" if self.models is not None:
+                self.models = {**self.models, "currentModelId": params["modelId"]}
+                self.reply(request, {})
             case "session/set_config_option" if self.config_options is not None:
                 self.config_options = [
                     {**option, "currentValue": params["value"]} if option["id"] == params["configId"] else option
@@ -297,6 +313,9 @@ class MemoryAgent:
                 ]
                 self.reply(request, {"configOptions": self.config_options})
 
+    def _offers(self, method: str) -> bool:
+        return self.capabilities.get("sessionCapabilities", {}).get(method) is not None
+
     def _settings(self) -> Json:
-        settings = {"modes": self.modes, "configOptions": self.config_options}
+        settings = {"modes": self.modes, "configOptions": self.config_options, "models": self.models}
         return {name: value for name, value in settings.items() if value is not None}

@@ -40,7 +40,9 @@ class Child:
         self.heard: list[str] = []
         self._said: asyncio.Queue[Notification] = asyncio.Queue()
         self._over = asyncio.Event()
-        self.connection = Connection(process, on_request=self._refuse, on_notification=self._hear)
+        self.connection = Connection(
+            process, on_request=self._refuse, on_notification=self._hear, on_text=self._hear_text
+        )
         self.connection.on_closed = self._over.set
 
     def attach(self) -> None:
@@ -64,6 +66,10 @@ class Child:
     def _hear(self, notification: Notification) -> None:
         self.heard.append(notification.method)
         self._said.put_nowait(notification)
+
+    def _hear_text(self, session_id: str, kind: str, text: str) -> None:
+        update = {"sessionUpdate": kind, "content": {"type": "text", "text": text}}
+        self._hear(Notification("session/update", {"sessionId": session_id, "update": update}))
 
     @staticmethod
     def _refuse(_: Request) -> bool:

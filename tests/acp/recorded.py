@@ -1,9 +1,11 @@
 """Recorded traffic of real agents, and the protocol's schema, where they are at hand.
 
-They lie beside the checkout, in a folder named `shared`; a checkout without it skips what needs them.
+They lie in the folder `acp` of the one that THREADLINE_SHARED names, or of one named `shared` beside the checkout. A
+checkout without them skips what needs them.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +14,7 @@ import pytest
 
 __all__ = ["SCHEMA", "TRANSCRIPTS", "Line", "needs_recordings", "read_runs", "read_transcript"]
 
-_FOLDER = Path(__file__).parents[3] / "shared" / "acp"
+_FOLDER = Path(os.environ.get("THREADLINE_SHARED") or Path(__file__).parents[3] / "shared", "acp")
 SCHEMA = _FOLDER / "schema-v1.json"
 TRANSCRIPTS = sorted(_FOLDER.glob("transcripts/*.jsonl"))
 

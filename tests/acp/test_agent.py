@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from acp import AcpError, Agent, AgentClosed, Event, ProtocolError, RemoteError, RequestTimeout, Text
-from acp.agent import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES, INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
+from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
+from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.schema import UsageUpdate
 from tests.acp.opened import CWD, HELLO, opened, quiet
 from tests.memory import MemoryAgent
@@ -21,7 +22,11 @@ async def test_an_agent_is_initialized_when_it_is_started() -> None:
     agent = await Agent.start(peer)
     params = peer.received[0]["params"]
     assert params["protocolVersion"] == 1
-    assert params["clientCapabilities"] == {"fs": {"readTextFile": False, "writeTextFile": False}, "terminal": False}
+    assert params["clientCapabilities"] == {
+        "fs": {"readTextFile": False, "writeTextFile": False},
+        "terminal": False,
+        "session": {"configOptions": {"boolean": {}}},
+    }
     assert params["clientInfo"]["name"] == "threadline"
     assert (agent.name, agent.pid, agent.can_load) == ("memory 1", peer.pid, True)
     assert agent.info.agent_capabilities.prompt_capabilities.image
@@ -146,7 +151,7 @@ async def test_the_bytes_of_early_updates_are_bounded_and_given_back() -> None:
         for _ in range(5):
             peer.text(session_id, half)
         await quiet()
-        assert len(agent._early[session_id]) == 2
+        assert len(agent._early._waiting[session_id]) == 2
         peer.reply(request, {"sessionId": session_id})
         assert await _first_turn(peer, await opening) == [Text(half)] * 2
     await agent.stop()
@@ -211,7 +216,7 @@ async def test_a_load_may_be_tried_again_after_it_took_too_long() -> None:
         peer.text("old", "old answer")
         await quiet()
         assert not loading.done()
-        assert not agent._early
+        assert not len(agent._early)
         peer.reply(request, {})
         assert await _first_turn(peer, await loading) == []
 
@@ -228,13 +233,14 @@ async def test_a_session_loads_whatever_the_answer_says(result: Any) -> None:
 
 async def test_updates_of_a_session_that_could_not_be_loaded_go_nowhere() -> None:
     """Nobody waits for them, and nothing breaks."""
-    peer = MemoryAgent(capabilities={})
+    peer = MemoryAgent(manual={"session/load"})
     async with opened(peer) as (_, agent, session):
-        assert not agent.can_load
+        loading = asyncio.create_task(agent.load_session("old", CWD))
+        peer.fail(await peer.expect("session/load"), -32002, "Resource not found")
         with pytest.raises(RemoteError):
-            await agent.load_session("old", CWD)
+            await loading
         peer.text("old", "hello?")
-        assert (await peer.answer_to(peer.ask("old")))["error"]["message"] == "Unknown session: old"
+        assert (await peer.answer_to(peer.ask("old")))["error"]["message"] == "Invalid params: unknown session 'old'"
         peer.text(session.session_id, "mine")
         assert await _first_turn(peer, session) == [Text("mine")]
 
@@ -260,7 +266,7 @@ async def test_a_question_of_an_unknown_session_is_refused() -> None:
     """The same for one that nobody here has opened (P33)."""
     async with opened() as (peer, _, _):
         answer = await peer.answer_to(peer.ask("somebody else's"))
-        assert answer["error"] == {"code": -32602, "message": "Unknown session: somebody else's"}
+        assert answer["error"] == {"code": -32602, "message": 'Invalid params: unknown session "somebody else\'s"'}
 
 
 @pytest.mark.parametrize("method", ["fs/read_text_file", "fs/write_text_file", "terminal/create", "craft/drainQueue"])

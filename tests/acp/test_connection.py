@@ -21,7 +21,9 @@ class Client:
     def __init__(self) -> None:
         self.peer = MemoryAgent(manual={"initialize", "session/new", "session/load"})
         self.heard: list[Heard] = []
-        self.connection = Connection(self.peer, on_request=self._ask, on_notification=self.hear)
+        self.connection = Connection(
+            self.peer, on_request=self._ask, on_notification=self.hear, on_text=self._hear_text
+        )
         self.connection.on_closed = lambda: self.hear("closed")
         self.peer.attach(self.connection)
         self._awaited: tuple[Any, asyncio.Future[None]] | None = None
@@ -31,6 +33,9 @@ class Client:
         self.heard.append(heard)
         if self._awaited is not None and self._awaited[0] == _name(heard):
             self._awaited[1].set_result(None)
+
+    def _hear_text(self, session_id: str, kind: str, text: str) -> None:
+        self.hear(f"{session_id} {kind} {text}")
 
     def _ask(self, request: Request) -> bool:
         self.hear(request)
@@ -192,7 +197,9 @@ async def test_nothing_is_heard_after_the_connection_was_closed() -> None:
         client.hear(notification)
         client.connection.close(ProtocolError("enough"))
 
-    client.connection = Connection(client.peer, on_request=lambda _: False, on_notification=close_at_first)
+    client.connection = Connection(
+        client.peer, on_request=lambda _: False, on_notification=close_at_first, on_text=lambda *_: None
+    )
     client.connection.feed(b'{"method":"first"}\n{"method":"second"}\n')
     client.connection.feed(b'{"method":"third"}\n')
     assert client.heard == [Notification("first", None, 18)]

@@ -190,7 +190,7 @@ def test_any_cut_of_the_bytes_gives_the_same_lines(lines: list[bytes], data: st.
     stream = b"".join(each + b"\n" for each in lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
     splitter = LineSplitter()
-    found: list[bytes] = []
+    found: list[bytes | bytearray] = []
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += splitter.feed(stream[begin:end])
     assert found == lines

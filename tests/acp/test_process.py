@@ -164,7 +164,7 @@ async def test_an_agent_that_is_not_read_has_to_wait(tmp_path: Path) -> None:
     async with running('for n in range(3000): say("line", "x" * 200)\nsay("end")', tmp_path) as child:
         await child.said("line")
         child.connection.pause_reading()
-        assert not child.process._stdout.is_reading()
+        assert not child.process._stdout.reading
         await asyncio.to_thread(int)  # What was read before is still heard.
         heard = len(child.heard)
         await asyncio.to_thread(int)

@@ -10,11 +10,18 @@ import pytest
 
 from acp import Agent, Event, Question, RemoteError, Session, Text, Turn
 from acp.schema import TextBlock, ToolCallUpdate
-from tests.acp.opened import quiet
+from tests.acp.opened import CWD, quiet
 from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_runs
 from tests.memory import MemoryAgent
 
-HANDSHAKE = {"initialize", "session/new", "session/load", "session/set_mode", "session/set_config_option"}
+HANDSHAKE = {
+    "initialize",
+    "session/new",
+    "session/load",
+    "session/close",
+    "session/set_mode",
+    "session/set_config_option",
+}
 REFUSED = -32601
 
 
@@ -93,8 +100,10 @@ class Replay:
         match message:
             case {"method": "session/prompt"} if self._turn is not None and not self._turn.ended:
                 return False
-            case {"method": "session/close" | "session/set_mode"}:
-                pass  # The one is not sent yet; the other is sent as a config option to an agent that has it.
+            case {"method": "session/set_mode"}:
+                pass  # It is sent as a config option to an agent that has it.
+            case {"method": ("session/close" | "session/load") as method} if not self._offers(method):
+                pass  # The recording client tried it all the same.
             case {"method": str(method), "id": request_id, "params": params}:
                 self._running[request_id] = self._tasks.create_task(self._call(method, params))
                 self._requests[request_id] = await self._peer.expect(method)
@@ -113,6 +122,11 @@ class Replay:
                 assert (await self._peer.answer_to(request_id))["error"]["code"] == REFUSED
         return True
 
+    def _offers(self, method: str) -> bool:
+        assert self._agent is not None
+        capabilities = self._agent.info.agent_capabilities
+        return self._agent.can_load if method == "session/load" else capabilities.session_capabilities.close is not None
+
     async def _call(self, method: str, params: dict[str, Any]) -> None:
         if method == "initialize":
             self._agent = await Agent.start(self._peer)
@@ -125,13 +139,16 @@ class Replay:
             case "session/load":
                 with pytest.raises(RemoteError):
                     await self._agent.load_session(params["sessionId"], cwd)
+            case "session/close":
+                assert self._session is not None
+                await self._agent.close_session(self._session)
             case "session/prompt":
                 await self._prompt(params)
 
     async def _prompt(self, params: dict[str, Any]) -> None:
         assert self._agent is not None
         # A session that could not be loaded is prompted all the same in one recording, and refused.
-        session = self._session or Session(self._agent.connection, params["sessionId"])
+        session = self._session or self._agent._add(params["sessionId"], (CWD,))
         self.meanings.append(meaning := Meaning())
         async with session.prompt([TextBlock(text=block["text"]) for block in params["prompt"]]) as self._turn:
             async for event in self._turn:

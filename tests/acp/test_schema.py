@@ -74,9 +74,9 @@ def test_a_known_update_without_what_it_needs_becomes_an_unknown_one(kind: str) 
 
 def test_an_update_of_an_unknown_kind_is_kept_with_all_its_fields() -> None:
     """The protocol may grow."""
-    update = parse_update({"sessionUpdate": "notice", "severity": "info", "title": "Hello"})
+    update = parse_update({"sessionUpdate": "omen", "severity": "info", "title": "Hello"})
     assert isinstance(update, UnknownUpdate)
-    assert (update.session_update, update.model_extra) == ("notice", {"severity": "info", "title": "Hello"})
+    assert (update.session_update, update.model_extra) == ("omen", {"severity": "info", "title": "Hello"})
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=4), st.sampled_from(list(KNOWN)) | VALUES)
@@ -218,6 +218,10 @@ def test_every_recorded_question_and_answer_is_read() -> None:
     assert found == {"initialize", "session/new", "session/request_permission"}
 
 
+EVERYTHING = {
+    "loadSession": True,
+    "promptCapabilities": {"image": True, "audio": True, "embeddedContext": True},
+}
 BLOCKS = [
     TextBlock(text="hello"),
     ImageBlock(data="QQ==", mime_type="image/png"),
@@ -233,7 +237,7 @@ async def test_all_that_we_send_is_valid_by_the_protocols_schema() -> None:
     modes = {"currentModeId": "auto", "availableModes": [{"id": "auto", "name": "Auto"}, {"id": "ask", "name": "Ask"}]}
     option = {"id": "mode", "name": "Mode", "type": "select", "currentValue": "auto", "options": [{"value": "ask"}]}
     for settings in ({"modes": modes}, {"config_options": [option]}):
-        peer = MemoryAgent(**settings)
+        peer = MemoryAgent(capabilities=EVERYTHING, **settings)
         agent = await Agent.start(peer)
         session = await agent.new_session(Path("/srv/project"))
         await agent.load_session("session-7", Path("/srv/project"))

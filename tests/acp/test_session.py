@@ -221,7 +221,7 @@ async def test_updates_that_wait_for_a_turn_are_bounded(size: int, kept: int) ->
     "update",
     [
         {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "hello"}},
-        {"sessionUpdate": "notice", "title": "not known yet"},
+        {"sessionUpdate": "session_message", "title": "not known yet"},
         {"sessionUpdate": "tool_call", "title": "without its id"},
         {},
     ],
@@ -242,7 +242,7 @@ async def test_echoes_and_unknown_updates_are_not_events(update: Json) -> None:
 async def test_a_session_knows_what_the_agent_told_last() -> None:
     """Mode, commands, usage, title and options, in a turn or outside one."""
     async with opened(MemoryAgent(modes=MODES)) as (peer, _, session):
-        assert (session.mode, session.modes, session.listed_modes) == ("auto", ("auto", "ask"), ("auto", "ask"))
+        assert (session.mode, session.listed_modes) == ("auto", ("auto", "ask"))
         peer.update(session.session_id, COMMANDS)
         peer.update(session.session_id, {"sessionUpdate": "current_mode_update", "currentModeId": "ask"})
         peer.update(session.session_id, {"sessionUpdate": "session_info_update", "title": "Fix the tests"})
@@ -255,7 +255,6 @@ async def test_a_session_knows_what_the_agent_told_last() -> None:
         assert (session.usage.used, session.usage.size) == (10, 100)
         peer.update(session.session_id, {"sessionUpdate": "config_option_update", "configOptions": [OPTION]})
         await quiet()
-        assert session.mode_option is not None
         assert (session.mode, session.config_options[0].id) == ("auto", "mode")
         assert repr(session) == "<Session session-1 mode=auto no turn>"
 
@@ -369,7 +368,6 @@ async def test_an_option_of_another_kind_is_not_taken_for_the_mode() -> None:
     """Neither a boolean named mode nor a select of models."""
     options = [{"id": "mode", "type": "boolean", "currentValue": True}, {**OPTION, "id": "m", "category": "model"}]
     async with opened(MemoryAgent(config_options=options, modes=MODES)) as (_, _, session):
-        assert session.mode_option is None
         assert (session.mode, session.listed_modes) == ("auto", ("auto", "ask"))
 
 

@@ -1,0 +1,144 @@
+"""What an agent's requests to its client come to, in one session: files and terminals, after a person's word."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .client import Client
+from .filesystem import FileSystem
+from .refusal import INVALID_PARAMS, Refused
+from .roots import Roots
+from .schema import (
+    CreateTerminal,
+    Diff,
+    ReadTextFile,
+    TextBlock,
+    ToolCallUpdate,
+    ToolContent,
+    UseTerminal,
+    WriteTextFile,
+)
+from .terminals import ExitStatus, Terminals
+
+__all__ = ["Desk", "Permit"]
+
+Permit = Callable[[ToolCallUpdate], Awaitable[None]]
+"""Asks a person about a tool call. Returns when it may be done; raises `Refused` when not."""
+
+Method = Callable[[Any, Permit], Awaitable[dict[str, Any]]]
+
+
+class Desk:
+    """Serves one session with what its `Client` offers; close it at the end."""
+
+    def __init__(self, client: Client, directories: Sequence[Path]) -> None:
+        """`directories` are the session's, absolute, its working directory first. Blocks on the file system."""
+        self._methods: dict[str, Method] = {}
+        self._terminals: Terminals | None = None
+        if client.file_system is not None:
+            files = _Files(client.file_system(Roots(directories)))
+            self._methods |= {"fs/read_text_file": files.read, "fs/write_text_file": files.write}
+        if client.terminals is not None:
+            self._terminals = client.terminals(Roots(directories))
+            shells = _Shells(self._terminals)
+            self._methods |= {
+                "terminal/create": shells.create,
+                "terminal/output": shells.output,
+                "terminal/wait_for_exit": shells.wait_for_exit,
+                "terminal/kill": shells.kill,
+                "terminal/release": shells.release,
+            }
+
+    async def fulfil(self, method: str, params: Any, permit: Permit) -> dict[str, Any]:
+        """Do what the agent asks and return the result; for methods that `Client.serves`. Raises `Refused`."""
+        try:
+            return await self._methods[method](params, permit)
+        except ValidationError as error:
+            raise Refused(INVALID_PARAMS, f"Invalid params: {error}") from None
+
+    async def close(self) -> None:
+        """End the terminals; as long as `Terminals.close` takes."""
+        if self._terminals is not None:
+            await self._terminals.close()
+
+
+class _Files:
+    def __init__(self, file_system: FileSystem) -> None:
+        self._file_system = file_system
+        self._numbers = count(1)
+
+    async def read(self, params: Any, permit: Permit) -> dict[str, Any]:
+        asked = ReadTextFile.model_validate(params)
+        await permit(self._call(f"Read {asked.path}", kind="read", raw_input={"path": asked.path}))
+        return {"content": await self._file_system.read_text(asked.path, asked.line, asked.limit)}
+
+    async def write(self, params: Any, permit: Permit) -> dict[str, Any]:
+        asked = WriteTextFile.model_validate(params)
+        try:
+            old_text = await self._file_system.read_text(asked.path)
+        except Refused:
+            old_text = None  # A new file, or one that cannot be shown; whether it may be written is seen below.
+        diff = Diff(path=asked.path, old_text=old_text, new_text=asked.content)
+        await permit(self._call(f"Write {asked.path}", kind="edit", content=[diff], raw_input={"path": asked.path}))
+        await self._file_system.write_text(asked.path, asked.content)
+        return {}
+
+    def _call(self, title: str, **details: Any) -> ToolCallUpdate:
+        return ToolCallUpdate(tool_call_id=f"file-{next(self._numbers)}", title=title, status="pending", **details)
+
+
+class _Shells:
+    """Only `create` needs a person's word: the others are about what was permitted by it."""
+
+    def __init__(self, terminals: Terminals) -> None:
+        self._terminals = terminals
+        self._numbers = count(1)
+
+    async def create(self, params: Any, permit: Permit) -> dict[str, Any]:
+        asked = CreateTerminal.model_validate(params)
+        env = {variable.name: variable.value for variable in asked.env}
+        await permit(self._call(asked, env))
+        terminal_id = await self._terminals.create(
+            asked.command, asked.args, env=env, cwd=asked.cwd, output_byte_limit=asked.output_byte_limit
+        )
+        return {"terminalId": terminal_id}
+
+    def _call(self, asked: CreateTerminal, env: dict[str, str]) -> ToolCallUpdate:
+        command = " ".join((asked.command, *asked.args))
+        # All of it is shown: a command can hide in a variable as well.
+        raw_input = {"command": command, "env": env, "cwd": asked.cwd}
+        return ToolCallUpdate(
+            tool_call_id=f"command-{next(self._numbers)}",
+            title=f"Run {command}",
+            kind="execute",
+            status="pending",
+            content=[ToolContent(content=TextBlock(text=command))],
+            raw_input={name: value for name, value in raw_input.items() if value},
+        )
+
+    async def output(self, params: Any, _: Permit) -> dict[str, Any]:
+        output = self._terminals.output(_terminal_id(params))
+        told = {"output": output.text, "truncated": output.truncated}
+        return told if output.exit_status is None else told | {"exitStatus": _told(output.exit_status)}
+
+    async def wait_for_exit(self, params: Any, _: Permit) -> dict[str, Any]:
+        return _told(await self._terminals.wait_for_exit(_terminal_id(params)))
+
+    async def kill(self, params: Any, _: Permit) -> dict[str, Any]:
+        await self._terminals.kill(_terminal_id(params))
+        return {}
+
+    async def release(self, params: Any, _: Permit) -> dict[str, Any]:
+        await self._terminals.release(_terminal_id(params))
+        return {}
+
+
+def _terminal_id(params: Any) -> str:
+    return UseTerminal.model_validate(params).terminal_id
+
+
+def _told(status: ExitStatus) -> dict[str, Any]:
+    return {"exitCode": status.exit_code, "signal": status.signal}

@@ -1,0 +1,72 @@
+"""Content blocks: what prompts and messages are made of (schema: ContentBlock)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from .part import Part
+
+__all__ = [
+    "AudioBlock",
+    "ContentBlock",
+    "EmbeddedResource",
+    "ImageBlock",
+    "OtherBlock",
+    "ResourceLink",
+    "TextBlock",
+]
+
+
+class TextBlock(Part):
+    """Text. Every agent accepts it."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class ImageBlock(Part):
+    """An image; `data` is base64. Gated by `promptCapabilities.image`."""
+
+    type: Literal["image"] = "image"
+    data: str
+    mime_type: str
+    uri: str | None = None
+
+
+class AudioBlock(Part):
+    """Sound; `data` is base64. Gated by `promptCapabilities.audio`."""
+
+    type: Literal["audio"] = "audio"
+    data: str
+    mime_type: str
+
+
+class ResourceLink(Part):
+    """A pointer to a resource that the agent can reach by itself. Every agent accepts it."""
+
+    type: Literal["resource_link"] = "resource_link"
+    name: str
+    uri: str
+    mime_type: str | None = None
+    title: str | None = None
+    description: str | None = None
+    size: int | None = None
+
+
+class EmbeddedResource(Part):
+    """A resource with its contents. Gated by `promptCapabilities.embeddedContext`."""
+
+    type: Literal["resource"] = "resource"
+    resource: dict[str, Any]
+
+
+class OtherBlock(Part):
+    """A content block of a kind that is not known here."""
+
+    type: str = ""
+
+
+ContentBlock = Annotated[
+    TextBlock | ImageBlock | AudioBlock | ResourceLink | EmbeddedResource | OtherBlock,
+    Field(union_mode="left_to_right"),
+]

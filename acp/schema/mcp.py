@@ -1,0 +1,53 @@
+"""MCP servers that an agent is to use (schema: McpServer)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .part import Part
+
+__all__ = ["EnvVariable", "HttpHeader", "McpServer", "McpServerHttp", "McpServerSse", "McpServerStdio"]
+
+
+class EnvVariable(Part):
+    """A variable of a process's environment."""
+
+    name: str
+    value: str
+
+
+class HttpHeader(Part):
+    """A header of each request to a server."""
+
+    name: str
+    value: str
+
+
+class McpServerStdio(Part):
+    """A program that the agent starts. Every agent accepts it. In the schema it has no `type`."""
+
+    name: str
+    command: str
+    args: list[str] = Field(default_factory=list)
+    env: list[EnvVariable] = Field(default_factory=list)
+
+
+class McpServerHttp(Part):
+    """A server reached over HTTP. Gated by `mcpCapabilities.http`."""
+
+    type: Literal["http"] = "http"
+    name: str
+    url: str
+    headers: list[HttpHeader] = Field(default_factory=list)
+
+
+class McpServerSse(Part):
+    """A server reached over HTTP with server-sent events. Gated by `mcpCapabilities.sse`."""
+
+    type: Literal["sse"] = "sse"
+    name: str
+    url: str
+    headers: list[HttpHeader] = Field(default_factory=list)
+
+
+McpServer = McpServerStdio | McpServerHttp | McpServerSse

@@ -1,0 +1,86 @@
+"""What an agent asks of its client."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .mcp import EnvVariable
+from .part import Lenient, Part
+from .updates import ToolCallUpdate
+
+__all__ = [
+    "CreateElicitation",
+    "CreateTerminal",
+    "PermissionOption",
+    "ReadTextFile",
+    "RequestPermission",
+    "UseTerminal",
+    "WriteTextFile",
+]
+
+
+class PermissionOption(Part):
+    """One way to answer a permission request. `kind`: allow_once, allow_always, reject_once, reject_always, or new."""
+
+    option_id: str
+    name: str
+    kind: str
+
+
+class RequestPermission(Part):
+    """The parameters of session/request_permission."""
+
+    session_id: str
+    tool_call: ToolCallUpdate
+    options: list[PermissionOption]
+
+
+class CreateElicitation(Part):
+    """The parameters of elicitation/create: the agent asks for values (`form`), or sends the person to a page (`url`).
+
+    It belongs to a session, or to the request of ours with the id `request_id`.
+    """
+
+    mode: Literal["form", "url"]
+    message: str
+    session_id: str | None = None
+    request_id: int | str | None = None
+    tool_call_id: Lenient[str | None] = None
+    requested_schema: dict[str, Any] = Field(default_factory=dict)
+    elicitation_id: str | None = None
+    url: str | None = None
+
+
+class ReadTextFile(Part):
+    """The parameters of fs/read_text_file; `line` counts from 1."""
+
+    session_id: str
+    path: str
+    line: int | None = None
+    limit: int | None = None
+
+
+class WriteTextFile(Part):
+    """The parameters of fs/write_text_file."""
+
+    session_id: str
+    path: str
+    content: str
+
+
+class CreateTerminal(Part):
+    """The parameters of terminal/create."""
+
+    session_id: str
+    command: str
+    args: list[str] = Field(default_factory=list)
+    env: list[EnvVariable] = Field(default_factory=list)
+    cwd: str | None = None
+    output_byte_limit: int | None = None
+
+
+class UseTerminal(Part):
+    """The parameters of terminal/output, wait_for_exit, kill and release."""
+
+    session_id: str
+    terminal_id: str

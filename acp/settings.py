@@ -1,0 +1,94 @@
+"""What can be set in a session, in one type, whichever way the agent offers it. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from .schema import ConfigOption, ModelState, ModeState
+
+__all__ = ["Choice", "Option", "Value", "Way", "options_of"]
+
+
+class Way(Enum):
+    """How an option is set."""
+
+    CONFIG = "session/set_config_option"
+    MODE = "session/set_mode"
+    MODEL = "session/set_model"
+
+
+Value = str | bool
+"""What an option is set to: a choice's value, or on and off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a select. `group` is the heading it stands under; empty in a flat list."""
+
+    value: str
+    name: str
+    description: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that can be set: a select with its choices, or with none a switch, whose `current` is a bool.
+
+    `category` is mode, model, model_config, thought_level, the agent's own, or empty.
+    """
+
+    option_id: str
+    name: str
+    category: str
+    current: Value
+    choices: tuple[Choice, ...]
+    way: Way
+    description: str = ""
+
+
+def options_of(
+    config: Iterable[ConfigOption], modes: ModeState | None, models: ModelState | None
+) -> tuple[Option, ...]:
+    """Return all options of a session, in the agent's order.
+
+    `modes` counts unless a config option chooses the mode (ACP, Config Options), and so does `models`, which the
+    protocol no longer has. An option of a type that is not known is left out.
+    """
+    options = [option for each in config if (option := _of_config(each)) is not None]
+    chosen = {option.category for option in options}
+    if modes is not None and "mode" not in chosen:
+        choices = tuple(Choice(mode.id, mode.name or mode.id, mode.description or "") for mode in modes.available_modes)
+        options.append(Option("mode", "Mode", "mode", modes.current_mode_id, choices, Way.MODE))
+    if models is not None and "model" not in chosen:
+        choices = tuple(
+            Choice(each.model_id, each.name or each.model_id, each.description or "")
+            for each in models.available_models
+        )
+        options.append(Option("model", "Model", "model", models.current_model_id, choices, Way.MODEL))
+    return tuple(options)
+
+
+def _of_config(told: ConfigOption) -> Option | None:
+    match told.type, told.current_value:
+        case ("select", str(current)):
+            choices = tuple(choice for entry in told.options for choice in _choices(entry, ""))
+            category = told.category or (told.id if told.id in {"mode", "model"} else "")
+        case ("boolean", bool(current)):
+            choices = ()
+            category = told.category or ""
+        case _:
+            return None
+    return Option(told.id, told.name or told.id, category, current, choices, Way.CONFIG, told.description or "")
+
+
+def _choices(entry: dict[str, Any], group: str) -> Iterator[Choice]:
+    name = entry.get("name")
+    match entry:
+        case {"options": [*inner]}:
+            for each in inner:
+                if isinstance(each, dict):
+                    yield from _choices(each, str(name or entry.get("group") or ""))
+        case {"value": str(value)}:
+            yield Choice(value, str(name or value), str(entry.get("description") or ""), group)
