@@ -137,15 +137,13 @@ class ThreadlineClient(discord.Client):
         """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
         unopened = self.recovery.begin()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for exchange in unopened:
-                    name = f"open-{exchange.request.message_id}"
-                    tasks.create_task(self._open_thread(exchange), name=name)
-                tasks.create_task(self.recovery.finish(), name="recovery")
-                await self._catch_up.run(self._places())
-        finally:
-            self._on_ready()
+        async with asyncio.TaskGroup() as tasks:
+            for exchange in unopened:
+                name = f"open-{exchange.request.message_id}"
+                tasks.create_task(self._open_thread(exchange), name=name)
+            tasks.create_task(self.recovery.finish(), name="recovery")
+            await self._catch_up.run(self._places())
+        self._on_ready()
 
     def _places(self) -> list[tuple[int, int | None]]:
         """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
@@ -158,8 +156,11 @@ class ThreadlineClient(discord.Client):
         return places
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
-        """Log what went wrong in an event; the next one is not touched."""
+        """Log what went wrong in an event; the next one is not touched. Without its READY a client is no use."""
         log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
+        if event_method == "on_ready":
+            # What was missed is not taken up, and live messages wait for it: the next client does both anew.
+            await self.close()
 
     # ---- messages
 

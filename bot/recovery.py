@@ -71,7 +71,7 @@ class Recovery:
                 self._cut += [(row, post) for post in self._journal.posts(row.message_id)[:1]]
                 self._ask(row)
             waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
-            exchanges = [exchange for row in waiting if (exchange := self._exchange(row)) is not None]
+            exchanges = [exchange for row in waiting if (exchange := self._exchange(row, again=row.prompt)) is not None]
             unopened += [exchange for exchange in exchanges if not exchange.is_open]
             interrupted = bool(by_state[State.PROMPTED])
             held = interrupted or bool(by_state[State.HELD])

@@ -23,7 +23,12 @@ PLAIN_WIDTH = 120
 @click.option("--seed", default=1, show_default=True, help="What they are made from.")
 @click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="The number of the first round.")
 @click.option("--lanes", default=8, show_default=True, type=click.IntRange(1), help="How many bots share the rounds.")
-@click.option("--only", multiple=True, type=click.Choice(list(Trouble)), help="What may go wrong; repeat for more.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice([each.value for each in Trouble]),
+    help="What may go wrong; repeat for more.",
+)
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Write the results there instead.")
 def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], path: Path | None) -> None:
     """Talk to the real bot while it is killed, cut off and restarted, and see whether the books balance."""

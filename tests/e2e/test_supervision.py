@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot import supervision
 from bot.app import App, StartFailed
+from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
 from loopback.entities import Thread
@@ -166,6 +167,24 @@ async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypa
         await place.ann.sees(thread, "well", by=place.bot)
         assert client_of(place) is before
         assert answers(place, thread, "poisoned") == []
+
+
+async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a bot that looks well would keep every message waiting for a catch-up that is dead."""
+    catch_up = CatchUp.run
+    failures = [LookupError("first"), LookupError("second")]
+
+    async def fail_or_run(self: CatchUp, places: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await catch_up(self, places)
+
+    monkeypatch.setattr(CatchUp, "run", fail_or_run)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        assert failures == []
+        assert answers(place, thread, "hello") == ["hello there"]
 
 
 async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(tmp_path: Path) -> None:
