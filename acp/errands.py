@@ -37,10 +37,6 @@ class Errands:
         self._connection = connection
         self._running: dict[RequestId, _Errand] = {}
 
-    def __len__(self) -> int:
-        """How many run."""
-        return len(self._running)
-
     def start(self, request: Request, session_id: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         """Do `work` and answer the request by what it returns, or by the `Refused` that it raises."""
         request_id = request.request_id

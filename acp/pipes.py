@@ -35,17 +35,23 @@ class Pipe:
     """The reading end of a pipe."""
 
     def __init__(self, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
-        """Make a pipe and begin to read it. `writing_end` is for a child; the caller closes it."""
-        self.descriptor, self.writing_end = os.pipe()
-        os.set_blocking(self.descriptor, False)
+        """`open` makes the pipe."""
         self.on_data = on_data
         """Gets what arrives."""
         self._on_end = on_end
+        self.descriptor = -1
+        self.reading = False
+        """Whether what arrives is taken; False while paused and after the end."""
+        self.closed = True
+
+    def open(self) -> int:
+        """Make the pipe and begin to read it. Returns the writing end, for a child; the caller closes it."""
+        self.descriptor, writing_end = os.pipe()
+        os.set_blocking(self.descriptor, False)
         self._rounds = _Rounds.of_this_loop()
         self._rounds.add(self)
-        self.reading = True
-        """Whether what arrives is taken; False while paused and after the end."""
-        self.closed = False
+        self.closed, self.reading = False, True
+        return writing_end
 
     def pause(self) -> None:
         """Leave what arrives in the pipe, so that the writer has to wait."""

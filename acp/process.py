@@ -89,7 +89,7 @@ class AgentProcess(asyncio.SubprocessProtocol):
         return process
 
     async def _start(self, launch: Launch) -> None:
-        ends = (self._stdout.writing_end, self._stderr.writing_end)
+        ends = (self._stdout.open(), self._stderr.open())
         try:
             await asyncio.get_running_loop().subprocess_exec(
                 lambda: self,

@@ -175,19 +175,18 @@ class Session:
             self.mode = mode_id
 
     async def set_mode(self, mode_id: str) -> bool:
-        """Set the mode, the way the agent offers it. False when the agent refuses or says that it is in another one.
+        """Set the mode, the way the agent offers it.
+
+        False when it has no modes, refuses, or says afterwards that it is in another one.
 
         Raises `AgentClosed`, `RequestTimeout`.
         """
         option = self._mode_option
         try:
-            if option is not None:
-                return await self.set_option(option.option_id, mode_id)
-            await self._set_mode(mode_id)
+            return option is not None and await self.set_option(option.option_id, mode_id)
         except (RemoteError, ValueError) as error:
             log.warning("the agent's mode could not be set", mode=mode_id, reason=str(error))
             return False
-        return self.mode == mode_id
 
     async def ask_first(self, wanted: str) -> bool:
         """Put the session into the mode in which the agent asks before it acts. Returns whether it is in it.

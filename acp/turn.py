@@ -142,6 +142,8 @@ class Turn:
         if self.cancelled or self.ended:
             on_answer(None)
             return
+        if (before := self._open.pop(question.request_id, None)) is not None:
+            before.on_answer(None)  # The agent uses an id that is still open.
         self._open[question.request_id] = _Open(question, on_answer)
         self.put(question)
 

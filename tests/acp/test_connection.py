@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from acp.connection import WRITE_SECONDS, Connection, Reply
+from acp.connection import JUNK_LOGGED, UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
 from acp.jsonrpc import MAX_LINE, Notification, Request, Result
 from tests.memory import Json, MemoryAgent
@@ -309,6 +310,54 @@ async def test_a_small_message_may_stay_unread() -> None:
     client.connection.notify("session/cancel", {})
     await asyncio.sleep(10 * WRITE_SECONDS)
     assert client.connection.error is None
+
+
+async def test_a_flood_of_lines_that_are_no_messages_floods_no_log() -> None:
+    """The first ones are logged, and what follows them is heard (P41, invariant 12)."""
+    client = Client()
+    with capture_logs() as logs:
+        client.peer.raw(b"kimi-cli is no longer maintained\n" * 1000)
+        client.peer.notify("end", {})
+        await client.until("end")
+    assert len(logs) == JUNK_LOGGED
+
+
+async def test_an_agent_that_asks_on_and_reads_no_answer_is_cut_off() -> None:
+    """The answers would wait in our memory; one that reads again has its full measure (P31, invariant 12)."""
+    client = Client()
+    ask = {"id": 0, "method": "unknown", "params": {}}
+    for _ in range(2):
+        client.peer.stop_reading()
+        client.connection.notify("big", {"x": "y" * 100_000})
+        for _ in range(UNREAD_ANSWERS):
+            client.peer.say(ask)
+        client.peer.notify("end", {})
+        await client.until("end")
+        client.peer.start_reading()
+    assert client.connection.error is None
+    client.peer.stop_reading()
+    client.connection.notify("big", {"x": "y" * 100_000})
+    for _ in range(UNREAD_ANSWERS + 1):
+        client.peer.say(ask)
+    await client.until("closed")
+    assert "goes on asking" in str(client.connection.error)
+
+
+async def test_a_failure_names_its_request_and_has_the_last_words() -> None:
+    """Method, code, message, data, exit status and stderr, whichever it is (P67)."""
+    client = Client()
+    client.peer.stderr = ("warning: slow",)
+    with pytest.raises(RequestTimeout, match=r"within 1 s\nwarning: slow") as late:
+        await client.connection.request("session/new", {}, seconds=1)
+    assert (late.value.method, late.value.stderr) == ("session/new", ("warning: slow",))
+    assert (await client.peer.expect("$/cancel_request"))["params"] == {"requestId": 1}
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(_failing(client.connection.request("session/load", {}, seconds=5)))
+        await client.peer.expect("session/load")
+        client.peer.die(3, ["panic"])
+        error = await task
+    assert isinstance(error, AgentClosed)
+    assert (error.method, error.exit_status, error.stderr) == ("session/load", 3, ("panic",))
 
 
 async def test_a_task_that_gives_up_waiting_leaves_the_connection_whole() -> None:

@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -399,6 +400,45 @@ time.sleep(600)
         assert error.exit_status == -signal.SIGKILL
         await gone(sleeper)
         child.process.kill()
+
+
+async def test_an_agent_that_ends_while_it_is_not_read_is_heard_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late: what it said waits in the pipe, and only then it is over."""
+    monkeypatch.setattr(acp.process, "LINGER_SECONDS", 0.05)
+    async with running('say("first"); say("last")', tmp_path, attach=False) as child:
+        child.connection.pause_reading()
+        child.attach()
+        await gone(child.process.pid)
+        await asyncio.to_thread(time.sleep, 0.3)
+        assert child.connection.error is None
+        child.connection.resume_reading()
+        assert isinstance(await child.over(), AgentClosed)
+        assert child.heard == ["first", "last"]
+
+
+async def test_a_strangers_session_is_not_taken_for_an_agents_that_died_long_ago(tmp_path: Path) -> None:
+    """Its pid may have been given away: then nobody of its session is left (invariant 8)."""
+    async with running('say("x")', tmp_path) as child:
+        await child.over()
+        assert child.process._own_session() == child.process.pid
+        child.process._started = -1
+        process, stranger = child.process._process, os.getpid()
+        assert process.get_pid() != stranger
+        child.process._transport = _Renumbered(stranger)  # type: ignore[assignment]
+        assert child.process._own_session() is None
+        child.process._transport = process
+
+
+class _Renumbered:
+    """A transport whose process has the pid of another one now."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def get_pid(self) -> int:
+        return self._pid
 
 
 async def test_a_process_must_be_spawned() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -254,25 +255,24 @@ async def test_all_that_we_send_is_valid_by_the_protocols_schema() -> None:
         await agent.stop()
         assert len(set(peer.methods())) == 6
         for message in peer.received:
-            _check(message)
+            check(message)
 
 
-REQUESTS = {
-    "initialize": "InitializeRequest",
-    "session/new": "NewSessionRequest",
-    "session/load": "LoadSessionRequest",
-    "session/prompt": "PromptRequest",
-    "session/cancel": "CancelNotification",
-    "session/set_mode": "SetSessionModeRequest",
-    "session/set_config_option": "SetSessionConfigOptionRequest",
-}
+@cache
+def _definitions() -> dict[str, Any]:
+    definitions: dict[str, Any] = json.loads(SCHEMA.read_text())["$defs"]
+    return definitions
 
 
-def _check(message: dict[str, Any]) -> None:
-    schema = json.loads(SCHEMA.read_text())
-    name = REQUESTS[message["method"]] if "method" in message else "RequestPermissionResponse"
+def check(message: dict[str, Any]) -> None:
+    """Compare a message of ours with the schema: a request or notification, or the answer to a permission request."""
+    method = message.get("method")
+    name = "RequestPermissionResponse"
+    for candidate, definition in _definitions().items():
+        if method and definition.get("x-method") == method and candidate.endswith(("Request", "Notification")):
+            name = candidate
     part = message.get("params", message.get("result"))
-    Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]}).validate(part)
+    Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": _definitions()}).validate(part)
     assert message["jsonrpc"] == "2.0"
 
 

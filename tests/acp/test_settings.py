@@ -80,6 +80,12 @@ def test_a_config_option_takes_the_place_of_modes_and_models() -> None:
     assert [each.option_id for each in told(FLAT, modes=MODES, models=MODELS)] == ["effort", "mode", "model"]
 
 
+def test_a_choice_that_is_none_is_left_out() -> None:
+    """Junk in a list does not hide the rest."""
+    (option,) = told({**GROUPED, "options": [{"options": ["junk", {"value": "a"}]}, {"name": "nameless"}]})
+    assert option.choices == (Choice("a", "a"),)
+
+
 @pytest.mark.parametrize(
     "option",
     [

@@ -1,0 +1,125 @@
+"""Writes docs/protocol.md: `python -m tests.acp.protocol_page`. The tests compare it with the schema and the code."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from acp import agent, session, turn
+from acp.jsonrpc import MAX_LINE
+from acp.schema import UPDATES
+
+__all__ = ["ASKED", "PAGE", "SENT", "TOLD", "Row", "write"]
+
+PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method or a kind of update, when it comes, what becomes of it, and the bound in seconds."""
+
+    name: str
+    when: str
+    what: str
+    bound: float | None = None
+
+
+SENT: tuple[Row, ...] = (
+    Row("initialize", "at the start", "only what is answered is advertised", agent.INITIALIZE_SECONDS),
+    Row("authenticate", "a login that needs no terminal", "", agent.AUTHENTICATE_SECONDS),
+    Row("logout", "where `auth.logout` is advertised", "", agent.SESSIONS_SECONDS),
+    Row("session/new", "a thread's first message", "with the MCP servers and directories", agent.NEW_SECONDS),
+    Row("session/resume", "a thread wakes; `resume` is advertised", "preferred: no replay", agent.LOAD_SECONDS),
+    Row("session/load", "a thread wakes; only `loadSession` is", "the replay is not shown", agent.LOAD_SECONDS),
+    Row("session/list", "where `list` is advertised", "page by page, 10,000 sessions at most", agent.SESSIONS_SECONDS),
+    Row("session/close", "where `close` is advertised", "", agent.SESSIONS_SECONDS),
+    Row("session/delete", "where `delete` is advertised", "", agent.SESSIONS_SECONDS),
+    Row("session/set_config_option", "an option is chosen", "selects and switches", session.SETTING_SECONDS),
+    Row("session/set_mode", "a mode that no config option has", "read back where told", session.SETTING_SECONDS),
+    Row("session/set_model", "a model that no config option has", "not in the schema now", session.SETTING_SECONDS),
+    Row("session/prompt", "a message", "one at a time; content that is not advertised is refused or becomes text"),
+    Row("session/cancel", "a person stops the turn", "the turn ends with its response", turn.CANCEL_SECONDS),
+    Row("$/cancel_request", "a request is given up", "a late answer is dropped by its id"),
+)
+
+ASKED: tuple[Row, ...] = (
+    Row("session/request_permission", "always", "a question in the thread; `cancelled` with no turn in flight"),
+    Row("elicitation/create", "where it is offered", "a question in the thread; `cancel` with no turn in flight"),
+    Row("elicitation/complete", "where it is offered", "the question says that it is done"),
+    Row("fs/read_text_file", 'with `client = ["fs"]`', "after a question; inside the session's directories only"),
+    Row("fs/write_text_file", 'with `client = ["fs"]`', "after a question that shows the change; inside them only"),
+    Row("terminal/create", 'with `client = ["terminal"]`', "after a question that shows the command"),
+    Row("terminal/output", 'with `client = ["terminal"]`', "done"),
+    Row("terminal/wait_for_exit", 'with `client = ["terminal"]`', "done; the reader does not wait for it"),
+    Row("terminal/kill", 'with `client = ["terminal"]`', "done, with all that the command started"),
+    Row("terminal/release", 'with `client = ["terminal"]`', "done, with all that the command started"),
+    Row("session/update", "always", "see below"),
+    Row("$/cancel_request", "always", "the question is withdrawn, or the request given up; it is answered either way"),
+)
+
+TOLD: tuple[Row, ...] = (
+    Row("agent_message_chunk", "", "the answer's text; other content as the reply shows it"),
+    Row("agent_thought_chunk", "", "the agent's reasoning"),
+    Row("user_message_chunk", "", "ignored: an echo, or history"),
+    Row("tool_call", "", "upserted by its id"),
+    Row("tool_call_update", "", "upserted by its id, announced or not; lists replace"),
+    Row("plan", "", "replaces the one before"),
+    Row("available_commands_update", "", "kept"),
+    Row("current_mode_update", "", "kept; reading back a mode relies on it"),
+    Row("config_option_update", "", "kept; replaces all options"),
+    Row("session_info_update", "", "kept; a patch"),
+    Row("usage_update", "", "kept"),
+    Row("notice", "", "an event of the turn; advertised only where it is shown"),
+    Row("compaction_update", "", "an event of the turn; advertised only where it is shown"),
+    Row("compaction_summary_chunk", "", "an event of the turn; advertised only where it is shown"),
+)
+
+INTRODUCTION = f"""\
+# The protocol
+
+Threadline speaks version 1 of the Agent Client Protocol over an agent's stdin and stdout, all of its stable part. This
+page is written by `python -m tests.acp.protocol_page`, and a test compares it with the protocol's schema.
+
+An agent that answers another version is tolerated as long as it speaks this one. A line may have {MAX_LINE // 2**20}
+MiB; an agent that writes a longer one is stopped, for skipping it could lose a response. Lines that are no messages are
+logged and passed over. A request with a method that is not in these tables, or that is not offered, is answered
+`-32601`; a notification is ignored. An update of an unknown kind, or with wrong fields, is ignored, and so is each
+field that is optional and wrong.
+
+A prompt has no bound: a turn takes as long as it takes, and can be cancelled. The bound of a cancel is how long the
+agent may take to end the turn; then its connection is closed.
+"""
+
+
+ABOUT_UPDATES = """\
+An update belongs to the session's running turn; with none in flight it continues the last exchange. What arrives while
+a session is being loaded is history and not shown, but settings in it hold.
+"""
+
+
+def write() -> str:
+    """Compose the page."""
+    sent = ((f"`{row.name}`", row.when, row.what, f"{row.bound:g} s" if row.bound else "") for row in SENT)
+    asked = ((f"`{row.name}`", row.when, row.what) for row in ASKED)
+    told = ((f"`{row.name}`", row.what) for row in TOLD)
+    assert {row.name for row in TOLD} == set(UPDATES)
+    return "\n".join(
+        (
+            INTRODUCTION,
+            "## What we send\n",
+            _table(("method", "when", "how", "bound"), sent),
+            "## What we answer and take\n",
+            _table(("method", "answered", "what becomes of it"), asked),
+            "## Updates\n",
+            ABOUT_UPDATES,
+            _table(("`session/update` of the kind", "what becomes of it"), told),
+        )
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(write())

@@ -1,0 +1,284 @@
+"""What an agent asks of its client, over the wire: a question first, then files and terminals that are really there."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acp import Agent, Client, FileSystem, Question, Turn, Withdrawn, environment
+from acp.errands import MAX_ERRANDS
+from acp.schema import Diff, TextBlock, ToolContent
+from acp.terminals import Terminals
+from tests.acp.children import PATIENCE, RUN
+from tests.acp.opened import HELLO, Opened
+from tests.memory import Json, MemoryAgent
+
+pytestmark = pytest.mark.real_time
+
+REJECTED = {"code": -32603, "message": "The user rejected this"}
+
+
+@asynccontextmanager
+async def opened(directory: Path) -> AsyncIterator[Opened]:
+    """An agent that is offered files and terminals in a directory."""
+    env = environment(os.environ, inherit=(), env={})
+    client = Client(file_system=FileSystem, terminals=lambda roots: Terminals(roots, env, f"{RUN}-desk/1"))
+    peer = MemoryAgent()
+    agent = await Agent.start(peer, client)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield Opened(peer, agent, await agent.new_session(directory))
+    finally:
+        await agent.stop()
+
+
+class Desk:
+    """The agent's side: sends its requests, in a turn whose questions are answered as the test says."""
+
+    def __init__(self, opened: Opened, turn: Turn) -> None:
+        self.peer, _, self._session = opened
+        self.turn = turn
+        self._ids = iter(range(1000))
+
+    def send(self, method: str, **params: Any) -> int:
+        """Send a request; return its id."""
+        request_id = next(self._ids)
+        params = {"sessionId": self._session.session_id, **params}
+        self.peer.say({"id": request_id, "method": method, "params": params})
+        return request_id
+
+    async def question(self) -> Question:
+        """The next question of the turn."""
+        async for event in self.turn:
+            if isinstance(event, Question):
+                return event
+        raise AssertionError("the turn is over")
+
+    async def result(self, method: str, answer: str = "allow", **params: Any) -> Json:
+        """Send a request about which somebody is asked, give that answer, and return the agent's result or error."""
+        request_id = self.send(method, **params)
+        asked = await self.question()
+        assert asked.request_id == request_id
+        assert [option.kind for option in asked.options] == ["allow_once", "reject_once"]
+        assert self.turn.answer(request_id, answer)
+        message = await self.peer.answer_to(request_id)
+        return result_of(message)
+
+    async def told(self, method: str, **params: Any) -> Json:
+        """Send a request about which nobody is asked."""
+        message = await self.peer.answer_to(self.send(method, **params))
+        return result_of(message)
+
+
+def result_of(answer: Json) -> Json:
+    """Our result, or our error."""
+    found: Json = answer["result"] if "result" in answer else answer["error"]
+    return found
+
+
+def names(directory: Path) -> list[str]:
+    """What is in a directory."""
+    return sorted(each.name for each in directory.iterdir())
+
+
+@asynccontextmanager
+async def working(directory: Path) -> AsyncIterator[Desk]:
+    """An agent in a turn."""
+    async with opened(directory) as everything, everything.session.prompt(HELLO) as turn:
+        prompt = await everything.peer.expect("session/prompt")
+        yield Desk(everything, turn)
+        everything.peer.end_turn(prompt)
+
+
+async def test_a_file_is_read_after_somebody_allowed_it(tmp_path: Path) -> None:
+    """The whole of it, or some lines; the question names it."""
+    path = tmp_path / "a.txt"
+    path.write_text("one\ntwo\nthree\n")
+    async with working(tmp_path) as desk:
+        assert await desk.result("fs/read_text_file", path=str(path)) == {"content": "one\ntwo\nthree\n"}
+        assert await desk.result("fs/read_text_file", path=str(path), line=2, limit=1) == {"content": "two\n"}
+        desk.send("fs/read_text_file", path=str(path))
+        call = (await desk.question()).tool_call
+        assert (call.title, call.kind, call.raw_input) == (f"Read {path}", "read", {"path": str(path)})
+
+
+async def test_a_file_is_written_after_somebody_saw_the_change(tmp_path: Path) -> None:
+    """A new one, and one that had other text (P51)."""
+    path = tmp_path / "new" / "a.txt"
+    async with working(tmp_path) as desk:
+        assert await desk.result("fs/write_text_file", path=str(path), content="old\n") == {}
+        asked = desk.send("fs/write_text_file", path=str(path), content="new\n")
+        call = (await desk.question()).tool_call
+        assert (call.kind, call.content) == ("edit", [Diff(path=str(path), old_text="old\n", new_text="new\n")])
+        assert path.read_text() == "old\n"
+        desk.turn.answer(asked, "allow")
+        await desk.peer.answer_to(asked)
+        assert path.read_text() == "new\n"
+
+
+async def test_what_somebody_rejects_is_not_done(tmp_path: Path) -> None:
+    """The agent hears it and may go on (P50)."""
+    path = tmp_path / "a.txt"
+    path.write_text("secret")
+    async with working(tmp_path) as desk:
+        assert await desk.result("fs/read_text_file", "reject", path=str(path)) == REJECTED
+        assert await desk.result("fs/write_text_file", "reject", path=str(path), content="x") == REJECTED
+        assert await desk.result("terminal/create", "reject", command="touch", args=["b"]) == REJECTED
+    assert names(tmp_path) == ["a.txt"]
+    assert path.read_text() == "secret"
+
+
+async def test_what_lies_outside_is_refused_though_somebody_allowed_it(tmp_path: Path) -> None:
+    """A person cannot give away what was not configured."""
+    async with working(tmp_path) as desk:
+        answer = await desk.result("fs/read_text_file", path="/etc/hostname")
+        assert answer["code"] == -32602
+        assert "not inside the session's directories" in answer["message"]
+
+
+async def test_a_command_runs_after_somebody_saw_it(tmp_path: Path) -> None:
+    """All of it is in the question; its output and exit are asked for without another one (P51)."""
+    async with working(tmp_path) as desk:
+        asked = desk.send("terminal/create", command="printf", args=["%s", "$A"], env=[{"name": "A", "value": "b"}])
+        call = (await desk.question()).tool_call
+        assert (call.title, call.kind) == ("Run printf %s $A", "execute")
+        assert call.content == [ToolContent(content=TextBlock(text="printf %s $A"))]
+        assert call.raw_input == {"command": "printf %s $A", "env": {"A": "b"}}
+        desk.turn.answer(asked, "allow")
+        terminal_id = (await desk.peer.answer_to(asked))["result"]["terminalId"]
+        assert await desk.told("terminal/wait_for_exit", terminalId=terminal_id) == {"exitCode": 0, "signal": None}
+        assert await desk.told("terminal/output", terminalId=terminal_id) == {
+            "output": "$A",
+            "truncated": False,
+            "exitStatus": {"exitCode": 0, "signal": None},
+        }
+        assert await desk.told("terminal/release", terminalId=terminal_id) == {}
+        assert (await desk.told("terminal/output", terminalId=terminal_id))["code"] == -32002
+
+
+async def test_a_command_that_is_killed_says_so(tmp_path: Path) -> None:
+    """A request that waits for its exit gets it, and others pass by meanwhile."""
+    async with working(tmp_path) as desk:
+        created = await desk.result("terminal/create", command="echo ready; exec sleep 600")
+        terminal = {"terminalId": created["terminalId"]}
+        waiting = desk.send("terminal/wait_for_exit", **terminal)
+        assert "exitStatus" not in await desk.told("terminal/output", **terminal)
+        assert await desk.told("terminal/kill", **terminal) == {}
+        assert (await desk.peer.answer_to(waiting))["result"]["signal"] in {"SIGTERM", "SIGKILL"}
+
+
+async def test_terminals_end_with_their_session(tmp_path: Path) -> None:
+    """What waits for them is answered, and nothing is left (P35)."""
+    async with opened(tmp_path) as (peer, agent, session):
+        async with session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            desk = Desk(Opened(peer, agent, session), turn)
+            created = await desk.result("terminal/create", command="sleep 600")
+            waiting = desk.send("terminal/wait_for_exit", terminalId=created["terminalId"])
+            await desk.told("terminal/output", terminalId=created["terminalId"])
+            peer.end_turn(prompt)
+        await agent.close_session(session)
+        assert (await peer.answer_to(waiting))["error"]["code"] == -32800
+        assert repr(session.desk._terminals) == "<Terminals 0 of 16, 0 running>"
+
+
+async def test_terminals_end_with_their_agent(tmp_path: Path) -> None:
+    """Whatever it was doing; the marker of the whole run is looked for at its end."""
+    async with working(tmp_path) as desk:
+        created = await desk.result("terminal/create", command="sleep 600 & sleep 600")
+        desk.send("terminal/wait_for_exit", terminalId=created["terminalId"])
+
+
+async def test_with_no_turn_in_flight_nothing_is_done(tmp_path: Path) -> None:
+    """Nobody could be asked."""
+    async with opened(tmp_path) as (peer, _, session):
+        path = str(tmp_path / "a.txt")
+        params = {"sessionId": session.session_id, "path": path, "content": "x"}
+        peer.say({"id": 0, "method": "fs/write_text_file", "params": params})
+        assert "nobody can allow this" in (await peer.answer_to(0))["error"]["message"]
+        assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "cancelled", "ended"])
+async def test_a_request_whose_question_ends_without_an_answer_is_cancelled(how: str, tmp_path: Path) -> None:
+    """Taken back by the agent, or with the turn; the agent hears it (P33, P54)."""
+    async with opened(tmp_path) as (peer, agent, session):
+        async with session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            desk = Desk(Opened(peer, agent, session), turn)
+            asked = desk.send("terminal/create", command="touch b")
+            await desk.question()
+            match how:
+                case "withdrawn":
+                    peer.notify("$/cancel_request", {"requestId": asked})
+                    assert await anext(turn) == Withdrawn(asked)
+                case "cancelled":
+                    turn.cancel()
+            peer.end_turn(prompt)
+        assert (await peer.answer_to(asked))["error"]["code"] == -32800
+    assert not names(tmp_path)
+
+
+async def test_a_request_that_is_being_done_may_be_taken_back(tmp_path: Path) -> None:
+    """The agent no longer waits for the exit; the command goes on."""
+    async with working(tmp_path) as desk:
+        created = await desk.result("terminal/create", command="sleep 600")
+        waiting = desk.send("terminal/wait_for_exit", terminalId=created["terminalId"])
+        assert "exitStatus" not in await desk.told("terminal/output", terminalId=created["terminalId"])
+        desk.peer.notify("$/cancel_request", {"requestId": waiting})
+        assert (await desk.peer.answer_to(waiting))["error"]["code"] == -32800
+        assert "exitStatus" not in await desk.told("terminal/output", terminalId=created["terminalId"])
+
+
+async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
+    """One more is refused at once, whatever it is, and one that ends makes room (invariant 12)."""
+    async with working(tmp_path) as desk:
+        asked = [desk.send("fs/read_text_file", path=str(tmp_path)) for _ in range(MAX_ERRANDS)]
+        for _ in asked:
+            await desk.question()
+        assert "64 requests" in (await desk.told("fs/read_text_file", path=str(tmp_path)))["message"]
+        assert desk.turn.answer(asked[0], "reject")
+        await desk.peer.answer_to(asked[0])
+        desk.send("fs/read_text_file", path=str(tmp_path))
+        await desk.question()
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("fs/read_text_file", {"path": 5}),
+        ("fs/write_text_file", {"path": "/a"}),
+        ("terminal/create", {}),
+        ("terminal/kill", {"terminalId": None}),
+        ("terminal/kill", {"sessionId": "somebody else's", "terminalId": "t"}),
+        ("terminal/kill", {"sessionId": None, "terminalId": "t"}),
+    ],
+    ids=repr,
+)
+async def test_a_malformed_request_is_refused(method: str, params: Json, tmp_path: Path) -> None:
+    """Nobody is asked about it (P33)."""
+    async with working(tmp_path) as desk:
+        assert (await desk.told(method, **params))["code"] == -32602
+        assert not desk.turn.open_questions
+
+
+async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_path: Path) -> None:
+    """An error of ours ends one request and nothing else."""
+
+    class Broken(FileSystem):
+        async def read_text(self, path: str, line: int | None = None, limit: int | None = None) -> str:
+            raise ZeroDivisionError(path)
+
+    peer = MemoryAgent()
+    agent = await Agent.start(peer, Client(file_system=Broken))
+    session = await agent.new_session(tmp_path)
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        desk = Desk(Opened(peer, agent, session), turn)
+        assert await desk.result("fs/read_text_file", path="/a") == {"code": -32603, "message": "Internal error"}
+        peer.end_turn(prompt)
+    await agent.stop()

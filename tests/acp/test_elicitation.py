@@ -1,0 +1,216 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from acp import (
+    Accept,
+    Agent,
+    Client,
+    Decline,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Text,
+    Turn,
+    Withdrawn,
+)
+from tests.acp.opened import CWD, HELLO, Opened, quiet
+from tests.memory import Json, MemoryAgent
+
+SCHEMA: Json = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+async def opened(*modes: str) -> Opened:
+    """An agent that may elicit in those modes, and its session."""
+    peer = MemoryAgent()
+    agent = await Agent.start(peer, Client(elicitation=frozenset(modes)))
+    return Opened(peer, agent, await agent.new_session(CWD))
+
+
+def elicit(peer: MemoryAgent, request_id: int, **params: Any) -> None:
+    """Ask for a form, unless told otherwise."""
+    asked = {"mode": "form", "message": "Who are you?", "requestedSchema": SCHEMA, **params}
+    peer.say({"id": request_id, "method": "elicitation/create", "params": asked})
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        (Accept({"name": "Ann"}), {"action": "accept", "content": {"name": "Ann"}}),
+        (Accept(), {"action": "accept"}),
+        (Decline(), {"action": "decline"}),
+    ],
+    ids=repr,
+)
+async def test_a_form_is_an_event_of_the_turn_and_answered_once(answer: Accept | Decline, written: Json) -> None:
+    """With its fields; the first answer wins, and none of another kind counts."""
+    peer, agent, session = await opened("form")
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        elicit(peer, 0, sessionId=session.session_id, toolCallId="c")
+        event = await anext(turn)
+        assert event == Elicitation(0, "form", "Who are you?", SCHEMA, tool_call_id="c")
+        assert (turn.open_elicitations, turn.open_questions) == ((event,), ())
+        with pytest.raises(TypeError, match="Elicitation 0"):
+            turn.answer(0, "yes")
+        assert turn.answer(0, answer)
+        assert not turn.answer(0, Decline())
+        assert (await peer.answer_to(0))["result"] == written
+        assert turn.open_elicitations == ()
+        peer.end_turn(prompt)
+    await agent.stop()
+
+
+async def test_a_form_is_no_answer_to_a_question() -> None:
+    """It stays open for the option that somebody chooses."""
+    peer, agent, session = await opened("form")
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        peer.ask(session.session_id)
+        assert isinstance(await anext(turn), Question)
+        with pytest.raises(TypeError, match="Question 0"):
+            turn.answer(0, Accept())
+        assert turn.answer(0, "yes")
+        peer.end_turn(prompt)
+    await agent.stop()
+
+
+async def test_a_page_is_visited_and_its_completion_told() -> None:
+    """The address and its id; what completes none that is known is passed over by whoever shows it."""
+    peer, agent, session = await opened("url")
+    peer.notify("elicitation/complete", {"elicitationId": "outside a turn"})
+    await quiet()
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        elicit(peer, 1, mode="url", sessionId=session.session_id, url="https://a.example/", elicitationId="e-1")
+        event = await anext(turn)
+        assert isinstance(event, Elicitation)
+        assert (event.mode, event.url, event.elicitation_id) == ("url", "https://a.example/", "e-1")
+        assert turn.answer(1, Accept())
+        peer.notify("elicitation/complete", {"elicitationId": "e-1"})
+        peer.notify("elicitation/complete", {"elicitationId": 5})
+        assert await anext(turn) == ElicitationCompleted("e-1")
+        peer.end_turn(prompt)
+        assert await _rest(turn) == []
+    await agent.stop()
+
+
+async def test_an_elicitation_about_the_prompts_request_is_the_turns() -> None:
+    """It names no session but a request of ours."""
+    peer, agent, session = await opened("form")
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        elicit(peer, 0, requestId=prompt["id"])
+        assert isinstance(await anext(turn), Elicitation)
+        elicit(peer, 1, requestId="nobody's")
+        assert (await peer.answer_to(1))["error"]["code"] == -32602
+        peer.end_turn(prompt)
+        assert await _rest(turn) == []
+    assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
+    await agent.stop()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"mode": "url"},
+        {"mode": "telepathy"},
+        {"message": None},
+        {"sessionId": "somebody else's"},
+        {"sessionId": None},
+    ],
+    ids=repr,
+)
+async def test_an_elicitation_that_cannot_be_shown_is_refused(params: Json) -> None:
+    """Of a mode that was not offered, malformed, or of nobody (P33)."""
+    peer, agent, session = await opened("form")
+    elicit(peer, 0, **{"sessionId": session.session_id, **params})
+    assert (await peer.answer_to(0))["error"]["code"] == -32602
+    await agent.stop()
+
+
+async def test_an_elicitation_outside_a_turn_is_cancelled_at_once() -> None:
+    """Nobody could answer it (P33)."""
+    peer, agent, session = await opened("form")
+    elicit(peer, 0, sessionId=session.session_id)
+    assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
+    await agent.stop()
+
+
+async def test_an_elicitation_is_withdrawn_or_ended_like_a_question() -> None:
+    """By $/cancel_request, and by a cancelled turn (P54)."""
+    peer, agent, session = await opened("form")
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        elicit(peer, 0, sessionId=session.session_id)
+        await anext(turn)
+        peer.notify("$/cancel_request", {"requestId": 0})
+        assert await anext(turn) == Withdrawn(0)
+        assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
+        elicit(peer, 1, sessionId=session.session_id)
+        await anext(turn)
+        turn.cancel()
+        assert (await peer.answer_to(1))["result"] == {"action": "cancel"}
+        peer.end_turn(prompt, "cancelled")
+    await agent.stop()
+
+
+async def test_an_id_that_is_used_again_ends_the_question_that_had_it() -> None:
+    """Nothing that waits for an answer waits for ever (P33)."""
+    peer, agent, session = await opened("form")
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        peer.ask(session.session_id, request_id=7)
+        peer.ask(session.session_id, request_id=7)
+        await quiet()
+        assert [message["result"] for message in peer.received if "result" in message] == [
+            {"outcome": {"outcome": "cancelled"}}
+        ]
+        assert len(turn.open_questions) == 1
+        peer.end_turn(prompt)
+    await agent.stop()
+
+
+async def test_a_turn_says_what_it_took_where_the_agent_does() -> None:
+    """Tokens by kind; what is malformed counts as not said."""
+    peer, agent, session = await opened()
+    usages: tuple[Any, ...] = ({"totalTokens": 5, "inputTokens": 3, "cachedReadTokens": "many"}, "much", None)
+    seen = []
+    for usage in usages:
+        async with session.prompt(HELLO) as turn:
+            peer.reply(await peer.expect("session/prompt"), {"stopReason": "end_turn", "usage": usage})
+            peer.text(session.session_id, "")
+            await _rest(turn)
+        seen.append(turn.usage)
+    assert seen[0] is not None
+    assert (seen[0].total_tokens, seen[0].input_tokens, seen[0].cached_read_tokens) == (5, 3, None)
+    assert seen[1:] == [None, None]
+    await agent.stop()
+
+
+async def test_pieces_that_arrive_together_are_one_event() -> None:
+    """Of one kind and session, and nothing between them; the order stays."""
+    peer, agent, session = await opened()
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        peer.text(session.session_id, "a")
+        assert await anext(turn) == Text("a")
+        said: list[bytes] = []
+        peer.raw = lambda *pieces: said.extend(pieces)  # type: ignore[method-assign]
+        for text in ("b", "c", "d"):
+            peer.text(session.session_id, text)
+        peer.update(session.session_id, {"sessionUpdate": "plan", "entries": []})
+        peer.text(session.session_id, "e")
+        del peer.raw
+        peer.raw(b"".join(said))
+        peer.end_turn(prompt)
+        first, plan, last = await _rest(turn)
+        assert (first, type(plan).__name__, last) == (Text("bcd"), "Plan", Text("e"))
+    await agent.stop()
+
+
+async def _rest(turn: Turn) -> list[Event]:
+    async with asyncio.timeout(60):
+        return [event async for event in turn]

@@ -1,0 +1,177 @@
+import asyncio
+import os
+from collections.abc import Callable
+
+import pytest
+
+from acp.pipes import FLOOD_REST_SECONDS, FLOOD_SIZE, READ_SIZE, REST_SECONDS, Pipe, _Rounds
+from tests.acp.children import PATIENCE
+
+pytestmark = pytest.mark.real_time
+
+
+class Mouth:
+    """A pipe, its writing end, and what came through it."""
+
+    def __init__(self, on_data: Callable[[bytes], None] | None = None) -> None:
+        self.heard: list[bytes] = []
+        self.ended = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._then = on_data
+        self.pipe = Pipe(self._hear, self.ended.set)
+        self.writing_end = self.pipe.open()
+
+    def _hear(self, data: bytes) -> None:
+        self.heard.append(data)
+        self._arrived.set()
+        if self._then is not None:
+            self._then(data)
+
+    def say(self, data: bytes) -> None:
+        """Write."""
+        os.write(self.writing_end, data)
+
+    async def arrives(self) -> bytes:
+        """Wait for the next piece."""
+        async with asyncio.timeout(PATIENCE):
+            await self._arrived.wait()
+        self._arrived.clear()
+        return self.heard[-1]
+
+    def close(self) -> None:
+        """Close both ends."""
+        self.pipe.close()
+        os.close(self.writing_end)
+
+
+async def test_what_arrives_is_read_and_at_its_end_the_pipe_is_closed() -> None:
+    """In order; the end is told once."""
+    mouth = Mouth()
+    mouth.say(b"one")
+    assert await mouth.arrives() == b"one"
+    mouth.say(b"two")
+    assert await mouth.arrives() == b"two"
+    os.close(mouth.writing_end)
+    async with asyncio.timeout(PATIENCE):
+        await mouth.ended.wait()
+    assert mouth.pipe.closed
+    mouth.pipe.close()
+    mouth.pipe.resume()
+    assert not mouth.pipe.reading
+
+
+async def test_what_comes_during_a_rest_is_taken_in_one_round() -> None:
+    """Many small writes of many pipes are few reads: that is where the time is saved."""
+    mouths = [Mouth() for _ in range(3)]
+    mouths[0].say(b"first")
+    await mouths[0].arrives()
+    for mouth in mouths:
+        for _ in range(10):
+            mouth.say(b"x")
+    await asyncio.gather(*(mouth.arrives() for mouth in mouths))
+    assert [mouth.heard[-1] for mouth in mouths] == [b"x" * 10] * 3
+    for mouth in mouths:
+        mouth.close()
+
+
+async def test_whoever_expects_an_answer_does_not_wait_for_the_rest() -> None:
+    """The next that arrives is read at once."""
+    mouth = Mouth()
+    mouth.say(b"first")
+    await mouth.arrives()
+    rounds = _Rounds.of_this_loop()
+    assert rounds._rest is not None
+    mouth.pipe.hurry()
+    assert rounds._rest is None
+    mouth.say(b"second")
+    assert await mouth.arrives() == b"second"
+    mouth.pipe.pause()
+    mouth.pipe.hurry()
+    mouth.close()
+
+
+async def test_a_round_takes_no_more_than_its_share_of_a_pipe() -> None:
+    """One that floods us delays the others by one read, and the rests are short meanwhile."""
+    loop = asyncio.get_running_loop()
+    flood, lone = Mouth(), Mouth()
+    rests = []
+    piece = b"x" * FLOOD_SIZE
+    flood.say(piece * (READ_SIZE // FLOOD_SIZE))
+    lone.say(b"mine")
+    await asyncio.gather(flood.arrives(), lone.arrives())
+    rest = _Rounds.of_this_loop()._rest
+    assert rest is not None
+    rests.append(rest.when() - loop.time())
+    assert rests[0] <= FLOOD_REST_SECONDS < REST_SECONDS
+    assert (len(flood.heard[0]), lone.heard) == (READ_SIZE, [b"mine"])
+    flood.close()
+    lone.close()
+
+
+async def test_a_pipe_that_is_paused_keeps_what_arrives() -> None:
+    """Also when it is paused by what was read from another one in the same round."""
+    second = Mouth()
+    first = Mouth(lambda _: second.pipe.pause())
+    first.pipe.resume()
+    first.say(b"1")
+    second.say(b"2")
+    await first.arrives()
+    third = Mouth()
+    third.say(b"3")
+    await third.arrives()
+    heard = list(second.heard)
+    second.pipe.resume()
+    if not heard:
+        assert await second.arrives() == b"2"
+    assert second.heard == [b"2"]
+    for mouth in (first, second, third):
+        mouth.close()
+
+
+async def test_what_fails_for_one_pipe_is_reported_and_stops_no_other() -> None:
+    """An error of ours in one agent's traffic (invariant 1)."""
+    reported: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context["exception"]))
+
+    def fail(_: bytes) -> None:
+        raise ZeroDivisionError
+
+    broken, whole = Mouth(fail), Mouth()
+    broken.say(b"1")
+    whole.say(b"2")
+    assert await whole.arrives() == b"2"
+    await broken.arrives()
+    assert [type(error) for error in reported] == [ZeroDivisionError]
+    broken.close()
+    whole.close()
+
+
+async def test_nothing_is_watched_when_the_last_pipe_is_closed() -> None:
+    """Also when it is closed while it is read."""
+    mouth = Mouth(lambda _: mouth.pipe.close())
+    mouth.say(b"1")
+    await mouth.arrives()
+    await asyncio.to_thread(int)
+    assert asyncio.get_running_loop() not in _Rounds._all
+    os.close(mouth.writing_end)
+
+
+async def test_a_read_that_finds_nothing_is_not_the_end() -> None:
+    """A pipe may be said to be ready and have nothing."""
+    mouth = Mouth()
+    assert mouth.pipe.read() == 0
+    assert not mouth.pipe.closed
+    mouth.close()
+
+
+async def test_a_pipe_that_cannot_be_read_is_at_its_end() -> None:
+    """Whatever the system says."""
+    mouth = Mouth()
+    directory = os.open("/", os.O_RDONLY)
+    os.dup2(directory, mouth.pipe.descriptor)
+    os.close(directory)
+    assert mouth.pipe.read() == 0
+    assert mouth.pipe.closed
+    assert mouth.ended.is_set()
+    os.close(mouth.writing_end)
