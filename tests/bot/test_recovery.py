@@ -13,10 +13,12 @@ from acp.schema import TextBlock
 from bot import words
 from bot.exchange import Desk, Exchange, Request, write_request
 from bot.logs import redactor
+from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.rest import Refused, TryLater
+from bot.style import Style
 from pool.journal import Journal, State
 from pool.opening import Settings
 from pool.pool import Limits, Pool
@@ -95,7 +97,16 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
     crew.after_start = play
     async with pacing(Pacer()) as pacer:
         cards = Cards(journal=journal, pacer=pacer, rest=board)
-        desk = Desk(journal=journal, pacer=pacer, rest=board, cards=cards, redact=redactor([]), reactions=False)
+        desk = Desk(
+            journal=journal,
+            pacer=pacer,
+            rest=board,
+            cards=cards,
+            outbox=Outbox([folder]),
+            style=Style(),
+            redact=redactor([]),
+            reactions=False,
+        )
         pool = Pool(
             Settings(folder),
             spawn=crew.spawn,
