@@ -246,7 +246,7 @@ async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
         await exchange.settled()
         exchange.event(Text(", late"))
         await quiet()
-        assert it.board.shown == ["answer, late"]
+        assert it.board.shown == ["answer\n, late"]
 
 
 async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) -> None:
