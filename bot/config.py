@@ -408,6 +408,8 @@ def _words(error: Any) -> str:
             return "is missing"
         case "value_error":
             return str(error["ctx"]["error"])
+        case "path_type":
+            return "must be a path, written as text"
         case "string_pattern_mismatch":
             return 'must be an address like "http://127.0.0.1:8377"'
         case "frozen_set_type" | "tuple_type" | "list_type":

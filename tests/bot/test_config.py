@@ -256,7 +256,7 @@ WRONG_VALUES = [
     ("agents.default.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
     ("agents.default.cwd", '"~no-such-user/x"', "the directory {folder}/~no-such-user/x does not exist"),
     ("agents.default.cwd", '"line\\nfeed"', "the directory {folder}/line\\nfeed does not exist"),
-    ("agents.default.cwd", "5", "Input is not a valid path for <class 'pathlib.Path'>"),
+    ("agents.default.cwd", "5", "must be a path, written as text"),
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
     ("agents.default.permission", '"allow_all"', "Input should be 'ask'"),
