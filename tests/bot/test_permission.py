@@ -16,8 +16,8 @@ from acp.schema import ToolCallUpdate
 from bot.pacer import Pacer
 from bot.permission import BUTTONS, LABEL, AnswerButton, Card, Cards, describe
 from bot.rest import TryLater
-from tests.acp.opened import HELLO, opened
 from pool.journal import Journal
+from tests.acp.opened import HELLO, opened
 from tests.bot.board import AnswerLost, Board, Message, pacing, quiet, scratch_journal
 from tests.bot.pages import open_fence
 from tests.memory import OPTIONS, Json, MemoryAgent
