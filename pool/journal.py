@@ -352,14 +352,13 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._moves = []
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
-            self._moves.clear()
             raise
         self._db.execute("COMMIT")
-        moves, self._moves = self._moves, []
-        for move in moves:
+        for move in self._moves:
             self.on_moved(*move)

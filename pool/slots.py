@@ -65,8 +65,8 @@ class Slots(Generic[Holder]):
         return now - self._held.get(holder, now)
 
     def take_free(self, holder: Holder) -> bool:
-        """Take a slot if one is free and nobody waits."""
-        if self._line or len(self._held) >= self._size:
+        """Take a slot if one is free: then nobody waits for it."""
+        if len(self._held) >= self._size:
             return False
         self._grant(holder)
         return True

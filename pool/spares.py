@@ -56,7 +56,6 @@ class Spares:
         self._create_task = create_task
         self._spares: list[_Spare] = []
         self._not_before = 0.0
-        self._closed = False
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -66,7 +65,7 @@ class Spares:
     def fill(self) -> None:
         """Start what is missing, as far as slots are free and nobody waits for them."""
         now = asyncio.get_running_loop().time()
-        while not self._closed and now >= self._not_before and len(self._spares) < self._wanted:
+        while now >= self._not_before and len(self._spares) < self._wanted:
             spare = _Spare()
             if not self._slots.take_free(spare):
                 return
@@ -98,8 +97,7 @@ class Spares:
         return sum(spare.dismissed for spare in self._spares)
 
     def close(self) -> None:
-        """Stop all, for good; one that is just starting at once."""
-        self._closed = True
+        """Stop all; one that is just starting at once. Nothing may be filled up afterwards."""
         self.dismiss(len(self._spares))
         for spare in self._spares:
             if spare.agent is None and spare.task is not None:

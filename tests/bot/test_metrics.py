@@ -1,6 +1,7 @@
 """Figures, health, and the watchdog of the event loop."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -85,19 +86,23 @@ async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> Non
     assert found["threadline_turns_total end_turn"] == 1
 
 
-async def test_a_move_that_was_refused_is_not_counted(tmp_path: Path) -> None:
-    """Nothing was written; the next move counts only itself."""
+async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> None:
+    """Whether it was refused, or failed half way; the next one counts only itself."""
     metrics = Metrics()
     with Journal.open(tmp_path / "journal.db") as journal:
         journal.on_moved = metrics.moved
         for message_id in (1, 2):
             journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-        journal.close_rows((2,), "dropped")
+        journal.prompted((1,), "[]")
+        no_text: Any = [["no text"]]
+        with pytest.raises(sqlite3.Error):
+            journal.finish((1,), "end_turn", no_text)
         with pytest.raises(JournalError):
-            journal.close_rows((1, 2), "failed")
-        journal.close_rows((1,), "failed")
+            journal.mark((1, 2), State.FINISHED)
+        journal.finish((1,), "refusal", ["page"])
     found = await figures(metrics)
-    assert found["threadline_messages_closed_total failed"] == 1
+    assert {name for name in found if name.startswith("threadline_turns_total")} == {"threadline_turns_total refusal"}
+    assert found["threadline_turns_total refusal"] == 1
 
 
 async def test_an_agents_own_stop_reasons_are_one_figure() -> None:

@@ -365,17 +365,17 @@ async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
             assert it.state(100) is State.ANSWERED
 
 
-async def test_two_pages_that_read_the_same_are_two_messages(tmp_path: Path) -> None:
+async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) -> None:
     """Both were on their way; each is found once."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["same", "same", "end"])
+        left(journal, 100, State.FINISHED, pages=["same, one", "same, two", "end"])
         journal.intend(100, 0, "same")
         journal.intend(100, 1, "same")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "same")
             it.stands(-8, "same")
             await it.recovered()
-            assert it.board.shown == ["same", "same", "end"]
+            assert it.board.shown == ["same, one", "same, two", "end"]
 
 
 async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(tmp_path: Path) -> None:

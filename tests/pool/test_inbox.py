@@ -206,16 +206,21 @@ async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
 
 
 async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path) -> None:
-    """It has no agent to stop, and never gets one."""
+    """It has no agent to stop; when what was behind it goes on, the agent that it gets is not stopped for that."""
     async with house(tmp_path, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
-        exchange = it.say(2, 20)
+        exchange, behind = it.say(2, 20), it.say(2, 21)
         await exchange.until("waiting 1")
-        it.talk(2).close(A_PERSON)
+        assert it.talk(2).close(A_PERSON) == Cancelled(stopped=True, held=1)
         await quiet()
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
-        assert it.pool.conversation(2) is None
+        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
         assert len(it.crew.agents) == 1
+        it.talk(1).close(A_PERSON)
+        it.talk(2).resume()
+        assert await behind.end() == Ending(stop_reason="end_turn")
+        await quiet()
+        assert it.talk(2).state is State.IDLE
 
 
 async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp_path: Path) -> None:

@@ -147,9 +147,11 @@ async def test_a_spare_that_dies_in_the_step_of_a_claim_is_not_claimed(tmp_path:
     """Its end is known before its task has run: the liveness check sees it."""
     async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
         await quiet()
+        exchange = it.say(1, 10)
         it.pool.agents[0].connection.close(SpawnFailed("gone"))
-        assert (await it.answered(1, 10)).ending == Ending(stop_reason="end_turn")
-        assert "session/prompt" not in it.crew.agents[0].methods()
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
+        assert it.crew.agents[0].methods() == ["initialize"]
 
 
 async def test_a_claimed_spare_that_dies_idle_is_noticed(tmp_path: Path) -> None:
