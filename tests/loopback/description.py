@@ -152,6 +152,6 @@ class Description:
         return problem(_named(schema), {key: payload[key] for key in payload.keys() - added})
 
 
-def described() -> Description | None:
-    """The inspector for a strict server; None, so that everything else is tested all the same, where the file is not."""
+def strictly() -> Description | None:
+    """The inspector for a strict server; None where the file is not, so that all else is tested all the same."""
     return Description() if OPENAPI.exists() else None

@@ -7,7 +7,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.entities import MessageType
-from tests.loopback.description import described
+from tests.loopback.description import Description
 from tests.loopback.test_gateway import connect, identity
 from tests.loopback.test_rest import Caller
 
@@ -73,13 +73,13 @@ async def test_a_test_that_failed_by_itself_keeps_its_own_failure() -> None:
 )
 def test_a_request_that_discord_does_not_describe_is_found(method: str, path: str, body: Any, words: str) -> None:
     """The body's type, a field's, a field that is missing, a path that is none."""
-    wrong = described().request(method, path, body)
+    wrong = Description().request(method, path, body)
     assert wrong is not None
     assert words in wrong
 
 
 def test_an_event_that_discord_does_not_describe_is_found() -> None:
     """A message without most of what a message has."""
-    wrong = described().event("MESSAGE_CREATE", {"id": "1", "type": int(MessageType.DEFAULT)})
+    wrong = Description().event("MESSAGE_CREATE", {"id": "1", "type": int(MessageType.DEFAULT)})
     assert wrong is not None
     assert "required" in wrong
