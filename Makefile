@@ -14,6 +14,9 @@ WHOLE := acp/jsonrpc.py,acp/connection.py,acp/turn.py,pool/*
 
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet install
+# The lock is complete, so nothing is resolved: a resolver may ask for "coverage[toml]" in a newer version than the
+# locked one, which has no hash.
+LOCKED := --no-deps --require-hashes
 READY := $(VENV)/.ready
 READY_SDK := $(VENV_SDK)/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -70,7 +73,7 @@ $(READY): requirements.txt pyproject.toml
 		{ echo "Threadline needs Python 3.11 or newer with venv; name one with 'make PYTHON=/path/to/python3'." >&2; exit 1; }
 	@echo "Setting up $(VENV) (once, and again when the locked versions change) ..."
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python $(PIP) --require-hashes -r requirements.txt || \
+	@$(BIN)/python $(PIP) $(LOCKED) -r requirements.txt || \
 		{ echo "Installing the locked versions failed; is the network there? Then run make again." >&2; exit 1; }
 	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -78,6 +81,6 @@ $(READY): requirements.txt pyproject.toml
 $(READY_SDK): tests/peers/requirements.txt
 	@echo "Setting up $(VENV_SDK) (the official SDK, for the tests) ..."
 	@$(VENV_SDK)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV_SDK)
-	@$(VENV_SDK)/bin/python $(PIP) --require-hashes -r tests/peers/requirements.txt || \
+	@$(VENV_SDK)/bin/python $(PIP) $(LOCKED) -r tests/peers/requirements.txt || \
 		{ echo "Installing the SDK failed; is the network there? Then run make again." >&2; exit 1; }
 	@touch $@
