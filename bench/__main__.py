@@ -10,7 +10,7 @@ from typing import Final
 import click
 from rich.console import Console
 
-from bench import broker_cpu, chunk_to_visible, first_text, loopback_server, memory, report
+from bench import broker_cpu, chunk_to_visible, first_text, ingest, loopback_server, memory, report, rounds
 from bench.figure import Figure
 from bench.run import Failed, Measurement, Progress, Run
 
@@ -22,6 +22,8 @@ MEASUREMENTS: Final = {
         broker_cpu.MEASUREMENT,
         memory.MEASUREMENT,
         loopback_server.MEASUREMENT,
+        ingest.MEASUREMENT,
+        rounds.MEASUREMENT,
     )
 }
 

@@ -1,21 +1,14 @@
 """Broker CPU: what a chunk costs the process that reads the agents."""
 
 import asyncio
-import json
-import os
-import signal
-import sys
-import tempfile
-from asyncio.subprocess import PIPE
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from bench.figure import Against, Figure
-from bench.places import ROOT
 from bench.proc import cpu_seconds
-from bench.run import Failed, Measurement, Run
+from bench.reading import chunk_cost
+from bench.run import Measurement, Run
 from bench.stage import PATIENCE, Stage, staged
 from loopback import Thread
 
@@ -28,9 +21,6 @@ TRICKLE_RATE: Final = 50
 """Chunks a second and agent."""
 
 LAST_WORD: Final = "finished"
-
-READER_SECONDS: Final = 120.0
-"""Bound on one run of a reader; only a hang takes so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,39 +50,15 @@ async def _measure(run: Run) -> list[Figure]:
     costs: dict[str, float] = {}
     for number, load in enumerate(loads):
         run.progress.step(f"{load.name}, naive", 2 * number, 4)
-        naive = await _read("naive", load)
+        naive = await chunk_cost("naive", load.agents, load.words)
         run.progress.step(f"{load.name}, acp", 2 * number + 1, 4)
-        ours = await _read("acp", load)
+        ours = await chunk_cost("acp", load.agents, load.words)
         costs[load.name] = naive
         figures.append(Figure(f"acp, {load.name}", ours, "ms per 1,000", load.how, Against("the naive reader", naive)))
     return figures + await _whole_bot(run, costs)
 
 
 MEASUREMENT: Final = Measurement("broker-cpu", "Broker CPU per 1,000 chunks", _measure)
-
-
-async def _read(kind: str, load: _Load) -> float:
-    """CPU milliseconds for 1,000 chunks, of a process that does nothing but read. Raises `Failed`."""
-    argv = (sys.executable, "-m", "bench.reader", kind, str(load.agents), load.words)
-    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
-        process = await asyncio.create_subprocess_exec(
-            *argv, stdout=PIPE, stderr=PIPE, cwd=folder, env=env, start_new_session=True
-        )
-        try:
-            async with asyncio.timeout(READER_SECONDS):
-                output, complaints = await process.communicate()
-        except TimeoutError:
-            raise Failed(f"the {kind} reader did not end within {READER_SECONDS:g} s") from None
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-    if process.returncode:
-        raise Failed(f"the {kind} reader failed:\n{complaints.decode('utf-8', 'replace')[-2000:]}")
-    result = json.loads(output)
-    return float(result["cpu_seconds"]) / int(result["chunks"]) * 1e6
 
 
 # ---- the whole bot

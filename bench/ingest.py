@@ -1,0 +1,93 @@
+"""Reading agents: what a chunk costs from one agent to five hundred, and what a flood does to memory and neighbours."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from bench.figure import Against, Figure, percentile
+from bench.reading import chunk_cost, read
+from bench.run import Measurement, Run
+
+__all__ = ["MEASUREMENT"]
+
+CHARACTERS: Final = 20
+"""Of text in a chunk: a line of about 180 bytes."""
+
+RATE: Final = 50
+"""Chunks a second and agent in a trickle, and of the lone agent."""
+
+FLOOD_MB: Final = 8.0
+"""What a flood may cost in memory, however long it lasts."""
+
+_MB: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    name: str
+    agents: int
+    words: str
+    how: str
+
+
+def _loads(run: Run) -> Iterator[_Load]:
+    chunks, seconds = run.choose((200_000, 5), (20_000, 2))
+    for agents in run.choose((1, 10, 100, 500), (1, 10)):
+        each = chunks // agents
+        how = f"{each:,} chunks each, as fast as they are read"
+        yield _Load(f"flood, {agents} agents", agents, f"flood {each} {CHARACTERS}", how)
+    for agents in run.choose((1, 10, 100, 500), (1, 10)):
+        how = f"{RATE} chunks a second each, {seconds} s"
+        yield _Load(f"trickle, {agents} agents", agents, f"stamp {RATE * seconds} {RATE}", how)
+
+
+async def _measure(run: Run) -> list[Figure]:
+    figures = []
+    loads = list(_loads(run))
+    for number, load in enumerate(loads):
+        run.progress.step(load.name, number, len(loads) + 3)
+        naive = await chunk_cost("naive", load.agents, load.words)
+        ours = await chunk_cost("acp", load.agents, load.words)
+        against = Against("the naive reader", naive)
+        figures.append(Figure(load.name, ours, "ms per 1,000", f"CPU, {load.how}", against))
+    run.progress.step("a lone agent beside a flood", len(loads), len(loads) + 3)
+    figures += await _beside(run)
+    run.progress.step("memory in a flood", len(loads) + 1, len(loads) + 3)
+    figures.append(await _flood(run))
+    run.progress.step("a long line", len(loads) + 2, len(loads) + 3)
+    return [*figures, await _line(run)]
+
+
+MEASUREMENT: Final = Measurement("ingest", "Reading agents", _measure)
+
+
+async def _beside(run: Run) -> list[Figure]:
+    count = RATE * run.choose(10, 3)
+    naive = (await read("beside", "naive", count, RATE))["late"]
+    ours = (await read("beside", "acp", count, RATE))["late"]
+    return [
+        Figure(
+            f"lone agent beside a flood, p{percent}",
+            percentile(ours, percent),
+            "ms",
+            f"from written to read, {count:,} chunks, {RATE} a second",
+            Against("the naive reader", percentile(naive, percent)),
+        )
+        for percent in (50, 99)
+    ]
+
+
+async def _flood(run: Run) -> Figure:
+    seconds = run.choose(10, 3)
+    grown = (await read("flood", "acp", seconds))["grown"] / _MB
+    how = f"resident memory at most, beyond half a second of it, in {seconds} s"
+    return Figure("growth in a flood", grown, "MB", how, Against("what is allowed", FLOOD_MB))
+
+
+async def _line(run: Run) -> Figure:
+    megabytes = run.choose(50, 5)
+    result = await read("line", "acp", megabytes * 10**6)
+    how = f"peak beyond the resident memory before it; it took {result['seconds']:.1f} s"
+    return Figure(
+        f"growth by a line of {megabytes} MB", result["grown"] / _MB, "MB", how, Against("the line", float(megabytes))
+    )
