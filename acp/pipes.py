@@ -30,6 +30,9 @@ FLOOD_SIZE = 16 * 1024
 FLOOD_REST_SECONDS = 0.002
 """The pause during a flood; an agent gets rid of at most 32 MB a second."""
 
+FLOOD_SECONDS = 0.5
+"""How long a flood is taken to last: the system stops who writes it, too, and goes on with him."""
+
 
 class Pipe:
     """The reading end of a pipe."""
@@ -104,6 +107,7 @@ class _Rounds:
         self._selector = selectors.DefaultSelector()
         self._pipes: set[Pipe] = set()
         self._rest: asyncio.TimerHandle | None = None
+        self._flood_end = 0.0
         self._watch()
 
     @classmethod
@@ -155,10 +159,15 @@ class _Rounds:
         if not self._pipes:
             return
         if ready:
-            seconds = REST_SECONDS if most < FLOOD_SIZE else FLOOD_REST_SECONDS
-            self._rest = self._loop.call_later(seconds, self._round)
+            self._rest = self._loop.call_later(self._rest_seconds(most), self._round)
         else:
             self._watch()
+
+    def _rest_seconds(self, most: int) -> float:
+        now = self._loop.time()
+        if most >= FLOOD_SIZE:
+            self._flood_end = now + FLOOD_SECONDS
+        return FLOOD_REST_SECONDS if now < self._flood_end else REST_SECONDS
 
     def hurry(self) -> None:
         if self._rest is not None:
