@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest bench lock format clean
+.PHONY: help demo test check pytest bench chaos lock format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -46,6 +46,9 @@ pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" 
 
 bench: $(READY) ## measure: a table, and JSON beside it
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(READY) ## kill, cut off and restart it while people talk, and see that nothing is lost (ROUNDS=, SEED=)
+	@$(BIN)/python -m bench.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: $(READY) ## choose all versions anew, for every supported Python
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt

@@ -10,7 +10,18 @@ from typing import Final
 import click
 from rich.console import Console
 
-from bench import broker_cpu, chunk_to_visible, first_text, ingest, loopback_server, memory, report, rounds
+from bench import (
+    broker_cpu,
+    chunk_to_visible,
+    first_text,
+    ingest,
+    loopback_server,
+    memory,
+    pacing,
+    rendering,
+    report,
+    rounds,
+)
 from bench.figure import Figure
 from bench.run import Failed, Measurement, Progress, Run
 
@@ -24,6 +35,8 @@ MEASUREMENTS: Final = {
         loopback_server.MEASUREMENT,
         ingest.MEASUREMENT,
         rounds.MEASUREMENT,
+        pacing.MEASUREMENT,
+        rendering.MEASUREMENT,
     )
 }
 

@@ -13,8 +13,11 @@ from loopback import Message, Thread
 
 __all__ = ["MEASUREMENT"]
 
-RATE: Final = 20
-"""Chunks a second and thread: each is the size of four or five tokens."""
+RATE: Final = 12
+"""Chunks a second and thread. Each is as long as four tokens: about 50 tokens a second, as models give them."""
+
+ANSWER_SECONDS: Final = 0.07
+"""What every answer of Discord's takes."""
 
 AT_ONCE: Final = 5
 """Threads that are opened at the same time."""
@@ -24,9 +27,10 @@ REQUESTS: Final = 50.0
 
 
 async def _measure(run: Run) -> list[Figure]:
-    counts, seconds = run.choose(((1, 10, 50), 12), ((1, 5), 5))
+    counts, seconds = run.choose(((1, 10, 50, 100), 30), ((1, 5), 5))
     figures: list[Figure] = []
     async with staged(agents=max(counts) + 1) as stage:
+        stage.discord.fault(slow=ANSWER_SECONDS, times=None)
         threads: list[Thread] = []
         for number in range(0, max(counts), AT_ONCE):
             run.progress.step("opening threads", number, max(counts))
@@ -53,20 +57,24 @@ async def _stream(run: Run, stage: Stage, threads: Sequence[Thread], seconds: in
                 after=message,
                 timeout=seconds + PATIENCE,
             )
-    delays = [delay for pair in zip(threads, asked, strict=True) for delay in _delays(stage, *pair)]
-    return _figures(len(threads), delays, len(threads) * chunks, stage.refused(began))
+    delays = [_delays(stage, *pair) for pair in zip(threads, asked, strict=True)]
+    return _figures(delays, chunks, stage.refused(began))
 
 
-def _delays(stage: Stage, thread: Thread, asked: Message) -> list[float]:
-    """Milliseconds from write to sight, of every chunk that was seen."""
+def _delays(stage: Stage, thread: Thread, asked: Message) -> dict[int, float]:
+    """Milliseconds from write to sight, of every chunk that was seen, by its number."""
     seen: dict[int, float] = {}
     for reply in stage.replies(thread, asked):
         for number, written, visible in first_seen(reply.history):
             seen[number] = min(seen.get(number, float("inf")), (visible - written) * 1e3)
-    return list(seen.values())
+    return seen
 
 
-def _figures(threads: int, delays: Sequence[float], chunks: int, refused: int) -> list[Figure]:
+def _figures(threads_delays: Sequence[dict[int, float]], chunks: int, refused: int) -> list[Figure]:
+    threads = len(threads_delays)
+    delays = [delay for seen in threads_delays for delay in seen.values()]
+    firsts, lasts = ([seen[number] for seen in threads_delays if number in seen] for number in (0, chunks - 1))
+    chunks *= threads
     # One write a thread every period; what arrives meanwhile waits for a time spread evenly over it.
     period = max(1.0, threads / REQUESTS) * 1e3
     name = f"{threads} thread{'s' if threads > 1 else ''}"
@@ -75,6 +83,8 @@ def _figures(threads: int, delays: Sequence[float], chunks: int, refused: int) -
     return [
         Figure(f"{name}: p50", percentile(delays, 50), "ms", how, Against(bound, period * 0.5)),
         Figure(f"{name}: p99", percentile(delays, 99), "ms", "the same", Against(bound, period * 0.99)),
+        Figure(f"{name}: first text p99", percentile(firsts, 99), "ms", "the first chunk of each thread"),
+        Figure(f"{name}: final text p99", percentile(lasts, 99), "ms", "the last chunk of each thread"),
         Figure(f"{name}: not seen", chunks - len(delays), "chunks", "of the same, never in a message"),
         Figure(f"{name}: 429", refused, "calls", "refused for their rate, by limits as Discord has them"),
     ]

@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 
 from acp import AcpError
-from pool.journal import JournalError
+from pool.database import JournalError, JournalUnusable
 
 from . import logs
 from .app import App, StartFailed, protect_process, watch_children
@@ -31,6 +31,7 @@ from .config import AgentConfig, Config, ConfigError, load
 from .demonstration import NoAgent, agent_lines, configuration
 from .diagnosis import Diagnosis, as_json, as_lines, print_table
 from .doctor import examine
+from .locks import LockHeld
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
 
 __all__ = ["main"]
@@ -56,7 +57,8 @@ def main() -> None:
 
 @main.command()
 @_CONFIG
-def run(path: Path) -> None:
+@click.option("--new-journal", is_flag=True, help="Put a journal that cannot be used aside, and begin a new one.")
+def run(path: Path, *, new_journal: bool) -> None:
     """Connect to Discord and work until stopped."""
     config = _loaded(path)
     logs.configure(config.secrets)
@@ -66,13 +68,15 @@ def run(path: Path) -> None:
 
     async def work() -> None:
         watch_children()
-        await App(config).run()
+        await App(config, new_journal=new_journal).run()
 
     try:
         asyncio.run(work())
+    except JournalUnusable as error:
+        _fail(f"{error}; `threadline run --new-journal` puts it aside and begins a new one", 2)
     except JournalError as error:
         _fail(str(error), 2)
-    except StartFailed as error:
+    except (StartFailed, LockHeld) as error:
         _fail(str(error), 1)
 
 

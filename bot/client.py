@@ -4,9 +4,11 @@ discord.py runs each event in a task of its own. From the first look at a messag
 awaited here, so that messages keep the order in which Discord gave them.
 """
 
+import asyncio
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import discord
@@ -16,17 +18,37 @@ from pool.conversation import Conversation
 from pool.journal import Journal
 from pool.pool import Pool
 
-from .commands import Commands, HeldButton
-from .exchange import Attachment, Desk, Exchange, Request
-from .gate import Answer, Facts, Ignore, Kind, OpenThread, Person, Place, Refuse, Right, Rules, decide, permits
-from .pacer import Urgency
+from . import words
+from .buttons import InterruptedButton, ThreadButton
+from .catch_up import CatchUp, Reach
+from .commands import Commands
+from .config import Config
+from .exchange import Attachment, Desk, Exchange, Request, write_request
+from .gate import (
+    Answer,
+    Facts,
+    Ignore,
+    Kind,
+    OpenThread,
+    Person,
+    Place,
+    Refuse,
+    Right,
+    Rules,
+    Verdict,
+    decide,
+    listed,
+    permits,
+)
+from .opening import open_thread
+from .pacer import Bucket, Urgency
 from .permission import AnswerButton
-from .rest import RestError, TryLater
+from .recovery import Recovery
+from .rest import RestError
+from .stop import StopButton
+from .wire import trace
 
-__all__ = ["ThreadlineClient", "thread_name"]
-
-NAME = 60
-"""Characters of a thread's name; Discord allows 100, lists show fewer."""
+__all__ = ["ThreadlineClient"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal in this time."""
@@ -34,8 +56,8 @@ REFUSAL_SECONDS = 600.0
 REFUSALS = 1000
 """People remembered for that."""
 
-OPEN_ATTEMPTS = 5
-"""Tries at opening a thread before the request is answered in the channel."""
+ARCHIVE_SECONDS = 15.0
+"""How long a thread's last reply may take before the thread is archived all the same."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -46,70 +68,156 @@ class ThreadlineClient(discord.Client):
     def __init__(
         self,
         *,
-        rules: Rules,
+        config: Config,
         pool: Pool,
         journal: Journal,
         desk: Desk,
-        auto_archive_minutes: int,
+        recovery: Recovery,
+        on_login: Callable[[int], None],
+        on_missed: Callable[[int], None],
         on_ready: Callable[[], None],
     ) -> None:
-        """`on_ready` is called each time the gateway has said READY."""
+        """`on_login` learns the bot's user id, and may raise to end the start.
+
+        `on_missed` learns how many messages of a place were missed.
+        `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
+        """
         intents = discord.Intents.default()
         intents.message_content = True
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
+            http_trace=trace(desk.pacer),
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=0.5,
             max_messages=None,
         )
-        self.rules = rules
+        self.rules: Rules = config.access.rules
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self)
-        self._desk = desk
-        self._auto_archive_minutes = auto_archive_minutes
+        self.desk = desk
+        self._auto_archive_minutes = config.threads.auto_archive_minutes
+        self._on_login = on_login
         self._on_ready = on_ready
         self._refused: dict[int, float] = {}
+        self.recovery = recovery
+        self._catch_up = CatchUp(
+            journal=journal,
+            rest=desk.rest,
+            pacer=desk.pacer,
+            reach=Reach(config.catch_up.hours, config.catch_up.messages),
+            take=self._take_missed,
+            open_thread=self._open_thread,
+            beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
+            on_missed=on_missed,
+        )
+        self.greeted = False
+        """Whether the gateway has ever said READY."""
         self.intake = True
         """Whether messages are accepted; not while the bot stops."""
 
     async def setup_hook(self) -> None:
-        """Register buttons and commands."""
-        self.add_dynamic_items(AnswerButton, HeldButton)
+        """Take the lock, register buttons and commands."""
+        if self.user is not None:
+            self._on_login(self.user.id)
+        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton)
+        await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
         except discord.HTTPException as error:
             log.warning("the slash commands could not be registered", reason=str(error))
 
+    async def on_connect(self) -> None:
+        """READY is there: from now on live messages wait until what was missed is in front of them."""
+        self.greeted = True
+        self._catch_up.begin()
+
     async def on_ready(self) -> None:
-        """Say so."""
+        """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
+        unopened = self.recovery.begin()
+        async with asyncio.TaskGroup() as tasks:
+            for exchange in unopened:
+                name = f"open-{exchange.request.message_id}"
+                tasks.create_task(self._open_thread(exchange), name=name)
+            tasks.create_task(self.recovery.finish(), name="recovery")
+            await self._catch_up.run(self._places())
         self._on_ready()
 
+    def _places(self) -> list[tuple[int, int | None]]:
+        """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
+        places: list[tuple[int, int | None]] = []
+        for guild in self.guilds:
+            channels = (each for each in guild.text_channels if listed(self.place(guild, each), self.rules))
+            places.extend((each.id, each.last_message_id) for each in channels)
+            threads = (each for each in guild.threads if self.journal.knows(each.id))
+            places.extend((each.id, each.last_message_id) for each in threads)
+        return places
+
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
-        """Log what went wrong in an event; the next one is not touched."""
+        """Log what went wrong in an event; the next one is not touched. Without its READY a client is no use."""
         log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
+        if event_method == "on_ready":
+            # What was missed is not taken up, and live messages wait for it: the next client does both anew.
+            await self.close()
 
     # ---- messages
 
     async def on_message(self, message: discord.Message) -> None:
         """Judge a message, and pass it on."""
-        if not self.intake:
+        if not self.intake or self._catch_up.holds(message):
             return
-        verdict = decide(self._facts(message), self.rules)
+        facts = self._facts(message)
+        verdict = decide(facts, self.rules)
+        exchange = self._carry_out(verdict, message)
+        if facts.known or listed(facts.place, self.rules):
+            self.journal.mark_seen(message.channel.id, message.id)
+        if isinstance(verdict, Refuse):
+            await self._refuse(message, verdict)
+        elif exchange is not None and not exchange.is_open:
+            await self._open_thread(exchange)
+
+    async def _take_missed(self, message: discord.Message) -> Exchange | None:
+        """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
+        facts = self._facts(message)
+        verdict = decide(facts, self.rules)
+        if isinstance(verdict, Refuse) and self.rules.by_role and not isinstance(message.author, discord.Member):
+            # What comes from the history carries no roles; for want of them nobody is refused.
+            person = await self._with_roles(facts.person, message.guild)
+            verdict = decide(replace(facts, person=person), self.rules)
+        exchange = self._carry_out(verdict, message)
+        if isinstance(verdict, Refuse):
+            await self._refuse(message, verdict)
+        return exchange if exchange is not None and not exchange.is_open else None
+
+    async def _open_thread(self, exchange: Exchange) -> None:
+        minutes = self._auto_archive_minutes
+        await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
+
+    async def _with_roles(self, person: Person, guild: discord.Guild | None) -> Person:
+        if guild is None:
+            return person
+        try:
+            await self.desk.pacer.admit(None, Urgency.EDIT)
+            return replace(person, role_ids=await self.desk.rest.role_ids(guild.id, person.user_id))
+        except RestError as error:
+            log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
+            return person
+
+    def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
+        """Accept what is to be accepted, synchronously."""
         match verdict:
             case Ignore(reason):
                 log.debug("message ignored", message_id=message.id, reason=reason)
-            case Refuse():
-                await self._refuse(message, verdict)
             case Answer():
-                self._accept(message, message.channel.id)
+                return self._accept(message, message.channel.id)
             case OpenThread():
                 # A thread opened on a message has the message's id (Discord, Start Thread from Message).
-                exchange = self._accept(message, message.id)
-                if exchange is not None:
-                    await self._open_thread(exchange)
+                return self._accept(message, message.id)
+            case Refuse():
+                pass
+        return None
 
     def _facts(self, message: discord.Message) -> Facts:
         kind = Kind.PERSON
@@ -156,19 +264,29 @@ class ThreadlineClient(discord.Client):
         if not request.text and not request.attachments:
             log.info("message is empty", message_id=message.id)
             return None
+        if self.journal.state(message.id) is not None:
+            log.info("message was accepted before", message_id=message.id)
+            return None
+        bound = self.pool.bound(thread_id, message.author.id)
+        if bound is not None:
+            log.warning("message is too much", message_id=message.id, author_id=message.author.id, bound=bound.name)
+            self.desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
+            return None
         if not self.journal.receive(
             message.id,
             thread_id=thread_id,
             channel_id=place.parent_id or place.channel_id,
             guild_id=place.guild_id,
             author_id=message.author.id,
+            request=write_request(request),
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
-        exchange = self._desk.exchange(request)
+        exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
             exchange.opened(thread_id)
+        self.journal.mark_seen(thread_id, message.id)
         return exchange
 
     def _request(self, message: discord.Message, thread_id: int) -> Request:
@@ -191,32 +309,6 @@ class ThreadlineClient(discord.Client):
                 text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
         return text.strip()
 
-    async def _open_thread(self, exchange: Exchange) -> None:
-        request = exchange.request
-        first = request.attachments[0].name if request.attachments else ""
-        name = thread_name(request.text) or thread_name(first) or "Conversation"
-        rest, pacer = self._desk.rest, self._desk.pacer
-        for attempt in range(1, OPEN_ATTEMPTS + 1):
-            await pacer.admit(None, Urgency.FIRST)
-            try:
-                await rest.open_thread(
-                    request.channel_id, request.message_id, name, auto_archive_minutes=self._auto_archive_minutes
-                )
-                break
-            except TryLater as error:
-                if attempt == OPEN_ATTEMPTS:
-                    exchange.not_opened(str(error))
-                    return
-            except RestError as error:
-                exchange.not_opened(str(error))
-                return
-        exchange.opened(request.thread_id)
-        await pacer.admit(None, Urgency.NOTICE)
-        try:
-            await rest.add_member(request.thread_id, request.author_id)
-        except RestError as error:
-            log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
-
     async def _refuse(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
@@ -227,11 +319,11 @@ class ThreadlineClient(discord.Client):
         self._refused[message.author.id] = now
         if len(self._refused) > REFUSALS:
             del self._refused[next(iter(self._refused))]
-        rest, pacer = self._desk.rest, self._desk.pacer
+        rest, pacer = self.desk.rest, self.desk.pacer
         channel_id, message_id = message.channel.id, message.id
         owner = self.person(message.author).is_owner
         try:
-            await pacer.admit(None, Urgency.SIGN)
+            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
             await rest.react(channel_id, message_id, "🚫")
             if owner:
                 await pacer.admit(channel_id, Urgency.NOTICE)
@@ -253,17 +345,47 @@ class ThreadlineClient(discord.Client):
         await interaction.response.send_message(words, ephemeral=True)
         return False
 
+    def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
+        """Ask the gate without saying anything."""
+        person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
+        return permits(right, person, place, self.rules, asker_id=None) is None
+
+    def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+        """Whether whoever gave a command can view a thread."""
+        guild, user = interaction.guild, interaction.user
+        place = guild.get_channel_or_thread(thread_id) if guild is not None else None
+        return place is not None and isinstance(user, discord.Member) and place.permissions_for(user).view_channel
+
+    async def archive(self, thread_id: int) -> None:
+        """Archive a thread, when its last reply is in; a message opens it again."""
+        await self.desk.finish(ARCHIVE_SECONDS, thread_id)
+        try:
+            await self.desk.pacer.admit(None, Urgency.NOTICE)
+            await self.desk.rest.archive(thread_id)
+        except RestError as error:
+            log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
+
+    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+        """Ask the gate about a button that steers a thread; it works only in that thread."""
+        if interaction.channel_id != thread_id:
+            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
+            return False
+        return await self.admit(interaction, Right.STOP, asker_id=self.journal.asker(thread_id))
+
     async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
         """Take a press on an agent's question."""
-        card = self._desk.cards.find(token)
+        card = self.desk.cards.find(token)
         right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
         if not await self.admit(interaction, right, asker_id=asker_id):
             return
         content = None if card is None else card.answer(choice, interaction.user.id)
-        if content is None:
-            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
-        else:
+        if content is not None:
             await interaction.response.edit_message(content=content, view=None)
+        elif card is None and interaction.message is not None:
+            text = f"{interaction.message.content}\n-# This question is no longer open: its turn is over."
+            await interaction.response.edit_message(content=text, view=None)
+        else:
+            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
 
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""
@@ -273,12 +395,3 @@ class ThreadlineClient(discord.Client):
 def owner_words(refusal: Refuse) -> str:
     """Say to the owner what was refused, and the line that would allow it."""
     return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"
-
-
-def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
-    if len(words) <= NAME:
-        return words
-    head = words[:NAME]
-    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     model_validator,
@@ -24,6 +25,7 @@ from acp import Launch, environment
 
 from .gate import People, Rules
 from .presets import PRESETS, Preset
+from .style import Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "Config", "ConfigError", "load"]
 
@@ -91,9 +93,25 @@ def _preset(name: str) -> str:
     return name
 
 
+def _address(text: str) -> str:
+    match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+    if text and (match is None or int(match[1]) > 65535):
+        raise ValueError('must be a host and a port, like "127.0.0.1:9464"')
+    return text
+
+
 def _channels(value: object) -> object:
     """Turn `["*"]` into None: all channels."""
     return None if value == ["*"] else value
+
+
+def _bytes(value: object) -> object:
+    """Read a size: a number of bytes, or one with KiB, MiB or GiB behind it."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
+    if isinstance(value, bool) or match is None:
+        raise ValueError('is not a size like "4GiB"; 0 is no bound')
+    powers = {None: 0, "KiB": 1, "MiB": 2, "GiB": 3}
+    return int(float(match[1]) * 1024 ** powers[match[2]])
 
 
 Snowflake = Annotated[int, BeforeValidator(_snowflake)]
@@ -142,6 +160,8 @@ class AgentConfig(_Table):
     inherit_env: tuple[Name, ...] = ()
     permission: Literal["ask"] = "ask"
     mode: str = ""
+    warm: Annotated[int, Field(ge=0, le=100)] = 0
+    ceiling_minutes: Annotated[float, Field(gt=0)] = 120
 
     @model_validator(mode="before")
     @classmethod
@@ -192,6 +212,40 @@ class PoolConfig(_Table):
 
     max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
     idle_minutes: Annotated[float, Field(gt=0)] = 60
+    max_memory: Annotated[int, BeforeValidator(_bytes)] = 0
+    per_user: Annotated[int, Field(ge=1)] = 8
+    per_thread: Annotated[int, Field(ge=1)] = 50
+    per_minute: Annotated[int, Field(ge=1)] = 30
+    silence_seconds: Annotated[float, Field(gt=0)] = 120
+    question_hours: Annotated[float, Field(gt=0)] = 4
+
+
+class CatchUpConfig(_Table):
+    """`[catch_up]`."""
+
+    hours: Annotated[float, Field(gt=0, le=24 * 14)] = 24
+    messages: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class ReplyConfig(_Table):
+    """`[reply]`."""
+
+    tables: Tables = "code"
+    tools: Tools = "compact"
+    thoughts: Thoughts = "off"
+    max_pages: Annotated[int, Field(ge=0, le=100)] = 8
+    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
+
+    def style(self, directory: Path) -> Style:
+        """Return how replies look whose session works in `directory`."""
+        return Style(
+            tables=self.tables,
+            tools=self.tools,
+            thoughts=self.thoughts,
+            max_pages=self.max_pages,
+            long_code_lines=self.long_code_lines,
+            directory=str(directory),
+        )
 
 
 class ReactionsConfig(_Table):
@@ -220,6 +274,18 @@ class JournalConfig(_Table):
         return _at_home(Path(state)) / "threadline" / "threadline.db"
 
 
+class MetricsConfig(_Table):
+    """`[metrics]`."""
+
+    listen: Annotated[str, AfterValidator(_address)] = ""
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port, where something is to be served."""
+        host, _, port = self.listen.rpartition(":")
+        return (host.strip("[]"), int(port)) if self.listen else None
+
+
 class Config(_Table):
     """The whole file."""
 
@@ -227,14 +293,26 @@ class Config(_Table):
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
     pool: PoolConfig = Field(default_factory=PoolConfig)
+    catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
+    reply: ReplyConfig = Field(default_factory=ReplyConfig)
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
+    metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must appear in no log and no message."""
         return (self.discord.token.get_secret_value(),)
+
+    _file: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def own_files(self) -> tuple[Path, ...]:
+        """The bot's own files, which no agent may have posted."""
+        journal = self.journal.file
+        beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
+        return (self._file, journal, *beside)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
@@ -263,7 +341,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
         except ValidationError as error:
             problems = [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()]
         else:
-            config = _resolved(config, path.resolve().parent)
+            config = _resolved(config, path.resolve())
             problems = list(_missing(config.agents.default))
     if problems:
         raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
@@ -290,14 +368,16 @@ def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], probl
     return _VARIABLE.sub(replace, value)
 
 
-def _resolved(config: Config, base: Path) -> Config:
+def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
-    agent = config.agents.default
+    base, agent = file.parent, config.agents.default
     agent = agent.model_copy(update={"cwd": base / _at_home(agent.cwd)})
     update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
-    return config.model_copy(update=update)
+    resolved = config.model_copy(update=update)
+    resolved._file = file  # noqa: SLF001 - made here
+    return resolved
 
 
 def _at_home(path: Path) -> Path:
@@ -328,6 +408,8 @@ def _words(error: Any) -> str:
             return "is missing"
         case "value_error":
             return str(error["ctx"]["error"])
+        case "path_type":
+            return "must be a path, written as text"
         case "string_pattern_mismatch":
             return 'must be an address like "http://127.0.0.1:8377"'
         case "frozen_set_type" | "tuple_type" | "list_type":

@@ -1,41 +1,38 @@
 """One user message: its prompt, and where its answer goes."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import discord
 import structlog
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_json
 
-from acp import AgentClosed, Event, Question, Session, Turn, Withdrawn
-from acp.schema import ResourceLink, TextBlock
+from acp import Event, Question, Session, Turn, Withdrawn
+from acp.jsonrpc import RequestId
+from acp.schema import ContentBlock, ResourceLink, TextBlock
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
+from pool.watch import Due
 
-from .markdown import code_block, escape
-from .pacer import Job, Pacer, Urgency
+from . import words
+from .buttons import held_view, warning_view
+from .login import login_words, needs_login
+from .outbox import Outbox
+from .pacer import Pacer
 from .permission import Card, Cards
+from .post import Post
 from .reply import Reply
-from .rest import Rest, RestError
+from .rest import Rest
+from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .stop import stop_view
+from .style import Style
 
-__all__ = ["Attachment", "Desk", "Exchange", "Request"]
-
-EYE = "👀"
-"""Put on a message when it has been accepted, taken off when its exchange has ended."""
+__all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
 
 log = structlog.stdlib.get_logger("bot")
-
-_NOTICES = {
-    Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
-    Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
-}
-
-_STOPS = {
-    "refusal": "⚠ The agent refused to go on.",
-    "max_tokens": "⚠ The agent stopped: it ran out of tokens.",
-    "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
-    "cancelled": "⏹ The agent ended the turn as cancelled.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,41 +57,99 @@ class Request:
     attachments: tuple[Attachment, ...] = ()
 
 
+_REQUEST = TypeAdapter(Request)
+_KEPT: TypeAdapter[list[ContentBlock]] = TypeAdapter(list[ContentBlock])
+
+
+def write_request(request: Request) -> str:
+    """Write a request down as the journal keeps it."""
+    return _REQUEST.dump_json(request).decode()
+
+
+def read_request(text: str) -> Request:
+    """Read a request from the journal. Raises ValueError."""
+    return _REQUEST.validate_json(text)
+
+
 class Desk:
     """Makes exchanges, and keeps what they share: what they write with, and which reply of a thread was the last."""
 
     def __init__(
-        self, *, journal: Journal, pacer: Pacer, rest: Rest, cards: Cards, redact: Callable[[str], str], reactions: bool
+        self,
+        *,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        cards: Cards,
+        outbox: Outbox,
+        style: Style,
+        redact: Callable[[str], str],
+        reactions: bool,
     ) -> None:
-        """`redact` takes secrets out of text for people; `reactions` is whether messages get an eye."""
-        self._journal = journal
+        """`outbox` reads the files that an agent links, and `style` says how replies look.
+
+        `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
+        """
+        self.journal = journal
         self._last: dict[int, Reply] = {}
+        self._working: dict[int, Exchange] = {}
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
+        self.outbox = outbox
+        self.style = style
         self.redact = redact
         self.reactions = reactions
 
-    def exchange(self, request: Request) -> "Exchange":
-        """Take up a request. Its reply comes after those of the thread's earlier ones."""
-        exchange = Exchange(request, self, after=self._last.get(request.thread_id))
+    def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
+        """Take up a request, or with `again` a prompt once more. Its reply comes after the thread's earlier ones."""
+        exchange = Exchange(request, self, after=self._last.get(request.thread_id), again=again)
         self._last[request.thread_id] = exchange.reply
         return exchange
+
+    def began(self, exchange: "Exchange") -> None:
+        """Learn that it is an exchange's turn."""
+        self._working[exchange.request.message_id] = exchange
+
+    def ended(self, exchange: "Exchange") -> None:
+        """Learn that its turn is over."""
+        self._working.pop(exchange.request.message_id, None)
+
+    def working(self, message_id: int) -> "Exchange | None":
+        """Return the exchange of a message if it is being worked on."""
+        return self._working.get(message_id)
 
     def settled(self, exchange: "Exchange", *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
         thread_id = exchange.request.thread_id
         if self._last.get(thread_id) is exchange.reply:
             del self._last[thread_id]
-        if self._journal.state(exchange.request.message_id) is State.FINISHED:
-            if confirmed:
-                self._journal.answer(exchange.message_ids)
-            else:
-                self._journal.close_rows(exchange.message_ids, "undeliverable")
+        match self.journal.state(exchange.request.message_id):
+            case State.FINISHED if confirmed:
+                self.journal.answer(exchange.message_ids)
+            case State.FINISHED:
+                self.journal.close_rows(exchange.message_ids, "undeliverable")
+            case State.CLOSED:
+                self.journal.told(exchange.message_ids)
 
-    async def finish(self, seconds: float) -> None:
-        """Wait until every reply that has ended is confirmed or given up, at most `seconds`."""
-        waits = [asyncio.ensure_future(reply.settled.wait()) for reply in self._last.values() if reply.ended]
+    def tell(self, channel_id: int, text: str) -> None:
+        """Post a notice."""
+        Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)).show(text)
+
+    def tell_held(self, thread_id: int, count: int) -> None:
+        """Say that messages wait for a person, with buttons to go on or drop them."""
+        post = Post(thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
+        post.show(words.held(count), lambda: held_view(thread_id))
+
+    def warn(self, channel_id: int, text: str) -> None:
+        """Post a word about a running turn, with a button that stops it."""
+        post = Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
+        post.show(text, lambda: warning_view(channel_id))
+
+    async def finish(self, seconds: float, thread_id: int | None = None) -> None:
+        """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""
+        replies = [reply for key, reply in self._last.items() if thread_id in (None, key)]
+        waits = [asyncio.ensure_future(reply.settled.wait()) for reply in replies if reply.ended or thread_id]
         if waits:
             _, late = await asyncio.wait(waits, timeout=seconds)
             for wait in late:
@@ -104,26 +159,36 @@ class Desk:
 class Exchange:
     """A request and its reply; fulfils `pool.exchange.Exchange`."""
 
-    def __init__(self, request: Request, desk: Desk, *, after: Reply | None) -> None:
-        """Use `Desk.exchange`."""
+    def __init__(self, request: Request, desk: Desk, *, after: Reply | None, again: str | None = None) -> None:
+        """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
+        self._again = again
+        self._forgotten = False
         self._desk = desk
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
             rest=desk.rest,
+            journal=desk.journal,
             after=after,
+            generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
+            stop=self._stop_view,
+            style=desk.style,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
         self._cards: list[Card] = []
-        self._eye = Job(None, self._write_eye, Urgency.SIGN)
-        self._eye_wanted = False
-        self._eye_shown = False
-        self._look(wanted=True)
+        self._typing: Typing | None = None
+        self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._show(EYE)
+
+    @property
+    def author_id(self) -> int:
+        """Who asked."""
+        return self.request.author_id
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -132,8 +197,24 @@ class Exchange:
 
     # ---- its thread
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the place of the answer is known."""
+        return self._opened.done()
+
+    def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
+        """Post to the end what an earlier run had to post; see `Reply.restore`."""
+        self._sign.assume(EYE)
+        self._show(DONE)
+        self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
+
+    def waits_for_thread(self) -> None:
+        """Learn that the thread cannot be opened yet."""
+        self._show(WAITING)
+
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
+        self._show(EYE)
         self._place = channel_id
         self._opened.set_result(None)
         self._begin()
@@ -145,6 +226,11 @@ class Exchange:
         self._opened.exception()  # Also where the exchange was cancelled meanwhile, nothing is left unasked for.
         self._begin()
 
+    async def place(self) -> int:
+        """Wait until the thread is open, or was given up; return the channel where the reply goes."""
+        await asyncio.wait((self._opened,))
+        return self._place or self.request.thread_id
+
     def _begin(self) -> None:
         if self._started and self._place is not None:
             self.reply.start(self._place)
@@ -152,8 +238,25 @@ class Exchange:
     # ---- what the pool tells
 
     async def blocks(self) -> Sequence[BaseModel]:
-        """Return the text, and the attachments as links."""
+        """Return the text, and the attachments as links; before them what a new session has to know.
+
+        A prompt that is sent once more is what it was, with a word that this is so.
+        """
         await asyncio.shield(self._opened)
+        if self._again is not None:
+            return [TextBlock(text=words.INTERRUPTED), *_KEPT.validate_json(self._again)]
+        return [*self._context(), *self._asked()]
+
+    def _context(self) -> list[TextBlock]:
+        """Tell an agent that has lost its session what was said before, as far as that is known and short enough."""
+        if not self._forgotten:
+            return []
+        request = self.request
+        earlier = self._desk.journal.earlier(request.thread_id, request.message_id, most=words.EARLIER)
+        said = [(_REQUEST.validate_json(each).text, answer) for each, answer in earlier if each]
+        return [TextBlock(text=words.earlier(said))] if said else []
+
+    def _asked(self) -> list[TextBlock | ResourceLink]:
         text = [TextBlock(text=self.request.text)] if self.request.text else []
         links = [
             ResourceLink(name=each.name, uri=each.url, mime_type=each.content_type, size=each.size)
@@ -161,25 +264,34 @@ class Exchange:
         ]
         return [*text, *links]
 
+    def kept(self, blocks: Sequence[BaseModel]) -> str:
+        """Return the prompt as it can be sent again."""
+        return to_json([block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in blocks]).decode()
+
     def starting(self) -> None:
         """Show that it is this message's turn."""
         self._started = True
+        self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
 
-    def waiting(self, place: int) -> None:
-        """Show the place in line."""
-        busy = f"-# ⏳ all agents are busy; this thread is number {place} in line"
-        self.reply.placeholder(busy if place else "-# ⏳ starting")
+    def waiting(self, place: int, asking: Sequence[int]) -> None:
+        """Show the place in line, and the threads where a person's answer would let it move."""
+        self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
 
     def notice(self, notice: Notice) -> None:
         """Say it above the answer."""
-        self.reply.line(_NOTICES[notice])
+        self._forgotten = self._forgotten or notice is Notice.FORGOTTEN
+        self.reply.line(words.NOTICES[notice])
 
     def prompted(self, _session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn = turn
         self.reply.placeholder("-# ⏳ working")
+        if self._place is not None:
+            desk = self._desk
+            self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
+            self._typing.start()
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
@@ -190,12 +302,21 @@ class Exchange:
                 self._close_cards("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
+                self.reply.fetch(self._desk.outbox.read_now)
+                if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
+                    self.reply.line(words.TOO_LONG)
+                    self._turn.cancel()
 
     def _ask(self, question: Question) -> None:
         if self._turn is not None and self._place is not None:
             tool_call = self.reply.tool_call(question.tool_call)
             card = self._desk.cards.open(
-                question, self._turn, tool_call, channel_id=self._place, asker_id=self.request.author_id
+                question,
+                self._turn,
+                tool_call,
+                channel_id=self._place,
+                exchange_id=self.request.message_id,
+                asker_id=self.request.author_id,
             )
             self._cards.append(card)
 
@@ -207,53 +328,38 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
-        self._look(wanted=False)
+        self._desk.ended(self)
+        if self._typing is not None:
+            self._typing.stop()
+        self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
         self._close_cards("no longer open: the turn has ended")
-        for line in self._closing_words(ending):
+        for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
+        if ending.error is not None and needs_login(ending.error):
+            self.reply.line(f"-# {login_words('default')}")
         return self.reply.end()
 
-    def _closing_words(self, ending: Ending) -> list[str]:
-        if ending.shutdown:
-            return ["-# ⏹ Threadline was stopped while this was being worked on."]
-        if ending.error is not None:
-            return self._error_words(ending.error)
-        if ending.cancelled_by is not None and ending.stop_reason in (None, "cancelled"):
-            return [f"-# ⏹ cancelled by <@{ending.cancelled_by}>"]
-        if ending.stop_reason == "end_turn":
-            return [] if self.reply.has_text else ["-# The agent ended its turn without a word."]
-        if ending.stop_reason is None:
-            return []
-        return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(ending.stop_reason)}')}"]
+    def due(self, due: Due, silent_seconds: float) -> None:
+        """Say below the reply that the turn is silent, or long, with a way to stop it."""
+        if self._place is not None:
+            self._desk.warn(self._place, words.due(due, silent_seconds))
 
-    def _error_words(self, error: Exception) -> list[str]:
-        reason, _, rest = self._desk.redact(str(error)).partition("\n")
-        words = [f"❌ {escape(reason[:500])}"]
-        if rest:
-            words.append(code_block(rest[-1000:]))
-        if isinstance(error, AgentClosed):
-            words.append("-# The next message starts the agent again.")
-        return words
+    def unanswered(self, request_id: RequestId) -> None:
+        """Say on the card that nobody was there."""
+        self._close_cards("closed: nobody answered in time", request_id)
 
     async def settled(self) -> None:
         """Wait for the reply."""
         await self.reply.settled.wait()
 
-    # ---- the eye
+    # ---- signs
 
-    def _look(self, *, wanted: bool) -> None:
-        self._eye_wanted = wanted
+    def _show(self, emoji: str | None) -> None:
         if self._desk.reactions:
-            self._desk.pacer.put(self._eye)
+            self._sign.show(emoji)
 
-    async def _write_eye(self) -> None:
-        wanted = self._eye_wanted
-        if wanted == self._eye_shown:
-            return
-        call = self._desk.rest.react if wanted else self._desk.rest.unreact
-        try:
-            await call(self.request.channel_id, self.request.message_id, EYE)
-        except RestError as error:
-            log.info("a reaction could not be changed", message_id=self.request.message_id, reason=str(error))
-            return
-        self._eye_shown = wanted
+    def _is_working(self) -> bool:
+        return self._turn is not None and not self._turn.ended and not self._turn.open_questions
+
+    def _stop_view(self) -> discord.ui.View:
+        return stop_view(self._place or self.request.thread_id, self.request.message_id)

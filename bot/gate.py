@@ -21,6 +21,7 @@ __all__ = [
     "Rules",
     "Verdict",
     "decide",
+    "listed",
     "permits",
 ]
 
@@ -96,6 +97,11 @@ class Rules:
     approvers: People = field(default_factory=People)
     admins: People = field(default_factory=People)
 
+    @property
+    def by_role(self) -> bool:
+        """Whether somebody is named by a role."""
+        return any(people.role_ids for people in (self.users, self.approvers, self.admins))
+
 
 class Right(Enum):
     """What a person wants to do by a command or a button. Admins may do everything."""
@@ -104,6 +110,7 @@ class Right(Enum):
     STOP = "stop the agent"
     APPROVE = "answer the agent's question"
     RESET = "forget the conversation"
+    ADMIN = "do what admins do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ def decide(facts: Facts, rules: Rules) -> Verdict:
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:
     """Judge a command or a button. None means go on. `asker_id` wrote the message that is at stake."""
     refusal = _refusal(person, place, rules)
-    if rules.admins.name(person) and (refusal is None or _listed(place, rules)):
+    if rules.admins.name(person) and (refusal is None or listed(place, rules)):
         return None
     if refusal is not None:
         return refusal
@@ -171,7 +178,8 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
     return Refuse(f"You may not {right.value} here.", _with("approvers", rules.approvers.entries, str(person.user_id)))
 
 
-def _listed(place: Place, rules: Rules) -> bool:
+def listed(place: Place, rules: Rules) -> bool:
+    """Whether a channel, or the one above a thread, is among those where the bot works."""
     if rules.guilds and place.guild_id not in rules.guilds:
         return False
     return rules.channels is None or place.channel_id in rules.channels or place.parent_id in rules.channels
@@ -186,7 +194,7 @@ def _refusal(person: Person, place: Place, rules: Rules) -> Refuse | None:
     if rules.channels is not None and rules.channels.isdisjoint((place.channel_id, place.parent_id)):
         line = _with("channels", _sorted(rules.channels), str(place.parent_id or place.channel_id))
         found.append(Refuse("I do not work in this channel.", line))
-    if place.guild_id is None and not _listed(place, rules):
+    if place.guild_id is None and not listed(place, rules):
         found.append(Refuse("I do not work in direct messages.", ""))
     if not rules.users.name(person):
         found.append(Refuse("You may not talk to me.", _with("users", rules.users.entries, str(person.user_id))))

@@ -1,107 +1,92 @@
-"""Text into pages that Discord takes: at most 2,000 characters each, cut at good places, code fences balanced. Pure."""
+"""Discord's Markdown: what a line of CommonMark becomes, and how foreign text is made harmless. Pure.
+
+Discord opens a code block at three backticks wherever they stand, and closes it at the next three. So a text that is
+to be cut into pages has three backticks in a row only where a line begins, and only there a block begins or ends:
+every other run of three is broken up by zero-width spaces, and code spans of three become code spans of one.
+"""
 
 import re
-from dataclasses import dataclass
 
-__all__ = ["LIMIT", "Fence", "Page", "code_block", "escape", "fence_after", "take_page"]
+__all__ = ["FENCE", "LIMIT", "code_block", "defused", "escape", "quote_of", "shown_line", "shown_words"]
 
 LIMIT = 2000
 """Characters that a bot may put into one message (Discord, Create Message)."""
 
-LONGEST_MARKER = 40
-"""A run of more backticks or tildes is closed where a page ends, but no later page opens it again."""
+FENCE = "```"
 
-LONGEST_INFO = 40
+RULE = "─" * 12
 
-_FENCE_LINE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
-_RUN = re.compile(r"`{3,}|~{3,}")
 _MARKUP = re.compile(r"([\\`*_~|>\[\]()#@<]|^[-+]|:(?=//))")
+_QUOTE = re.compile(r" {0,3}(?:> ?)+")
+_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]*?[^`\n])\1(?!`)")
+_IMAGE = re.compile(r"!\[([^\]\n]*)\](\([^()\s]+(?:\([^()\s]*\)[^()\s]*)?(?: +\"[^\"\n]*\")?\))")
+_HEADING = re.compile(r" {0,3}#{4,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
+_RULE_LINE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
+_ITEM = re.compile(r"([ \t]*)([-*+]|\d{1,9}[.)])([ \t]+)(?:\[([ xX])\][ \t]+)?")
+_RUN = re.compile(r"`{3,}")
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """An open code fence: its run of backticks or tildes, and what stands behind it."""
-
-    marker: str
-    info: str
-
-    @property
-    def opening(self) -> str:
-        """The line that opens it again on the next page."""
-        return f"{self.marker}{self.info}\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The first page of a text: what to post, the number of the text's characters in it, the fence open behind."""
-
-    content: str
-    length: int
-    fence: Fence | None
-
-
-def take_page(text: str, fence: Fence | None = None) -> Page:
-    """Cut the first page off `text`, which begins inside `fence` if one is given.
-
-    A page is full at the first character with which it would not fit, and where it is cut depends only on what stands
-    before that character: a text that grows at its end keeps its earlier cuts, in whatever pieces it arrives.
-    """
-    opening = fence.opening if fence else ""
-    room = LIMIT - len(opening)
-    full = _first_too_much(text, fence, room)
-    length = len(text) if full is None else _cut(text, full - 1)
-    after = fence_after(text[:length], fence)
-    content = opening + text[:length].rstrip("\n")
-    if after is not None:
-        content += f"\n{after.marker}"
-        if len(after.marker) > LONGEST_MARKER:
-            after = None
-    return Page(content, length, after)
-
-
-def _first_too_much(text: str, fence: Fence | None, room: int) -> int | None:
-    """Return the length of the shortest beginning that does not fit with its closing fence; None if all fits."""
-    longest = max(map(len, _RUN.findall(text, 0, room + 1)), default=0)
-    fits = max(0, room - 1 - max(longest, len(fence.marker) if fence is not None else 0))
-    for length in range(fits + 1, min(len(text), room + 1) + 1):
-        open_fence = fence_after(text[:length], fence)
-        closing = 1 + len(open_fence.marker) if open_fence is not None else 0
-        if length + closing > room:
-            return length
-    return None
-
-
-def fence_after(text: str, fence: Fence | None = None) -> Fence | None:
-    """Return the fence that is open at the end of `text` (CommonMark, section 4.5)."""
-    for match in _FENCE_LINE.finditer(text):
-        marker, info = match[1], match[2].strip()
-        if fence is None:
-            if marker[0] == "~" or "`" not in info:
-                fence = Fence(marker, info[:LONGEST_INFO].rstrip())
-        elif marker[0] == fence.marker[0] and len(marker) >= len(fence.marker) and not info:
-            fence = None
-    return fence
-
-
-def _cut(text: str, most: int) -> int:
-    """Choose where a page ends, at most at `most`: behind a paragraph, else a line, else a word.
-
-    They count only in the second half, so that pages are well filled.
-    """
-    for separator in ("\n\n", "\n", " "):
-        place = text.rfind(separator, most // 2, most)
-        if place > 0:
-            return place + len(separator)
-    return most
+def defused(text: str) -> str:
+    """Break up runs of three and more backticks; what shows stays the same."""
+    if FENCE not in text:
+        return text
+    return _RUN.sub(lambda run: "\u200b".join(run[0][at : at + 2] for at in range(0, len(run[0]), 2)), text)
 
 
 def code_block(text: str, info: str = "") -> str:
     """Wrap `text` so that nothing in it ends the block."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    marker = "`" * max(3, longest + 1)
-    return f"{marker}{info}\n{text}\n{marker}"
+    return f"{FENCE}{info}\n{defused(text)}\n{FENCE}"
 
 
 def escape(text: str) -> str:
     """Make one line of foreign text plain: no markup, no mention, no line feed."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def quote_of(line: str) -> str:
+    """Return the quote marks at the beginning of a line as they were written; empty without any."""
+    match = _QUOTE.match(line)
+    return match[0] if match else ""
+
+
+def shown_line(line: str) -> str:
+    """Turn one line of CommonMark outside of code into what shows the same on Discord.
+
+    Discord knows quotes of one level, headings of three, and neither rules, task lists nor inline images.
+    """
+    quote = quote_of(line)
+    if quote:
+        return "> " + shown_line(line[len(quote) :])
+    if match := _HEADING.match(line):
+        title = match[1].replace("**", "")
+        return f"**{shown_words(title)}**" if title else ""
+    if _RULE_LINE.match(line):
+        return RULE
+    if match := _ITEM.match(line):
+        indent, mark, gap, box = match.groups()
+        mark = "-" if mark == "+" else mark
+        box = "" if box is None else "☐ " if box == " " else "☑ "
+        return f"{indent}{mark}{gap}{box}{shown_words(line[match.end() :])}"
+    return shown_words(line)
+
+
+def shown_words(text: str) -> str:
+    """Turn words inside a line: images become links, code spans of three backticks have one."""
+    if "`" not in text:
+        return _IMAGE.sub(_link, text)
+    pieces, at = [], 0
+    for span in _SPAN.finditer(text):
+        pieces += [_IMAGE.sub(_link, text[at : span.start()]), _code_span(span[1], span[2])]
+        at = span.end()
+    pieces.append(_IMAGE.sub(_link, text[at:]))
+    return defused("".join(pieces))
+
+
+def _link(image: re.Match[str]) -> str:
+    return f"[{image[1] or 'image'}]{image[2]}"
+
+
+def _code_span(marker: str, code: str) -> str:
+    if len(marker) >= len(FENCE) and "`" not in code:
+        return f"`{code}`"
+    return f"{marker}{code}{marker}"

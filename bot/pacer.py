@@ -1,61 +1,26 @@
-"""One schedule of Discord writes for the whole bot.
+"""One schedule of Discord calls for the whole bot, performed.
 
-Discord counts per channel and in all; whoever writes faster waits inside the library, or is refused. So writes ask
-here first. Each names its urgency, and the text is read when the write happens, not when it was asked for: however
-slow Discord is, the newest text wins.
-
-Figures: 5 sends or edits per 5 s and channel (sends and edits share the budget, because the library merges their
-buckets), 50 requests a second in all (Discord, Rate Limits).
+Discord counts per channel and in all; whoever calls faster waits inside the library, or is refused. So every call asks
+here first, but for the answers to interactions, which Discord exempts. Each names its urgency, and the text is read
+when the write happens, not when it was asked for: however slow Discord is, the newest text wins.
 """
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Awaitable
+from contextvars import ContextVar
 
 import structlog
 
-__all__ = ["Job", "Pacer", "Urgency"]
+from .budget import Hold, Told
+from .job import Bucket, Job, Urgency
+from .schedule import Schedule, Start
 
-CHANNEL_WRITES = 5
-CHANNEL_SECONDS = 5.0
-"""What Discord grants a channel."""
-
-TOTAL_WRITES = 45
-TOTAL_SECONDS = 1.0
-"""A little less than what Discord grants the bot: interaction answers are not scheduled here."""
-
-EDIT_SECONDS = 1.3
-"""Between two edits of a live reply. At this cadence the library never waits for a bucket."""
+__all__ = ["Bucket", "Job", "Pacer", "Urgency"]
 
 log = structlog.stdlib.get_logger("bot")
 
-
-class Urgency(IntEnum):
-    """In this order writes are made; within one urgency the oldest first."""
-
-    FIRST = 0
-    FINAL = 1
-    NOTICE = 2
-    EDIT = 3
-    SIGN = 4
-
-
-@dataclass(eq=False, slots=True)
-class Job:
-    """A write that may be asked for again and again; at most one is in flight. `perform` must not raise.
-
-    `channel_id` is None for calls that do not count in a channel's budget of messages.
-    """
-
-    channel_id: int | None
-    perform: Callable[[], Awaitable[None]]
-    urgency: Urgency
-    since: float = 0.0
-    not_before: float = 0.0
-    waiting: bool = field(default=False, init=False)
-    in_flight: bool = field(default=False, init=False)
+_START: ContextVar[Start | None] = ContextVar("start", default=None)
+"""What the call that the current task is about to make was counted as."""
 
 
 class Pacer:
@@ -63,35 +28,44 @@ class Pacer:
 
     def __init__(self) -> None:
         """Start with nothing to do."""
-        self._jobs: list[Job] = []
-        self._channels: defaultdict[int, deque[float]] = defaultdict(lambda: deque(maxlen=CHANNEL_WRITES))
-        self._total: deque[float] = deque(maxlen=TOTAL_WRITES)
+        self._schedule = Schedule()
         self._wake = asyncio.Event()
-        self._flying = 0
+        self.refused = 0
+        """Calls that Discord refused for their rate."""
+        self.looks = 0
+        """How often the schedule was looked at."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        return f"<Pacer {len(self._jobs)} waiting, {self._flying} in flight>"
+        return f"<Pacer {self._schedule.waiting} waiting, {self._schedule.in_flight} in flight>"
 
-    def put(self, job: Job, *, delay: float = 0.0) -> None:
-        """Ask for a write, at the earliest after `delay` seconds. One that waits already keeps its place."""
-        if not job.waiting:
-            now = asyncio.get_running_loop().time()
-            job.waiting = True
-            job.since = now
-            job.not_before = now + delay
-            self._jobs.append(job)
-        self._wake.set()
+    @property
+    def busy(self) -> bool:
+        """Whether half of the calls that Discord takes are being made: what nobody would miss is better left."""
+        total = self._schedule.total
+        return total.wait(_now(), keep=total.limit // 2) > 0
 
-    async def admit(self, channel_id: int | None, urgency: Urgency) -> None:
-        """Return when the caller's turn for one call has come; the call is to be made at once."""
-        admitted = asyncio.Event()
+    def put(self, job: Job, *, delay: float = 0.0, since: float | None = None) -> None:
+        """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
+
+        `since` (loop time) is when what it shows was there to be shown, if that is not now.
+        """
+        if self._schedule.ask(job, _now(), delay, since=since):
+            self._wake.set()
+
+    async def admit(self, channel_id: int | None, urgency: Urgency, bucket: Bucket = Bucket.MESSAGE) -> None:
+        """Return when the caller's turn for one call has come; the call is to be made at once, by the same task."""
+        admitted: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
 
         async def perform() -> None:
-            admitted.set()
+            start = _START.get()
+            if start is not None and not admitted.done():
+                start.lent = True
+                admitted.set_result(start)
 
-        self.put(Job(channel_id, perform, urgency))
-        await admitted.wait()
+        self.put(Job(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket))
+        start = await admitted
+        _START.set(start)
 
     async def run(self) -> None:
         """Perform the schedule until cancelled."""
@@ -99,72 +73,62 @@ class Pacer:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._wake.clear()
-                job, wait = self._next(loop.time())
-                if job is not None:
-                    self._begin(job, loop.time())
-                    tasks.create_task(self._perform(job), name=f"write-{job.channel_id}")
-                    continue
+                self.looks += 1
+                while (start := self._schedule.take(loop.time())) is not None:
+                    self._begin(tasks, start)
+                at = self._schedule.look_again(loop.time())
+                timer = None if at is None else loop.call_at(at, self._wake.set)
                 try:
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                    await self._wake.wait()
+                finally:
+                    if timer is not None:
+                        timer.cancel()
 
-    def _next(self, now: float) -> tuple[Job | None, float | None]:
-        """Choose what to write now; else say how long nothing can be, None for ever."""
-        total = _wait(self._total, TOTAL_WRITES, TOTAL_SECONDS, now)
-        best: Job | None = None
-        soonest: float | None = None
-        for job in self._jobs:
-            if job.in_flight:
-                continue
-            wait = max(total, self._job_wait(job, now))
-            if wait > 0:
-                soonest = wait if soonest is None else min(soonest, wait)
-            elif best is None or (job.urgency, job.since) < (best.urgency, best.since):
-                best = job
-        return best, soonest
+    # ---- what is seen of the calls on the wire
 
-    def _job_wait(self, job: Job, now: float) -> float:
-        wait = job.not_before - now
-        if job.channel_id is None:
-            return wait
-        writes = self._channels.get(job.channel_id, ())
-        if job.urgency is not Urgency.EDIT:
-            return max(wait, _wait(writes, CHANNEL_WRITES, CHANNEL_SECONDS, now))
-        last = writes[-1] if writes else now - EDIT_SECONDS
-        kept = _wait(writes, CHANNEL_WRITES - 1, CHANNEL_SECONDS, now)  # One is kept for the final text.
-        return max(wait, kept, last + EDIT_SECONDS - now)
+    def sent(self, *, exempt: bool) -> Start | Hold | None:
+        """Learn that the current task has sent a call; return what it is counted as. Exempt ones do not count."""
+        start = _START.get()
+        if exempt:
+            return None
+        if start is None:
+            return self._schedule.counted(_now())
+        if start.hold.answered is not None:
+            self._schedule.again(start, _now())
+        return start
 
-    def _begin(self, job: Job, now: float) -> None:
-        self._jobs.remove(job)
-        job.waiting = False
-        job.in_flight = True
-        self._flying += 1
-        self._total.append(now)
-        if job.channel_id is not None:
-            self._channels[job.channel_id].append(now)
+    def answered(self, call: Start | Hold | None, told: Told | None) -> None:
+        """Learn that a call was answered, or that it failed."""
+        if told is not None and told.retry_after is not None:
+            self.refused += 1
+        match call:
+            case Start():
+                self._schedule.answered(call, _now(), told)
+                self._wake.set()
+            case Hold():
+                call.answered = _now()
 
-    async def _perform(self, job: Job) -> None:
+    def _begin(self, tasks: asyncio.TaskGroup, start: Start) -> None:
         try:
-            await job.perform()
+            writing = start.job.perform()
         except Exception:  # one write must not end the schedule
-            log.exception("a write failed", channel_id=job.channel_id)
+            log.exception("a write could not be begun", channel_id=start.job.channel_id)
+            writing = None
+        if writing is None:
+            self._schedule.dropped(start, _now())
+        else:
+            tasks.create_task(self._perform(start, writing), name=f"write-{start.job.channel_id}")
+
+    async def _perform(self, start: Start, writing: Awaitable[None]) -> None:
+        _START.set(start)
+        try:
+            await writing
+        except Exception:  # one write must not end the schedule
+            log.exception("a write failed", channel_id=start.job.channel_id)
         finally:
-            job.in_flight = False
-            self._flying -= 1
+            self._schedule.finished(start, _now())
             self._wake.set()
-            self._forget_quiet_channels()
-
-    def _forget_quiet_channels(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if len(self._channels) > 1000:
-            for channel_id in [key for key, writes in self._channels.items() if writes[-1] < now - CHANNEL_SECONDS]:
-                del self._channels[channel_id]
 
 
-def _wait(writes: Sequence[float], most: int, seconds: float, now: float) -> float:
-    """Seconds until one more write keeps to at most `most` in any `seconds`."""
-    if len(writes) < most:
-        return 0.0
-    return writes[-most] + seconds - now
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -10,6 +10,7 @@ import discord
 
 from acp import Question, Turn
 from acp.schema import Diff, PermissionOption, TextBlock, ToolCallUpdate, ToolContent
+from pool.journal import Journal
 
 from .markdown import code_block, escape
 from .pacer import Pacer
@@ -59,7 +60,8 @@ class Card:
         self.asker_id = asker_id
         self._turn = turn
         self._on_closed = on_closed
-        self._answered = False
+        self.answered = False
+        """Whether a person has answered."""
         self._head, self._detail = describe(tool_call)
         self._excerpt = _excerpt(self._detail)
         self.post: Post | None = None
@@ -95,7 +97,7 @@ class Card:
         option = self.question.options[choice]
         if not self._turn.answer(self.question.request_id, option.option_id):
             return None
-        self._answered = True
+        self.answered = True
         content = self._closed(f"{escape(_visible(option.name)[:LABEL])} — chosen by <@{by}>")
         if self.post is not None:
             self.post.shown(content)
@@ -104,26 +106,45 @@ class Card:
 
     def close(self, reason: str) -> None:
         """Take the buttons away and say why, unless the question was answered."""
-        if not self._answered:
+        if not self.answered:
             self._on_closed(self)
             if self.post is not None:
                 self.post.show(self._closed(reason))
 
+    @property
+    def text(self) -> str:
+        """What was asked, without whom."""
+        return f"{self._head}{self._shown}"
+
     def _closed(self, reason: str) -> str:
-        return f"{self._head}{self._shown}\n-# {reason}"
+        return f"{self.text}\n-# {reason}"
 
 
 class Cards:
     """All open questions, by token."""
 
-    def __init__(self, *, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, *, journal: Journal, pacer: Pacer, rest: Rest) -> None:
         """Start with none."""
+        self._journal = journal
         self._pacer = pacer
         self._rest = rest
         self._open: dict[str, Card] = {}
+        self.answered = 0
+        """How many a person has answered."""
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     def open(
-        self, question: Question, turn: Turn, tool_call: ToolCallUpdate, *, channel_id: int, asker_id: int
+        self,
+        question: Question,
+        turn: Turn,
+        tool_call: ToolCallUpdate,
+        *,
+        channel_id: int,
+        exchange_id: int,
+        asker_id: int,
     ) -> Card:
         """Post a question about `tool_call`, which is all that is known of it, not only what the question repeats."""
         card = Card(question, turn, tool_call, asker_id=asker_id, on_closed=self._forget)
@@ -134,8 +155,10 @@ class Cards:
             nonce=card.token,
             mention=asker_id,
             files=card.files,
+            on_posted=lambda message_id: self._journal.question_posted(card.token, message_id),
         )
         self._open[card.token] = card
+        self._journal.asked(card.token, thread_id=channel_id, exchange_id=exchange_id, content=card.content)
         card.post.show(card.content, card.view)
         return card
 
@@ -144,7 +167,9 @@ class Cards:
         return self._open.get(token)
 
     def _forget(self, card: Card) -> None:
-        self._open.pop(card.token, None)
+        if self._open.pop(card.token, None) is not None:
+            self.answered += card.answered
+            self._journal.settled(card.token)
 
 
 class AnswerButton(

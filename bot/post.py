@@ -1,17 +1,15 @@
 """A message of the bot's own, kept equal to what it is to show: a question's card, a notice with buttons."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import discord
 import structlog
 
-from .pacer import Job, Pacer, Urgency
-from .rest import Gone, Refused, Rest, TryLater
+from .pacer import Bucket, Job, Pacer, Urgency
+from .patience import Patience
+from .rest import Archived, Gone, Refused, Rest, TryLater
 
 __all__ = ["Post"]
-
-ATTEMPTS = 12
-LONGEST_WAIT = 60.0
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -28,65 +26,91 @@ class Post:
         nonce: str,
         mention: int | None = None,
         files: Sequence[tuple[str, bytes]] = (),
+        message_id: int | None = None,
+        on_posted: Callable[[int], None] = lambda _message_id: None,
     ) -> None:
-        """Prepare a message. `mention` is the one user whom it may ping."""
+        """Prepare a message, or take up the one with `message_id`.
+
+        `mention` is the one user whom it may ping; `on_posted` learns the message's id.
+        """
         self._channel_id = channel_id
         self._pacer = pacer
         self._rest = rest
         self._nonce = nonce
         self._mention = mention
         self._files = files
-        self._job = Job(channel_id, self._write, Urgency.NOTICE)
+        self._on_posted = on_posted
+        self._job = Job(channel_id, self._next_write, Urgency.NOTICE)
         self._content = ""
         self._shown: str | None = None
         self._first: tuple[str, Callable[[], discord.ui.View] | None] | None = None
         self._buttons: Callable[[], discord.ui.View] | None = None
-        self._message_id: int | None = None
-        self._attempts = 0
+        self._message_id = message_id
+        self._patience = Patience()
 
     def show(self, content: str, buttons: Callable[[], discord.ui.View] | None = None) -> None:
         """Make the message show this. Buttons can be taken away later, not added."""
         self._content = content
         self._buttons = buttons
-        if not self._job.in_flight:
-            self._pacer.put(self._job)
+        self._pacer.put(self._job)
 
     def shown(self, content: str) -> None:
         """Take note that an interaction's answer has already made the message show this, without buttons."""
         self._content = self._shown = content
         self._buttons = None
 
-    async def _write(self) -> None:
-        content = self._content
-        if content == self._shown:
-            return
+    def _next_write(self) -> Awaitable[None] | None:
+        return None if self._content == self._shown else self._write(self._content)
+
+    async def _write(self, content: str) -> None:
         try:
-            if self._message_id is None:
-                # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
-                self._first = self._first or (content, self._buttons)
-                content, buttons = self._first
-                self._message_id = await self._rest.send(
-                    self._channel_id,
-                    content,
-                    nonce=self._nonce,
-                    mention=self._mention,
-                    view=buttons() if buttons is not None else None,
-                    files=self._files,
-                )
-            else:
-                drop = self._buttons is None
-                await self._rest.edit(self._channel_id, self._message_id, content, drop_view=drop)
-        except TryLater as error:
-            self._attempts += 1
-            if self._attempts < ATTEMPTS:
-                self._pacer.put(self._job, delay=max(error.seconds, min(2.0**self._attempts / 4, LONGEST_WAIT)))
-            else:
-                log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))
-            return
+            content = await self._put(content)
+        except (TryLater, Archived) as error:
+            await self._try_again(error)
         except (Gone, Refused) as error:
-            log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))
-            return
-        self._attempts = 0
-        self._shown = content
-        if self._content != content:
-            self._pacer.put(self._job)
+            self._give_up(error)
+        else:
+            self._patience.renew()
+            self._shown = content
+            if self._content != content:
+                self._pacer.put(self._job)
+
+    async def _put(self, content: str) -> str:
+        """Send or edit; return what the message shows then."""
+        if self._message_id is not None:
+            drop = self._buttons is None
+            await self._rest.edit(self._channel_id, self._message_id, content, drop_view=drop)
+            return content
+        # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
+        self._first = self._first or (content, self._buttons)
+        content, buttons = self._first
+        stored = await self._rest.send(
+            self._channel_id,
+            content,
+            nonce=self._nonce,
+            mention=self._mention,
+            view=buttons() if buttons is not None else None,
+            files=self._files,
+        )
+        self._message_id = stored.message_id
+        self._on_posted(stored.message_id)
+        return content
+
+    async def _try_again(self, error: TryLater | Archived) -> None:
+        if isinstance(error, Archived):
+            await self._pacer.admit(self._channel_id, Urgency.NOTICE, Bucket.CHANNEL)
+            try:
+                await self._rest.reopen(self._channel_id)
+            except (Archived, Gone, Refused) as refused:
+                self._give_up(refused)
+                return
+            except TryLater as later:
+                error = later
+        wait = self._patience.wait(error)
+        if wait is None:
+            self._give_up(error)
+        else:
+            self._pacer.put(self._job, delay=wait)
+
+    def _give_up(self, error: Exception) -> None:
+        log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))

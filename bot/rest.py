@@ -3,19 +3,23 @@
 No object of discord.py is kept across an await: the client may be rebuilt at any time.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import aiohttp
 import discord
+from discord.http import Route
 
-__all__ = ["Gone", "Refused", "Rest", "RestError", "TryLater"]
+from . import wire
 
-UNKNOWN_CHANNEL = 10003
+__all__ = ["Archived", "Gone", "Refused", "Rest", "RestError", "Stored", "TryLater"]
+
 UNKNOWN_MESSAGE = 10008
-MISSING_ACCESS = 50001
-MISSING_PERMISSIONS = 50013
+THREAD_ARCHIVED = 50083
 THREAD_EXISTS = 160004
 """Discord's JSON error codes (Discord, Opcodes and Status Codes)."""
 
@@ -26,6 +30,10 @@ class RestError(Exception):
 
 class Gone(RestError):
     """The message no longer exists."""
+
+
+class Archived(RestError):
+    """The thread is archived, and takes no edits until it is opened again (`Rest.reopen`)."""
 
 
 class Refused(RestError):
@@ -41,12 +49,22 @@ class TryLater(RestError):
         self.seconds = seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message as Discord says that it now stands."""
+
+    message_id: int
+    content: str
+
+
 class Rest:
     """The calls. `client` is put in by whoever builds clients."""
 
     def __init__(self) -> None:
         """Start without a client: every call then asks to be tried later."""
         self.client: discord.Client | None = None
+        self.repaired = 0
+        """Writes of a reply after which Discord had another text than was meant, so that it was written again."""
 
     def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
         return self._live().get_partial_messageable(channel_id, guild_id=guild_id)
@@ -67,8 +85,8 @@ class Rest:
         silent: bool = False,
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
-    ) -> int:
-        """Post a message; return its id. Nobody is pinged but the user `mention`; links are not unfurled.
+    ) -> Stored:
+        """Post a message; return it as it stands. Nobody is pinged but the user `mention`; links are not unfurled.
 
         The same `nonce` (at most 25 characters) within minutes returns the message that exists already.
         """
@@ -79,7 +97,7 @@ class Rest:
         reference = None
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
-        with _translated():
+        async with _calling():
             message = await channel.send(
                 content,
                 nonce=nonce or discord.utils.MISSING,
@@ -91,51 +109,102 @@ class Rest:
                 reference=reference,  # type: ignore[arg-type]
                 mention_author=False,
             )
-        return message.id
+        return Stored(message.id, message.content)
 
-    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> None:
-        """Replace a message's text, and with `drop_view` take its buttons away."""
+    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> Stored:
+        """Replace a message's text, and with `drop_view` take its buttons away; return it as it stands."""
         message = self._channel(channel_id).get_partial_message(message_id)
         mentions = discord.AllowedMentions.none()
-        with _translated():
+        async with _calling():
             if drop_view:
-                await message.edit(content=content, allowed_mentions=mentions, view=None)
+                after = await message.edit(content=content, allowed_mentions=mentions, view=None)
             else:
-                await message.edit(content=content, allowed_mentions=mentions)
+                after = await message.edit(content=content, allowed_mentions=mentions)
+        return Stored(after.id, after.content)
+
+    async def typing(self, channel_id: int) -> None:
+        """Show that the bot is typing, for ten seconds or until it posts."""
+        client = self._live()
+        async with _calling():
+            await client.http.send_typing(channel_id)
+
+    async def reopen(self, thread_id: int) -> None:
+        """Open a thread that was archived. One that is locked stays closed, also to a bot that could open it."""
+        client = self._live()
+        async with _calling():
+            thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
+            if thread.get("thread_metadata", {}).get("locked"):
+                raise Refused("the thread is locked")
+            await client.http.edit_channel(thread_id, archived=False)
 
     async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
         """Add the bot's reaction."""
-        with _translated():
+        async with _calling():
             await self._channel(channel_id).get_partial_message(message_id).add_reaction(emoji)
 
     async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
         """Take the bot's reaction away."""
         client = self._live()
         if client.user is not None:
-            with _translated():
+            async with _calling():
                 message = self._channel(channel_id).get_partial_message(message_id)
                 await message.remove_reaction(emoji, discord.Object(client.user.id))
+
+    async def history(self, channel_id: int, *, after: int, most: int) -> list[discord.Message]:
+        """Return the newest `most` messages above the id `after`, oldest first."""
+        client = self._live()
+        channel = client.get_channel(channel_id)
+        place = channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id)
+        async with _calling():
+            messages = [
+                message async for message in place.history(limit=most, after=discord.Object(after), oldest_first=False)
+            ]
+        return messages[::-1]
+
+    async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
+        """Return the roles that a member has."""
+        client = self._live()
+        async with _calling():
+            member = await client.http.get_member(guild_id, user_id)
+        return frozenset(int(role_id) for role_id in member["roles"])
+
+    async def own_messages(self, channel_id: int, *, after: int) -> list[tuple[int, str]]:
+        """Return the bot's own messages above an id, oldest first: ids and contents, at most 100."""
+        client = self._live()
+        messages = await self.history(channel_id, after=after, most=100)
+        return [(each.id, each.content) for each in messages if client.user and each.author.id == client.user.id]
 
     async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
         """Open a thread on a message; its id is the message's. One that exists already is just as good."""
         client = self._live()
         try:
-            with _translated():
-                # By the library's own route: the public method wants the guild in its cache.
-                await client.http.start_thread_with_message(
-                    channel_id,
-                    message_id,
-                    name=name,
-                    auto_archive_duration=auto_archive_minutes,  # type: ignore[arg-type]
+            async with _calling():
+                # Not by the public method, which wants the guild in its cache; and counted by us alone (`metadata` sets
+                # it apart): of a window of minutes the library spends one call and refuses the others.
+                await client.http.request(
+                    Route(
+                        "POST",
+                        "/channels/{channel_id}/messages/{message_id}/threads",
+                        metadata=str(message_id),
+                        channel_id=channel_id,
+                        message_id=message_id,
+                    ),
+                    json={"name": name, "auto_archive_duration": auto_archive_minutes},
                 )
         except Refused as error:
             if _code(error) != THREAD_EXISTS:
                 raise
 
+    async def archive(self, thread_id: int) -> None:
+        """Archive a thread."""
+        client = self._live()
+        async with _calling():
+            await client.http.edit_channel(thread_id, archived=True)
+
     async def add_member(self, thread_id: int, user_id: int) -> None:
         """Put a person into a thread, so that it shows in their list."""
         client = self._live()
-        with _translated():
+        async with _calling():
             await client.http.add_user_to_thread(thread_id, user_id)
 
 
@@ -144,22 +213,31 @@ def _code(error: RestError) -> int:
     return cause.code if isinstance(cause, discord.HTTPException) else 0
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the library's exceptions into ours."""
+@asynccontextmanager
+async def _calling() -> AsyncIterator[None]:
+    """Bound a call's time on the wire, and turn the library's exceptions into ours."""
     try:
-        yield
+        async with asyncio.timeout(None) as timeout:
+            with wire.bounded(timeout):
+                yield
+    except wire.TooMany as error:
+        raise TryLater(str(error), error.seconds) from error
     except discord.RateLimited as error:
         raise TryLater(str(error), error.retry_after) from error
-    except discord.NotFound as error:
-        kind = Gone if error.code == UNKNOWN_MESSAGE else Refused
-        raise kind(error.text or str(error)) from error
     except discord.HTTPException as error:
-        if error.status == 429 or error.status >= 500:
-            raise TryLater(str(error)) from error
-        raise Refused(error.text or str(error)) from error
-    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        raise _translated(error) from error
+    except TimeoutError as error:
+        raise TryLater("Discord did not answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
         raise TryLater(str(error) or type(error).__name__) from error
     except RuntimeError as error:
         # The session of a client that was closed meanwhile.
         raise TryLater(str(error), 1.0) from error
+
+
+def _translated(error: discord.HTTPException) -> RestError:
+    reason = error.text or str(error)
+    if error.status == 429 or error.status >= 500:
+        return TryLater(str(error))
+    kinds: dict[int, type[RestError]] = {UNKNOWN_MESSAGE: Gone, THREAD_ARCHIVED: Archived}
+    return kinds.get(error.code, Refused)(reason)

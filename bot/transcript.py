@@ -1,188 +1,340 @@
-"""What one reply shows: the agent's events folded into text, and the text into pages. Pure.
+"""What one reply shows: the agent's events folded into blocks, their text into pages, and what is attached. Pure.
 
-A page that is full is frozen: it never changes again, and its text leaves memory when it is confirmed. Only the last
-page grows. A chunk costs an append; rendering happens when somebody asks for the pages.
+A page that is full is frozen: it never changes again. Only the last page changes. A chunk costs an append; everything
+else happens when somebody asks for the pages, and then costs what is new and the last page, whatever lies before.
+Where pages are cut depends on the text and not on its chunks, nor on when somebody looked.
 """
 
-from dataclasses import dataclass
+from acp import Event, Text, Thought
+from acp.schema import (
+    AgentMessageChunk,
+    AudioBlock,
+    EmbeddedResource,
+    ImageBlock,
+    Plan,
+    ResourceLink,
+    ToolCallUpdate,
+    UsageUpdate,
+)
 
-from acp import Event, Text
-from acp.schema import AgentMessageChunk, Plan, ResourceLink, ToolCallUpdate
+from .blocks import Block, Blocks, Line, Prose
+from .dialect import Dialect, Draft
+from .files import File, Shelf, decoded, in_words, parts
+from .links import Link, is_web
+from .markdown import escape
+from .pager import Pager
+from .plan import plan_lines
+from .receipt import Receipt
+from .spool import Spool
+from .style import Style
+from .thoughts import Thoughts
+from .tools import Call, Sent, merged
 
-from .markdown import Fence, escape, fence_after, take_page
+__all__ = ["LONGEST", "Transcript"]
 
-__all__ = ["Transcript"]
+LONGEST = 20_000_000
+"""Characters of a turn's text; with more the turn is to be cancelled."""
 
-_STEPS = {"completed": "☑", "in_progress": "▸"}
-_STATES = {"completed": "✔", "failed": "✘"}
-_TITLE = 150
-
-
-@dataclass(slots=True)
-class _Prose:
-    """A run of the agent's words."""
-
-    parts: list[str]
-
-    def render(self) -> str:
-        """Join the parts once; later calls find one."""
-        if len(self.parts) > 1:
-            self.parts[:] = ["".join(self.parts)]
-        return self.parts[0]
-
-
-@dataclass(slots=True)
-class _Line:
-    """Something that has lines of its own and may change until its page is frozen."""
-
-    text: str
-
-    def render(self) -> str:
-        """Return the lines."""
-        return self.text
+PENDING = 64 * 1024
+"""Characters that wait unread at most, if nobody asks for the pages."""
 
 
 class Transcript:
     """The reply to one exchange, as far as it is known."""
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._blocks: list[_Prose | _Line] = []
-        self._tools: dict[str, tuple[_Line, ToolCallUpdate]] = {}
-        self._plan: _Line | None = None
-        self._frozen: list[str] = []
-        self._fence: Fence | None = None
-        self._suspended: Fence | None = None
-        self._half = ""
+    def __init__(self, style: Style = Style()) -> None:  # noqa: B008 - frozen
+        """Start empty; `style` says how things look."""
+        self._style = style
+        self._shelf = Shelf()
+        self._dialect = Dialect(style, self._shelf)
+        self._thoughts = None if style.thoughts == "off" else Thoughts(style.thoughts)
+        self._thinking = False
+        self._pager = Pager(style.max_pages)
+        self._blocks = Blocks()
+        self._pending: list[str] = []
+        self._pending_size = 0
+        self._size = 0
+        self._calls: dict[str, Call] = {}
+        self._plan: Line | None = None
+        self._links: dict[Link, Line] = {}
+        self._links_seen = 0
+        self._patches = Spool()
+        self._usage: UsageUpdate | None = None
+        self._closed = False
+        self._ended = False
         self.has_text = False
         """Whether the agent has said or done anything that shows."""
+        self.too_long = False
+        """Whether the agent has said more than `LONGEST` characters. What came then is dropped: cancel the turn."""
+
+    # ---- what happens
 
     def apply(self, event: Event) -> bool:
         """Take an event of the turn. Returns whether it shows."""
         match event:
             case Text(text):
-                self._write(text)
+                self._hear(text)
                 if not text.strip():
                     return False  # It shows with the words behind it, if there are any.
+            case Thought(text):
+                return self._think(text)
             case ToolCallUpdate():
-                self._tool(event)
+                return self._tool(event)
             case Plan():
                 self._show_plan(event)
                 if not event.entries:
                     return True
-            case AgentMessageChunk(content=ResourceLink(name=name, uri=uri)):
-                self.line(f"📎 {escape(name)}: {escape(uri)}")
             case AgentMessageChunk(content=content):
-                self.line(f"-# 📎 (the agent sent {escape(content.type)} content, which is not shown)")
+                self._content(content)
+            case UsageUpdate():
+                self._usage = event
+                return False
             case _:
                 return False
         self.has_text = True
         return True
 
+    def line(self, text: str) -> None:
+        """Add lines of the bot's own. They are shown on a page, also where the rest of the text is in a file."""
+        self._block(Line(text, own=True))
+
+    def end(self) -> None:
+        """Say that the turn has ended: what is unfinished is shown as it is. Something may still come."""
+        self._ended = True
+        self._interrupt()
+        for call in self._calls.values():
+            call.over = True
+
+    def close(self) -> None:
+        """Let go of the files. `files` and their `read` must not be used afterwards."""
+        for _, spool, _ in self._shelf.kept:
+            spool.close()
+        self._pager.rest.close()
+        self._patches.close()
+
+    # ---- what is known
+
     def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
         """Return all that is known of a tool call; a question may bring no more than its id."""
-        known = self._tools.get(update.tool_call_id)
-        return update if known is None else _merged(known[1], update)
-
-    def line(self, text: str) -> None:
-        """Add lines that are not the agent's words."""
-        self._begin_line().text = text
-
-    def _begin_line(self) -> _Line:
-        """Add a block of lines. A fence that is open is closed before it, and opened again for the words behind it."""
-        fence = fence_after("".join(_pieces(self._blocks)), self._fence)
-        if fence is not None:
-            self._suspended = fence
-            last = self._blocks[-1] if self._blocks else None
-            if isinstance(last, _Prose):
-                last.parts.append(fence.marker if last.render().endswith("\n") else f"\n{fence.marker}")
-            elif last is None:
-                self._fence = None  # All of the fence is on pages that are frozen, and the last of them closed it.
-        line = _Line("")
-        self._blocks.append(line)
-        return line
-
-    def _write(self, text: str) -> None:
-        text = self._half + text
-        self._half = ""
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            # The first half of a character outside the basic plane; the agent cut its text between the two.
-            self._half, text = text[-1], text[:-1]
-        if not text:
-            return
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        last = self._blocks[-1] if self._blocks else None
-        if isinstance(last, _Prose):
-            last.parts.append(text)
-        elif self._suspended is not None:
-            self._blocks.append(_Prose([self._suspended.opening, text.removeprefix("\n")]))
-            self._suspended = None
-        else:
-            self._blocks.append(_Prose([text]))
-
-    def _tool(self, update: ToolCallUpdate) -> None:
-        """Show a tool call in one line; announced twice or never, its id decides."""
-        known = self._tools.get(update.tool_call_id)
-        if known is None:
-            line = self._begin_line()
-        else:
-            line, earlier = known
-            update = _merged(earlier, update)
-        self._tools[update.tool_call_id] = (line, update)
-        title = escape((update.title or update.kind or "tool")[:_TITLE])
-        line.text = f"-# {_STATES.get(update.status or '', '▸')} {title}"
-
-    def _show_plan(self, plan: Plan) -> None:
-        if self._plan is None:
-            self._plan = self._begin_line()
-        steps = (f"{_STEPS.get(entry.status, '☐')} {escape(entry.content[:_TITLE])}" for entry in plan.entries)
-        self._plan.text = "\n".join(steps)
+        known = self._calls.get(update.tool_call_id)
+        return update if known is None else merged(known.update, update)
 
     def pages(self) -> list[str]:
         """Return all pages; those before the last are frozen. Empty pages, which Discord refuses, do not exist."""
-        tail = "".join(_pieces(self._blocks))
-        while True:
-            page = take_page(tail, self._fence)
-            if page.length == len(tail):
-                break
-            if page.content.strip():
-                self._frozen.append(page.content)
-            self._forget(page.length)
-            self._fence = page.fence
-            tail = tail[page.length :]
-        last = [page.content] if tail.strip() else []
-        return self._frozen + last
+        self._drain()
+        text = self._freeze()
+        return self._pager.pages(text, self._draft())
 
-    def _forget(self, length: int) -> None:
-        """Drop the first `length` characters of what the blocks show: they are on a frozen page."""
-        kept: list[_Prose | _Line] = []
-        for block, piece in zip(self._blocks, _pieces(self._blocks), strict=True):
-            cut = min(length, len(piece))
-            length -= cut
-            if cut == 0:
-                kept.append(block)
-            elif cut < len(piece):
-                kept.append(_Prose([piece[cut:]]) if isinstance(block, _Prose) else _Line(piece[cut:]))
-            if cut and block is self._plan:
-                self._plan = None  # Later states of the plan begin a new list; this one stays as it was.
-        self._blocks = kept
+    def files(self) -> list[File]:
+        """Return what is attached so far, in the order in which it was announced; the list only grows.
+
+        The rest of a text that is too long for pages, and the patch, come with the end of the turn.
+        """
+        pages = self.pages()
+        last = max(0, len(pages) - 1)
+        found = [
+            File(name, next((at for at, page in enumerate(pages) if line in page), last), spool, 0, spool.size)
+            for name, spool, line in self._shelf.kept
+        ]
+        if self._ended:
+            found += parts("reply.md", self._pager.last_page, self._pager.rest)
+            found += parts("changes.patch", last, self._patches)
+        return found
+
+    def receipt(self, seconds: float, *, cost_before: float = 0.0) -> Receipt:
+        """Return what the turn came to. `cost_before` is the session's cost when it began, in the same currency."""
+        calls = self._calls.values()
+        changes = [change for call in calls for change in call.changes]
+        usage = self._usage
+        cost = usage.cost if usage is not None and isinstance(usage.cost, dict) else {}
+        amount = cost.get("amount")
+        return Receipt(
+            seconds,
+            tools=len(calls),
+            failed=sum(call.update.status == "failed" for call in calls),
+            files=len(frozenset[str]().union(*(call.paths for call in calls))),
+            added=sum(change.added for change in changes),
+            removed=sum(change.removed for change in changes),
+            tokens=None if usage is None else usage.used,
+            window=None if usage is None else usage.size,
+            cost=max(0.0, amount - cost_before) if isinstance(amount, int | float) else None,
+            currency=str(cost.get("currency") or ""),
+        )
+
+    # ---- links to files, which somebody else reads
+
+    def wanted(self) -> list[Link]:
+        """Return the links to files that the agent sent and that have not been supplied yet."""
+        return list(self._links)
+
+    def supply(self, link: Link, found: bytes | str) -> None:
+        """Bring what a link leads to: its bytes, or words that say why they are not sent."""
+        line = self._links.pop(link, None)
+        if line is None:
+            return
+        if isinstance(found, bytes):
+            text = self._attach(link.name, found)
+        else:
+            text = f"-# 🚫 {escape(link.name)} was not sent: {escape(found)}"
+        if self._blocks.holds(line):
+            line.text = text
+        else:
+            self.line(text)
+
+    # ---- words
+
+    def _hear(self, text: str) -> None:
+        self._size += len(text)
+        if self._size > LONGEST:
+            self.too_long = True
+            return
+        if self._thinking:
+            self._interrupt()
+        self._pending.append(text)
+        self._pending_size += len(text)
+        if self._pending_size > PENDING:
+            self._drain()
+            self._freeze()
+
+    def _drain(self) -> None:
+        """Give what was said to the dialect."""
+        text = "".join(self._pending)
+        self._pending.clear()
+        self._pending_size = 0
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            # The first half of a character outside the basic plane; the agent cut its text between the two.
+            self._pending.append(text[-1])
+            text = text[:-1]
+        self._write(_whole(text))
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        self._blocks.settle(self._dialect.feed(text), apart=self._closed)
+        self._closed = False
+
+    def _interrupt(self) -> None:
+        """Settle all words: something that is not words follows, or nothing."""
+        if self._thinking and self._thoughts is not None:
+            self._blocks.settle(self._thoughts.close())
+            self._thinking = False
+        else:
+            self._drain()
+            halves, self._pending = self._pending, []
+            self._write(_whole("".join(halves)))
+            self._blocks.settle(self._dialect.close())
+        self._closed = True
+
+    def _block(self, block: Block) -> None:
+        self._interrupt()
+        self._blocks.add(block)
+
+    def _think(self, text: str) -> bool:
+        if self._thoughts is None:
+            return False
+        self._size += len(text)
+        if self._size > LONGEST:
+            self.too_long = True
+            return False
+        if not self._thinking:
+            self._block(Prose())
+            self._thinking = True
+        self._blocks.settle(self._thoughts.feed(_whole(text)))
+        self.has_text = True
+        return True
+
+    # ---- tools, plan, content
+
+    def _tool(self, update: ToolCallUpdate) -> bool:
+        """Show a tool call in one line; announced twice or never, its id decides."""
+        call = self._calls.get(update.tool_call_id)
+        if call is None:
+            call = Call(ToolCallUpdate(tool_call_id=update.tool_call_id))
+            self._calls[update.tool_call_id] = call
+            if self._style.tools != "off":
+                self._interrupt()
+                self._blocks.run(self._style).calls.append(call)
+        had_ended = call.ended
+        sent = call.take(update, self._style)
+        if call.ended and not had_ended:
+            for change in call.changes:
+                self._patches.write(change.patch.encode(errors="replace"))
+        for each in sent:
+            self._send(each)
+        shows = self._style.tools != "off" or bool(sent)
+        self.has_text = self.has_text or shows
+        return shows
+
+    def _show_plan(self, plan: Plan) -> None:
+        if self._plan is None or not self._blocks.holds(self._plan):
+            self._plan = Line("", live=True)  # What is on a frozen page stays as it was.
+            self._block(self._plan)
+        self._plan.text = plan_lines(plan.entries)
+
+    def _content(self, content: object) -> None:
+        match content:
+            case ImageBlock() | AudioBlock() | EmbeddedResource():
+                self._send(content)
+            case ResourceLink(name=name, uri=uri) if is_web(uri):
+                self._block(Line(f"📎 {escape(name)}: <{uri}>"))
+            case ResourceLink(name=name, uri=uri):
+                self._links_seen += 1
+                link = Link(name, uri, self._links_seen)
+                self._links[link] = Line(f"-# 📎 {escape(name)} …")
+                self._block(self._links[link])
+            case _:
+                kind = str(getattr(content, "type", ""))
+                self._block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
+
+    def _send(self, content: Sent) -> None:
+        found = decoded(content)
+        text = f"-# 🚫 {escape(found)}" if isinstance(found, str) else self._attach(*found)
+        self._block(Line(text))
+
+    def _attach(self, name: str, data: bytes) -> str:
+        """Put a file on the shelf; return the line that announces it."""
+        if self._shelf.full:
+            return f"-# 🚫 {escape(name)} was not sent: the reply has too many files"
+        name = self._shelf.name(name)
+        line = f"📎 `{name}` · {in_words(len(data))}"
+        self._shelf.keep(name, Spool(data), line)
+        return line
+
+    # ---- pages
+
+    def _draft(self) -> Draft:
+        if self._thinking and self._thoughts is not None:
+            return Draft(self._thoughts.draft())
+        return self._dialect.draft()
+
+    def _freeze(self) -> str:
+        """Freeze the pages that are full, and forget their text. Returns the settled text behind them."""
+        was_over = None
+        while was_over is not self._pager.over:
+            was_over = self._pager.over
+            if was_over:
+                for own in self._blocks.take_own():
+                    self._pager.notice(own)
+            pieces = self._blocks.pieces()
+            text = "".join(pieces)
+            end = self._pager.freeze(
+                text,
+                complete=not self._dialect.in_line,
+                words_end=self._blocks.words_end(pieces),
+                live=self._blocks.live(pieces),
+            )
+            self._blocks.drop(pieces, end)
+        if self._pager.over and self._ended:
+            self._pager.finish(text[end:])
+            self._blocks.clear()
+            return ""
+        return text[end:]
 
 
-def _merged(earlier: ToolCallUpdate, update: ToolCallUpdate) -> ToolCallUpdate:
-    """Put a later update over an earlier one; what it leaves out stays (ACP, Tool Calls, Updating)."""
-    names = (name for name in type(update).model_fields if getattr(update, name) is not None)
-    return earlier.model_copy(update={name: getattr(update, name) for name in names})
-
-
-def _pieces(blocks: list[_Prose | _Line]) -> list[str]:
-    """Render blocks: prose as it is, everything else on lines of its own. Joined, the pieces are the text."""
-    pieces: list[str] = []
-    before: _Prose | _Line | None = None
-    for block in blocks:
-        rendered = block.render()
-        apart = isinstance(block, _Line) or isinstance(before, _Line)
-        starts = before is None or not apart or pieces[-1].endswith("\n")
-        pieces.append(rendered if starts else "\n" + rendered)
-        before = block
-    return pieces
+def _whole(text: str) -> str:
+    """Put halves of characters together; one without its other half is replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

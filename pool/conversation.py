@@ -6,22 +6,25 @@ from outside while that task waits. Cancel, status and eviction therefore never 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 
 import structlog
 
-from acp import AcpError, Agent, AgentClosed, Event, RemoteError, Session, Turn
+from acp import AcpError, Agent, AgentClosed, Event, Session
 
 from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
+from .inbox import Inbox
 from .journal import Journal
+from .opening import Settings, open_session, settle
+from .running import Running
 from .slots import Slots
+from .watch import Bounds
 
-__all__ = ["Cancelled", "Conversation", "Settings", "State"]
+__all__ = ["Cancelled", "Conversation", "House", "State"]
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
@@ -47,14 +50,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """How a thread's session is to be: its directory, and its mode (empty: the agent's asking mode)."""
-
-    cwd: Path
-    mode: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Cancelled:
     """What a cancel did: whether something was stopped, and how many messages are held now."""
 
@@ -62,34 +57,38 @@ class Cancelled:
     held: int
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all conversations of a pool share.
+
+    `spawn` starts an agent; `claim` gives a warm spare and its slot to a conversation, where there is one. `on_idle`
+    is called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now
+    wait for a person, `on_released` with a thread that goes on because nobody said anything in time.
+    """
+
+    settings: Settings
+    journal: Journal
+    slots: Slots[object]
+    spawn: Callable[[], Awaitable[Agent]]
+    claim: Callable[["Conversation"], Agent | None]
+    asking: Callable[[], Sequence[int]]
+    bounds: Bounds
+    idle_seconds: float
+    on_idle: Callable[[], None]
+    on_held: Callable[[int, int], None]
+    on_released: Callable[[int], None]
+
+
 class Conversation:
     """A thread and its session for as long as there is something to do or an agent runs."""
 
-    def __init__(
-        self,
-        thread_id: int,
-        settings: Settings,
-        *,
-        spawn: Callable[[], Awaitable[Agent]],
-        slots: "Slots[Conversation]",
-        journal: Journal,
-        idle_seconds: float,
-        on_idle: Callable[[], None],
-        on_held: Callable[[int, int], None],
-    ) -> None:
-        """`spawn` starts an agent; `on_idle` is called when the slot could serve somebody else.
-
-        `on_held` is called with the thread and the number of its exchanges that now wait for a person.
-        """
+    def __init__(self, thread_id: int, house: House) -> None:
+        """Begin asleep, with nothing to do."""
         self.thread_id = thread_id
-        self._settings = settings
-        self._spawn = spawn
-        self._slots = slots
-        self._journal = journal
-        self._idle_seconds = idle_seconds
-        self._on_idle = on_idle
-        self._on_held = on_held
-        self._inbox: deque[Exchange] = deque()
+        self._house = house
+        self._journal = house.journal
+        self._slots = house.slots
+        self._inbox = Inbox(house.journal, on_held=lambda count: house.on_held(thread_id, count), on_time=self._release)
         self._wake = asyncio.Event()
         self._current: Exchange | None = None
         self._retried: Exchange | None = None
@@ -98,44 +97,73 @@ class Conversation:
         self._failed_starts = 0
         self._resets = 0
         self._retiring = False
-        self._cancelled_by: int | None = None
+        self._yields = False
         self.state = State.ASLEEP
         self.idle_since = 0.0
-        self.held = False
-        """Whether what waits is waiting for a person."""
         self.agent: Agent | None = None
         self.session: Session | None = None
-        self.turn: Turn | None = None
+        self.running: Running | None = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        waiting = f", {len(self._inbox)} {'held' if self.held else 'waiting'}" if self._inbox else ""
+        waiting = f", {self._inbox!r}" if self._inbox else ""
         return f"<{self.thread_id} {self.state}{waiting}>"
+
+    @property
+    def held(self) -> bool:
+        """Whether what waits is waiting for a person."""
+        return self._inbox.held
 
     @property
     def waiting(self) -> int:
         """Messages behind the one that is being worked on."""
         return len(self._inbox)
 
+    @property
+    def authors(self) -> set[int]:
+        """Who has something to do here."""
+        current = {self._current.author_id} if self._current is not None else set[int]()
+        return current | self._inbox.authors
+
+    @property
+    def agent_seconds(self) -> float:
+        """How long its process has had a slot."""
+        return self._slots.held_for(self)
+
+    @property
+    def asked_since(self) -> float | None:
+        """When the oldest open question was asked, in the loop's time; None when none is open."""
+        return self.running.asked_since if self.running is not None else None
+
     # ---- what others do to it; never waits
 
     def submit(self, exchange: Exchange) -> None:
         """Put an exchange into the inbox. What was held goes on before it."""
-        self._inbox.append(exchange)
+        self._inbox.put(exchange)
+        self.resume()
+
+    def restore(self, exchanges: Iterable[Exchange], *, held: bool, seconds: float | None = None) -> None:
+        """Put what an earlier run of the bot had accepted in front of everything. Held, for good or for `seconds`."""
+        self._inbox.put_first(*exchanges)
+        if held:
+            self._inbox.hold_again(seconds)
+        self._wake.set()
+
+    def go_first(self, exchange: Exchange) -> None:
+        """Put an exchange before all that waits, and go on."""
+        self._inbox.put_first(exchange)
         self.resume()
 
     def cancel(self, by: int) -> Cancelled:
         """Stop what the person sees as running, wherever it is, and hold what waits behind it."""
-        current, turn = self._current, self.turn
-        if turn is None and current is not None:
-            self._current = None
+        current, stopped = self._current, False
+        if self.running is not None:
+            stopped = self.running.cancel(by)
+        elif current is not None:
+            stopped, self._current = True, None
             self._slots.leave(self)
             self._close(current, Ending(cancelled_by=by), "cancelled")
-        elif turn is not None and not (turn.cancelled or turn.ended):
-            self._cancelled_by = by
-            turn.cancel()
-        self._hold()
-        stopped = current is not None if turn is None else turn.cancelled
+        self._inbox.hold()
         return Cancelled(stopped=stopped, held=len(self._inbox))
 
     def reset(self, by: int) -> Cancelled:
@@ -147,27 +175,32 @@ class Conversation:
         self._journal.set_session(self.thread_id, None)
         return done
 
+    def close(self, by: int) -> Cancelled:
+        """Cancel, and let the agent go: the session is kept, and the next message wakes it."""
+        done = self.cancel(by)
+        self._yields = True
+        if self.state is State.IDLE:
+            self.state = State.STOPPING
+        self._wake.set()
+        return done
+
     def resume(self) -> None:
         """Go on with what was held."""
-        if self.held:
-            self.held = False
+        if self._inbox.resume():
             self._failed_starts = 0
-            self._mark_waiting(rows.State.RECEIVED, self._inbox)
         self._wake.set()
+
+    def _release(self) -> None:
+        self._house.on_released(self.thread_id)
+        self.resume()
 
     def drop(self) -> int:
         """Close everything that waits, unanswered. Returns how many exchanges that were."""
-        dropped, self._inbox = self._inbox, deque()
-        self.held = False
+        dropped = [*self._inbox.empty()]
         for exchange in dropped:
             self._close(exchange, Ending(), "dropped")
         self._wake.set()
         return len(dropped)
-
-    @property
-    def _has_work(self) -> bool:
-        """Whether the inbox has something to run. What is held needs no agent until a person lets it go on."""
-        return bool(self._inbox) and not self.held
 
     @property
     def evictable(self) -> bool:
@@ -175,7 +208,7 @@ class Conversation:
         agent = self.agent
         return (
             self.state is State.IDLE
-            and not self._has_work
+            and not self._inbox.ready
             and agent is not None
             and not agent.connection.lock.locked()
             and agent.can_load
@@ -189,36 +222,44 @@ class Conversation:
     def placed(self, place: int) -> None:
         """Learn the place in line, from 1."""
         if self._current is not None:
-            self._current.waiting(place)
+            self._current.waiting(place, self._house.asking())
+
+    def look(self) -> None:
+        """Do what time calls for; called every second or so. What fails in it touches no other thread."""
+        try:
+            if self.running is not None:
+                self.running.look()
+        except Exception:  # the isolation boundary once more: the caller looks after all threads
+            log.exception("a look at the clock failed", thread_id=self.thread_id)
+
+    def make_way(self) -> None:
+        """Give the slot to those who wait: questions are ended, and after the turn the conversation sleeps."""
+        self._yields = self.agent is not None and self.agent.can_load
+        if self.running is not None:
+            self.running.make_way()
 
     def retire(self) -> None:
         """Take up nothing more: the task ends, and the agent with it, as soon as the running turn has ended."""
         self._retiring = True
         self._wake.set()
-        if self.turn is not None and self.turn.open_questions:
-            self.turn.cancel()  # Nobody can answer any more.
+        if self.running is not None and self.running.turn.open_questions:
+            self.running.turn.cancel()  # Nobody can answer any more.
 
     def cut_off(self) -> None:
         """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
         if self.agent is not None:
             self.agent.connection.close(AgentClosed("Threadline is shutting down"))
 
-    def _hold(self) -> None:
-        if self._inbox and not self.held:
-            self.held = True
-            self._mark_waiting(rows.State.HELD, self._inbox)
-            self._on_held(self.thread_id, len(self._inbox))
-
-    def _mark_waiting(self, state: rows.State, exchanges: Iterable[Exchange]) -> None:
-        for exchange in exchanges:
-            if self._journal.state(exchange.message_ids[0]) is not state:
-                self._journal.mark(exchange.message_ids, state)
-
     def _close(self, exchange: Exchange, ending: Ending, reason: str) -> None:
+        pages: Sequence[str] = ()
         try:
-            self._journal.close_rows(exchange.message_ids, reason)
+            pages = exchange.ended(ending)
         finally:
-            exchange.ended(ending)
+            self._journal.close_rows(exchange.message_ids, reason, pages)
+
+    @property
+    def _held_for_long(self) -> bool:
+        return self._slots.held_for(self) > FAIR_SECONDS
 
     # ---- the task
 
@@ -241,8 +282,8 @@ class Conversation:
                 return False
             if self.state is State.STOPPING or (self.agent and self.agent.connection.error):
                 await self._sleep()
-            elif self._has_work:
-                await self._serve(self._inbox.popleft())
+            elif self._inbox.ready:
+                await self._serve(self._inbox.take())
             elif self.agent is not None:
                 await self._idle()
             elif self._inbox:
@@ -265,13 +306,13 @@ class Conversation:
         self._wake.clear()
         self.state = State.IDLE
         self.idle_since = asyncio.get_running_loop().time()
-        self._on_idle()
+        self._house.on_idle()
         try:
-            async with asyncio.timeout(self._idle_seconds):
+            async with asyncio.timeout(self._house.idle_seconds):
                 await self._woken()
         except TimeoutError:
             # No await between this check and the change of state: a message that comes now waits for the stop.
-            if not self._has_work:
+            if not self._inbox.ready:
                 self.state = State.STOPPING
 
     async def _sleep(self) -> None:
@@ -283,12 +324,13 @@ class Conversation:
         finally:
             self.agent = None
             self.state = State.ASLEEP
+            self._yields = False
             self._slots.release(self)
 
     # ---- one exchange
 
     async def _serve(self, exchange: Exchange) -> None:
-        self._current, self._cancelled_by = exchange, None
+        self._current = exchange
         exchange.starting()
         try:
             session = await self._ready(exchange)
@@ -299,20 +341,23 @@ class Conversation:
                 self.state = State.ASLEEP
                 self._slots.release(self)
         self._current = None
-        if self._slots.line and self._slots.held_for(self) > FAIR_SECONDS and self.agent and self.agent.can_load:
+        if self.agent and (self._yields or (self._slots.line and self._held_for_long and self.agent.can_load)):
             self.state = State.STOPPING
+        self._yields = False
 
     async def _ready(self, exchange: Exchange) -> Session | None:
         """Return the session, starting whatever is missing. None: the exchange was cancelled meanwhile."""
         self.state = State.IN_LINE
+        if self.agent is None:
+            self.agent = self._house.claim(self)
         if not await self._slots.acquire(self) or self._current is not exchange:
             return None
-        exchange.waiting(0)
+        exchange.waiting(0, ())
         self.state = State.STARTING
         try:
             if self.agent is None:
-                self.agent = await self._spawn()
-                self.agent.connection.on_closed = self._wake.set
+                self.agent = await self._house.spawn()
+            self.agent.connection.on_closed = self._wake.set
             if self.session is None:
                 await self._open(self.agent)
         except AcpError:
@@ -332,31 +377,16 @@ class Conversation:
                 exchange.notice(notice)
 
     async def _open(self, agent: Agent) -> None:
-        """Load the thread's session, or open a new one and say so, and see to it that the agent asks first.
-
-        A load that times out is no refusal: the id is kept, and the start fails. After a reset meanwhile nothing of
-        this counts.
-        """
-        resets, session = self._resets, None
-        session_id = self._journal.session_id(self.thread_id)
-        if session_id is not None and agent.can_load:
-            try:
-                session = await agent.load_session(session_id, self._settings.cwd)
-            except RemoteError as error:
-                log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
-        if session is None:
-            session = await agent.new_session(self._settings.cwd)
-            if resets == self._resets:
-                self._journal.set_session(self.thread_id, session.session_id)
-                if session_id is not None:
-                    self._untold.append(Notice.FORGOTTEN)
-        asks = await session.ask_first(self._settings.mode)
-        if resets != self._resets:
-            return
-        self.session = session
-        if not asks:
-            log.warning("agent may act without asking: its asking mode could not be set", agent=agent.name)
-            self._untold.append(Notice.UNASKED)
+        """Take up the thread's session, or open one, and set it up. After a reset meanwhile nothing of this counts."""
+        resets = self._resets
+        opened = await open_session(agent, self.thread_id, self._house.settings, self._journal)
+        if opened.new and resets == self._resets:
+            self._journal.set_session(self.thread_id, opened.session.session_id)
+            self._untold.extend(opened.notices)
+        notices = await settle(opened.session, self._house.settings, self._journal.choices(self.thread_id))
+        if resets == self._resets:
+            self.session = opened.session
+            self._untold.extend(notices)
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         blocks = await exchange.blocks()
@@ -364,20 +394,19 @@ class Conversation:
             await self._unsettled.popleft().settled()
         if self._current is not exchange:
             return
-        self._journal.mark(exchange.message_ids, rows.State.PROMPTED)
+        self._journal.prompted(exchange.message_ids, exchange.kept(blocks))
         self.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
-                self.turn = turn
+                running = self.running = Running(exchange, turn, self._house.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
                 async for event in turn:
-                    exchange.event(event)
-                self._finish(exchange, turn)
+                    running.event(event)
+                self._finish(running)
+            self.running = None
         except AgentClosed as error:
             self._once_more(exchange, error)
-        finally:
-            self.turn = None
 
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
@@ -386,37 +415,39 @@ class Conversation:
         except Exception:  # the isolation boundary again
             log.exception("a late event failed", thread_id=self.thread_id)
 
-    def _finish(self, exchange: Exchange, turn: Turn) -> None:
+    def _finish(self, running: Running) -> None:
         """Write down the end before the lock is released."""
-        shutdown = self._retiring and turn.cancelled
-        ending = Ending(turn.stop_reason, turn.error, self._cancelled_by, shutdown=shutdown)
-        pages = exchange.ended(ending)
+        exchange, turn = running.exchange, running.turn
+        pages = exchange.ended(running.ending(shutdown=self._retiring))
         self._current = None
         self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
 
     def _once_more(self, exchange: Exchange, error: AgentClosed) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
+        self.running = None
         self._journal.mark(exchange.message_ids, rows.State.RECEIVED)
         if self._retried is exchange:
             raise error
         self._retried = exchange
         self._current = None
-        self._inbox.appendleft(exchange)
+        self._inbox.put_first(exchange)
 
     def _fail(self, error: Exception) -> None:
         exchange, self._current = self._current, None
+        self.running = None
         try:
             if exchange is not None:
                 self._close(exchange, Ending(error=error), "failed")
             if self._failed_starts >= FAILED_STARTS:
-                self._hold()
+                self._inbox.hold()
         except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice
             log.exception("failure could not be written down", thread_id=self.thread_id)
 
     def _interrupt(self, exchange: Exchange) -> None:
         """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
-        ending = Ending(cancelled_by=self._cancelled_by, shutdown=True)
+        cancelled_by = self.running.cancelled_by if self.running is not None else None
+        ending = Ending(cancelled_by=cancelled_by, shutdown=True)
         if self._journal.state(exchange.message_ids[0]) is rows.State.PROMPTED:
             self._close(exchange, ending, "interrupted")
         else:

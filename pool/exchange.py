@@ -8,6 +8,9 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from acp import Event, Session, Turn
+from acp.jsonrpc import RequestId
+
+from .watch import Due
 
 __all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice"]
 
@@ -26,7 +29,8 @@ class Notice(Enum):
 class Ending:
     """How an exchange ended. `stop_reason` is the agent's; `error` is why there is none.
 
-    `cancelled_by` is the person who stopped it (a Discord user id), and `shutdown` is set when the bot itself stops.
+    `cancelled_by` is the person who stopped it (a Discord user id); `shutdown` is set when the bot itself stops, and
+    `ceiling` when the turn had gone on for too long.
     All empty: it was dropped from the inbox unanswered.
     """
 
@@ -34,6 +38,7 @@ class Ending:
     error: Exception | None = None
     cancelled_by: int | None = None
     shutdown: bool = False
+    ceiling: bool = False
 
 
 class ExchangeFailed(Exception):
@@ -47,11 +52,21 @@ class Exchange(Protocol):
     def message_ids(self) -> tuple[int, ...]:
         """The Discord messages it is made of, oldest first."""
 
+    @property
+    def author_id(self) -> int:
+        """Who wrote it."""
+
     async def blocks(self) -> Sequence[BaseModel]:
         """Return the prompt; may wait for the thread and for attachments. Raises `ExchangeFailed`."""
 
-    def waiting(self, place: int) -> None:
-        """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line."""
+    def kept(self, blocks: Sequence[BaseModel]) -> str:
+        """Return the prompt as it is to be kept, for a person may want it sent again after a crash."""
+
+    def waiting(self, place: int, asking: Sequence[int]) -> None:
+        """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line.
+
+        `asking` are threads whose agents wait for a person's answer, and hold slots meanwhile.
+        """
 
     def starting(self) -> None:
         """Learn that its turn has come: it is no longer behind another exchange."""
@@ -64,6 +79,12 @@ class Exchange(Protocol):
 
     def event(self, event: Event) -> None:
         """Take an event of the turn; also one that came after its end, with no other turn in flight."""
+
+    def due(self, due: Due, silent_seconds: float) -> None:
+        """Learn that the turn is silent, for so long, or that it goes on for long."""
+
+    def unanswered(self, request_id: RequestId) -> None:
+        """Learn that a question was answered with a rejection, because no person did."""
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Take the end; return all pages of the reply as they must finally stand."""

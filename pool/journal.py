@@ -12,46 +12,28 @@ together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMA
 survives kill -9; a power cut may lose the last moments.
 """
 
-import os
-import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-__all__ = ["Journal", "JournalError", "State"]
+from .database import JournalError, open_database
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-    CREATE TABLE conversations (
-        thread_id INTEGER PRIMARY KEY,
-        channel_id INTEGER NOT NULL,
-        guild_id INTEGER,
-        session_id TEXT,
-        created REAL NOT NULL
-    ) STRICT;
-    CREATE TABLE messages (
-        message_id INTEGER PRIMARY KEY,
-        thread_id INTEGER NOT NULL REFERENCES conversations,
-        author_id INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        reason TEXT,
-        received REAL NOT NULL
-    ) STRICT;
-    CREATE INDEX open_messages ON messages (thread_id) WHERE state NOT IN ('answered', 'closed');
-    CREATE TABLE pages (
-        message_id INTEGER NOT NULL REFERENCES messages,
-        number INTEGER NOT NULL,
-        content TEXT NOT NULL,
-        PRIMARY KEY (message_id, number)
-    ) STRICT;
-    """,
-)
-"""Schema steps; `user_version` counts those that a file has had."""
+__all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
+
+KEPT_SECONDS = 30 * 24 * 3600.0
+"""How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
+
+PRUNE_BATCH = 500
+"""Rows dropped at once, so that no turn waits for it."""
+
+
+NEW = "new"
+"""Why a row that nobody has seen before is received; others are received again."""
 
 
 class State(StrEnum):
@@ -65,6 +47,41 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A message that is open, or closed and owed a word about it: what is needed to take it up again.
+
+    `prompt` is what was sent, once it was.
+    """
+
+    message_id: int
+    thread_id: int
+    author_id: int
+    state: State
+    request: str
+    prompt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A page that was to be sent. Without `message_id` nobody knows whether it was."""
+
+    number: int
+    content: str
+    message_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question whose message still has buttons. Without `message_id` nobody knows whether it was posted."""
+
+    token: str
+    thread_id: int
+    exchange_id: int
+    content: str
+    message_id: int | None
+
+
 _BEFORE = {
     State.RECEIVED: (State.HELD, State.PROMPTED),
     State.HELD: (State.RECEIVED,),
@@ -76,10 +93,6 @@ _BEFORE = {
 """The states from which each state is reached."""
 
 
-class JournalError(Exception):
-    """The journal cannot be used, or was asked for a transition that does not exist. The text says which."""
-
-
 class Journal:
     """The open database. Close it, or use it as a context manager."""
 
@@ -89,25 +102,15 @@ class Journal:
         (self.journal_id,) = self._db.execute("SELECT value FROM facts WHERE name = 'journal_id'").fetchone()
         rows = self._db.execute("SELECT thread_id FROM conversations")
         self._threads = {thread_id for (thread_id,) in rows}
+        self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
+        self._moves: list[tuple[State, str | None, int]] = []
+        self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
+        """Learns of each move, once it is written: the new state, why (`NEW` for a new message), how many rows."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open or create the file at `path`, mode 0600 in a directory of mode 0700. Raises `JournalError`."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            connection = sqlite3.connect(path, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise JournalError(f"the journal {path} cannot be opened: {error}") from None
-        try:
-            _migrate(connection, path)
-            return cls(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            raise JournalError(f"the journal {path} cannot be read: {error}") from None
-        except JournalError:
-            connection.close()
-            raise
+        """Open or create the file at `path`; see `open_database`. Raises `JournalError`."""
+        return cls(open_database(path))
 
     def close(self) -> None:
         """Close the file."""
@@ -152,21 +155,55 @@ class Journal:
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
+    def choose(self, thread_id: int, name: str, value: str) -> None:
+        """Remember what a person chose for a thread: its mode, or an option by its id."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO choices VALUES (?, ?, ?)", (thread_id, name, value))
+
+    def choices(self, thread_id: int) -> dict[str, str]:
+        """Return what was chosen for a thread."""
+        return dict(self._db.execute("SELECT name, value FROM choices WHERE thread_id = ?", (thread_id,)))
+
+    # ---- marks
+
+    def mark_seen(self, channel_id: int, message_id: int) -> None:
+        """Move a channel's high-water mark: everything at or below it has been recorded or ignored. Never back."""
+        if message_id > self._marks.get(channel_id, -1):
+            self._marks[channel_id] = message_id
+            with self._transaction():
+                self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (channel_id, message_id))
+
+    def seen(self, channel_id: int) -> int | None:
+        """Return a channel's high-water mark; None where nothing was ever seen."""
+        return self._marks.get(channel_id)
+
     # ---- messages
 
     def receive(
-        self, message_id: int, *, thread_id: int, channel_id: int, guild_id: int | None, author_id: int
+        self,
+        message_id: int,
+        *,
+        thread_id: int,
+        channel_id: int,
+        guild_id: int | None,
+        author_id: int,
+        request: str = "",
     ) -> bool:
-        """Accept a message, and its conversation with it. False: this message was accepted before."""
+        """Accept a message, and its conversation with it. False: this message was accepted before.
+
+        `request` is whatever the bot needs to take it up again after a restart.
+        """
         now = time.time()
         with self._transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, NULL, ?)", (thread_id, channel_id, guild_id, now)
             )
             new = self._db.execute(
-                "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?)",
-                (message_id, thread_id, author_id, State.RECEIVED, now),
+                "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL)",
+                (message_id, thread_id, author_id, State.RECEIVED, now, request),
             ).rowcount
+            if new:
+                self._moves.append((State.RECEIVED, NEW, 1))
         self._threads.add(thread_id)
         return new == 1
 
@@ -175,24 +212,34 @@ class Journal:
         with self._transaction():
             self._move(message_ids, state)
 
-    def close_rows(self, message_ids: Sequence[int], reason: str) -> None:
-        """End rows without an answer, for `reason`, a word or two."""
+    def prompted(self, message_ids: Sequence[int], prompt: str) -> None:
+        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again."""
+        with self._transaction():
+            self._move(message_ids, State.PROMPTED)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
+
+    def close_rows(self, message_ids: Sequence[int], reason: str, pages: Iterable[str] = ()) -> None:
+        """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
         with self._transaction():
             self._move(message_ids, State.CLOSED, reason)
+            self._drop_pages(message_ids)
+            self._keep_pages(message_ids, pages)
+
+    def told(self, message_ids: Sequence[int]) -> None:
+        """Write down that nothing is owed any more about rows that were closed."""
+        with self._transaction():
             self._drop_pages(message_ids)
 
     def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Iterable[str]) -> None:
         """Write down that the turn has ended, and everything that must be posted, in one transaction."""
         with self._transaction():
             self._move(message_ids, State.FINISHED, stop_reason)
-            rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]
-            self._db.executemany("INSERT INTO pages VALUES (?, ?, ?)", rows)
+            self._keep_pages(message_ids, pages)
 
     def answer(self, message_ids: Sequence[int]) -> None:
-        """Write down that Discord has confirmed the last page; the pages need not be kept any longer."""
+        """Write down that Discord has confirmed the last page."""
         with self._transaction():
             self._move(message_ids, State.ANSWERED)
-            self._drop_pages(message_ids)
 
     def state(self, message_id: int) -> State | None:
         """Return the state of a message; None where it was never accepted."""
@@ -201,11 +248,95 @@ class Journal:
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""
-        rows = self._db.execute("SELECT content FROM pages WHERE message_id = ? ORDER BY number", (message_id,))
+        rows = self._db.execute("SELECT content FROM pages WHERE exchange_id = ? ORDER BY number", (message_id,))
         return [content for (content,) in rows]
 
+    def open_rows(self) -> list[Row]:
+        """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
+        query = (
+            "SELECT message_id, thread_id, author_id, state, request, prompt FROM messages"
+            " WHERE state NOT IN ('answered', 'closed')"
+            " OR (state = 'closed' AND message_id IN (SELECT exchange_id FROM pages)) ORDER BY message_id"
+        )
+        return [
+            Row(message_id, thread_id, author_id, State(state), request, prompt)
+            for message_id, thread_id, author_id, state, request, prompt in self._db.execute(query)
+        ]
+
+    def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
+        """Return a thread's last answered exchanges before a message, oldest first: the request and the answer."""
+        query = (
+            "SELECT request, (SELECT group_concat(content, char(10)) FROM"
+            " (SELECT content FROM pages WHERE exchange_id = message_id ORDER BY number)) FROM messages"
+            " WHERE thread_id = ? AND message_id < ? AND state = 'answered' ORDER BY message_id DESC LIMIT ?"
+        )
+        rows = self._db.execute(query, (thread_id, before, most)).fetchall()
+        return [(request, answer or "") for request, answer in reversed(rows)]
+
+    def prune(self) -> int:
+        """Drop some rows that ended long ago, at most `PRUNE_BATCH`; return how many."""
+        query = (
+            "SELECT message_id FROM messages WHERE state IN ('answered', 'closed') AND received < ?"
+            " ORDER BY message_id LIMIT ?"
+        )
+        ids = self._db.execute(query, (time.time() - KEPT_SECONDS, PRUNE_BATCH)).fetchall()
+        with self._transaction():
+            for table, key in (("pages", "exchange_id"), ("posts", "exchange_id"), ("messages", "message_id")):
+                self._db.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)  # noqa: S608 - names from the line above
+        return len(ids)
+
+    # ---- what was posted
+
+    def intend(self, exchange_id: int, number: int, content: str) -> None:
+        """Write down that a page is about to be sent for the first time."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL)", (exchange_id, number, content))
+
+    def posted(self, exchange_id: int, number: int, message_id: int) -> None:
+        """Write down which message an intended page has become."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE posts SET message_id = ? WHERE exchange_id = ? AND number = ?",
+                (message_id, exchange_id, number),
+            )
+
+    def posts(self, exchange_id: int) -> list[Post]:
+        """Return the pages of an exchange that were sent, or may have been, by number."""
+        query = "SELECT number, content, message_id FROM posts WHERE exchange_id = ? ORDER BY number"
+        return [Post(*fields) for fields in self._db.execute(query, (exchange_id,))]
+
+    # ---- questions
+
+    def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
+        """Write down that a question is about to be posted, and what its message says."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
+            )
+
+    def question_posted(self, token: str, message_id: int) -> None:
+        """Write down which message a question has become."""
+        with self._transaction():
+            self._db.execute("UPDATE questions SET message_id = ? WHERE token = ?", (message_id, token))
+
+    def settled(self, token: str) -> None:
+        """Write down that a question is no longer open."""
+        with self._transaction():
+            self._db.execute("DELETE FROM questions WHERE token = ?", (token,))
+
+    def open_questions(self) -> list[OpenQuestion]:
+        """Return the questions that stand open in messages."""
+        rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id FROM questions")
+        return [OpenQuestion(*fields) for fields in rows]
+
+    # ----
+
+    def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> None:
+        rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]
+        self._db.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+
     def _drop_pages(self, message_ids: Sequence[int]) -> None:
-        self._db.execute("DELETE FROM pages WHERE message_id = ?", (message_ids[-1],))
+        self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
 
     def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
         before = _BEFORE[state]
@@ -217,9 +348,11 @@ class Journal:
             ).rowcount
             if moved != 1:
                 raise JournalError(f"message {message_id} is {self.state(message_id)} and cannot become {state}")
+        self._moves.append((state, reason, len(message_ids)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._moves = []
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -227,17 +360,5 @@ class Journal:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(_MIGRATIONS):
-        raise JournalError(f"the journal {path} was written by a newer Threadline (schema {version})")
-    for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-    with connection:
-        row = ("journal_id", secrets.token_hex(8))
-        connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", row)
+        for move in self._moves:
+            self.on_moved(*move)

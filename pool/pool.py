@@ -4,21 +4,80 @@ There is no lock here. Everything runs on one event loop, and nothing is awaited
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import Self
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Self
+
+import structlog
 
 from acp import Agent
+from acp.memory import resident
 
-from .conversation import Conversation, Settings, State
+from .conversation import Conversation, House, State
 from .exchange import Exchange
 from .journal import Journal
-from .slots import Slots
+from .opening import Settings
+from .slots import Load, Slots
+from .spares import Spares
+from .watch import Bounds
 
-__all__ = ["Pool"]
+__all__ = ["Bound", "Limits", "Pool"]
 
 TURN_SECONDS = 8.0
 """What running turns get to end by themselves when the bot stops."""
+
+LOOK_SECONDS = 1.0
+"""How often the keeper looks at the turns' clocks and fills up spares."""
+
+LINE_SECONDS = 15.0
+"""How often those behind the fifth place learn where they stand."""
+
+NEAR = 5
+"""Places in line whose every change is told at once."""
+
+MEMORY_SECONDS = 10.0
+"""How often the agents' memory is measured, where it is bounded."""
+
+PRUNE_SECONDS = 600.0
+"""How often old rows are dropped from the journal."""
+
+WAY_SECONDS = 600.0
+"""When somebody has waited in line for so long, a question that is as old is ended for them."""
+
+YIELD_SECONDS = 15.0
+"""What an agent whose question was ended gets to end its turn, before the next question is ended for the line."""
+
+log = structlog.stdlib.get_logger("pool")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of everything. `max_memory` is in bytes, 0 for no bound."""
+
+    max_agents: int
+    idle_seconds: float
+    warm: int = 0
+    max_memory: int = 0
+    per_user: int = 8
+    per_thread: int = 50
+    per_minute: int = 30
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+class Bound(Enum):
+    """Why a message is not accepted now."""
+
+    THREAD = auto()
+    """Too many wait in this thread."""
+
+    USER = auto()
+    """Its author has something to do in too many threads."""
+
+    MINUTE = auto()
+    """Its author writes too fast."""
 
 
 class Pool:
@@ -30,64 +89,119 @@ class Pool:
         *,
         spawn: Callable[[str], Awaitable[Agent]],
         journal: Journal,
-        max_agents: int,
-        idle_seconds: float,
+        limits: Limits,
         on_held: Callable[[int, int], None] = lambda _thread_id, _count: None,
+        on_released: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
         """`spawn` starts an agent, given its marker (`<journal id>/<n>`).
 
-        `on_held` learns of a thread, and how many of its exchanges wait for a person to say go on.
+        `on_held` learns of a thread, and how many of its exchanges wait for a person to say go on; `on_released` of
+        one whose wait has ended by itself.
         """
-        self._settings = settings
         self._spawn_marked = spawn
         self._journal = journal
-        self._idle_seconds = idle_seconds
-        self._on_held = on_held
+        self._limits = limits
         self._spawned = 0
-        self._slots: Slots[Conversation] = Slots(max_agents, on_line_moved=self._line_moved)
+        self._slots: Slots[object] = Slots(limits.max_agents, on_line_moved=self._line_moved)
         self._conversations: dict[int, Conversation] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
+        self._recent: dict[int, deque[float]] = {}
+        self._line_length = 0
+        self._way_made = -YIELD_SECONDS
         self._stack = AsyncExitStack()
         self._stopping = False
+        self._spares = Spares(limits.warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
+        self._house = House(
+            settings=settings,
+            journal=journal,
+            slots=self._slots,
+            spawn=self._spawn,
+            claim=self._spares.claim,
+            asking=self._asking,
+            bounds=limits.bounds,
+            idle_seconds=limits.idle_seconds,
+            on_idle=self._make_room,
+            on_held=on_held,
+            on_released=on_released,
+        )
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        rest = " ".join(repr(conversation) for conversation in self._conversations.values())
-        return f"<Pool {self._slots!r} {rest}>" if rest else f"<Pool {self._slots!r}>"
+        parts = [repr(self._slots)]
+        if self._limits.warm:
+            parts.append(repr(self._spares))
+        parts += [repr(conversation) for conversation in self._conversations.values()]
+        return f"<Pool {' '.join(parts)}>"
 
     async def __aenter__(self) -> Self:
         """Be ready for `submit`."""
         await self._stack.enter_async_context(self._tasks)
-        self._stack.push_async_callback(self._stop)
+        keeper = self._tasks.create_task(self._keep(), name="keeper")
+        self._stack.push_async_callback(self._stop, keeper)
+        self._spares.fill()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         """Let running turns end within `TURN_SECONDS`, then stop every conversation and its agent."""
         await self._stack.aclose()
 
+    # ---- messages
+
+    def bound(self, thread_id: int, author_id: int) -> Bound | None:
+        """Say whether a message would be too much now. None counts it, and is to be followed by `submit`."""
+        now = asyncio.get_running_loop().time()
+        recent = self._recent.setdefault(author_id, deque(maxlen=self._limits.per_minute))
+        if len(recent) == self._limits.per_minute and now - recent[0] < 60.0:
+            return Bound.MINUTE
+        conversation = self._conversations.get(thread_id)
+        if conversation is not None and conversation.waiting >= self._limits.per_thread:
+            return Bound.THREAD
+        busy = {each.thread_id for each in self._conversations.values() if author_id in each.authors}
+        if thread_id not in busy and len(busy) >= self._limits.per_user:
+            return Bound.USER
+        recent.append(now)
+        return None
+
     def submit(self, thread_id: int, exchange: Exchange) -> None:
         """Accept an exchange for a thread. The order of the calls is the order in which the agent sees them.
 
         While the pool stops this does nothing: the message's row stays received, for the next start.
         """
-        if self._stopping:
-            return
+        if not self._stopping:
+            self._obtain(thread_id).submit(exchange)
+
+    def restore(
+        self, thread_id: int, exchanges: Sequence[Exchange], *, held: bool, seconds: float | None = None
+    ) -> None:
+        """Take up what an earlier run had accepted; `held` until a person, or the `seconds`, let it go on."""
+        if not self._stopping:
+            self._obtain(thread_id).restore(exchanges, held=held, seconds=seconds)
+
+    def go_first(self, thread_id: int, exchange: Exchange) -> None:
+        """Accept an exchange that goes before everything that waits in its thread."""
+        if not self._stopping:
+            self._obtain(thread_id).go_first(exchange)
+
+    def _obtain(self, thread_id: int) -> Conversation:
         conversation = self._conversations.get(thread_id)
         if conversation is None:
-            conversation = self._conversations[thread_id] = Conversation(
-                thread_id,
-                self._settings,
-                spawn=self._spawn,
-                slots=self._slots,
-                journal=self._journal,
-                idle_seconds=self._idle_seconds,
-                on_idle=self._make_room,
-                on_held=self._on_held,
-            )
-            task = self._tasks.create_task(self._run(conversation), name=f"conversation-{thread_id}")
-            self._running[conversation] = task
-        conversation.submit(exchange)
+            conversation = self._conversations[thread_id] = Conversation(thread_id, self._house)
+            self._running[conversation] = self._create_task(self._run(conversation), f"conversation-{thread_id}")
+        return conversation
+
+    async def _run(self, conversation: Conversation) -> None:
+        try:
+            await conversation.run()
+        finally:
+            # In the same step of the loop as the conversation's last look into its inbox: no message falls between.
+            del self._running[conversation]
+            del self._conversations[conversation.thread_id]
+
+    def _create_task(self, work: Coroutine[Any, Any, None], name: str = "spare") -> asyncio.Task[None]:
+        return self._tasks.create_task(work, name=name)
+
+    # ---- what is asked of it
 
     def conversation(self, thread_id: int) -> Conversation | None:
         """Return the thread's conversation, unless it is asleep with nothing to do."""
@@ -103,39 +217,118 @@ class Pool:
         """All conversations that are not asleep."""
         return self._conversations.values()
 
-    def kill(self) -> None:
-        """Kill every agent at once: a person is in a hurry. `__aexit__` still does the rest."""
-        for conversation in self._conversations.values():
-            if conversation.agent is not None:
-                conversation.agent.kill()
+    @property
+    def agents(self) -> list[Agent]:
+        """All agents that run, spares included."""
+        used = [each.agent for each in self._conversations.values() if each.agent is not None]
+        return [*used, *self._spares.agents]
+
+    @property
+    def load(self) -> Load:
+        """How full the house is."""
+        return self._slots.load
+
+    def _asking(self) -> list[int]:
+        """Return the threads whose agents wait for a person's answer."""
+        return [each.thread_id for each in self._conversations.values() if each.asked_since is not None]
+
+    # ---- slots
 
     async def _spawn(self) -> Agent:
         self._spawned += 1
         return await self._spawn_marked(f"{self._journal.journal_id}/{self._spawned}")
 
-    async def _run(self, conversation: Conversation) -> None:
-        try:
-            await conversation.run()
-        finally:
-            # In the same step of the loop as the conversation's last look into its inbox: no message falls between.
-            del self._running[conversation]
-            del self._conversations[conversation.thread_id]
-
     def _line_moved(self) -> None:
-        for place, conversation in enumerate(self._slots.line, start=1):
-            conversation.placed(place)
+        before, self._line_length = self._line_length, len(self._slots.line)
+        self._tell_places(range(1, NEAR + 1))
+        if self._line_length > max(before, NEAR):  # Who has just come learns the place at once, wherever it is.
+            self._tell_places(range(self._line_length, self._line_length + 1))
         self._make_room()
 
+    def _tell_places(self, places: range) -> None:
+        line = {waiter: place for place, waiter in enumerate(self._slots.line, start=1)}
+        for conversation in self._conversations.values():
+            if line.get(conversation, 0) in places:
+                conversation.placed(line[conversation])
+
     def _make_room(self) -> None:
-        """Put the longest idle to sleep, as many as wait in line and are not being made room for yet."""
+        """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
         stopping = sum(conversation.state is State.STOPPING for conversation in self._conversations.values())
-        wanted = max(0, len(self._slots.line) - stopping)
-        idle = [conversation for conversation in self._conversations.values() if conversation.evictable]
-        for conversation in sorted(idle, key=lambda conversation: conversation.idle_since)[:wanted]:
+        wanted = len(self._slots.line) - stopping - self._spares.leaving
+        if wanted > 0:
+            wanted -= self._spares.dismiss(wanted)
+        for conversation in self._longest_idle()[: max(0, wanted)]:
             conversation.evict()
 
-    async def _stop(self) -> None:
+    def _longest_idle(self) -> list[Conversation]:
+        idle = [conversation for conversation in self._conversations.values() if conversation.evictable]
+        return sorted(idle, key=lambda conversation: conversation.idle_since)
+
+    # ---- the keeper
+
+    async def _keep(self) -> None:
+        """Look after what nobody else wakes for: each thing in its own time."""
+        loop = asyncio.get_running_loop()
+        duties = {self._look: 0.0, self._tell_the_far: LINE_SECONDS, self._prune: PRUNE_SECONDS}
+        if self._limits.max_memory:
+            duties[self._relieve_memory] = MEMORY_SECONDS
+        last = dict.fromkeys(duties, loop.time())
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for duty, seconds in duties.items():
+                if loop.time() - last[duty] >= seconds:
+                    last[duty] = loop.time()
+                    try:
+                        await duty()
+                    except Exception:  # an isolation boundary: a disk that is full must not end the bot
+                        log.exception("the keeper failed", duty=duty.__name__)
+
+    async def _look(self) -> None:
+        for conversation in self._conversations.values():
+            conversation.look()
+        self._make_way()
+        self._spares.fill()
+
+    async def _tell_the_far(self) -> None:
+        self._tell_places(range(NEAR + 1, len(self._slots.line) + 1))
+
+    async def _prune(self) -> None:
+        self._journal.prune()
+
+    def _make_way(self) -> None:
+        """Let the oldest question end whose thread holds a slot that others have long been waiting for."""
+        now = asyncio.get_running_loop().time()
+        if self._slots.longest_wait < WAY_SECONDS or now - self._way_made < YIELD_SECONDS:
+            return
+        asking = [(each.asked_since, each) for each in self._conversations.values() if each.asked_since is not None]
+        since, conversation = min(asking, key=lambda pair: pair[0], default=(now, None))
+        if conversation is not None and now - since >= WAY_SECONDS:
+            self._way_made = now
+            log.info("ended a question for those in line", thread_id=conversation.thread_id)
+            conversation.make_way()
+
+    async def _relieve_memory(self) -> None:
+        """Put the longest idle to sleep while the agents use more memory than they may."""
+        staying = [each for each in self._conversations.values() if each.state is not State.STOPPING]
+        pids = {each: each.agent.pid for each in staying if each.agent is not None}
+        sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
+        excess = sum(sizes.values()) - self._limits.max_memory
+        for conversation in self._longest_idle():
+            if excess > 0:
+                excess -= sizes.get(pids.get(conversation, 0), 0)
+                conversation.evict()
+
+    # ---- the end
+
+    def kill(self) -> None:
+        """Kill every agent at once: a person is in a hurry. `__aexit__` still does the rest."""
+        for agent in self.agents:
+            agent.kill()
+
+    async def _stop(self, keeper: asyncio.Task[None]) -> None:
         self._stopping = True
+        keeper.cancel()
+        self._spares.close()
         for conversation, task in self._running.items():
             conversation.retire()
             if conversation.state in {State.IN_LINE, State.STARTING}:  # Nothing was prompted; nothing will be.

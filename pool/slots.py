@@ -2,11 +2,27 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Slots"]
+__all__ = ["Load", "Slots"]
 
 Holder = TypeVar("Holder")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many slots there are, how many are held, and how many wait for one."""
+
+    size: int
+    held: int
+    in_line: int
+
+
+@dataclass(slots=True)
+class _Wait:
+    since: float
+    granted: asyncio.Future[bool]
 
 
 class Slots(Generic[Holder]):
@@ -21,21 +37,44 @@ class Slots(Generic[Holder]):
         self._size = size
         self._on_line_moved = on_line_moved
         self._held: dict[Holder, float] = {}
-        self._line: dict[Holder, asyncio.Future[bool]] = {}
+        self._line: dict[Holder, _Wait] = {}
 
     def __repr__(self) -> str:
         """Read like a status line."""
         return f"<Slots {len(self._held)}/{self._size} held, {len(self._line)} in line>"
 
     @property
+    def load(self) -> Load:
+        """What `repr` says, as numbers."""
+        return Load(self._size, len(self._held), len(self._line))
+
+    @property
     def line(self) -> tuple[Holder, ...]:
         """Who waits, the next one first."""
         return tuple(self._line)
+
+    @property
+    def longest_wait(self) -> float:
+        """Seconds that the first in line has waited; 0 where nobody waits."""
+        now = asyncio.get_running_loop().time()
+        return next((now - wait.since for wait in self._line.values()), 0.0)
 
     def held_for(self, holder: Holder) -> float:
         """Seconds since `holder` got its slot; 0 where it has none."""
         now = asyncio.get_running_loop().time()
         return now - self._held.get(holder, now)
+
+    def take_free(self, holder: Holder) -> bool:
+        """Take a slot if one is free: then nobody waits for it."""
+        if len(self._held) >= self._size:
+            return False
+        self._grant(holder)
+        return True
+
+    def pass_on(self, holder: Holder, to: Holder) -> None:
+        """Give a holder's slot to somebody else."""
+        del self._held[holder]
+        self._grant(to)
 
     async def acquire(self, holder: Holder) -> bool:
         """Take a slot, waiting in line if none is free. Returns False when `leave` ended the wait."""
@@ -44,11 +83,11 @@ class Slots(Generic[Holder]):
         if len(self._held) < self._size:
             self._grant(holder)
             return True
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._line[holder] = future
+        loop = asyncio.get_running_loop()
+        wait = self._line[holder] = _Wait(loop.time(), loop.create_future())
         self._on_line_moved()
         try:
-            return await future
+            return await wait.granted
         except asyncio.CancelledError:
             self.leave(holder)
             self.release(holder)
@@ -56,10 +95,10 @@ class Slots(Generic[Holder]):
 
     def leave(self, holder: Holder) -> None:
         """Step out of the line, if in it."""
-        future = self._line.pop(holder, None)
-        if future is not None:
-            if not future.done():
-                future.set_result(False)
+        wait = self._line.pop(holder, None)
+        if wait is not None:
+            if not wait.granted.done():
+                wait.granted.set_result(False)
             self._on_line_moved()
 
     def release(self, holder: Holder) -> None:
@@ -67,12 +106,12 @@ class Slots(Generic[Holder]):
         if self._held.pop(holder, None) is None:
             return
         # A wait that was cut off is still in line until its task runs, and must not get what nobody would give back.
-        first = next((waiter for waiter, future in self._line.items() if not future.done()), None)
+        first = next((waiter for waiter, wait in self._line.items() if not wait.granted.done()), None)
         if first is None:
             return
-        future = self._line.pop(first)
+        wait = self._line.pop(first)
         self._grant(first)
-        future.set_result(True)
+        wait.granted.set_result(True)
         self._on_line_moved()
 
     def _grant(self, holder: Holder) -> None:

@@ -207,7 +207,7 @@ def test_every_threadline_command_in_the_documents_exists_and_none_is_missing() 
     assert words(r"(?<!@)\bthreadline ([a-z]+)\b") == set(main.commands)
     for name, command in main.commands.items():
         options = {option for parameter in command.params for option in parameter.opts}
-        assert words(rf"\bthreadline {name}\b[^`\n]*? (--?[a-z]+)\b") <= options, name
+        assert words(rf"\bthreadline {name}\b[^`\n]*? (--?[a-z]+(?:-[a-z]+)*)\b") <= options, name
 
 
 def slug(heading: str) -> str:

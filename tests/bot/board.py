@@ -2,17 +2,20 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import discord
 
 from bot.pacer import Pacer
-from bot.rest import Gone, Rest, TryLater
+from bot.rest import Archived, Gone, Refused, Rest, Stored, TryLater
+from pool.journal import Journal
 
-__all__ = ["AnswerLost", "Board", "Call", "Message", "pacing", "quiet"]
+__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "quiet", "scratch_journal"]
 
 
 class AnswerLost(TryLater):
@@ -42,7 +45,8 @@ class Call:
 class Board(Rest):
     """Fulfils `Rest`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
 
-    With `held` given, a call waits for that event before it takes effect.
+    With `held` given, a call waits for that event before it takes effect. `mangle` is what is stored of a text; an
+    `archived` thread takes no edits, and a `locked` one stays so.
     """
 
     def __init__(self) -> None:
@@ -53,6 +57,9 @@ class Board(Rest):
         self.faults: deque[Exception | None] = deque()
         self.held: asyncio.Event | None = None
         self.latency = 0.1
+        self.archived = False
+        self.locked = False
+        self.mangle: Callable[[str], str] = str
         self.in_flight = 0
         self.overlaps = 0
         self._ids = count(1)
@@ -79,30 +86,43 @@ class Board(Rest):
         silent: bool = False,
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
-    ) -> int:
+    ) -> Stored:
         assert 0 < len(content) <= 2000
         assert nonce is None or len(nonce) <= 25
+        new_id = next(self._ids)  # In the order of the calls, of which several may end at one time.
         fault = await self._call("send", content)
         message_id = self._nonces.get(nonce or "", 0)  # The nonce of a message that was deleted makes no new one.
         if not message_id:
-            message_id = next(self._ids)
-            self.messages[message_id] = Message(content, silent, mention, _buttons(view), files)
+            message_id = new_id
+            self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), files)
             if nonce is not None:
                 self._nonces[nonce] = message_id
         if fault is not None:
             raise fault
-        return message_id
+        return Stored(message_id, self.messages[message_id].content)
 
-    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> None:
+    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> Stored:
         assert 0 < len(content) <= 2000
         fault = await self._call("edit", content)
         if message_id not in self.messages:
             raise Gone("Unknown Message")
-        self.messages[message_id].content = content
+        if self.archived:
+            raise Archived("Thread is archived")
+        self.messages[message_id].content = self.mangle(content)
         if drop_view:
             self.messages[message_id].buttons = []
         if fault is not None:
             raise fault
+        return Stored(message_id, self.messages[message_id].content)
+
+    async def reopen(self, thread_id: int) -> None:
+        await self._call("reopen", str(thread_id))
+        if self.locked:
+            raise Refused("Thread is locked")
+        self.archived = False
+
+    async def typing(self, channel_id: int) -> None:
+        await self._call("typing", str(channel_id))
 
     async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
         await self._call("react", emoji)
@@ -111,6 +131,11 @@ class Board(Rest):
     async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
         await self._call("unreact", emoji)
         self.reactions.discard((message_id, emoji))
+
+    async def own_messages(self, channel_id: int, *, after: int) -> list[tuple[int, str]]:
+        await self._call("read", "")
+        # Discord takes the white space around a message's text away.
+        return [(message_id, message.content.strip()) for message_id, message in sorted(self.messages.items())]
 
     async def _call(self, what: str, content: str) -> AnswerLost | None:
         self.calls.append(Call(asyncio.get_running_loop().time(), what, content))
@@ -151,3 +176,15 @@ async def pacing(pacer: Pacer) -> AsyncIterator[Pacer]:
 async def quiet(seconds: float = 30.0) -> None:
     """Let that much virtual time pass: all that happens by itself has happened then."""
     await asyncio.sleep(seconds)
+
+
+@contextmanager
+def scratch_journal() -> Iterator[Journal]:
+    """Open a journal that is gone afterwards."""
+    with TemporaryDirectory() as folder, Journal.open(Path(folder, "journal.db")) as journal:
+        yield journal
+
+
+def accepted(journal: Journal, message_id: int, *, thread_id: int = 7, author_id: int = 42) -> None:
+    """Put a message into the journal; one that is there already stays as it is."""
+    journal.receive(message_id, thread_id=thread_id, channel_id=1, guild_id=1, author_id=author_id)

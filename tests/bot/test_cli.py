@@ -106,6 +106,15 @@ def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: P
     assert_one_line(threadline("run", "-c", path, cwd=tmp_path), 2, "the journal", "file/journal.db")
 
 
+def test_a_journal_that_cannot_be_used_names_the_command_that_begins_a_new_one(tmp_path: Path) -> None:
+    """One line, exit code 2, and the file is left as it was."""
+    (tmp_path / "journal.db").write_text("no database\n" * 100)
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "journal.db"\n')
+    done = threadline("run", "-c", path, cwd=tmp_path)
+    assert_one_line(done, 2, f"the journal {tmp_path}/journal.db cannot be read", "`threadline run --new-journal`")
+    assert (tmp_path / "journal.db").read_text() == "no database\n" * 100
+
+
 # ---- everything else: exit code 1
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from bot.config import Config, ConfigError, load
 from bot.gate import People, Rules
+from bot.style import Style
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 SECRET = "MTIz.secret.value"
@@ -71,11 +72,27 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "agents.default.inherit_env": (),
         "agents.default.permission": "ask",
         "agents.default.mode": "",
+        "agents.default.warm": 0,
+        "agents.default.ceiling_minutes": 120,
         "pool.max_agents": 8,
         "pool.idle_minutes": 60,
+        "pool.max_memory": 0,
+        "pool.per_user": 8,
+        "pool.per_thread": 50,
+        "pool.per_minute": 30,
+        "pool.silence_seconds": 120,
+        "pool.question_hours": 4,
+        "catch_up.hours": 24,
+        "catch_up.messages": 200,
+        "reply.tables": "code",
+        "reply.tools": "compact",
+        "reply.thoughts": "off",
+        "reply.max_pages": 8,
+        "reply.long_code_lines": 200,
         "reactions.enabled": True,
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
+        "metrics.listen": "",
     }
 
 
@@ -100,15 +117,34 @@ env = {{ NAME = "value" }}
 inherit_env = ["EDITOR"]
 permission = "ask"
 mode = "plan"
+warm = 2
+ceiling_minutes = 7.5
 [pool]
 max_agents = 3
 idle_minutes = 0.5
+max_memory = "1.5GiB"
+per_user = 4
+per_thread = 5
+per_minute = 6
+silence_seconds = 30
+question_hours = 0.25
+[catch_up]
+hours = 48
+messages = 10
+[reply]
+tables = "bullets"
+tools = "full"
+thoughts = "spoiler"
+max_pages = 0
+long_code_lines = 50
 [reactions]
 enabled = false
 [threads]
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
+[metrics]
+listen = "127.0.0.1:9464"
 """
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "agent").touch(mode=0o755)
@@ -124,7 +160,14 @@ path = "state/journal.db"
     agent = config.agents.default
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
     assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
-    assert (config.pool.max_agents, config.pool.idle_minutes) == (3, 0.5)
+    assert (agent.warm, agent.ceiling_minutes) == (2, 7.5)
+    pool = config.pool
+    assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
+    assert (pool.per_user, pool.per_thread, pool.per_minute) == (4, 5, 6)
+    assert (pool.silence_seconds, pool.question_hours) == (30, 0.25)
+    assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
+    assert config.metrics.address == ("127.0.0.1", 9464)
+    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
     assert config.journal.file == tmp_path / "state" / "journal.db"
     assert config.discord.endpoint == "http://127.0.0.1:8377"
@@ -213,19 +256,46 @@ WRONG_VALUES = [
     ("agents.default.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
     ("agents.default.cwd", '"~no-such-user/x"', "the directory {folder}/~no-such-user/x does not exist"),
     ("agents.default.cwd", '"line\\nfeed"', "the directory {folder}/line\\nfeed does not exist"),
-    ("agents.default.cwd", "5", "Input is not a valid path for <class 'pathlib.Path'>"),
+    ("agents.default.cwd", "5", "must be a path, written as text"),
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
     ("agents.default.permission", '"allow_all"', "Input should be 'ask'"),
-    ("agents.default.warm", "2", "unknown key"),
+    ("agents.default.client", "[]", "unknown key"),
+    ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
+    ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
     ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
     ("pool.max_agents", '"many"', "Input should be a valid integer, unable to parse string as an integer"),
     ("pool.idle_minutes", "0", "Input should be greater than 0"),
     ("pool.idle_minutes", "nan", "Input should be greater than 0"),
+    ("pool.max_memory", '"4GB"', 'is not a size like "4GiB"; 0 is no bound'),
+    ("pool.max_memory", "true", 'is not a size like "4GiB"; 0 is no bound'),
+    ("pool.per_thread", "0", "Input should be greater than or equal to 1"),
+    ("pool.silence_seconds", "0", "Input should be greater than 0"),
+    ("catch_up.hours", "337", "Input should be less than or equal to 336"),
+    ("catch_up.messages", "0", "Input should be greater than or equal to 1"),
+    ("metrics.listen", '"9464"', 'must be a host and a port, like "127.0.0.1:9464"'),
+    ("metrics.listen", '"127.0.0.1:65536"', 'must be a host and a port, like "127.0.0.1:9464"'),
     ("reactions.enabled", '"perhaps"', "Input should be a valid boolean, unable to interpret input"),
     ("threads.auto_archive_minutes", "61", "Input should be 60, 1440, 4320 or 10080"),
     ("journal.path", "[]", "Input should be a valid string"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("written_as", "size"),
+    [("0", 0), ("5000", 5000), ('"2KiB"', 2048), ('"3 MiB"', 3 * 1024**2), ('"4GiB"', 4 * 1024**3)],
+)
+def test_a_size_is_bytes_or_has_its_unit(tmp_path: Path, written_as: str, size: int) -> None:
+    """Units are powers of 1024, and named so."""
+    assert loaded(tmp_path, f"{SMALLEST}[pool]\nmax_memory = {written_as}\n").pool.max_memory == size
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"), [("", None), ("localhost:0", ("localhost", 0)), ("[::1]:9464", ("::1", 9464))]
+)
+def test_an_address_is_a_host_and_a_port(tmp_path: Path, listen: str, address: tuple[str, int] | None) -> None:
+    """Empty serves nothing; an IPv6 host stands in brackets."""
+    assert loaded(tmp_path, f'{SMALLEST}[metrics]\nlisten = "{listen}"\n').metrics.address == address
 
 
 @pytest.mark.parametrize(("key", "value", "reason"), WRONG_VALUES, ids=lambda part: part[:40])
@@ -371,6 +441,8 @@ SECRET_PLACES = [
     ("access", 'users = ["${S}", "role:${S}"]'),
     ("agents.default", 'permission = "${S}"'),
     ("pool", 'max_agents = "${S}"'),
+    ("pool", 'max_memory = "${S}"'),
+    ("metrics", 'listen = "${S}"'),
     ("reactions", 'enabled = "${S}"'),
     ("threads", 'auto_archive_minutes = "${S}"'),
 ]

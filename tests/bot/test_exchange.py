@@ -11,11 +11,14 @@ import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import ResourceLink, TextBlock, ToolCall
-from bot.exchange import EYE, Attachment, Desk, Exchange, Request
+from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
+from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused
+from bot.signs import DONE, EYE, FAILED
+from bot.style import Style
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
@@ -53,9 +56,18 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            cards = Cards(pacer=pacer, rest=board)
+            cards = Cards(journal=journal, pacer=pacer, rest=board)
             redact = redactor([SECRET])
-            desk = Desk(journal=journal, pacer=pacer, rest=board, cards=cards, redact=redact, reactions=reactions)
+            desk = Desk(
+                journal=journal,
+                pacer=pacer,
+                rest=board,
+                cards=cards,
+                outbox=Outbox([folder]),
+                style=Style(),
+                redact=redact,
+                reactions=reactions,
+            )
             yield Stage(desk, journal, board)
 
 
@@ -69,10 +81,10 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.starting()
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
-        exchange.waiting(2)
+        exchange.waiting(2, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
-        exchange.waiting(0)
+        exchange.waiting(0, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
         nothing = cast(Any, None)
@@ -234,7 +246,7 @@ async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
         await exchange.settled()
         exchange.event(Text(", late"))
         await quiet()
-        assert it.board.shown == ["answer, late"]
+        assert it.board.shown == ["answer\n, late"]
 
 
 async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) -> None:
@@ -273,6 +285,7 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         await it.desk.finish(8.0)
         assert asyncio.get_running_loop().time() == start
         assert not live.reply.ended
+        it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         other = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
         other.opened(99)
         other.starting()
@@ -320,7 +333,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
 
 
 async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: Path) -> None:
-    """At once, not only when its turn begins, and it is taken off again (P70)."""
+    """At once, not only when its turn begins; then it gives way to the sign that it is done (P70)."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
         await quiet()
@@ -330,7 +343,28 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
         exchange.event(Text("answer"))
         it.finish(exchange, Ending("end_turn"))
         await quiet()
-        assert it.board.reactions == set()
+        assert it.board.reactions == {(THREAD, DONE)}
+
+
+@pytest.mark.parametrize(
+    ("ending", "sign"),
+    [
+        (Ending("end_turn"), {(THREAD, DONE)}),
+        (Ending(error=SpawnFailed("no such command")), {(THREAD, FAILED)}),
+        (Ending("cancelled", cancelled_by=ADA), set()),
+    ],
+    ids=["done", "failed", "cancelled"],
+)
+async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Ending, sign: set[tuple[int, str]]) -> None:
+    """What a person cancelled needs none."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        await quiet()
+        exchange.opened(THREAD)
+        exchange.starting()
+        it.finish(exchange, ending)
+        await quiet()
+        assert it.board.reactions == sign
 
 
 async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:

@@ -157,20 +157,21 @@ def test_what_no_person_wrote_is_ignored(kind: Kind, place: Place, *, mentioned:
 # ---- commands and buttons
 
 ALL = frozenset(Right)
+ALL_BUT_ADMIN = ALL - {Right.ADMIN}
 ASKED_BY_ADA = ADA
 # Each row: who, where, the rules, who asked, and the rights that they have.
 RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (PERSON, IN_THREAD, OPEN, ADA, frozenset({Right.LOOK, Right.STOP, Right.RESET})),
-    (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, ALL),
+    (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, ALL_BUT_ADMIN),
     (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, frozenset({Right.LOOK})),
     (SOMEBODY, IN_THREAD, OPEN, ADA, frozenset({Right.LOOK})),
     (PERSON, IN_THREAD, OPEN, None, frozenset({Right.LOOK})),
     (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), None, frozenset({Right.LOOK})),
-    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, ALL),
+    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, ALL_BUT_ADMIN),
     (PERSON, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, frozenset({Right.LOOK, Right.STOP, Right.RESET})),
-    (MEMBER, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, ALL),
+    (MEMBER, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, ALL_BUT_ADMIN),
     (STRANGER_ROLE, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, frozenset({Right.LOOK})),
-    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=EVERYONE), ADA, ALL),
+    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=EVERYONE), ADA, ALL_BUT_ADMIN),
     # Admins may do everything, named as users or not, but only where the bot works.
     (PERSON, IN_THREAD, replace(OPEN, admins=ONLY_ADA), BOB, ALL),
     (OWNER, IN_THREAD, replace(users(NOBODY), admins=ONLY_OWNER), BOB, ALL),

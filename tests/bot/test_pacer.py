@@ -1,4 +1,4 @@
-"""The schedule of Discord writes: its two budgets, its order, and that nothing ends it."""
+"""The schedule of Discord calls, performed: within its budgets, in its order, and nothing ends it."""
 
 import asyncio
 from collections import defaultdict
@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.pacer import EDIT_SECONDS, Job, Pacer, Urgency
+from bot.budget import UNANSWERED_SECONDS
+from bot.pacer import Job, Pacer, Urgency
 from tests.bot.board import pacing, quiet
 
 pytestmark = pytest.mark.virtual_time
@@ -63,8 +64,8 @@ class Writer:
 
 
 def assert_within_budget(log: list[Write]) -> None:
-    """5 in any 5 s and channel, 45 in any second, and of a channel's 5 an edit never takes the last."""
-    assert_spread([write.at for write in log], 45, 1.0)
+    """5 in any 5 s and channel, 50 in any second, and of a channel's 5 an edit never takes the last."""
+    assert_spread([write.at for write in log], 50, 0.95)  # Less what an answer is known to take on its way.
     channels: defaultdict[int, list[Write]] = defaultdict(list)
     for write in log:
         if write.channel_id is not None:
@@ -72,9 +73,8 @@ def assert_within_budget(log: list[Write]) -> None:
     for writes in channels.values():
         assert_spread([write.at for write in writes], 5, 5.0)
         for number, write in enumerate(writes):
-            if write.urgency is Urgency.EDIT:
-                assert number < 1 or write.at - writes[number - 1].at >= EDIT_SECONDS - ROUNDING
-                assert number < 4 or write.at - writes[number - 4].at >= 5.0 - ROUNDING
+            if write.urgency is Urgency.EDIT and number >= 4:
+                assert write.at - writes[number - 4].at >= 5.0 - ROUNDING
 
 
 def assert_spread(times: list[float], most: int, seconds: float) -> None:
@@ -121,10 +121,10 @@ async def test_a_busy_channel_gets_five_writes_in_five_seconds() -> None:
         for writer in writers:
             pacer.put(writer.job)
         await asyncio.gather(*(writer.done.wait() for writer in writers))
-    assert [round(write.at - start) for write in log] == [0] * 5 + [5] * 5 + [10] * 2
+    assert [round(write.at - start, 1) for write in log] == [0] * 5 + [5.1] * 5 + [10.2] * 2
 
 
-async def test_all_channels_together_get_forty_five_writes_in_a_second() -> None:
+async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
     """However many channels there are, and writes without a channel count too."""
     log: list[Write] = []
     channels = [None, *range(100)]
@@ -134,7 +134,7 @@ async def test_all_channels_together_get_forty_five_writes_in_a_second() -> None
         for writer in writers:
             pacer.put(writer.job)
         await asyncio.gather(*(writer.done.wait() for writer in writers))
-    assert [round(write.at - start) for write in log] == [0] * 45 + [1] * 45 + [2] * 11
+    assert [round(write.at - start, 1) for write in log] == [0] * 50 + [1.1] * 50 + [2.2]
 
 
 async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> None:
@@ -145,7 +145,9 @@ async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> N
         for _ in range(400):
             pacer.put(edits.job)
             await quiet(0.1)
-        assert [round(after.at - before.at, 1) for before, after in pairwise(log)] == [EDIT_SECONDS] * (len(log) - 1)
+        gaps = [after.at - before.at for before, after in pairwise(log)]
+        assert all(1.2 < gap < 1.4 for gap in gaps)
+        assert len(gaps) == 31
         final = Writer(log, CHANNEL, Urgency.FINAL)
         now = asyncio.get_running_loop().time()
         pacer.put(final.job)
@@ -232,7 +234,7 @@ async def test_a_slow_write_holds_up_no_other() -> None:
     log: list[Write] = []
     async with pacing(Pacer()) as pacer:
         pacer.put(Job(CHANNEL, hang, Urgency.FIRST))
-        others = [Writer(log, channel_id, Urgency.SIGN) for channel_id in (CHANNEL, 8, None)]
+        others = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in (CHANNEL, 8, None)]
         for other in others:
             pacer.put(other.job)
         now = asyncio.get_running_loop().time()
@@ -262,18 +264,29 @@ async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
     assert len(runs) == 2
 
 
-async def test_a_thousand_channels_are_forgotten_when_they_are_quiet() -> None:
-    """What is remembered of a channel goes when it no longer matters; one that only waits does no harm."""
+async def test_a_chunk_for_a_write_that_waits_wakes_nobody() -> None:
+    """However many chunks come, the schedule is looked at a few times for each write."""
     log: list[Write] = []
     async with pacing(Pacer()) as pacer:
-        late = Writer(log, 5_000, Urgency.EDIT)
-        pacer.put(late.job, delay=120)
-        writers = [Writer(log, channel_id, Urgency.FIRST) for channel_id in range(1_100)]
-        for writer in writers:
-            pacer.put(writer.job)
-        await late.done.wait()
-        assert len(log) == 1_101
-        assert len(pacer._channels) <= 1_000
+        edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
+        for _ in range(5_000):
+            pacer.put(edits.job)
+            await quiet(0.01)
+        assert len(log) == 40
+        assert pacer.looks < 5 * len(log)
+
+
+async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None:
+    """It is asked what to write at the last moment, and says that there is nothing."""
+    log: list[Write] = []
+    async with pacing(Pacer()) as pacer:
+        for _ in range(20):
+            pacer.put(Job(CHANNEL, lambda: None, Urgency.FIRST))
+        writer = Writer(log, CHANNEL, Urgency.NOTICE)
+        start = asyncio.get_running_loop().time()
+        pacer.put(writer.job)
+        await writer.done.wait()
+        assert log[0].at == start
 
 
 async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
@@ -282,4 +295,5 @@ async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
         start = asyncio.get_running_loop().time()
         for _ in range(6):
             await pacer.admit(CHANNEL, Urgency.NOTICE)
-        assert round(asyncio.get_running_loop().time() - start) == 5
+        # Nobody says when those calls were answered, so they are taken to be slow.
+        assert round(asyncio.get_running_loop().time() - start) == 5 + UNANSWERED_SECONDS

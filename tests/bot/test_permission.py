@@ -16,14 +16,15 @@ from acp.schema import ToolCallUpdate
 from bot.pacer import Pacer
 from bot.permission import BUTTONS, LABEL, AnswerButton, Card, Cards, describe
 from bot.rest import TryLater
+from pool.journal import Journal
 from tests.acp.opened import HELLO, opened
-from tests.bot.board import AnswerLost, Board, Message, pacing, quiet
+from tests.bot.board import AnswerLost, Board, Message, pacing, quiet, scratch_journal
 from tests.bot.pages import open_fence
 from tests.memory import OPTIONS, Json, MemoryAgent
 
 pytestmark = pytest.mark.virtual_time
 
-THREAD, ADA = 7, 42
+THREAD, ASKED_BY, ADA = 7, 70, 42
 COMMAND = "rm -rf build && make all"
 
 
@@ -38,6 +39,7 @@ class Asked:
     cards: Cards
     card: Card
     board: Board
+    journal: Journal
 
     @property
     def message(self) -> Message:
@@ -51,14 +53,15 @@ async def asked(
 ) -> AsyncIterator[Asked]:
     """Ask a question in a turn; the card is posted when its test lets time pass."""
     board = board or Board()
-    async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
-        prompt = await peer.expect("session/prompt")
-        peer.ask(session.session_id, tool_call, options)
-        question = await anext(turn)
-        assert isinstance(question, Question)
-        cards = Cards(pacer=pacer, rest=board)
-        card = cards.open(question, turn, question.tool_call, channel_id=THREAD, asker_id=ADA)
-        yield Asked(peer, prompt, turn, question, cards, card, board)
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            peer.ask(session.session_id, tool_call, options)
+            question = await anext(turn)
+            assert isinstance(question, Question)
+            cards = Cards(journal=journal, pacer=pacer, rest=board)
+            card = cards.open(question, turn, question.tool_call, channel_id=THREAD, exchange_id=ASKED_BY, asker_id=ADA)
+            yield Asked(peer, prompt, turn, question, cards, card, board, journal)
 
 
 def call(**fields: Any) -> Json:

@@ -1,6 +1,8 @@
-"""What a reply shows: the agent's events as pages, in whatever pieces they come."""
+"""What a reply shows: the agent's events as pages, in whatever pieces they come; and what is attached."""
 
+import base64
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,34 +10,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp import Text, Thought
-from acp.schema import ToolCallUpdate, parse_update
-from bot.markdown import take_page
+from acp.schema import AgentMessageChunk, AgentThoughtChunk, TextBlock, ToolCallUpdate, parse_update
+from bot import transcript as transcript_module
+from bot.pager import NOTE
+from bot.style import Style
 from bot.transcript import Transcript
-from tests.bot.pages import HARD_TEXTS, assert_postable, texts
+from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
+from tests.bot.pages import HARD_TEXTS, TALK, assert_postable, joined, open_fence, texts, words_of
+
+UNBOUND = Style(max_pages=0, long_code_lines=0)
+"""Everything on pages."""
+
+STYLES = st.sampled_from(
+    [
+        Style(),
+        UNBOUND,
+        Style(max_pages=2, long_code_lines=5, tables="bullets"),
+        Style(max_pages=1, tables="off", thoughts="spoiler", tools="full"),
+        Style(long_code_lines=20, thoughts="subtext", tools="off"),
+    ]
+)
 
 
-def shown(*events: Any) -> list[str]:
-    """The pages of these events."""
-    transcript = Transcript()
+def shown(*events: Any, style: Style = Style()) -> list[str]:  # noqa: B008 - frozen
+    """The pages of these events, in the end."""
+    return ended(*events, style=style).pages()
+
+
+def ended(*events: Any, style: Style = Style()) -> Transcript:  # noqa: B008 - frozen
+    """A transcript of these events, at the turn's end."""
+    transcript = Transcript(style)
     for event in events:
         transcript.apply(event)
-    return transcript.pages()
-
-
-def whole(text: str) -> list[str]:
-    """The pages of a text that is there all at once."""
-    pages: list[str] = []
-    fence = None
-    while text.strip():
-        page = take_page(text, fence)
-        pages += [page.content] if page.content.strip() else []
-        text, fence = text[page.length :], page.fence
-    return pages
+    transcript.end()
+    return transcript
 
 
 def code_units(text: str) -> str:
     """The same text as an agent that thinks in UTF-16 has it: two halves for a character outside the basic plane."""
-    data = text.encode("utf-16-le")
+    data = text.encode("utf-16-le", "surrogatepass")
     return "".join(chr(data[at] + (data[at + 1] << 8)) for at in range(0, len(data), 2))
 
 
@@ -59,15 +72,28 @@ def plan(*steps: tuple[str, str]) -> Any:
     return update("plan", entries=[{"content": content, "status": status} for content, status in steps])
 
 
+def content(**block: Any) -> Any:
+    """A piece of the agent's answer that is not text."""
+    return update("agent_message_chunk", content=block)
+
+
+def everything(transcript: Transcript) -> str:
+    """All of the agent's words: those on pages, and those in the attached rest."""
+    rest = [file.read().decode() for file in transcript.files() if file.name.startswith("reply")]
+    return joined([page.replace(NOTE, "") for page in transcript.pages()]) + "".join(rest)
+
+
 # ---- text
 
 
-@given(text=texts, cuts=st.lists(st.integers(0, 5_000), max_size=12), looked=st.sets(st.integers(0, 12)))
-def test_the_pages_depend_on_the_text_and_not_on_its_chunks(text: str, cuts: list[int], looked: set[int]) -> None:
+@given(text=texts, cuts=st.lists(st.integers(0, 5_000), max_size=12), looked=st.sets(st.integers(0, 12)), style=STYLES)
+def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
+    text: str, cuts: list[int], looked: set[int], style: Style
+) -> None:
     """Cut anywhere, between the halves of a character too, and rendered at any moments on the way (invariant 5)."""
     units = code_units(text)
     places = [0, *sorted(min(cut, len(units)) for cut in cuts), len(units)]
-    transcript = Transcript()
+    transcript = Transcript(style)
     frozen: list[str] = []
     for number, (start, end) in enumerate(pairwise(places)):
         transcript.apply(Text(units[start:end]))
@@ -76,39 +102,73 @@ def test_the_pages_depend_on_the_text_and_not_on_its_chunks(text: str, cuts: lis
             assert_postable(pages)
             assert pages[: len(frozen)] == frozen
             frozen = pages[:-1]
-    assert transcript.pages()[: len(frozen)] == frozen
-    assert transcript.pages() == whole(text)
+    transcript.end()
+    pages = transcript.pages()
+    assert_postable(pages)
+    assert pages[: len(frozen)] == frozen
+    whole = ended(Text(text), style=style)
+    assert pages == whole.pages()
+    assert [(each.name, each.read()) for each in transcript.files()] == [
+        (each.name, each.read()) for each in whole.files()
+    ]
 
 
-@pytest.mark.parametrize("size", [3, 1_999, 100_000])
+@pytest.mark.parametrize("size", [3, 1_999, 200_000])
 @pytest.mark.parametrize("name", HARD_TEXTS)
 def test_hard_texts_are_shown_whole(name: str, size: int) -> None:
-    """The same pages, posted at any time on the way, whatever the chunks (P17)."""
+    """The same pages, posted at any time on the way, whatever the chunks; all words are there, in order (P17)."""
     text = HARD_TEXTS[name]
-    transcript = Transcript()
+    transcript = Transcript(UNBOUND)
+    frozen: list[str] = []
     for number, chunk in enumerate(chunked(code_units(text), size)):
         transcript.apply(Text(chunk))
         if number % 97 == 0:
-            assert_postable(transcript.pages())
+            pages = list(transcript.pages())
+            assert_postable(pages)
+            assert pages[: len(frozen)] == frozen
+            frozen = pages[:-1]
+    transcript.end()
     assert_postable(transcript.pages())
-    assert transcript.pages() == whole(text)
+    assert transcript.pages()[: len(frozen)] == frozen
+    assert transcript.pages() == shown(Text(text), style=UNBOUND)
+    if "table" not in name and "info" not in name:
+        assert "".join(words_of(everything(transcript))).replace("py", "") == "".join(words_of(text)).replace("py", "")
 
 
-@given(st.lists(st.sampled_from(["word ", "\n", "\n\n", "漢字", "x" * 700, "😀", "  "]), max_size=120))
-def test_all_of_a_text_is_shown_once_and_in_order(pieces: list[str]) -> None:
-    """But for white space where pages meet and at the end (invariant 5)."""
+@given(TALK, st.sampled_from([Style(), UNBOUND, Style(max_pages=1)]))
+def test_all_of_a_text_is_shown_once_and_in_order(pieces: list[str], style: Style) -> None:
+    """But for white space where pages meet, the pages joined are the text (invariant 5)."""
     text = "".join(pieces)
-    rest = text
-    for page in shown(*map(Text, pieces)):
-        assert rest.lstrip().startswith(page.strip())
-        rest = rest.lstrip().removeprefix(page.strip())
-    assert rest.strip() == ""
+    transcript = ended(*map(Text, pieces), style=style)
+    assert "".join(everything(transcript).split()) == "".join(text.split())
+
+
+@given(texts)
+def test_all_words_are_shown_once_and_in_order(text: str) -> None:
+    """Whatever becomes of fences, headings, rules and images, letters and digits stay."""
+    plain = text.replace("|", "")
+    for marker in ("```", "~~~"):
+        plain = plain.replace(marker, f"\n{marker}\n")
+    transcript = ended(Text(plain), style=UNBOUND)
+    assert "".join(words_of(joined(transcript.pages()))) == "".join(words_of(plain))
+
+
+@pytest.mark.parametrize("name", HARD_TEXTS)
+def test_looking_costs_what_is_new_and_not_what_lies_before(name: str) -> None:
+    """However long the text already is, one more word makes no page anew: each frozen page is the same object."""
+    transcript = Transcript(UNBOUND)
+    transcript.apply(Text(HARD_TEXTS[name]))
+    before = transcript.pages()
+    transcript.apply(Text("one more word"))
+    after = transcript.pages()
+    assert all(early is late for early, late in zip(before[:-1], after, strict=False))
 
 
 def test_a_half_character_without_its_other_half_is_replaced() -> None:
     """Discord takes no lone surrogate; the text around it stays."""
     assert shown(Text("a\ud83d"), Text("b\ude00c")) == ["a\ufffdb\ufffdc"]
     assert shown(Text("\ud83d"), Text("\ude00")) == ["😀"]
+    assert shown(Text("end \ud83d")) == ["end \ufffd"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\t"])
@@ -120,7 +180,188 @@ def test_white_space_alone_is_no_answer(text: str) -> None:
     assert transcript.pages() == []
     assert transcript.apply(Text("word"))
     assert transcript.has_text
-    assert transcript.pages() == [f"{text}word"]
+    assert transcript.pages() == ["word"]
+
+
+def test_a_text_shows_while_it_is_written() -> None:
+    """A line that is not complete, a table that has not ended, a code block that is open."""
+    transcript = Transcript()
+    seen = []
+    for chunk in ("# He", "ad\nwor", "ds\n| a | b |\n", "|--|", "--|\n| 1 | 2 |\n", "\n```py\nx = ", "1\n``", "`\nend"):
+        transcript.apply(Text(chunk))
+        (page,) = transcript.pages()
+        assert_postable([page])
+        seen.append(page.removeprefix("# Head\nwords\n"))
+    table = "```\na  b\n─  ─\n1  2\n```"
+    assert seen == [
+        "# He",
+        "# Head\nwor",
+        "| a | b |",
+        "| a | b |",
+        table,
+        f"{table}\n\n```py\nx = \n```",
+        f"{table}\n\n```py\nx = 1\n```",
+        f"{table}\n\n```py\nx = 1\n```\nend",
+    ]
+
+
+def test_a_code_block_that_is_longer_than_a_page_shows_its_latest_lines_while_it_is_written() -> None:
+    """Nothing is frozen that may yet become a file; and what is written now can be seen."""
+    transcript = Transcript()
+    transcript.apply(Text("words\n```py\n" + "".join(f"the_line_{number}\n" for number in range(190)) + "the_line_1"))
+    (page,) = transcript.pages()
+    assert_postable([page])
+    assert page.startswith("words\n```py\nthe_line_")
+    assert page.endswith("the_line_189\nthe_line_1\n```\n-# ⋯ 190 lines so far")
+    transcript.apply(Text("90\n```\n"))
+    pages = transcript.pages()
+    assert len(pages) == 2
+    assert joined(pages).count("line_") == 191
+
+
+# ---- too much for pages
+
+
+def test_a_long_code_block_becomes_a_file_that_is_announced_in_its_place() -> None:
+    """Named by its language, or by what the agent calls it; each once (P18)."""
+    code = "".join(f"x{number} = {number}\n" for number in range(300))
+    blocks = (f"```python\n{code}```\n", f"```js\n// src/app.mjs\n{code}```\n", f"```python\n{code}```\n")
+    transcript = ended(Text("before\n" + "between\n".join(blocks) + "behind"))
+    assert transcript.pages() == [
+        (
+            "before\n📎 `code.py` · 300 lines\nbetween\n📎 `app.mjs` · 301 lines\nbetween\n"
+            "📎 `code-2.py` · 300 lines\nbehind"
+        )
+    ]
+    assert [(file.name, file.page) for file in transcript.files()] == [("code.py", 0), ("app.mjs", 0), ("code-2.py", 0)]
+    assert [file.read().decode() for file in transcript.files()] == [code, f"// src/app.mjs\n{code}", code]
+
+
+def test_a_long_code_block_is_announced_while_it_is_written() -> None:
+    """With the lines so far; a turn that ends in the middle of it leaves what there is."""
+    transcript = Transcript(Style(long_code_lines=3))
+    transcript.apply(Text("```py\n1\n2\n3\n4\n5"))
+    assert transcript.pages() == ["📎 `code.py` · 4 lines so far"]
+    assert transcript.files() == []
+    transcript.end()
+    assert transcript.pages() == ["📎 `code.py` · 5 lines"]
+    assert [file.read() for file in transcript.files()] == [b"1\n2\n3\n4\n5\n"]
+
+
+def test_few_very_long_lines_of_code_are_long_code_too() -> None:
+    """A line of 100,000 characters is nothing to read in a chat."""
+    transcript = ended(Text("```json\n" + "1," * 50_000 + "\n```"))
+    assert transcript.pages() == ["📎 `code.json` · 1 lines"]
+
+
+def test_a_file_knows_the_page_that_announces_it() -> None:
+    """Also where the announcement moved to the next page."""
+    code = "```py\n" + "x\n" * 300 + "```\n"
+    transcript = ended(Text("word " * 390 + "\n" + code + "word " * 600 + "\n" + code))
+    for file in transcript.files():
+        assert f"`{file.name}`" in transcript.pages()[file.page]
+
+
+def test_what_no_page_takes_goes_into_one_file_that_the_last_page_names() -> None:
+    """Beyond `max_pages`; what is there before and behind adds up to the text."""
+    text = "".join(f"line {number} of it\n" for number in range(2_000))
+    transcript = ended(*map(Text, chunked(text, 777)), style=Style(max_pages=3))
+    pages = transcript.pages()
+    assert len(pages) == 3
+    assert_postable(pages)
+    assert [page.endswith(NOTE) for page in pages] == [False, False, True]
+    (rest,) = transcript.files()
+    assert (rest.name, rest.page) == ("reply.md", 2)
+    assert everything(transcript).split() == text.split()
+
+
+def test_a_code_block_goes_on_as_one_in_the_file() -> None:
+    """The file is Markdown of its own."""
+    transcript = ended(Text("```py\n" + "code()\n" * 900 + "```\nbehind"), style=Style(max_pages=1, long_code_lines=0))
+    (rest,) = transcript.files()
+    text = rest.read().decode()
+    assert text.startswith("```py\ncode()\n")
+    assert text.endswith("```\nbehind")
+    assert not open_fence(text)
+
+
+def test_a_text_that_just_fits_needs_no_file() -> None:
+    """Two pages for two pages."""
+    transcript = ended(Text("x" * 4_000), style=Style(max_pages=2))
+    assert transcript.pages() == ["x" * 2_000] * 2
+    assert transcript.files() == []
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_the_bots_own_words_are_shown_even_where_the_pages_are_full(looked: bool) -> None:  # noqa: FBT001 - a parameter
+    """How a turn ended must not be hidden in a file."""
+    transcript = Transcript(Style(max_pages=2))
+    transcript.apply(Text("word " * 2_000))
+    if looked:
+        transcript.pages()
+    transcript.line("-# ⏹ cancelled")
+    transcript.end()
+    assert transcript.pages()[1].endswith(NOTE)
+    assert transcript.pages()[2:] == ["-# ⏹ cancelled"]
+    (rest,) = transcript.files()
+    assert b"cancelled" not in rest.read()
+
+
+def test_the_bots_own_words_alone_do_not_call_for_a_file() -> None:
+    """A page more is better than a file of nothing."""
+    transcript = Transcript(Style(max_pages=1))
+    transcript.apply(Text("x" * 1_995))
+    transcript.line("-# ⏹ cancelled")
+    transcript.end()
+    assert transcript.pages() == ["x" * 1_995, "-# ⏹ cancelled"]
+    assert transcript.files() == []
+
+
+def test_a_very_long_text_is_spooled_and_attached() -> None:
+    """Beyond 200,000 characters, whatever `max_pages` says (invariant 12)."""
+    transcript = ended(*(Text("some words " * 100 + "\n") for _ in range(300)), style=UNBOUND)
+    pages = transcript.pages()
+    assert 190_000 < sum(map(len, pages)) <= 200_000
+    (rest,) = transcript.files()
+    assert rest.name == "reply.md"
+    assert len(words_of(everything(transcript))) == 300 * 200
+
+
+def test_a_text_without_end_is_to_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller is told; what is there stays (invariant 12)."""
+    monkeypatch.setattr(transcript_module, "LONGEST", 10_000)
+    transcript = Transcript()
+    transcript.apply(Text("x" * 9_999))
+    assert not transcript.too_long
+    transcript.apply(Text("yy"))
+    assert transcript.too_long
+    transcript.end()
+    assert transcript.pages() == ["x" * 2_000] * 4 + ["x" * 1_999]
+
+
+# ---- thoughts
+
+
+def test_thoughts_are_shown_as_configured() -> None:
+    """Off, behind spoilers, or as subtext; their markup is plain, and the words behind them begin a line."""
+    events = (Text("a"), Thought("why **so**\n"), Thought("hm"), Thought("mm"), Text("b"))
+    assert shown(*events) == ["ab"]
+    assert shown(*events, style=Style(thoughts="subtext")) == ["a\n-# why \\*\\*so\\*\\*\n-# hmmm\nb"]
+    assert shown(*events, style=Style(thoughts="spoiler")) == ["a\n||why \\*\\*so\\*\\*||\n||hmmm||\nb"]
+
+
+@given(st.lists(st.text("ab |`\n", max_size=300), max_size=30))
+def test_a_thoughts_spoilers_are_closed_on_every_page(chunks: list[str]) -> None:
+    """However long it is and wherever it is cut."""
+    transcript = Transcript(Style(thoughts="spoiler", max_pages=0))
+    for chunk in chunks:
+        transcript.apply(Thought(chunk))
+        transcript.pages()
+    transcript.end()
+    assert_postable(transcript.pages())
+    for page in transcript.pages():
+        assert all(line.startswith("||") and line.endswith("||") for line in page.split("\n"))
+    assert transcript.pages() == shown(Thought("".join(chunks)), style=Style(thoughts="spoiler", max_pages=0))
 
 
 def test_what_is_for_nobodys_eyes_shows_nothing() -> None:
@@ -139,12 +380,93 @@ def test_what_is_for_nobodys_eyes_shows_nothing() -> None:
     assert transcript.pages() == []
 
 
-def test_other_content_is_named_and_not_silently_dropped() -> None:
-    """A link with its name and place; anything else by its kind (P69)."""
-    link = {"type": "resource_link", "name": "a_b", "uri": "file:///x"}
-    image = {"type": "image", "data": "", "mimeType": "image/png"}
-    (page,) = shown(Text("see"), *(update("agent_message_chunk", content=each) for each in (link, image)))
-    assert page == "see\n📎 a\\_b: file\\:///x\n-# 📎 (the agent sent image content, which is not shown)"
+# ---- data and links
+
+
+def test_data_that_the_agent_sends_is_attached() -> None:
+    """An image, sound, a resource: each announced in its place, with a name of its own (P69)."""
+    data = base64.b64encode(b"\x89PNG").decode()
+    transcript = ended(
+        Text("see"),
+        content(type="image", data=data, mimeType="image/png"),
+        content(type="image", data=data, mimeType="image/png", uri="file:///p/a%20b.png"),
+        content(type="audio", data=data, mimeType="audio/mpeg"),
+        content(type="resource", resource={"uri": "file:///p/../.env.txt", "text": "words"}),
+        Text("done"),
+    )
+    assert transcript.pages() == [
+        "see\n📎 `image.png` · 4 bytes\n📎 `a-b.png` · 4 bytes\n📎 `audio.mp3` · 4 bytes\n📎 `env.txt` · 5 bytes\ndone"
+    ]
+    assert [(file.name, file.read()) for file in transcript.files()] == [
+        ("image.png", b"\x89PNG"),
+        ("a-b.png", b"\x89PNG"),
+        ("audio.mp3", b"\x89PNG"),
+        ("env.txt", b"words"),
+    ]
+
+
+def test_data_that_cannot_be_attached_is_said() -> None:
+    """Too large, not base64, empty, of an unknown kind."""
+    transcript = ended(
+        content(type="image", data="AAAA" * 4_000_000, mimeType="image/png"),
+        content(type="image", data="A", mimeType="image/png"),
+        content(type="image", data="", mimeType="image/png"),
+        content(type="resource", resource={"uri": "file:///x.bin"}),
+        content(type="hologram"),
+    )
+    assert "\n".join(transcript.pages()).split("\n") == [
+        "-# 🚫 image.png was not sent: 11.4 MiB are more than the 10.0 MiB that Discord takes",
+        "-# 🚫 image.png was not sent: its data is not base64",
+        "-# 🚫 image.png was not sent: it is empty",
+        "-# 🚫 x.bin was not sent: it holds no data",
+        "-# 📎 (the agent sent hologram content, which is not shown)",
+    ]
+    assert transcript.files() == []
+
+
+def test_a_link_to_the_web_is_shown_and_not_fetched() -> None:
+    """With its name and its address."""
+    transcript = ended(content(type="resource_link", name="a_b", uri="https://example.org/x_y"))
+    assert transcript.pages() == ["📎 a\\_b: <https://example.org/x_y>"]
+    assert transcript.wanted() == []
+
+
+def test_a_link_to_a_file_waits_for_whoever_reads_it() -> None:
+    """Its line says what came of it."""
+    transcript = Transcript()
+    for name in ("good.txt", "bad.txt"):
+        transcript.apply(content(type="resource_link", name=name, uri=f"file:///p/{name}"))
+    assert transcript.pages() == ["-# 📎 good.txt …\n-# 📎 bad.txt …"]
+    good, bad = transcript.wanted()
+    transcript.supply(bad, "it is not in the session's directories")
+    transcript.supply(good, b"data")
+    transcript.supply(good, b"data")
+    assert transcript.wanted() == []
+    assert transcript.pages() == [
+        "📎 `good.txt` · 4 bytes\n-# 🚫 bad.txt was not sent: it is not in the session's directories"
+    ]
+    assert [file.read() for file in transcript.files()] == [b"data"]
+
+
+def test_what_came_of_a_link_is_said_although_its_page_is_frozen() -> None:
+    """As a line of its own."""
+    transcript = Transcript()
+    transcript.apply(content(type="resource_link", name="x.txt", uri="file:///p/x.txt"))
+    transcript.apply(Text("w" * 3_000 + "\n"))
+    frozen = transcript.pages()[0]
+    transcript.supply(transcript.wanted()[0], "there is no such file")
+    transcript.end()
+    assert transcript.pages()[0] == frozen
+    assert transcript.pages()[-1].endswith("\n-# 🚫 x.txt was not sent: there is no such file")
+
+
+def test_a_reply_has_so_many_files_and_no_more() -> None:
+    """The others are named, and long code is shown on pages then."""
+    events = [content(type="image", data="AAAA", mimeType="image/png") for _ in range(25)]
+    transcript = ended(*events, Text("```py\n" + "x\n" * 300 + "```"))
+    assert len(transcript.files()) == 20
+    assert "the reply has too many files" in "\n".join(transcript.pages())
+    assert "\n".join(transcript.pages()).count("\nx") == 300
 
 
 # ---- tool calls
@@ -160,15 +482,21 @@ def test_a_tool_call_is_one_line_however_often_it_is_told() -> None:
         Text("after"),
         tool("1", status="completed"),
     ]
-    assert shown(*events[:2]) == ["before\n-# ▸ Read \\*a\\*"]
-    assert shown(*events) == ["before\n-# ✔ Read b\nafter"]
+    transcript = Transcript()
+    for event in events[:2]:
+        transcript.apply(event)
+    assert transcript.pages() == ["before\n-# ▸ 📖 Read \\*a\\*"]
+    assert shown(*events) == ["before\n-# ✔ 📖 Read b\nafter"]
 
 
 def test_a_tool_call_that_was_never_announced_is_shown() -> None:
-    """Some agents send only updates; without a title its kind serves, without a kind a word."""
-    assert shown(tool("1", status="failed"), tool("2", kind="edit"), tool("3", title="x")) == [
-        "-# ✘ tool\n-# ▸ edit\n-# ▸ x"
-    ]
+    """Some agents send only updates; without a title its kind serves, without a kind a word. The end ends them."""
+    transcript = Transcript()
+    for event in (tool("1", status="failed"), tool("2", kind="edit"), tool("3", title="x")):
+        transcript.apply(event)
+    assert transcript.pages() == ["-# ✘ tool\n-# ▸ 📝 edit\n-# ▸ x"]
+    transcript.end()
+    assert transcript.pages() == ["-# ✘ tool\n-# ■ 📝 edit\n-# ■ x"]
 
 
 def test_all_that_is_known_of_a_tool_call_can_be_asked() -> None:
@@ -180,22 +508,85 @@ def test_all_that_is_known_of_a_tool_call_can_be_asked() -> None:
     assert transcript.tool_call(ToolCallUpdate(tool_call_id="2")) == ToolCallUpdate(tool_call_id="2")
 
 
-def test_a_long_title_takes_one_line_of_bounded_length() -> None:
-    """Line feeds and all."""
-    (page,) = shown(tool("1", title="rm -rf /\n" * 500))
-    assert "\n" not in page
-    assert len(page) < 400
+def test_tool_calls_without_words_between_them_are_one_run() -> None:
+    """Blank lines, which agents put between calls, do not part them."""
+    assert shown(tool("1", title="a"), Text("\n\n"), tool("2", title="b"), Text("\n"), Text("end")) == [
+        "-# ■ a\n-# ■ b\n\nend"
+    ]
+
+
+def test_tool_calls_are_hidden_where_the_style_says_so() -> None:
+    """Their files are attached all the same."""
+    image = {"type": "content", "content": {"type": "image", "data": "AAAA", "mimeType": "image/png"}}
+    diff = {"type": "diff", "path": "/p/a", "oldText": "a\n", "newText": "b\n"}
+    transcript = Transcript(Style(tools="off"))
+    assert not transcript.apply(tool("1", title="a"))
+    assert not transcript.has_text
+    assert transcript.apply(tool("1", status="completed", content=[image, diff]))
+    transcript.end()
+    assert transcript.pages() == ["📎 `image.png` · 3 bytes"]
+    assert [file.name for file in transcript.files()] == ["image.png", "changes.patch"]
 
 
 def test_a_tool_call_on_a_frozen_page_stays_as_it_was() -> None:
     """What is frozen never changes, and the late update shows nowhere else."""
     transcript = Transcript()
     transcript.apply(tool("1", "tool_call", title="Read"))
-    transcript.apply(Text("x" * 3_000))
+    transcript.apply(Text("x" * 3_000 + "\n"))
     before = list(transcript.pages())
     assert before[0].startswith("-# ▸ Read\n")
     transcript.apply(tool("1", status="completed"))
     assert transcript.pages() == before
+
+
+def test_a_run_of_tool_calls_moves_to_the_next_page_as_a_whole() -> None:
+    """So that it can still change."""
+    transcript = Transcript()
+    transcript.apply(Text("x" * 1_900 + "\n"))
+    for number in range(5):
+        transcript.apply(tool(str(number), title=f"Call {number} of a title that takes some room"))
+    first, second = transcript.pages()
+    assert first == "x" * 1_900
+    assert second.count("▸") == 5
+    transcript.apply(tool("0", status="completed"))
+    assert transcript.pages()[1].count("✔") == 1
+
+
+def test_the_changes_of_a_turn_are_one_patch() -> None:
+    """Of the calls that were completed, each once, in the order in which they were."""
+    diffs = [
+        {"type": "diff", "path": f"/p/{name}.py", "oldText": "old\n", "newText": f"new {name}\n"} for name in "abc"
+    ]
+    transcript = Transcript(Style(directory="/p"))
+    transcript.apply(tool("1", content=[diffs[0]], status="in_progress"))
+    transcript.apply(tool("2", content=[diffs[1]], status="completed"))
+    transcript.apply(tool("1", content=[diffs[0]], status="completed"))
+    transcript.apply(tool("1", content=[diffs[0]], status="completed"))
+    transcript.apply(tool("3", content=[diffs[2]], status="failed"))
+    assert transcript.files() == []
+    transcript.end()
+    (patch,) = transcript.files()
+    assert patch.name == "changes.patch"
+    assert patch.read().decode() == "".join(
+        f"--- a/{name}.py\n+++ b/{name}.py\n@@ -1 +1 @@\n-old\n+new {name}\n" for name in "ba"
+    )
+
+
+def test_a_receipt_counts_what_was_done() -> None:
+    """Tools, files, lines, tokens, and this turn's part of the session's cost."""
+    diff = {"type": "diff", "path": "/p/a.py", "oldText": "a\n", "newText": "b\nc\n"}
+    transcript = ended(
+        tool("1", content=[diff], status="completed", kind="edit", locations=[{"path": "/p/a.py"}]),
+        tool("2", status="completed", kind="delete", locations=[{"path": "/p/b.py"}]),
+        tool("3", status="completed", kind="read", locations=[{"path": "/p/c.py"}]),
+        tool("4", status="failed", kind="edit", locations=[{"path": "/p/d.py"}]),
+        update("usage_update", used=12_345, size=200_000, cost={"amount": 0.5, "currency": "USD"}),
+        style=Style(directory="/p"),
+    )
+    assert transcript.receipt(75.2, cost_before=0.38).words() == (
+        "1 min 15 s · 4 tools (1 failed) · 2 files changed +2 −1 · 12.3k of 200k tokens · $0.12"
+    )
+    assert ended().receipt(3).words() == "3 s"
 
 
 # ---- the plan
@@ -213,7 +604,7 @@ def test_a_plan_whose_page_is_frozen_begins_anew() -> None:
     """The old list stays as it was."""
     transcript = Transcript()
     transcript.apply(plan(("look", "in_progress")))
-    transcript.apply(Text("x" * 2_500))
+    transcript.apply(Text("x" * 2_500 + "\n"))
     frozen = transcript.pages()[0]
     transcript.apply(plan(("look", "completed")))
     assert transcript.pages()[0] == frozen
@@ -222,22 +613,39 @@ def test_a_plan_whose_page_is_frozen_begins_anew() -> None:
     assert transcript.pages()[-1].endswith("\n☑ look\n☐ act")
 
 
+def test_of_a_long_plan_the_steps_around_the_current_one_are_shown() -> None:
+    """The others are counted."""
+    steps = [(f"step {number}", "completed" if number < 20 else "pending") for number in range(40)]
+    (page,) = shown(plan(*steps))
+    lines = page.split("\n")
+    assert lines[0] == "-# ⋯ 18 earlier, 18 done"
+    assert lines[1:4] == ["☑ step 18", "☑ step 19", "☐ step 20"]
+    assert lines[-1] == "-# ⋯ 12 more, 0 done"
+
+
 # ---- all together
 
 events = st.lists(
     texts.map(Text)
+    | st.text("ab \n", max_size=900).map(Thought)
     | st.builds(lambda number, status: tool(str(number), title="t" * 200, status=status),
-                st.integers(0, 3), st.sampled_from(["pending", "completed"]))
+                st.integers(0, 30), st.sampled_from(["pending", "completed"]))
+    | st.builds(lambda number, old, new: tool(str(number), status="completed", content=[
+                    {"type": "diff", "path": "/a/b", "oldText": old, "newText": new}]),
+                st.integers(0, 30), st.text("ab\n`"), st.text("ab\n`"))
     | st.lists(st.tuples(st.text(max_size=300), st.sampled_from(["pending", "completed"])), max_size=30)
-    .map(lambda steps: plan(*steps)),
+    .map(lambda steps: plan(*steps))
+    | st.just(content(type="image", data="AAAA", mimeType="image/png")),
     max_size=12,
 )  # fmt: skip
 
 
-@given(events, st.sets(st.integers(0, 12)))
-def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(events: list[Any], looked: set[int]) -> None:
-    """Text, tools and plans in any order, rendered at any moments (P17)."""
-    transcript = Transcript()
+@given(events, st.sets(st.integers(0, 12)), STYLES)
+def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(
+    events: list[Any], looked: set[int], style: Style
+) -> None:
+    """Text, thoughts, tools, changes, plans and data in any order, rendered at any moments (P17)."""
+    transcript = Transcript(style)
     frozen: list[str] = []
     for number, event in enumerate(events):
         transcript.apply(event)
@@ -246,7 +654,14 @@ def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(events:
             assert_postable(pages)
             assert pages[: len(frozen)] == frozen
             frozen = pages[:-1]
+    transcript.line("-# the end")
+    transcript.end()
     assert_postable(transcript.pages())
+    assert transcript.pages()[: len(frozen)] == frozen
+    assert transcript.pages() == transcript.pages()
+    assert transcript.pages()[-1].endswith("-# the end")
+    assert all(file.size == len(file.read()) > 0 for file in transcript.files())
+    transcript.close()
 
 
 def test_lines_of_the_bots_own_stand_by_themselves() -> None:
@@ -259,7 +674,7 @@ def test_lines_of_the_bots_own_stand_by_themselves() -> None:
     assert transcript.pages() == ["-# above\nwords\n-# below\n-# last"]
 
 
-def test_a_line_behind_an_open_fence_stands_outside_it() -> None:
+def test_a_line_behind_an_open_code_block_stands_outside_it() -> None:
     """A turn that ends in the middle of a code block: what the bot says about it must not be read as code."""
     transcript = Transcript()
     transcript.apply(Text("```py\nx = 1"))
@@ -267,3 +682,38 @@ def test_a_line_behind_an_open_fence_stands_outside_it() -> None:
     assert transcript.pages() == ["```py\nx = 1\n```\n-# ⏹ cancelled"]
     transcript.apply(Text("\ny = 2\n```\nbehind"))
     assert transcript.pages() == ["```py\nx = 1\n```\n-# ⏹ cancelled\n```py\ny = 2\n```\nbehind"]
+
+
+def test_what_comes_after_the_end_is_shown_too() -> None:
+    """A late update, on a line of its own."""
+    transcript = ended(Text("words"))
+    transcript.apply(Text("late"))
+    assert transcript.pages() == ["words\nlate"]
+
+
+# ---- real agents
+
+
+@needs_recordings
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("style", [Style(), Style(tools="full", thoughts="subtext")], ids=["default", "full"])
+def test_what_real_agents_sent_is_shown(path: Path, style: Style) -> None:
+    """Recorded traffic: every page can be posted at any time, and the agent's text is there, in order."""
+    transcript = Transcript(style)
+    said = ""
+    for line in read_transcript(path):
+        params = line.message.get("params")
+        if line.direction != "in" or line.message.get("method") != "session/update" or not isinstance(params, dict):
+            continue
+        event: Any = parse_update(params["update"])
+        if isinstance(event, AgentMessageChunk) and isinstance(event.content, TextBlock):
+            event = Text(event.content.text)
+            said += event.text
+        elif isinstance(event, AgentThoughtChunk) and isinstance(event.content, TextBlock):
+            event = Thought(event.content.text)
+        transcript.apply(event)
+        assert_postable(transcript.pages())
+    transcript.end()
+    shown_words = iter(words_of(everything(transcript)))
+    assert said
+    assert all(word in shown_words for word in words_of(said))

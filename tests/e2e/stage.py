@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from acp.survivors import MARKER
 from bot.app import App
 from bot.config import load
 from loopback import Loopback, Message, Outcome, User
 from loopback.entities import Thread
 
-__all__ = ["SCRIPTED", "TOKEN", "Stage", "numbers", "said", "stage", "write_config"]
+__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "stage", "write_config"]
 
 TOKEN = "token-of-the-stage"
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
@@ -139,3 +140,21 @@ def said(outcome: Outcome) -> str:
 def numbers(first: int, last: int) -> str:
     """The text of `stream`, whole."""
     return " ".join(str(number) for number in range(first, last + 1))
+
+
+def marked(config: Path) -> list[int]:
+    """All living processes whose marker is of this configuration's journal, or whose working directory is its own."""
+    found = []
+    project = str(config.parent)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environ = (entry / "environ").read_bytes()
+            state = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            cwd = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if state not in b"ZX" and MARKER.encode() + b"=" in environ and cwd.startswith(project):
+            found.append(int(entry.name))
+    return found

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from tests.e2e.stage import numbers, stage
+from tests.e2e.stage import marked, numbers, stage
 
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
@@ -110,3 +110,32 @@ async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
         assert "3" in recalled.content
         assert [message.content for message in place.said_by_bot(thread)][:2] == ["once", "twice"]
         assert len(place.said_by_bot(thread)) == 3
+
+
+async def test_a_thread_that_exists_already_is_used(tmp_path: Path) -> None:
+    """P9: the answer to opening it was lost; the next try is told 160004, and the request goes on in that thread."""
+    async with stage(tmp_path) as place:
+        place.discord.fault(method="POST", path=re.compile(r"/threads$"), answer_lost=True, times=1)
+        thread = await place.thread("say in the thread that was there")
+        await place.ann.sees(thread, "in the thread that was there", by=place.bot)
+        tries = [call for call in place.discord.record if call.path.endswith("/threads")]
+        assert [call.status for call in tries][-1] == 400
+
+
+async def test_with_every_agent_busy_no_more_are_started(tmp_path: Path) -> None:
+    """Invariant 4, seen from outside: five threads at once, two slots, never a third process."""
+    async with stage(tmp_path, extra="[pool]\nmax_agents = 2\n") as place:
+        messages = [await place.ann.say(place.channel, f"{place.bot.mention} pid") for _ in range(5)]
+        most = 0
+
+        def answered() -> bool:
+            nonlocal most
+            most = max(most, len(marked(place.config)))
+            threads = [place.discord.world.channels.get(message.id) for message in messages]
+            return all(
+                thread and any(each.content.isdigit() for each in place.said_by_bot(thread)) for thread in threads
+            )
+
+        # Asked at every change of anything in the world, and at every call of the bot.
+        await place.discord.until(answered, timeout=60.0)
+        assert most == 2

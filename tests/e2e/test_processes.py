@@ -11,18 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from acp.survivors import MARKER
-from tests.e2e.stage import Stage, numbers, scene, write_config
+from tests.e2e.stage import Stage, marked, numbers, scene, write_config
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
 
 
 @asynccontextmanager
-async def bot_process(place: Stage) -> AsyncIterator[asyncio.subprocess.Process]:
+async def bot_process(place: Stage, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`threadline run` as a child; ended at the end whatever happened."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "run", "-c", str(place.config)),
+        *(sys.executable, "-m", "bot", "run", "-c", str(place.config), *options),
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -31,24 +30,6 @@ async def bot_process(place: Stage) -> AsyncIterator[asyncio.subprocess.Process]
         if process.returncode is None:
             process.kill()
         await process.communicate()
-
-
-def marked(config: Path) -> list[int]:
-    """All living processes whose marker is of this configuration's journal, or whose working directory is its own."""
-    found = []
-    project = str(config.parent)
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        try:
-            environ = (entry / "environ").read_bytes()
-            state = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0]
-            cwd = str((entry / "cwd").readlink())
-        except OSError:
-            continue
-        if state not in b"ZX" and MARKER.encode() + b"=" in environ and cwd.startswith(project):
-            found.append(int(entry.name))
-    return found
 
 
 async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:

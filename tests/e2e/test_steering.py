@@ -174,3 +174,68 @@ async def test_idle_agents_sleep_and_wake_with_their_memory(tmp_path: Path) -> N
         recalled = await place.ann.sees(first, re.compile("say I am first"), by=place.bot)
         assert "2" in recalled.content
         assert any(agent_state.iterdir())
+
+
+async def test_a_closed_thread_is_archived_and_wakes_with_its_session(tmp_path: Path) -> None:
+    """The agent goes, the session stays; a message opens the thread again and the agent remembers."""
+    agent_state = tmp_path / "agent"
+    async with stage(tmp_path, agent=(*SCRIPTED, "--state", str(agent_state))) as place:
+        thread = await place.thread("say keep this")
+        await place.ann.sees(thread, "keep this", by=place.bot)
+        closed = await place.ann.slash(thread, "close")
+        assert "Closed" in said(closed)
+        await place.discord.until(lambda: thread.archived)
+        assert place.app is not None
+        await place.ann.say(thread, "recall")
+        recalled = await place.ann.sees(thread, re.compile("say keep this"), by=place.bot)
+        assert "2" in recalled.content
+
+
+async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
+    """Who, where, in which state; answered at once."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello there", place.ben)
+        await place.ben.sees(thread, "hello there", by=place.bot)
+        listed = await place.ben.slash(thread, "sessions")
+        assert f"<#{thread.id}>" in said(listed)
+        assert f"<@{place.ben.id}>" in said(listed)
+        assert "idle" in said(listed)
+
+
+async def test_another_session_is_taken_up_only_by_an_admin(tmp_path: Path) -> None:
+    """A session that this thread did not create may hold what others must not read."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello there", place.ben)
+        await place.ben.sees(thread, "hello there", by=place.bot)
+        refused = await place.ben.slash(thread, "resume", session="sess_other")
+        assert "may not" in said(refused)
+        taken = await place.ann.slash(thread, "resume", session="sess_other")
+        assert "goes on with that session" in said(taken)
+
+
+async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -> None:
+    """P29: nothing came for a while; Stop on the notice ends the turn."""
+    async with stage(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as place:
+        thread = await place.thread("say I begin\nhang")
+        await place.ann.sees(thread, "I begin", by=place.bot)
+        notice = await place.ann.sees(thread, "Nothing has come from the agent", by=place.bot)
+        await place.ann.click(notice, "Stop")
+        await place.ann.sees(thread, f"cancelled by <@{place.ann.id}>", by=place.bot)
+
+
+async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None:
+    """P4, P36: what is not accepted is said, never dropped in silence."""
+    async with stage(tmp_path, extra="[pool]\nper_thread = 2\n") as place:
+        thread = await place.thread("say I begin\nhang")
+        await place.ann.sees(thread, "I begin", by=place.bot)
+        for number in range(3):
+            await place.ann.say(thread, f"say {number}")
+        await place.ann.sees(thread, "too many messages waiting", by=place.bot)
+
+
+async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path: Path) -> None:
+    """-32000 in a thread is no riddle."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("error -32000 Authentication required")
+        told = await place.ann.sees(thread, "Authentication required", by=place.bot)
+        assert "threadline login" in told.content

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from acp import Agent
-from pool.conversation import Conversation, Settings
+from pool.conversation import Conversation
 from pool.journal import Journal, State
-from pool.pool import Pool
+from pool.opening import Settings
+from pool.pool import Limits, Pool
 from tests.memory import Json, MemoryAgent
 from tests.pool.recorder import Recorder
 
@@ -98,25 +99,33 @@ class Crew:
 class House:
     """What a test holds in its hands."""
 
-    def __init__(self, settings: Settings, journal: Journal, crew: Crew, slots: int, idle_seconds: float) -> None:
+    def __init__(self, settings: Settings, journal: Journal, crew: Crew, limits: Limits) -> None:
+        self.held: list[tuple[int, int]] = []
+        """The threads that came to wait for a person, each with the number of its exchanges that wait."""
+        self.released: list[int] = []
+        """The threads that went on because nobody said anything in time."""
         self.pool = Pool(
             settings,
             spawn=crew.spawn,
             journal=journal,
-            max_agents=slots,
-            idle_seconds=idle_seconds,
+            limits=limits,
             on_held=lambda thread_id, count: self.held.append((thread_id, count)),
+            on_released=self.released.append,
         )
         self.journal = journal
         self.crew = crew
-        self.held: list[tuple[int, int]] = []
-        """The threads that came to wait for a person, each with the number of its exchanges that wait."""
+
+    def receive(self, thread_id: int, recorder: Recorder) -> Recorder:
+        """Put an exchange's messages into the journal, and nothing more."""
+        for number in recorder.message_ids:
+            assert self.journal.receive(
+                number, thread_id=thread_id, channel_id=1, guild_id=None, author_id=recorder.author_id
+            )
+        return recorder
 
     def say(self, thread_id: int, message_id: int, recorder: Recorder | None = None, text: str = "hello") -> Recorder:
         """Write a message in a thread."""
-        recorder = recorder or Recorder(message_id, text=text)
-        for number in recorder.message_ids:
-            assert self.journal.receive(number, thread_id=thread_id, channel_id=1, guild_id=None, author_id=7)
+        recorder = self.receive(thread_id, recorder or Recorder(message_id, text=text))
         self.pool.submit(thread_id, recorder)
         return recorder
 
@@ -145,8 +154,12 @@ async def house(
     slots: int = 2,
     idle_seconds: float = AN_HOUR,
     obedient: bool = False,
+    **limits: Any,
 ) -> AsyncIterator[House]:
-    """Open a pool. With `obedient`, every agent does what its prompts say; otherwise the test plays the agents."""
+    """Open a pool; `limits` are fields of `Limits`.
+
+    With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
+    """
     crew = Crew(make or every())
     settings = Settings(cwd=tmp_path)
     players: list[asyncio.Task[None]] = []
@@ -154,7 +167,7 @@ async def house(
         crew.after_start = lambda agent: players.append(asyncio.create_task(obey(agent), name=repr(agent)))
     try:
         with Journal.open(tmp_path / "journal.db") as journal:
-            it = House(settings, journal, crew, slots, idle_seconds)
+            it = House(settings, journal, crew, Limits(slots, idle_seconds, **limits))
             async with it.pool:
                 yield it
             assert crew.alive == 0

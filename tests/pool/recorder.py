@@ -3,9 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
+from pydantic import BaseModel
+
 from acp import Event, Session, Text, Turn
+from acp.jsonrpc import RequestId
 from acp.schema import TextBlock
 from pool.exchange import Ending, Notice
+from pool.watch import Due
 
 __all__ = ["Recorder"]
 
@@ -21,6 +25,7 @@ class Recorder:
         self,
         *message_ids: int,
         text: str = "hello",
+        author_id: int = 7,
         fetched: asyncio.Event | None = None,
         confirmed: asyncio.Event | None = None,
         refuses: Exception | None = None,
@@ -28,10 +33,13 @@ class Recorder:
         breaks: Exception | None = None,
     ) -> None:
         self.message_ids = message_ids
+        self.author_id = author_id
         self.prompt = text
         self.told: list[str] = []
         self.events: list[Event] = []
         self.endings: list[Ending] = []
+        self.asking: list[int] = []
+        """The threads that it was last told wait for a person."""
         self.session: Session | None = None
         self.turn: Turn | None = None
         self._fetched = fetched
@@ -82,7 +90,11 @@ class Recorder:
             raise self._refuses
         return [TextBlock(text=self.prompt)]
 
-    def waiting(self, place: int) -> None:
+    def kept(self, blocks: Sequence[BaseModel]) -> str:
+        return "".join(block.text for block in blocks if isinstance(block, TextBlock))
+
+    def waiting(self, place: int, asking: Sequence[int]) -> None:
+        self.asking = [*asking]
         self._hear(f"waiting {place}")
 
     def starting(self) -> None:
@@ -101,6 +113,12 @@ class Recorder:
             raise error
         self.events.append(event)
         self._hear(event.text if isinstance(event, Text) else type(event).__name__)
+
+    def due(self, due: Due, silent_seconds: float) -> None:
+        self._hear(f"{due.name} {silent_seconds:.0f}")
+
+    def unanswered(self, request_id: RequestId) -> None:
+        self._hear(f"unanswered {request_id}")
 
     def ended(self, ending: Ending) -> Sequence[str]:
         self.endings.append(ending)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -353,8 +354,8 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         done: list[tuple[bool, Cancelled]] = []
 
         def cancel() -> None:
-            turn = it.talk(1).turn
-            done.append((turn is not None and turn.ended, it.talk(1).cancel(A_PERSON)))
+            running = it.talk(1).running
+            done.append((running is not None and running.turn.ended, it.talk(1).cancel(A_PERSON)))
 
         agent.end_turn(prompt)
         # After the response is dispatched, before the conversation's task wakes up.
@@ -419,8 +420,8 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
         done: list[Cancelled] = []
 
         class Meddler(Recorder):
-            def waiting(self, place: int) -> None:
-                super().waiting(place)
+            def waiting(self, place: int, asking: Sequence[int]) -> None:
+                super().waiting(place, asking)
                 if place == 1:  # The one in front has just been granted the slot; its task has not run yet.
                     done.append(it.talk(2).cancel(A_PERSON))
 

@@ -1,18 +1,21 @@
 """The journal: every transition of a message's row, and what is still there after the end."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from pool.journal import Journal, JournalError, State
+from pool.database import put_aside
+from pool.journal import Journal, JournalError, OpenQuestion, Post, Row, State
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,8 +149,8 @@ def test_a_row_that_ended_tells_why(tmp_path: Path) -> None:
     assert reason_of(path, 11) == "max_tokens"
 
 
-def test_pages_are_kept_in_order_until_the_answer_is_confirmed(tmp_path: Path) -> None:
-    """They belong to the last message of the exchange, and go when nobody needs them."""
+def test_pages_are_kept_in_order_also_when_the_answer_is_confirmed(tmp_path: Path) -> None:
+    """They belong to the last message of the exchange; a session that is lost is told them later."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
         journal.mark((10, 11), State.PROMPTED)
@@ -156,7 +159,7 @@ def test_pages_are_kept_in_order_until_the_answer_is_confirmed(tmp_path: Path) -
         assert journal.pages(11) == pages
         assert journal.pages(10) == []
         journal.answer((10, 11))
-        assert journal.pages(11) == []
+        assert journal.pages(11) == pages
         assert journal.state(10) is State.ANSWERED
 
 
@@ -169,6 +172,302 @@ def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
         journal.close_rows((10, 11), "the thread was deleted")
         assert journal.pages(11) == []
         assert journal.state(11) is State.CLOSED
+
+
+# ---- a crash at any moment
+
+
+def as_kill_leaves_it(path: Path, folder: Path) -> Path:
+    """Copy the files of an open journal, as they stand at this moment, and return the copy."""
+    folder.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy(file, folder / file.name)
+    return folder / path.name
+
+
+@contextmanager
+def crashes(journal: Journal, path: Path) -> Iterator[list[Path]]:
+    """Collect what a kill before each statement of the block would leave, the commit included, and at last after it."""
+    found: list[Path] = []
+
+    def crash(_statement: str = "") -> None:
+        found.append(as_kill_leaves_it(path, path.with_name(f"crash-{len(found)}")))
+
+    journal._db.set_trace_callback(crash)
+    yield found
+    journal._db.set_trace_callback(None)
+    crash()
+
+
+STEPS: dict[State, Callable[[Journal, tuple[int, ...]], None]] = {
+    State.RECEIVED: lambda journal, ids: journal.mark(ids, State.RECEIVED),
+    State.HELD: lambda journal, ids: journal.mark(ids, State.HELD),
+    State.PROMPTED: lambda journal, ids: journal.prompted(ids, "the prompt"),
+    State.FINISHED: lambda journal, ids: journal.finish(ids, "end_turn", ["one", "two"]),
+    State.ANSWERED: lambda journal, ids: journal.answer(ids),
+    State.CLOSED: lambda journal, ids: journal.close_rows(ids, "failed", ["sorry"]),
+}
+"""How each state is reached."""
+
+
+@pytest.mark.parametrize(("before", "after"), sorted(TRANSITIONS))
+def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
+    tmp_path: Path, before: State, after: State
+) -> None:
+    """Killed at any statement of it: all rows of the exchange, its prompt and its pages, or none (invariant 7)."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10, 11)
+        for state in WAY_TO[before]:
+            STEPS[state](journal, (10, 11))
+        pages, rows = journal.pages(11), journal.open_rows()
+        with crashes(journal, path) as found:
+            STEPS[after](journal, (10, 11))
+        pages_after, rows_after = journal.pages(11), journal.open_rows()
+    *early, late = found
+    assert len(early) >= 4  # begin, a row, the other row, commit
+    for crash in early:
+        with Journal.open(crash) as journal:
+            assert [journal.state(10), journal.state(11)] == [before, before]
+            assert (journal.pages(11), journal.open_rows()) == (pages, rows)
+    with Journal.open(late) as journal:
+        assert [journal.state(10), journal.state(11)] == [after, after]
+        assert (journal.pages(11), journal.open_rows()) == (pages_after, rows_after)
+
+
+def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path: Path) -> None:
+    """Its row and its conversation; what was lost is accepted when it is found again (P1)."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal, crashes(journal, path) as found:
+        receive(journal, 10)
+    *early, late = found
+    assert len(early) == 4
+    for crash in early:
+        with Journal.open(crash) as journal:
+            assert journal.state(10) is None
+            assert not journal.knows(1)
+            receive(journal, 10)
+    with Journal.open(late) as journal:
+        assert journal.state(10) is State.RECEIVED
+        assert journal.knows(1)
+        assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+
+
+NOTES: dict[str, Callable[[Journal], None]] = {
+    "session": lambda journal: journal.set_session(1, "new"),
+    "choice": lambda journal: journal.choose(1, "mode", "plan"),
+    "mark": lambda journal: journal.mark_seen(2, 99),
+    "intent": lambda journal: journal.intend(10, 1, "page"),
+    "page": lambda journal: journal.posted(10, 0, 500),
+    "question": lambda journal: journal.asked("new", thread_id=1, exchange_id=10, content="May I?"),
+    "card": lambda journal: journal.question_posted("old", 600),
+    "settled": lambda journal: journal.settled("old"),
+    "told": lambda journal: journal.told((12,)),
+}
+
+
+def everything(journal: Journal) -> tuple[object, ...]:
+    """All that is remembered about thread 1 and its messages but for their states."""
+    return (
+        *(journal.session_id(1), journal.choices(1), journal.seen(2), journal.posts(10)),
+        *(journal.open_questions(), journal.pages(12)),
+    )
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_a_crash_finds_a_note_whole_or_not_at_all(tmp_path: Path, note: str) -> None:
+    """Whatever else is written down is there from its commit on, and nothing else changes with it."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10, 12)
+        journal.set_session(1, "old")
+        journal.choose(1, "mode", "default")
+        journal.mark_seen(2, 9)
+        journal.intend(10, 0, "page")
+        journal.asked("old", thread_id=1, exchange_id=10, content="May I?")
+        journal.close_rows((12,), "failed", ["sorry"])
+        before = everything(journal)
+        with crashes(journal, path) as found:
+            NOTES[note](journal)
+        after = everything(journal)
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+    *early, late = found
+    for crash in early:
+        with Journal.open(crash) as journal:
+            assert everything(journal) == before
+    with Journal.open(late) as journal:
+        assert everything(journal) == after
+
+
+# ---- what is open
+
+
+def test_open_rows_have_what_is_needed_to_take_them_up_again(tmp_path: Path) -> None:
+    """Oldest message first, whatever order they came in: the request, and what was sent once it was."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for message_id in (13, 10, 11, 12, 14, 15):
+            request = f"request {message_id}"
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=request)
+        journal.prompted((10, 11), "the prompt")
+        journal.mark((12,), State.HELD)
+        journal.close_rows((14,), "dropped")
+        journal.prompted((15,), "another")
+        journal.finish((15,), "end_turn", [])
+        assert journal.open_rows() == [
+            Row(10, 1, 4, State.PROMPTED, "request 10", None),
+            Row(11, 1, 4, State.PROMPTED, "request 11", "the prompt"),
+            Row(12, 1, 4, State.HELD, "request 12", None),
+            Row(13, 1, 4, State.RECEIVED, "request 13", None),
+            Row(15, 1, 4, State.FINISHED, "request 15", "another"),
+        ]
+        journal.answer((15,))
+        assert [row.message_id for row in journal.open_rows()] == [10, 11, 12, 13]
+
+
+def test_a_closed_row_is_open_as_long_as_a_word_about_it_is_owed(tmp_path: Path) -> None:
+    """The person learns of it also after a crash, and once."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10, 11)
+        journal.close_rows((10, 11), "failed", ["sorry"])
+        assert [(row.message_id, row.state) for row in journal.open_rows()] == [(11, State.CLOSED)]
+        assert journal.pages(11) == ["sorry"]
+        journal.told((10, 11))
+        assert journal.open_rows() == []
+        assert journal.state(11) is State.CLOSED
+
+
+# ---- marks
+
+
+def test_a_mark_never_goes_back(tmp_path: Path) -> None:
+    """An older message that comes late moves nothing, here or in the file; channels have marks of their own (P2)."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        assert journal.seen(2) is None
+        for message_id, mark in ((0, 0), (50, 50), (49, 50), (50, 50), (51, 51), (0, 51)):
+            journal.mark_seen(2, message_id)
+            assert journal.seen(2) == mark
+        assert journal.seen(3) is None
+        journal.mark_seen(3, 7)
+    with Journal.open(path) as journal:
+        assert (journal.seen(2), journal.seen(3), journal.seen(4)) == (51, 7, None)
+        journal.mark_seen(2, 50)
+        assert journal.seen(2) == 51
+    with Journal.open(path) as journal:
+        assert journal.seen(2) == 51
+
+
+def test_a_mark_that_does_not_move_is_not_written(tmp_path: Path) -> None:
+    """Every message moves one; most of what else is seen must cost nothing."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        journal.mark_seen(2, 50)
+        with crashes(journal, path) as found:
+            journal.mark_seen(2, 50)
+        assert len(found) == 1
+
+
+# ---- what was posted, asked, chosen
+
+
+def test_a_page_is_intended_before_it_is_posted(tmp_path: Path) -> None:
+    """Its message's id comes with the answer; without one nobody knows whether it is there."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10, 11)
+        journal.intend(10, 1, "two")
+        journal.intend(10, 0, "one")
+        journal.intend(11, 0, "another")
+        journal.posted(10, 0, 500)
+    with Journal.open(path) as journal:
+        assert journal.posts(10) == [Post(0, "one", 500), Post(1, "two", None)]
+        assert journal.posts(11) == [Post(0, "another", None)]
+        assert journal.posts(12) == []
+        journal.intend(10, 0, "once more")  # the message was deleted
+        assert journal.posts(10) == [Post(0, "once more", None), Post(1, "two", None)]
+
+
+def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
+    """After a crash its card is found by the id of its message, or by what it says (P52)."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        assert journal.open_questions() == []
+        for token in ("a", "b", "c"):
+            journal.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?")
+        journal.question_posted("a", 500)
+        journal.settled("b")
+        journal.settled("b")
+    with Journal.open(path) as journal:
+        assert journal.open_questions() == [
+            OpenQuestion("a", 1, 10, "May I a?", 500),
+            OpenQuestion("c", 1, 10, "May I c?", None),
+        ]
+
+
+def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:
+    """The last choice counts, and another thread's does not."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        receive(journal, 20, thread_id=2)
+        journal.choose(1, "mode", "default")
+        journal.choose(1, "model", "large")
+        journal.choose(1, "mode", "plan")
+        journal.choose(2, "mode", "code")
+    with Journal.open(path) as journal:
+        assert journal.choices(1) == {"mode": "plan", "model": "large"}
+        assert journal.choices(2) == {"mode": "code"}
+        assert journal.choices(3) == {}
+
+
+def test_a_new_session_can_be_told_the_last_exchanges(tmp_path: Path) -> None:
+    """Those of the thread that were answered before the message, oldest first, with all their pages (P43)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for message_id in (10, 11, 12, 13, 14, 15):
+            request = f"request {message_id}"
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=request)
+            journal.prompted((message_id,), "")
+        receive(journal, 9, thread_id=2)
+        journal.prompted((9,), "")
+        for message_id, pages in ((9, ["other"]), (10, ["a"]), (11, ["one", "two"]), (12, []), (14, ["later"])):
+            journal.finish((message_id,), "end_turn", pages)
+            journal.answer((message_id,))
+        journal.finish((13,), "end_turn", ["not confirmed"])
+        told = [("request 10", "a"), ("request 11", "one\ntwo"), ("request 12", "")]
+        assert journal.earlier(1, 14, most=10) == told
+        assert journal.earlier(1, 14, most=2) == told[1:]
+        assert journal.earlier(1, 15, most=1) == [("request 14", "later")]
+        assert journal.earlier(1, 10, most=10) == []
+        assert journal.earlier(3, 14, most=10) == []
+
+
+def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their pages and posts; what is open stays however old it is, and so does the thread's session."""
+    monkeypatch.setattr("pool.journal.PRUNE_BATCH", 3)
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, *range(10, 18))
+        journal.set_session(1, "session")
+        for message_id in range(10, 15):
+            journal.prompted((message_id,), "")
+            journal.intend(message_id, 0, "page")
+            journal.finish((message_id,), "end_turn", ["page"])
+        for message_id in range(10, 14):
+            journal.answer((message_id,))
+        journal.close_rows((15,), "dropped")
+        journal.mark((16,), State.HELD)
+        assert journal.prune() == 0
+        monkeypatch.setattr("pool.journal.KEPT_SECONDS", -1.0)
+        assert [journal.prune() for _ in range(3)] == [3, 2, 0]
+        gone, kept = (10, 11, 12, 13, 15), (14, 16, 17)
+        assert [journal.state(message_id) for message_id in gone] == [None] * 5
+        assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
+        assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
+        assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
+        assert journal.session_id(1) == "session"
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
 
 
 # ---- conversations
@@ -278,14 +577,14 @@ def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
-    steps = ("not run again", "ALTER TABLE conversations ADD COLUMN mode TEXT", "CREATE TABLE marks (id INTEGER)")
-    monkeypatch.setattr("pool.journal._MIGRATIONS", steps)
+    steps = ("not run again", "ALTER TABLE conversations ADD COLUMN mode TEXT", "CREATE TABLE flags (id INTEGER)")
+    monkeypatch.setattr("pool.database._MIGRATIONS", steps)
     with Journal.open(path) as journal:
         assert journal.state(10) is State.RECEIVED
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     assert connection.execute("SELECT mode FROM conversations").fetchall() == [(None,)]
-    assert connection.execute("SELECT id FROM marks").fetchall() == []
+    assert connection.execute("SELECT id FROM flags").fetchall() == []
     connection.close()
 
 
@@ -295,14 +594,14 @@ def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monk
     with Journal.open(path) as journal:
         receive(journal, 10)
     with monkeypatch.context() as patch:
-        patch.setattr("pool.journal._MIGRATIONS", ("", "CREATE TABLE marks (id INTEGER); DROP TABLE no_such_table"))
+        patch.setattr("pool.database._MIGRATIONS", ("", "CREATE TABLE flags (id INTEGER); DROP TABLE no_such_table"))
         with pytest.raises(JournalError, match=r"journal\.db cannot be read: no such table: no_such_table"):
             Journal.open(path)
     with Journal.open(path) as journal:
         assert journal.state(10) is State.RECEIVED
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-    assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'marks'").fetchall() == []
+    assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'flags'").fetchall() == []
     connection.close()
 
 
@@ -334,6 +633,47 @@ def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="cannot be opened"):
         Journal.open(tmp_path / "file" / "journal.db")
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    """A page that is not what it was when it was written is found at the start, not in the middle of work."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, *range(1000))
+    connection = sqlite3.connect(path)
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'messages'").fetchone()
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * page_size : root * page_size] = b"\xff" * page_size
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"the journal .*journal\.db (is damaged|cannot be read): "):
+        Journal.open(path)
+
+
+def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Path) -> None:
+    """With what SQLite keeps beside it, which belongs to it and to no other."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        as_kill_leaves_it(path, tmp_path / "killed")
+    killed = tmp_path / "killed" / "journal.db"
+    before = {file.name: file.read_bytes() for file in killed.parent.iterdir()}
+    assert set(before) == {"journal.db", "journal.db-wal", "journal.db-shm"}
+    aside = put_aside(killed)
+    assert {file.name.replace(aside.name, "journal.db"): file.read_bytes() for file in aside.parent.iterdir()} == before
+    with Journal.open(killed) as journal:
+        assert journal.state(10) is None
+    with Journal.open(aside) as journal:
+        assert journal.state(10) is State.RECEIVED
+
+
+def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:
+    """One that was closed has nothing beside it."""
+    path = tmp_path / "journal.db"
+    Journal.open(path).close()
+    assert put_aside(path).name.startswith("journal.db.broken-")
+    assert not path.exists()
 
 
 def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:

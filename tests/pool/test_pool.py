@@ -8,6 +8,7 @@ import pytest
 from pool.conversation import FAIR_SECONDS, State
 from pool.exchange import Ending
 from pool.journal import State as Row
+from pool.slots import Load
 from tests.pool.house import AN_HOUR, every, house, only, quiet
 
 A_PERSON = 42
@@ -222,6 +223,19 @@ async def test_an_empty_pool_says_so(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
         assert it.pool.conversation(1) is None
+
+
+async def test_a_pool_says_in_numbers_how_full_it_is(tmp_path: Path) -> None:
+    """Slots, who holds one and since when, who waits, and which processes run."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        assert (it.pool.load, it.pool.agents) == (Load(size=1, held=0, in_line=0), [])
+        await it.say(1, 10, text="hang").until("prompted")
+        await it.say(2, 20).until("waiting 1")
+        await asyncio.sleep(30)
+        assert it.pool.load == Load(size=1, held=1, in_line=1)
+        assert [agent.pid for agent in it.pool.agents] == [it.crew.agents[0].pid]
+        assert it.talk(1).agent_seconds == pytest.approx(30)
+        assert it.talk(2).agent_seconds == 0
 
 
 # ---- fairness

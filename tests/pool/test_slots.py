@@ -147,3 +147,39 @@ async def test_a_slot_is_held_since_it_was_granted() -> None:
     await asyncio.sleep(5)
     assert line.slots.held_for("ben") == pytest.approx(5)
     assert line.slots.held_for("ann") == 0
+
+
+async def test_a_free_slot_can_be_taken_without_joining_the_line() -> None:
+    """Where none is free, nothing changes and nobody is told."""
+    line = Line(1)
+    assert line.slots.take_free("ann")
+    assert not line.slots.take_free("ben")
+    assert repr(line) == "<Slots 1/1 held, 0 in line>"
+    assert line.changes == []
+
+
+async def test_a_slot_can_be_passed_on_past_the_line() -> None:
+    """It is the other's from then on, and held since then."""
+    line = Line(1)
+    await line.joined("ann", "ben")
+    await asyncio.sleep(30)
+    line.slots.pass_on("ann", "cleo")
+    assert (line.slots.held_for("ann"), line.slots.held_for("cleo")) == (0, 0)
+    assert line.slots.line == ("ben",)
+    line.slots.release("ann")
+    assert line.slots.line == ("ben",)
+    line.slots.release("cleo")
+    assert await line.got("ben")
+
+
+async def test_the_longest_wait_is_that_of_the_first_in_line() -> None:
+    """Nothing where nobody waits."""
+    line = Line(1)
+    await line.joined("ann")
+    assert line.slots.longest_wait == 0
+    await line.joined("ben")
+    await asyncio.sleep(30)
+    await line.joined("cleo")
+    assert line.slots.longest_wait == pytest.approx(30)
+    line.slots.leave("ben")
+    assert line.slots.longest_wait == 0

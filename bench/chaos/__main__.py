@@ -1,0 +1,53 @@
+"""`python -m bench.chaos --rounds N --seed S`: play, print, write."""
+
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+from rich.console import Console
+
+from bench.chaos import report
+from bench.chaos.lanes import Run, run
+from bench.chaos.plan import Trouble
+
+PLAIN_WIDTH = 120
+"""Columns where there is no terminal that has a width."""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rounds", default=200, show_default=True, type=click.IntRange(1), help="How many rounds.")
+@click.option("--seed", default=1, show_default=True, help="What they are made from.")
+@click.option("--first", default=0, show_default=True, type=click.IntRange(0), help="The number of the first round.")
+@click.option("--lanes", default=8, show_default=True, type=click.IntRange(1), help="How many bots share the rounds.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice([each.value for each in Trouble]),
+    help="What may go wrong; repeat for more.",
+)
+@click.option("--json", "path", type=click.Path(path_type=Path), help="Write the results there instead.")
+def main(rounds: int, seed: int, first: int, lanes: int, only: tuple[str, ...], path: Path | None) -> None:
+    """Talk to the real bot while it is killed, cut off and restarted, and see whether the books balance."""
+    if not Path("/proc/self/environ").exists():
+        raise click.ClickException("agents are found by their environment in /proc, which only Linux has")
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # A bot that is killed leaves half a request.
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    asked = Run(seed, first, rounds, lanes, tuple(map(Trouble, only)) or tuple(Trouble))
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="threadline-chaos-") as folder:
+        result = asyncio.run(run(asked, Path(folder), lambda outcome: report.progress(console, outcome)))
+    report.show(console, asked, result, time.monotonic() - began)
+    target = path or report.default_path()
+    report.write(target, asked, result)
+    console.print(f"written to {target}", highlight=False, soft_wrap=True)
+    sys.exit(1 if result.is_wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What is known from outside: the journal's rows, and what the agents were asked, from their own notes."""
+
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Notes", "journal_id", "knows_a_channel", "read_rows"]
+
+
+def read_rows(journal: Path) -> dict[int, tuple[str, str | None]]:
+    """Return every message's state and reason. A journal that is not there yet has none."""
+    return {message_id: (state, reason) for message_id, state, reason in _select(journal, _ROWS)}
+
+
+def journal_id(journal: Path) -> str | None:
+    """Return the id that marks this journal's agents; None before the journal is there."""
+    found = _select(journal, "SELECT value FROM facts WHERE name = 'journal_id'")
+    return found[0][0] if found else None
+
+
+def knows_a_channel(journal: Path) -> bool:
+    """Whether the bot has ever taken note of a channel: messages of before that are none of its business."""
+    return bool(_select(journal, "SELECT 1 FROM marks"))
+
+
+_ROWS = "SELECT message_id, state, reason FROM messages"
+
+
+def _select(journal: Path, query: str) -> list[tuple[Any, ...]]:
+    if not journal.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+        try:
+            found: list[tuple[Any, ...]] = connection.execute(query).fetchall()
+        except sqlite3.OperationalError:  # The bot is just making it.
+            return []
+        return found
+
+
+class Notes:
+    """The sessions that scripted agents keep in a folder: which tokens they were asked for, and how often."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read from `folder`, which may not exist yet."""
+        self._folder = folder
+        self._read: dict[Path, tuple[int, Counter[str]]] = {}
+        self._total: Counter[str] = Counter()
+
+    def prompts(self) -> Mapping[str, int]:
+        """Count the prompts for each token. What a prompt quotes of earlier ones does not count."""
+        for path in self._folder.glob("sess_*.json"):
+            changed = path.stat().st_mtime_ns
+            before, known = self._read.get(path, (0, Counter[str]()))
+            if before != changed:
+                tokens = _tokens(json.loads(path.read_text("utf-8"))["prompts"])
+                self._total.update(tokens)
+                self._total.subtract(known)
+                self._read[path] = (changed, tokens)
+        return self._total
+
+
+def _tokens(prompts: list[str]) -> Counter[str]:
+    return Counter(token for prompt in prompts for token in re.findall(r"^say (answer-\S+)$", prompt, re.MULTILINE))

@@ -1,0 +1,177 @@
+"""What happens in a round, made from the seed: who says what where, and what goes wrong when. Pure."""
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+__all__ = ["Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "plan"]
+
+PLACES: Final = (2, 4)
+"""How many threads a round talks in, from and to."""
+
+LINES: Final = (1, 3)
+"""Messages that a person sends to a thread in a round, without bursts."""
+
+BURST: Final = (5, 9)
+
+CODE: Final = (20, 240)
+"""Lines of a long answer; a page holds about 120."""
+
+PAUSE_SECONDS: Final = 0.25
+"""The longest pause between two messages of a thread."""
+
+DELAY_SECONDS: Final = 0.15
+"""A fault comes at once after what triggers it, or at most so much later."""
+
+
+class Trouble(StrEnum):
+    """What can go wrong in a round."""
+
+    KILL_BOT = "bot killed"
+    STOP_BOT = "bot stopped"
+    KILL_AGENT = "agent killed"
+    DROP = "gateway dropped"
+    LOSE = "gateway lost"
+    RECONNECT = "reconnect asked"
+    REPLAY = "event replayed"
+    TWICE = "events doubled"
+    BURST = "burst"
+    CANCEL = "cancelled"
+    UNAVAILABLE = "REST 503"
+    RESET = "REST reset"
+    ANSWER_LOST = "REST answer lost"
+    SLOW = "REST slow"
+
+
+ODDS: Final = {
+    Trouble.KILL_BOT: 0.4,
+    Trouble.STOP_BOT: 0.12,
+    Trouble.KILL_AGENT: 0.25,
+    Trouble.DROP: 0.2,
+    Trouble.LOSE: 0.2,
+    Trouble.RECONNECT: 0.1,
+    Trouble.REPLAY: 0.2,
+    Trouble.TWICE: 0.15,
+    Trouble.BURST: 0.15,
+    Trouble.CANCEL: 0.2,
+    Trouble.UNAVAILABLE: 0.1,
+    Trouble.RESET: 0.1,
+    Trouble.ANSWER_LOST: 0.15,
+    Trouble.SLOW: 0.05,
+}
+"""The probability of each in a round."""
+
+
+class Event(StrEnum):
+    """What a fault can wait for."""
+
+    SAID = "a person's message"
+    OPENED = "a new thread"
+    SEEN = "the bot's reaction"
+    POSTED = "a message of the bot"
+    EDITED = "an edit by the bot"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """The `count`-th event of a kind in the round, and so many seconds after it."""
+
+    event: Event
+    count: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong, and when. `luck` in [0, 1) decides what is left open: which thread, which agent."""
+
+    trouble: Trouble
+    trigger: Trigger
+    luck: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message: the token that its answer must hold, the agent's script, and the seconds before the next one.
+
+    `code_lines` is how many numbered lines of code its answer shows; `lethal` is whether the agent dies of it.
+    """
+
+    token: str
+    script: str
+    by: int
+    pause: float
+    code_lines: int = 0
+    lethal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is said in one thread: a new one, or with `old` in [0, 1) one of the earlier ones."""
+
+    lines: tuple[Line, ...]
+    old: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A plan. `luck` seeds what people do about the questions and notices that they come upon."""
+
+    number: int
+    places: tuple[Place, ...]
+    faults: tuple[Fault, ...]
+    luck: str
+
+
+def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble)) -> Round:
+    """Make the plan of a round. It depends on the arguments only; `troubles` are those that may happen."""
+    luck = f"{seed}/{number}"
+    chance = random.Random(luck)
+    chosen = [trouble for trouble, odds in ODDS.items() if chance.random() < odds and trouble in troubles]
+    count = chance.randint(*PLACES)
+    burst = chance.randrange(count) if Trouble.BURST in chosen else None
+    places, said = [], 0
+    for index in range(count):
+        length = chance.randint(*(BURST if index == burst else LINES))
+        old = None if chance.random() < 0.5 else chance.random()
+        lines = tuple(_line(chance, f"{number:04}-{said + place:02}", hurry=index == burst) for place in range(length))
+        places.append(Place(lines, old))
+        said += length
+    faults = tuple(Fault(trouble, _trigger(chance), chance.random()) for trouble in chosen if trouble != Trouble.BURST)
+    return Round(number, tuple(places), faults, luck)
+
+
+def _line(chance: random.Random, name: str, *, hurry: bool) -> Line:
+    """Write one message. In a hurry nothing takes long."""
+    token = f"answer-{name}"
+    say = f"say {token}"
+    by, pause = chance.randrange(2), 0.0 if hurry else chance.uniform(0, PAUSE_SECONDS)
+    code_lines, lethal = 0, False
+    match "plain" if hurry else chance.choices(list(_KINDS), list(_KINDS.values()))[0]:
+        case "slow":
+            script = f"say begun-{name}\nsleep {chance.uniform(0.05, 0.6):.2f}\n{say}"
+        case "long":
+            code_lines = chance.randint(*CODE)
+            script = f"code {code_lines}\n{say}"
+        case "question":
+            script = f"ask execute make {name}\n{say}"
+        case "tool":
+            script = f"tool read notes-{name}\n{say}"
+        case "crash":
+            script, lethal = f"say begun-{name}\ncrash", True
+        case "child":
+            script = f"child deaf setsid\n{say}"
+        case _:
+            script = say
+    return Line(token, script, by, pause, code_lines, lethal)
+
+
+_KINDS: Final = {"plain": 35, "slow": 30, "long": 10, "question": 10, "tool": 8, "crash": 3, "child": 4}
+"""Kinds of messages, and how often each is sent."""
+
+
+def _trigger(chance: random.Random) -> Trigger:
+    delay = 0.0 if chance.random() < 0.5 else chance.uniform(0, DELAY_SECONDS)
+    return Trigger(chance.choice(list(Event)), chance.randint(1, 5), delay)

@@ -1,0 +1,116 @@
+"""The bot as a process that is started again whenever it ends, and the agents that it leaves behind."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from acp.survivors import MARKER
+from bench.places import ROOT
+
+__all__ = ["BotProcess", "agents", "describe", "running"]
+
+STOP_SECONDS: Final = 30.0
+"""The bot has 25 s for its own end; then it is killed."""
+
+REFUSED_STARTS: Final = 5
+"""After so many ends of its own in a row it is not started again."""
+
+
+class BotProcess:
+    """The bot. Only those who end it send signals; it is started again by `running`."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        """Run with `config`, everything it writes going to `log`."""
+        self.log = log
+        self.ends: list[str] = []
+        """How it ended other than by a signal of ours."""
+        self.pause = 0.0
+        """Seconds until the next start."""
+        self._argv = (sys.executable, "-m", "bot", "run", "-c", str(config))
+        self._folder = config.parent
+        self._process: Process | None = None
+        self._signalled = False
+
+    def send(self, number: signal.Signals) -> bool:
+        """Send it a signal; False where it is not running."""
+        if self._process is None or self._process.returncode is not None:
+            return False
+        self._signalled = True
+        self._process.send_signal(number)
+        return True
+
+    async def keep_alive(self) -> None:
+        """Start it, and again whenever it has ended, until cancelled or it ends by itself too often."""
+        own = 0
+        while own < REFUSED_STARTS:
+            self._signalled = False
+            with self.log.open("ab") as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._argv, stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, env=self._environment()
+                )
+            code = await self._process.wait()
+            own = 0 if self._signalled else own + 1
+            if not self._signalled:
+                self.ends.append(f"the bot ended by itself with code {code}")
+            await asyncio.sleep(self.pause)
+
+    def _environment(self) -> dict[str, str]:
+        """Give each bot a runtime directory of its own: in every loopback Discord it is the same user."""
+        return {**os.environ, "XDG_RUNTIME_DIR": str(self._folder)}
+
+    async def stop(self) -> None:
+        """End it in order, or for certain."""
+        if self.send(signal.SIGTERM) and self._process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self._process.wait()
+                return
+            self.ends.append(f"the bot did not end within {STOP_SECONDS:.0f} s of SIGTERM")
+            self._process.kill()
+            await self._process.wait()
+
+
+@asynccontextmanager
+async def running(bot: BotProcess) -> AsyncIterator[None]:
+    """Keep the bot alive for as long as the block lasts; end it in order."""
+    keeping = asyncio.create_task(bot.keep_alive(), name="keep-alive")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await bot.stop()
+
+
+def agents(journal_id: str | None) -> set[int]:
+    """Return the pids of living processes that carry this journal's marker: agents, and what they started."""
+    if journal_id is None:
+        return set()
+    wanted = f"\0{MARKER}={journal_id}/".encode()
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in b"\0" + (folder / "environ").read_bytes() and _alive(folder):
+                found.add(int(folder.name))
+        except OSError:
+            continue  # It ended meanwhile, or is another user's.
+    return found
+
+
+def describe(pid: int) -> str:
+    """Say what a process is, for people."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    except OSError:
+        command = "gone by now"
+    return f"{pid} {command}"
+
+
+def _alive(folder: Path) -> bool:
+    return (folder / "stat").read_bytes().rpartition(b")")[2].split()[0] not in b"ZX"

@@ -1,0 +1,88 @@
+"""What a run says: a line a round that has something to say, a table, and JSON."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.chaos.books import Fault
+from bench.chaos.lanes import Result, Run
+from bench.chaos.play import Outcome
+from bench.report import RESULTS
+
+__all__ = ["default_path", "progress", "show", "write"]
+
+
+def progress(console: Console, outcome: Outcome) -> None:
+    """Say how a round went."""
+    troubles = ", ".join(f"{trouble} {count}" for trouble, count in outcome.struck.items()) or "nothing"
+    line = f"round {outcome.number}: {outcome.messages} messages, {outcome.seconds:.1f} s; {troubles}"
+    console.print(line, style="red" if outcome.wrong else None, markup=False, highlight=False)
+    for entry in outcome.wrong:
+        console.print(f"  {entry.fault}: {entry.what}", style="red", markup=False, highlight=False)
+
+
+def show(console: Console, asked: Run, result: Result, seconds: float) -> None:
+    """Print the evidence, if anything is wrong, and the table."""
+    for text in result.evidence:
+        console.print(f"\n{text}", markup=False, highlight=False, soft_wrap=True)
+    table = Table(title="Chaos", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("what")
+    table.add_column("count", justify="right")
+    for name, value in _counts(result).items():
+        table.add_row(name, f"{value:,}", style="red" if value and name in _FAULTS else None)
+    table.add_section()
+    for trouble, count in sorted(result.struck.items()):
+        table.add_row(f"trouble: {trouble}", f"{count:,}")
+    console.print(table)
+    mean = fmean(outcome.seconds for outcome in result.outcomes) if result.outcomes else 0.0
+    each = seconds / max(len(result.outcomes), 1)
+    pace = f"{seconds:.0f} s, {each:.2f} s a round ({mean:.1f} s long, {asked.lanes} lanes)"
+    again = f"make chaos ROUNDS={asked.rounds} SEED={asked.seed}"
+    console.print(f"{pace}; once more: {again}", highlight=False, soft_wrap=True)
+
+
+_FAULTS = {*map(str, Fault), "orphans", "ends of its own"}
+
+
+def _counts(result: Result) -> dict[str, int]:
+    return {
+        "rounds": len(result.outcomes),
+        "messages": sum(outcome.messages for outcome in result.outcomes),
+        "troubles": result.struck.total(),
+        **{str(fault): result.count(fault) for fault in Fault},
+        "orphans": result.orphans,
+        "ends of its own": len(result.ends),
+        "eyes left": result.eyes,
+    }
+
+
+def default_path(now: datetime | None = None) -> Path:
+    """Where the results go unless a file is named: one file a run."""
+    return RESULTS / f"chaos-{(now or datetime.now(UTC)):%Y%m%dT%H%M%SZ}.json"
+
+
+def write(path: Path, asked: Run, result: Result) -> None:
+    """Write everything to `path`."""
+    whole: dict[str, Any] = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": asked.seed,
+        "first": asked.first,
+        "lanes": asked.lanes,
+        **_counts(result),
+        "by_trouble": {str(trouble): count for trouble, count in sorted(result.struck.items())},
+        "seconds_a_round": [round(outcome.seconds, 3) for outcome in result.outcomes],
+        "wrong": [
+            {"fault": str(each.fault), "round": each.round, "thread_id": str(each.thread_id), "what": each.what}
+            for each in result.wrong
+        ],
+        "ended": result.ends,
+        "evidence": result.evidence,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", "utf-8")

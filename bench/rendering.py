@@ -1,0 +1,72 @@
+"""Rendering: what a long reply costs while it streams, against rendering all of it at each chunk."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from acp import Text
+from bench.figure import Against, Figure
+from bench.run import Measurement, Run
+from bot.style import Style
+from bot.transcript import Transcript
+
+__all__ = ["MEASUREMENT"]
+
+CHUNKS_PER_EDIT: Final = 65
+"""50 chunks a second, an edit every 1.3 s."""
+
+SAMPLES: Final = 20
+"""Chunks at which the whole is rendered anew; the cost of the others lies between."""
+
+STYLE: Final = Style(max_pages=0)
+"""Every page is made, whatever the configuration would put into a file."""
+
+PARAGRAPH: Final = (
+    "## A heading\n\nSome **words** about `code`, with [a link](https://example.org/page) and more words, as agents "
+    "write them, so that lines wrap.\n\n- an item\n- another one, with `code`\n\n```python\ndef function(argument):\n"
+    "    return argument + 1\n```\n\n| name | value |\n|---|--:|\n| first | 1 |\n| second | 22 |\n\n"
+)
+
+
+async def _measure(run: Run) -> list[Figure]:
+    size, characters = run.choose((100_000, 4), (20_000, 4))
+    text = (PARAGRAPH * (size // len(PARAGRAPH) + 1))[:size]
+    chunks = [text[at : at + characters] for at in range(0, size, characters)]
+    run.progress.step("as it streams", 0, 2)
+    streamed = min(_stream(chunks) for _ in range(run.choose(5, 2)))
+    run.progress.step("anew at each chunk", 1, 2)
+    anew = _anew(text, chunks)
+    how = f"{len(chunks):,} chunks of {characters} characters, pages asked for at every {CHUNKS_PER_EDIT}th; CPU time"
+    return [
+        Figure("CPU of a reply while it streams", streamed * 1000, "ms", how, Against("all anew", anew * 1000)),
+        Figure("the same for each chunk", streamed / len(chunks) * 1e6, "us", how),
+    ]
+
+
+def _stream(chunks: Sequence[str]) -> float:
+    """CPU seconds of one reply from its first chunk to its last page."""
+    began = time.process_time()
+    transcript = Transcript(STYLE)
+    for number, chunk in enumerate(chunks):
+        transcript.apply(Text(chunk))
+        if number % CHUNKS_PER_EDIT == 0:
+            transcript.pages()
+    transcript.end()
+    transcript.pages()
+    return time.process_time() - began
+
+
+def _anew(text: str, chunks: Sequence[str]) -> float:
+    """CPU seconds of rendering everything at every chunk, from samples at even distances (the trapezoidal rule)."""
+    costs = []
+    for sample in range(1, SAMPLES + 1):
+        began = time.process_time()
+        transcript = Transcript(STYLE)
+        transcript.apply(Text(text[: len(text) * sample // SAMPLES]))
+        transcript.end()
+        transcript.pages()
+        costs.append(time.process_time() - began)
+    return (sum(costs) - costs[-1] / 2) / SAMPLES * len(chunks)
+
+
+MEASUREMENT: Final = Measurement("rendering", "Rendering", _measure)

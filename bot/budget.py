@@ -1,0 +1,125 @@
+"""How many calls a server takes in a window of time, kept to however late each call arrives. Pure.
+
+A server counts in fixed windows that begin with the first call to arrive. When a call arrives is not known here: it is
+after it was sent, and before its answer came. So a call is held against the budget from its sending until one window
+after its answer. Of the calls that arrive in any one window, all are then held when the last of them is sent, and a
+budget that never holds more than the limit is never refused, whatever the delays.
+
+An answer takes its time too, after the call has arrived. Where that is worth something the hold ends so much earlier,
+by a part of the fastest call that was ever seen: `Budget.way_back`.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "Hold", "Told"]
+
+UNANSWERED_SECONDS = 2.0
+"""A call without an answer is taken to have arrived after so long: one that hangs must not hold its place for ever."""
+
+ROUNDING = 1e-9
+"""Seconds; less is nothing."""
+
+
+@dataclass(eq=False, slots=True)
+class Hold:
+    """One call, as budgets count it. Times are in seconds of one clock."""
+
+    sent: float
+    answered: float | None = None
+
+    def released(self, seconds: float) -> float:
+        """When it no longer counts in a window of `seconds`."""
+        return (self.sent + UNANSWERED_SECONDS if self.answered is None else self.answered) + seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an answer said about its limit (Discord, Rate Limits). Durations are in seconds.
+
+    `retry_after` is given where the call was refused; `everywhere`, where all of the bot's calls would be.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_after: float | None = None
+    retry_after: float | None = None
+    everywhere: bool = False
+
+
+class Budget:
+    """At most `limit` calls in any window of `seconds`. What the server tells counts for more than these figures."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        """Start with nothing spent."""
+        self.limit = limit
+        self.seconds = seconds
+        self.way_back = 0.0
+        """Seconds that every answer is known to take after its call has arrived."""
+        self._holds: list[Hold] = []
+        self._closed_until = float("-inf")
+        self._left = 0
+        self._left_until = float("-inf")
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        return f"<Budget {len(self._holds)} of {self.limit} in {self.seconds:g} s>"
+
+    def spend(self, hold: Hold) -> None:
+        """Count a call."""
+        self._holds.append(hold)
+        self._left -= 1
+
+    def give_back(self, hold: Hold) -> None:
+        """Do not count a call that was not made after all."""
+        if hold in self._holds:
+            self._holds.remove(hold)
+            self._left += 1
+
+    def learn(self, told: Told, now: float) -> None:
+        """Believe what the server said."""
+        if told.retry_after is not None:
+            self._closed_until = max(self._closed_until, now + told.retry_after)
+            return
+        if told.limit is None or told.remaining is None or told.reset_after is None:
+            return
+        self.limit = max(1, told.limit)
+        # The first call of a window is told the whole length of it, a later one what is left.
+        self.seconds = told.reset_after if told.remaining == told.limit - 1 else max(self.seconds, told.reset_after)
+        in_flight = sum(hold.answered is None for hold in self._holds)
+        self._left, self._left_until = told.remaining - in_flight, now + told.reset_after
+
+    def quiet(self, now: float) -> bool:
+        """Whether nothing of the past matters any more."""
+        return not self._releases(now) and max(self._closed_until, self._left_until) <= now
+
+    def wait(self, now: float, *, keep: int = 0) -> float:
+        """Return the seconds until one more call may be made that leaves `keep` to others; 0 is now."""
+        most = max(1, self.limit - keep)
+        releases = self._releases(now)
+        at = max(now, self._closed_until)
+        if self._left <= min(keep, self.limit - 1) and self._left_until > now:
+            at = max(at, self._left_until)
+        if len(releases) >= most:
+            at = max(at, releases[len(releases) - most])
+        return at - now if at - now > ROUNDING else 0.0
+
+    def pace(self, now: float, *, keep: int = 0) -> float:
+        """Return the seconds until one more call may be made if what is left is to be spread evenly over the window.
+
+        Spent at once, it would leave a gap of almost a whole window in which nothing can be shown.
+        """
+        wait = self.wait(now, keep=keep)
+        releases = self._releases(now)
+        if not releases:
+            return wait
+        last = max(hold.sent for hold in self._holds)
+        shares = max(1, self.limit - keep - len(releases) + 1)
+        even = max((releases[0] - last) / shares, self.seconds / max(1, self.limit - keep))
+        due = last + even - now
+        return max(wait, due if due > ROUNDING else 0.0)
+
+    def _releases(self, now: float) -> list[float]:
+        """Forget the calls that no longer count; return when the others will not, soonest first."""
+        seconds = self.seconds - self.way_back
+        self._holds = [hold for hold in self._holds if hold.released(seconds) > now + ROUNDING]
+        return sorted(hold.released(seconds) for hold in self._holds)

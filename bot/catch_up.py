@@ -1,0 +1,159 @@
+"""What was written while the bot was away, or while the gateway was gone without a clean resume.
+
+Each known thread and each allowed channel has a high-water mark. After every READY a place whose newest message lies
+above its mark is read from there. Until that is done the place's live messages wait here, so that all are taken up in
+the order of their ids, and no mark moves past anything that was not looked at.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import discord
+import structlog
+
+from pool.journal import Journal
+
+from .exchange import Exchange
+from .pacer import Pacer, Urgency
+from .rest import Rest, RestError, TryLater
+
+__all__ = ["CatchUp", "Reach"]
+
+AGAIN_SECONDS = 0.5
+LONGEST_AGAIN_SECONDS = 60.0
+"""Wait before a place that could not be read is read again, doubling."""
+
+log = structlog.stdlib.get_logger("bot")
+
+Take = Callable[[discord.Message], Awaitable[Exchange | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back a catch-up goes: so many hours, and so many messages of a place."""
+
+    hours: float = 24.0
+    messages: int = 200
+
+
+@dataclass(slots=True)
+class _Gap:
+    """What one READY left to catch up with. After the next one, what was held here is no proof of what came between.
+
+    `waiting` are live messages by place; `behind` the places that are not caught up, None while nobody knows which.
+    """
+
+    waiting: dict[int, list[discord.Message]] = field(default_factory=dict)
+    behind: set[int] | None = None
+
+
+class CatchUp:
+    """The state of one client's catch-up. `begin` at READY, `run` when the guilds are known."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        rest: Rest,
+        pacer: Pacer,
+        reach: Reach,
+        take: Take,
+        open_thread: Callable[[Exchange], Awaitable[None]],
+        beyond: Callable[[int], None],
+        on_missed: Callable[[int], None],
+    ) -> None:
+        """`take` judges and accepts a message, and returns its exchange if a thread is to be opened for it.
+
+        `beyond` tells a place that some of its messages were too long ago; `on_missed` learns how many a place had.
+        """
+        self._journal = journal
+        self._rest = rest
+        self._pacer = pacer
+        self._reach = reach
+        self._take = take
+        self._open_thread = open_thread
+        self._beyond = beyond
+        self._on_missed = on_missed
+        self._gap = _Gap()
+
+    def begin(self) -> None:
+        """Hold live messages back from now on."""
+        self._gap = _Gap()
+
+    def holds(self, message: discord.Message) -> bool:
+        """Keep a live message back if its place is not caught up. Synchronous, so that the order is kept."""
+        channel_id, gap = message.channel.id, self._gap
+        if gap.behind is not None and channel_id not in gap.behind:
+            return False
+        gap.waiting.setdefault(channel_id, []).append(message)
+        return True
+
+    async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
+        """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other."""
+        gap, behind = self._gap, {}
+        for channel_id, newest in places:
+            mark = self._journal.seen(channel_id)
+            if mark is None and self._journal.knows(channel_id):
+                mark = channel_id  # A thread's own id is below all of its messages.
+            if mark is None:
+                # Never seen before: it begins with the present, but for what came since READY.
+                waiting = gap.waiting.get(channel_id, [])
+                first = min((message.id for message in waiting), default=(newest or 0) + 1)
+                self._journal.mark_seen(channel_id, first - 1)
+            elif newest is not None and newest > mark:
+                behind[channel_id] = mark
+        current = {channel_id for channel_id in gap.waiting if channel_id not in behind}
+        gap.behind = current | set(behind)
+        async with asyncio.TaskGroup() as tasks:
+            for channel_id in current:
+                tasks.create_task(self._deliver(gap, channel_id, [], tasks), name=f"catch-up-{channel_id}")
+            for channel_id, mark in behind.items():
+                tasks.create_task(self._catch_up(gap, channel_id, mark, tasks), name=f"catch-up-{channel_id}")
+
+    async def _missed(self, channel_id: int, mark: int) -> list[discord.Message]:
+        """Read a place from its mark, as often as Discord asks to try later: what is passed over now is lost."""
+        wait = AGAIN_SECONDS
+        while True:
+            await self._pacer.admit(None, Urgency.EDIT)
+            try:
+                return await self._rest.history(channel_id, after=mark, most=self._reach.messages + 1)
+            except TryLater as error:
+                log.info("a channel cannot be read now", channel_id=channel_id, reason=str(error))
+                await asyncio.sleep(max(error.seconds, wait))
+                wait = min(wait * 2, LONGEST_AGAIN_SECONDS)
+            except RestError as error:
+                log.warning("a channel cannot be read", channel_id=channel_id, reason=str(error))
+                return []
+
+    async def _catch_up(self, gap: "_Gap", channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> None:
+        missed = await self._missed(channel_id, mark)
+        oldest = datetime.now(UTC) - timedelta(hours=self._reach.hours)
+        kept = [message for message in missed[-self._reach.messages :] if message.created_at >= oldest]
+        self._on_missed(len(kept))
+        if len(kept) < len(missed):
+            log.warning("messages are too long ago to be taken up", channel_id=channel_id)
+            self._beyond(channel_id)
+        await self._deliver(gap, channel_id, kept, tasks)
+
+    async def _deliver(
+        self, gap: "_Gap", channel_id: int, missed: list[discord.Message], tasks: asyncio.TaskGroup
+    ) -> None:
+        """Take up what was missed and what came meanwhile, in the order of their ids, until nothing waits."""
+        while messages := {message.id: message for message in (*missed, *gap.waiting.pop(channel_id, []))}:
+            missed = []
+            for message_id in sorted(messages):
+                try:
+                    exchange = await self._take(messages[message_id])
+                except Exception:  # one message must not hold up its place for ever
+                    log.exception("a missed message failed", message_id=message_id)
+                    exchange = None
+                if exchange is not None:
+                    tasks.create_task(self._open(exchange), name=f"open-{message_id}")
+                self._journal.mark_seen(channel_id, message_id)
+        if gap.behind is not None:
+            gap.behind.discard(channel_id)
+
+    async def _open(self, exchange: Exchange) -> None:
+        await self._open_thread(exchange)

@@ -1,0 +1,58 @@
+"""What a monitoring system asks over HTTP: `/metrics` and `/health`.
+
+Served by the bot's own event loop: an answer is itself a sign that the loop goes round.
+"""
+
+from aiohttp import web
+
+from .health import Pulse
+from .metrics import Metrics
+
+__all__ = ["Endpoint"]
+
+CLOSE_SECONDS = 1.0
+"""What a request in progress gets when the bot stops."""
+
+
+class Endpoint:
+    """The server. Nothing it answers is secret, and it takes no orders."""
+
+    def __init__(self, host: str, port: int, *, metrics: Metrics, pulse: Pulse) -> None:
+        """Nothing is opened yet. Port 0 is any free one."""
+        self._host = host
+        self._port = port
+        self._metrics = metrics
+        self._pulse = pulse
+        application = web.Application()
+        application.router.add_get("/metrics", self._on_metrics)
+        application.router.add_get("/health", self._on_health)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+
+    async def open(self) -> str:
+        """Listen; return the address, `http://HOST:PORT`. Raises OSError."""
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._runner.addresses[0][1]}"
+
+    async def close(self) -> None:
+        """Close everything."""
+        await self._runner.cleanup()
+
+    async def _on_metrics(self, request: web.Request) -> web.Response:
+        body, content_type = await self._metrics.text(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _on_health(self, _: web.Request) -> web.Response:
+        complaints = self._pulse.complaints()
+        report = {
+            "status": "failing" if complaints else "ok",
+            "reasons": complaints,
+            "gateway_connected": self._pulse.connected,
+            "gateway_down_seconds": round(self._pulse.down_seconds),
+        }
+        return web.json_response(report, status=503 if complaints else 200)

@@ -1,0 +1,53 @@
+"""A call that the bot wants to make: how urgent it is, and what it counts as."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+__all__ = ["Bucket", "Job", "Urgency"]
+
+
+class Urgency(IntEnum):
+    """In this order calls are made; within one urgency the one that has had it longest first.
+
+    FIRST is what a person waits for at the start, FINAL the end of a turn, NOTICE a question or words of the bot's own,
+    EDIT the growing text, SIGN reactions and the like.
+    """
+
+    FIRST = 0
+    FINAL = 1
+    NOTICE = 2
+    EDIT = 3
+    SIGN = 4
+
+
+class Bucket(StrEnum):
+    """What is counted apart in a channel."""
+
+    MESSAGE = "message"
+    REACTION = "reaction"
+    TYPING = "typing"
+    CHANNEL = "channel"
+    THREAD = "thread"
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A call that may be asked for again and again; at most one is in flight.
+
+    `perform` decides what is written at the moment it is called and returns the writing of it; None means that there
+    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel.
+    """
+
+    channel_id: int | None
+    perform: Callable[[], Awaitable[None] | None]
+    urgency: Urgency
+    bucket: Bucket = Bucket.MESSAGE
+    paced: bool = True
+    """Whether an edit keeps its distance to the last one. What goes on where a page was full does not."""
+    since: float = field(default=0.0, init=False)
+    not_before: float = field(default=0.0, init=False)
+    waiting: bool = field(default=False, init=False)
+    in_flight: bool = field(default=False, init=False)
+    queued: tuple[Urgency, int] | None = field(default=None, init=False)
+    """As what it waits, and its number in the heaps; entries with another number are out of date."""

@@ -1,0 +1,67 @@
+"""One bot to a journal, and one to a Discord user: two with one token would both half work.
+
+Locks are `flock`s on files: the kernel lets go of them when the process ends, however it ends.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pool.database import JournalError
+
+__all__ = ["LockHeld", "journal_lock", "user_lock"]
+
+
+class LockHeld(Exception):
+    """Another process has the lock, or it cannot be taken; the text says who or why."""
+
+
+@contextmanager
+def journal_lock(journal: Path) -> Iterator[None]:
+    """Hold the lock beside a journal. Raises `LockHeld`, and `JournalError` where the lock's file cannot be opened."""
+    with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}"):
+        yield
+
+
+@contextmanager
+def user_lock(user_id: int) -> Iterator[None]:
+    """Hold the lock of a bot's Discord user, among all processes of this user of the machine. Raises `LockHeld`."""
+    with _lock(_runtime_directory() / f"{user_id}.lock", f"the bot with user id {user_id}"):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, what: str) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise JournalError(f"{what} cannot be locked: {path}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
+            raise LockHeld(f"{what} is in use by another process (pid {holder}); stop that one first") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _runtime_directory() -> Path:
+    """Return a directory that is this user's alone. Raises `LockHeld`."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(runtime) / "threadline" if runtime else Path(tempfile.gettempdir()) / f"threadline-{os.getuid()}"
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = path.lstat()
+    except OSError as error:
+        raise LockHeld(f"the directory {path} cannot be made: {error.strerror}") from None
+    if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise LockHeld(f"the directory {path} must be this user's alone (mode 0700); remove it and start again")
+    return path

@@ -1,0 +1,138 @@
+"""The pages of one reply as they fill: frozen ones, the last one with its draft, and what has no page. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .dialect import Draft
+from .markdown import FENCE, LIMIT
+from .pages import Page, is_decided, take_page
+from .spool import Spool
+
+__all__ = ["MOST_CHARACTERS", "NOTE", "Pager", "Span"]
+
+MOST_CHARACTERS = 200_000
+"""Characters on pages, whatever the style says; the rest is spooled."""
+
+NOTE = "\n-# 📎 The rest is in the attached `reply.md`."
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text, from its first character to behind its last, that may still change."""
+
+    start: int
+    end: int
+
+
+class Pager:
+    """Cuts one text that grows. `over`: the pages are full, and the text goes on in `rest`."""
+
+    def __init__(self, most: int) -> None:
+        """Allow `most` pages for what the agent says; 0 is no bound."""
+        self._most = most
+        self._frozen: list[str] = []
+        self._characters = 0
+        self._opening = ""
+        self._notices: list[str] = []
+        self.rest = Spool()
+        self.over = False
+
+    @property
+    def last_page(self) -> int:
+        """The index of the page that names the rest."""
+        return max(0, len(self._frozen) - 1)
+
+    def freeze(self, text: str, *, complete: bool, words_end: int, live: Sequence[Span] = ()) -> int:
+        """Freeze the full pages that `text` begins with; return how many of its characters were taken.
+
+        Returns early at the page with which the pages are full. `complete`: the last line is. `words_end` is where
+        the last of the agent's words end: behind it are lines that are always shown. `live` are parts that change,
+        and are better kept whole on the page that is still open.
+        """
+        at = 0
+        while len(text) - at > LIMIT - len(self._opening):
+            if not complete and not is_decided(text, at):
+                break
+            if self.over:
+                page = take_page(text, at, self._opening)
+                self.rest.write(text[at : page.end].encode())
+            elif self._is_full() and words_end > take_page(text, at, self._opening).end:
+                return self._overflow(text, at)
+            else:
+                page = self._whole(text, at, live)
+                if page.content:
+                    self._frozen.append(page.content)
+                    self._characters += len(page.content)
+            self._opening = page.opening
+            at = page.end
+        return at
+
+    def _is_full(self) -> bool:
+        """Whether the page that is now open is the last one."""
+        return (0 < self._most <= len(self._frozen) + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
+
+    def _overflow(self, text: str, at: int) -> int:
+        page = take_page(text, at, self._opening, LIMIT - len(NOTE))
+        self._frozen.append(page.content + NOTE)
+        self._opening = page.opening if page.opening.startswith(FENCE) else ""
+        self.rest.write(self._opening.encode())
+        self.over = True
+        return page.end
+
+    def _whole(self, text: str, at: int, live: Sequence[Span]) -> Page:
+        """Take a page, and no part of what changes if at least a quarter of the page is left."""
+        page = take_page(text, at, self._opening)
+        for span in live:
+            if at + LIMIT // 4 < span.start < page.end < span.end:
+                shorter = take_page(text[at : span.start], 0, self._opening)
+                return Page(shorter.content, at + shorter.end, shorter.opening)
+        return page
+
+    def finish(self, text: str) -> None:
+        """Put what has no page into the rest."""
+        self.rest.write(text.encode())
+
+    def notice(self, text: str) -> None:
+        """Show lines although the pages are full."""
+        self._notices.append(text)
+
+    def pages(self, text: str, draft: Draft) -> list[str]:
+        """Return all pages: the frozen ones, and one with `text` and as much of the draft behind it as it holds."""
+        if self.over:
+            return self._frozen + _all_pages("\n".join(self._notices))
+        last = self._last(text, draft)
+        return [*self._frozen, last] if last else list(self._frozen)
+
+    def _last(self, text: str, draft: Draft) -> str:
+        if draft.fence is None:
+            return take_page(text + draft.text, 0, self._opening).content
+        whole = take_page(text + draft.fence.shown(draft.code), 0, self._opening)
+        if whole.end == len(text + draft.fence.shown(draft.code)):
+            return whole.content
+        head = take_page(text, 0, self._opening)
+        return self._rolled(head.content, draft)
+
+    def _rolled(self, head: str, draft: Draft) -> str:
+        """Show the latest lines of a code block that does not fit."""
+        fence = draft.fence
+        note = f"-# ⋯ {draft.lines} lines so far"
+        room = LIMIT - len(head) - len(note) - 2
+        if fence is None or room < 0:
+            return head
+        lines: list[str] = []
+        for line in reversed(draft.code.rstrip("\n")[-LIMIT:].split("\n")):
+            if len("\n" + fence.shown("\n".join([line, *lines]))) > room:
+                break
+            lines.insert(0, line)
+        shown = fence.shown("\n".join(lines)) if lines else ""
+        return "\n".join(part for part in (head, shown, note) if part)
+
+
+def _all_pages(text: str) -> list[str]:
+    found, at, opening = [], 0, ""
+    while at < len(text):
+        page = take_page(text, at, opening)
+        if page.content:
+            found.append(page.content)
+        at, opening = page.end, page.opening
+    return found

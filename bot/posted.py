@@ -1,0 +1,124 @@
+"""One page of a reply as Discord has it: which message shows it, and what of it is still to be shown. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from .markdown import FENCE
+
+__all__ = ["Posted", "rest_of"]
+
+OLD_SECONDS = 3300.0
+"""Edits of a message older than an hour are limited to three in six seconds, some of them (Discord error 30046)."""
+
+_RUN = re.compile(r"`{3}|~{3}")
+
+REPAIRS = 2
+"""Tries at making Discord store a text as it was meant; then what it made of it stands."""
+
+
+@dataclass(slots=True)
+class Posted:
+    """A page. Without `message_id` no message shows it: not yet, or no longer.
+
+    `since` is when the message was posted; `stop` is whether it has the button.
+    """
+
+    message_id: int | None = None
+    since: float = 0.0
+    stop: bool = False
+    content: str = ""
+    """What the message was last confirmed to show."""
+    _page: str = ""
+    _before: str = ""
+    _repairs: int = 0
+
+    def text(self, page: str) -> str:
+        """Return what the message is to show for the page to be complete; nothing if that needs no message."""
+        return rest_of(self._before, page)
+
+    def differs(self, page: str, *, stop: bool) -> bool:
+        """Whether there is something to write."""
+        text = self.text(page)
+        if self.message_id is None:
+            return bool(text.strip())
+        return text != self.content or (self.stop and not stop)
+
+    def confirm(self, page: str, meant: str, stored: str) -> bool:
+        """Take note of what Discord has stored; return whether it is what was meant.
+
+        White space at both ends is Discord's to take away.
+        """
+        same = stored.strip() == meant.strip()
+        self._repairs = 0 if same else self._repairs + 1
+        believed = same or self._repairs > REPAIRS
+        self.content = meant if believed else stored
+        if believed:
+            self._page = page
+        return same
+
+    def doubt(self) -> None:
+        """Take note that an edit may or may not have been made: what the message shows is not known any more."""
+        if self.message_id is not None:
+            self.content = ""
+
+    def is_old(self, now: float) -> bool:
+        """Whether Discord limits edits of the message more than those of others."""
+        return self.message_id is not None and now - self.since >= OLD_SECONDS
+
+    def outgrown(self, page: str, now: float) -> bool:
+        """Whether the message is too old to be edited, and the page has only grown since: a new one can go on."""
+        grown = bool(self._page) and page.startswith(_without_closing_fence(self._page))
+        return self.is_old(now) and grown and bool(rest_of(self._page, page))
+
+    def leave(self, *, placeholder: str) -> None:
+        """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
+        shown = self._page if self.content != placeholder else ""
+        self.message_id, self.content, self.stop = None, "", False
+        self._before, self._repairs = shown or self._before, 0
+
+
+def rest_of(shown: str, page: str) -> str:
+    """Return what of a page is left to show after `shown` was, as a page of its own.
+
+    What was changed in the shown part is shown anew, from the first line that differs.
+    """
+    if not shown:
+        return page
+    body = shown if page.startswith(shown) else _without_closing_fence(shown)
+    cut = len(body)
+    if not page.startswith(body):
+        cut = _line_start(page, _common(body, page))
+    elif not page.startswith("\n", cut) and _RUN.search(page[_line_start(page, cut) :].partition("\n")[0]):
+        cut = _line_start(page, cut)  # In the middle of this line what follows could be taken for a fence.
+    opening = _open_block(page[:cut])
+    rest = page[cut:]
+    if opening is None:
+        return rest if rest.strip() else ""
+    rest = rest.removeprefix("\n")
+    return f"{opening}\n{rest}" if rest.strip("`~\n ") else ""
+
+
+def _open_block(text: str) -> str | None:
+    """Return the line that opened the code block in which `text` ends. On a page a fence always begins a line."""
+    opening: str | None = None
+    for line in text.split("\n"):
+        if line.startswith(FENCE):
+            opening = line if opening is None else None
+    return opening
+
+
+def _line_start(text: str, place: int) -> int:
+    return text.rfind("\n", 0, place) + 1
+
+
+def _common(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _without_closing_fence(text: str) -> str:
+    """Take away the last line if it closes a fence: where a page grows, that line was only put in to end the page."""
+    body, _, last = text.rpartition("\n")
+    closes = last.strip() == FENCE and _open_block(body) is not None
+    return body if closes else text

@@ -1,0 +1,57 @@
+"""What a turn came to: time, tools, files, tokens and cost, as far as they are known. Pure."""
+
+from dataclasses import dataclass
+
+__all__ = ["Receipt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The facts of one turn. None: the agent did not say."""
+
+    seconds: float
+    tools: int = 0
+    failed: int = 0
+    files: int = 0
+    """Files that were changed, as the agent reported them."""
+    added: int = 0
+    removed: int = 0
+    tokens: int | None = None
+    """Tokens of the context window in use, of `window`."""
+    window: int | None = None
+    cost: float | None = None
+    """What the turn cost, in `currency`; the agent reports the sum of the session."""
+    currency: str = ""
+
+    def words(self) -> str:
+        """Write the facts on one line; what is nothing or unknown is left out."""
+        found = [_time(self.seconds)]
+        if self.tools:
+            failed = f" ({self.failed} failed)" if self.failed else ""
+            found.append(f"{_counted(self.tools, 'tool')}{failed}")
+        if self.files:
+            lines = f" +{self.added} −{self.removed}" if self.added or self.removed else ""
+            found.append(f"{_counted(self.files, 'file')} changed{lines}")
+        if self.tokens is not None:
+            window = f" of {_short(self.window)}" if self.window else ""
+            found.append(f"{_short(self.tokens)}{window} tokens")
+        if self.cost:
+            found.append(f"${self.cost:.2f}" if self.currency == "USD" else f"{self.cost:.2f} {self.currency}".rstrip())
+        return " · ".join(found)
+
+
+def _time(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _short(count: int) -> str:
+    if count < 1000:
+        return str(count)
+    return f"{count / 1000:.1f}k" if count < 100_000 else f"{count / 1000:.0f}k"

@@ -1,0 +1,220 @@
+"""After a restart: what was received is answered, what was interrupted is asked about, what was finished is posted.
+
+The journal's open rows are read before the client connects, so that nothing new is among them, and taken up when the
+gateway says READY for the first time.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Container, Iterable
+from typing import TypeVar
+
+import structlog
+
+from pool.journal import Journal, OpenQuestion, Row, State
+from pool.journal import Post as JournaledPost
+from pool.pool import Pool
+
+from . import words
+from .buttons import interrupted_view
+from .exchange import Desk, Exchange, read_request
+from .pacer import Urgency
+from .post import Post
+from .rest import RestError, TryLater
+
+__all__ = ["CHOICE_SECONDS", "Recovery"]
+
+CHOICE_SECONDS = 600.0
+"""How long what waits behind an interrupted turn waits for a person's choice."""
+
+ATTEMPTS = 8
+"""Tries at reading a thread; with the waits between them about a minute."""
+
+T = TypeVar("T")
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Recovery:
+    """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something."""
+
+    def __init__(self, *, journal: Journal, pool: Pool, desk: Desk) -> None:
+        """Read what is open now."""
+        self._journal = journal
+        self._pool = pool
+        self._desk = desk
+        self._rows: dict[int, list[Row]] = {}
+        self._finished: deque[tuple[Row, Exchange]] = deque()
+        self._cut: deque[tuple[Row, JournaledPost]] = deque()
+        self._questions = deque(journal.open_questions())
+        self._interrupted: dict[int, Row] = {}
+        for row in journal.open_rows():
+            self._rows.setdefault(row.thread_id, []).append(row)
+
+    def begin(self) -> list[Exchange]:
+        """Put everything into its thread's inbox, synchronously, before anything new can come.
+
+        Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. After a later
+        READY there is nothing left, and both do nothing.
+        """
+        unopened: list[Exchange] = []
+        rows, self._rows = self._rows, {}
+        for thread_id, thread_rows in rows.items():
+            by_state: dict[State, list[Row]] = defaultdict(list)
+            for row in thread_rows:
+                by_state[row.state].append(row)
+            # Before the exchanges behind them, for a reply waits for those that were begun before it.
+            ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
+            unopened += [exchange for _, exchange in ended if not exchange.is_open]
+            self._finished += ended
+            for row in by_state[State.PROMPTED]:
+                self._cut += [(row, post) for post in self._journal.posts(row.message_id)[:1]]
+                self._ask(row)
+            waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
+            exchanges = [exchange for row in waiting if (exchange := self._exchange(row, again=row.prompt)) is not None]
+            unopened += [exchange for exchange in exchanges if not exchange.is_open]
+            interrupted = bool(by_state[State.PROMPTED])
+            held = interrupted or bool(by_state[State.HELD])
+            seconds = CHOICE_SECONDS if interrupted and not by_state[State.HELD] else None
+            if exchanges:
+                self._pool.restore(thread_id, exchanges, held=held, seconds=seconds)
+            if by_state[State.HELD]:
+                self._desk.tell_held(thread_id, len(exchanges))
+        return unopened
+
+    async def finish(self) -> None:
+        """Post what was finished, and end the questions and drafts that an earlier run left."""
+        await _each(self._questions, self._close)
+        await _each(self._cut, self._end_draft)
+        await _each(self._finished, self._post)
+
+    def _ended(self, rows: Iterable[Row]) -> list[tuple[Row, Exchange]]:
+        """Make the exchanges of rows that only have to be posted, oldest first."""
+        pairs = ((row, self._exchange(row)) for row in sorted(rows, key=lambda row: row.message_id))
+        return [(row, exchange) for row, exchange in pairs if exchange is not None]
+
+    def _exchange(self, row: Row, *, again: str | None = None) -> Exchange | None:
+        """Make the exchange of a row anew; one that cannot be read is closed, and the log says so."""
+        try:
+            request = read_request(row.request)
+        except ValueError as error:
+            log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
+            if row.state is State.CLOSED:
+                self._journal.told((row.message_id,))
+            else:
+                self._journal.close_rows((row.message_id,), "unreadable")
+            return None
+        exchange = self._desk.exchange(request, again=again)
+        # A prompt is sent only once its thread is open.
+        if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
+            exchange.opened(request.thread_id)
+        return exchange
+
+    # ---- interrupted
+
+    def _ask(self, row: Row) -> None:
+        """Ask what to do about a turn that a restart interrupted: the agent may have acted."""
+        self._interrupted[row.message_id] = row
+        post = Post(row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=f"cut.{row.message_id}")
+        post.show(words.interrupted(row.author_id), lambda: interrupted_view(row.message_id))
+
+    async def _end_draft(self, draft: tuple[Row, JournaledPost]) -> None:
+        """Let a draft that still says only that the agent is at work say that it is not; one with text stays."""
+        row, first = draft
+        try:
+            own = await self._own_messages(row.thread_id, after=row.message_id)
+        except RestError as error:
+            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
+            return
+        for message_id, text in own:
+            is_draft = message_id == first.message_id if first.message_id is not None else text == first.content
+            if is_draft and text.startswith(words.AT_WORK):
+                post = Post(
+                    row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce="", message_id=message_id
+                )
+                post.show(words.CUT)
+
+    def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
+        """Carry out a person's choice; return what is to be said of it."""
+        row = self._interrupted.get(message_id)
+        if row is None or row.thread_id != thread_id or self._journal.state(message_id) is not State.PROMPTED:
+            return "This was decided before."
+        del self._interrupted[message_id]
+        if retry:
+            exchange = self._exchange(row, again=row.prompt)
+            if exchange is None:
+                return "The request can no longer be read."
+            self._journal.mark((message_id,), State.RECEIVED)
+            self._pool.go_first(thread_id, exchange)
+            return "Sent again."
+        self._journal.close_rows((message_id,), "skipped")
+        conversation = self._pool.conversation(thread_id)
+        if conversation is not None:
+            conversation.resume()
+        return "Skipped."
+
+    # ---- finished
+
+    async def _post(self, finished: tuple[Row, Exchange]) -> None:
+        """Bring a reply to its end without the agent."""
+        row, exchange = finished
+        channel_id = await exchange.place()
+        posts = self._journal.posts(row.message_id)
+        try:
+            message_ids = await self._find(channel_id, row.message_id, posts)
+        except RestError as error:
+            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
+            message_ids = [post.message_id for post in posts]
+        exchange.restore(self._journal.pages(row.message_id), message_ids)
+
+    async def _find(self, channel_id: int, after: int, posts: Iterable[JournaledPost]) -> list[int | None]:
+        """Return the messages of a reply's pages; one whose sending was not confirmed is looked for in the thread."""
+        found: list[int | None] = []
+        for post in posts:
+            message_id = post.message_id
+            if message_id is None:
+                message_id = await self._look_for(channel_id, after, post.content, found)
+            found.append(message_id)
+        return found
+
+    async def _look_for(
+        self, thread_id: int, after: int, content: str, known: Container[int | None] = ()
+    ) -> int | None:
+        """Return the bot's message in a thread that says `content`, if there is one."""
+        own = await self._own_messages(thread_id, after=after)
+        return next((each for each, text in own if text == content.strip() and each not in known), None)
+
+    async def _own_messages(self, thread_id: int, *, after: int) -> list[tuple[int, str]]:
+        """Read the bot's own messages in a thread, as often as it takes within reason. Raises `RestError`."""
+        for attempt in range(1, ATTEMPTS):
+            await self._desk.pacer.admit(None, Urgency.FINAL)
+            try:
+                return await self._desk.rest.own_messages(thread_id, after=after)
+            except TryLater as error:
+                await asyncio.sleep(max(error.seconds, 2.0**attempt / 4))
+        return await self._desk.rest.own_messages(thread_id, after=after)
+
+    async def _close(self, question: OpenQuestion) -> None:
+        """Take the buttons off a question of an earlier run."""
+        thread_id, message_id = question.thread_id, question.message_id
+        text = f"{question.content}\n-# no longer open: Threadline was restarted"
+        try:
+            if message_id is None:
+                message_id = await self._look_for(thread_id, question.exchange_id, question.content)
+            if message_id is not None:
+                await self._desk.pacer.admit(thread_id, Urgency.NOTICE)
+                await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
+        except RestError as error:
+            log.info("an old question could not be closed", message_id=message_id, reason=str(error))
+        self._journal.settled(question.token)
+
+
+async def _each(items: deque[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do `work` for each. One that is cut off, because the client is, stays for the next READY."""
+    while items:
+        item = items.popleft()
+        try:
+            await work(item)
+        except asyncio.CancelledError:
+            items.appendleft(item)
+            raise

@@ -1,0 +1,263 @@
+"""Which call of the bot's is made next, and when. Pure: the time is an argument; `Pacer` performs it.
+
+Every call counts in the bot's budget, and in its bucket of its channel. Of the jobs that their budgets allow
+now the most urgent is made, and among equals the one that has waited longest. A job that must wait stands in a heap by
+the time at which it may be looked at again, so that choosing costs the logarithm of the number of jobs.
+
+Figures: 50 calls a second for a bot, 5 sends or edits per 5 s and channel (Discord, Rate Limits; the second is what
+others observed). Sends and edits share the budget: Discord counts them apart, but the library takes them for one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from .budget import ROUNDING, Budget, Hold, Told
+from .job import Bucket, Job, Urgency
+
+__all__ = ["Schedule", "Start"]
+
+FIGURES = {
+    Bucket.MESSAGE: (5, 5.0),
+    Bucket.REACTION: (1, 0.25),
+    Bucket.TYPING: (5, 5.0),
+    Bucket.CHANNEL: (5, 5.0),
+    Bucket.THREAD: (5, 5.0),
+}
+"""How many calls in how many seconds, until Discord says otherwise."""
+
+TOTAL_CALLS = 50
+TOTAL_SECONDS = 1.0
+"""What Discord grants a bot. `Budget` needs no margin below it."""
+
+WAY_BACK = 0.4
+"""Of the fastest call that was seen, the part that its answer took at least. Discord counts a call before it acts."""
+
+LONGEST_WAY_BACK = 0.05
+
+TOTAL_GAP = 0.02
+"""Seconds between two calls that can wait: a second's calls made at once would hold up the first text behind them."""
+
+SIGN_PATIENCE = 30.0
+"""A sign goes before an edit that is asked for so many seconds later: lowest, but not for ever."""
+
+LANES_KEPT = 1000
+"""Channels that may be remembered before the quiet ones are looked for."""
+
+
+@dataclass(eq=False, slots=True)
+class Start:
+    """A job that is to be begun now, and the budgets it is held against."""
+
+    job: Job
+    hold: Hold
+    lane: "_Lane | None"
+    lent: bool = False
+    """Whether the call is made by somebody else: then it may go on when the job is finished."""
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    """A bucket of a channel: its budget, and its jobs that wait."""
+
+    budget: Budget
+    jobs: dict[Job, None] = field(default_factory=dict)
+
+
+class Schedule:
+    """The jobs that wait, and the budgets. Times are seconds of one clock that never goes back."""
+
+    def __init__(self) -> None:
+        """Start with nothing to do."""
+        self.total = Budget(TOTAL_CALLS, TOTAL_SECONDS)
+        self.waiting = 0
+        self.in_flight = 0
+        self._lanes: dict[tuple[Bucket, int], _Lane] = {}
+        self._sweep_at = LANES_KEPT
+        self._ready: list[tuple[int, float, int, Job]] = []
+        self._later: list[tuple[float, int, Job]] = []
+        self._numbers = count()
+        self._last_patient = float("-inf")
+        self._fastest = TOTAL_SECONDS
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        return f"<Schedule {self.waiting} waiting, {self.in_flight} in flight>"
+
+    @property
+    def lanes(self) -> int:
+        """How many budgets of channels are remembered."""
+        return len(self._lanes)
+
+    def ask(self, job: Job, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
+        """Ask for a job, at the earliest after `delay` seconds. Returns whether that changed anything.
+
+        `since` is when what it shows was there to be shown, if that is not now.
+
+        A job that waits already keeps its place, but may have become more or less urgent, or have to wait longer.
+        """
+        later = now + delay if delay > 0 else job.not_before
+        if not job.waiting:
+            job.waiting, job.since, job.not_before = True, now if since is None else since, now + delay
+            self.waiting += 1
+        elif since is not None and since < job.since:
+            job.since = since
+        elif later > job.not_before:
+            job.not_before = later
+        elif job.queued is None or job.queued[0] is job.urgency:
+            return False
+        else:
+            job.since = now
+        if not job.in_flight:
+            self._queue(job, now)
+        return True
+
+    def take(self, now: float) -> Start | None:
+        """Return the job to begin now, and count it."""
+        while self._later and self._later[0][0] <= now + ROUNDING:
+            _, number, job = heappop(self._later)
+            if _is_current(job, number):
+                self._queue(job, now)
+        while self._ready:
+            _, _, number, job = self._ready[0]
+            if not _is_current(job, number):
+                heappop(self._ready)
+            elif self._wait(job, now) > 0:
+                heappop(self._ready)
+                self._queue(job, now)
+            elif self._total_wait(job.urgency, now) > 0:
+                return None
+            else:
+                heappop(self._ready)
+                return self._begin(job, now)
+        return None
+
+    def look_again(self, now: float) -> float | None:
+        """Return when `take` is worth another look if nothing happens meanwhile; None for never."""
+        while self._later and not _is_current(self._later[0][2], self._later[0][1]):
+            heappop(self._later)
+        times = [self._later[0][0]] if self._later else []
+        if self._ready:
+            times.append(now + self._total_wait(self._ready[0][3].urgency, now))
+        return min(times, default=None)
+
+    def answered(self, start: Start, now: float, told: Told | None = None) -> None:
+        """Take note of an answer to a call, or of its failure."""
+        start.hold.answered = now
+        if told is not None:
+            self._fastest = min(self._fastest, now - start.hold.sent)
+            self.total.way_back = min(WAY_BACK * self._fastest, LONGEST_WAY_BACK)
+            if told.everywhere:
+                self.total.learn(told, now)
+            elif start.lane is not None:
+                start.lane.budget.learn(told, now)
+        if start.lane is not None:
+            for job in tuple(start.lane.jobs):
+                self._queue(job, now)
+
+    def finished(self, start: Start, now: float) -> None:
+        """Take note that a job is no longer in flight."""
+        if start.hold.answered is None and not start.lent:
+            self.answered(start, now)
+        self._end(start, now)
+
+    def dropped(self, start: Start, now: float) -> None:
+        """Take note that a job had nothing to do: no call was made."""
+        self.total.give_back(start.hold)
+        if start.lane is not None:
+            start.lane.budget.give_back(start.hold)
+        self._end(start, now)
+
+    def again(self, start: Start, now: float) -> None:
+        """Count one more call of a job that has made one already."""
+        start.hold = self.counted(now)
+        if start.lane is not None:
+            start.lane.budget.spend(start.hold)
+
+    def counted(self, now: float) -> Hold:
+        """Count a call in the bot's budget that was made without asking."""
+        hold = Hold(now)
+        self.total.spend(hold)
+        return hold
+
+    def _end(self, start: Start, now: float) -> None:
+        job = start.job
+        job.in_flight = False
+        self.in_flight -= 1
+        if job.waiting:
+            self._queue(job, now)
+        self._forget_quiet_lanes(now)
+
+    def _begin(self, job: Job, now: float) -> Start:
+        lane = self._lane(job)
+        job.waiting, job.in_flight, job.queued = False, True, None
+        self.waiting -= 1
+        self.in_flight += 1
+        hold = self.counted(now)
+        if job.urgency >= Urgency.EDIT:
+            self._last_patient = now
+        if lane is not None:
+            lane.jobs.pop(job, None)
+            lane.budget.spend(hold)
+        return Start(job, hold, lane)
+
+    def _queue(self, job: Job, now: float) -> None:
+        """Put a waiting job where it belongs now; what stood elsewhere for it is out of date."""
+        number = next(self._numbers)
+        job.queued = (job.urgency, number)
+        lane = self._lane(job)
+        if lane is not None:
+            lane.jobs[job] = None
+        wait = self._wait(job, now)
+        if wait > 0:
+            heappush(self._later, (now + wait, number, job))
+        else:
+            heappush(self._ready, (*_order(job), number, job))
+
+    def _wait(self, job: Job, now: float) -> float:
+        wait = job.not_before - now
+        wait = wait if wait > ROUNDING else 0.0
+        lane = self._lane(job)
+        if lane is None:
+            return wait
+        if job.bucket is Bucket.MESSAGE and job.urgency is Urgency.EDIT:
+            look = lane.budget.pace if job.paced else lane.budget.wait
+            return max(wait, look(now, keep=1))  # One is kept for the final text.
+        return max(wait, lane.budget.wait(now))
+
+    def _total_wait(self, urgency: Urgency, now: float) -> float:
+        wait = self.total.wait(now)
+        if urgency < Urgency.EDIT:
+            return wait
+        gap = self._last_patient + TOTAL_GAP - now
+        return max(wait, gap if gap > ROUNDING else 0.0)
+
+    def _lane(self, job: Job) -> _Lane | None:
+        if job.channel_id is None:
+            return None
+        key = (job.bucket, job.channel_id)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(Budget(*FIGURES[job.bucket]))
+        return lane
+
+    def _forget_quiet_lanes(self, now: float) -> None:
+        if len(self._lanes) > self._sweep_at:
+            self._lanes = dict(self._lively(now))
+            self._sweep_at = max(LANES_KEPT, 2 * len(self._lanes))
+
+    def _lively(self, now: float) -> Iterator[tuple[tuple[Bucket, int], _Lane]]:
+        for key, lane in self._lanes.items():
+            if lane.jobs or not lane.budget.quiet(now):
+                yield key, lane
+
+
+def _is_current(job: Job, number: int) -> bool:
+    return job.waiting and not job.in_flight and job.queued is not None and job.queued[1] == number
+
+
+def _order(job: Job) -> tuple[int, float]:
+    """Edits and signs are one rank, in which a sign counts as asked for later than it was."""
+    patience = SIGN_PATIENCE if job.urgency is Urgency.SIGN else 0.0
+    return min(job.urgency, Urgency.EDIT), job.since + patience

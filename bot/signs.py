@@ -1,0 +1,107 @@
+"""Signs of life: one reaction on a message that says how it stands, and the bot's typing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from .pacer import Bucket, Job, Pacer, Urgency
+from .rest import Rest, RestError
+
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Sign", "Typing"]
+
+EYE = "👀"
+"""Put on a message when it has been accepted."""
+
+WAITING = "⏳"
+"""Its thread cannot be opened yet."""
+
+DONE = "✅"
+FAILED = "❌"
+
+TYPING_SECONDS = 8.0
+"""Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Sign:
+    """The one reaction of the bot's on a message. `show` may be called at any time; the newest wish wins."""
+
+    def __init__(self, channel_id: int, message_id: int, *, pacer: Pacer, rest: Rest) -> None:
+        """Start with none."""
+        self._channel_id = channel_id
+        self._message_id = message_id
+        self._pacer = pacer
+        self._rest = rest
+        self._wanted: str | None = None
+        self._shown: list[str] = []
+        self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
+
+    def assume(self, emoji: str) -> None:
+        """Take note of a reaction that an earlier run of the bot has put on."""
+        self._shown.append(emoji)
+
+    def show(self, emoji: str | None) -> None:
+        """Replace the reaction by this one; None takes it away."""
+        self._wanted = emoji
+        if self._change() is not None:
+            self._pacer.put(self._job)
+
+    def _change(self) -> tuple[str, bool] | None:
+        """Return the next reaction to change, and whether it is put on. The new one comes before the old one goes."""
+        if self._wanted is not None and self._wanted not in self._shown:
+            return self._wanted, True
+        return next(((emoji, False) for emoji in self._shown if emoji != self._wanted), None)
+
+    def _next_write(self) -> Awaitable[None] | None:
+        change = self._change()
+        return None if change is None else self._write(*change)
+
+    async def _write(self, emoji: str, on: bool) -> None:  # noqa: FBT001 - a private step
+        call = self._rest.react if on else self._rest.unreact
+        try:
+            await call(self._channel_id, self._message_id, emoji)
+        except RestError as error:
+            log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
+            return
+        if on:
+            self._shown.append(emoji)
+        else:
+            self._shown.remove(emoji)
+        if self._change() is not None:
+            self._pacer.put(self._job)
+
+
+class Typing:
+    """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
+
+    def __init__(self, channel_id: int, *, pacer: Pacer, rest: Rest, wanted: Callable[[], bool]) -> None:
+        """`wanted` is asked each time: not while the agent waits for a person."""
+        self._channel_id = channel_id
+        self._pacer = pacer
+        self._rest = rest
+        self._wanted = wanted
+        self._timer: asyncio.TimerHandle | None = None
+        self._job = Job(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
+
+    def start(self) -> None:
+        """Show it from now on."""
+        if self._wanted() and not self._pacer.busy:
+            self._pacer.put(self._job)
+        self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
+
+    def stop(self) -> None:
+        """Show it no more; what Discord shows already goes by itself, or with the next message."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next_call(self) -> Awaitable[None] | None:
+        return self._call() if self._timer is not None and self._wanted() else None
+
+    async def _call(self) -> None:
+        try:
+            await self._rest.typing(self._channel_id)
+        except RestError as error:
+            log.debug("typing could not be shown", channel_id=self._channel_id, reason=str(error))

@@ -1,0 +1,63 @@
+"""The Stop button below a reply that grows."""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+
+from .commands import cancelled_words
+from .gate import Right
+
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["StopButton", "stop_view"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class StopButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"threadline:stop:(?P<thread>[0-9]{1,20}):(?P<message>[0-9]{1,20})",
+):
+    """End the turn that answers one message, and no later one."""
+
+    def __init__(self, thread_id: int, message_id: int) -> None:
+        """`message_id` is the message that is answered."""
+        custom_id = f"threadline:stop:{thread_id}:{message_id}"
+        style = discord.ButtonStyle.secondary
+        super().__init__(discord.ui.Button(label="Stop", emoji="⏹️", style=style, custom_id=custom_id))
+        self.thread_id = thread_id
+        self.message_id = message_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "StopButton":
+        """Make the item that handles a press."""
+        return cls(int(match["thread"]), int(match["message"]))
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Stop, if the turn still runs and the person may."""
+        client = interaction.client
+        if interaction.channel_id != self.thread_id:
+            return
+        exchange = client.desk.working(self.message_id)
+        asker_id = exchange.request.author_id if exchange is not None else client.journal.asker(self.thread_id)
+        if not await client.admit(interaction, Right.STOP, asker_id=asker_id):
+            return
+        conversation = client.pool.conversation(self.thread_id)
+        if exchange is None or conversation is None:
+            await interaction.response.send_message("This turn is over.", ephemeral=True)
+            return
+        done = conversation.cancel(interaction.user.id)
+        log.info("stopped by a person", thread_id=self.thread_id, user_id=interaction.user.id)
+        await interaction.response.send_message(cancelled_words(done), ephemeral=True)
+
+
+def stop_view(thread_id: int, message_id: int) -> discord.ui.View:
+    """Make the button."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(StopButton(thread_id, message_id))
+    view.stop()  # Dispatched by the template, also after a restart; the library need not keep it.
+    return view

@@ -1,0 +1,141 @@
+"""What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from acp import AgentClosed
+from pool.exchange import Ending, Notice
+from pool.pool import Bound
+from pool.watch import LONG_SECONDS, Due
+
+from .markdown import code_block, escape
+
+__all__ = [
+    "AT_WORK",
+    "BEYOND",
+    "BOUNDS",
+    "CUT",
+    "EARLIER",
+    "INTERRUPTED",
+    "NOTICES",
+    "RELEASED",
+    "TOO_LONG",
+    "closing",
+    "due",
+    "earlier",
+    "held",
+    "in_line",
+    "interrupted",
+    "waiting",
+]
+
+NOTICES = {
+    Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
+    Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
+}
+
+BOUNDS = {
+    Bound.THREAD: "This thread has too many messages waiting. Write again when some of them are answered.",
+    Bound.USER: "You have something running in too many threads. Write again when one of them is done.",
+    Bound.MINUTE: "You write faster than I may take up. Write this again in a minute.",
+}
+"""Why a message was not taken up."""
+
+INTERRUPTED = (
+    "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"
+    " part. Look at what is there before you act."
+)
+"""Told to the agent above a prompt that is sent again."""
+
+EARLIER = 10
+EARLIER_CHARACTERS = 8000
+"""How much of the past a new session is told: so many exchanges, and so many characters."""
+
+_STOPS = {
+    "refusal": "⚠ The agent refused to go on.",
+    "max_tokens": "⚠ The agent stopped: it ran out of tokens.",
+    "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
+    "cancelled": "⏹ The agent ended the turn as cancelled.",
+}
+
+
+def earlier(said: Iterable[tuple[str, str]]) -> str:
+    """Tell a new session the thread's last requests and answers; of too much, the end."""
+    lines = [f"Request:\n{_quoted(request)}\nAnswer:\n{_quoted(answer)}" for request, answer in said]
+    text = "\n\n".join(lines)[-EARLIER_CHARACTERS:]
+    return f"The earlier session of this conversation is gone. What was said last, for your knowledge only:\n\n{text}"
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def in_line(place: int, asking: Sequence[int]) -> str:
+    """Say where a thread stands in line, and which threads wait for a person meanwhile."""
+    text = f"-# ⏳ all agents are busy; this thread is number {place} in line"
+    if asking:
+        text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
+    return text
+
+
+def due(due: Due, silent_seconds: float) -> str:
+    """Say that a turn is silent or long."""
+    if due is Due.SILENT:
+        return f"-# ⏳ Nothing has come from the agent for {silent_seconds:.0f} s. It may be thinking, or stuck."
+    return f"-# ⏳ The agent has been at this for {LONG_SECONDS / 60:.0f} minutes."
+
+
+def waiting(count: int) -> str:
+    """Count messages."""
+    return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def held(count: int) -> str:
+    """Say that messages wait for a person."""
+    return f"-# ⏸ {waiting(count)} held. Continue goes on with them, and so does the next message."
+
+
+def interrupted(author_id: int) -> str:
+    """Ask what to do about a turn that a restart cut off."""
+    return (
+        f"⚠ <@{author_id}> I was restarted while the agent was working on this. It may have done a part of it."
+        " Retry sends the request again; Skip leaves it. What waits behind it goes on in 10 minutes."
+    )
+
+
+AT_WORK = "-# ⏳ "
+"""What a reply begins with as long as nothing of it is there."""
+
+CUT = "-# ⏹ A restart cut this off before there was anything to show."
+
+RELEASED = "-# Nobody chose, so what waited goes on."
+
+TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
+
+BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
+
+
+def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:
+    """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
+    if ending.shutdown:
+        return ["-# ⏹ Threadline was stopped while this was being worked on."]
+    if ending.ceiling:
+        return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
+    if ending.error is not None:
+        return _error(ending.error, redact)
+    if ending.cancelled_by is not None and ending.stop_reason in (None, "cancelled"):
+        return [f"-# ⏹ cancelled by <@{ending.cancelled_by}>"]
+    if ending.stop_reason == "end_turn":
+        return [] if said else ["-# The agent ended its turn without a word."]
+    if ending.stop_reason is None:
+        return []
+    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(ending.stop_reason)}')}"]
+
+
+def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
+    reason, _, rest = redact(str(error)).partition("\n")
+    lines = [f"❌ {escape(reason[:500])}"]
+    if rest:
+        lines.append(code_block(rest[-1000:]))
+    if isinstance(error, AgentClosed):
+        lines.append("-# The next message starts the agent again.")
+    return lines

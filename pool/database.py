@@ -1,0 +1,116 @@
+"""The journal's file: opened with the right modes and settings, and brought up to date."""
+
+import os
+import secrets
+import sqlite3
+import time
+from pathlib import Path
+
+__all__ = ["JournalError", "JournalUnusable", "open_database", "put_aside"]
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+    CREATE TABLE conversations (
+        thread_id INTEGER PRIMARY KEY,
+        channel_id INTEGER NOT NULL,
+        guild_id INTEGER,
+        session_id TEXT,
+        created REAL NOT NULL
+    ) STRICT;
+    CREATE TABLE choices (
+        thread_id INTEGER NOT NULL REFERENCES conversations,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (thread_id, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE messages (
+        message_id INTEGER PRIMARY KEY,
+        thread_id INTEGER NOT NULL REFERENCES conversations,
+        author_id INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT,
+        received REAL NOT NULL,
+        request TEXT NOT NULL,
+        prompt TEXT
+    ) STRICT;
+    CREATE INDEX open_messages ON messages (thread_id) WHERE state NOT IN ('answered', 'closed');
+    CREATE INDEX messages_of_threads ON messages (thread_id, message_id);
+    CREATE TABLE pages (
+        exchange_id INTEGER NOT NULL REFERENCES messages,
+        number INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        PRIMARY KEY (exchange_id, number)
+    ) STRICT;
+    CREATE TABLE posts (
+        exchange_id INTEGER NOT NULL REFERENCES messages,
+        number INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        message_id INTEGER,
+        PRIMARY KEY (exchange_id, number)
+    ) STRICT;
+    CREATE TABLE questions (
+        token TEXT PRIMARY KEY,
+        thread_id INTEGER NOT NULL,
+        exchange_id INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        message_id INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE marks (channel_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL) STRICT;
+    """,
+)
+"""Schema steps; `user_version` counts those that a file has had."""
+
+
+class JournalError(Exception):
+    """The journal cannot be used, or was asked for a transition that does not exist. The text says which."""
+
+
+class JournalUnusable(JournalError):
+    """The file is there and cannot be used: damaged, or written by a newer Threadline. It can be put aside."""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open or create the file at `path`, mode 0600 in a directory of mode 0700. Raises `JournalError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise JournalError(f"the journal {path} cannot be opened: {error}") from None
+    try:
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise JournalUnusable(f"the journal {path} cannot be read: {error}") from None
+    except JournalError:
+        connection.close()
+        raise
+    return connection
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a journal, with what SQLite keeps beside it, so that a new one can begin. Returns its new name."""
+    aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
+    for suffix in ("", "-wal", "-shm"):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(_MIGRATIONS):
+        raise JournalUnusable(f"the journal {path} was written by a newer Threadline (schema {version})")
+    for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise JournalUnusable(f"the journal {path} is damaged: {verdict}")
+    with connection:
+        row = ("journal_id", secrets.token_hex(8))
+        connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", row)

@@ -1,0 +1,94 @@
+"""What waits in a thread: exchanges in order, which go on by themselves or are held until a person says so."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from .exchange import Exchange
+from .journal import Journal, State
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """The exchanges behind the one that is worked on. Synchronous; it keeps their rows in step, and runs nothing."""
+
+    def __init__(self, journal: Journal, *, on_held: Callable[[int], None], on_time: Callable[[], None]) -> None:
+        """`on_held` learns how many are held now; `on_time` that those held for a time have waited long enough."""
+        self._journal = journal
+        self._on_held = on_held
+        self._on_time = on_time
+        self._waiting: deque[Exchange] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self.held = False
+        """Whether what waits is waiting for a person."""
+
+    def __len__(self) -> int:
+        """How many wait, held or not."""
+        return len(self._waiting)
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        return f"{len(self._waiting)} {'held' if self.held else 'waiting'}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is something to run now."""
+        return bool(self._waiting) and not self.held
+
+    @property
+    def authors(self) -> set[int]:
+        """Who waits."""
+        return {exchange.author_id for exchange in self._waiting}
+
+    def put(self, exchange: Exchange) -> None:
+        """Put an exchange behind all others."""
+        self._waiting.append(exchange)
+
+    def put_first(self, *exchanges: Exchange) -> None:
+        """Put exchanges, in this order, before all others."""
+        self._waiting.extendleft(reversed(exchanges))
+
+    def take(self) -> Exchange:
+        """Remove and return the first."""
+        return self._waiting.popleft()
+
+    def hold(self) -> None:
+        """Let what waits wait for a person, for good."""
+        if self._waiting and (self._timer is not None or not self.held):
+            self._stop_timer()
+            self.held = True
+            self._mark(State.HELD)
+            self._on_held(len(self._waiting))
+
+    def hold_again(self, seconds: float | None) -> None:
+        """Hold what an earlier run held or left, as its rows have it; with `seconds`, for no longer."""
+        if self._waiting:
+            self.held = True
+            if seconds is not None:
+                self._timer = asyncio.get_running_loop().call_later(seconds, self._on_time)
+
+    def resume(self) -> bool:
+        """Let what waits go on. Returns whether it was held."""
+        self._stop_timer()
+        held, self.held = self.held, False
+        if held:
+            self._mark(State.RECEIVED)
+        return held
+
+    def empty(self) -> Iterable[Exchange]:
+        """Remove and return all, held or not."""
+        self._stop_timer()
+        self.held = False
+        removed, self._waiting = self._waiting, deque()
+        return removed
+
+    def _mark(self, state: State) -> None:
+        for exchange in self._waiting:
+            if self._journal.state(exchange.message_ids[0]) is not state:
+                self._journal.mark(exchange.message_ids, state)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

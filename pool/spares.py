@@ -1,0 +1,134 @@
+"""Warm spares: agents that are started and initialized, and belong to no thread yet.
+
+A spare holds a slot like any other process. It is claimed by the next conversation that needs an agent, and is the
+first thing stopped when somebody needs its slot and cannot use it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from acp import AcpError, Agent
+
+from .slots import Slots
+
+__all__ = ["Spares"]
+
+AGAIN_SECONDS = 60.0
+"""After a spare could not be started, or died before anybody needed it, how long until the next is tried."""
+
+log = structlog.stdlib.get_logger("pool")
+
+
+class _Spare:
+    """One spare. `claimed` and `dismissed` say what becomes of it; its task does it."""
+
+    def __init__(self) -> None:
+        self.agent: Agent | None = None
+        self.claimed = False
+        self.dismissed = False
+        self.changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be claimed: initialized, and alive as far as anybody knows."""
+        return self.agent is not None and self.agent.connection.error is None and not self.dismissed
+
+
+class Spares:
+    """Keeps up to `wanted` spares. Each has a task, made by `create_task`, that starts and stops it."""
+
+    def __init__(
+        self,
+        wanted: int,
+        *,
+        slots: Slots[object],
+        spawn: Callable[[], Awaitable[Agent]],
+        create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+    ) -> None:
+        """Begin with none; `fill` starts them."""
+        self._wanted = wanted
+        self._slots = slots
+        self._spawn = spawn
+        self._create_task = create_task
+        self._spares: list[_Spare] = []
+        self._not_before = 0.0
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        ready = sum(spare.ready for spare in self._spares)
+        return f"<Spares {ready} of {self._wanted} ready>"
+
+    def fill(self) -> None:
+        """Start what is missing, as far as slots are free and nobody waits for them."""
+        now = asyncio.get_running_loop().time()
+        while now >= self._not_before and len(self._spares) < self._wanted:
+            spare = _Spare()
+            if not self._slots.take_free(spare):
+                return
+            self._spares.append(spare)
+            spare.task = self._create_task(self._live(spare))
+
+    def claim(self, claimant: object) -> Agent | None:
+        """Give a ready spare and its slot to `claimant`; None where there is none."""
+        for spare in self._spares:
+            if spare.ready:
+                spare.claimed = True
+                self._spares.remove(spare)
+                self._slots.pass_on(spare, claimant)
+                spare.changed.set()
+                return spare.agent
+        return None
+
+    def dismiss(self, most: int) -> int:
+        """Stop up to `most` spares, for their slots are needed; return how many. They are not replaced meanwhile."""
+        leaving = [spare for spare in self._spares if not spare.dismissed][:most]
+        for spare in leaving:
+            spare.dismissed = True
+            spare.changed.set()
+        return len(leaving)
+
+    @property
+    def leaving(self) -> int:
+        """How many are being stopped now."""
+        return sum(spare.dismissed for spare in self._spares)
+
+    def close(self) -> None:
+        """Stop all; one that is just starting at once. Nothing may be filled up afterwards."""
+        self.dismiss(len(self._spares))
+        for spare in self._spares:
+            if spare.agent is None and spare.task is not None:
+                spare.task.cancel()
+
+    @property
+    def agents(self) -> list[Agent]:
+        """The agents that run, claimed ones excepted."""
+        return [spare.agent for spare in self._spares if spare.agent is not None]
+
+    async def _live(self, spare: _Spare) -> None:
+        try:
+            spare.agent = await self._spawn()
+            spare.agent.connection.on_closed = spare.changed.set
+            if not spare.dismissed:
+                await spare.changed.wait()
+            if spare.agent.connection.error is not None and not spare.claimed:
+                self._fail(spare.agent.connection.error)
+        except Exception as error:  # noqa: BLE001 - an isolation boundary: without a spare nothing but time is lost
+            self._fail(error)
+        finally:
+            if not spare.claimed:
+                spare.dismissed = True
+                try:
+                    if spare.agent is not None:
+                        await spare.agent.stop()
+                finally:
+                    self._spares.remove(spare)
+                    self._slots.release(spare)
+
+    def _fail(self, error: Exception) -> None:
+        self._not_before = asyncio.get_running_loop().time() + AGAIN_SECONDS
+        unexpected = error if not isinstance(error, AcpError) else None
+        log.warning("there is no warm spare for a while", reason=str(error), exc_info=unexpected)

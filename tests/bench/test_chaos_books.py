@@ -1,0 +1,126 @@
+"""What the books of chaos call wrong: each rule, with the smallest thread that breaks it."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.chaos.books import Asked, Deeds, Entry, Fault, Page, Thread, judge
+from bench.chaos.plan import Line
+
+THREAD_ID = 100
+FIRST = Asked(Line("answer-0001-00", "say answer-0001-00", 0, 0.0), 1, 100)
+SECOND = Asked(Line("answer-0001-01", "say answer-0001-01", 0, 0.0), 1, 102)
+ROWS = {100: ("answered", None), 102: ("answered", None)}
+PAGES = (Page(101, "answer-0001-00", 100), Page(103, "answer-0001-01", 102))
+PROMPTS = {"answer-0001-00": 1, "answer-0001-01": 1}
+WELL = Thread(THREAD_ID, (FIRST, SECOND), PAGES, ROWS)
+
+
+def faults(thread: Thread, prompts: dict[str, int] | None = None, deeds: Deeds | None = None) -> list[Fault]:
+    """Judge a thread, and leave the words out."""
+    return [entry.fault for entry in judge(thread, prompts or PROMPTS, deeds or Deeds())]
+
+
+def test_a_thread_where_all_is_answered_in_order_is_in_order() -> None:
+    """Nothing is found where nothing is wrong."""
+    assert faults(WELL) == []
+
+
+@pytest.mark.parametrize("state", ["received", "held", "prompted", "finished"])
+def test_a_row_that_has_not_ended_is_lost(state: str) -> None:
+    """Whatever stands in the thread: every row ends."""
+    assert faults(replace(WELL, rows={**ROWS, 102: (state, None)})) == [Fault.LOST]
+
+
+def test_a_message_without_a_row_is_lost() -> None:
+    """It was never accepted."""
+    assert faults(replace(WELL, rows={100: ROWS[100]})) == [Fault.LOST]
+
+
+def test_a_row_that_counts_as_answered_without_an_answer_is_lost() -> None:
+    """The journal's word is not enough; the text must stand in the thread."""
+    assert faults(replace(WELL, pages=PAGES[:1])) == [Fault.LOST]
+
+
+@pytest.mark.parametrize("word", ["❌ the agent has ended", "-# ⏹ cancelled by <@5>", "-# ⏹ Threadline was stopped"])
+def test_a_message_that_is_openly_declared_is_not_lost(word: str) -> None:
+    """An ending that the thread was told of is one, whatever the row says."""
+    told = replace(WELL, pages=(PAGES[0], Page(103, word, 102)), rows={**ROWS, 102: ("closed", "failed")})
+    assert faults(told, deeds=Deeds(harsh={1})) == []
+
+
+def test_a_message_without_an_answer_for_no_reason_is_lost() -> None:
+    """Where nobody was killed or cancelled, an excuse is none; where the agent was told to die, it is."""
+    told = replace(WELL, pages=(PAGES[0], Page(103, "❌ the agent has ended", 102)))
+    assert faults(told) == [Fault.LOST]
+    lethal = replace(SECOND, line=replace(SECOND.line, lethal=True))
+    assert faults(replace(told, asked=(FIRST, lethal))) == []
+
+
+def test_a_message_that_is_closed_without_a_word_is_lost() -> None:
+    """A word about another message does not count."""
+    silent = replace(WELL, pages=(PAGES[0], Page(103, "❌ gone", 100)), rows={**ROWS, 102: ("closed", "failed")})
+    assert faults(silent, deeds=Deeds(harsh={1})) == [Fault.LOST]
+
+
+def test_what_a_person_skipped_or_dropped_is_not_lost() -> None:
+    """They know; but only of what they pressed."""
+    skipped = replace(WELL, pages=PAGES[:1], rows={**ROWS, 102: ("closed", "skipped")})
+    assert faults(skipped) == [Fault.LOST]
+    assert faults(skipped, deeds=Deeds(skipped={102})) == []
+    dropped = replace(skipped, rows={**ROWS, 102: ("closed", "dropped")})
+    assert faults(dropped) == [Fault.LOST]
+    assert faults(dropped, deeds=Deeds(dropped={THREAD_ID})) == []
+
+
+def test_an_answer_that_is_shown_twice_is_doubled() -> None:
+    """Also where it stands in the reply to another message."""
+    assert faults(replace(WELL, pages=(*PAGES, Page(104, "answer-0001-00", 102)))) == [Fault.DOUBLED]
+
+
+def test_a_message_that_an_agent_got_twice_is_doubled_unless_a_person_asked_for_it() -> None:
+    """Retry is the one way to a second prompt."""
+    twice = {**PROMPTS, "answer-0001-00": 2}
+    assert faults(WELL, twice) == [Fault.DOUBLED]
+    assert faults(WELL, twice, Deeds(retried={100: 1})) == []
+
+
+def test_answers_in_another_order_than_their_questions_are_out_of_order() -> None:
+    """But for one that was retried, which goes before what waits."""
+    swapped = replace(WELL, pages=(Page(101, "answer-0001-01", 102), Page(103, "answer-0001-00", 100)))
+    assert faults(swapped) == [Fault.ORDER]
+    assert faults(swapped, deeds=Deeds(retried={100: 1})) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "answer-0001-01" + "x" * 2000,
+        "answer-0001-01\n```python\nopen",
+        "-# ⏳ working\nanswer-0001-01",
+        "-# ⏳ all agents are busy; this thread is number 1 in line\nanswer-0001-01",
+    ],
+)
+def test_a_page_that_no_message_may_be_is_wrong(content: str) -> None:
+    """Too long, an open fence, a placeholder that stayed."""
+    assert faults(replace(WELL, pages=(PAGES[0], Page(103, content, 102)))) == [Fault.PAGE]
+
+
+def test_a_question_that_is_left_open_is_wrong() -> None:
+    """Its turn is over, so its buttons lead nowhere."""
+    assert faults(replace(WELL, pages=(*PAGES, Page(104, "May I?", None, asks=True)))) == [Fault.PAGE]
+
+
+def test_a_long_answer_must_be_whole_and_in_order() -> None:
+    """Every numbered line once, over all of its pages."""
+    long = replace(SECOND, line=replace(SECOND.line, code_lines=3))
+    pages = ("line_1 = 1\nline_2 = 2", "line_3 = 3\nanswer-0001-01")
+    whole = [Page(103 + number, content, 102) for number, content in enumerate(pages)]
+    assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *whole))) == []
+    swapped = [Page(103 + number, content, 102) for number, content in enumerate(reversed(pages))]
+    assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *swapped))) == [Fault.PAGE]
+
+
+def test_the_same_fault_found_again_after_a_later_round_is_the_same() -> None:
+    """So that it is counted and waited for once."""
+    assert Entry(Fault.PAGE, 1, THREAD_ID, "open fence") == Entry(Fault.PAGE, 9, THREAD_ID, "open fence")

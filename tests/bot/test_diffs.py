@@ -1,0 +1,96 @@
+"""Changes as unified diffs: right, short, and never slow."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acp.schema import Diff
+from bot.diffs import COMPARED, change_of, excerpt, place_of
+
+PATCH_SECONDS = 30.0
+"""Only a program that hangs takes as long."""
+
+files = st.lists(st.sampled_from(["a", "b", "c", "", "+", "-"]), max_size=25).map("\n".join)
+
+
+@pytest.mark.skipif(shutil.which("patch") is None, reason="needs the program patch")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("a\nb\nc\n", "a\nB\nc\n"),
+        ("a\nb\nc", "a\nb\nc\nd"),
+        ("", "a\n"),
+        ("a\n", ""),
+        ("".join(f"{n}\n" for n in range(50)), "".join(f"{n if n % 17 else 'x'}\n" for n in range(50))),
+        ("a\n" * 10 + "b\n", "a\n" * 12),
+    ],
+)
+def test_a_patch_makes_the_change(old: str, new: str, tmp_path: Path) -> None:
+    """The program that everybody has applies it."""
+    change = change_of(Diff(path="file.txt", old_text=old, new_text=new))
+    assert change is not None
+    (tmp_path / "file.txt").write_text(old)
+    subprocess.run(
+        ["patch", "-p1", "-s"],  # noqa: S607 - whichever is installed
+        input=change.patch,
+        cwd=tmp_path,
+        text=True,
+        check=True,
+        timeout=PATCH_SECONDS,
+    )
+    made = tmp_path / "file.txt"
+    assert (made.read_text() if made.exists() else "") == new
+
+
+@given(files, files)
+def test_a_patch_holds_both_texts(old: str, new: str) -> None:
+    """The lines that went and the lines that stayed are the old text; those that came and stayed the new one."""
+    change = change_of(Diff(path="f", old_text=old, new_text=new))
+    if change is None:
+        assert old == new
+        return
+    body = change.patch.replace("\n\\ No newline at end of file", "").split("\n")[2:]
+    assert change.added == sum(line.startswith("+") for line in body)
+    assert change.removed == sum(line.startswith("-") for line in body)
+    kept = [line[1:] for line in body if line.startswith((" ", "-"))]
+    assert set(kept) <= set(old.split("\n"))
+    assert change.added - change.removed == len(new.splitlines()) - len(old.splitlines())
+
+
+def test_a_new_file_comes_from_nothing() -> None:
+    """And an unchanged one is no change."""
+    change = change_of(Diff(path="/p/new.py", new_text="a\nb\n"), "/p")
+    assert change is not None
+    assert change.patch == "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1,2 @@\n+a\n+b\n"
+    assert change_of(Diff(path="x", old_text="a", new_text="a")) is None
+
+
+def test_a_change_too_large_to_compare_is_shown_all_out_all_in() -> None:
+    """Comparing takes the square of the length; the ends that are the same still stay out of it."""
+    size = int(COMPARED**0.5) + 10
+    old = "".join(f"old {n}\n" for n in range(size))
+    change = change_of(
+        Diff(path="f", old_text=f"head\n{old}tail\n", new_text=f"head\n{old.replace('old', 'new')}tail\n")
+    )
+    assert change is not None
+    assert (change.added, change.removed) == (size, size)
+
+
+def test_an_excerpt_begins_at_the_change_and_counts_what_it_leaves_out() -> None:
+    """Short lines, few of them."""
+    change = change_of(Diff(path="f", old_text="1\n2\n3\n4\n", new_text="1\n2\n" + "x" * 300 + "\ny\nz\n4\n"))
+    assert change is not None
+    assert excerpt(change.patch, 4) == f" 2\n-3\n+{'x' * 98}…\n⋯ 2 more"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/p/a/b.py", "a/b.py"), ("/pq/b.py", "/pq/b.py"), ("b.py", "b.py"), ("/p/a\nb", "a b")]
+)
+def test_a_place_is_shown_as_seen_from_the_directory(path: str, shown: str) -> None:
+    """If it is inside; on one line."""
+    assert place_of(path, "/p") == shown
+    assert place_of(path, "/p/") == shown

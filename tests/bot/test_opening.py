@@ -1,0 +1,124 @@
+"""Opening a thread: a request waits for it visibly, and is answered in the channel only in the end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.exchange import Desk, Exchange, Request
+from bot.opening import OPEN_SECONDS, open_thread, thread_name
+from bot.outbox import Outbox
+from bot.pacer import Pacer
+from bot.permission import Cards
+from bot.rest import Refused, TryLater
+from bot.signs import EYE, WAITING
+from bot.style import Style
+from pool.exchange import ExchangeFailed
+from pool.journal import Journal
+from tests.bot.board import Board, pacing, quiet
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL, MESSAGE, ADA = 10, 20, 42
+
+
+class OpeningBoard(Board):
+    """A board on which threads can be opened, or not."""
+
+    async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
+        fault = await self._call("open", name)
+        if fault is not None:
+            raise fault
+
+    async def add_member(self, thread_id: int, user_id: int) -> None:
+        await self._call("add", str(user_id))
+
+
+@dataclass
+class Stage:
+    """A board, a schedule and one request."""
+
+    board: OpeningBoard
+    pacer: Pacer
+    exchange: Exchange
+
+    async def open(self) -> None:
+        await open_thread(self.exchange, pacer=self.pacer, rest=self.board, auto_archive_minutes=60)
+
+
+@asynccontextmanager
+async def stage(folder: Path) -> AsyncIterator[Stage]:
+    """Reactions are on, and the request has been taken up."""
+    board = OpeningBoard()
+    with Journal.open(folder / "journal.db") as journal:
+        async with pacing(Pacer()) as pacer:
+            cards = Cards(journal=journal, pacer=pacer, rest=board)
+            desk = Desk(
+                journal=journal,
+                pacer=pacer,
+                rest=board,
+                cards=cards,
+                outbox=Outbox([folder]),
+                style=Style(),
+                redact=str,
+                reactions=True,
+            )
+            exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))
+            yield Stage(board, pacer, exchange)
+
+
+async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path) -> None:
+    """By the first words of the request."""
+    async with stage(tmp_path) as it:
+        await it.open()
+        await quiet(1)
+        assert sorted(it.board.whats) == ["add", "open", "react"]
+        assert await it.exchange.blocks()
+
+
+async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:
+    """Discord asks for 250 s; then the sign is the usual one."""
+    async with stage(tmp_path) as it:
+        await quiet(1)
+        it.board.faults.extend([TryLater("429", 250.0)])
+        await it.open()
+        await quiet(20)
+        assert it.board.whats.count("open") == 2
+        assert it.board.reactions == {(MESSAGE, EYE)}
+        assert [call.content for call in it.board.calls if call.what == "react"] == [EYE, WAITING, EYE]
+
+
+async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Path) -> None:
+    """In the channel, after a bound that is longer than what Discord was seen to ask for."""
+    async with stage(tmp_path) as it:
+        await quiet(1)
+        it.board.faults.extend([TryLater("429", 280.0)] * 10)
+        await it.open()
+        with pytest.raises(ExchangeFailed, match=f"{OPEN_SECONDS / 60:.0f} minutes"):
+            await it.exchange.blocks()
+
+
+async def test_a_request_whose_thread_is_refused_is_told_so_at_once(tmp_path: Path) -> None:
+    """No permission does not come with time."""
+    async with stage(tmp_path) as it:
+        await quiet(1)
+        it.board.faults.append(Refused("Missing Permissions"))
+        await it.open()
+        with pytest.raises(ExchangeFailed, match="Missing Permissions"):
+            await it.exchange.blocks()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("short", "short"),
+        ("  two\n lines ", "two lines"),
+        ("x" * 80, "x" * 60 + "…"),
+        ("word " * 30, "word " * 11 + "word…"),
+    ],
+)
+def test_a_thread_is_named_by_the_first_words(text: str, name: str) -> None:
+    """About 60 characters, cut at a word."""
+    assert thread_name(text) == name

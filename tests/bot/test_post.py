@@ -1,0 +1,114 @@
+"""A message of the bot's own: the newest wish stands in the end, whatever Discord does."""
+
+import asyncio
+
+import discord
+import pytest
+
+from bot.pacer import Pacer
+from bot.patience import ATTEMPTS
+from bot.post import Post
+from bot.rest import Refused, TryLater
+from tests.bot.board import AnswerLost, Board, pacing, quiet
+
+pytestmark = pytest.mark.virtual_time
+
+THREAD = 7
+
+
+def buttons() -> discord.ui.View:
+    """A view of one button."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(discord.ui.Button(label="Yes"))
+    return view
+
+
+def post_on(board: Board, pacer: Pacer) -> Post:
+    """A message that was not shown yet."""
+    return Post(THREAD, pacer=pacer, rest=board, nonce="nonce", mention=5)
+
+
+async def test_a_message_is_sent_once_and_then_edited() -> None:
+    """With its buttons, which go when they are no longer wanted."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("question", buttons)
+        await quiet()
+        (message,) = board.messages.values()
+        assert (message.content, message.mention, len(message.buttons)) == ("question", 5, 1)
+        post.show("answered")
+        await quiet()
+        post.show("answered")
+        await quiet()
+    assert board.whats == ["send", "edit"]
+    assert (message.content, message.buttons) == ("answered", [])
+
+
+async def test_the_newest_wish_wins_over_a_write_in_flight() -> None:
+    """What was wished meanwhile follows at once, and only the last of it."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        board.held = asyncio.Event()
+        post.show("one")
+        await quiet()
+        post.show("two")
+        post.show("three")
+        board.held.set()
+        await quiet()
+    assert board.shown == ["three"]
+    assert board.whats == ["send", "edit"]
+
+
+async def test_what_an_interaction_has_shown_is_not_written_again() -> None:
+    """Its answer has already changed the message."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("question", buttons)
+        await quiet()
+        post.shown("answered")
+        post.show("answered")
+        await quiet()
+    assert board.whats == ["send"]
+
+
+@pytest.mark.parametrize("fault", [TryLater("503"), TryLater("429", 9.0), AnswerLost("reset")], ids=repr)
+async def test_a_failure_that_may_pass_is_tried_again(fault: Exception) -> None:
+    """One message comes of it."""
+    board = Board()
+    board.faults.extend([fault, fault])
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("notice")
+        await quiet(60)
+    assert board.shown == ["notice"]
+    assert board.whats == ["send"] * 3
+
+
+@pytest.mark.parametrize("faults", [[Refused("no")], [TryLater("503")] * ATTEMPTS], ids=["refused", "away"])
+async def test_what_cannot_be_posted_is_given_up(faults: list[Exception]) -> None:
+    """After as many tries as make sense."""
+    board = Board()
+    board.faults.extend(faults)
+    async with pacing(Pacer()) as pacer:
+        post_on(board, pacer).show("notice")
+        await quiet(1_000)
+    assert len(board.calls) == len(faults)
+    assert board.shown == []
+
+
+@pytest.mark.parametrize("locked", [False, True])
+async def test_an_archived_thread_is_opened_for_a_notice_unless_it_is_locked(*, locked: bool) -> None:
+    """A question that is closed says so in its thread, even when that was put away meanwhile."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("question", buttons)
+        await quiet()
+        board.archived, board.locked = True, locked
+        post.show("closed")
+        await quiet()
+    assert board.whats == ["send", "edit", "reopen", *([] if locked else ["edit"])]
+    assert board.shown == ["question" if locked else "closed"]

@@ -1,0 +1,504 @@
+"""What an earlier run left in the journal, taken up: over a real journal and pool, agents and a Discord in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from acp.schema import TextBlock
+from bot import words
+from bot.exchange import Desk, Exchange, Request, write_request
+from bot.logs import redactor
+from bot.outbox import Outbox
+from bot.pacer import Pacer
+from bot.permission import Cards
+from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
+from bot.rest import Refused, TryLater
+from bot.style import Style
+from pool.journal import Journal, State
+from pool.opening import Settings
+from pool.pool import Limits, Pool
+from tests.bot.board import Board, Message, pacing, quiet
+from tests.memory import MemoryAgent
+from tests.pool.house import Crew, every, obey, prompt_text
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL, THREAD, ADA = 10, 20, 42
+KEPT = '[{"type": "text", "text": "%s"}]'
+"""A prompt as it is kept."""
+
+
+@dataclass
+class Stage:
+    """The bot after a restart, without a client."""
+
+    journal: Journal
+    board: Board
+    pool: Pool
+    desk: Desk
+    crew: Crew
+    recovery: Recovery
+
+    def state(self, message_id: int) -> State | None:
+        """The state of a message's row."""
+        return self.journal.state(message_id)
+
+    async def recovered(self) -> list[Exchange]:
+        """Take everything up, as at READY, and let all happen that does by itself at once."""
+        unopened = self.recovery.begin()
+        await self.recovery.finish()
+        await quiet()
+        return unopened
+
+    @property
+    def prompts(self) -> list[str]:
+        """What the agents were asked, in order: the words of the last block of each prompt."""
+        asked = [message for agent in self.crew.agents for message in agent.received]
+        return [each["params"]["prompt"][-1]["text"] for each in asked if each.get("method") == "session/prompt"]
+
+    def stands(self, message_id: int, content: str, **fields: object) -> None:
+        """Let a message of the earlier run stand in the thread."""
+        self.board.messages[message_id] = Message(content, **fields)  # type: ignore[arg-type]
+
+
+def left(
+    journal: Journal, message_id: int, state: State, text: str | None = None, *, pages: list[str] | None = None,
+    channel_id: int = THREAD,
+) -> None:  # fmt: skip
+    """Write a message of THREAD into the journal as a run leaves it that was killed in this state."""
+    request = Request(message_id, channel_id, THREAD, ADA, text or f"request {message_id}")
+    place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    journal.receive(message_id, **place, request=write_request(request))
+    match state:
+        case State.HELD:
+            journal.mark((message_id,), State.HELD)
+        case State.PROMPTED:
+            journal.prompted((message_id,), KEPT % request.text)
+        case State.FINISHED:
+            journal.prompted((message_id,), KEPT % request.text)
+            journal.finish((message_id,), "end_turn", pages or ["answer"])
+        case State.CLOSED:
+            journal.close_rows((message_id,), "failed", pages or [])
+
+
+@asynccontextmanager
+async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
+    """Start the bot over what stands in the journal; every agent does what its prompts say."""
+    board, crew, players = Board(), Crew(every()), list[asyncio.Task[None]]()
+
+    def play(agent: MemoryAgent) -> None:
+        players.append(asyncio.create_task(obey(agent), name=repr(agent)))
+
+    crew.after_start = play
+    async with pacing(Pacer()) as pacer:
+        cards = Cards(journal=journal, pacer=pacer, rest=board)
+        desk = Desk(
+            journal=journal,
+            pacer=pacer,
+            rest=board,
+            cards=cards,
+            outbox=Outbox([folder]),
+            style=Style(),
+            redact=redactor([]),
+            reactions=False,
+        )
+        pool = Pool(
+            Settings(folder),
+            spawn=crew.spawn,
+            journal=journal,
+            limits=Limits(max_agents=2, idle_seconds=3600),
+            on_held=desk.tell_held,
+            on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
+        )
+        async with pool:
+            yield Stage(journal, board, pool, desk, crew, Recovery(journal=journal, pool=pool, desk=desk))
+        for player in players:
+            player.cancel()
+        await asyncio.gather(*players, return_exceptions=True)
+
+
+@asynccontextmanager
+async def journaled(folder: Path) -> AsyncIterator[Journal]:
+    """Open the journal in which an earlier run has written."""
+    with Journal.open(folder / "journal.db") as journal:
+        yield journal
+
+
+# ---- received
+
+
+async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path) -> None:
+    """Invariant 7; a later READY finds nothing any more (P1, P3)."""
+    async with journaled(tmp_path) as journal:
+        for message_id in (102, 100, 101):
+            left(journal, message_id, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            assert await it.recovered() == []
+            assert it.prompts == ["request 100", "request 101", "request 102"]
+            assert it.board.shown == ["request 100", "request 101", "request 102"]
+            assert [it.state(number) for number in (100, 101, 102)] == [State.ANSWERED] * 3
+            calls = len(it.board.calls)
+            assert await it.recovered() == []
+            assert len(it.board.calls) == calls
+            assert len(it.prompts) == 3
+
+
+async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Path) -> None:
+    """Killed between the message and its thread: the thread is opened now, and only then the agent asked (P1)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, THREAD, State.RECEIVED, channel_id=CHANNEL)
+        left(journal, 101, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            (exchange,) = await it.recovered()
+            assert exchange.request.message_id == THREAD
+            assert it.prompts == []
+            exchange.opened(THREAD)
+            await quiet()
+            assert it.prompts == ["request 20", "request 101"]
+            assert it.board.shown == ["request 20", "request 101"]
+
+
+async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
+    """Every row ends, and one that is spoilt holds up nobody."""
+    async with journaled(tmp_path) as journal:
+        place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+        for message_id in (99, 98):
+            journal.receive(message_id, **place, request="{")
+        journal.close_rows((98,), "failed", ["sorry"])
+        left(journal, 100, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            with capture_logs() as logs:
+                await it.recovered()
+            assert [log["message_id"] for log in logs if "cannot be read" in log["event"]] == [98, 99]
+            assert [it.state(number) for number in (98, 99, 100)] == [State.CLOSED, State.CLOSED, State.ANSWERED]
+            assert journal.open_rows() == []
+
+
+async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) -> None:
+    """With its buttons; nothing runs until they are pressed (P28, P52)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.HELD)
+        left(journal, 101, State.HELD)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            (notice,) = it.board.messages.values()
+            assert notice.content == words.held(2)
+            assert [button.label for button in notice.buttons] == ["Continue", "Drop all"]
+            await quiet(CHOICE_SECONDS * 2)
+            assert it.prompts == []
+            conversation = it.pool.conversation(THREAD)
+            assert conversation is not None
+            assert repr(conversation) == "<20 asleep, 2 held>"
+            conversation.resume()
+            await quiet()
+            assert it.prompts == ["request 100", "request 101"]
+
+
+# ---- interrupted
+
+
+async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path) -> None:
+    """The person is asked, by name; what waits behind it goes on after ten minutes, with a word (DESIGN 5)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            (notice,) = it.board.messages.values()
+            assert notice.content == words.interrupted(ADA)
+            assert [button.label for button in notice.buttons] == ["Retry", "Skip"]
+            assert it.prompts == []
+            await quiet(CHOICE_SECONDS)
+            assert it.prompts == ["request 101"]
+            assert it.board.shown[1:] == [words.RELEASED, "request 101"]
+            assert [it.state(100), it.state(101)] == [State.PROMPTED, State.ANSWERED]
+            assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
+            await quiet()
+            assert it.prompts == ["request 101", "request 100"]
+
+
+async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_time(tmp_path: Path) -> None:
+    """Ahead of what waits; its answer is a new message, and the draft of the first try stays."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.intend(100, 0, "a draft")
+        journal.posted(100, 0, 1)
+        left(journal, 101, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            it.board._nonces["64.0.0"] = 1  # Discord still remembers the first try's.
+            it.stands(1, "a draft")
+            it.board._ids = iter(range(2, 100))  # type: ignore[assignment]
+            await it.recovered()
+            assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
+            await quiet()
+            assert it.prompts == ["request 100", "request 101"]
+            (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
+            assert prompt_text(first) == words.INTERRUPTED
+            assert sorted(it.board.shown) == sorted(
+                ["a draft", words.interrupted(ADA), words.INTERRUPTED, "request 101"]
+            )
+            assert [it.state(100), it.state(101)] == [State.ANSWERED, State.ANSWERED]
+            assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
+            assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
+
+
+async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path) -> None:
+    """At once, and with no word later that nobody chose."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            await quiet(CHOICE_SECONDS * 2)
+            assert it.prompts == ["request 101"]
+            assert words.RELEASED not in it.board.shown
+            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+
+
+async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path) -> None:
+    """No conversation is needed for that."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert it.pool.conversation(THREAD) is None
+            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            assert it.state(100) is State.CLOSED
+
+
+async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path) -> None:
+    """Another thread's button, a message that was not interrupted, one that has ended meanwhile: nothing happens."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
+                assert it.recovery.decide(thread_id, message_id, retry=True) == "This was decided before."
+            journal.close_rows((100,), "by another hand")
+            assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
+            assert it.prompts == []
+
+
+async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    """Its row ends all the same."""
+    async with journaled(tmp_path) as journal:
+        journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA, request="{")
+        journal.prompted((100,), KEPT % "x")
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert it.recovery.decide(THREAD, 100, retry=True) == "The request can no longer be read."
+            assert it.state(100) is State.CLOSED
+
+
+DRAFTS = [
+    pytest.param("-# ⏳ working", words.CUT, id="nothing of it was there"),
+    pytest.param("the beginning of an", "the beginning of an", id="some of it was there"),
+]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
+@pytest.mark.parametrize(("draft", "shown"), DRAFTS)
+async def test_a_draft_says_that_it_was_cut_off_only_where_it_says_nothing_else(
+    tmp_path: Path, draft: str, shown: str, *, known: bool
+) -> None:
+    """What the agent had said stays as it is (P11, P14)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.intend(100, 0, draft)
+        if known:
+            journal.posted(100, 0, -5)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-6, "-# ⏳ starting")  # another thread's matter: it is neither that message nor that text
+            it.stands(-5, draft)
+            await it.recovered()
+            assert it.board.messages[-5].content == shown
+            assert it.board.messages[-6].content == "-# ⏳ starting"
+
+
+async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> None:
+    """The question what to do is asked all the same."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.intend(100, 0, "-# ⏳ working")
+        async with restarted(journal, tmp_path) as it:
+            it.board.faults.extend([None, Refused("Missing Access")])
+            await it.recovered()
+            assert it.board.whats == ["send", "read"]
+            assert it.board.shown == [words.interrupted(ADA)]
+
+
+# ---- finished
+
+
+async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path: Path) -> None:
+    """Page one stands already and is corrected, page two was on its way and is there, page three is new (P12)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.FINISHED, pages=["one, whole", "two", "three"])
+        journal.intend(100, 0, "-# ⏳ starting")
+        journal.posted(100, 0, -9)
+        journal.intend(100, 1, "two ")
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, "one,")
+            it.stands(-8, "two")
+            await it.recovered()
+            assert it.board.shown == ["one, whole", "two", "three"]
+            assert it.board.whats.count("send") == 1
+            assert it.prompts == []
+            assert it.state(100) is State.ANSWERED
+
+
+async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
+    """It was looked for first, and is not in the thread."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.FINISHED, pages=["answer"])
+        journal.intend(100, 0, "-# ⏳ starting")
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert it.board.shown == ["answer"]
+            assert it.board.whats == ["read", "send"]
+            assert it.state(100) is State.ANSWERED
+
+
+async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) -> None:
+    """Both were on their way; each is found once."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.FINISHED, pages=["same, one", "same, two", "end"])
+        journal.intend(100, 0, "same")
+        journal.intend(100, 1, "same")
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, "same")
+            it.stands(-8, "same")
+            await it.recovered()
+            assert it.board.shown == ["same, one", "same, two", "end"]
+
+
+async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(tmp_path: Path) -> None:
+    """Twice is better than not at all; what is known to stand is not repeated."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.FINISHED, pages=["one", "two"])
+        journal.intend(100, 0, "one")
+        journal.posted(100, 0, -9)
+        journal.intend(100, 1, "two")
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, "one")
+            it.board.faults.append(Refused("Missing Permissions"))
+            await it.recovered()
+            assert it.board.shown == ["one", "two"]
+            assert it.state(100) is State.ANSWERED
+
+
+async def test_a_thread_is_read_again_while_discord_asks_to_try_later(tmp_path: Path) -> None:
+    """Within reason: then it counts as one that cannot be read."""
+    for times, found in ((ATTEMPTS - 1, True), (ATTEMPTS, False)):
+        folder = tmp_path / str(times)
+        async with journaled(folder) as journal:
+            left(journal, 100, State.FINISHED, pages=["answer"])
+            journal.intend(100, 0, "answer")
+            async with restarted(journal, folder) as it:
+                it.stands(-9, "answer")
+                it.board.faults.extend([TryLater("503")] * times)
+                await it.recovered()
+                assert it.board.whats.count("read") == ATTEMPTS
+                assert ("send" in it.board.whats) is not found
+                assert it.state(100) is State.ANSWERED
+
+
+async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_path: Path) -> None:
+    """Also where it takes longer than they do; a word that is owed has its place too."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.CLOSED, pages=["sorry"], channel_id=CHANNEL)
+        left(journal, 101, State.FINISHED, pages=["finished"])
+        left(journal, 102, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            (owed,) = it.recovery.begin()
+            await quiet()
+            assert it.prompts == ["request 102"]
+            assert it.board.shown == []
+            owed.opened(THREAD)
+            await it.recovery.finish()
+            await quiet()
+            assert it.board.shown == ["sorry", "finished", "request 102"]
+            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert journal.open_rows() == []
+
+
+async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) -> None:
+    """A client that dies in the middle cuts the work off, and takes nothing with it."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.FINISHED, pages=["first"])
+        journal.intend(100, 0, "first")
+        left(journal, 101, State.FINISHED, pages=["second"])
+        async with restarted(journal, tmp_path) as it:
+            it.board.held = asyncio.Event()
+            it.recovery.begin()
+            client = asyncio.create_task(it.recovery.finish())
+            await quiet()
+            assert it.board.whats == ["read"]
+            client.cancel()
+            await asyncio.wait([client])
+            it.board.held.set()
+            assert await it.recovered() == []
+            assert it.board.shown == ["first", "second"]
+            assert journal.open_rows() == []
+
+
+# ---- questions
+
+QUESTION = "<@42> **May I?** Run"
+CLOSED = f"{QUESTION}\n-# no longer open: Threadline was restarted"
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
+async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_path: Path, *, known: bool) -> None:
+    """Also one of which nobody knows whether it was posted; once (P52)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.CLOSED)
+        journal.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+        if known:
+            journal.question_posted("token", -9)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, QUESTION, buttons=["a button"])
+            await it.recovered()
+            assert it.board.messages[-9].content == CLOSED
+            assert it.board.messages[-9].buttons == []
+            assert journal.open_questions() == []
+            await it.recovered()
+            assert it.board.whats.count("edit") == 1
+
+
+async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path) -> None:
+    """Not found, refused, deleted: no start is kept busy with it again."""
+    async with journaled(tmp_path) as journal:
+        for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
+            journal.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
+            if message_id is not None:
+                journal.question_posted(token, message_id)
+        async with restarted(journal, tmp_path) as it:
+            by_token = [question.token for question in journal.open_questions()]
+            it.board.faults.extend([Refused("Missing Access") if token == "refused" else None for token in by_token])
+            await it.recovered()
+            assert journal.open_questions() == []
+            assert it.board.messages == {}
+
+
+async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
+    """Block by block as the first time, below the word about the second time; it can be kept once more."""
+    async with journaled(tmp_path) as journal, restarted(journal, tmp_path) as it:
+        request = Request(100, THREAD, THREAD, ADA, "hello")
+        journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        first = it.desk.exchange(request)
+        first.opened(THREAD)
+        kept = first.kept(await first.blocks())
+        again = it.desk.exchange(request, again=kept)
+        again.opened(THREAD)
+        blocks = await again.blocks()
+        assert blocks == [TextBlock(text=words.INTERRUPTED), TextBlock(text="hello")]
+        assert again.kept(blocks) != kept
+        for exchange in (first, again):
+            exchange.reply.end()

@@ -1,0 +1,182 @@
+"""The calls over the unmodified library against loopback: failures become types that say what to do."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import pytest
+import yarl
+
+from bot import wire
+from bot.pacer import Bucket, Pacer, Urgency
+from bot.rest import Archived, Gone, Refused, Rest, TryLater
+from loopback import Loopback
+from loopback.limits import Limit
+from tests.bot.board import pacing
+
+TOKEN = "token-of-the-test"
+PATIENCE = 30.0
+"""Bounds what hangs; nothing here takes so long."""
+
+
+@dataclass
+class Stage:
+    """Loopback, and a client that has logged in over REST alone."""
+
+    discord: Loopback
+    channel: Any
+    ann: Any
+    rest: Rest
+    pacer: Pacer
+
+    async def message(self, content: str = "text") -> int:
+        return (await self.rest.send(self.channel.id, content)).message_id
+
+    async def thread(self) -> Any:
+        """Open a thread on a message of Ann's."""
+        message = await self.ann.say(self.channel, "hello")
+        await self.rest.open_thread(self.channel.id, message.id, "name", auto_archive_minutes=60)
+        await self.rest.add_member(message.id, self.ann.id)
+        return await self.ann.sees_thread(message)
+
+
+@asynccontextmanager
+async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> AsyncIterator[Stage]:
+    """A channel, Ann, and the bot; rate limits as Discord has them, or none."""
+    async with Loopback(limits=limits) as place, pacing(Pacer()) as pacer:
+        guild = place.add_guild("Lab")
+        channel = place.add_channel(guild, "general")
+        ann = place.add_person("ann", guilds=(guild,))
+        place.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
+        monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
+        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
+        trace = wire.trace(pacer)
+        async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
+            await client.login(TOKEN)
+            rest = Rest()
+            rest.client = client
+            yield Stage(place, channel, ann, rest, pacer)
+
+
+async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Discord has stored it, which is not always as it was meant."""
+    async with stage(monkeypatch) as it:
+        sent = await it.rest.send(it.channel.id, "  text  ")
+        assert sent.content == "text"
+        edited = await it.rest.edit(it.channel.id, sent.message_id, "other")
+        assert (edited.message_id, edited.content) == (sent.message_id, "other")
+
+
+async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second try gets the message that exists, as it is."""
+    async with stage(monkeypatch) as it:
+        first = await it.rest.send(it.channel.id, "one", nonce="n")
+        assert await it.rest.send(it.channel.id, "two", nonce="n") == first
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        ({"status": 503}, 0.0),
+        ({"reset": True}, 0.0),
+        ({"answer_lost": True}, 0.0),
+        ({"status": 429, "body": {"message": "slow down", "retry_after": 1.25, "global": False}}, 1.25),
+        ({"status": 429, "body": {"message": "slow down", "retry_after": 1.25, "global": False}, "via": False}, 1.25),
+        ({"status": 429, "body": "error code: 1015", "via": False}, wire.REFUSED_SECONDS),
+        ({"status": 429, "body": "[]"}, wire.REFUSED_SECONDS),
+    ],
+    ids=["503", "reset", "answer lost", "429", "429 without Via", "429 of Cloudflare", "429 without words"],
+)
+async def test_what_may_pass_is_to_be_tried_later(
+    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], seconds: float
+) -> None:
+    """At once: the library neither sleeps nor tries again with a text that is old by then (P16)."""
+    async with stage(monkeypatch) as it:
+        message_id = await it.message()
+        it.discord.fault(method="PATCH", **fault)
+        with pytest.raises(TryLater) as caught:
+            await it.rest.edit(it.channel.id, message_id, "other")
+        assert caught.value.seconds == seconds
+        assert it.pacer.refused == (fault.get("status") == 429)
+        assert (await it.rest.edit(it.channel.id, message_id, "other")).content == "other"
+
+
+async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would wait for five minutes, and the reply with it."""
+    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
+    async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
+        message_id = await it.message()
+        it.discord.fault(method="PATCH", slow=PATIENCE)
+        with pytest.raises(TryLater, match="did not answer"):
+            await it.rest.edit(it.channel.id, message_id, "other")
+
+
+async def test_a_message_that_is_gone_is_told_apart_from_a_channel_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one goes on in a new message; the other is the end."""
+    async with stage(monkeypatch) as it:
+        with pytest.raises(Gone):
+            await it.rest.edit(it.channel.id, 1, "other")
+        with pytest.raises(Refused):
+            await it.rest.edit(1, 1, "other")
+
+
+async def test_an_archived_thread_can_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edit does not open it by itself."""
+    async with stage(monkeypatch) as it:
+        thread = await it.thread()
+        sent = await it.rest.send(thread.id, "text")
+        thread.archived = True
+        with pytest.raises(Archived):
+            await it.rest.edit(thread.id, sent.message_id, "other")
+        await it.rest.reopen(thread.id)
+        assert (await it.rest.edit(thread.id, sent.message_id, "other")).content == "other"
+
+
+async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is a person's decision, although the bot may manage threads here."""
+    async with stage(monkeypatch) as it:
+        thread = await it.thread()
+        thread.archived = thread.locked = True
+        with pytest.raises(Refused, match="locked"):
+            await it.rest.reopen(thread.id)
+        assert thread.archived
+
+
+async def test_a_thread_that_exists_is_as_good_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another bot may have been faster (P9)."""
+    async with stage(monkeypatch) as it:
+        thread = await it.thread()
+        await it.rest.open_thread(it.channel.id, thread.id, "name", auto_archive_minutes=60)
+
+
+async def test_threads_are_opened_although_their_window_lasts_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would refuse all but the first call of a window that is longer than it is ready to wait."""
+    async with stage(monkeypatch, limits=True) as it, asyncio.timeout(PATIENCE):
+        for _ in range(5):
+            await it.pacer.admit(it.channel.id, Urgency.FIRST, Bucket.THREAD)
+            await it.thread()
+        assert it.pacer.refused == 0
+
+
+async def test_a_call_that_a_client_cannot_make_is_to_be_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a client, and with one that was closed."""
+    async with stage(monkeypatch) as it:
+        with pytest.raises(TryLater):
+            await Rest().send(it.channel.id, "text")
+        assert it.rest.client is not None
+        await it.rest.client.close()
+        with pytest.raises(TryLater):
+            await it.message()
+
+
+async def test_what_headers_say_reaches_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another limit than expected is learnt from the first answer: the third call waits for the window's end."""
+    async with stage(monkeypatch, limits=True) as it, asyncio.timeout(PATIENCE):
+        it.discord.limits.change(Limit.MESSAGES, 3, 1.0)
+        for _ in range(7):
+            await it.pacer.admit(it.channel.id, Urgency.NOTICE)
+            await it.message()
+        assert it.pacer.refused == 0

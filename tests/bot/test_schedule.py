@@ -1,0 +1,220 @@
+"""The pure schedule: order, budgets, and that looking costs little; and simulated with many threads."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.simulated import ONE_WAY, Scheduled
+from bot.budget import Told
+from bot.job import Bucket, Job, Urgency
+from bot.schedule import LANES_KEPT, SIGN_PATIENCE, TOTAL_GAP, Schedule, Start
+
+ROUNDING = 1e-6
+
+
+def job(channel_id: int | None, urgency: Urgency = Urgency.NOTICE, bucket: Bucket = Bucket.MESSAGE) -> Job:
+    """A job that is never performed here."""
+    return Job(channel_id, lambda: None, urgency, bucket)
+
+
+def take_all(schedule: Schedule, now: float) -> list[Start]:
+    """Begin all that may be begun now; each is answered and finished at once."""
+    starts = []
+    while (start := schedule.take(now)) is not None:
+        schedule.finished(start, now)
+        starts.append(start)
+    return starts
+
+
+@pytest.mark.parametrize("threads", [1, 10, 60, 200])
+def test_no_call_is_ever_refused_and_all_text_becomes_visible(threads: int) -> None:
+    """Against fixed windows, with jitter and calls that are held up (0 times 429)."""
+    outcome = Scheduled(threads, spread=2.0).run()
+    assert outcome.refused == 0
+    assert len(outcome.final) == threads
+
+
+@settings(max_examples=20)
+@given(threads=st.integers(1, 30), spread=st.floats(0.0, 60.0), seed=st.integers(0, 1_000))
+def test_below_the_limit_of_all_calls_no_final_text_waits(threads: int, spread: float, seed: int) -> None:
+    """One write is kept for it; it waits only for the edit that is in flight, and for other final texts."""
+    outcome = Scheduled(threads, spread, seed).run()
+    assert outcome.refused == 0
+    assert max(outcome.final) < 4 * ONE_WAY + threads / 40 + 1.5
+
+
+def test_a_hundred_streams_share_all_calls_evenly() -> None:
+    """The staleness that Discord's limits allow is a period of two seconds: within a tenth of it (simulated time)."""
+    outcome = Scheduled(100, spread=5.0).run()
+    staleness = sorted(outcome.staleness)
+    assert staleness[len(staleness) // 2] < 1.1 * 1.0
+    assert staleness[int(len(staleness) * 0.99)] < 1.15 * 2.0
+
+
+def test_the_most_urgent_goes_first_and_among_equals_the_oldest() -> None:
+    """Not in the order in which they were asked for."""
+    schedule = Schedule()
+    asked = [job(number, urgency) for number, urgency in enumerate([*reversed(Urgency), *Urgency])]
+    for number, each in enumerate(asked):
+        schedule.ask(each, number / 1000)
+    order, now = [], 1.0
+    while schedule.waiting:
+        order += [(start.job.urgency.name, start.job.channel_id) for start in take_all(schedule, now)]
+        now += TOTAL_GAP
+    ranks = {"FIRST": [4, 5], "FINAL": [3, 6], "NOTICE": [2, 7], "EDIT": [1, 8], "SIGN": [0, 9]}
+    assert order == [(name, channel_id) for name, channel_ids in ranks.items() for channel_id in channel_ids]
+
+
+def test_a_sign_is_lowest_but_not_for_ever() -> None:
+    """However many edits come, a sign goes when it has waited for half a minute longer than they have."""
+    schedule, now = Schedule(), 0.0
+    sign = job(None, Urgency.SIGN)
+    schedule.ask(sign, now)
+    went = None
+    for channel_id in range(10_000):
+        schedule.ask(job(channel_id, Urgency.EDIT), now)
+        start = schedule.take(now)
+        if start is not None:
+            schedule.finished(start, now)
+            went = now if start.job is sign else went
+        now += TOTAL_GAP / 2
+    assert went is not None
+    assert SIGN_PATIENCE <= went < 2 * SIGN_PATIENCE + 30
+
+
+def test_a_job_that_became_more_urgent_goes_now() -> None:
+    """A final text does not wait for the time of the edit that it was."""
+    schedule = Schedule()
+    reply = job(7, Urgency.EDIT)
+    schedule.ask(reply, 0.0)
+    assert [start.job for start in take_all(schedule, 0.0)] == [reply]
+    schedule.ask(reply, 0.1)
+    assert take_all(schedule, 0.1) == []
+    assert schedule.look_again(0.1) == pytest.approx(1.25)
+    reply.urgency = Urgency.FINAL
+    assert schedule.ask(reply, 0.2)
+    assert [start.job for start in take_all(schedule, 0.2)] == [reply]
+
+
+def test_asking_again_changes_nothing() -> None:
+    """So nobody is woken by it: a stream of chunks asks thousands of times for one write."""
+    schedule = Schedule()
+    reply = job(7, Urgency.EDIT)
+    assert schedule.ask(reply, 0.0)
+    assert not any(schedule.ask(reply, 0.001 * number) for number in range(1_000))
+    assert schedule.waiting == 1
+
+
+def test_a_wait_that_is_asked_for_holds_although_the_job_waits_already() -> None:
+    """A write that is to be tried later is not made earlier because more text has come meanwhile."""
+    schedule = Schedule()
+    reply = job(7)
+    schedule.ask(reply, 0.0)
+    schedule.ask(reply, 0.0, delay=9.0)
+    assert take_all(schedule, 8.9) == []
+    assert len(take_all(schedule, 9.0)) == 1
+
+
+def test_what_goes_on_where_a_page_was_full_keeps_its_place_and_no_distance() -> None:
+    """Its text has waited as long as the page before it; it still leaves a write for the final text."""
+    schedule = Schedule()
+    first, other = job(7, Urgency.EDIT), job(8, Urgency.EDIT)
+    schedule.ask(first, 0.0)
+    assert len(take_all(schedule, 0.0)) == 1
+    schedule.ask(other, 0.5)
+    first.paced = False
+    schedule.ask(first, 0.6, since=0.0)
+    start = schedule.take(0.7)
+    assert start is not None
+    assert start.job is first
+    schedule.finished(start, 0.7)
+    assert [begun.job for begun in take_all(schedule, 0.8)] == [other]
+    for now in (0.9, 1.0):
+        schedule.ask(first, now, since=0.0)
+        assert [begun.job for begun in take_all(schedule, now)] == [first]
+    schedule.ask(first, 1.1, since=0.0)
+    assert take_all(schedule, 4.9) == []
+    assert len(take_all(schedule, 5.1)) == 1
+
+
+def test_a_job_in_flight_is_not_begun_again_before_it_is_finished() -> None:
+    """At most one write of a message at a time (invariant 6)."""
+    schedule = Schedule()
+    reply = job(7)
+    schedule.ask(reply, 0.0)
+    start = schedule.take(0.0)
+    assert start is not None
+    schedule.ask(reply, 0.1)
+    assert schedule.take(0.1) is None
+    assert repr(schedule) == "<Schedule 1 waiting, 1 in flight>"
+    schedule.finished(start, 0.2)
+    assert schedule.take(0.2) is not None
+
+
+def test_what_had_nothing_to_write_costs_nothing() -> None:
+    """Neither in the channel nor in all."""
+    schedule = Schedule()
+    for _ in range(100):
+        reply = job(7)
+        schedule.ask(reply, 0.0)
+        start = schedule.take(0.0)
+        assert start is not None
+        schedule.dropped(start, 0.0)
+    assert schedule.in_flight == 0
+
+
+def test_a_refusal_of_one_bucket_holds_up_no_other() -> None:
+    """Threads cannot be opened for minutes; everything else goes on."""
+    schedule = Schedule()
+    thread = job(7, Urgency.FIRST, Bucket.THREAD)
+    schedule.ask(thread, 0.0)
+    start = schedule.take(0.0)
+    assert start is not None
+    schedule.answered(start, 0.1, Told(retry_after=250.0))
+    schedule.finished(start, 0.1)
+    schedule.ask(thread, 0.1)
+    schedule.ask(job(7), 0.1)
+    assert [begun.job.bucket for begun in take_all(schedule, 0.1)] == [Bucket.MESSAGE]
+    assert schedule.look_again(0.1) == pytest.approx(250.1)
+    assert len(take_all(schedule, 250.1)) == 1
+
+
+def test_a_refusal_of_everything_holds_up_everything() -> None:
+    """A global limit is the bot's, whoever has met it."""
+    schedule = Schedule()
+    schedule.ask(job(7), 0.0)
+    start = schedule.take(0.0)
+    assert start is not None
+    schedule.answered(start, 0.1, Told(retry_after=2.0, everywhere=True))
+    schedule.finished(start, 0.1)
+    schedule.ask(job(8, Urgency.FIRST), 0.1)
+    assert take_all(schedule, 2.0) == []
+    assert len(take_all(schedule, 2.1)) == 1
+
+
+def test_calls_that_can_wait_are_not_made_in_one_burst() -> None:
+    """A first text behind them does not wait for a second."""
+    schedule = Schedule()
+    for channel_id in range(200):
+        schedule.ask(job(channel_id, Urgency.EDIT), 0.0)
+    times, now = [], 0.0
+    while schedule.waiting:
+        times += [now for _ in take_all(schedule, now)]
+        now = schedule.look_again(now) or now
+    assert all(after - before >= TOTAL_GAP - ROUNDING for before, after in pairwise(times))
+
+
+def test_quiet_channels_are_forgotten() -> None:
+    """What is remembered of a channel goes when it no longer matters; one that waits keeps its place."""
+    schedule, now = Schedule(), 0.0
+    late = job(5_000_000)
+    schedule.ask(late, now, delay=10_000.0)
+    for channel_id in range(3 * LANES_KEPT):
+        schedule.ask(job(channel_id), now)
+        take_all(schedule, now)
+        now += 0.1
+    assert schedule.lanes <= LANES_KEPT + 1
+    now += 10_000.0
+    assert [start.job for start in take_all(schedule, now)] == [late]

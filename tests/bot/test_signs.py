@@ -1,0 +1,105 @@
+"""Signs of life: one reaction that follows the newest wish, and typing that lasts as long as work does."""
+
+import asyncio
+
+import pytest
+
+from bot.pacer import Job, Pacer, Urgency
+from bot.rest import Refused
+from bot.signs import DONE, EYE, TYPING_SECONDS, WAITING, Sign, Typing
+from tests.bot.board import Board, pacing, quiet
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL, MESSAGE = 7, 8
+
+
+async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
+    """There is always one to be seen."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+        sign.show(EYE)
+        await quiet()
+        sign.show(DONE)
+        await quiet()
+    assert board.reactions == {(MESSAGE, DONE)}
+    assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
+
+
+async def test_wishes_that_were_never_shown_cost_nothing() -> None:
+    """Only the newest counts when a call may be made."""
+    board = Board()
+    board.held = asyncio.Event()
+    async with pacing(Pacer()) as pacer:
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+        for emoji in (EYE, WAITING, EYE, None, DONE):
+            sign.show(emoji)
+            await quiet(0.01)
+        board.held.set()
+        await quiet()
+    assert board.reactions == {(MESSAGE, DONE)}
+    assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
+
+
+async def test_a_reaction_that_is_refused_ends_nothing() -> None:
+    """A later wish is tried."""
+    board = Board()
+    board.faults.append(Refused("Reaction blocked"))
+    async with pacing(Pacer()) as pacer:
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+        sign.show(EYE)
+        await quiet()
+        sign.show(DONE)
+        await quiet()
+    assert board.reactions == {(MESSAGE, DONE)}
+
+
+async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:
+    """Discord shows it for ten seconds after each call."""
+    board, asking = Board(), False
+    async with pacing(Pacer()) as pacer:
+        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
+        typing.start()
+        await quiet(3.5 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 4
+        asking = True
+        await quiet(3 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 4
+        asking = False
+        await quiet(TYPING_SECONDS)
+        assert board.whats == ["typing"] * 5
+        typing.stop()
+        await quiet(3 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 5
+
+
+async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() -> None:
+    """Nobody misses it beside a text that grows."""
+
+    async def perform() -> None:
+        await asyncio.sleep(0.1)
+
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        for _ in range(100):
+            pacer.put(Job(None, perform, Urgency.NOTICE))
+        await quiet(0.01)
+        assert pacer.busy
+        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing.start()
+        await quiet(TYPING_SECONDS / 2)
+        assert board.calls == []
+        typing.stop()
+
+
+async def test_typing_that_is_refused_ends_nothing() -> None:
+    """It is tried again when its time comes."""
+    board = Board()
+    board.faults.append(Refused("Missing Access"))
+    async with pacing(Pacer()) as pacer:
+        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing.start()
+        await quiet(1.5 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 2
+        typing.stop()

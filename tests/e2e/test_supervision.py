@@ -1,0 +1,246 @@
+"""P64: whatever ends the connection to Discord, the bot comes back by itself, and its threads go on."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot import supervision
+from bot.app import App, StartFailed
+from bot.catch_up import CatchUp
+from bot.client import ThreadlineClient
+from bot.config import load
+from loopback.entities import Thread
+from tests.e2e.stage import Stage, numbers, performing, scene, stage, write_config
+from tests.e2e.test_processes import GENEROUS, bot_process, refused
+
+METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "FIRST_SECONDS", 0.05)
+
+
+def client_of(place: Stage) -> ThreadlineClient:
+    """The client that lives now."""
+    assert place.app is not None
+    assert place.app._supervised is not None
+    assert place.app._supervised.client is not None
+    return place.app._supervised.client
+
+
+def answers(place: Stage, thread: Thread, beginning: str) -> list[str]:
+    """The last lines of what the bot says in a thread, those that begin so."""
+    lines = [message.content.rsplit("\n", 1)[-1] for message in place.said_by_bot(thread)]
+    return [line for line in lines if line.startswith(beginning)]
+
+
+async def another_client(place: Stage, before: ThreadlineClient) -> None:
+    """Wait until a client other than `before` is at work."""
+    await place.discord.until(
+        lambda: client_of(place) is not before and place.discord.is_connected(place.bot), timeout=GENEROUS
+    )
+
+
+async def test_a_gateway_that_refuses_for_a_while_costs_nothing(tmp_path: Path) -> None:
+    """A turn goes on meanwhile, what was written meanwhile is answered, in order, and nothing twice."""
+    async with stage(tmp_path, extra=METRICS) as place:
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        running = await place.thread("say begun\nstream 60 20", place.ben)
+        await place.ben.sees(running, "begun", by=place.bot)
+        before = client_of(place)
+        refused = place.discord.fault(method="CONNECT", status=503, times=4)
+        place.discord.drop_gateway(place.bot)
+        for number in range(3):
+            await place.ann.say(thread, f"say meanwhile {number}")
+        await place.ann.sees(thread, "meanwhile 2", by=place.bot, timeout=GENEROUS)
+        assert refused.spent
+        assert client_of(place) is not before
+        assert answers(place, thread, "meanwhile") == [f"meanwhile {number}" for number in range(3)]
+        await place.ben.sees(running, numbers(1, 60), by=place.bot, timeout=GENEROUS)
+        assert len(place.said_by_bot(running)) == 1
+        found = await figures(place)
+        assert found["threadline_catch_up_messages_total"] >= 3
+        assert found["threadline_discord_clients_total"] >= 2
+
+
+async def figures(place: Stage) -> dict[str, float]:
+    """What `/metrics` says, by name and labels."""
+    assert place.app is not None
+    async with aiohttp.ClientSession() as session, session.get(f"{place.app.metrics_address}/metrics") as answer:
+        text = await answer.text()
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+
+
+async def test_the_figures_tell_what_the_bot_has_done(tmp_path: Path) -> None:
+    """Two turns, one question that was answered and one that is open, and real memory."""
+    async with stage(tmp_path, extra=METRICS) as place:
+        thread = await place.thread("say hello\nask execute make test")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        await place.ann.click(card, "Allow once")
+        await place.ann.sees(thread, lambda message: message.content.startswith("hello"), by=place.bot)
+        await place.ann.say(thread, "ask execute make install")
+        await place.ann.sees(thread, lambda message: "make install" in message.content, by=place.bot, after=card)
+        found = await figures(place)
+    assert found["threadline_messages_received_total"] == 2
+    assert found["threadline_turns_total end_turn"] == 1
+    assert (found["threadline_questions_answered_total"], found["threadline_questions_open"]) == (1, 1)
+    assert found["threadline_conversations working"] == 1
+    assert (found["threadline_slots"], found["threadline_slots_held"], found["threadline_line_length"]) == (8, 1, 0)
+    assert found["threadline_agent_starts_total"] == 1
+    assert found["threadline_gateway_connected"] == 1
+    assert found["threadline_discord_calls_total thread done"] == 1
+    assert found["threadline_discord_calls_total message done"] >= 3
+    if sys.platform == "linux":
+        assert found["threadline_agents_resident_memory_bytes"] > 1_000_000
+        assert found["process_resident_memory_bytes"] > 1_000_000
+
+
+async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_path: Path) -> None:
+    """Exit code 1; the key and the address are named, and nothing of the journal is in the way of the next start."""
+    async with scene(tmp_path) as place:
+        taken = place.discord.endpoint.removeprefix("http://")
+        write_config(place.config, place, extra=f'[metrics]\nlisten = "{taken}"\n')
+        code, stderr = await refused(place)
+        assert code == 1
+        assert "metrics.listen: cannot listen on 127.0.0.1" in stderr
+        assert len(stderr.strip().splitlines()) == 1
+
+
+async def test_a_payload_that_the_library_cannot_read_costs_one_client(tmp_path: Path) -> None:
+    """Its parser's exception ends `start()`, with a client that does not count as closed."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        before = client_of(place)
+        poison(place)
+        await another_client(place, before)
+        assert before.is_closed()
+        await place.ann.say(thread, "say well again")
+        await place.ann.sees(thread, "well again", by=place.bot)
+        assert answers(place, thread, "hello") == ["hello there"]
+
+
+def poison(place: Stage) -> None:
+    """Send the bot an event without any of its fields."""
+    for session in place.discord._sessions.of(place.bot):
+        session.dispatch("MESSAGE_CREATE", {})
+
+
+async def test_an_http_session_that_is_gone_costs_one_client(tmp_path: Path) -> None:
+    """A reply that was being written is written to the end by the next one."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nstream 60 20")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        before = client_of(place)
+        await vars(before.http)["_HTTPClient__session"].close()
+        await another_client(place, before)
+        await place.ann.sees(thread, numbers(1, 60), by=place.bot, timeout=GENEROUS)
+        assert len(place.said_by_bot(thread)) == 1
+
+
+async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client lives on, and so does the thread in which it failed."""
+    judge = ThreadlineClient._facts
+
+    def judge_or_fail(client: ThreadlineClient, message: Any) -> Any:
+        if "poisoned" in message.content:
+            raise LookupError(message.content)
+        return judge(client, message)
+
+    monkeypatch.setattr(ThreadlineClient, "_facts", judge_or_fail)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        before = client_of(place)
+        await place.ann.say(thread, "say poisoned")
+        await place.ann.say(thread, "say well")
+        await place.ann.sees(thread, "well", by=place.bot)
+        assert client_of(place) is before
+        assert answers(place, thread, "poisoned") == []
+
+
+async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a bot that looks well would keep every message waiting for a catch-up that is dead."""
+    catch_up = CatchUp.run
+    failures = [LookupError("first"), LookupError("second")]
+
+    async def fail_or_run(self: CatchUp, places: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await catch_up(self, places)
+
+    monkeypatch.setattr(CatchUp, "run", fail_or_run)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        assert failures == []
+        assert answers(place, thread, "hello") == ["hello there"]
+
+
+async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(tmp_path: Path) -> None:
+    """What is written then is answered after the next start, once."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place) as app:
+            thread = await place.thread("say begun\nhang")
+            await place.ann.sees(thread, "begun", by=place.bot)
+            before = client_of(place)
+            app.stop()
+            poison(place)
+            await another_client(place, before)
+            await place.ann.say(thread, "say too late")
+        assert answers(place, thread, "too late") == []
+        async with performing(place):
+            await place.ann.sees(thread, "too late", by=place.bot)
+        assert answers(place, thread, "too late") == ["too late"]
+
+
+async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
+    """P42: nobody knocks for ever at a door that was locked. One line, exit code 1, and no agent is left."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with bot_process(place) as process:
+            await place.discord.connected(place.bot)
+            thread = await place.thread("say hello there")
+            await place.ann.sees(thread, "hello there", by=place.bot)
+            del place.discord.world.bots_by_token[place.bot.token]
+            place.discord.drop_gateway(place.bot)
+            async with asyncio.timeout(GENEROUS):
+                _, stderr = await process.communicate()
+            assert process.returncode == 1
+            assert "refused the token" in stderr.decode().splitlines()[-1]
+            assert b"Traceback" not in stderr
+
+
+async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None:
+    """The reason says where to turn it on."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        app = App(load(place.config))
+        work = asyncio.create_task(app.run(), name="app")
+        await place.discord.connected(place.bot)
+        place.bot.allowed_intents = 0
+        place.discord.drop_gateway(place.bot, resume=False)
+        with pytest.raises(StartFailed, match="Message Content intent: turn it on"):
+            async with asyncio.timeout(GENEROUS):
+                await work
+
+
+async def test_a_bot_without_the_intent_does_not_start(tmp_path: Path) -> None:
+    """It is refused at the first try, too, before anything was ready."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        place.bot.allowed_intents = 0
+        with pytest.raises(StartFailed, match="Message Content intent: turn it on"):
+            async with performing(place):
+                pass

@@ -1,0 +1,311 @@
+"""What waits in a thread: taken up after a restart, held, released, put first. In virtual time."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pool.conversation import FAILED_STARTS, FAIR_SECONDS, Cancelled, State
+from pool.exchange import Ending
+from pool.journal import State as Row
+from tests.memory import MemoryAgent
+from tests.pool.house import House, every, house, only, prompt_text, quiet
+from tests.pool.recorder import Recorder
+
+A_PERSON = 42
+TEN_MINUTES = 600.0
+
+
+def restored(it: House, *message_ids: int, held: bool, seconds: float | None = None) -> list[Recorder]:
+    """Take up exchanges of thread 1 that an earlier run had received; each says its number."""
+    exchanges = [it.receive(1, Recorder(number, text=str(number))) for number in message_ids]
+    it.pool.restore(1, exchanges, held=held, seconds=seconds)
+    return exchanges
+
+
+async def prompts(agent: MemoryAgent, count: int) -> list[str]:
+    """Answer so many prompts, one after the other, and return what they said."""
+    said = []
+    for _ in range(count):
+        prompt = await agent.expect("session/prompt")
+        said.append(prompt_text(prompt))
+        agent.end_turn(prompt)
+    return said
+
+
+# ---- after a restart
+
+
+async def test_what_an_earlier_run_had_received_is_answered_first_and_in_order(tmp_path: Path) -> None:
+    """Also where something new is in the inbox already (P1, invariant 7)."""
+    async with house(tmp_path) as it:
+        it.say(1, 20, text="new")
+        restored(it, 10, 11, held=False)
+        assert await prompts(await it.crew.agent(1), 3) == ["10", "11", "new"]
+        assert (it.released, it.held) == ([], [])
+
+
+async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its_time(tmp_path: Path) -> None:
+    """No agent is started before; then the thread is told, once (DESIGN 5)."""
+    async with house(tmp_path, obedient=True) as it:
+        exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
+        await asyncio.sleep(TEN_MINUTES - 1)
+        assert repr(it.talk(1)) == "<1 asleep, 2 held>"
+        assert it.crew.agents == []
+        assert (it.row(10), it.released) == (Row.RECEIVED, [])
+        for exchange in exchanges:
+            assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert it.released == [1]
+        await asyncio.sleep(TEN_MINUTES)
+        assert it.released == [1]
+        assert it.held == []
+
+
+async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    """An hour changes nothing; a word of a person does, and the rows say so (P28)."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.receive(1, Recorder(10))
+        it.journal.mark((10,), Row.HELD)
+        it.pool.restore(1, [exchange], held=True)
+        await asyncio.sleep(3600)
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert it.row(10) is Row.HELD
+        it.talk(1).resume()
+        assert it.row(10) is Row.RECEIVED
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert it.released == []
+
+
+async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
+    """An interrupted turn with nothing behind it does not keep the next message waiting."""
+    async with house(tmp_path, obedient=True) as it:
+        restored(it, held=True, seconds=TEN_MINUTES)
+        await quiet()
+        assert it.pool.conversation(1) is None
+        await it.answered(1, 10)
+        await asyncio.sleep(TEN_MINUTES + 1)
+        assert it.released == []
+
+
+async def test_the_next_message_lets_what_was_restored_go_on_before_it(tmp_path: Path) -> None:
+    """And the time that would have ended the wait says nothing any more (P4)."""
+    async with house(tmp_path) as it:
+        restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
+        it.say(1, 20, text="new")
+        assert await prompts(await it.crew.agent(1), 3) == ["10", "11", "new"]
+        await asyncio.sleep(TEN_MINUTES + 1)
+        assert it.released == []
+
+
+async def test_what_was_dropped_is_not_released_later(tmp_path: Path) -> None:
+    """The thread is not told that what waited goes on when nothing waits."""
+    async with house(tmp_path) as it:
+        exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
+        assert it.talk(1).drop() == 2
+        assert [exchange.ending for exchange in exchanges] == [Ending(), Ending()]
+        assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
+        await asyncio.sleep(TEN_MINUTES + 1)
+        assert it.released == []
+
+
+async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) -> None:
+    """A person has said stop; only a person lets it go on, also after the next restart (P28)."""
+    async with house(tmp_path, obedient=True) as it:
+        (exchange,) = restored(it, 10, held=True, seconds=TEN_MINUTES)
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=1)
+        assert it.row(10) is Row.HELD
+        assert it.held == [(1, 1)]
+        await asyncio.sleep(TEN_MINUTES + 1)
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert it.released == []
+        it.talk(1).resume()
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
+async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path: Path) -> None:
+    """A person chose Retry: what waited behind it the first time waits behind it now, and is no longer held."""
+    async with house(tmp_path) as it:
+        restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
+        it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
+        assert await prompts(await it.crew.agent(1), 3) == ["again", "10", "11"]
+        await asyncio.sleep(TEN_MINUTES + 1)
+        assert it.released == []
+
+
+async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: Path) -> None:
+    """It is the next one."""
+    async with house(tmp_path) as it:
+        it.say(1, 10, text="running")
+        it.say(1, 11, text="waiting")
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
+        agent.end_turn(prompt)
+        assert await prompts(agent, 2) == ["again", "waiting"]
+
+
+async def test_nothing_is_taken_up_while_the_pool_stops(tmp_path: Path) -> None:
+    """The rows stay as they are, for the next start."""
+    async with house(tmp_path) as it:
+        await it.pool.__aexit__()
+        (exchange,) = restored(it, 10, held=False)
+        it.pool.go_first(1, it.receive(1, Recorder(9)))
+        assert exchange.told == []
+        assert [it.row(9), it.row(10)] == [Row.RECEIVED, Row.RECEIVED]
+        assert it.crew.agents == []
+
+
+async def test_what_failed_starts_hold_is_tried_as_often_again(tmp_path: Path) -> None:
+    """A person's word begins a new count; a word where nothing is held does not."""
+    async with house(tmp_path, every(manual={"initialize"})) as it:
+        for number in range(10, 10 + FAILED_STARTS + 1):
+            it.say(1, number)
+        for number in range(1, FAILED_STARTS + 1):
+            it.talk(1).resume()  # Nothing is held: this is no new count.
+            (await it.crew.agent(number)).die(1)
+            await quiet()
+        assert it.held == [(1, 1)]
+
+
+# ---- close
+
+
+async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_path: Path) -> None:
+    """The next message wakes it, and its agent then stays (P37)."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        assert it.talk(1).close(A_PERSON) == Cancelled(stopped=False, held=0)
+        await quiet()
+        assert it.pool.conversation(1) is None
+        assert it.crew.alive == 0
+        exchange = await it.answered(1, 11)
+        assert "FORGOTTEN" not in exchange.told
+        assert it.journal.session_id(1) == "agent1-1"
+        await quiet()
+        assert it.talk(1).state is State.IDLE
+
+
+@pytest.mark.parametrize("capabilities", [{"loadSession": True}, {}], ids=["can load", "cannot load"])
+async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
+    tmp_path: Path, capabilities: dict[str, bool]
+) -> None:
+    """Whether or not its session can be loaded: a person wanted it. What waits is held, and runs when they say so."""
+    async with house(tmp_path, every(capabilities=capabilities), obedient=True) as it:
+        exchange, behind = it.say(1, 10, text="hang"), it.say(1, 11)
+        await exchange.until("prompted")
+        assert it.talk(1).close(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        await quiet()
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        assert it.crew.alive == 0
+        it.talk(1).resume()
+        assert await behind.end() == Ending(stop_reason="end_turn")
+        await quiet()
+        assert repr(it.talk(1)) == "<1 idle>"
+
+
+async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path) -> None:
+    """It has no agent to stop; when what was behind it goes on, the agent that it gets is not stopped for that."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        await it.say(1, 10, text="hang").until("prompted")
+        exchange, behind = it.say(2, 20), it.say(2, 21)
+        await exchange.until("waiting 1")
+        assert it.talk(2).close(A_PERSON) == Cancelled(stopped=True, held=1)
+        await quiet()
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
+        assert len(it.crew.agents) == 1
+        it.talk(1).close(A_PERSON)
+        it.talk(2).resume()
+        assert await behind.end() == Ending(stop_reason="end_turn")
+        await quiet()
+        assert it.talk(2).state is State.IDLE
+
+
+async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp_path: Path) -> None:
+    """And not the one of the next message."""
+    async with house(tmp_path, only(1, manual={"session/new"}), obedient=True) as it:
+        it.say(1, 10)
+        agent = await it.crew.agent(1)
+        request = await agent.expect("session/new")
+        it.talk(1).close(A_PERSON)
+        agent.reply(request, {"sessionId": "s"})
+        await quiet()
+        assert agent.stopped
+        await it.answered(1, 11)
+        await quiet()
+        assert it.talk(1).state is State.IDLE
+
+
+async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path: Path) -> None:
+    """It waits for the stop to end, is answered, and its agent is not stopped for the close before it (P5)."""
+    stops = asyncio.Event()
+    async with house(tmp_path, only(1, stops=stops), slots=1, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        it.talk(1).close(A_PERSON)
+        exchange = it.say(1, 11)
+        await quiet()
+        assert repr(it.talk(1)) == "<1 stopping, 1 waiting>"
+        stops.set()
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        await quiet()
+        assert it.talk(1).state is State.IDLE
+        assert it.crew.most == 1
+
+
+# ---- making way
+
+
+async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_the_line(tmp_path: Path) -> None:
+    """Behind who waited; its session is kept, and what waits in it goes on later, in order."""
+    async with house(tmp_path, slots=1) as it:
+        first, second = it.say(1, 10), it.say(1, 11)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        other = it.say(2, 20)
+        await other.until("waiting 1")
+        it.talk(1).make_way()
+        agent.end_turn(prompt)
+        await first.end()
+        agent = await it.crew.agent(2)
+        prompt = await agent.expect("session/prompt")
+        assert repr(it.pool) == "<Pool <Slots 1/1 held, 1 in line> <1 in line> <2 working>>"
+        agent.end_turn(prompt)
+        await other.end()
+        agent = await it.crew.agent(3)
+        assert await prompts(agent, 1) == ["hello"]
+        assert "session/load" in agent.methods()
+        assert await second.end() == Ending(stop_reason="end_turn")
+        await quiet()
+        assert it.talk(1).state is State.IDLE
+
+
+async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_path: Path) -> None:
+    """Its question is ended all the same; it sleeps only after its idle time (P43)."""
+    async with house(tmp_path, every(capabilities={}), slots=1) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        it.say(2, 20)
+        request_id = agent.ask("agent1-1")
+        await exchange.until("Question")
+        it.talk(1).make_way()
+        await agent.answer_to(request_id)
+        await asyncio.sleep(FAIR_SECONDS + 1)
+        agent.end_turn(prompt)
+        await exchange.end()
+        await quiet()
+        assert it.talk(1).state is State.IDLE
+
+
+async def test_a_thread_without_a_turn_makes_way_for_nobody_later(tmp_path: Path) -> None:
+    """Asked while it is asleep with what is held, it keeps the agent of its next turn."""
+    async with house(tmp_path, obedient=True) as it:
+        (exchange,) = restored(it, 10, held=True)
+        it.talk(1).make_way()
+        it.talk(1).resume()
+        await exchange.end()
+        await quiet()
+        assert it.talk(1).state is State.IDLE

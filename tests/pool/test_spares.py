@@ -1,0 +1,227 @@
+"""Warm spares: started before anybody needs them, and in nobody's way. In virtual time."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from acp import SpawnFailed
+from pool.conversation import State
+from pool.exchange import Ending
+from pool.spares import AGAIN_SECONDS
+from tests.memory import MemoryAgent
+from tests.pool.house import MODES, every, house, only, quiet
+
+A_PERSON = 42
+FILL = 1.1
+"""The keeper fills up spares every second."""
+
+
+async def test_spares_are_ready_before_anybody_asks(tmp_path: Path) -> None:
+    """Each holds a slot like any other process, and has a marker of its own."""
+    async with house(tmp_path, slots=3, warm=2) as it:
+        assert repr(it.pool) == "<Pool <Slots 2/3 held, 0 in line> <Spares 0 of 2 ready>>"
+        await quiet()
+        assert repr(it.pool) == "<Pool <Slots 2/3 held, 0 in line> <Spares 2 of 2 ready>>"
+        assert [agent.methods() for agent in it.crew.agents] == [["initialize"]] * 2
+        assert it.crew.markers == [f"{it.journal.journal_id}/{number}" for number in (1, 2)]
+        assert len(it.pool.agents) == 2
+
+
+async def test_no_spare_is_started_without_a_free_slot(tmp_path: Path) -> None:
+    """However many are wanted."""
+    async with house(tmp_path, slots=2, warm=5) as it:
+        await asyncio.sleep(FILL)
+        assert repr(it.pool) == "<Pool <Slots 2/2 held, 0 in line> <Spares 2 of 5 ready>>"
+
+
+async def test_a_new_thread_gets_the_spare_with_its_slot_and_a_new_spare_follows(tmp_path: Path) -> None:
+    """No process is started for it; the place in the background is filled again."""
+    async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
+        await quiet()
+        began = asyncio.get_running_loop().time()
+        exchange = await it.answered(1, 10)
+        assert asyncio.get_running_loop().time() == began
+        assert exchange.told[:2] == ["starting", "waiting 0"]
+        assert len(it.crew.agents) == 1
+        await quiet()
+        assert repr(it.pool) == "<Pool <Slots 1/2 held, 0 in line> <Spares 0 of 1 ready> <1 idle>>"
+        await asyncio.sleep(FILL)
+        assert repr(it.pool) == "<Pool <Slots 2/2 held, 0 in line> <Spares 1 of 1 ready> <1 idle>>"
+        assert it.crew.agents[1].methods() == ["initialize"]
+
+
+async def test_a_waking_thread_gets_the_spare_too(tmp_path: Path) -> None:
+    """It loads its session there; the thread hears of nothing."""
+    async with house(tmp_path, slots=2, warm=1, idle_seconds=60, obedient=True) as it:
+        await quiet()
+        await it.answered(1, 10)
+        await asyncio.sleep(65)
+        assert it.pool.conversation(1) is None
+        started = len(it.crew.agents)
+        exchange = await it.answered(1, 11)
+        assert len(it.crew.agents) == started
+        assert "session/load" in it.crew.agents[-1].methods()
+        assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
+
+
+async def test_a_thread_that_has_an_agent_takes_no_spare(tmp_path: Path) -> None:
+    """Its own is there."""
+    async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(FILL)
+        await it.answered(1, 11)
+        assert repr(it.pool).startswith("<Pool <Slots 2/2 held, 0 in line> <Spares 1 of 1 ready>")
+
+
+async def test_a_spare_that_is_not_ready_is_not_waited_for(tmp_path: Path) -> None:
+    """The thread starts an agent of its own where there is a slot."""
+    async with house(tmp_path, only(1, manual={"initialize"}), slots=2, warm=1, obedient=True) as it:
+        await it.crew.agent(1)
+        await it.answered(1, 10)
+        assert it.crew.agents[1].methods().count("session/prompt") == 1
+        assert repr(it.pool).startswith("<Pool <Slots 2/2 held, 0 in line> <Spares 0 of 1 ready>")
+
+
+async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path) -> None:
+    """Before any idle thread, and only as many as there are newcomers; it is not replaced while they need the slot."""
+    async with house(tmp_path, only(2, manual={"initialize"}), slots=3, warm=2, obedient=True) as it:
+        await quiet()  # The second stays in its handshake: nobody can use it yet.
+        await it.answered(1, 10)
+        await it.say(2, 20, text="hang").until("prompted")
+        newcomer = it.say(3, 30)
+        await newcomer.end()
+        assert it.crew.agents[1].stopped
+        assert it.talk(1).state is State.IDLE
+        await asyncio.sleep(FILL)
+        assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle> <2 working> <3 idle>>"
+        assert it.crew.most == 3
+
+
+async def test_one_spare_goes_for_one_newcomer(tmp_path: Path) -> None:
+    """While it stops no other one, and no idle thread, is stopped for the same newcomer."""
+    stops = asyncio.Event()
+
+    def make(number: int) -> MemoryAgent:
+        return every(stops=stops, manual={"initialize"} if number in {2, 3} else ())(number)
+
+    async with house(tmp_path, make, slots=3, warm=2, obedient=True) as it:
+        await quiet()
+        await it.answered(1, 10)
+        await asyncio.sleep(FILL)
+        assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle>>"
+        it.say(2, 20)
+        await quiet()
+        assert repr(it.pool) == "<Pool <Slots 3/3 held, 1 in line> <Spares 0 of 2 ready> <1 idle> <2 in line>>"
+        it.crew.agents[1].reply(await it.crew.agents[1].expect("initialize"), {"protocolVersion": 1})
+        await quiet()
+        assert repr(it.pool) == "<Pool <Slots 3/3 held, 1 in line> <Spares 0 of 2 ready> <1 idle> <2 in line>>"
+        it.say(3, 30)
+        await quiet()
+        assert repr(it.talk(1)) == "<1 idle>"
+        stops.set()
+        await quiet()
+        assert it.crew.agents[1].stopped
+        assert not it.crew.agents[0].stopped
+
+
+async def test_a_dead_spare_is_not_claimed_and_not_replaced_at_once(tmp_path: Path) -> None:
+    """The thread gets a living agent; one that dies by itself is not started every second."""
+    async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
+        await quiet()
+        with capture_logs() as logs:
+            it.crew.agents[0].die(3)
+            await quiet()
+        assert [log["reason"] for log in logs] == ["the agent's process has ended (exit code 3)"]
+        assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line> <Spares 0 of 1 ready>>"
+        assert (await it.answered(1, 10)).ending == Ending(stop_reason="end_turn")
+        assert len(it.crew.agents) == 2
+        await asyncio.sleep(AGAIN_SECONDS - 1)
+        assert len(it.crew.agents) == 2
+        await asyncio.sleep(1 + FILL)
+        assert len(it.crew.agents) == 3
+
+
+async def test_a_spare_that_dies_in_the_step_of_a_claim_is_not_claimed(tmp_path: Path) -> None:
+    """Its end is known before its task has run: the liveness check sees it."""
+    async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
+        await quiet()
+        exchange = it.say(1, 10)
+        it.pool.agents[0].connection.close(SpawnFailed("gone"))
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
+        assert it.crew.agents[0].methods() == ["initialize"]
+
+
+async def test_a_claimed_spare_that_dies_idle_is_noticed(tmp_path: Path) -> None:
+    """Its new owner learns of its end, as of any other agent's, and gives the slot back."""
+    async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
+        await quiet()
+        await it.answered(1, 10)
+        await quiet()
+        it.crew.agents[0].die(1)
+        await quiet()
+        assert it.pool.conversation(1) is None
+        assert it.crew.agents[0].stopped
+
+
+@pytest.mark.parametrize("error", [SpawnFailed("not found"), RuntimeError("out of file descriptors")])
+async def test_a_spare_that_cannot_be_started_is_tried_again_after_a_while(tmp_path: Path, error: Exception) -> None:
+    """Whatever the reason, it ends nothing else, and says so once in the time between (P36)."""
+    broken = True
+
+    def make(number: int) -> MemoryAgent:
+        if broken:
+            raise error
+        return every()(number)
+
+    async with house(tmp_path, make, slots=2, warm=2, obedient=True) as it:
+        await asyncio.sleep(AGAIN_SECONDS - 1)
+        assert len(it.crew.markers) == 2
+        assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line> <Spares 0 of 2 ready>>"
+        broken = False
+        await it.answered(1, 10)
+        await asyncio.sleep(1 + FILL)
+        assert repr(it.pool) == "<Pool <Slots 2/2 held, 0 in line> <Spares 1 of 2 ready> <1 idle>>"
+
+
+async def test_a_pool_that_stops_stops_its_spares(tmp_path: Path) -> None:
+    """The ready ones and those that are starting, whose processes exist by then (invariant 8)."""
+    async with house(tmp_path, only(2, manual={"initialize"}), slots=3, warm=2) as it:
+        await it.crew.agent(2)
+        await quiet()
+        began = asyncio.get_running_loop().time()
+        await it.pool.__aexit__()
+        assert asyncio.get_running_loop().time() == began
+        assert [agent.stopped for agent in it.crew.agents] == [True, True]
+        assert len(it.crew.agents) == 2
+
+
+async def test_a_stop_of_a_spare_in_progress_is_not_cut_short(tmp_path: Path) -> None:
+    """Leaving the pool means that its process is gone, however long that takes (invariant 8)."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(stops=stops), warm=1) as it:
+        await quiet()
+        asyncio.get_running_loop().call_later(20, stops.set)
+        await it.pool.__aexit__()
+        assert it.crew.agents[0].stopped
+
+
+async def test_kill_reaches_spares_too(tmp_path: Path) -> None:
+    """The ready one, and the one that is being stopped; one that has no process yet is nobody to kill."""
+    stops = asyncio.Event()
+
+    def make(number: int) -> MemoryAgent:
+        return MemoryAgent(modes=MODES, stops=stops, manual={"initialize"} if number == 2 else ())
+
+    async with house(tmp_path, make, warm=2) as it:
+        await it.crew.agent(2)
+        await quiet()
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await quiet()
+        it.pool.kill()
+        assert [agent.killed for agent in it.crew.agents] == [True, False]
+        stops.set()
+        await stopping
+        assert it.crew.alive == 0
