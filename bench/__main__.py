@@ -37,6 +37,8 @@ MEASUREMENTS: Final = {
         rounds.MEASUREMENT,
         pacing.MEASUREMENT,
         rendering.MEASUREMENT,
+        ingest.MEASUREMENT,
+        rounds.MEASUREMENT,
     )
 }
 

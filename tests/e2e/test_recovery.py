@@ -260,7 +260,7 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
         async with bot_process(place) as process:
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "found again", by=place.bot)
-            await place.ann.sees(place.channel, lambda each: each.id == message.id and not each.reactions)
+            await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
         assert [each.content for each in place.said_by_bot(thread)] == ["found again"]
@@ -283,8 +283,8 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "working", by=place.bot)
             await asyncio.to_thread(gate.write_text, "")
-            # The eye goes when the turn has ended.
-            await place.ann.sees(place.channel, lambda each: each.id == message.id and not each.reactions)
+            # The eye becomes another sign when the turn has ended.
+            await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
             process.kill()
             await process.communicate()
         assert await settled(place, message.id) is State.FINISHED

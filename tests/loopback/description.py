@@ -150,3 +150,8 @@ class Description:
             return None
         schema, added = EVENTS[name]
         return problem(_named(schema), {key: payload[key] for key in payload.keys() - added})
+
+
+def strictly() -> Description | None:
+    """The inspector for a strict server; None where the file is not, so that all else is tested all the same."""
+    return Description() if OPENAPI.exists() else None

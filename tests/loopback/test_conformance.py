@@ -9,7 +9,7 @@ import pytest
 from discord import app_commands
 
 from loopback import Loopback
-from tests.loopback.description import Description
+from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, intents, logged_in, point_at
 
 
@@ -40,7 +40,7 @@ class Client(discord.Client):
 
 async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edits() -> None:
     """Content, attachment bytes, reply reference, edit and every content in between."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -67,7 +67,7 @@ async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edit
 
 async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None:
     """create_thread, 160004 for the second, add_user, archive and rename by its owner, fetching it again."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -98,7 +98,7 @@ async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None
 
 async def test_reactions_typing_and_history_work_as_in_discord() -> None:
     """Reactions both ways, TYPING as a REST call, history in both directions with its limits."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -129,7 +129,7 @@ async def test_reactions_typing_and_history_work_as_in_discord() -> None:
 
 async def test_a_slash_command_is_synced_deferred_and_answered() -> None:
     """Sync, autocomplete, an ephemeral deferred answer, a follow-up, and an answer that came twice (40060)."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -177,7 +177,7 @@ class Answer(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"answer:(
 
 async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
     """Components stored and sent back, the press acknowledged by an update, absent and disabled buttons refused."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -202,7 +202,7 @@ async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
 
 async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
     """A select menu, a modal as its answer, the filled form answered with a message."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -231,7 +231,7 @@ async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
 
 async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
     """DMs have no guild, and their content is always readable."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         ann = server.add_person("ann", guilds=(guild,))
         bot = server.add_bot("threadline", token="T", guilds=(guild,))
@@ -247,7 +247,7 @@ async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
 
 async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant() -> None:
     """The message_content intent decides, except for mentions."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -263,7 +263,7 @@ async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant(
 
 async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
     """What is said while the socket is gone is replayed after RESUME, in order, once."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -286,7 +286,7 @@ async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
 
 async def test_a_refused_resume_identifies_again() -> None:
     """Op 9 leads to a new session; what was said meanwhile is only in the history."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -310,7 +310,7 @@ async def test_a_refused_resume_identifies_again() -> None:
 
 async def test_a_wrong_token_and_a_missing_intent_are_refused() -> None:
     """LoginFailure from REST, PrivilegedIntentsRequired from the gateway's 4014."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         server.add_bot("plain", token="P", guilds=(guild,), intents=discord.Intents.default().value)
         point_at(server)
@@ -325,7 +325,7 @@ async def test_a_wrong_token_and_a_missing_intent_are_refused() -> None:
 
 async def test_errors_carry_discords_codes_into_the_library() -> None:
     """Too long (50035), empty (50006), another's message (50005), unknown message (10008), no access (50001)."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         hidden = server.add_channel(guild, "hidden")

@@ -8,14 +8,14 @@ import pytest
 from discord import app_commands, ui
 
 from loopback import Loopback
-from tests.loopback.description import Description
+from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, logged_in
 from tests.loopback.test_conformance import Client
 
 
 async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
     """Text, menu, radio group, checkbox group, checkbox and a menu of users, each below its label."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -91,7 +91,7 @@ async def test_a_form_that_discord_would_refuse_is_refused() -> None:
 
 async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -> None:
     """The library gets members, roles and channels out of `resolved`."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         role = server.add_role(guild, "dev")
@@ -123,7 +123,7 @@ async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -
 
 async def test_context_menus_get_the_message_and_the_member() -> None:
     """Both kinds of application commands that are not slash commands."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -149,7 +149,7 @@ async def test_context_menus_get_the_message_and_the_member() -> None:
 
 async def test_components_v2_carry_text_files_and_buttons() -> None:
     """A container with text, a separator, a section with a button, a file; a press edits it; content is refused."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

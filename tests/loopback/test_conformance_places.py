@@ -10,7 +10,7 @@ import pytest
 
 from loopback import Loopback, threads
 from loopback.permissions import Permission
-from tests.loopback.description import Description
+from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, logged_in
 from tests.loopback.test_conformance import Client
 
@@ -19,7 +19,7 @@ FORUM = 15
 
 async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags() -> None:
     """One call makes both; a person's post reaches the bot the same way; an unknown tag is refused."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         forum = server.add_channel(guild, "ideas", kind=FORUM, tags=("bug", "wish"))
         ann = server.add_person("ann", guilds=(guild,))
@@ -44,7 +44,7 @@ async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags() -> Non
 
 async def test_pins_are_set_listed_told_and_taken_off() -> None:
     """With the permission; the channel says so with a system message, and the gateway with two events."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -65,7 +65,7 @@ async def test_pins_are_set_listed_told_and_taken_off() -> None:
 
 async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
     """Made, used, its message edited and deleted through the library; the bot hears it with its webhook id."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,), permissions=Permission.MANAGE_WEBHOOKS)
@@ -113,7 +113,7 @@ async def test_two_bots_race_for_the_thread_of_a_message_and_one_gets_160004() -
 
 async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> None:
     """on_guild_join for a new one, on_guild_remove and 50001 for one that was left; the other goes on."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         lab, shop = server.add_guild("Lab"), server.add_guild("Shop")
         general, sales = server.add_channel(lab, "general"), server.add_channel(shop, "sales")
         ann = server.add_person("ann", guilds=(lab, shop))
@@ -140,7 +140,7 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
 
 async def test_a_deleted_channel_takes_its_threads_along() -> None:
     """on_guild_channel_delete; a send into either is 10003."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -160,7 +160,7 @@ async def test_a_deleted_channel_takes_its_threads_along() -> None:
 
 async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> None:
     """50083 for the edit, opened by the send; locked, it is closed to both for those who do not manage threads."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -206,7 +206,7 @@ async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.Monke
 
 async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:
     """413 with 40005; ten files at most."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,))
@@ -223,7 +223,7 @@ async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole(
 
 async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
     """MESSAGE_UPDATE with an embed and no edited_timestamp: what a bot must not take for a new prompt."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -245,7 +245,7 @@ async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
 
 async def test_history_is_paged_without_members_and_with_everything_said() -> None:
     """More than one page of a hundred, oldest first, nothing twice, nothing missing."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

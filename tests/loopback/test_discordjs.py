@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loopback import Loopback
-from tests.loopback.description import Description
+from tests.loopback.description import strictly
 
 FOLDER = Path(__file__).parent / "discordjs"
 INSTALL_BOUND = 100.0
@@ -89,7 +89,7 @@ async def running(node: str, server: Loopback) -> AsyncIterator[Peer]:
 async def test_discordjs_logs_in_answers_a_command_edits_and_resumes_after_a_drop() -> None:
     """All that it asks, and all that it is told, is as Discord describes it."""
     node = await installed()
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from loopback import Loopback
-from tests.loopback.description import Description
+from tests.loopback.description import strictly
 
 GUILDS_AND_MESSAGES = 1 << 0 | 1 << 9 | 1 << 15
 BOUND = 30.0
@@ -69,7 +69,7 @@ def identity(intents: int = GUILDS_AND_MESSAGES, *, token: str = TOKEN) -> dict[
 
 async def test_identify_gets_ready_then_each_guild_with_its_threads() -> None:
     """READY names the guilds, GUILD_CREATE has channels, roles, own member and active threads; heartbeats are acked."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -104,7 +104,7 @@ async def test_identify_gets_ready_then_each_guild_with_its_threads() -> None:
 )
 async def test_a_wrong_frame_closes_with_discords_code(op: int, data: Any, code: int) -> None:
     """One frame for each close code."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
         async with connect(server) as client:
             await client.send(op, data)
@@ -113,7 +113,7 @@ async def test_a_wrong_frame_closes_with_discords_code(op: int, data: Any, code:
 
 async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
     """The same sequence numbers as before, then RESUMED; a strange session id gets op 9."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -142,7 +142,7 @@ async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
 
 async def test_events_go_only_to_those_who_asked_and_may_see() -> None:
     """No intent, no event; no view of the channel, no event; a private thread is for its members."""
-    async with Loopback(strict=Description()) as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         hidden = server.add_channel(guild, "hidden")
         channel = server.add_channel(guild, "general")

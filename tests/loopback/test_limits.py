@@ -8,7 +8,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.limits import BAN_SECONDS, OLD_EDIT_CODE, Limit, Limits, Scope
-from tests.loopback.description import Description
+from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, logged_in
 from tests.loopback.test_conformance import Client
 from tests.loopback.test_rest import Caller
@@ -113,7 +113,7 @@ async def test_too_many_invalid_requests_close_the_door_for_an_hour() -> None:
 
 async def test_each_hidden_limit_refuses_with_its_own_figures() -> None:
     """Renames after two in ten minutes, edits of old messages with 30046 after three, reactions one at a time."""
-    async with Loopback(limits=True, strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(limits=True, strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,))

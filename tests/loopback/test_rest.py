@@ -9,7 +9,7 @@ import aiohttp
 from loopback import Bot, Loopback, interactions
 from loopback.entities import InteractionType
 from loopback.permissions import Permission
-from tests.loopback.description import Description, check
+from tests.loopback.description import check, strictly
 
 TOKEN = "T"
 
@@ -33,7 +33,7 @@ class Caller:
 
 async def test_every_answer_is_what_discord_describes() -> None:
     """Users, application, gateway, guild, member, channel, message, thread, members, commands validate."""
-    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -76,7 +76,7 @@ async def test_every_answer_is_what_discord_describes() -> None:
 
 async def test_refusals_have_discords_status_code_and_body() -> None:
     """One request for each way to be refused that needs no long set-up."""
-    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -115,7 +115,7 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
 
 async def test_a_form_error_names_each_field_at_its_path() -> None:
     """50035 in Discord's nested form, all problems at once."""
-    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,))
@@ -133,7 +133,7 @@ async def test_a_form_error_names_each_field_at_its_path() -> None:
 
 async def test_a_nonce_that_is_enforced_posts_once() -> None:
     """The same nonce returns the message that is there; without enforce_nonce a second one is posted."""
-    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_bot("threadline", token="T", guilds=(guild,))
@@ -201,7 +201,7 @@ async def test_limits_answer_429_with_discords_headers_when_they_are_on() -> Non
 
 async def test_the_record_tells_what_was_asked() -> None:
     """Method, path, body, files, status, caller and ordered times of a multipart post."""
-    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         bot = server.add_bot("threadline", token="T", guilds=(guild,))
@@ -220,7 +220,7 @@ async def test_the_record_tells_what_was_asked() -> None:
 
 async def test_the_smaller_routes_answer_as_discord_describes() -> None:
     """Guild channels, roles, members, commands one by one, reactions of others, bulk deletion, thread lists."""
-    async with Loopback(strict=Description()) as server, aiohttp.ClientSession() as http:
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
