@@ -1,30 +1,25 @@
 """An agent: its process, its connection, and the sessions it holds."""
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 import structlog
 from pydantic import ValidationError
 
-from .chunks import Kind
 from .client import INFO, Client, supports
 from .connection import Connection, Wire
 from .desk import Desk
-from .early import EarlyUpdates
-from .errands import Errands
+from .dispatch import Dispatch
 from .errors import AcpError, ProtocolError, RemoteError, Unsupported
-from .jsonrpc import INVALID_PARAMS, METHOD_NOT_FOUND, Notification, Request
+from .jsonrpc import METHOD_NOT_FOUND
 from .process import AgentProcess, Launch
 from .schema import (
     PROTOCOL_VERSION,
     AuthMethod,
-    CreateElicitation,
     InitializeResponse,
     ListSessionsResponse,
     NewSessionResponse,
-    RequestPermission,
     SessionInfo,
     SessionResponse,
 )
@@ -91,12 +86,8 @@ class Agent:
         """Use `spawn`, or `start` with another body."""
         self._process = process
         self._client = client
-        self._sessions: dict[str, Session] = {}
-        self._early = EarlyUpdates()
-        self.connection = Connection(
-            process, on_request=self._on_request, on_notification=self._on_notification, on_text=self._on_text
-        )
-        self._errands = Errands(self.connection)
+        self._dispatch = Dispatch(process, client)
+        self.connection = self._dispatch.connection
         self.info = InitializeResponse(protocol_version=PROTOCOL_VERSION)
         process.attach(self.connection)
 
@@ -186,7 +177,7 @@ class Agent:
         response = _read(NewSessionResponse, "session/new", result)
         session = self._add(response.session_id, directories)
         session.opened(response)
-        for update, size in self._early.take(session.session_id):
+        for update, size in self._dispatch.early.take(session.session_id):
             session.update(update, size)
         return session
 
@@ -201,11 +192,11 @@ class Agent:
         directories = self._client.directories(cwd, self.info.agent_capabilities)
         session = self._add(session_id, directories)
         session.loading = True
-        self._early.take(session_id)  # Left by a load that took too long: history too.
+        self._dispatch.early.take(session_id)  # Left by a load that took too long: history too.
         try:
             result = await self._load({"sessionId": session_id, **self._setup(directories)})
         except BaseException:
-            self._sessions.pop(session_id, None)
+            self._dispatch.sessions.pop(session_id, None)
             raise
         session.loading = False
         try:
@@ -232,7 +223,7 @@ class Agent:
     def _add(self, session_id: str, directories: tuple[Path, ...]) -> Session:
         capabilities = self.info.agent_capabilities.prompt_capabilities
         desk = Desk(self._client, directories)
-        session = self._sessions[session_id] = Session(
+        session = self._dispatch.sessions[session_id] = Session(
             self.connection, session_id, capabilities=capabilities, desk=desk
         )
         return session
@@ -256,9 +247,10 @@ class Agent:
 
     async def close_session(self, session: Session) -> None:
         """End a session's turn, terminals and requests and forget it here; the agent is told where it can be."""
-        self._sessions.pop(session.session_id, None)
-        session.end()
-        await self._errands.end(session.session_id)
+        self._dispatch.sessions.pop(session.session_id, None)
+        if session.turn is not None:
+            session.turn.cancel()
+        await self._dispatch.errands.end(session.session_id)
         await session.desk.close()
         if self._can("close"):
             params = {"sessionId": session.session_id}
@@ -270,84 +262,13 @@ class Agent:
             raise Unsupported("the agent cannot delete sessions")
         await self.connection.request("session/delete", {"sessionId": session_id}, seconds=SESSIONS_SECONDS)
 
-    # ---- what the agent says
-
-    def _on_text(self, session_id: str, kind: Kind, text: str) -> None:
-        session = self._sessions.get(session_id)
-        if session is not None:
-            session.text(kind, text)
-        else:
-            self._update(session_id, {"sessionUpdate": kind, "content": {"type": "text", "text": text}}, len(text))
-
-    def _on_notification(self, notification: Notification) -> None:
-        params = notification.params if isinstance(notification.params, dict) else {}
-        match notification.method, params:
-            case "session/update", {"sessionId": str(session_id), "update": dict(update)}:
-                self._update(session_id, update, notification.size)
-            case "$/cancel_request", {"requestId": int() | str() | None as request_id}:
-                if not any(session.withdraw(request_id) for session in self._sessions.values()):
-                    self._errands.cancel(request_id)
-            case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
-                for session in self._sessions.values():
-                    session.elicitation_completed(elicitation_id)
-            case method, _:
-                log.debug("agent sent a notification that is not for us", method=method)
-
-    def _update(self, session_id: str, update: dict[str, Any], size: int) -> None:
-        session = self._sessions.get(session_id)
-        if session is not None:
-            session.update(update, size)
-        else:
-            self._early.keep(session_id, update, size)
-
-    # ---- what the agent asks
-
-    def _on_request(self, request: Request) -> bool:
-        try:
-            match request.method:
-                case "session/request_permission":
-                    params = RequestPermission.model_validate(request.params)
-                    self._session(params.session_id).ask(request, params)
-                case "elicitation/create" if self._client.elicitation:
-                    self._elicit(request, CreateElicitation.model_validate(request.params))
-                case method if self._client.serves(method):
-                    self._serve(request)
-                case _:
-                    return False
-        except (ValidationError, LookupError) as error:
-            self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {error}")
-        return True
-
-    def _session(self, session_id: Any) -> Session:
-        session = self._sessions.get(session_id)
-        if session is None:
-            raise LookupError(f"unknown session {session_id!r}")
-        return session
-
-    def _elicit(self, request: Request, params: CreateElicitation) -> None:
-        if params.mode not in self._client.elicitation:
-            raise LookupError(f"mode {params.mode!r} is not offered")
-        if params.session_id is not None:
-            session = self._session(params.session_id)
-        else:
-            prompted = (each for each in self._sessions.values() if each.prompted_by(params.request_id))
-            session = next(prompted, None) or self._session(None)
-        session.elicit(request, params)
-
-    def _serve(self, request: Request) -> None:
-        params = request.params if isinstance(request.params, dict) else {}
-        session = self._session(str(params.get("sessionId")))
-        permit = partial(session.permit, request.request_id)
-        work = partial(session.desk.fulfil, request.method, params, permit)
-        self._errands.start(request, session.session_id, work)
-
     # ---- the end
 
     async def stop(self) -> None:
         """End the agent and all that it started, its terminals too; bounded, see `AgentProcess.stop`."""
-        await self._errands.end()
+        await self._dispatch.errands.end()
         async with asyncio.TaskGroup() as group:
-            for session in self._sessions.values():
+            for session in self._dispatch.sessions.values():
                 group.create_task(session.desk.close(), name=f"close terminals of {session.session_id}")
             await self._process.stop()
         self.connection.closed(self._process.describe("the agent was stopped"))

@@ -9,6 +9,8 @@ Pure, like `jsonrpc`.
 """
 
 import re
+from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Literal
 
 from pydantic_core import from_json
@@ -44,19 +46,25 @@ class Stencil:
         self.session_id = ""
         self.kind: Kind = "agent_message_chunk"
 
-    def text(self, line: bytes | bytearray) -> str | None:
-        """Return the text of a line that the stencil fits; None for every other line."""
-        before, behind = self._before, self._behind
-        if not before or not line.startswith(before) or not line.endswith(behind):
-            return None
-        try:
-            text = from_json(line[len(before) : len(line) - len(behind)])
-        except ValueError:
-            return None
-        if type(text) is not str:
-            return None
-        self._tries = 0
-        return text
+    def texts(self, lines: Sequence[bytes | bytearray], start: int = 0) -> list[str]:
+        """Return the texts of the lines from `start` on, up to the first line that the stencil does not fit."""
+        before, behind, found = self._before, self._behind, list[str]()
+        if not before:
+            return found
+        head, tail = len(before), len(behind)
+        for line in islice(lines, start, None):
+            if not line.startswith(before) or not line.endswith(behind):
+                break
+            try:
+                text = from_json(line[head : len(line) - tail])
+            except ValueError:
+                break
+            if type(text) is not str:
+                break
+            found.append(text)
+        if found:
+            self._tries = 0
+        return found
 
     def learn(self, line: bytes | bytearray, params: Any) -> None:
         """Take the ends of a session/update that was read in full as `params`, if it is a piece of text."""

@@ -135,23 +135,15 @@ class Connection:
         except LineTooLong:
             self.close(ProtocolError("the agent wrote a line of more than 64 MiB"))
             return
-        texts: list[str] = []
-        for line in lines:
-            if self.error is not None:
-                return
-            text = self._stencil.text(line)
-            if text is not None:
-                texts.append(text)
-                continue
+        index, stencil = 0, self._stencil
+        while index < len(lines) and self.error is None:
+            texts = stencil.texts(lines, index)
             if texts:
-                self._take_texts(texts)
-            self._dispatch(line)
-        if texts:
-            self._take_texts(texts)
-
-    def _take_texts(self, texts: list[str]) -> None:
-        self._on_text(self._stencil.session_id, self._stencil.kind, "".join(texts))
-        texts.clear()
+                self._on_text(stencil.session_id, stencil.kind, "".join(texts))
+                index += len(texts)
+            else:
+                self._dispatch(lines[index])
+                index += 1
 
     def _dispatch(self, line: bytes | bytearray) -> None:
         match parse(line):

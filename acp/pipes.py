@@ -6,7 +6,7 @@ agents that write fifty lines a second each would wake us five thousand times. W
 was written cuts the rest short.
 
 A round takes at most `READ_SIZE` of each pipe, so an agent that floods us delays the others by one read. While one
-does, rests are short: they would save nothing, and the others must not wait for them.
+does, the others must not wait for rests.
 """
 
 import asyncio
@@ -21,14 +21,15 @@ __all__ = ["READ_SIZE", "Pipe"]
 READ_SIZE = 64 * 1024
 """Bytes taken of a pipe in a round; what a pipe of Linux holds."""
 
-REST_SECONDS = 0.04
+REST_SECONDS = 0.05
 """The pause after a round that found something. What is read is shown by edits a second apart: nobody sees it."""
 
 FLOOD_SIZE = 16 * 1024
-"""Bytes from one pipe in one round that make a flood."""
+"""Bytes from one pipe in one round that make a flood. The next round follows at once: a rest would save nothing."""
 
 FLOOD_REST_SECONDS = 0.002
-"""The pause during a flood; an agent gets rid of at most 32 MB a second."""
+FLOOD_SECONDS = 0.5
+"""The pause in a lull, and how long a flood is taken to last: the system stops who writes it, and goes on with him."""
 
 
 class Pipe:
@@ -104,6 +105,7 @@ class _Rounds:
         self._selector = selectors.DefaultSelector()
         self._pipes: set[Pipe] = set()
         self._rest: asyncio.TimerHandle | None = None
+        self._flood_end = 0.0
         self._watch()
 
     @classmethod
@@ -155,10 +157,16 @@ class _Rounds:
         if not self._pipes:
             return
         if ready:
-            seconds = REST_SECONDS if most < FLOOD_SIZE else FLOOD_REST_SECONDS
-            self._rest = self._loop.call_later(seconds, self._round)
+            self._rest = self._loop.call_later(self._rest_seconds(most), self._round)
         else:
             self._watch()
+
+    def _rest_seconds(self, most: int) -> float:
+        now = self._loop.time()
+        if most >= FLOOD_SIZE:
+            self._flood_end = now + FLOOD_SECONDS
+            return 0.0
+        return FLOOD_REST_SECONDS if now < self._flood_end else REST_SECONDS
 
     def hurry(self) -> None:
         if self._rest is not None:

@@ -1,6 +1,5 @@
 """One ACP session: what the agent has told about it, its settings, and its prompts."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,32 +11,26 @@ from .chunks import Kind
 from .connection import Connection
 from .desk import Desk
 from .errors import RemoteError, Unsupported
-from .events import Answer, Elicitation, ElicitationCompleted, Event, Question, Text, Thought
-from .jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
+from .events import Event, Text, Thought
 from .prompt import fit
-from .refusal import Refused
 from .schema import (
     AvailableCommand,
     AvailableCommandsUpdate,
     ConfigOption,
     ConfigOptionUpdate,
-    CreateElicitation,
     CurrentModeUpdate,
     ModelState,
     ModeState,
-    PermissionOption,
     PromptCapabilities,
-    RequestPermission,
     SessionInfoUpdate,
     SessionResponse,
-    ToolCallUpdate,
     UnknownUpdate,
     UsageUpdate,
     UserMessageChunk,
     parse_update,
 )
 from .settings import Option, Value, Way, options_of
-from .turn import Turn, action, outcome
+from .turn import Turn
 
 __all__ = ["ASKING_MODES", "Session"]
 
@@ -51,10 +44,6 @@ UNCLAIMED_MAX = 1000
 UNCLAIMED_BYTES = 1024 * 1024
 """Events kept while nobody takes them, and the bytes after which no more are; more than real agents send."""
 
-ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
-REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
-"""The options of the questions that we ask ourselves, about what the agent wants of its client."""
-
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -67,13 +56,14 @@ class Session:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
         self._connection = connection
         self._capabilities = capabilities
-        self._turn: Turn | None = None
         self._unclaimed: list[tuple[Event, int]] = []
         self._unclaimed_size = 0
         self._modes: ModeState | None = None
         self._models: ModelState | None = None
         self._told_mode: str | None = None
         self.session_id = session_id
+        self.turn: Turn | None = None
+        """The running turn, until all of it was read."""
         self.desk = desk
         self.loading = False
         """Whether a session/load or resume is pending: the conversation's content that arrives meanwhile is history."""
@@ -86,7 +76,7 @@ class Session:
 
     def __repr__(self) -> str:
         """Read like a status line."""
-        return f"<Session {self.session_id} mode={self.mode} {self._turn or 'no turn'}>"
+        return f"<Session {self.session_id} mode={self.mode} {self.turn or 'no turn'}>"
 
     def opened(self, response: SessionResponse) -> None:
         """Take over what the answer to session/new, load or resume says."""
@@ -136,13 +126,13 @@ class Session:
             turn.start(prompt)
             self._unclaimed.clear()
             self._unclaimed_size = 0
-            self._turn = turn
+            self.turn = turn
             try:
                 yield turn
             finally:
                 await turn.settle()
                 # Only now: what comes behind the response stays in order behind what was not yet read.
-                self._turn = None
+                self.turn = None
 
     # ---- settings
 
@@ -216,8 +206,8 @@ class Session:
             self._take(event, size)
 
     def _take(self, event: Event, size: int) -> None:
-        if self._turn is not None and not self._turn.exhausted:
-            self._turn.put(event, size)
+        if self.turn is not None and not self.turn.exhausted:
+            self.turn.put(event, size)
         elif self.on_late is not None:
             self.on_late(event)
         elif len(self._unclaimed) < UNCLAIMED_MAX and self._unclaimed_size < UNCLAIMED_BYTES:
@@ -236,73 +226,6 @@ class Session:
                 self.title = title
             case UsageUpdate():
                 self.usage = event
-
-    # ---- what the agent asks
-
-    def prompted_by(self, request_id: RequestId) -> bool:
-        """Whether `request_id` is the running prompt's."""
-        return self._turn is not None and self._turn.request_id == request_id
-
-    def ask(self, request: Request, params: RequestPermission) -> None:
-        """Take a permission request. With no turn in flight nobody can answer it: it is cancelled at once."""
-
-        def reply(answer: Answer | None) -> None:
-            self._connection.answer(request.request_id, outcome(answer))
-
-        if self._turn is None:
-            log.warning("agent asked for permission outside a turn", tool_call_id=params.tool_call.tool_call_id)
-            reply(None)
-        else:
-            self._turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)), reply)
-
-    def elicit(self, request: Request, params: CreateElicitation) -> None:
-        """Take an elicitation. With no turn in flight it is cancelled at once."""
-
-        def reply(answer: Answer | None) -> None:
-            self._connection.answer(request.request_id, action(answer))
-
-        if self._turn is None:
-            reply(None)
-            return
-        elicitation = Elicitation(
-            request.request_id,
-            params.mode,
-            params.message,
-            params.requested_schema,
-            params.url,
-            params.elicitation_id,
-            params.tool_call_id,
-        )
-        self._turn.ask(elicitation, reply)
-
-    def elicitation_completed(self, elicitation_id: str) -> None:
-        """Take an elicitation/complete."""
-        if self._turn is not None:
-            self._turn.put(ElicitationCompleted(elicitation_id))
-
-    async def permit(self, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
-        """Ask a person about what the agent wants of its client. Raises `Refused`, at once with no turn in flight."""
-        if self._turn is None:
-            raise Refused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
-        answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-        question = Question(request_id, tool_call, (ALLOW, REJECT))
-        self._turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
-        match await answered:
-            case ALLOW.option_id:
-                return
-            case None:
-                raise Refused(REQUEST_CANCELLED, "Request cancelled")
-            case _:
-                raise Refused(INTERNAL_ERROR, "The user rejected this")
-
-    def end(self) -> None:
-        """Cancel the running turn, if any: the session is being closed."""
-        if self._turn is not None:
-            self._turn.cancel()
-
-    def withdraw(self, request_id: RequestId) -> bool:
-        """Take a $/cancel_request. False: no question of that id is open here."""
-        return self._turn is not None and self._turn.withdraw(request_id)
 
 
 def _read(raw: dict[str, Any]) -> Event:

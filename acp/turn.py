@@ -60,6 +60,8 @@ class Turn:
         self._open: dict[RequestId, _Open] = {}
         self.request_id: RequestId = None
         """The id of the prompt's request; None before it was sent."""
+        self.ended = False
+        """Whether the response is there, or will never come."""
         self.cancelled = False
         """Whether `cancel` was called."""
         self.stop_reason: str | None = None
@@ -71,11 +73,6 @@ class Turn:
         """Read like a status line."""
         state = self.stop_reason or (self.error and type(self.error).__name__) or "running"
         return f"<Turn {state}, {len(self._events)} waiting, {len(self._open)} open>"
-
-    @property
-    def ended(self) -> bool:
-        """Whether the response is there, or will never come."""
-        return self.stop_reason is not None or self.error is not None
 
     @property
     def exhausted(self) -> bool:
@@ -200,6 +197,7 @@ class Turn:
                     self.stop_reason, self.usage = response.stop_reason, response.usage
             case error:
                 self.error = error
+        self.ended = True
         if self._grace is not None:
             self._grace.cancel()
         self._close_questions()

@@ -33,6 +33,8 @@ MEASUREMENTS: Final = {
         broker_cpu.MEASUREMENT,
         memory.MEASUREMENT,
         loopback_server.MEASUREMENT,
+        ingest.MEASUREMENT,
+        rounds.MEASUREMENT,
         pacing.MEASUREMENT,
         rendering.MEASUREMENT,
         ingest.MEASUREMENT,

@@ -136,7 +136,7 @@ async def test_updates_for_sessions_that_nobody_named_are_bounded() -> None:
         peer.text(f"other-{number}", "hello")
     peer.reply(request, {"sessionId": "s"})
     assert await _first_turn(peer, await opening) == [Text(f"{number} ") for number in range(EARLY_UPDATES)]
-    assert len(agent._early) == EARLY_SESSIONS - 1
+    assert len(agent._dispatch.early) == EARLY_SESSIONS - 1
     await agent.stop()
 
 
@@ -151,7 +151,7 @@ async def test_the_bytes_of_early_updates_are_bounded_and_given_back() -> None:
         for _ in range(5):
             peer.text(session_id, half)
         await quiet()
-        assert len(agent._early._waiting[session_id]) == 2
+        assert len(agent._dispatch.early._waiting[session_id]) == 2
         peer.reply(request, {"sessionId": session_id})
         assert await _first_turn(peer, await opening) == [Text(half)] * 2
     await agent.stop()
@@ -216,7 +216,7 @@ async def test_a_load_may_be_tried_again_after_it_took_too_long() -> None:
         peer.text("old", "old answer")
         await quiet()
         assert not loading.done()
-        assert not len(agent._early)
+        assert not len(agent._dispatch.early)
         peer.reply(request, {})
         assert await _first_turn(peer, await loading) == []
 

@@ -36,9 +36,9 @@ TEXTS = st.text() | st.sampled_from(['"', "\\", '"text":"x"', '\\"}}}', "\u2028"
 def test_a_line_of_the_same_shape_is_taken_straight() -> None:
     """Whose it is, of which kind, and its text; before anything was learnt nothing fits."""
     stencil = learnt(line("first", "s-1", "agent_thought_chunk"))
-    assert stencil.text(line("second", "s-1", "agent_thought_chunk")) == "second"
+    assert stencil.texts([line("second", "s-1", "agent_thought_chunk")]) == ["second"]
     assert (stencil.session_id, stencil.kind) == ("s-1", "agent_thought_chunk")
-    assert Stencil().text(line("first")) is None
+    assert Stencil().texts([line("first")]) == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_line_of_the_same_shape_is_taken_straight() -> None:
 )
 def test_a_line_of_another_shape_is_read_in_full(other: bytes) -> None:
     """Another session, kind, field, or a text that is none."""
-    assert learnt(line("first")).text(other) is None
+    assert learnt(line("first")).texts([line("a"), line("b"), other, line("c")], 1) == ["b"]
 
 
 @given(TEXTS, TEXTS, st.booleans(), st.dictionaries(st.text(), st.text() | st.integers(), max_size=2))
@@ -74,8 +74,8 @@ def test_what_is_taken_straight_is_what_reading_in_full_gives(
     raw = line(second, **more)
     if not escaped:
         raw = json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="surrogatepass")
-    taken = stencil.text(raw)
-    assert taken is None or taken == in_full(raw)["update"]["content"]["text"]
+    for text in stencil.texts([raw]):
+        assert text == in_full(raw)["update"]["content"]["text"]
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_what_is_taken_straight_is_what_reading_in_full_gives(
 def test_no_stencil_is_cut_where_the_text_is_not_found_for_certain(raw: bytes) -> None:
     """Another `text` in the message, one that counts twice, an escaped key, no UTF-8, a line too long to look at."""
     stencil = learnt(raw)
-    assert stencil.text(raw) is None
+    assert stencil.texts([raw]) == []
 
 
 @pytest.mark.parametrize("kind", ["tool_call", "user_message_chunk"])
 def test_only_text_of_the_agent_is_learnt(kind: str) -> None:
     """What a person said, or a tool, is read in full."""
-    assert learnt(line("x", kind=kind)).text(line("x", kind=kind)) is None
+    assert learnt(line("x", kind=kind)).texts([line("x", kind=kind)]) == []
 
 
 @pytest.mark.parametrize("params", [None, [], {}, {"sessionId": "s", "update": {"content": []}}], ids=repr)
@@ -107,7 +107,7 @@ def test_an_update_that_is_none_teaches_nothing(params: Any) -> None:
     """Nor does it break anything."""
     stencil = Stencil()
     stencil.learn(b"{}", params)
-    assert stencil.text(b"{}") is None
+    assert stencil.texts([b"{}"]) == []
 
 
 def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
@@ -116,9 +116,9 @@ def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
     lines = [line("x", messageId=f"m-{number}") for number in range(TRIES + 1)]
     for raw in lines[:-1]:
         stencil.learn(raw, in_full(raw))
-    assert stencil.text(lines[-2]) == "x"
+    assert stencil.texts([lines[-2]]) == ["x"]
     stencil.learn(lines[-1], in_full(lines[-1]))
-    assert stencil.text(lines[-1]) == "x"
+    assert stencil.texts([lines[-1]]) == ["x"]
     for raw in lines:
         stencil.learn(raw, in_full(raw))
-    assert stencil.text(lines[-1]) is None
+    assert stencil.texts([lines[-1]]) == []

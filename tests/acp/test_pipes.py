@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+import acp.pipes
 from acp.pipes import FLOOD_REST_SECONDS, FLOOD_SIZE, READ_SIZE, REST_SECONDS, Pipe, _Rounds
 from tests.acp.children import PATIENCE
 
@@ -91,20 +92,24 @@ async def test_whoever_expects_an_answer_does_not_wait_for_the_rest() -> None:
 
 
 async def test_a_round_takes_no_more_than_its_share_of_a_pipe() -> None:
-    """One that floods us delays the others by one read, and the rests are short meanwhile."""
-    loop = asyncio.get_running_loop()
+    """One that floods us delays the others by one read."""
     flood, lone = Mouth(), Mouth()
-    rests = []
-    piece = b"x" * FLOOD_SIZE
-    flood.say(piece * (READ_SIZE // FLOOD_SIZE))
+    flood.say(b"x" * READ_SIZE)
     lone.say(b"mine")
     await asyncio.gather(flood.arrives(), lone.arrives())
-    rest = _Rounds.of_this_loop()._rest
-    assert rest is not None
-    rests.append(rest.when() - loop.time())
-    assert rests[0] <= FLOOD_REST_SECONDS < REST_SECONDS
     assert (len(flood.heard[0]), lone.heard) == (READ_SIZE, [b"mine"])
     flood.close()
+    lone.close()
+
+
+async def test_nobody_waits_long_beside_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it flows there is no rest, and in its lulls a short one; without it there is a long one."""
+    monkeypatch.setattr(acp.pipes, "FLOOD_SECONDS", PATIENCE)
+    lone = Mouth()
+    rounds = _Rounds.of_this_loop()
+    assert rounds._rest_seconds(FLOOD_SIZE - 1) == REST_SECONDS
+    assert rounds._rest_seconds(FLOOD_SIZE) == 0
+    assert rounds._rest_seconds(1) == FLOOD_REST_SECONDS
     lone.close()
 
 

@@ -375,6 +375,27 @@ sys.stdin.read()
         await gone(sleeper)
 
 
+@impatient
+async def test_nothing_is_left_after_many_starts_and_ends(tmp_path: Path) -> None:
+    """Agents that leave children which ignore SIGTERM, some in sessions of their own, side by side (invariant 8)."""
+    code = f"""
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+command = [sys.executable, "-S", "-c", {SLEEPER!r}]
+say("children", [subprocess.Popen(command, start_new_session=own).pid for own in (False, True)])
+if os.getpid() % 2: sys.stdin.read()
+else: time.sleep(600)
+"""
+
+    async def one(number: int) -> list[int]:
+        async with running(code, tmp_path, marker=f"{RUN}-many/{number}") as child:
+            children: list[int] = await child.said("children")
+            return children
+
+    for pid in [pid for pids in await asyncio.gather(*map(one, range(20))) for pid in pids]:
+        await gone(pid)
+    assert await acp.end_survivors(f"{RUN}-many/", gently=False) == 0
+
+
 async def test_an_agent_that_closes_its_output_is_over(tmp_path: Path) -> None:
     """It can say nothing more, so nobody waits for it; it still runs and has to be stopped (P32)."""
     async with running('say("bye"); os.close(1); sys.stdin.read()', tmp_path) as child:

@@ -1,0 +1,73 @@
+"""What an agent asks of a person: permission, values, a visit to a page; and what we ask on its behalf.
+
+Each becomes a question of the running turn. With none in flight nobody could answer, so nobody is asked.
+"""
+
+import asyncio
+
+import structlog
+
+from .connection import Connection
+from .events import Answer, Elicitation, Question
+from .jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, RequestId
+from .refusal import Refused
+from .schema import CreateElicitation, PermissionOption, RequestPermission, ToolCallUpdate
+from .turn import Turn, action, outcome
+
+__all__ = ["ask", "elicit", "permit"]
+
+ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
+REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
+"""The options of the questions that we ask ourselves, about what the agent wants of its client."""
+
+log = structlog.stdlib.get_logger("acp")
+
+
+def ask(connection: Connection, turn: Turn | None, request_id: RequestId, params: RequestPermission) -> None:
+    """Take a session/request_permission and answer it when somebody has; `cancelled` at once without a turn."""
+
+    def reply(answer: Answer | None) -> None:
+        connection.answer(request_id, outcome(answer))
+
+    if turn is None:
+        log.warning("agent asked for permission outside a turn", tool_call_id=params.tool_call.tool_call_id)
+        reply(None)
+    else:
+        turn.ask(Question(request_id, params.tool_call, tuple(params.options)), reply)
+
+
+def elicit(connection: Connection, turn: Turn | None, request_id: RequestId, params: CreateElicitation) -> None:
+    """Take an elicitation/create and answer it when somebody has; `cancel` at once without a turn."""
+
+    def reply(answer: Answer | None) -> None:
+        connection.answer(request_id, action(answer))
+
+    if turn is None:
+        reply(None)
+        return
+    elicitation = Elicitation(
+        request_id,
+        params.mode,
+        params.message,
+        params.requested_schema,
+        params.url,
+        params.elicitation_id,
+        params.tool_call_id,
+    )
+    turn.ask(elicitation, reply)
+
+
+async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
+    """Ask whether the agent may have what it wants of its client. Raises `Refused`, at once without a turn."""
+    if turn is None:
+        raise Refused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
+    answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+    question = Question(request_id, tool_call, (ALLOW, REJECT))
+    turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
+    match await answered:
+        case ALLOW.option_id:
+            return
+        case None:
+            raise Refused(REQUEST_CANCELLED, "Request cancelled")
+        case _:
+            raise Refused(INTERNAL_ERROR, "The user rejected this")
