@@ -36,7 +36,7 @@ log = structlog.stdlib.get_logger("bot")
 class Reply:
     """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered."""
 
-    def __init__(  # noqa: PLR0913 - what a reply is made of
+    def __init__(
         self,
         key: int,
         *,
@@ -49,6 +49,7 @@ class Reply:
         style: Style = Style(),  # noqa: B008 - frozen
     ) -> None:
         """`generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
+
         `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up. `stop`
         makes the button below the page that grows; the button goes when the reply ends.
         """
