@@ -204,3 +204,9 @@ def test_a_second_directory_of_the_session_counts(tmp_path: Path) -> None:
     question = Question(0, call, ALL)
     assert decide("allow_reads", question, call, [tmp_path / "a", tmp_path / "b"]) == Allow("allow_once")
     assert isinstance(decide("allow_reads", question, call, [tmp_path / "a"]), Ask)
+
+
+def test_the_document_names_all_that_is_always_asked() -> None:
+    """docs/security.md has the same list."""
+    text = (Path(__file__).parents[2] / "docs/security.md").read_text().lower()
+    assert [name for name in sorted(POWER) if f"`{name}`" not in text] == []
