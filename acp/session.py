@@ -132,7 +132,7 @@ class Session:
             turn = Turn(self._connection, self.session_id)
             for event, size in self._unclaimed:
                 turn.put(event, size)
-            turn.start(prompt)
+            await turn.start(prompt)
             self._unclaimed.clear()
             self._unclaimed_size = 0
             self.turn = turn

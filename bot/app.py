@@ -34,6 +34,7 @@ from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
 from .supervision import StartFailed, SupervisedClient
+from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
 
@@ -181,8 +182,8 @@ class App:
                 on_login=self._lock_user,
                 on_missed=metrics.missed,
                 on_ready=self.ready.set,
+                http_trace=metrics.count(trace(desk.pacer)),
             )
-            client.http.http_trace = metrics.trace()
             client.intake = not self._stopping.is_set()
             metrics.client_built()
             return client
