@@ -92,7 +92,8 @@ class App:
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
-        cards = Cards(journal=journal, pacer=pacer, rest=rest)
+        permission = config.agents.default.permission
+        cards = Cards(journal=journal, pacer=pacer, rest=rest, permission=lambda _thread_id: permission)
         redact = redactor(config.secrets)
         directory = config.agents.default.cwd
         desk = Desk(
