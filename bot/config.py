@@ -12,6 +12,7 @@ from acp import Client, FileSystem, Launch, Terminals, environment
 from .conditions import unmet
 from .gate import People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
+from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, read
 from .servers import ServerConfig
@@ -62,7 +63,7 @@ class AgentConfig(_Table):
     cwd: Path
     env: dict[str, str] = Field(default_factory=dict)
     inherit_env: tuple[Name, ...] = ()
-    permission: Literal["ask"] = "ask"
+    permission: Permission = "ask"
     mode: str = ""
     client: frozenset[Literal["fs", "terminal"]] = frozenset()
     mcp_servers: tuple[ServerConfig, ...] = ()

@@ -268,7 +268,7 @@ WRONG_VALUES = [
     ("agents.default.cwd", "5", "must be a path, written as text"),
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
-    ("agents.default.permission", '"allow_all"', "Input should be 'ask'"),
+    ("agents.default.permission", '"allow"', "Input should be 'ask', 'allow_reads', 'allow_all' or 'deny'"),
     ("agents.default.clients", "[]", "unknown key"),
     ("agents.default.client", '["net"]', "Input should be 'fs' or 'terminal'"),
     ("agents.default.additional_directories", '"."', "must be a list"),
