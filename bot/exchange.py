@@ -208,10 +208,10 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
-        """Post to the end what an earlier run had to post; see `Reply.restore`."""
+    def restore(self, pages: list[str], message_ids: list[int | None], reason: str | None) -> None:
+        """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         self._sign.assume(EYE)
-        self._show(DONE)
+        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
 
     def waits_for_thread(self) -> None:
