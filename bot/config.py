@@ -27,7 +27,7 @@ from .gate import People, Rules
 from .presets import PRESETS, Preset
 from .style import Style, Tables, Thoughts, Tools
 
-__all__ = ["AgentConfig", "Config", "ConfigError", "load"]
+__all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
 
 _VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
@@ -197,14 +197,35 @@ class AgentConfig(_Table):
 
 
 class AgentsConfig(_Table):
-    """`[agents]`: the one agent that is used everywhere."""
+    """`[agents]`: the one that is used where nothing else is said, and others by their names."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, AgentConfig]
 
     default: AgentConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+                raise ValueError(f"{_one_line(name)!r} is no name for an agent: up to 32 letters, digits, - and _")
+        return given
 
     @property
     def by_name(self) -> dict[str, AgentConfig]:
         """All agents, by the NAME of their table."""
         return dict(self)
+
+
+class ChannelConfig(_Table):
+    """`[channels.ID]`: what is different in one channel and its threads."""
+
+    agent: str = "default"
+    agents: tuple[str, ...] = ()
+    cwd: str = ""
+    mode: str = ""
+    permission: Literal["", "ask"] = ""
 
 
 class PoolConfig(_Table):
@@ -292,6 +313,7 @@ class Config(_Table):
     discord: DiscordConfig
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
+    channels: dict[Snowflake, ChannelConfig] = Field(default_factory=dict)
     pool: PoolConfig = Field(default_factory=PoolConfig)
     catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
     reply: ReplyConfig = Field(default_factory=ReplyConfig)
@@ -320,6 +342,9 @@ class Config(_Table):
         found = [f"access.{name} is empty: nobody is allowed" for name in empty]
         if self.access.channels == frozenset():
             found.append("access.channels is empty: the bot works nowhere")
+        elif self.access.channels is not None:
+            unlisted = sorted(self.channels.keys() - self.access.channels)
+            found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
         return found
 
 
@@ -342,7 +367,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
             problems = [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()]
         else:
             config = _resolved(config, path.resolve())
-            problems = list(_missing(config.agents.default))
+            problems = [*_missing(config), *_unknown(config)]
     if problems:
         raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
     return config
@@ -370,9 +395,16 @@ def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], probl
 
 def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
-    base, agent = file.parent, config.agents.default
-    agent = agent.model_copy(update={"cwd": base / _at_home(agent.cwd)})
-    update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
+    base = file.parent
+    agents = {
+        name: agent.model_copy(update={"cwd": base / _at_home(agent.cwd)})
+        for name, agent in config.agents.by_name.items()
+    }
+    channels = {
+        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / _at_home(Path(channel.cwd)))})
+        for channel_id, channel in config.channels.items()
+    }
+    update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
     resolved = config.model_copy(update=update)
@@ -388,15 +420,28 @@ def _at_home(path: Path) -> Path:
         return path
 
 
-def _missing(agent: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Look at what the agent needs on this machine."""
-    if not agent.cwd.is_dir():
-        yield ("agents", "default", "cwd"), f"the directory {agent.cwd} does not exist"
-        return
-    command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
-    if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
-        advice = f" To install it: {agent.known.install}" if agent.known else ""
-        yield ("agents", "default", "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
+def _missing(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Look at what the agents need on this machine."""
+    for name, agent in config.agents.by_name.items():
+        if not agent.cwd.is_dir():
+            yield ("agents", name, "cwd"), f"the directory {agent.cwd} does not exist"
+            continue
+        command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
+        if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
+            advice = f" To install it: {agent.known.install}" if agent.known else ""
+            yield ("agents", name, "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
+    for channel_id, channel in config.channels.items():
+        if channel.cwd and not Path(channel.cwd).is_dir():
+            yield ("channels", str(channel_id), "cwd"), f"the directory {channel.cwd} does not exist"
+
+
+def _unknown(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Look for agents that channels name and nobody has described."""
+    known = ", ".join(config.agents.by_name)
+    for channel_id, channel in config.channels.items():
+        for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
+            for name in set(names) - config.agents.by_name.keys():
+                yield ("channels", str(channel_id), key), f"there is no agent {name!r}; there are: {known}"
 
 
 def _words(error: Any) -> str:

@@ -61,8 +61,9 @@ class House:
     """What all conversations of a pool share.
 
     `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
-    conversation, where there is one that does. `on_idle` is called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now
-    wait for a person, `on_released` with a thread that goes on because nobody said anything in time.
+    conversation, where there is one that does. `on_idle` is called when a slot could serve somebody else, `on_held`
+    with a thread and the number of its exchanges that now wait for a person, `on_released` with a thread that goes on
+    because nobody said anything in time.
     """
 
     settings: Callable[[int], Settings]

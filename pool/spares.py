@@ -41,7 +41,10 @@ class _Spare:
 
 
 class Spares:
-    """Keeps the `wanted` spares: of each kind so many. Each has a task, made by `create_task`, that starts and stops it."""
+    """Keeps so many spares of each kind as `wanted` says.
+
+    Each has a task, made by `create_task`, that starts and stops it.
+    """
 
     def __init__(
         self,
