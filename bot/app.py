@@ -33,6 +33,7 @@ from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
 from .supervision import StartFailed, SupervisedClient
+from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
 
@@ -89,9 +90,14 @@ class App:
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
-        cards = Cards(journal=journal, pacer=pacer, rest=rest)
-        redact = redactor(config.secrets)
         agents = Agents(config, journal)
+        cards = Cards(
+            journal=journal,
+            pacer=pacer,
+            rest=rest,
+            permission=lambda thread_id: agents.of(thread_id).permission,
+        )
+        redact = redactor(config.secrets)
         desk = Desk(
             journal=journal,
             pacer=pacer,
@@ -176,8 +182,8 @@ class App:
                 on_login=self._lock_user,
                 on_missed=metrics.missed,
                 on_ready=self.ready.set,
+                http_trace=metrics.count(trace(desk.pacer)),
             )
-            client.http.http_trace = metrics.trace()
             client.intake = not self._stopping.is_set()
             metrics.client_built()
             return client

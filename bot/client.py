@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import discord
 import structlog
 
@@ -46,7 +47,6 @@ from .permission import AnswerButton
 from .recovery import Recovery
 from .rest import RestError
 from .stop import StopButton
-from .wire import trace
 
 __all__ = ["ThreadlineClient"]
 
@@ -65,7 +65,7 @@ log = structlog.stdlib.get_logger("bot")
 class ThreadlineClient(discord.Client):
     """One connection to Discord; built anew when it has died."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is made of
         self,
         *,
         config: Config,
@@ -76,6 +76,7 @@ class ThreadlineClient(discord.Client):
         on_login: Callable[[int], None],
         on_missed: Callable[[int], None],
         on_ready: Callable[[], None],
+        http_trace: aiohttp.TraceConfig,
     ) -> None:
         """`on_login` learns the bot's user id, and may raise to end the start.
 
@@ -87,7 +88,7 @@ class ThreadlineClient(discord.Client):
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
-            http_trace=trace(desk.pacer),
+            http_trace=http_trace,
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=0.5,
             max_messages=None,

@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from acp import AcpError, Agent, AgentClosed, Event, Session
+from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
 
 from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
@@ -423,6 +423,8 @@ class Conversation:
         exchange, turn = running.exchange, running.turn
         pages = exchange.ended(running.ending(shutdown=self._retiring))
         self._current = None
+        if isinstance(turn.error, AuthRequired):
+            self._yields = True  # Whoever logs in now does so for the next process, not for one that runs.
         self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
 

@@ -65,8 +65,7 @@ class Running:
 
     def _reject(self, question: Question) -> None:
         """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
-        kinds = {option.kind: option.option_id for option in reversed(question.options)}
-        option_id = kinds.get("reject_once") or kinds.get("reject_always")
+        option_id = question.rejection
         if option_id is None:
             self.turn.withdraw(question.request_id)
         else:

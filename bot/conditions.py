@@ -1,0 +1,43 @@
+"""What must hold on this machine before the bot starts. Errors name the dotted key to change."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .reading import Problem
+
+if TYPE_CHECKING:
+    from .config import AgentConfig, ChannelConfig, Config
+
+__all__ = ["unmet"]
+
+
+def unmet(config: "Config") -> Iterator[Problem]:
+    """Find what does not hold."""
+    for name, agent in config.agents.by_name.items():
+        yield from _missing(name, agent)
+    for channel_id, channel in config.channels.items():
+        yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
+
+
+def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
+    """Look at what the agent needs on this machine."""
+    if not agent.cwd.is_dir():
+        yield ("agents", name, "cwd"), f"the directory {agent.cwd} does not exist"
+        return
+    command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
+    if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
+        advice = f" To install it: {agent.known.install}" if agent.known else ""
+        yield ("agents", name, "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
+
+
+def _wrong(table: tuple[str, ...], channel: "ChannelConfig", agents: Mapping[str, "AgentConfig"]) -> Iterator[Problem]:
+    """Look at what a channel's table names."""
+    if channel.cwd and not Path(channel.cwd).is_dir():
+        yield (*table, "cwd"), f"the directory {channel.cwd} does not exist"
+    for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
+        for name in names:
+            if name not in agents:
+                yield (*table, key), f"there is no agent {name!r}; there are: {', '.join(agents)}"
