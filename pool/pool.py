@@ -90,12 +90,13 @@ class Pool:
         warm: Sequence[tuple[Settings, int]] = (),
         on_held: Callable[[int, int], None] = lambda _thread_id, _count: None,
         on_released: Callable[[int], None] = lambda _thread_id: None,
+        on_made_way: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
         """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
 
         Of each kind in `warm` so many are kept started for threads to come.
         `on_held` learns of a thread, and how many of its exchanges wait for a person to say go on; `on_released` of
-        one whose wait has ended by itself.
+        one whose wait has ended by itself; `on_made_way` of one whose question was ended for others, after its turn.
         """
         self._spawn_marked = spawn
         self._journal = journal
@@ -123,6 +124,7 @@ class Pool:
             on_idle=self._make_room,
             on_held=on_held,
             on_released=on_released,
+            on_made_way=on_made_way,
         )
 
     def __repr__(self) -> str:
