@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from acp import Client
 from pool.journal import Journal
 from pool.opening import Settings
 from pool.watch import Bounds
@@ -22,7 +23,7 @@ class Agents:
         """Take the configuration, and the journal that remembers each thread's agent and directory."""
         self.config = config
         self._journal = journal
-        self._outboxes: dict[Path, Outbox] = {}
+        self._outboxes: dict[tuple[Path, ...], Outbox] = {}
 
     def choices(self, channel_id: int) -> tuple[str, ...]:
         """Return the names of the agents that may be chosen in a channel, its own first."""
@@ -63,6 +64,11 @@ class Agents:
         """Return what the pool has to know of a thread's agent."""
         return self._settings(self.name(thread_id), self.of(thread_id))
 
+    def offer(self, settings: Settings, marker: str) -> Client:
+        """Say what the agent of that marker may ask of us, and what its sessions are given."""
+        agent = self.config.agents.by_name[settings.agent]
+        return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+
     @property
     def warm(self) -> list[tuple[Settings, int]]:
         """Which agents are to be kept warm, and how many of each."""
@@ -75,10 +81,11 @@ class Agents:
 
     def outbox(self, thread_id: int) -> Outbox:
         """Return what may be posted of the files of a thread's agent."""
-        directory = self.of(thread_id).cwd
-        if directory not in self._outboxes:
-            self._outboxes[directory] = Outbox([directory], withheld=self.config.own_files)
-        return self._outboxes[directory]
+        agent = self.of(thread_id)
+        directories = (agent.cwd, *agent.additional_directories)
+        if directories not in self._outboxes:
+            self._outboxes[directories] = Outbox(directories, withheld=self.config.own_files)
+        return self._outboxes[directories]
 
     def _settings(self, name: str, agent: AgentConfig) -> Settings:
         pool = self.config.pool

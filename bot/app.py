@@ -148,7 +148,7 @@ class App:
 
         async def spawn(settings: Settings, marker: str) -> Agent:
             with metrics.agent_start():
-                return await Agent.spawn(settings.launch, marker=marker)
+                return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
 
         limits = Limits(
             max_agents=config.max_agents,
