@@ -150,7 +150,7 @@ listen = "127.0.0.1:9464"
     (tmp_path / "work" / "agent").touch(mode=0o755)
     config = loaded(tmp_path, text)
     assert {key for key, _ in values(config)} == set(keys(tomllib.loads(text)))
-    assert config.access.rules == Rules(
+    assert config.rules == Rules(
         guilds=frozenset({1, 2}),
         channels=frozenset({3}),
         users=People(frozenset({4}), frozenset({5}), owner=True, entries=("4", "role:5", "owner")),
@@ -176,7 +176,7 @@ listen = "127.0.0.1:9464"
 def test_a_star_means_all_channels_of_the_guilds(tmp_path: Path) -> None:
     """It becomes None in the rules, which the gate reads as no bound."""
     config = loaded(tmp_path, SMALLEST + '[access]\nguilds = ["1"]\nchannels = ["*"]\n')
-    assert config.access.rules.channels is None
+    assert config.rules.channels is None
 
 
 def test_the_agents_environment_holds_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
