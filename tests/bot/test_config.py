@@ -64,6 +64,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "access.users": OWNER,
         "access.approvers": People(asker=True, entries=("asker",)),
         "access.admins": OWNER,
+        "access.dm": False,
         "agents.default.preset": "",
         "agents.default.command": "sh",
         "agents.default.args": (),
@@ -90,6 +91,11 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "reply.max_pages": 8,
         "reply.long_code_lines": 200,
         "reactions.enabled": True,
+        "threads.mention": "involved",
+        "threads.mention_roles": frozenset(),
+        "threads.bots": "off",
+        "threads.trusted_bots": frozenset(),
+        "threads.bot_turns": 10,
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
         "metrics.listen": "",
@@ -108,6 +114,7 @@ channels = ["3"]
 users = ["4", "role:5", "owner"]
 approvers = ["*"]
 admins = []
+dm = true
 [agents.default]
 preset = ""
 command = "./agent"
@@ -140,6 +147,11 @@ long_code_lines = 50
 [reactions]
 enabled = false
 [threads]
+mention = "shared"
+mention_roles = ["6"]
+bots = "mentions"
+trusted_bots = ["7", "8"]
+bot_turns = 3
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
@@ -156,6 +168,12 @@ listen = "127.0.0.1:9464"
         users=People(frozenset({4}), frozenset({5}), owner=True, entries=("4", "role:5", "owner")),
         approvers=People(everyone=True, entries=("*",)),
         admins=People(),
+        dm=True,
+        mention="shared",
+        mention_roles=frozenset({6}),
+        bots="mentions",
+        trusted_bots=frozenset({7, 8}),
+        bot_turns=3,
     )
     agent = config.agents.default
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
