@@ -24,6 +24,7 @@ from .client import ThreadlineClient
 from .config import Config
 from .endpoint import Endpoint
 from .exchange import Desk
+from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
@@ -91,7 +92,8 @@ class App:
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
-        cards = Cards(journal=journal, pacer=pacer, rest=rest)
+        permission = config.agents.default.permission
+        cards = Cards(journal=journal, pacer=pacer, rest=rest, permission=lambda _thread_id: permission)
         redact = redactor(config.secrets)
         directory = config.agents.default.cwd
         desk = Desk(
@@ -164,6 +166,7 @@ class App:
             limits=limits,
             on_held=desk.tell_held,
             on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
+            on_made_way=lambda thread_id: tell_made_way(desk, thread_id),
         )
 
     # ---- Discord

@@ -26,6 +26,7 @@ from .commands import Commands
 from .config import Config
 from .exchange import Attachment, Desk, Exchange, Request, write_request
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
+from .going_on import GoOnButton
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton
@@ -101,7 +102,7 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton)
+        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton, GoOnButton)
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()

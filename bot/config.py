@@ -12,6 +12,7 @@ from acp import Launch, environment
 from .conditions import unmet
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
+from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, read
 from .style import Style, Tables, Thoughts, Tools
@@ -57,7 +58,7 @@ class AgentConfig(_Table):
     cwd: Path
     env: dict[str, str] = Field(default_factory=dict)
     inherit_env: tuple[Name, ...] = ()
-    permission: Literal["ask"] = "ask"
+    permission: Permission = "ask"
     mode: str = ""
     warm: Annotated[int, Field(ge=0, le=100)] = 0
     ceiling_minutes: Annotated[float, Field(gt=0)] = 120

@@ -22,8 +22,9 @@ from .buttons import held_view, warning_view
 from .login import login_words, needs_login
 from .outbox import Outbox
 from .pacer import Pacer
-from .permission import Card, Cards
+from .permission import Cards
 from .post import Post
+from .questions import Questions
 from .reply import Reply
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
@@ -185,7 +186,7 @@ class Exchange:
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
-        self._cards: list[Card] = []
+        self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
         self._show(EYE)
@@ -291,12 +292,21 @@ class Exchange:
         self._forgotten = self._forgotten or notice is Notice.FORGOTTEN
         self.reply.line(words.NOTICES[notice])
 
-    def prompted(self, _session: Session, turn: Turn) -> None:
+    def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn = turn
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
-            desk = self._desk
+            desk, request = self._desk, self.request
+            self._questions = Questions(
+                desk.cards,
+                session,
+                turn,
+                channel_id=self._place,
+                exchange_id=request.message_id,
+                asker_id=request.author_id,
+                tell=self.reply.line,
+            )
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
 
@@ -304,9 +314,10 @@ class Exchange:
         """Show it, or ask it."""
         match event:
             case Question():
-                self._ask(event)
+                if self._questions is not None:
+                    self._questions.ask(event, self.reply.tool_call(event.tool_call))
             case Withdrawn(request_id):
-                self._close_cards("withdrawn by the agent", request_id)
+                self._close_questions("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
                 self.reply.fetch(self._desk.outbox.read_now)
@@ -314,24 +325,9 @@ class Exchange:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
 
-    def _ask(self, question: Question) -> None:
-        if self._turn is not None and self._place is not None:
-            tool_call = self.reply.tool_call(question.tool_call)
-            card = self._desk.cards.open(
-                question,
-                self._turn,
-                tool_call,
-                channel_id=self._place,
-                exchange_id=self.request.message_id,
-                asker_id=self.request.author_id,
-            )
-            self._cards.append(card)
-
-    def _close_cards(self, reason: str, *request_ids: int | str | None) -> None:
-        """Close these cards, or without ids all of them."""
-        for card in [card for card in self._cards if not request_ids or card.question.request_id in request_ids]:
-            card.close(reason)
-            self._cards.remove(card)
+    def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
+        if self._questions is not None:
+            self._questions.close(reason, *request_ids)
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
@@ -339,7 +335,7 @@ class Exchange:
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
-        self._close_cards("no longer open: the turn has ended")
+        self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
         if ending.error is not None and needs_login(ending.error):
@@ -353,7 +349,7 @@ class Exchange:
 
     def unanswered(self, request_id: RequestId) -> None:
         """Say on the card that nobody was there."""
-        self._close_cards("closed: nobody answered in time", request_id)
+        self._close_questions("closed: nobody answered in time", request_id)
 
     async def settled(self) -> None:
         """Wait for the reply."""

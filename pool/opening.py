@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from acp import Agent, RemoteError, Session
+from acp import Agent, AuthRequired, RemoteError, Session
 
 from .exchange import Notice
 from .journal import Journal
@@ -38,12 +38,14 @@ class Opened:
 async def open_session(agent: Agent, thread_id: int, settings: Settings, journal: Journal) -> Opened:
     """Take up the thread's session, or open a new one. Raises `AcpError`.
 
-    A load that times out is no refusal: it fails here, and the id stays in the journal.
+    A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
     """
     session_id = journal.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
             return Opened(await agent.load_session(session_id, settings.cwd), new=False)
+        except AuthRequired:
+            raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
     session = await agent.new_session(settings.cwd)

@@ -277,7 +277,7 @@ WRONG_VALUES = [
     ("agents.default.cwd", "5", "must be a path, written as text"),
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
-    ("agents.default.permission", '"allow_all"', "Input should be 'ask'"),
+    ("agents.default.permission", '"allow"', "Input should be 'ask', 'allow_reads', 'allow_all' or 'deny'"),
     ("agents.default.client", "[]", "unknown key"),
     ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
     ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
