@@ -95,14 +95,14 @@ class App:
         permission = config.agents.default.permission
         cards = Cards(journal=journal, pacer=pacer, rest=rest, permission=lambda _thread_id: permission)
         redact = redactor(config.secrets)
-        directory = config.agents.default.cwd
+        agent = config.agents.default
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
-            outbox=Outbox([directory], withheld=config.own_files),
-            style=config.reply.style(directory),
+            outbox=Outbox([agent.cwd, *agent.additional_directories], withheld=config.own_files),
+            style=config.reply.style(agent.cwd),
             redact=redact,
             reactions=config.reactions.enabled,
         )
@@ -147,7 +147,7 @@ class App:
 
         async def spawn(marker: str) -> Agent:
             with metrics.agent_start():
-                return await Agent.spawn(how, marker=marker)
+                return await Agent.spawn(how, marker=marker, client=agent.offer(marker))
 
         limits = Limits(
             max_agents=config.max_agents,

@@ -25,6 +25,13 @@ def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
         yield ("agents", name, "cwd"), f"the directory {agent.cwd} does not exist"
         return
     command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
-    if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
+    if shutil.which(command, path=agent.search_path) is None:
         advice = f" To install it: {agent.known.install}" if agent.known else ""
         yield ("agents", name, "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
+    for number, server in enumerate(agent.mcp_servers):
+        if server.type == "stdio" and server.program(agent.cwd, agent.search_path) is None:
+            where = ("agents", name, "mcp_servers", str(number), "command")
+            yield where, f"the command {server.command!r} was not found; is it installed?"
+    for directory in agent.additional_directories:
+        if not directory.is_dir():
+            yield ("agents", name, "additional_directories"), f"the directory {directory} does not exist"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from acp import Launch, environment
+from acp import Client, FileSystem, Launch, Terminals, environment
 
 from .conditions import unmet
 from .gate import Bots, Mention, People, Rules
@@ -15,6 +15,7 @@ from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName,
 from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, read
+from .servers import ServerConfig
 from .style import Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "Config", "ConfigError", "load"]
@@ -60,6 +61,9 @@ class AgentConfig(_Table):
     inherit_env: tuple[Name, ...] = ()
     permission: Permission = "ask"
     mode: str = ""
+    client: frozenset[Literal["fs", "terminal"]] = frozenset()
+    mcp_servers: tuple[ServerConfig, ...] = ()
+    additional_directories: tuple[Path, ...] = ()
     warm: Annotated[int, Field(ge=0, le=100)] = 0
     ceiling_minutes: Annotated[float, Field(gt=0)] = 120
 
@@ -94,6 +98,25 @@ class AgentConfig(_Table):
     def launch(self) -> Launch:
         """Say how the agent is started."""
         return Launch(self.command, self.args, self.cwd, self.environment())
+
+    @property
+    def search_path(self) -> str:
+        """Where the agent's commands are looked up."""
+        return self.environment().get("PATH", os.defpath)
+
+    def offer(self, marker: str, *, terminal_login: bool = False) -> Client:
+        """Say what the agent of that marker may ask of us, and what its sessions are given.
+
+        `terminal_login`: whether a person is there who can log in to it in a terminal.
+        """
+        env = self.environment()
+        return Client(
+            file_system=FileSystem if "fs" in self.client else None,
+            terminals=(lambda roots: Terminals(roots, env, marker)) if "terminal" in self.client else None,
+            terminal_login=terminal_login,
+            mcp_servers=tuple(server.entry(self.cwd, self.search_path) for server in self.mcp_servers),
+            additional_directories=self.additional_directories,
+        )
 
 
 class AgentsConfig(_Table):
@@ -257,7 +280,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
     base, agent = file.parent, config.agents.default
-    agent = agent.model_copy(update={"cwd": base / at_home(agent.cwd)})
+    others = tuple(base / at_home(each) for each in agent.additional_directories)
+    agent = agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})
     update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))

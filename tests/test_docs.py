@@ -21,7 +21,7 @@ from bot.gate import People
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLE = ROOT / "config.example.toml"
-TOKEN = {"DISCORD_TOKEN": "a token that opens nothing"}
+TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does this one"}
 
 MAKE_SECONDS = 60.0
 """Only a make that hangs takes this long to say what it would do."""

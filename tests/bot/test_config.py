@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from bot.config import Config, ConfigError, load
 from bot.gate import People, Rules
+from bot.servers import ServerConfig
 from bot.style import Style
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -73,6 +74,9 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "agents.default.inherit_env": (),
         "agents.default.permission": "ask",
         "agents.default.mode": "",
+        "agents.default.client": frozenset(),
+        "agents.default.mcp_servers": (),
+        "agents.default.additional_directories": (),
         "agents.default.warm": 0,
         "agents.default.ceiling_minutes": 120,
         "pool.max_agents": 8,
@@ -124,6 +128,9 @@ env = {{ NAME = "value" }}
 inherit_env = ["EDITOR"]
 permission = "ask"
 mode = "plan"
+client = ["fs", "terminal"]
+mcp_servers = [{{ name = "wiki", url = "https://wiki.example/mcp" }}]
+additional_directories = ["."]
 warm = 2
 ceiling_minutes = 7.5
 [pool]
@@ -178,6 +185,8 @@ listen = "127.0.0.1:9464"
     agent = config.agents.default
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
     assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
+    assert (sorted(agent.client), agent.additional_directories) == (["fs", "terminal"], (tmp_path,))
+    assert agent.mcp_servers == (ServerConfig(name="wiki", type="http", url="https://wiki.example/mcp"),)
     assert (agent.warm, agent.ceiling_minutes) == (2, 7.5)
     pool = config.pool
     assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
@@ -278,7 +287,10 @@ WRONG_VALUES = [
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
     ("agents.default.permission", '"allow"', "Input should be 'ask', 'allow_reads', 'allow_all' or 'deny'"),
-    ("agents.default.client", "[]", "unknown key"),
+    ("agents.default.clients", "[]", "unknown key"),
+    ("agents.default.client", '["net"]', "Input should be 'fs' or 'terminal'"),
+    ("agents.default.additional_directories", '"."', "must be a list"),
+    ("agents.default.additional_directories", '["no"]', "the directory {folder}/no does not exist"),
     ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
     ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
     ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
