@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from acp import Client, FileSystem, Launch, Terminals, environment
 
 from .conditions import unmet
-from .gate import People, Rules
+from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
 from .policy import Permission
 from .presets import PRESETS, Preset
@@ -42,17 +42,13 @@ class AccessConfig(_Table):
     users: PeopleList = People(owner=True, entries=("owner",))
     approvers: Approvers = People(asker=True, entries=("asker",))
     admins: PeopleList = People(owner=True, entries=("owner",))
+    dm: bool = False
 
     @model_validator(mode="after")
     def _guilds_bound_the_star(self) -> "AccessConfig":
         if self.channels is None and not self.guilds:
             raise ValueError('channels = ["*"] needs guilds: name the servers whose channels are meant')
         return self
-
-    @property
-    def rules(self) -> Rules:
-        """The lists as the gate reads them."""
-        return Rules(self.guilds, self.channels, self.users, self.approvers, self.admins)
 
 
 class AgentConfig(_Table):
@@ -206,6 +202,11 @@ class ReactionsConfig(_Table):
 class ThreadsConfig(_Table):
     """`[threads]`."""
 
+    mention: Mention = "involved"
+    mention_roles: frozenset[Snowflake] = frozenset()
+    bots: Bots = "off"
+    trusted_bots: frozenset[Snowflake] = frozenset()
+    bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
 
 
@@ -249,6 +250,24 @@ class Config(_Table):
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
+
+    @property
+    def rules(self) -> Rules:
+        """What the gate goes by."""
+        access, threads = self.access, self.threads
+        return Rules(
+            guilds=access.guilds,
+            channels=access.channels,
+            users=access.users,
+            approvers=access.approvers,
+            admins=access.admins,
+            dm=access.dm,
+            mention=threads.mention,
+            mention_roles=threads.mention_roles,
+            bots=threads.bots,
+            trusted_bots=threads.trusted_bots,
+            bot_turns=threads.bot_turns,
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -170,6 +170,12 @@ class Journal:
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
+    def opener(self, thread_id: int) -> int | None:
+        """Return who wrote the thread's first message, of those that are kept."""
+        query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"
+        row = self._db.execute(query, (thread_id,)).fetchone()
+        return None if row is None else row[0]
+
     def choose(self, thread_id: int, name: str, value: str) -> None:
         """Remember what a person chose for a thread: its mode, or an option by its id."""
         with self._transaction():

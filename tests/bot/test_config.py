@@ -65,6 +65,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "access.users": OWNER,
         "access.approvers": People(asker=True, entries=("asker",)),
         "access.admins": OWNER,
+        "access.dm": False,
         "agents.default.preset": "",
         "agents.default.command": "sh",
         "agents.default.args": (),
@@ -95,6 +96,11 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "reply.max_pages": 8,
         "reply.long_code_lines": 200,
         "reactions.enabled": True,
+        "threads.mention": "involved",
+        "threads.mention_roles": frozenset(),
+        "threads.bots": "off",
+        "threads.trusted_bots": frozenset(),
+        "threads.bot_turns": 10,
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
         "metrics.listen": "",
@@ -113,6 +119,7 @@ channels = ["3"]
 users = ["4", "role:5", "owner"]
 approvers = ["*"]
 admins = []
+dm = true
 [agents.default]
 preset = ""
 command = "./agent"
@@ -154,6 +161,11 @@ long_code_lines = 50
 [reactions]
 enabled = false
 [threads]
+mention = "shared"
+mention_roles = ["6"]
+bots = "mentions"
+trusted_bots = ["7", "8"]
+bot_turns = 3
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
@@ -167,12 +179,18 @@ listen = "127.0.0.1:9464"
     work = str(tmp_path / "work")
     channel = ChannelConfig(agent="default", agents=("default",), cwd=work, mode="careful", permission="ask")
     assert config.channels == {3: channel}
-    assert config.access.rules == Rules(
+    assert config.rules == Rules(
         guilds=frozenset({1, 2}),
         channels=frozenset({3}),
         users=People(frozenset({4}), frozenset({5}), owner=True, entries=("4", "role:5", "owner")),
         approvers=People(everyone=True, entries=("*",)),
         admins=People(),
+        dm=True,
+        mention="shared",
+        mention_roles=frozenset({6}),
+        bots="mentions",
+        trusted_bots=frozenset({7, 8}),
+        bot_turns=3,
     )
     agent = config.agents.default
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
@@ -195,7 +213,7 @@ listen = "127.0.0.1:9464"
 def test_a_star_means_all_channels_of_the_guilds(tmp_path: Path) -> None:
     """It becomes None in the rules, which the gate reads as no bound."""
     config = loaded(tmp_path, SMALLEST + '[access]\nguilds = ["1"]\nchannels = ["*"]\n')
-    assert config.access.rules.channels is None
+    assert config.rules.channels is None
 
 
 def test_the_agents_environment_holds_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

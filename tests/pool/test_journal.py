@@ -512,6 +512,16 @@ def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
         assert journal.asker(1) == 100
 
 
+def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path) -> None:
+    """Whoever writes later, and whatever has become of the first message."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.opener(1) is None
+        for message_id, author_id in ((10, 100), (12, 120)):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.close_rows((10,), "dropped")
+        assert journal.opener(1) == 100
+
+
 def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
     """The session is set, kept while messages come, replaced, and forgotten when asked."""
     with Journal.open(tmp_path / "journal.db") as journal:
