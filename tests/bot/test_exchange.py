@@ -13,16 +13,15 @@ from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import ResourceLink, TextBlock, ToolCall
 from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
-from bot.style import Style
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, quiet
+from tests.bot.one_agent import one_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -63,8 +62,7 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
                 pacer=pacer,
                 rest=board,
                 cards=cards,
-                outbox=Outbox([folder]),
-                style=Style(),
+                agents=one_agent(folder, journal),
                 redact=redact,
                 reactions=reactions,
             )
