@@ -62,6 +62,10 @@ _MIGRATIONS = (
     ALTER TABLE conversations ADD COLUMN agent TEXT NOT NULL DEFAULT '';
     ALTER TABLE conversations ADD COLUMN directory TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE conversations ADD COLUMN offers TEXT NOT NULL DEFAULT '';
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 
