@@ -1,129 +1,32 @@
 """The configuration file: TOML, every key known, every error with the file, the line and the dotted key."""
 
-import json
 import os
-import re
-import shutil
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from acp import Launch, environment
 
+from .conditions import unmet
 from .gate import People, Rules
+from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
 from .presets import PRESETS, Preset
+from .reading import ConfigError, read
 from .style import Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "Config", "ConfigError", "load"]
-
-_VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
-_ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=""")
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used. The text has a line for each thing that is wrong."""
 
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
-def _snowflake(value: object) -> int:
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,20}", str(value)):
-        raise ValueError("is not a Discord id; ids are numbers, written as text")
-    return int(str(value))
-
-
-def _people(value: object, *, asker: bool = False) -> People:
-    if isinstance(value, People):
-        return value
-    if not isinstance(value, list):
-        raise ValueError("must be a list")  # noqa: TRY004 - pydantic turns only ValueError into a message
-    users: set[int] = set()
-    roles: set[int] = set()
-    words: set[str] = set()
-    allowed = {"owner", "*", "asker"} if asker else {"owner", "*"}
-    for number, entry in enumerate(value, start=1):
-        if isinstance(entry, str) and entry in allowed:
-            words.add(entry)
-            continue
-        role = isinstance(entry, str) and entry.startswith("role:")
-        try:
-            (roles if role else users).add(_snowflake(entry.removeprefix("role:") if role else entry))
-        except ValueError:
-            known = ", ".join(f'"{word}"' for word in sorted(allowed))
-            raise ValueError(f'entry {number} is none of: a user id, "role:ID", {known}') from None
-    return People(
-        user_ids=frozenset(users),
-        role_ids=frozenset(roles),
-        owner="owner" in words,
-        everyone="*" in words,
-        asker="asker" in words,
-        entries=tuple(map(str, value)),
-    )
-
-
-def _approvers(value: object) -> People:
-    return _people(value, asker=True)
-
-
-def _given(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise ValueError("is empty")
-    return secret
-
-
-def _preset(name: str) -> str:
-    if name and name not in PRESETS:
-        raise ValueError(f"{name!r} is no preset; there are: {', '.join(PRESETS)}")
-    return name
-
-
-def _address(text: str) -> str:
-    match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
-    if text and (match is None or int(match[1]) > 65535):
-        raise ValueError('must be a host and a port, like "127.0.0.1:9464"')
-    return text
-
-
-def _channels(value: object) -> object:
-    """Turn `["*"]` into None: all channels."""
-    return None if value == ["*"] else value
-
-
-def _bytes(value: object) -> object:
-    """Read a size: a number of bytes, or one with KiB, MiB or GiB behind it."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
-    if isinstance(value, bool) or match is None:
-        raise ValueError('is not a size like "4GiB"; 0 is no bound')
-    powers = {None: 0, "KiB": 1, "MiB": 2, "GiB": 3}
-    return int(float(match[1]) * 1024 ** powers[match[2]])
-
-
-Snowflake = Annotated[int, BeforeValidator(_snowflake)]
-PeopleList = Annotated[People, BeforeValidator(_people)]
-Approvers = Annotated[People, BeforeValidator(_approvers)]
-Name = Annotated[str, Field(min_length=1)]
-
-
 class DiscordConfig(_Table):
     """`[discord]`."""
 
-    token: Annotated[SecretStr, AfterValidator(_given)]
+    token: Token
     endpoint: Annotated[str, Field(pattern=r"^(https?://[^/\s]+)?$")] = ""
     """Base address of another Discord-compatible server; empty: Discord."""
 
@@ -132,10 +35,10 @@ class AccessConfig(_Table):
     """`[access]`."""
 
     guilds: frozenset[Snowflake] = frozenset()
-    channels: Annotated[frozenset[Snowflake] | None, BeforeValidator(_channels)] = frozenset()
-    users: PeopleList = Field(default_factory=lambda: _people(["owner"]))
-    approvers: Approvers = Field(default_factory=lambda: _approvers(["asker"]))
-    admins: PeopleList = Field(default_factory=lambda: _people(["owner"]))
+    channels: Channels = frozenset()
+    users: PeopleList = People(owner=True, entries=("owner",))
+    approvers: Approvers = People(asker=True, entries=("asker",))
+    admins: PeopleList = People(owner=True, entries=("owner",))
 
     @model_validator(mode="after")
     def _guilds_bound_the_star(self) -> "AccessConfig":
@@ -152,7 +55,7 @@ class AccessConfig(_Table):
 class AgentConfig(_Table):
     """`[agents.NAME]`. What is not given comes from the preset, if one is named."""
 
-    preset: Annotated[str, AfterValidator(_preset)] = ""
+    preset: PresetName = ""
     command: Name
     args: tuple[str, ...] = ()
     cwd: Path
@@ -212,7 +115,7 @@ class PoolConfig(_Table):
 
     max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
     idle_minutes: Annotated[float, Field(gt=0)] = 60
-    max_memory: Annotated[int, BeforeValidator(_bytes)] = 0
+    max_memory: Size = 0
     per_user: Annotated[int, Field(ge=1)] = 8
     per_thread: Annotated[int, Field(ge=1)] = 50
     per_minute: Annotated[int, Field(ge=1)] = 30
@@ -269,15 +172,15 @@ class JournalConfig(_Table):
     def file(self) -> Path:
         """Where the journal is."""
         if self.path:
-            return _at_home(Path(self.path))
+            return at_home(Path(self.path))
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-        return _at_home(Path(state)) / "threadline" / "threadline.db"
+        return at_home(Path(state)) / "threadline" / "threadline.db"
 
 
 class MetricsConfig(_Table):
     """`[metrics]`."""
 
-    listen: Annotated[str, AfterValidator(_address)] = ""
+    listen: Address = ""
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -325,131 +228,19 @@ class Config(_Table):
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file. Raises `ConfigError`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
-    problems: list[tuple[tuple[str, ...], str]] = []
-    expanded = _expand(raw, environ, (), problems)
-    if not problems:
-        try:
-            config = Config.model_validate(expanded)
-        except ValidationError as error:
-            problems = [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()]
-        else:
-            config = _resolved(config, path.resolve())
-            problems = list(_missing(config.agents.default))
-    if problems:
-        raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
+    document = read(path, environ, Config)
+    config = _resolved(document.content, path.resolve())
+    document.refuse(list(unmet(config)))
     return config
-
-
-def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], problems: list[Any]) -> Any:
-    """Replace `${NAME}` in text values; `$${` is a literal `${`. Values, never syntax: a quote in one is harmless."""
-    if isinstance(value, dict):
-        return {key: _expand(each, environ, (*keys, key), problems) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_expand(each, environ, keys, problems) for each in value]
-    if not isinstance(value, str):
-        return value
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[2]
-        if name is None:
-            return "${"
-        if name not in environ:
-            problems.append((keys, f"the environment variable {name} is not set"))
-        return environ.get(name, "")
-
-    return _VARIABLE.sub(replace, value)
 
 
 def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
     base, agent = file.parent, config.agents.default
-    agent = agent.model_copy(update={"cwd": base / _at_home(agent.cwd)})
+    agent = agent.model_copy(update={"cwd": base / at_home(agent.cwd)})
     update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
     resolved = config.model_copy(update=update)
     resolved._file = file  # noqa: SLF001 - made here
     return resolved
-
-
-def _at_home(path: Path) -> Path:
-    """Replace a leading `~`; the home of nobody stays as it is written, and is then not found."""
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
-
-
-def _missing(agent: AgentConfig) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Look at what the agent needs on this machine."""
-    if not agent.cwd.is_dir():
-        yield ("agents", "default", "cwd"), f"the directory {agent.cwd} does not exist"
-        return
-    command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
-    if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
-        advice = f" To install it: {agent.known.install}" if agent.known else ""
-        yield ("agents", "default", "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
-
-
-def _words(error: Any) -> str:
-    """Say a pydantic error in the words of this file's reader."""
-    match error["type"]:
-        case "extra_forbidden":
-            return "unknown key"
-        case "missing":
-            return "is missing"
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case "path_type":
-            return "must be a path, written as text"
-        case "string_pattern_mismatch":
-            return 'must be an address like "http://127.0.0.1:8377"'
-        case "frozen_set_type" | "tuple_type" | "list_type":
-            return "must be a list"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be a table"
-        case _:
-            return str(error["msg"])
-
-
-def _located(path: Path, text: str, keys: tuple[str, ...], message: str) -> str:
-    line = _line_of(text, keys)
-    where = f"{path}:{line}" if line else f"{path}"
-    return f"{where}: {'.'.join(map(_bare, keys))}: {_one_line(message)}"
-
-
-def _bare(key: str) -> str:
-    """Write a part of a dotted key; only what is no bare key in TOML needs quotes."""
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
-
-
-def _one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
-
-
-def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
-    """Return the line of the assignment, or table header, that comes closest to the dotted key; None if none does."""
-    best, best_line = 0, None
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            table = found = _split_key(header[1])
-        elif assignment := _ASSIGNMENT.match(line):
-            found = (*table, *_split_key(assignment[1]))
-        else:
-            continue
-        if found == keys[: len(found)] and len(found) > best:
-            best, best_line = len(found), number
-    return best_line
-
-
-def _split_key(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

@@ -102,10 +102,16 @@ class Desk:
         self.reactions = reactions
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
-        """Take up a request, or with `again` a prompt once more. Its reply comes after the thread's earlier ones."""
-        exchange = Exchange(request, self, after=self._last.get(request.thread_id), again=again)
-        self._last[request.thread_id] = exchange.reply
-        return exchange
+        """Take up a request, or with `again` a prompt once more."""
+        return Exchange(request, self, again=again)
+
+    def line_up(self, exchange: "Exchange") -> None:
+        """Let an exchange's reply come after those of its thread that have lined up before."""
+        thread_id = exchange.request.thread_id
+        before = self._last.get(thread_id)
+        if before is not None:
+            exchange.reply.follow(before)
+        self._last[thread_id] = exchange.reply
 
     def began(self, exchange: "Exchange") -> None:
         """Learn that it is an exchange's turn."""
@@ -159,7 +165,7 @@ class Desk:
 class Exchange:
     """A request and its reply; fulfils `pool.exchange.Exchange`."""
 
-    def __init__(self, request: Request, desk: Desk, *, after: Reply | None, again: str | None = None) -> None:
+    def __init__(self, request: Request, desk: Desk, *, again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
         self._again = again
@@ -170,7 +176,6 @@ class Exchange:
             pacer=desk.pacer,
             rest=desk.rest,
             journal=desk.journal,
-            after=after,
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
@@ -270,7 +275,9 @@ class Exchange:
 
     def starting(self) -> None:
         """Show that it is this message's turn."""
-        self._started = True
+        if not self._started:  # It may start twice; its place among the replies is that of the first time.
+            self._started = True
+            self._desk.line_up(self)
         self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()

@@ -63,7 +63,7 @@ class Recovery:
             by_state: dict[State, list[Row]] = defaultdict(list)
             for row in thread_rows:
                 by_state[row.state].append(row)
-            # Before the exchanges behind them, for a reply waits for those that were begun before it.
+            # Before anything else begins here, for a reply waits for those that lined up before it.
             ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
             unopened += [exchange for _, exchange in ended if not exchange.is_open]
             self._finished += ended
@@ -89,9 +89,14 @@ class Recovery:
         await _each(self._finished, self._post)
 
     def _ended(self, rows: Iterable[Row]) -> list[tuple[Row, Exchange]]:
-        """Make the exchanges of rows that only have to be posted, oldest first."""
-        pairs = ((row, self._exchange(row)) for row in sorted(rows, key=lambda row: row.message_id))
-        return [(row, exchange) for row, exchange in pairs if exchange is not None]
+        """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
+        ended: list[tuple[Row, Exchange]] = []
+        for row in sorted(rows, key=lambda row: row.message_id):
+            exchange = self._exchange(row)
+            if exchange is not None:
+                self._desk.line_up(exchange)
+                ended.append((row, exchange))
+        return ended
 
     def _exchange(self, row: Row, *, again: str | None = None) -> Exchange | None:
         """Make the exchange of a row anew; one that cannot be read is closed, and the log says so."""

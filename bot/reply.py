@@ -36,22 +36,20 @@ log = structlog.stdlib.get_logger("bot")
 class Reply:
     """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered."""
 
-    def __init__(  # noqa: PLR0913 - what a reply is made of
+    def __init__(
         self,
         key: int,
         *,
         pacer: Pacer,
         rest: Rest,
         journal: Journal,
-        after: "Reply | None",
         generation: int = 0,
         on_settled: Callable[[bool], None],
         stop: Callable[[], discord.ui.View] | None = None,
         style: Style = Style(),  # noqa: B008 - frozen
     ) -> None:
-        """`after` is the reply before it in its thread, whose end the first post waits for.
+        """`generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
 
-        `generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
         `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up. `stop`
         makes the button below the page that grows; the button goes when the reply ends.
         """
@@ -59,7 +57,7 @@ class Reply:
         self._pacer = pacer
         self._rest = rest
         self._journal = journal
-        self._after = after
+        self._after: Reply | None = None
         self._on_settled = on_settled
         self._stop = stop
         self._transcript = Transcript(style)
@@ -80,10 +78,6 @@ class Reply:
         self._started = False  # Until the first text is shown, which is as urgent as the placeholder before it.
         self.ended = False
         self.settled = asyncio.Event()
-        if after is not None and not after.settled.is_set():
-            after._followers.append(self)  # noqa: SLF001 - the same class
-        else:
-            self._after = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -91,6 +85,12 @@ class Reply:
         return f"<Reply {self._key} {state}, {len(self._posted)} posted>"
 
     # ---- what it shows
+
+    def follow(self, before: "Reply") -> None:
+        """Post nothing until the reply before it in its thread has settled. To be called before `start`."""
+        if not before.settled.is_set():
+            self._after = before
+            before._followers.append(self)  # noqa: SLF001 - the same class
 
     def start(self, channel_id: int) -> None:
         """Begin to post into a channel."""

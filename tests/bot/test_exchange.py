@@ -98,6 +98,21 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         assert it.journal.state(THREAD) is State.ANSWERED
 
 
+async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: Path) -> None:
+    """Not in that in which the messages came; and who begins twice, as an agent died, keeps the first place."""
+    async with stage(tmp_path) as it:
+        early, late = it.exchange(20), it.exchange(21)
+        for exchange in (early, late):
+            exchange.opened(THREAD)
+        for exchange in (late, early, late):
+            exchange.starting()
+        for exchange, text in ((early, "second"), (late, "first")):
+            exchange.event(Text(text))
+            it.finish(exchange, Ending("end_turn"))
+        await asyncio.gather(early.settled(), late.settled())
+        assert it.board.shown == ["first", "second"]
+
+
 async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
     """A forgotten session and an agent that acts unasked are said before anything it says (P43)."""
     async with stage(tmp_path) as it:
@@ -253,7 +268,7 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
     """The second waits for the first to be confirmed, and a third one after a pause for nobody."""
     async with stage(tmp_path) as it:
         first, second = it.exchange(20), it.exchange(21)
-        for exchange, text in ((second, "two"), (first, "one")):
+        for exchange, text in ((first, "one"), (second, "two")):
             exchange.opened(THREAD)
             exchange.starting()
             exchange.event(Text(text))
@@ -274,28 +289,26 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
 async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_path: Path) -> None:
     """When the bot stops: what is ended is posted; what hangs is left; what lives is not waited for."""
     async with stage(tmp_path) as it:
-        done, live = it.exchange(20), it.exchange(21)
-        done.opened(THREAD)
-        done.starting()
-        it.board.held = asyncio.Event()
-        done.event(Text("answer"))
-        it.finish(done, Ending("end_turn"))
+        done, waiting = it.exchange(20), it.exchange(21)
+        it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        live = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
         start = asyncio.get_running_loop().time()
-        # Both are of one thread, of which only the last reply is remembered; a thread of its own is needed.
+        it.board.held = asyncio.Event()
+        for exchange in (done, live):
+            exchange.opened(exchange.request.thread_id)
+            exchange.starting()
+            exchange.event(Text("answer"))
         await it.desk.finish(8.0)
         assert asyncio.get_running_loop().time() == start
-        assert not live.reply.ended
-        it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
-        other = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
-        other.opened(99)
-        other.starting()
-        other.event(Text("other"))
-        other.ended(Ending("end_turn"))
+        it.finish(done, Ending("end_turn"))
         await it.desk.finish(8.0)
         assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
+        assert not done.reply.settled.is_set()
         it.board.held.set()
         await it.desk.finish(8.0)
-        assert other.reply.settled.is_set()
+        assert done.reply.settled.is_set()
+        assert not live.reply.ended
+        assert not waiting.reply.ended
 
 
 # ---- questions

@@ -222,13 +222,18 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
             assert it.prompts == ["request 101", "request 100"]
 
 
-async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_time(tmp_path: Path) -> None:
-    """Ahead of what waits; its answer is a new message, and the draft of the first try stays."""
+@pytest.mark.parametrize("behind", [1, 4])
+async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_time(
+    tmp_path: Path, behind: int
+) -> None:
+    """Ahead of all that waits, in the agent and in the thread; the draft of the first try stays (P4)."""
+    waiting = range(101, 101 + behind)
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
         journal.intend(100, 0, "a draft")
         journal.posted(100, 0, 1)
-        left(journal, 101, State.RECEIVED)
+        for message_id in waiting:
+            left(journal, message_id, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             it.board._nonces["64.0.0"] = 1  # Discord still remembers the first try's.
             it.stands(1, "a draft")
@@ -236,13 +241,13 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             await it.recovered()
             assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
             await quiet()
-            assert it.prompts == ["request 100", "request 101"]
+            assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
             (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
             assert prompt_text(first) == words.INTERRUPTED
-            assert sorted(it.board.shown) == sorted(
-                ["a draft", words.interrupted(ADA), words.INTERRUPTED, "request 101"]
-            )
-            assert [it.state(100), it.state(101)] == [State.ANSWERED, State.ANSWERED]
+            answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
+            assert [text for text in it.board.shown if text in answers] == answers
+            assert set(it.board.shown) == {"a draft", words.interrupted(ADA), *answers}
+            assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
 

@@ -40,7 +40,6 @@ class Stage:
         self,
         key: int = KEY,
         *,
-        after: Reply | None = None,
         told: Callable[[bool], None] | None = None,
         stop: Callable[[], discord.ui.View] | None = None,
     ) -> Reply:
@@ -50,7 +49,6 @@ class Stage:
             pacer=self.pacer,
             rest=self.board,
             journal=self.journal,
-            after=after,
             on_settled=told or (lambda _: None),
             stop=stop,
         )
@@ -545,8 +543,10 @@ async def test_a_reply_waits_for_the_one_before_it() -> None:
     """Its first post comes when the earlier one is confirmed, and the thread reads in order."""
     async with stage() as it:
         first = it.reply(1)
-        second = it.reply(2, after=first)
-        third = it.reply(3, after=second)
+        second = it.reply(2)
+        second.follow(first)
+        third = it.reply(3)
+        third.follow(second)
         for reply, text in ((third, "three"), (second, "two"), (first, "one")):
             reply.start(THREAD)
             reply.apply(Text(text))
@@ -565,7 +565,8 @@ async def test_a_reply_that_is_given_up_lets_the_next_one_go() -> None:
     """One lost reply does not silence its thread."""
     async with stage() as it:
         first = it.reply(1)
-        second = it.reply(2, after=first)
+        second = it.reply(2)
+        second.follow(first)
         for reply, text in ((first, "one"), (second, "two")):
             reply.start(THREAD)
             reply.apply(Text(text))

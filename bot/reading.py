@@ -1,0 +1,141 @@
+"""Reads a TOML file into a model: `${NAME}` in values is replaced; each mistake has its line and its dotted key."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+__all__ = ["ConfigError", "Document", "Problem", "read"]
+
+_VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
+_ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=""")
+
+
+Problem = tuple[tuple[str, ...], str]
+"""The parts of a dotted key, and what is wrong there."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. The text has a line for each thing that is wrong."""
+
+
+@dataclass(frozen=True)
+class Document(Generic[M]):
+    """What a file says, and its text, to find the line of what is still found wrong."""
+
+    path: Path
+    text: str
+    content: M
+
+    def refuse(self, problems: Sequence[Problem]) -> None:
+        """Raise `ConfigError` if there are any."""
+        _raise(self.path, self.text, problems)
+
+
+def read(path: Path, environ: Mapping[str, str], model: type[M]) -> Document[M]:
+    """Read the file as `model` describes it, `${NAME}` replaced from `environ`. Raises `ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from None
+    problems: list[Problem] = []
+    expanded = _expand(raw, environ, (), problems)
+    _raise(path, text, problems)
+    try:
+        return Document(path, text, model.model_validate(expanded))
+    except ValidationError as error:
+        _raise(path, text, [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()])
+        raise
+
+
+def _raise(path: Path, text: str, problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
+
+
+def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], problems: list[Problem]) -> Any:
+    """Replace `${NAME}` in text values; `$${` is a literal `${`. Values, never syntax: a quote in one is harmless."""
+    if isinstance(value, dict):
+        return {key: _expand(each, environ, (*keys, key), problems) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_expand(each, environ, keys, problems) for each in value]
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[2]
+        if name is None:
+            return "${"
+        if name not in environ:
+            problems.append((keys, f"the environment variable {name} is not set"))
+        return environ.get(name, "")
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _words(error: Any) -> str:
+    """Say a pydantic error in the words of this file's reader."""
+    match error["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "path_type":
+            return "must be a path, written as text"
+        case "string_pattern_mismatch":
+            return 'must be an address like "http://127.0.0.1:8377"'
+        case "frozen_set_type" | "tuple_type" | "list_type":
+            return "must be a list"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "must be a table"
+        case _:
+            return str(error["msg"])
+
+
+def _located(path: Path, text: str, keys: tuple[str, ...], message: str) -> str:
+    line = _line_of(text, keys)
+    where = f"{path}:{line}" if line else f"{path}"
+    return f"{where}: {'.'.join(map(_bare, keys))}: {_one_line(message)}"
+
+
+def _bare(key: str) -> str:
+    """Write a part of a dotted key; only what is no bare key in TOML needs quotes."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
+    """Return the line of the assignment, or table header, that comes closest to the dotted key; None if none does."""
+    best, best_line = 0, None
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = found = _split_key(header[1])
+        elif assignment := _ASSIGNMENT.match(line):
+            found = (*table, *_split_key(assignment[1]))
+        else:
+            continue
+        if found == keys[: len(found)] and len(found) > best:
+            best, best_line = len(found), number
+    return best_line
+
+
+def _split_key(dotted: str) -> tuple[str, ...]:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
