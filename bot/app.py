@@ -22,6 +22,7 @@ from pool.watch import Bounds
 from . import words
 from .client import ThreadlineClient
 from .config import Config
+from .connecting import StartFailed
 from .endpoint import Endpoint
 from .exchange import Desk
 from .health import Pulse
@@ -33,7 +34,7 @@ from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
-from .supervision import StartFailed, SupervisedClient
+from .supervision import SupervisedClient
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
 

@@ -215,7 +215,7 @@ class Config(_Table):
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
-        return (self._file, journal, *beside)
+        return (self._file, self._file.with_suffix(".env"), journal, *beside)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
