@@ -112,6 +112,8 @@ cwd = {quote(str(project))}
 env = {{ PYTHONPATH = {quote(str(ROOT))} }}
 [pool]
 max_agents = {agents}
+per_user = {agents}
+per_minute = 100000
 [journal]
 path = {quote(str(workdir / "threadline.db"))}
 """

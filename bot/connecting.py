@@ -27,10 +27,11 @@ class StartFailed(Exception):
     """The bot cannot run; the text says what to do about it."""
 
 
-def intents() -> discord.Intents:
-    """Return what the bot wants to hear: what needs no permission, and the text of messages."""
+def intents(*, direct: bool) -> discord.Intents:
+    """Return what the bot wants to hear: what needs no permission, the text of messages, and `direct` ones or not."""
     wanted = discord.Intents.default()
     wanted.message_content = True
+    wanted.dm_messages = direct
     return wanted
 
 

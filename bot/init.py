@@ -18,9 +18,9 @@ from .checking import checked
 from .config import DiscordConfig
 from .connecting import StartFailed
 from .first_config import TOKEN, Choices, configuration, variables
+from .interview import Interview
 from .invitation import invite_link
 from .presets import PRESETS
-from .questions import Questions
 from .standing import portal
 from .terminal import CONFIG, fail
 from .variables import beside, write_variables
@@ -78,7 +78,7 @@ def init(**flags: object) -> None:
     The token comes from --token-file, from the variable DISCORD_TOKEN, or is asked for without being shown.
     """
     answers = Answers(**flags)  # type: ignore[arg-type]
-    ask = Questions(ask=not answers.yes)
+    ask = Interview(ask=not answers.yes)
     if answers.path.exists() and not answers.force:
         fail(f"{answers.path} exists; --force writes it anew", 1)
     settings, application_id = _log_in(answers, ask)
@@ -101,7 +101,7 @@ def init(**flags: object) -> None:
 # ---- the token and the intent
 
 
-def _log_in(answers: Answers, ask: Questions) -> tuple[DiscordConfig, int]:
+def _log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
     """Return where and as whom to connect, and the application's id."""
     given, tries = _given_token(answers), TRIES
     while True:
@@ -134,7 +134,7 @@ def _given_token(answers: Answers) -> str:
     return text.strip()
 
 
-async def _introduce(settings: DiscordConfig, answers: Answers, ask: Questions) -> int:
+async def _introduce(settings: DiscordConfig, answers: Answers, ask: Interview) -> int:
     """Say whose token it is, and see to the intent. Raises `StartFailed`."""
     async with visiting(settings, discord.Intents(guilds=True)) as visit:
         application = visit.myself
@@ -146,7 +146,7 @@ async def _introduce(settings: DiscordConfig, answers: Answers, ask: Questions) 
         return application.id
 
 
-async def _see_to_the_intent(visit: Visit, answers: Answers, ask: Questions) -> None:
+async def _see_to_the_intent(visit: Visit, answers: Answers, ask: Interview) -> None:
     by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal(visit.myself.id)}"
     words = "The bot may not read messages yet. Turn the Message Content intent on?"
     if not ask.agrees(words, given=answers.intent, default=True):
@@ -190,7 +190,7 @@ def _ids(texts: Collection[str]) -> set[int]:
     return set(map(int, texts))
 
 
-def _channels(rooms: list[Room], answers: Answers, ask: Questions) -> dict[int, str]:
+def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, str]:
     """Return the chosen channels, and say what the bot lacks in them."""
     if answers.channels:
         wanted = _ids(answers.channels)
@@ -212,7 +212,7 @@ def _channels(rooms: list[Room], answers: Answers, ask: Questions) -> dict[int, 
 # ---- the agent
 
 
-def _agent(answers: Answers, ask: Questions) -> list[str]:
+def _agent(answers: Answers, ask: Interview) -> list[str]:
     found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
     if answers.agent:
         chosen = shlex.split(answers.agent)
@@ -245,7 +245,7 @@ def _explain(agent: str) -> None:
         click.echo(f"{preset.title} takes a key from {' or '.join(preset.any_of)}.")
 
 
-def _folder(answers: Answers, ask: Questions) -> Path:
+def _folder(answers: Answers, ask: Interview) -> Path:
     words = "The folder in which the agent works"
     folder = Path(
         ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))

@@ -107,11 +107,11 @@ class Metrics:
         """Count a Discord client."""
         self._clients.inc()
 
-    def trace(self) -> aiohttp.TraceConfig:
-        """Make a trace for an HTTP session that counts its calls, each try of the library's for itself."""
-        trace = aiohttp.TraceConfig()
-        trace.on_request_end.append(self._on_answer)
-        trace.on_request_exception.append(self._on_exception)
+    def count(self, trace: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+        """Count the calls of the HTTP session that gets this trace, each try of the library's for itself."""
+        # Before whatever else listens, for that may end a call by an exception.
+        trace.on_request_end.insert(0, self._on_answer)
+        trace.on_request_exception.insert(0, self._on_exception)
         return trace
 
     async def _on_answer(

@@ -26,7 +26,7 @@ async def discord_findings(config: Config) -> list[Finding]:
     """Log in, connect, and look. Never raises for what Discord says; ends within the bounds of `visit`."""
     found: list[Finding] = []
     try:
-        async with visiting(config.discord, intents()) as visit:
+        async with visiting(config.discord, intents(direct=config.access.dm)) as visit:
             found.extend(_application(visit))
             async with visit.connected():
                 found.append(Finding("gateway", Level.WELL, "connects, and may read what people write"))

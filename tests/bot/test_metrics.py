@@ -145,7 +145,10 @@ async def test_discord_calls_are_counted_by_kind_and_outcome() -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=int(request.query["status"]))
 
-    async with serving(answer) as address, aiohttp.ClientSession(trace_configs=[metrics.trace()]) as session:
+    async with (
+        serving(answer) as address,
+        aiohttp.ClientSession(trace_configs=[metrics.count(aiohttp.TraceConfig())]) as session,
+    ):
         for call in CALLS:
             method, path = call.split()
             for status in OUTCOMES:
@@ -153,7 +156,7 @@ async def test_discord_calls_are_counted_by_kind_and_outcome() -> None:
                     pass
     with pytest.raises(aiohttp.ClientConnectionError):
         async with (
-            aiohttp.ClientSession(trace_configs=[metrics.trace()]) as session,
+            aiohttp.ClientSession(trace_configs=[metrics.count(aiohttp.TraceConfig())]) as session,
             session.get(f"{address}/api/v10/"),
         ):
             pass

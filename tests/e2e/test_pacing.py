@@ -23,6 +23,20 @@ async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_y
         await place.discord.until(lambda: list(message.reactions) == ["✅"])
 
 
+async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newest_text_is_sent(tmp_path: Path) -> None:
+    """What Discord says reaches the schedule; the library would wait and send the old text once more (P13, P16)."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say ready")
+        await place.ann.sees(thread, "ready", by=place.bot)
+        body = {"message": "slow down", "retry_after": 0.5, "global": False}
+        place.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
+        await place.ann.say(thread, "stream 300 150")
+        await place.ann.sees(thread, re.compile(r"\b300$"), by=place.bot)
+        edits = [call for call in place.discord.record if call.method == "PATCH" and "/messages/" in call.path]
+        refused = next(number for number, call in enumerate(edits) if call.status == 429)
+        assert edits[refused].body["content"] != edits[refused + 1].body["content"]
+
+
 async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it(tmp_path: Path) -> None:
     """The asker presses it; who may not is told so, and nothing stops (P53)."""
     gate = tmp_path / "gate"
