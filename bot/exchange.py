@@ -18,6 +18,7 @@ from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
+from .audit import Audit
 from .buttons import held_view, warning_view
 from .login import login_words, needs_login
 from .outbox import Outbox
@@ -101,6 +102,8 @@ class Desk:
         self.style = style
         self.redact = redact
         self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
         """Take up a request, or with `again` a prompt once more."""
