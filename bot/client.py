@@ -206,6 +206,7 @@ class ThreadlineClient(discord.Client):
             guild_id=place.guild_id,
             author_id=message.author.id,
             request=write_request(request),
+            assignment=self.desk.agents.begin(place.parent_id or place.channel_id),
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
