@@ -19,6 +19,7 @@ from pool.watch import Due
 
 from . import words
 from .agents import Agents
+from .audit import Audit
 from .buttons import held_view, warning_view
 from .login import login_words, needs_login
 from .pacer import Pacer
@@ -98,6 +99,8 @@ class Desk:
         self.agents = agents
         self.redact = redact
         self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
         """Take up a request, or with `again` a prompt once more."""
