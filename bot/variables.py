@@ -18,7 +18,7 @@ _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 def beside(configuration: Path) -> Path:
     """Return where the variables of a configuration are, if there are any."""
-    return configuration.with_suffix(".env")
+    return configuration.parent / f"{configuration.stem}.env"
 
 
 def read_variables(path: Path) -> dict[str, str]:
