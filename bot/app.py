@@ -34,7 +34,9 @@ from .metrics import Metrics
 from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
+from .reload import Reloaded, reload
 from .rest import Rest
+from .rules import in_words
 from .supervision import SupervisedClient
 from .wire import trace
 
@@ -118,7 +120,7 @@ class App:
         async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
-            with self._signals(pool):
+            with self._signals(pool, desk):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
@@ -197,6 +199,7 @@ class App:
                 on_login=self._lock_user,
                 on_missed=metrics.missed,
                 on_ready=self.ready.set,
+                on_reload=lambda: self._reload(desk),
                 http_trace=metrics.count(trace(desk.pacer)),
             )
             client.intake = not self._stopping.is_set()
@@ -204,6 +207,20 @@ class App:
             return client
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+
+    def _reload(self, desk: Desk) -> Reloaded:
+        """Read the configuration again, and go on with what may change while the bot runs."""
+        reloaded = reload(self._config)
+        self._config = desk.agents.config = reloaded.config
+        if reloaded.mistake:
+            log.error("the configuration was not taken over", reason=reloaded.mistake)
+        else:
+            log.info("read the configuration again", taken_over=reloaded.applied, only_by_restart=reloaded.waiting)
+        if reloaded.applied:
+            desk.audit.record("changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None)
+            for sentence in in_words(reloaded.config.rules):
+                log.info(sentence)
+        return reloaded
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""
@@ -225,8 +242,8 @@ class App:
     # ---- the end
 
     @contextmanager
-    def _signals(self, pool: Pool) -> Iterator[None]:
-        """The first SIGTERM or SIGINT begins the end; a second one kills the agents at once."""
+    def _signals(self, pool: Pool, desk: Desk) -> Iterator[None]:
+        """The first SIGTERM or SIGINT begins the end, a second one kills the agents at once; SIGHUP reloads."""
         loop = asyncio.get_running_loop()
 
         def on_signal() -> None:
@@ -234,9 +251,10 @@ class App:
                 pool.kill()
             self._stopping.set()
 
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
         try:
             yield
         finally:

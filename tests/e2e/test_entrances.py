@@ -35,6 +35,7 @@ RIGHTS = {
     "reset": Right.RESET,
     "close": Right.RESET,
     "resume": Right.GO_ON,
+    "reload": Right.ADMIN,
     "status": Right.LOOK,
     "sessions": Right.LOOK,
 }
