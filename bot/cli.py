@@ -106,6 +106,7 @@ def _check_lines(found: Diagnosis) -> list[str]:
         f"  sessions survive a restart: {'yes' if found.abilities['load'] else 'no'}",
         f"  modes: {', '.join(found.modes) or 'none'}",
         f"  asks before it acts: {asks}",
+        *(f"  not given: {words}" for words in found.left_out),
         *(f"  gets wrong: {fault}" for fault in found.faults),
     ]
 
@@ -152,11 +153,11 @@ def _show(found: Diagnosis, redact: Callable[[str], str]) -> None:
 def login(agent: str, path: Path, method: str) -> None:
     """Log in to AGENT in this terminal, by its own means, with the environment and directory that the bot gives it."""
     config = _loaded(path)
-    logs.configure(config.secrets, level=logging.WARNING)
+    logs.configure(config.secrets, level=logging.ERROR)
     protect_process()
     settings = _named(config, agent)[agent]
     try:
-        command = (None if method else own_login(settings)) or _run(ask_agent(settings, method))
+        command = (None if method else own_login(settings)) or _run(ask_agent(settings, method, click.echo))
         if command is None:
             click.echo(f"The agent has logged in. To see whether it works: threadline doctor {agent}")
         else:

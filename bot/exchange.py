@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from acp import Event, Question, Session, Turn, Withdrawn
+from acp import AuthRequired, Event, Question, Session, Turn, Withdrawn
 from acp.jsonrpc import RequestId
 from acp.schema import ContentBlock, ResourceLink, TextBlock
 from pool.exchange import Ending, ExchangeFailed, Notice
@@ -19,7 +19,7 @@ from pool.watch import Due
 
 from . import words
 from .buttons import held_view, warning_view
-from .login import login_words, needs_login
+from .login import login_words
 from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Cards
@@ -338,7 +338,7 @@ class Exchange:
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
-        if ending.error is not None and needs_login(ending.error):
+        if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words('default')}")
         return self.reply.end()
 
