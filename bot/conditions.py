@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .reading import Problem
 
 if TYPE_CHECKING:
-    from .config import AgentConfig, Config
+    from .config import AgentConfig, ChannelConfig, Config
 
 __all__ = ["unmet"]
 
@@ -17,6 +18,8 @@ def unmet(config: "Config") -> Iterator[Problem]:
     """Find what does not hold."""
     for name, agent in config.agents.by_name.items():
         yield from _missing(name, agent)
+    for channel_id, channel in config.channels.items():
+        yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
 
 
 def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
@@ -35,3 +38,13 @@ def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
     for directory in agent.additional_directories:
         if not directory.is_dir():
             yield ("agents", name, "additional_directories"), f"the directory {directory} does not exist"
+
+
+def _wrong(table: tuple[str, ...], channel: "ChannelConfig", agents: Mapping[str, "AgentConfig"]) -> Iterator[Problem]:
+    """Look at what a channel's table names."""
+    if channel.cwd and not Path(channel.cwd).is_dir():
+        yield (*table, "cwd"), f"the directory {channel.cwd} does not exist"
+    for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
+        for name in names:
+            if name not in agents:
+                yield (*table, key), f"there is no agent {name!r}; there are: {', '.join(agents)}"

@@ -1,6 +1,7 @@
 """The configuration file: TOML, every key known, every error with the file, the line and the dotted key."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from .reading import ConfigError, read
 from .servers import ServerConfig
 from .style import Style, Tables, Thoughts, Tools
 
-__all__ = ["AgentConfig", "Config", "ConfigError", "load"]
+__all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
 
 
 class _Table(BaseModel):
@@ -120,14 +121,35 @@ class AgentConfig(_Table):
 
 
 class AgentsConfig(_Table):
-    """`[agents]`: the one agent that is used everywhere."""
+    """`[agents]`: the one that is used where nothing else is said, and others by their names."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, AgentConfig]
 
     default: AgentConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+                raise ValueError(f"{name!r} is no name for an agent: up to 32 letters, digits, - and _")
+        return given
 
     @property
     def by_name(self) -> dict[str, AgentConfig]:
         """All agents, by the NAME of their table."""
         return dict(self)
+
+
+class ChannelConfig(_Table):
+    """`[channels.ID]`: what is different in one channel and its threads."""
+
+    agent: str = "default"
+    agents: tuple[str, ...] = ()
+    cwd: str = ""
+    mode: str = ""
+    permission: Literal["", "ask", "allow_reads", "allow_all", "deny"] = ""
 
 
 class PoolConfig(_Table):
@@ -202,6 +224,17 @@ class JournalConfig(_Table):
         return at_home(Path(state)) / "threadline" / "threadline.db"
 
 
+class AuditConfig(_Table):
+    """`[audit]`."""
+
+    path: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """Where the audit log is, if one is wanted."""
+        return at_home(Path(self.path)) if self.path else None
+
+
 class MetricsConfig(_Table):
     """`[metrics]`."""
 
@@ -220,12 +253,14 @@ class Config(_Table):
     discord: DiscordConfig
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
+    channels: dict[Snowflake, ChannelConfig] = Field(default_factory=dict)
     pool: PoolConfig = Field(default_factory=PoolConfig)
     catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
     reply: ReplyConfig = Field(default_factory=ReplyConfig)
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
+    audit: AuditConfig = Field(default_factory=AuditConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 
     @property
@@ -258,7 +293,8 @@ class Config(_Table):
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
-        return (self._file, journal, *beside)
+        audit = () if self.audit.file is None else (self.audit.file,)
+        return (self._file, journal, *beside, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
@@ -266,6 +302,9 @@ class Config(_Table):
         found = [f"access.{name} is empty: nobody is allowed" for name in empty]
         if self.access.channels == frozenset():
             found.append("access.channels is empty: the bot works nowhere")
+        elif self.access.channels is not None:
+            unlisted = sorted(self.channels.keys() - self.access.channels)
+            found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
         return found
 
 
@@ -279,12 +318,22 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
-    base, agent = file.parent, config.agents.default
-    others = tuple(base / at_home(each) for each in agent.additional_directories)
-    agent = agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})
-    update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
+    base = file.parent
+    agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
+    channels = {
+        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / at_home(Path(channel.cwd)))})
+        for channel_id, channel in config.channels.items()
+    }
+    update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
+    if config.audit.file is not None:
+        update["audit"] = AuditConfig(path=str(base / config.audit.file))
     resolved = config.model_copy(update=update)
     resolved._file = file  # noqa: SLF001 - made here
     return resolved
+
+
+def _placed(agent: AgentConfig, base: Path) -> AgentConfig:
+    others = tuple(base / at_home(each) for each in agent.additional_directories)
+    return agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})

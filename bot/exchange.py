@@ -18,9 +18,10 @@ from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
+from .agents import Agents
+from .audit import Audit
 from .buttons import held_view, warning_view
 from .login import login_words
-from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Cards
 from .post import Post
@@ -29,7 +30,6 @@ from .reply import Reply
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
-from .style import Style
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
 
@@ -82,12 +82,11 @@ class Desk:
         pacer: Pacer,
         rest: Rest,
         cards: Cards,
-        outbox: Outbox,
-        style: Style,
+        agents: Agents,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`outbox` reads the files that an agent links, and `style` says how replies look.
+        """`agents` knows each thread's agent.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -97,10 +96,11 @@ class Desk:
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
-        self.outbox = outbox
-        self.style = style
+        self.agents = agents
         self.redact = redact
         self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
         """Take up a request, or with `again` a prompt once more."""
@@ -180,12 +180,13 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.style,
+            style=desk.agents.style(request.thread_id),
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
+        self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
@@ -208,10 +209,10 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
-        """Post to the end what an earlier run had to post; see `Reply.restore`."""
+    def restore(self, pages: list[str], message_ids: list[int | None], reason: str | None) -> None:
+        """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         self._sign.assume(EYE)
-        self._show(DONE)
+        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
 
     def waits_for_thread(self) -> None:
@@ -320,7 +321,7 @@ class Exchange:
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
-                self.reply.fetch(self._desk.outbox.read_now)
+                self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
@@ -339,7 +340,7 @@ class Exchange:
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
         if isinstance(ending.error, AuthRequired):
-            self.reply.line(f"-# {login_words('default')}")
+            self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self.reply.end()
 
     def due(self, due: Due, silent_seconds: float) -> None:
