@@ -23,6 +23,7 @@ from .agents import Agents
 from .audit import Audit
 from .client import ThreadlineClient
 from .config import Config
+from .connecting import StartFailed
 from .endpoint import Endpoint
 from .exchange import Desk
 from .going_on import tell_made_way
@@ -34,7 +35,7 @@ from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
-from .supervision import StartFailed, SupervisedClient
+from .supervision import SupervisedClient
 from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
