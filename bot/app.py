@@ -20,6 +20,7 @@ from pool.pool import Limits, Pool
 from pool.watch import Bounds
 
 from . import words
+from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
 from .endpoint import Endpoint
@@ -27,10 +28,10 @@ from .exchange import Desk
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
+from .mentions import Mentions, answerers
 from .metrics import Metrics
 from .outbox import Outbox
 from .pacer import Pacer
-from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
 from .supervision import StartFailed, SupervisedClient
@@ -92,7 +93,13 @@ class App:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
         permission = config.agents.default.permission
-        cards = Cards(journal=journal, pacer=pacer, rest=rest, permission=lambda _thread_id: permission)
+        cards = Cards(
+            journal=journal,
+            pacer=pacer,
+            rest=rest,
+            permission=lambda _thread_id: permission,
+            whom=self._answerers,
+        )
         redact = redactor(config.secrets)
         directory = config.agents.default.cwd
         desk = Desk(
@@ -156,7 +163,12 @@ class App:
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
-            bounds=Bounds(config.silence_seconds, agent.ceiling_minutes * 60, config.question_hours * 3600),
+            bounds=Bounds(
+                silence=config.silence_seconds,
+                ceiling=agent.ceiling_minutes * 60,
+                question=config.question_hours * 3600,
+                reminder=config.reminder_hours * 3600,
+            ),
         )
         return Pool(
             Settings(agent.cwd, agent.mode),
@@ -189,6 +201,13 @@ class App:
             return client
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+
+    def _answerers(self, asker_id: int) -> Mentions:
+        """Name those who may answer the agent of an asker, by the rules that hold now."""
+        client = self._supervised.client if self._supervised is not None else None
+        if client is None:
+            return answerers(self._config.access.rules, asker_id, ())
+        return answerers(client.rules, asker_id, client.owner_ids())
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""

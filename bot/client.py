@@ -43,7 +43,7 @@ from .gate import (
 )
 from .opening import open_thread
 from .pacer import Bucket, Urgency
-from .permission import AnswerButton
+from .permission import AnswerButton, AnswerMenu
 from .recovery import Recovery
 from .rest import RestError
 from .stop import StopButton
@@ -122,7 +122,7 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton)
+        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton)
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -239,9 +239,10 @@ class ThreadlineClient(discord.Client):
     def person(self, user: discord.abc.User) -> Person:
         """Describe somebody for the gate."""
         roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
-        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def _owner_ids(self) -> set[int]:
+    def owner_ids(self) -> set[int]:
+        """Return the owner of the bot's application, or its team; nobody before the login."""
         application = self.application
         if application is None:
             return set()
@@ -372,21 +373,6 @@ class ThreadlineClient(discord.Client):
             await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
             return False
         return await self.admit(interaction, Right.STOP, asker_id=self.journal.asker(thread_id))
-
-    async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
-        """Take a press on an agent's question."""
-        card = self.desk.cards.find(token)
-        right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
-        if not await self.admit(interaction, right, asker_id=asker_id):
-            return
-        content = None if card is None else card.answer(choice, interaction.user.id)
-        if content is not None:
-            await interaction.response.edit_message(content=content, view=None)
-        elif card is None and interaction.message is not None:
-            text = f"{interaction.message.content}\n-# This question is no longer open: its turn is over."
-            await interaction.response.edit_message(content=text, view=None)
-        else:
-            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
 
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""

@@ -82,6 +82,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "pool.per_minute": 30,
         "pool.silence_seconds": 120,
         "pool.question_hours": 4,
+        "pool.reminder_hours": 2,
         "catch_up.hours": 24,
         "catch_up.messages": 200,
         "reply.tables": "code",

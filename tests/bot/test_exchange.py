@@ -11,11 +11,11 @@ import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import ResourceLink, TextBlock, ToolCall
+from bot.card import Cards
 from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
 from bot.outbox import Outbox
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
 from bot.style import Style

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.card import Cards
 from bot.exchange import Desk, Exchange, Request
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
 from bot.outbox import Outbox
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING
 from bot.style import Style

@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 
 from acp.schema import TextBlock
 from bot import words
+from bot.card import Cards
 from bot.exchange import Desk, Exchange, Request, write_request
 from bot.logs import redactor
 from bot.outbox import Outbox
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.rest import Refused, TryLater
 from bot.style import Style
