@@ -25,6 +25,7 @@ from .client import ThreadlineClient
 from .config import Config
 from .endpoint import Endpoint
 from .exchange import Desk
+from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
@@ -177,6 +178,7 @@ class App:
             limits=limits,
             on_held=desk.tell_held,
             on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
+            on_made_way=lambda thread_id: tell_made_way(desk, thread_id),
         )
 
     # ---- Discord

@@ -41,6 +41,7 @@ from .gate import (
     listed,
     permits,
 )
+from .going_on import GoOnButton
 from .opening import open_thread
 from .pacer import Bucket, Urgency
 from .permission import AnswerButton, AnswerMenu
@@ -122,7 +123,7 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton)
+        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton, GoOnButton)
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()

@@ -17,7 +17,9 @@ __all__ = [
     "CUT",
     "DENY_ENDS",
     "EARLIER",
+    "GO_ON",
     "INTERRUPTED",
+    "MADE_WAY",
     "NOTICES",
     "RELEASED",
     "TOO_LONG",
@@ -50,6 +52,12 @@ INTERRUPTED = (
     " part. Look at what is there before you act."
 )
 """Told to the agent above a prompt that is sent again."""
+
+GO_ON = (
+    "Nobody was there to answer your question, and others waited for you, so it was ended. Somebody is there again:"
+    " take up your work where you left it, and ask once more what you need to ask."
+)
+"""What an agent that has made way is told when a person wants it to go on."""
 
 EARLIER = 10
 EARLIER_CHARACTERS = 8000
@@ -113,6 +121,11 @@ AT_WORK = "-# ⏳ "
 CUT = "-# ⏹ A restart cut this off before there was anything to show."
 
 RELEASED = "-# Nobody chose, so what waited goes on."
+
+MADE_WAY = (
+    "-# ⏸ Others had waited for long, so the question above was ended and the agent let go. Continue wakes it, and it"
+    " takes its work up again; so does a message."
+)
 
 TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
 

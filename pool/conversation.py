@@ -63,7 +63,8 @@ class House:
 
     `spawn` starts an agent; `claim` gives a warm spare and its slot to a conversation, where there is one. `on_idle`
     is called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now
-    wait for a person, `on_released` with a thread that goes on because nobody said anything in time.
+    wait for a person, `on_released` with a thread that goes on because nobody said anything in time, `on_made_way`
+    with one whose turn has ended after a question of it was ended for others.
     """
 
     settings: Settings
@@ -77,6 +78,7 @@ class House:
     on_idle: Callable[[], None]
     on_held: Callable[[int, int], None]
     on_released: Callable[[int], None]
+    on_made_way: Callable[[int], None]
 
 
 class Conversation:
@@ -424,6 +426,8 @@ class Conversation:
             self._yields = True  # Whoever logs in now does so for the next process, not for one that runs.
         self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
+        if running.made_way and running.cancelled_by is None and not self._retiring:
+            self._house.on_made_way(self.thread_id)
 
     def _once_more(self, exchange: Exchange, error: AgentClosed) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""

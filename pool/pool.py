@@ -92,11 +92,12 @@ class Pool:
         limits: Limits,
         on_held: Callable[[int, int], None] = lambda _thread_id, _count: None,
         on_released: Callable[[int], None] = lambda _thread_id: None,
+        on_made_way: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
         """`spawn` starts an agent, given its marker (`<journal id>/<n>`).
 
         `on_held` learns of a thread, and how many of its exchanges wait for a person to say go on; `on_released` of
-        one whose wait has ended by itself.
+        one whose wait has ended by itself; `on_made_way` of one whose question was ended for others, after its turn.
         """
         self._spawn_marked = spawn
         self._journal = journal
@@ -124,6 +125,7 @@ class Pool:
             on_idle=self._make_room,
             on_held=on_held,
             on_released=on_released,
+            on_made_way=on_made_way,
         )
 
     def __repr__(self) -> str:

@@ -104,6 +104,8 @@ class House:
         """The threads that came to wait for a person, each with the number of its exchanges that wait."""
         self.released: list[int] = []
         """The threads that went on because nobody said anything in time."""
+        self.made_way: list[int] = []
+        """The threads whose turn has ended after a question of it was ended for others."""
         self.pool = Pool(
             settings,
             spawn=crew.spawn,
@@ -111,6 +113,7 @@ class House:
             limits=limits,
             on_held=lambda thread_id, count: self.held.append((thread_id, count)),
             on_released=self.released.append,
+            on_made_way=self.made_way.append,
         )
         self.journal = journal
         self.crew = crew
