@@ -17,9 +17,9 @@ from pool.database import put_aside
 from pool.journal import Journal, JournalError
 from pool.opening import Settings
 from pool.pool import Limits, Pool
-from pool.watch import Bounds
 
 from . import words
+from .agents import Agents
 from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
@@ -31,7 +31,6 @@ from .locks import journal_lock, user_lock
 from .logs import redactor
 from .mentions import Mentions, answerers
 from .metrics import Metrics
-from .outbox import Outbox
 from .pacer import Pacer
 from .recovery import Recovery
 from .rest import Rest
@@ -93,27 +92,25 @@ class App:
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
-        permission = config.agents.default.permission
+        agents = Agents(config, journal)
         cards = Cards(
             journal=journal,
             pacer=pacer,
             rest=rest,
-            permission=lambda _thread_id: permission,
+            permission=lambda thread_id: agents.of(thread_id).permission,
             whom=self._answerers,
         )
         redact = redactor(config.secrets)
-        directory = config.agents.default.cwd
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
-            outbox=Outbox([directory], withheld=config.own_files),
-            style=config.reply.style(directory),
+            agents=agents,
             redact=redact,
             reactions=config.reactions.enabled,
         )
-        pool = self._pool(journal, desk, metrics)
+        pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
@@ -148,34 +145,27 @@ class App:
         finally:
             await endpoint.close()
 
-    def _pool(self, journal: Journal, desk: Desk, metrics: Metrics) -> Pool:
-        config, agent = self._config.pool, self._config.agents.default
-        how = agent.launch()
+    def _pool(self, journal: Journal, desk: Desk, agents: Agents, metrics: Metrics) -> Pool:
+        config = self._config.pool
 
-        async def spawn(marker: str) -> Agent:
+        async def spawn(settings: Settings, marker: str) -> Agent:
             with metrics.agent_start():
-                return await Agent.spawn(how, marker=marker)
+                return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
 
         limits = Limits(
             max_agents=config.max_agents,
             idle_seconds=config.idle_minutes * 60,
-            warm=agent.warm,
             max_memory=config.max_memory,
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
-            bounds=Bounds(
-                silence=config.silence_seconds,
-                ceiling=agent.ceiling_minutes * 60,
-                question=config.question_hours * 3600,
-                reminder=config.reminder_hours * 3600,
-            ),
         )
         return Pool(
-            Settings(agent.cwd, agent.mode),
+            agents.settings,
             spawn=spawn,
             journal=journal,
             limits=limits,
+            warm=agents.warm,
             on_held=desk.tell_held,
             on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
             on_made_way=lambda thread_id: tell_made_way(desk, thread_id),
@@ -208,8 +198,8 @@ class App:
         """Name those who may answer the agent of an asker, by the rules that hold now."""
         client = self._supervised.client if self._supervised is not None else None
         if client is None:
-            return answerers(self._config.access.rules, asker_id, ())
-        return answerers(client.rules, asker_id, client.owner_ids())
+            return answerers(self._config.rules, asker_id, ())
+        return answerers(client.admission.rules, asker_id, client.admission.owner_ids())
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""

@@ -4,7 +4,7 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import discord
 import structlog
@@ -218,22 +218,30 @@ class Cards:
             self._journal.settled(card.token)
 
 
+_Kind = TypeVar("_Kind", bound=Card)
+
+
 async def admitted(
-    interaction: "discord.Interaction[ThreadlineClient]", token: str, right: Callable[[Card], Right]
-) -> Card | None:
+    interaction: "discord.Interaction[ThreadlineClient]",
+    kind: type[_Kind],
+    token: str,
+    right: Callable[[_Kind], Right] = lambda _card: Right.APPROVE,
+) -> _Kind | None:
     """Return the question that somebody who may wants to answer. None: it is said already why that cannot be.
 
     `right` is what the answer needs.
     """
     client = interaction.client
-    card = client.desk.cards.find(token)
+    found = client.desk.cards.find(token)
+    card = found if isinstance(found, kind) else None
     needed, asker_id = (Right.LOOK, None) if card is None else (right(card), card.where.asker_id)
     if not await client.admit(interaction, needed, asker_id=asker_id):
         return None
     if card is not None and not card.answered:
         return card
-    if card is None and interaction.message is not None and not interaction.message.flags.ephemeral:
-        content = f"{interaction.message.content}\n-# {client.desk.cards.became(token)}"
+    message = interaction.message
+    if card is None and message is not None and not message.flags.ephemeral:
+        content = words.with_line(message.content, client.desk.cards.became(token))
         await interaction.response.edit_message(content=content, view=None)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)

@@ -1,6 +1,7 @@
 """What a tool call will do, in full and as it is: the words of a question. Pure."""
 
 import json
+import re
 from typing import Any
 
 from acp.schema import Diff, TextBlock, ToolCallUpdate, ToolContent
@@ -20,7 +21,8 @@ DETAIL = 1000
 
 def headline(call: ToolCallUpdate) -> str:
     """Return the title, on one line, as it is, and no longer than `TITLE`."""
-    return visible(" ".join((call.title or "").split()) or "Use a tool")[:TITLE]
+    words = re.split(r"[\n\t ]+", call.title or "")
+    return visible(" ".join(words).strip() or "Use a tool")[:TITLE]
 
 
 def describe(call: ToolCallUpdate) -> tuple[str, str]:

@@ -18,10 +18,10 @@ from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
+from .agents import Agents
 from .buttons import held_view, warning_view
 from .card import Cards, Where
 from .login import login_words, needs_login
-from .outbox import Outbox
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
@@ -29,7 +29,6 @@ from .reply import Reply
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
-from .style import Style
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
 
@@ -82,12 +81,11 @@ class Desk:
         pacer: Pacer,
         rest: Rest,
         cards: Cards,
-        outbox: Outbox,
-        style: Style,
+        agents: Agents,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`outbox` reads the files that an agent links, and `style` says how replies look.
+        """`agents` knows each thread's agent.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -97,8 +95,7 @@ class Desk:
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
-        self.outbox = outbox
-        self.style = style
+        self.agents = agents
         self.redact = redact
         self.reactions = reactions
 
@@ -180,12 +177,13 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.style,
+            style=desk.agents.style(request.thread_id),
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
+        self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
@@ -320,7 +318,7 @@ class Exchange:
                 self.reply.apply(event)
                 if isinstance(event, ToolCallUpdate) and self._questions is not None:
                     self._questions.changed(event)
-                self.reply.fetch(self._desk.outbox.read_now)
+                self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
@@ -339,7 +337,7 @@ class Exchange:
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
         if ending.error is not None and needs_login(ending.error):
-            self.reply.line(f"-# {login_words('default')}")
+            self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self.reply.end()
 
     def due(self, due: Due, silent_seconds: float) -> None:

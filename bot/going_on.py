@@ -50,7 +50,7 @@ class GoOnButton(
             await interaction.response.send_message(words.BOUNDS[bound], ephemeral=True)
             return
         request = Request(notice.id, self.thread_id, self.thread_id, user.id, words.GO_ON)
-        place = client.place(interaction.guild, interaction.channel)
+        place = client.admission.place(interaction.guild, interaction.channel)
         new = client.journal.receive(
             notice.id,
             thread_id=self.thread_id,

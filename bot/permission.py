@@ -42,6 +42,8 @@ _KINDS = {
     "reject_always": discord.ButtonStyle.danger,
 }
 
+_REJECTS = frozenset({"reject_once", "reject_always"})
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -119,6 +121,14 @@ class PermissionCard(Card):
         """Return what a choice stands for; None: Deny, or no choice at all."""
         options = self.question.options
         return options[int(choice)] if choice.isdecimal() and int(choice) < len(options) else None
+
+    def right(self, choice: str) -> Right:
+        """What somebody must have the right to do who chooses this: what lasts is more than an answer."""
+        option = self.option(choice)
+        if option is None or option.kind in _REJECTS:
+            return Right.APPROVE
+        lasts = option.kind != "allow_once" or self.call.kind == "switch_mode"
+        return Right.CHANGE if lasts else Right.APPROVE
 
     def answer(self, choice: str, by: int) -> str | None:
         """Give the answer to the agent; return what the message says then. None: it is answered already, or over."""
@@ -199,10 +209,10 @@ class AnswerMenu(
 
 
 async def _answer(interaction: "discord.Interaction[ThreadlineClient]", token: str, choice: str) -> None:
-    card = await admitted(interaction, token, lambda _card: Right.APPROVE)
+    card = await admitted(interaction, PermissionCard, token, lambda card: card.right(choice))
     if card is None:
         return
-    content = card.answer(choice, interaction.user.id) if isinstance(card, PermissionCard) else None
+    content = card.answer(choice, interaction.user.id)
     if content is not None:
         await interaction.response.edit_message(content=content, view=None)
     else:

@@ -8,7 +8,7 @@ from pool.journal import State
 from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due
 
-from .markdown import code_block, escape
+from .markdown import LIMIT, code_block, escape
 
 __all__ = [
     "AT_WORK",
@@ -33,6 +33,7 @@ __all__ = [
     "missed",
     "reminder",
     "waiting",
+    "with_line",
 ]
 
 NOTICES = {
@@ -147,6 +148,12 @@ _BECAME = {
 def became(state: State | None) -> str:
     """Say of a question that it is no longer open; `state` is that of its exchange, where that is known."""
     return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
+
+
+def with_line(content: str, line: str) -> str:
+    """Put a line below what a message says; where there is no room, in its place."""
+    whole = f"{content}\n-# {line}"
+    return whole if len(whole) <= LIMIT else f"-# {line}"
 
 
 def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:

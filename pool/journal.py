@@ -136,6 +136,21 @@ class Journal:
         row: tuple[int | None, int] | None = self._db.execute(query, (thread_id,)).fetchone()
         return row
 
+    def assignment(self, thread_id: int) -> tuple[str, str]:
+        """Return the agent's name and the directory of a thread; empty where none was ever written down."""
+        query = "SELECT agent, directory FROM conversations WHERE thread_id = ?"
+        row: tuple[str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
+        return row or ("", "")
+
+    def assign(self, thread_id: int, agent: str, directory: str) -> None:
+        """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL WHERE thread_id = ?",
+                (agent, directory, thread_id),
+            )
+            self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
+
     def session_id(self, thread_id: int) -> str | None:
         """Return the ACP session that belongs to the thread, if one was ever opened and not forgotten."""
         row = self._db.execute("SELECT session_id FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
@@ -152,6 +167,12 @@ class Journal:
             "SELECT author_id FROM messages WHERE thread_id = ?"
             " ORDER BY state IN ('answered', 'closed'), message_id LIMIT 1"
         )
+        row = self._db.execute(query, (thread_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def opener(self, thread_id: int) -> int | None:
+        """Return who wrote the thread's first message, of those that are kept."""
+        query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
@@ -188,15 +209,18 @@ class Journal:
         guild_id: int | None,
         author_id: int,
         request: str = "",
+        assignment: tuple[str, str] = ("", ""),
     ) -> bool:
         """Accept a message, and its conversation with it. False: this message was accepted before.
 
-        `request` is whatever the bot needs to take it up again after a restart.
+        `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
+        of a conversation that begins.
         """
         now = time.time()
         with self._transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, NULL, ?)", (thread_id, channel_id, guild_id, now)
+                "INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, NULL, ?, ?, ?)",
+                (thread_id, channel_id, guild_id, now, *assignment),
             )
             new = self._db.execute(
                 "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL)",

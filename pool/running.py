@@ -31,6 +31,9 @@ class Running:
     def event(self, event: Event) -> None:
         """Pass on an event of the turn."""
         now = _now()
+        if isinstance(event, Question | Elicitation):
+            self._asked.pop(event.request_id, None)  # An id that is used again is another question.
+            self._reminded.discard(event.request_id)
         self._watch.event(event, now)
         self._note_questions(now)
         self.exchange.event(event)

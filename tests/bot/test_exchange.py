@@ -14,15 +14,14 @@ from acp.schema import ResourceLink, TextBlock, ToolCall
 from bot.card import Cards
 from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
-from bot.style import Style
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, quiet
+from tests.bot.one_agent import one_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -63,8 +62,7 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
                 pacer=pacer,
                 rest=board,
                 cards=cards,
-                outbox=Outbox([folder]),
-                style=Style(),
+                agents=one_agent(folder, journal),
                 redact=redact,
                 reactions=reactions,
             )
@@ -329,7 +327,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
             assert isinstance(question, Question)
             exchange.event(question)
         await quiet()
-        assert it.board.shown[1:] == [f"<@{ADA}> **May I?** Run\n```\n$ make\n```"] * 2
+        assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
         exchange.event(Withdrawn(0))
         await quiet()
         assert it.board.shown[1].endswith("-# withdrawn by the agent")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,15 +15,13 @@ from bot import words
 from bot.card import Cards
 from bot.exchange import Desk, Exchange, Request, write_request
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.rest import Refused, TryLater
-from bot.style import Style
 from pool.journal import Journal, State
-from pool.opening import Settings
 from pool.pool import Limits, Pool
 from tests.bot.board import Board, Message, pacing, quiet
+from tests.bot.one_agent import one_agent
 from tests.memory import MemoryAgent
 from tests.pool.house import Crew, every, obey, prompt_text
 
@@ -72,7 +71,7 @@ def left(
 ) -> None:  # fmt: skip
     """Write a message of THREAD into the journal as a run leaves it that was killed in this state."""
     request = Request(message_id, channel_id, THREAD, ADA, text or f"request {message_id}")
-    place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
     journal.receive(message_id, **place, request=write_request(request))
     match state:
         case State.HELD:
@@ -102,13 +101,12 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             pacer=pacer,
             rest=board,
             cards=cards,
-            outbox=Outbox([folder]),
-            style=Style(),
+            agents=one_agent(folder, journal),
             redact=redactor([]),
             reactions=False,
         )
         pool = Pool(
-            Settings(folder),
+            desk.agents.settings,
             spawn=crew.spawn,
             journal=journal,
             limits=Limits(max_agents=2, idle_seconds=3600),
@@ -166,7 +164,7 @@ async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Pat
 async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
     """Every row ends, and one that is spoilt holds up nobody."""
     async with journaled(tmp_path) as journal:
-        place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+        place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
         for message_id in (99, 98):
             journal.receive(message_id, **place, request="{")
         journal.close_rows((98,), "failed", ["sorry"])
@@ -456,7 +454,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
 # ---- questions
 
 QUESTION = "<@42> **May I?** Run"
-CLOSED = f"{QUESTION}\n-# no longer open: Threadline was restarted"
+CLOSED = f"{QUESTION}\n-# {words.became(State.CLOSED)}"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
