@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pool.pool import Limits, Pool
 
 from . import words
 from .agents import Agents
+from .audit import Audit
 from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
@@ -110,6 +111,7 @@ class App:
             redact=redact,
             reactions=config.reactions.enabled,
         )
+        desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
@@ -126,6 +128,16 @@ class App:
                 task.cancel()
         if failed is not None:
             raise failed
+
+    def _audit(self, redact: Callable[[str], str]) -> Audit:
+        """Open the audit log. Raises `StartFailed`."""
+        path = self._config.audit.file
+        audit = Audit(path, redact=redact)
+        try:
+            audit.open()
+        except OSError as error:
+            raise StartFailed(f"audit.path: {path} cannot be written: {error.strerror}") from None
+        return audit
 
     @asynccontextmanager
     async def _endpoint(self, metrics: Metrics, pulse: Pulse) -> AsyncIterator[None]:

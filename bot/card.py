@@ -14,6 +14,7 @@ from acp.jsonrpc import RequestId
 from pool.journal import Journal
 
 from . import words
+from .audit import Audit
 from .gate import Right
 from .mentions import NOBODY, Mentions
 from .pacer import Pacer
@@ -150,6 +151,8 @@ class Cards:
         `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker.
         """
         self.permission = permission
+        self.audit = Audit()
+        """Where it is written down who has answered what."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
@@ -194,6 +197,7 @@ class Cards:
 
     def missed(self, card: Card) -> None:
         """Take note of a question that was ended because nobody answered."""
+        self.audit.record("denied", f"nobody answered: {card.title}", user_id=None, thread_id=card.where.channel_id)
         titles = self._missed.setdefault(card.where.channel_id, [])
         titles.append(card.title)
         del titles[:-MISSED]

@@ -210,6 +210,7 @@ class ThreadlineClient(discord.Client):
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
+        self.desk.audit.record("started", "a message", user_id=message.author.id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
@@ -262,12 +263,11 @@ class ThreadlineClient(discord.Client):
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
 
-    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+    async def admit_button(
+        self, interaction: discord.Interaction[Any], thread_id: int, right: Right = Right.STOP
+    ) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""
-        if interaction.channel_id != thread_id:
-            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
-            return False
-        return await self.admit(interaction, Right.STOP, asker_id=self.journal.asker(thread_id))
+        return await self.admission.admit_button(interaction, thread_id, right)
 
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""

@@ -19,6 +19,7 @@ from pool.watch import Due
 
 from . import words
 from .agents import Agents
+from .audit import Audit
 from .buttons import held_view, warning_view
 from .card import Cards, Where
 from .login import login_words, needs_login
@@ -98,6 +99,8 @@ class Desk:
         self.agents = agents
         self.redact = redact
         self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
         """Take up a request, or with `again` a prompt once more."""
@@ -206,10 +209,10 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
-        """Post to the end what an earlier run had to post; see `Reply.restore`."""
+    def restore(self, pages: list[str], message_ids: list[int | None], reason: str | None) -> None:
+        """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         self._sign.assume(EYE)
-        self._show(DONE)
+        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
 
     def waits_for_thread(self) -> None:

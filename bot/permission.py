@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import discord
-import structlog
 
 from acp import Question, Turn
 from acp.schema import PermissionOption, ToolCallUpdate
 
 from . import words
+from .audit import Deed
 from .card import Card, Item, Where, admitted
 from .description import describe, excerpt, headline
 from .gate import Right
@@ -43,8 +43,6 @@ _KINDS = {
 }
 
 _REJECTS = frozenset({"reject_once", "reject_always"})
-
-log = structlog.stdlib.get_logger("bot")
 
 
 class PermissionCard(Card):
@@ -140,7 +138,6 @@ class PermissionCard(Card):
         if not given:
             return None
         name = escape(visible(option.name)[:LABEL]) if option is not None else "Denied"
-        log.info("question answered", thread_id=self.where.channel_id, user_id=by, answer=name, title=self.title)
         return self.settle(f"{name} — chosen by <@{by}>")
 
 
@@ -214,6 +211,11 @@ async def _answer(interaction: "discord.Interaction[ThreadlineClient]", token: s
         return
     content = card.answer(choice, interaction.user.id)
     if content is not None:
+        option = card.option(choice)
+        deed: Deed = "denied" if option is None or option.kind in _REJECTS else "approved"
+        what = f"{option.name if option is not None else 'Deny'}: {card.title}"
+        audit = interaction.client.desk.cards.audit
+        audit.record(deed, what, user_id=interaction.user.id, thread_id=card.where.channel_id)
         await interaction.response.edit_message(content=content, view=None)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)

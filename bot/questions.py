@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import structlog
-
 from acp import Question, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 
+from .audit import Deed
 from .card import Card, Cards, Where
 from .description import describe, headline
 from .files import LARGEST
@@ -20,8 +19,6 @@ __all__ = ["Questions"]
 
 CHANGES = 5
 """How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
-
-log = structlog.stdlib.get_logger("bot")
 
 
 class Questions:
@@ -48,10 +45,9 @@ class Questions:
         self.close("the agent has asked something else instead", question.request_id)
         permission = self._cards.permission(self._where.channel_id)
         decision = decide(permission, question, call, self._session.directories)
-        if not isinstance(decision, Ask):
-            log.info("question decided", permission=permission, decision=type(decision).__name__, title=call.title)
         match decision:
             case Allow(option_id):
+                self._record("approved", "as configured", call)
                 self._turn.answer(question.request_id, option_id)
             case Deny():
                 self._reject(question, call, "denied, as configured")
@@ -79,11 +75,15 @@ class Questions:
 
     def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
         """Answer without a person, and say so in the reply."""
+        self._record("denied", why, call)
         self._tell(f"-# 🚫 {why}: {escape(headline(call))}")
         if question.rejection is None:
             self._turn.withdraw(question.request_id)
         else:
             self._turn.answer(question.request_id, question.rejection)
+
+    def _record(self, deed: Deed, why: str, call: ToolCallUpdate) -> None:
+        self._cards.audit.record(deed, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
 
     def changed(self, update: ToolCallUpdate) -> None:
         """Look whether an update changes what an open question is about: then it is asked anew, on a new card.

@@ -108,10 +108,10 @@ def held(count: int) -> str:
     return f"-# ⏸ {waiting(count)} held. Continue goes on with them, and so does the next message."
 
 
-def interrupted(author_id: int) -> str:
-    """Ask what to do about a turn that a restart cut off."""
+def interrupted(author_id: int, link: str) -> str:
+    """Ask what to do about a turn that a restart cut off; `link` leads to the message."""
     return (
-        f"⚠ <@{author_id}> I was restarted while the agent was working on this. It may have done a part of it."
+        f"⚠ <@{author_id}> I was restarted while the agent was working on {link}. It may have done a part of it."
         " Retry sends the request again; Skip leaves it. What waits behind it goes on in 10 minutes."
     )
 

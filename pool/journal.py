@@ -51,7 +51,7 @@ class State(StrEnum):
 class Row:
     """A message that is open, or closed and owed a word about it: what is needed to take it up again.
 
-    `prompt` is what was sent, once it was.
+    `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
     """
 
     message_id: int
@@ -60,6 +60,7 @@ class Row:
     state: State
     request: str
     prompt: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +279,13 @@ class Journal:
     def open_rows(self) -> list[Row]:
         """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
         query = (
-            "SELECT message_id, thread_id, author_id, state, request, prompt FROM messages"
+            "SELECT message_id, thread_id, author_id, state, request, prompt, reason FROM messages"
             " WHERE state NOT IN ('answered', 'closed')"
             " OR (state = 'closed' AND message_id IN (SELECT exchange_id FROM pages)) ORDER BY message_id"
         )
         return [
-            Row(message_id, thread_id, author_id, State(state), request, prompt)
-            for message_id, thread_id, author_id, state, request, prompt in self._db.execute(query)
+            Row(message_id, thread_id, author_id, State(state), *others)
+            for message_id, thread_id, author_id, state, *others in self._db.execute(query)
         ]
 
     def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:

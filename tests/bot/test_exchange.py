@@ -309,6 +309,21 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         assert not waiting.reply.ended
 
 
+@pytest.mark.parametrize(("reason", "sign"), [("end_turn", {DONE}), ("failed", {FAILED}), ("cancelled", set[str]())])
+async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
+    tmp_path: Path, reason: str, sign: set[str]
+) -> None:
+    """As it would have had before; the eye of the earlier run goes (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        it.board.reactions.add((THREAD, EYE))
+        exchange.opened(THREAD)
+        exchange.restore(["the end of it"], [], reason)
+        await exchange.settled()
+        await quiet()
+        assert it.board.reactions == {(THREAD, each) for each in sign}
+
+
 # ---- questions
 
 

@@ -28,6 +28,9 @@ from tests.pool.house import Crew, every, obey, prompt_text
 pytestmark = pytest.mark.virtual_time
 
 CHANNEL, THREAD, ADA = 10, 20, 42
+ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
+"""What is said of message 100 when a restart has cut its turn off."""
+
 KEPT = '[{"type": "text", "text": "%s"}]'
 """A prompt as it is kept."""
 
@@ -208,7 +211,7 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             (notice,) = it.board.messages.values()
-            assert notice.content == words.interrupted(ADA)
+            assert notice.content == ASKED
             assert [button.label for button in notice.buttons] == ["Retry", "Skip"]
             assert it.prompts == []
             await quiet(CHOICE_SECONDS)
@@ -244,7 +247,7 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             assert prompt_text(first) == words.INTERRUPTED
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
             assert [text for text in it.board.shown if text in answers] == answers
-            assert set(it.board.shown) == {"a draft", words.interrupted(ADA), *answers}
+            assert set(it.board.shown) == {"a draft", ASKED, *answers}
             assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
@@ -299,6 +302,28 @@ async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) 
             assert it.state(100) is State.CLOSED
 
 
+async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path) -> None:
+    """Its buttons still work. A notice that somebody has deleted, or of another message, is no reason not to ask."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.HELD)
+        left(journal, 102, State.HELD)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            standing = it.board.messages
+            assert sorted(it.board.shown) == sorted([ASKED, words.held(2)])
+        async with restarted(journal, tmp_path) as it:
+            it.board.messages = standing
+            await it.recovered()
+            assert it.board.whats == ["read", "read"]
+        left(journal, 90, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(91, ASKED)
+            await it.recovered()
+            assert sorted(it.board.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
+            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+
+
 DRAFTS = [
     pytest.param("-# ⏳ working", words.CUT, id="nothing of it was there"),
     pytest.param("the beginning of an", "the beginning of an", id="some of it was there"),
@@ -330,10 +355,10 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
         left(journal, 100, State.PROMPTED)
         journal.intend(100, 0, "-# ⏳ working")
         async with restarted(journal, tmp_path) as it:
-            it.board.faults.extend([None, Refused("Missing Access")])
+            it.board.faults.append(Refused("Missing Access"))
             await it.recovered()
-            assert it.board.whats == ["send", "read"]
-            assert it.board.shown == [words.interrupted(ADA)]
+            assert it.board.whats == ["read", "send"]
+            assert it.board.shown == [ASKED]
 
 
 # ---- finished
