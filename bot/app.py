@@ -24,6 +24,7 @@ from .audit import Audit
 from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
+from .connecting import StartFailed
 from .endpoint import Endpoint
 from .exchange import Desk
 from .going_on import tell_made_way
@@ -35,7 +36,7 @@ from .metrics import Metrics
 from .pacer import Pacer
 from .recovery import Recovery
 from .rest import Rest
-from .supervision import StartFailed, SupervisedClient
+from .supervision import SupervisedClient
 from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]

@@ -24,6 +24,7 @@ from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
+from .connecting import intents
 from .exchange import Attachment, Desk, Exchange, Request, write_request
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
@@ -63,11 +64,8 @@ class ThreadlineClient(discord.Client):
         `on_missed` learns how many messages of a place were missed.
         `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
         """
-        intents = discord.Intents.default()
-        intents.message_content = True
-        intents.dm_messages = config.access.dm
         super().__init__(
-            intents=intents,
+            intents=intents(direct=config.access.dm),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,

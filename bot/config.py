@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
 
+from . import variables
 from .conditions import unmet
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
@@ -295,7 +296,7 @@ class Config(_Table):
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        return (self._file, journal, *beside, *audit)
+        return (self._file, variables.beside(self._file), journal, *beside, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
