@@ -21,6 +21,7 @@ from pool.pool import Limits, Pool
 from . import words
 from .agents import Agents
 from .audit import Audit
+from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
 from .connecting import StartFailed
@@ -30,9 +31,9 @@ from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
+from .mentions import Mentions, answerers
 from .metrics import Metrics
 from .pacer import Pacer
-from .permission import Cards
 from .recovery import Recovery
 from .reload import Reloaded, reload
 from .rest import Rest
@@ -101,6 +102,7 @@ class App:
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
+            whom=self._answerers,
         )
         redact = redactor(config.secrets)
         desk = Desk(
@@ -112,7 +114,7 @@ class App:
             redact=redact,
             reactions=config.reactions.enabled,
         )
-        desk.audit = self._audit(redact)
+        desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
@@ -221,6 +223,13 @@ class App:
             for sentence in in_words(reloaded.config.rules):
                 log.info(sentence)
         return reloaded
+
+    def _answerers(self, asker_id: int) -> Mentions:
+        """Name those who may answer the agent of an asker, by the rules that hold now."""
+        client = self._supervised.client if self._supervised is not None else None
+        if client is None:
+            return answerers(self._config.rules, asker_id, ())
+        return answerers(client.admission.rules, asker_id, client.admission.owner_ids())
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""

@@ -10,9 +10,9 @@ import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from acp import Event, Question, Session, Turn, Withdrawn
+from acp import AuthRequired, Event, Question, Session, Turn, Withdrawn
 from acp.jsonrpc import RequestId
-from acp.schema import ContentBlock, ResourceLink, TextBlock
+from acp.schema import ContentBlock, ResourceLink, TextBlock, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
@@ -21,9 +21,9 @@ from . import words
 from .agents import Agents
 from .audit import Audit
 from .buttons import held_view, warning_view
-from .login import login_words, needs_login
+from .card import Cards, Where
+from .login import login_words
 from .pacer import Pacer
-from .permission import Cards
 from .post import Post
 from .questions import Questions
 from .reply import Reply
@@ -252,7 +252,12 @@ class Exchange:
         await asyncio.shield(self._opened)
         if self._again is not None:
             return [TextBlock(text=words.INTERRUPTED), *_KEPT.validate_json(self._again)]
-        return [*self._context(), *self._asked()]
+        return [*self._missed(), *self._context(), *self._asked()]
+
+    def _missed(self) -> list[TextBlock]:
+        """Tell the agent which of its questions nobody was there to answer."""
+        titles = self._desk.cards.take_missed(self.request.thread_id)
+        return [TextBlock(text=words.missed(titles))] if titles else []
 
     def _context(self) -> list[TextBlock]:
         """Tell an agent that has lost its session what was said before, as far as that is known and short enough."""
@@ -299,15 +304,8 @@ class Exchange:
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
-            self._questions = Questions(
-                desk.cards,
-                session,
-                turn,
-                channel_id=self._place,
-                exchange_id=request.message_id,
-                asker_id=request.author_id,
-                tell=self.reply.line,
-            )
+            where = Where(self._place, request.message_id, request.author_id)
+            self._questions = Questions(desk.cards, session, turn, where, tell=self.reply.line)
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
 
@@ -321,6 +319,8 @@ class Exchange:
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
+                if isinstance(event, ToolCallUpdate) and self._questions is not None:
+                    self._questions.changed(event)
                 self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
@@ -339,7 +339,7 @@ class Exchange:
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
-        if ending.error is not None and needs_login(ending.error):
+        if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self.reply.end()
 
@@ -348,9 +348,15 @@ class Exchange:
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer a question once more."""
+        if self._questions is not None:
+            self._questions.remind(request_id, seconds_left)
+
     def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there."""
-        self._close_questions("closed: nobody answered in time", request_id)
+        """Say on the card that nobody was there, and to the agent with the next prompt."""
+        if self._questions is not None:
+            self._questions.unanswered(request_id)
 
     async def settled(self) -> None:
         """Wait for the reply."""
@@ -363,7 +369,7 @@ class Exchange:
             self._sign.show(emoji)
 
     def _is_working(self) -> bool:
-        return self._turn is not None and not self._turn.ended and not self._turn.open_questions
+        return self._turn is not None and not self._turn.ended and not self._turn.unanswered
 
     def _stop_view(self) -> discord.ui.View:
         return stop_view(self._place or self.request.thread_id, self.request.message_id)

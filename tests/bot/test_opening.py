@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.card import Cards
 from bot.exchange import Desk, Exchange, Request
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING
 from pool.exchange import ExchangeFailed
