@@ -110,8 +110,8 @@ trusted_bots = ["8"]
 """
     assert list(in_words(loaded(tmp_path, text).rules)) == [
         (
-            "The bot works in the channels 1, 2 of the servers 9 and in direct messages; no mention is needed in the bot's"
-            " own threads, but where another bot is."
+            "The bot works in the channels 1, 2 of the servers 9 and in direct messages; no mention is needed in the"
+            " bot's own threads, but where another bot is."
         ),
         "To talk to it, and to stop their own turns: the bot's owner, the users 5, the roles 7.",
         (
