@@ -20,6 +20,7 @@ from pool.pool import Limits, Pool
 from pool.watch import Bounds
 
 from . import words
+from .attachments import Attachments
 from .client import ThreadlineClient
 from .config import Config
 from .endpoint import Endpoint
@@ -95,11 +96,13 @@ class App:
         cards = Cards(journal=journal, pacer=pacer, rest=rest, permission=lambda _thread_id: permission)
         redact = redactor(config.secrets)
         directory = config.agents.default.cwd
+        attachments = Attachments(config.journal.attachments)
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
+            attachments=attachments,
             outbox=Outbox([directory], withheld=config.own_files),
             style=config.reply.style(directory),
             redact=redact,
@@ -109,15 +112,16 @@ class App:
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
-        async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
+        async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
+            cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             with self._signals(pool):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
-            for task in (client, pacing, beating):
+            for task in (client, pacing, beating, cleaning):
                 task.cancel()
         if failed is not None:
             raise failed

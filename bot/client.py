@@ -5,7 +5,6 @@ awaited here, so that messages keep the order in which Discord gave them.
 """
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,7 +23,7 @@ from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
-from .exchange import Attachment, Desk, Exchange, Request, write_request
+from .exchange import Desk, Exchange
 from .gate import (
     Answer,
     Facts,
@@ -41,10 +40,12 @@ from .gate import (
     listed,
     permits,
 )
+from .message import request_of
 from .opening import open_thread
 from .pacer import Bucket, Urgency
 from .permission import AnswerButton
 from .recovery import Recovery
+from .request import write_request
 from .rest import RestError
 from .stop import StopButton
 
@@ -261,8 +262,9 @@ class ThreadlineClient(discord.Client):
     def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.place(message.guild, message.channel)
-        request = self._request(message, thread_id)
-        if not request.text and not request.attachments:
+        joined = place.parent_id is not None and not self.journal.knows(thread_id)
+        request = request_of(message, self.user, thread_id=thread_id, joined=joined)
+        if request.is_empty:
             log.info("message is empty", message_id=message.id)
             return None
         if self.journal.state(message.id) is not None:
@@ -289,26 +291,6 @@ class ThreadlineClient(discord.Client):
             exchange.opened(thread_id)
         self.journal.mark_seen(thread_id, message.id)
         return exchange
-
-    def _request(self, message: discord.Message, thread_id: int) -> Request:
-        return Request(
-            message_id=message.id,
-            channel_id=message.channel.id,
-            thread_id=thread_id,
-            author_id=message.author.id,
-            text=self._addressed(message),
-            attachments=tuple(
-                Attachment(each.filename, each.url, each.content_type, each.size) for each in message.attachments
-            ),
-        )
-
-    def _addressed(self, message: discord.Message) -> str:
-        """Return what was said, mentions made readable, without the bot's own name in front."""
-        text = message.clean_content
-        for user in (self.user, message.guild.me if message.guild else None):
-            if user is not None:
-                text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
-        return text.strip()
 
     async def _refuse(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
