@@ -27,9 +27,9 @@ _NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and 
 class Commands(app_commands.CommandTree["ThreadlineClient"]):
     """The commands of the bot."""
 
-    def __init__(self, client: "ThreadlineClient") -> None:
-        """Define them; `sync` tells Discord."""
-        super().__init__(client, allowed_contexts=app_commands.AppCommandContext(guild=True))
+    def __init__(self, client: "ThreadlineClient", *, dm: bool) -> None:
+        """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
+        super().__init__(client, allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm))
         for callback, words in (
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),

@@ -16,12 +16,12 @@ from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
+from .agents import Agents
 from .attachments import Attachments
 from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .login import login_words, needs_login
 from .markdown import escape
-from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Cards
 from .post import Post
@@ -31,7 +31,6 @@ from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
-from .style import Style
 
 __all__ = ["Desk", "Exchange"]
 
@@ -41,20 +40,19 @@ log = structlog.stdlib.get_logger("bot")
 class Desk:
     """Makes exchanges, and keeps what they share: what they write with, and which reply of a thread was the last."""
 
-    def __init__(  # noqa: PLR0913 - what exchanges share
+    def __init__(
         self,
         *,
         journal: Journal,
         pacer: Pacer,
         rest: Rest,
         cards: Cards,
+        agents: Agents,
         attachments: Attachments,
-        outbox: Outbox,
-        style: Style,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`attachments` has people's files, `outbox` reads those that an agent links; `style` says how replies look.
+        """`agents` knows each thread's agent, `attachments` has people's files.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -64,9 +62,8 @@ class Desk:
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
+        self.agents = agents
         self.attachments = attachments
-        self.outbox = outbox
-        self.style = style
         self.redact = redact
         self.reactions = reactions
 
@@ -154,12 +151,13 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.style,
+            style=desk.agents.style(request.thread_id),
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
+        self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
@@ -182,10 +180,10 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
-        """Post to the end what an earlier run had to post; see `Reply.restore`."""
+    def restore(self, pages: list[str], message_ids: list[int | None], reason: str | None) -> None:
+        """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         self._sign.assume(EYE)
-        self._show(DONE)
+        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
 
     def waits_for_thread(self) -> None:
@@ -275,7 +273,7 @@ class Exchange:
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
-                self.reply.fetch(self._desk.outbox.read_now)
+                self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
@@ -294,7 +292,7 @@ class Exchange:
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
         if ending.error is not None and needs_login(ending.error):
-            self.reply.line(f"-# {login_words('default')}")
+            self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self.reply.end()
 
     def due(self, due: Due, silent_seconds: float) -> None:

@@ -58,6 +58,10 @@ _MIGRATIONS = (
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE marks (channel_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL) STRICT;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+    ALTER TABLE conversations ADD COLUMN directory TEXT NOT NULL DEFAULT '';
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

@@ -23,6 +23,8 @@ class Running:
         self._asked: dict[RequestId, float] = {}
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
+        self.made_way = False
+        """Whether a question of it was ended for others."""
         self._over = False
 
     def event(self, event: Event) -> None:
@@ -60,6 +62,7 @@ class Running:
     def make_way(self) -> None:
         """End the open questions as if their time were over, for others wait."""
         for question in self.turn.open_questions:
+            self.made_way = True
             self._reject(question)
         self._note_questions(_now())
 

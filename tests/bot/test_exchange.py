@@ -14,17 +14,16 @@ from acp.schema import PromptCapabilities, TextBlock, ToolCall
 from bot.attachments import Attachments
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.request import Attachment, Request
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
-from bot.style import Style
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, quiet
+from tests.bot.one_agent import one_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -65,9 +64,8 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
                 pacer=pacer,
                 rest=board,
                 cards=cards,
+                agents=one_agent(folder, journal),
                 attachments=Attachments(folder / "attachments"),
-                outbox=Outbox([folder]),
-                style=Style(),
                 redact=redact,
                 reactions=reactions,
             )
@@ -317,6 +315,21 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         assert done.reply.settled.is_set()
         assert not live.reply.ended
         assert not waiting.reply.ended
+
+
+@pytest.mark.parametrize(("reason", "sign"), [("end_turn", {DONE}), ("failed", {FAILED}), ("cancelled", set[str]())])
+async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
+    tmp_path: Path, reason: str, sign: set[str]
+) -> None:
+    """As it would have had before; the eye of the earlier run goes (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        it.board.reactions.add((THREAD, EYE))
+        exchange.opened(THREAD)
+        exchange.restore(["the end of it"], [], reason)
+        await exchange.settled()
+        await quiet()
+        assert it.board.reactions == {(THREAD, each) for each in sign}
 
 
 # ---- questions

@@ -11,16 +11,15 @@ from acp.schema import PromptCapabilities
 from bot.attachments import Attachments
 from bot.exchange import Desk, Exchange
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.request import Request
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING
-from bot.style import Style
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing, quiet
+from tests.bot.one_agent import one_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -63,9 +62,8 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 pacer=pacer,
                 rest=board,
                 cards=cards,
+                agents=one_agent(folder, journal),
                 attachments=Attachments(folder / "attachments"),
-                outbox=Outbox([folder]),
-                style=Style(),
                 redact=str,
                 reactions=True,
             )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,23 +15,24 @@ from bot import words
 from bot.attachments import Attachments
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
-from bot.style import Style
 from pool.journal import Journal, State
-from pool.opening import Settings
 from pool.pool import Limits, Pool
 from tests.bot.board import Board, Message, pacing, quiet
+from tests.bot.one_agent import one_agent
 from tests.memory import MemoryAgent
 from tests.pool.house import Crew, every, obey, prompt_text
 
 pytestmark = pytest.mark.virtual_time
 
 CHANNEL, THREAD, ADA = 10, 20, 42
+ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
+"""What is said of message 100 when a restart has cut its turn off."""
+
 KEPT = '[{"type": "text", "text": "%s"}]'
 """A prompt as it is kept."""
 
@@ -75,7 +77,7 @@ def left(
 ) -> None:  # fmt: skip
     """Write a message of THREAD into the journal as a run leaves it that was killed in this state."""
     request = Request(message_id, channel_id, THREAD, ADA, text or f"request {message_id}")
-    place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
     journal.receive(message_id, **place, request=write_request(request))
     match state:
         case State.HELD:
@@ -105,14 +107,13 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             pacer=pacer,
             rest=board,
             cards=cards,
+            agents=one_agent(folder, journal),
             attachments=Attachments(folder / "attachments"),
-            outbox=Outbox([folder]),
-            style=Style(),
             redact=redactor([]),
             reactions=False,
         )
         pool = Pool(
-            Settings(folder),
+            desk.agents.settings,
             spawn=crew.spawn,
             journal=journal,
             limits=Limits(max_agents=2, idle_seconds=3600),
@@ -170,7 +171,7 @@ async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Pat
 async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
     """Every row ends, and one that is spoilt holds up nobody."""
     async with journaled(tmp_path) as journal:
-        place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+        place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
         for message_id in (99, 98):
             journal.receive(message_id, **place, request="{")
         journal.close_rows((98,), "failed", ["sorry"])
@@ -214,7 +215,7 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             (notice,) = it.board.messages.values()
-            assert notice.content == words.interrupted(ADA)
+            assert notice.content == ASKED
             assert [button.label for button in notice.buttons] == ["Retry", "Skip"]
             assert it.prompts == []
             await quiet(CHOICE_SECONDS)
@@ -250,7 +251,7 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             assert prompt_text(first) == words.INTERRUPTED
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
             assert [text for text in it.board.shown if text in answers] == answers
-            assert set(it.board.shown) == {"a draft", words.interrupted(ADA), *answers}
+            assert set(it.board.shown) == {"a draft", ASKED, *answers}
             assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
@@ -305,6 +306,28 @@ async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) 
             assert it.state(100) is State.CLOSED
 
 
+async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path) -> None:
+    """Its buttons still work. A notice that somebody has deleted, or of another message, is no reason not to ask."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.HELD)
+        left(journal, 102, State.HELD)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            standing = it.board.messages
+            assert sorted(it.board.shown) == sorted([ASKED, words.held(2)])
+        async with restarted(journal, tmp_path) as it:
+            it.board.messages = standing
+            await it.recovered()
+            assert it.board.whats == ["read", "read"]
+        left(journal, 90, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(91, ASKED)
+            await it.recovered()
+            assert sorted(it.board.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
+            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+
+
 DRAFTS = [
     pytest.param("-# ⏳ working", words.CUT, id="nothing of it was there"),
     pytest.param("the beginning of an", "the beginning of an", id="some of it was there"),
@@ -336,10 +359,10 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
         left(journal, 100, State.PROMPTED)
         journal.intend(100, 0, "-# ⏳ working")
         async with restarted(journal, tmp_path) as it:
-            it.board.faults.extend([None, Refused("Missing Access")])
+            it.board.faults.append(Refused("Missing Access"))
             await it.recovered()
-            assert it.board.whats == ["send", "read"]
-            assert it.board.shown == [words.interrupted(ADA)]
+            assert it.board.whats == ["read", "send"]
+            assert it.board.shown == [ASKED]
 
 
 # ---- finished
