@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from pool.pool import Limits, Pool
 from . import words
 from .agents import Agents
 from .attachments import Attachments
+from .audit import Audit
 from .client import ThreadlineClient
 from .config import Config
+from .connecting import StartFailed
 from .endpoint import Endpoint
 from .exchange import Desk
 from .going_on import tell_made_way
@@ -34,7 +36,7 @@ from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
-from .supervision import StartFailed, SupervisedClient
+from .supervision import SupervisedClient
 from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
@@ -111,6 +113,7 @@ class App:
             redact=redact,
             reactions=config.reactions.enabled,
         )
+        desk.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
@@ -128,6 +131,16 @@ class App:
                 task.cancel()
         if failed is not None:
             raise failed
+
+    def _audit(self, redact: Callable[[str], str]) -> Audit:
+        """Open the audit log. Raises `StartFailed`."""
+        path = self._config.audit.file
+        audit = Audit(path, redact=redact)
+        try:
+            audit.open()
+        except OSError as error:
+            raise StartFailed(f"audit.path: {path} cannot be written: {error.strerror}") from None
+        return audit
 
     @asynccontextmanager
     async def _endpoint(self, metrics: Metrics, pulse: Pulse) -> AsyncIterator[None]:

@@ -23,6 +23,7 @@ from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
+from .connecting import intents
 from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
@@ -64,11 +65,8 @@ class ThreadlineClient(discord.Client):
         `on_missed` learns how many messages of a place were missed.
         `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
         """
-        intents = discord.Intents.default()
-        intents.message_content = True
-        intents.dm_messages = config.access.dm
         super().__init__(
-            intents=intents,
+            intents=intents(direct=config.access.dm),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
@@ -212,6 +210,7 @@ class ThreadlineClient(discord.Client):
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
+        self.desk.audit.record("started", "a message", user_id=message.author.id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
@@ -244,12 +243,11 @@ class ThreadlineClient(discord.Client):
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
 
-    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+    async def admit_button(
+        self, interaction: discord.Interaction[Any], thread_id: int, right: Right = Right.STOP
+    ) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""
-        if interaction.channel_id != thread_id:
-            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
-            return False
-        return await self.admit(interaction, Right.STOP, asker_id=self.journal.asker(thread_id))
+        return await self.admission.admit_button(interaction, thread_id, right)
 
     async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
         """Take a press on an agent's question."""

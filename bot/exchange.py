@@ -18,6 +18,7 @@ from pool.watch import Due
 from . import words
 from .agents import Agents
 from .attachments import Attachments
+from .audit import Audit
 from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .login import login_words, needs_login
@@ -66,6 +67,8 @@ class Desk:
         self.attachments = attachments
         self.redact = redact
         self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
         """Take up a request, or with `again` a prompt once more."""

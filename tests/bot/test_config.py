@@ -103,6 +103,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "threads.bot_turns": 10,
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
+        "audit.path": "",
         "metrics.listen": "",
     }
 
@@ -169,6 +170,8 @@ bot_turns = 3
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
+[audit]
+path = "state/audit.jsonl"
 [metrics]
 listen = "127.0.0.1:9464"
 """
@@ -207,6 +210,8 @@ listen = "127.0.0.1:9464"
     assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
     assert config.journal.file == tmp_path / "state" / "journal.db"
+    assert config.audit.file == tmp_path / "state" / "audit.jsonl"
+    assert config.audit.file in config.own_files
     assert config.discord.endpoint == "http://127.0.0.1:8377"
 
 
