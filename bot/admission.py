@@ -166,9 +166,10 @@ class Admission:
     def person(self, user: discord.abc.User) -> Person:
         """Describe somebody."""
         roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
-        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def _owner_ids(self) -> set[int]:
+    def owner_ids(self) -> set[int]:
+        """Return the owner of the bot's application, or its team; nobody before the login."""
         application = self._client.application
         if application is None:
             return set()

@@ -22,6 +22,7 @@ from . import words
 from .agents import Agents
 from .attachments import Attachments
 from .audit import Audit
+from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
 from .connecting import StartFailed
@@ -31,9 +32,9 @@ from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
+from .mentions import Mentions, answerers
 from .metrics import Metrics
 from .pacer import Pacer
-from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
 from .supervision import SupervisedClient
@@ -100,6 +101,7 @@ class App:
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
+            whom=self._answerers,
         )
         redact = redactor(config.secrets)
         attachments = Attachments(config.journal.attachments)
@@ -113,7 +115,7 @@ class App:
             redact=redact,
             reactions=config.reactions.enabled,
         )
-        desk.audit = self._audit(redact)
+        desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
@@ -208,6 +210,13 @@ class App:
             return client
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+
+    def _answerers(self, asker_id: int) -> Mentions:
+        """Name those who may answer the agent of an asker, by the rules that hold now."""
+        client = self._supervised.client if self._supervised is not None else None
+        if client is None:
+            return answerers(self._config.rules, asker_id, ())
+        return answerers(client.admission.rules, asker_id, client.admission.owner_ids())
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""

@@ -50,6 +50,8 @@ class Briefing:
         self.again = again
         self.forgotten = False
         """Whether the agent has lost the session in which it knew what was said before."""
+        self.unanswered = ""
+        """Words about questions of the agent that nobody was there to answer."""
         self.skipped: Sequence[str] = ()
         """What is not in the prompt, for people."""
         self._journal = journal
@@ -89,8 +91,14 @@ class Briefing:
                 log.warning("a thread cannot be read", thread_id=requests[0].thread_id, reason=str(error))
                 fetched.skipped.append("what was said here before: Discord does not give it")
         self.skipped = fetched.skipped
-        earlier = self._earlier()
-        return prompt(requests, fetched.parts, skipped=fetched.skipped, recent=recent, earlier=earlier)
+        return prompt(
+            requests,
+            fetched.parts,
+            unanswered=self.unanswered,
+            skipped=fetched.skipped,
+            recent=recent,
+            earlier=self._earlier(),
+        )
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
         """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`."""

@@ -30,7 +30,7 @@ from .going_on import GoOnButton
 from .message import request_of
 from .opening import open_thread
 from .pacer import Urgency
-from .permission import AnswerButton
+from .permission import AnswerButton, AnswerMenu
 from .recovery import Recovery
 from .request import write_request
 from .rest import RestError
@@ -101,7 +101,7 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton, GoOnButton)
+        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton, GoOnButton)
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -248,21 +248,6 @@ class ThreadlineClient(discord.Client):
     ) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""
         return await self.admission.admit_button(interaction, thread_id, right)
-
-    async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
-        """Take a press on an agent's question."""
-        card = self.desk.cards.find(token)
-        right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
-        if not await self.admit(interaction, right, asker_id=asker_id):
-            return
-        content = None if card is None else card.answer(choice, interaction.user.id)
-        if content is not None:
-            await interaction.response.edit_message(content=content, view=None)
-        elif card is None and interaction.message is not None:
-            text = f"{interaction.message.content}\n-# This question is no longer open: its turn is over."
-            await interaction.response.edit_message(content=text, view=None)
-        else:
-            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
 
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""

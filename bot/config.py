@@ -164,6 +164,7 @@ class PoolConfig(_Table):
     per_minute: Annotated[int, Field(ge=1)] = 30
     silence_seconds: Annotated[float, Field(gt=0)] = 120
     question_hours: Annotated[float, Field(gt=0)] = 4
+    reminder_hours: Annotated[float, Field(ge=0)] = 2
 
 
 class CatchUpConfig(_Table):

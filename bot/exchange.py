@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from acp import Event, Question, Session, Turn, Withdrawn
 from acp.jsonrpc import RequestId
-from acp.schema import PromptCapabilities
+from acp.schema import PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
@@ -21,10 +21,10 @@ from .attachments import Attachments
 from .audit import Audit
 from .briefing import Briefing
 from .buttons import held_view, warning_view
+from .card import Cards, Where
 from .login import login_words, needs_login
 from .markdown import escape
 from .pacer import Pacer
-from .permission import Cards
 from .post import Post
 from .questions import Questions
 from .reply import Reply
@@ -221,6 +221,8 @@ class Exchange:
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
+        if titles := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(titles)
         blocks = await self._briefing.blocks(capabilities)
         for skipped in self._briefing.skipped:
             self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
@@ -254,15 +256,8 @@ class Exchange:
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
-            self._questions = Questions(
-                desk.cards,
-                session,
-                turn,
-                channel_id=self._place,
-                exchange_id=request.message_id,
-                asker_id=request.author_id,
-                tell=self.reply.line,
-            )
+            where = Where(self._place, request.message_id, request.author_id)
+            self._questions = Questions(desk.cards, session, turn, where, tell=self.reply.line)
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
 
@@ -276,6 +271,8 @@ class Exchange:
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
+                if isinstance(event, ToolCallUpdate) and self._questions is not None:
+                    self._questions.changed(event)
                 self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
@@ -303,9 +300,15 @@ class Exchange:
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer a question once more."""
+        if self._questions is not None:
+            self._questions.remind(request_id, seconds_left)
+
     def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there."""
-        self._close_questions("closed: nobody answered in time", request_id)
+        """Say on the card that nobody was there, and to the agent with the next prompt."""
+        if self._questions is not None:
+            self._questions.unanswered(request_id)
 
     async def settled(self) -> None:
         """Wait for the reply."""
@@ -318,7 +321,7 @@ class Exchange:
             self._sign.show(emoji)
 
     def _is_working(self) -> bool:
-        return self._turn is not None and not self._turn.ended and not self._turn.open_questions
+        return self._turn is not None and not self._turn.ended and not self._turn.unanswered
 
     def _stop_view(self) -> discord.ui.View:
         return stop_view(self._place or self.request.thread_id, self.request.message_id)

@@ -62,22 +62,24 @@ def prompt(
     requests: Sequence[Request],
     files: Mapping[int, Sequence[Part]],
     *,
+    unanswered: str = "",
     skipped: Sequence[str] = (),
     recent: Sequence[Mapping[str, Any]] = (),
     earlier: Sequence[tuple[str, str]] = (),
 ) -> list[Part]:
     """Make the prompt of messages that are taken together, oldest first: each one's text and files, then the context.
 
-    `files` are the parts of each message, by its id, and `skipped` says which are missing. `recent` was said in the
-    thread before, `earlier` are requests and answers of a session that is gone. A message that begins with `/` goes
-    alone where there is nothing to add to it: it may be one of the agent's own commands.
+    `files` are the parts of each message, by its id, and `skipped` says which are missing. `unanswered` is about
+    questions of the agent's, `recent` was said in the thread before, `earlier` are requests and answers of a session
+    that is gone. A message that begins with `/` goes alone where there is nothing to add to it: it may be one of the
+    agent's own commands.
     """
     parts: list[Part] = []
     for request in requests:
         if request.text:
             parts.append(TextBlock(text=disarm(request.text)))
         parts += files.get(request.message_id, ())
-    told = {"recent": _newest(recent), "earlier": _past(earlier), "skipped": list(skipped)}
+    told = {"unanswered": unanswered, "recent": _newest(recent), "earlier": _past(earlier), "skipped": list(skipped)}
     quotes = [quote for request in requests for quote in request.quotes]
     if len(parts) == 1 and requests[-1].text.startswith("/") and not (quotes or any(told.values())):
         return parts

@@ -245,7 +245,7 @@ class Conversation:
         """Take up nothing more: the task ends, and the agent with it, as soon as the running turn has ended."""
         self._retiring = True
         self._wake.set()
-        if self.running is not None and self.running.turn.open_questions:
+        if self.running is not None and self.running.turn.unanswered:
             self.running.turn.cancel()  # Nobody can answer any more.
 
     def cut_off(self) -> None:

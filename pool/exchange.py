@@ -87,6 +87,9 @@ class Exchange(Protocol):
     def due(self, due: Due, silent_seconds: float) -> None:
         """Learn that the turn is silent, for so long, or that it goes on for long."""
 
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Learn that a question has been open for long, and is ended in `seconds_left` if nobody answers."""
+
     def unanswered(self, request_id: RequestId) -> None:
         """Learn that a question was answered with a rejection, because no person did."""
 

@@ -12,10 +12,10 @@ import pytest
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall
 from bot.attachments import Attachments
+from bot.card import Cards
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.request import Attachment, Request
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
@@ -350,7 +350,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
             assert isinstance(question, Question)
             exchange.event(question)
         await quiet()
-        assert it.board.shown[1:] == [f"<@{ADA}> **May I?** Run\n```\n$ make\n```"] * 2
+        assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
         exchange.event(Withdrawn(0))
         await quiet()
         assert it.board.shown[1].endswith("-# withdrawn by the agent")

@@ -9,10 +9,10 @@ import pytest
 
 from acp.schema import PromptCapabilities
 from bot.attachments import Attachments
+from bot.card import Cards
 from bot.exchange import Desk, Exchange
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.request import Request
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING

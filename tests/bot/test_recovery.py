@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from acp.schema import PromptCapabilities, TextBlock
 from bot import words
 from bot.attachments import Attachments
+from bot.card import Cards
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
@@ -483,7 +483,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
 # ---- questions
 
 QUESTION = "<@42> **May I?** Run"
-CLOSED = f"{QUESTION}\n-# no longer open: Threadline was restarted"
+CLOSED = f"{QUESTION}\n-# {words.became(State.CLOSED)}"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])

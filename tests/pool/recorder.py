@@ -117,6 +117,9 @@ class Recorder:
     def due(self, due: Due, silent_seconds: float) -> None:
         self._hear(f"{due.name} {silent_seconds:.0f}")
 
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        self._hear(f"remind {request_id} {seconds_left:.0f}")
+
     def unanswered(self, request_id: RequestId) -> None:
         self._hear(f"unanswered {request_id}")
 
