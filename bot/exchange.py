@@ -8,7 +8,7 @@ import discord
 import structlog
 from pydantic import BaseModel
 
-from acp import Event, Question, Session, Turn, Withdrawn
+from acp import AuthRequired, Event, Question, Session, Turn, Withdrawn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
@@ -22,7 +22,7 @@ from .audit import Audit
 from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .card import Cards, Where
-from .login import login_words, needs_login
+from .login import login_words
 from .markdown import escape
 from .pacer import Pacer
 from .post import Post
@@ -291,7 +291,7 @@ class Exchange:
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
-        if ending.error is not None and needs_login(ending.error):
+        if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self.reply.end()
 
