@@ -20,6 +20,7 @@ from pool.pool import Limits, Pool
 
 from . import words
 from .agents import Agents
+from .attachments import Attachments
 from .audit import Audit
 from .card import Cards
 from .client import ThreadlineClient
@@ -105,11 +106,13 @@ class App:
             whom=self._answerers,
         )
         redact = redactor(config.secrets)
+        attachments = Attachments(config.journal.attachments)
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
+            attachments=attachments,
             agents=agents,
             redact=redact,
             reactions=config.reactions.enabled,
@@ -119,15 +122,16 @@ class App:
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
-        async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
+        async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
+            cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             with self._signals(pool, desk):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
-            for task in (client, pacing, beating):
+            for task in (client, pacing, beating, cleaning):
                 task.cancel()
         if failed is not None:
             raise failed

@@ -5,7 +5,6 @@ awaited here, so that messages keep the order in which Discord gave them.
 """
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -25,14 +24,16 @@ from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
 from .connecting import intents
-from .exchange import Attachment, Desk, Exchange, Request, write_request
+from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
+from .message import request_of
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
 from .recovery import Recovery
 from .reload import Reloaded
+from .request import write_request
 from .rest import RestError
 from .rules import in_words
 from .stop import StopButton
@@ -191,8 +192,9 @@ class ThreadlineClient(discord.Client):
     def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.admission.place(message.guild, message.channel)
-        request = self._request(message, thread_id)
-        if not request.text and not request.attachments:
+        joined = place.parent_id is not None and not self.journal.knows(thread_id)
+        request = request_of(message, self.user, thread_id=thread_id, joined=joined)
+        if request.is_empty:
             log.info("message is empty", message_id=message.id)
             return None
         if self.journal.state(message.id) is not None:
@@ -221,26 +223,6 @@ class ThreadlineClient(discord.Client):
             exchange.opened(thread_id)
         self.journal.mark_seen(thread_id, message.id)
         return exchange
-
-    def _request(self, message: discord.Message, thread_id: int) -> Request:
-        return Request(
-            message_id=message.id,
-            channel_id=message.channel.id,
-            thread_id=thread_id,
-            author_id=message.author.id,
-            text=self._addressed(message),
-            attachments=tuple(
-                Attachment(each.filename, each.url, each.content_type, each.size) for each in message.attachments
-            ),
-        )
-
-    def _addressed(self, message: discord.Message) -> str:
-        """Return what was said, mentions made readable, without the bot's own name in front."""
-        text = message.clean_content
-        for user in (self.user, message.guild.me if message.guild else None):
-            if user is not None:
-                text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
-        return text.strip()
 
     # ---- commands and buttons
 

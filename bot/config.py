@@ -225,6 +225,11 @@ class JournalConfig(_Table):
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return at_home(Path(state)) / "threadline" / "threadline.db"
 
+    @property
+    def attachments(self) -> Path:
+        """Where people's files are kept, beside it."""
+        return self.file.with_suffix(".attachments").absolute()
+
 
 class AuditConfig(_Table):
     """`[audit]`."""

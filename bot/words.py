@@ -1,6 +1,6 @@
 """What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
 from pool.exchange import Ending, Notice
@@ -26,7 +26,6 @@ __all__ = [
     "became",
     "closing",
     "due",
-    "earlier",
     "held",
     "in_line",
     "interrupted",
@@ -61,8 +60,7 @@ GO_ON = (
 """What an agent that has made way is told when a person wants it to go on."""
 
 EARLIER = 10
-EARLIER_CHARACTERS = 8000
-"""How much of the past a new session is told: so many exchanges, and so many characters."""
+"""How much of the past a new session is told: so many exchanges."""
 
 _STOPS = {
     "refusal": "⚠ The agent refused to go on.",
@@ -70,17 +68,6 @@ _STOPS = {
     "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
     "cancelled": "⏹ The agent ended the turn as cancelled.",
 }
-
-
-def earlier(said: Iterable[tuple[str, str]]) -> str:
-    """Tell a new session the thread's last requests and answers; of too much, the end."""
-    lines = [f"Request:\n{_quoted(request)}\nAnswer:\n{_quoted(answer)}" for request, answer in said]
-    text = "\n\n".join(lines)[-EARLIER_CHARACTERS:]
-    return f"The earlier session of this conversation is gone. What was said last, for your knowledge only:\n\n{text}"
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:

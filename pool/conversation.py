@@ -394,12 +394,12 @@ class Conversation:
             self._untold.extend(notices)
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
-        blocks = await exchange.blocks()
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
+        blocks = await exchange.blocks(session.capabilities)
         if self._current is not exchange:
             return
-        self._journal.prompted(exchange.message_ids, exchange.kept(blocks))
+        self._journal.prompted(exchange.message_ids, exchange.kept())
         self.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
