@@ -76,6 +76,11 @@ class Agents:
         return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
 
     @property
+    def introduces(self) -> bool:
+        """Whether a new session's first answer says whose it is."""
+        return self.config.threads.introduction
+
+    @property
     def warm(self) -> list[tuple[Settings, int]]:
         """Which agents are to be kept warm, and how many of each."""
         agents = self.config.agents.by_name
@@ -95,7 +100,12 @@ class Agents:
 
     def _settings(self, name: str, agent: AgentConfig) -> Settings:
         pool = self.config.pool
-        bounds = Bounds(pool.silence_seconds, agent.ceiling_minutes * 60, pool.question_hours * 3600)
+        bounds = Bounds(
+            silence=pool.silence_seconds,
+            ceiling=agent.ceiling_minutes * 60,
+            question=pool.question_hours * 3600,
+            reminder=pool.reminder_hours * 3600,
+        )
         return Settings(agent.launch(), name, agent.mode, bounds)
 
     def _channel_of(self, thread_id: int) -> int:

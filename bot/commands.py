@@ -35,11 +35,16 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
             (_resume, "Go on with what is held here, or (admins) take up another session of the agent."),
+            (_reload, "Read the configuration again. Running turns are not touched."),
             (_status, "What the agent of this thread is doing."),
             (_sessions, "Which threads have an agent now, and what it is doing."),
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=words, callback=callback))
+
+    async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
+        """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
+        return await self.client.admit(interaction, Right.LOOK, asker_id=None)
 
     async def on_error(
         self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /
@@ -89,7 +94,7 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
 @app_commands.describe(session="The id of another session of the agent; this thread goes on with it.")
 async def _resume(interaction: discord.Interaction["ThreadlineClient"], session: str = "") -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if not await _admitted(interaction, Right.ADMIN if session else Right.STOP):
+    if not await _admitted(interaction, Right.ADMIN if session else Right.GO_ON):
         return
     conversation = client.conversation(interaction)
     if session:
@@ -104,6 +109,12 @@ async def _resume(interaction: discord.Interaction["ThreadlineClient"], session:
     else:
         words = "Nothing is held here. A message goes on with this thread's session."
     await interaction.response.send_message(words, ephemeral=True)
+
+
+async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    if await interaction.client.admit(interaction, Right.ADMIN, asker_id=None):
+        words = escape(str(interaction.client.reload()))
+        await interaction.response.send_message(_fitting(words), ephemeral=True)
 
 
 async def _sessions(interaction: discord.Interaction["ThreadlineClient"]) -> None:

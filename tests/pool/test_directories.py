@@ -89,7 +89,7 @@ async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> Non
         await second.until("waits for 1")
         assert it.talk(2).agent is not None
         assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
-        assert second.told == ["starting", "waits for 1", "waits for 1"]
+        assert second.told == ["starting", "waits for 1", "waits for 1", "waits for 1"]
         it.talk(1).cancel(A_PERSON)
         assert (await second.end()).stop_reason == "end_turn"
 
