@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from acp import AgentClosed
+from pool.conversation import Cancelled
 from pool.exchange import Ending, Notice
 from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due
@@ -21,6 +22,7 @@ __all__ = [
     "NOTICES",
     "RELEASED",
     "TOO_LONG",
+    "cancelled",
     "closing",
     "due",
     "earlier",
@@ -95,6 +97,14 @@ def due(due: Due, silent_seconds: float) -> str:
 def waiting(count: int) -> str:
     """Count messages."""
     return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def cancelled(done: Cancelled) -> str:
+    """Say what a cancel has done."""
+    words = "Stopping." if done.stopped else "Nothing is running."
+    if done.held:
+        words += f" {waiting(done.held)} held; your next message goes on with them."
+    return words
 
 
 def held(count: int) -> str:
