@@ -10,6 +10,7 @@ import structlog
 
 from pool.journal import Journal
 
+from .audit import Deed
 from .exchange import Desk
 from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .pacer import Bucket, Urgency
@@ -170,9 +171,10 @@ class Admission:
     def person(self, user: discord.abc.User) -> Person:
         """Describe somebody."""
         roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
-        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def _owner_ids(self) -> set[int]:
+    def owner_ids(self) -> set[int]:
+        """Return the owner of the bot's application, or its team; nobody before the login."""
         application = self._client.application
         if application is None:
             return set()
@@ -193,9 +195,12 @@ class Admission:
     # ---- what people are told
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
-        """Ask about a command or a button; a refusal is answered here."""
+        """Ask about a command or a button; a refusal is answered here, and the audit log learns of both."""
         person = self.person(interaction.user)
         refusal = self.refusal(interaction, right, asker_id=asker_id)
+        deed = "refused" if refusal is not None else _DEEDS.get(right)
+        if deed is not None:
+            self._desk.audit.record(deed, _named(interaction), user_id=person.user_id, thread_id=interaction.channel_id)
         if refusal is None:
             return True
         log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
@@ -205,6 +210,15 @@ class Admission:
         words = owner_words(refusal) if person.is_owner else refusal.reason
         await interaction.response.send_message(words, ephemeral=True)
         return False
+
+    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int, right: Right) -> bool:
+        """Ask about a button that steers a thread; it works only in that thread, wherever its id was taken from."""
+        if not await self.admit(interaction, right, asker_id=self._journal.asker(thread_id)):
+            return False
+        if interaction.channel_id != thread_id:
+            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
+            return False
+        return True
 
     def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
         """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
@@ -244,6 +258,29 @@ async def admitted(interaction: discord.Interaction["ThreadlineClient"], right: 
         await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
         return False
     return True
+
+
+def _named(interaction: discord.Interaction[Any]) -> str:
+    """Name what was used: a command as it was typed, or a button by what it says."""
+    data: Any = interaction.data or {}
+    if "name" in data:
+        options = [f"{each['name']}={each['value']}" for each in data.get("options", ()) if "value" in each]
+        return " ".join([f"/{data['name']}", *options])
+    custom_id = data.get("custom_id", "")
+    shown = discord.ui.View.from_message(interaction.message).children if interaction.message is not None else ()
+    labels = [str(item.label) for item in shown if isinstance(item, discord.ui.Button) and item.custom_id == custom_id]
+    return next(iter(labels), custom_id)
+
+
+_DEEDS: dict[Right, Deed] = {
+    Right.TALK: "started",
+    Right.GO_ON: "started",
+    Right.STOP: "stopped",
+    Right.CHANGE: "changed",
+    Right.RESET: "changed",
+    Right.ADMIN: "changed",
+}
+"""What the audit log calls the use of a right. Looking is none, and of an answer the question itself tells more."""
 
 
 def _in_forum(channel: object) -> bool:

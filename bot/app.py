@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -20,20 +20,24 @@ from pool.pool import Limits, Pool
 
 from . import words
 from .agents import Agents
+from .attachments import Attachments
+from .audit import Audit
+from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
+from .connecting import StartFailed
 from .endpoint import Endpoint
 from .exchange import Desk
 from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
+from .mentions import Mentions, answerers
 from .metrics import Metrics
 from .pacer import Pacer
-from .permission import Cards
 from .recovery import Recovery
 from .rest import Rest
-from .supervision import StartFailed, SupervisedClient
+from .supervision import SupervisedClient
 from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
@@ -97,33 +101,48 @@ class App:
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
+            whom=self._answerers,
         )
         redact = redactor(config.secrets)
+        attachments = Attachments(config.journal.attachments)
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
+            attachments=attachments,
             agents=agents,
             redact=redact,
             reactions=config.reactions.enabled,
         )
+        desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
-        async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
+        async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
+            cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
             with self._signals(pool):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
-            for task in (client, pacing, beating):
+            for task in (client, pacing, beating, cleaning):
                 task.cancel()
         if failed is not None:
             raise failed
+
+    def _audit(self, redact: Callable[[str], str]) -> Audit:
+        """Open the audit log. Raises `StartFailed`."""
+        path = self._config.audit.file
+        audit = Audit(path, redact=redact)
+        try:
+            audit.open()
+        except OSError as error:
+            raise StartFailed(f"audit.path: {path} cannot be written: {error.strerror}") from None
+        return audit
 
     @asynccontextmanager
     async def _endpoint(self, metrics: Metrics, pulse: Pulse) -> AsyncIterator[None]:
@@ -191,6 +210,13 @@ class App:
             return client
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+
+    def _answerers(self, asker_id: int) -> Mentions:
+        """Name those who may answer the agent of an asker, by the rules that hold now."""
+        client = self._supervised.client if self._supervised is not None else None
+        if client is None:
+            return answerers(self._config.rules, asker_id, ())
+        return answerers(client.admission.rules, asker_id, client.admission.owner_ids())
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""

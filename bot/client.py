@@ -5,7 +5,6 @@ awaited here, so that messages keep the order in which Discord gave them.
 """
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,13 +23,16 @@ from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
-from .exchange import Attachment, Desk, Exchange, Request, write_request
+from .connecting import intents
+from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
+from .message import request_of
 from .opening import open_thread
 from .pacer import Urgency
-from .permission import AnswerButton
+from .permission import AnswerButton, AnswerMenu
 from .recovery import Recovery
+from .request import write_request
 from .rest import RestError
 from .stop import StopButton
 
@@ -63,11 +65,8 @@ class ThreadlineClient(discord.Client):
         `on_missed` learns how many messages of a place were missed.
         `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
         """
-        intents = discord.Intents.default()
-        intents.message_content = True
-        intents.dm_messages = config.access.dm
         super().__init__(
-            intents=intents,
+            intents=intents(direct=config.access.dm),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
@@ -102,7 +101,7 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton, GoOnButton)
+        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton, GoOnButton)
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -187,8 +186,9 @@ class ThreadlineClient(discord.Client):
     def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.admission.place(message.guild, message.channel)
-        request = self._request(message, thread_id)
-        if not request.text and not request.attachments:
+        joined = place.parent_id is not None and not self.journal.knows(thread_id)
+        request = request_of(message, self.user, thread_id=thread_id, joined=joined)
+        if request.is_empty:
             log.info("message is empty", message_id=message.id)
             return None
         if self.journal.state(message.id) is not None:
@@ -210,32 +210,13 @@ class ThreadlineClient(discord.Client):
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
+        self.desk.audit.record("started", "a message", user_id=message.author.id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
             exchange.opened(thread_id)
         self.journal.mark_seen(thread_id, message.id)
         return exchange
-
-    def _request(self, message: discord.Message, thread_id: int) -> Request:
-        return Request(
-            message_id=message.id,
-            channel_id=message.channel.id,
-            thread_id=thread_id,
-            author_id=message.author.id,
-            text=self._addressed(message),
-            attachments=tuple(
-                Attachment(each.filename, each.url, each.content_type, each.size) for each in message.attachments
-            ),
-        )
-
-    def _addressed(self, message: discord.Message) -> str:
-        """Return what was said, mentions made readable, without the bot's own name in front."""
-        text = message.clean_content
-        for user in (self.user, message.guild.me if message.guild else None):
-            if user is not None:
-                text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
-        return text.strip()
 
     # ---- commands and buttons
 
@@ -256,27 +237,11 @@ class ThreadlineClient(discord.Client):
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
 
-    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+    async def admit_button(
+        self, interaction: discord.Interaction[Any], thread_id: int, right: Right = Right.STOP
+    ) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""
-        if interaction.channel_id != thread_id:
-            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
-            return False
-        return await self.admit(interaction, Right.STOP, asker_id=self.journal.asker(thread_id))
-
-    async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
-        """Take a press on an agent's question."""
-        card = self.desk.cards.find(token)
-        right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
-        if not await self.admit(interaction, right, asker_id=asker_id):
-            return
-        content = None if card is None else card.answer(choice, interaction.user.id)
-        if content is not None:
-            await interaction.response.edit_message(content=content, view=None)
-        elif card is None and interaction.message is not None:
-            text = f"{interaction.message.content}\n-# This question is no longer open: its turn is over."
-            await interaction.response.edit_message(content=text, view=None)
-        else:
-            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
+        return await self.admission.admit_button(interaction, thread_id, right)
 
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""

@@ -37,6 +37,10 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
         for command in session_commands():
             self.add_command(command)
 
+    async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
+        """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
+        return await self.client.admit(interaction, Right.LOOK, asker_id=None)
+
     async def on_error(
         self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /
     ) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
 
+from . import variables
 from .conditions import unmet
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
@@ -163,6 +164,7 @@ class PoolConfig(_Table):
     per_minute: Annotated[int, Field(ge=1)] = 30
     silence_seconds: Annotated[float, Field(gt=0)] = 120
     question_hours: Annotated[float, Field(gt=0)] = 4
+    reminder_hours: Annotated[float, Field(ge=0)] = 2
 
 
 class CatchUpConfig(_Table):
@@ -223,6 +225,22 @@ class JournalConfig(_Table):
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return at_home(Path(state)) / "threadline" / "threadline.db"
 
+    @property
+    def attachments(self) -> Path:
+        """Where people's files are kept, beside it."""
+        return self.file.with_suffix(".attachments").absolute()
+
+
+class AuditConfig(_Table):
+    """`[audit]`."""
+
+    path: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """Where the audit log is, if one is wanted."""
+        return at_home(Path(self.path)) if self.path else None
+
 
 class MetricsConfig(_Table):
     """`[metrics]`."""
@@ -249,6 +267,7 @@ class Config(_Table):
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
+    audit: AuditConfig = Field(default_factory=AuditConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
 
     @property
@@ -281,7 +300,8 @@ class Config(_Table):
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
-        return (self._file, journal, *beside)
+        audit = () if self.audit.file is None else (self.audit.file,)
+        return (self._file, variables.beside(self._file), journal, *beside, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
@@ -314,6 +334,8 @@ def _resolved(config: Config, file: Path) -> Config:
     update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
+    if config.audit.file is not None:
+        update["audit"] = AuditConfig(path=str(base / config.audit.file))
     resolved = config.model_copy(update=update)
     resolved._file = file  # noqa: SLF001 - made here
     return resolved

@@ -142,6 +142,7 @@ class Right(Enum):
     LOOK = "see what the agent is doing"
     TALK = "talk to the agent"
     STOP = "stop the agent"
+    GO_ON = "let the agent go on"
     APPROVE = "answer the agent's question"
     CHANGE = "change what the agent may do unasked"
     RESET = "end or forget the conversation"
@@ -247,7 +248,7 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
     match right:
         case Right.LOOK | Right.TALK:
             return None
-        case Right.STOP if person.user_id == asker_id or approver:
+        case Right.STOP | Right.GO_ON if person.user_id == asker_id or approver:
             return None
         case Right.APPROVE | Right.CHANGE if approver:
             return None

@@ -11,8 +11,10 @@ import discord
 import structlog
 
 from . import words
-from .exchange import Desk, Request, write_request
+from .exchange import Desk
+from .gate import Right
 from .post import Post
+from .request import Request, write_request
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -43,7 +45,7 @@ class GoOnButton(
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Take the press up as a message, and take the button away."""
         client, notice, user = interaction.client, interaction.message, interaction.user
-        if notice is None or not await client.admit_button(interaction, self.thread_id):
+        if notice is None or not await client.admit_button(interaction, self.thread_id, Right.GO_ON):
             return
         bound = client.pool.bound(self.thread_id, user.id)
         if bound is not None:

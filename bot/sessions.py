@@ -179,11 +179,11 @@ def _fitting(text: str) -> str:
 async def _resume(interaction: Interaction, session: str = "") -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not session:
-        if await admitted(interaction, Right.STOP):
+        if await admitted(interaction, Right.GO_ON):
             await interaction.response.send_message(_go_on(client.conversation(interaction)), ephemeral=True)
         return
     own = client.journal.session_thread(session) == thread_id
-    if await admitted(interaction, Right.STOP if own else Right.ADMIN):
+    if await admitted(interaction, Right.GO_ON if own else Right.ADMIN):
         await interaction.response.send_message(_take_up(interaction, session), ephemeral=True)
 
 
@@ -214,7 +214,7 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
     """Offer the thread's own earlier sessions, and to admins those that no thread has begun; by title, id or time."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     asker_id = client.journal.asker(thread_id)
-    if client.admission.refusal(interaction, Right.STOP, asker_id=asker_id) or not client.journal.knows(thread_id):
+    if client.admission.refusal(interaction, Right.GO_ON, asker_id=asker_id) or not client.journal.knows(thread_id):
         return []
     listed = {each.session_id: each for each in await _listed(client, thread_id)}
     names = {
