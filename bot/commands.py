@@ -10,8 +10,9 @@ from pool.conversation import Cancelled
 
 from .admission import admitted
 from .gate import Right
+from .markdown import escape
 from .sessions import session_commands
-from .words import cancelled
+from .words import cancelled, fitting
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -31,6 +32,7 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
+            (_reload, "Read the configuration again. Running turns are not touched."),
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=words, callback=callback))
@@ -84,3 +86,9 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
     await interaction.response.send_message("Closed. A message here wakes the agent again, with its session.")
     await client.archive(thread_id)
+
+
+async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    if await interaction.client.admit(interaction, Right.ADMIN, asker_id=None):
+        words = escape(str(interaction.client.reload()))
+        await interaction.response.send_message(fitting(words), ephemeral=True)

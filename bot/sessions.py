@@ -19,7 +19,7 @@ from .admission import admitted
 from .gate import Right
 from .markdown import LIMIT, escape
 from .presets import PRESETS
-from .words import waiting
+from .words import fitting, waiting
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -133,7 +133,7 @@ async def _sessions(interaction: Interaction) -> None:
     sizes = await asyncio.to_thread(resident, [each.agent.pid for each in shown if each.agent is not None])
     lines = [_session_line(client, each, sizes) for each in shown]
     text = "\n".join(lines) or "No agent is running in a thread that you can see."
-    await interaction.response.send_message(_fitting(text), ephemeral=True)
+    await interaction.response.send_message(fitting(text), ephemeral=True)
 
 
 def _can_view(interaction: Interaction, thread_id: int) -> bool:
@@ -162,14 +162,6 @@ def _session_line(client: "ThreadlineClient", conversation: Conversation, sizes:
         parts.append(f"{conversation.agent_seconds / 60:.0f} min")
         parts.append(f"{sizes.get(conversation.agent.pid, 0) / 2**20:.0f} MiB")
     return " · ".join(parts)
-
-
-def _fitting(text: str) -> str:
-    """Cut a list at a line, so that it fits into one message."""
-    if len(text) <= LIMIT:
-        return text
-    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
-    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
 # ---- /resume

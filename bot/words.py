@@ -28,6 +28,7 @@ __all__ = [
     "cancelled",
     "closing",
     "due",
+    "fitting",
     "held",
     "in_line",
     "interrupted",
@@ -98,6 +99,14 @@ def cancelled(done: Cancelled) -> str:
     if done.held:
         words += f" {waiting(done.held)} held; your next message goes on with them."
     return words
+
+
+def fitting(text: str) -> str:
+    """Cut a list at a line, so that it fits into one message."""
+    if len(text) <= LIMIT:
+        return text
+    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
 def held(count: int) -> str:
