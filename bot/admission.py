@@ -77,16 +77,20 @@ class BotTurns:
 
 
 class Admission:
-    """One client's way to the gate. `rules` may be replaced at any time."""
+    """One client's way to the gate."""
 
-    def __init__(self, client: discord.Client, rules: Rules, *, journal: Journal, desk: Desk) -> None:
+    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk) -> None:
         """Ask for nobody yet."""
-        self.rules = rules
         self._client = client
         self._journal = journal
         self._desk = desk
         self._refusals = Seldom()
         self._bot_turns = BotTurns()
+
+    @property
+    def rules(self) -> Rules:
+        """What the gate goes by now."""
+        return self._desk.agents.config.rules
 
     def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
         """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""

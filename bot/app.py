@@ -36,7 +36,9 @@ from .mentions import Mentions, answerers
 from .metrics import Metrics
 from .pacer import Pacer
 from .recovery import Recovery
+from .reload import Reloaded, reload
 from .rest import Rest
+from .rules import in_words
 from .supervision import SupervisedClient
 from .wire import trace
 
@@ -124,7 +126,7 @@ class App:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
-            with self._signals(pool):
+            with self._signals(pool, desk):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
@@ -203,6 +205,7 @@ class App:
                 on_login=self._lock_user,
                 on_missed=metrics.missed,
                 on_ready=self.ready.set,
+                on_reload=lambda: self._reload(desk),
                 http_trace=metrics.count(trace(desk.pacer)),
             )
             client.intake = not self._stopping.is_set()
@@ -210,6 +213,20 @@ class App:
             return client
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+
+    def _reload(self, desk: Desk) -> Reloaded:
+        """Read the configuration again, and go on with what may change while the bot runs."""
+        reloaded = reload(self._config)
+        self._config = desk.agents.config = reloaded.config
+        if reloaded.mistake:
+            log.error("the configuration was not taken over", reason=reloaded.mistake)
+        else:
+            log.info("read the configuration again", taken_over=reloaded.applied, only_by_restart=reloaded.waiting)
+        if reloaded.applied:
+            desk.audit.record("changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None)
+            for sentence in in_words(reloaded.config.rules):
+                log.info(sentence)
+        return reloaded
 
     def _answerers(self, asker_id: int) -> Mentions:
         """Name those who may answer the agent of an asker, by the rules that hold now."""
@@ -238,8 +255,8 @@ class App:
     # ---- the end
 
     @contextmanager
-    def _signals(self, pool: Pool) -> Iterator[None]:
-        """The first SIGTERM or SIGINT begins the end; a second one kills the agents at once."""
+    def _signals(self, pool: Pool, desk: Desk) -> Iterator[None]:
+        """The first SIGTERM or SIGINT begins the end, a second one kills the agents at once; SIGHUP reloads."""
         loop = asyncio.get_running_loop()
 
         def on_signal() -> None:
@@ -247,9 +264,10 @@ class App:
                 pool.kill()
             self._stopping.set()
 
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
         try:
             yield
         finally:

@@ -32,8 +32,10 @@ from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
 from .recovery import Recovery
+from .reload import Reloaded
 from .request import write_request
 from .rest import RestError
+from .rules import in_words
 from .stop import StopButton
 
 __all__ = ["ThreadlineClient"]
@@ -58,12 +60,14 @@ class ThreadlineClient(discord.Client):
         on_login: Callable[[int], None],
         on_missed: Callable[[int], None],
         on_ready: Callable[[], None],
+        on_reload: Callable[[], Reloaded],
         http_trace: aiohttp.TraceConfig,
     ) -> None:
         """`on_login` learns the bot's user id, and may raise to end the start.
 
         `on_missed` learns how many messages of a place were missed.
         `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
+        `on_reload` reads the configuration again.
         """
         super().__init__(
             intents=intents(direct=config.access.dm),
@@ -73,14 +77,14 @@ class ThreadlineClient(discord.Client):
             guild_ready_timeout=0.5,
             max_messages=None,
         )
-        self.admission = Admission(self, config.rules, journal=journal, desk=desk)
+        self.admission = Admission(self, journal=journal, desk=desk)
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self, dm=config.access.dm)
         self.desk = desk
-        self._auto_archive_minutes = config.threads.auto_archive_minutes
         self._on_login = on_login
         self._on_ready = on_ready
+        self.reload = on_reload
         self.recovery = recovery
         self._catch_up = CatchUp(
             journal=journal,
@@ -116,6 +120,8 @@ class ThreadlineClient(discord.Client):
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
+        for sentence in in_words(self.admission.rules):
+            log.info(sentence)
         unopened = self.recovery.begin()
         async with asyncio.TaskGroup() as tasks:
             for exchange in unopened:
@@ -166,7 +172,7 @@ class ThreadlineClient(discord.Client):
         return exchange if exchange is not None and not exchange.is_open else None
 
     async def _open_thread(self, exchange: Exchange) -> None:
-        minutes = self._auto_archive_minutes
+        minutes = self.desk.agents.config.threads.auto_archive_minutes
         await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:

@@ -296,6 +296,11 @@ class Config(_Table):
     _file: Path = PrivateAttr(default_factory=Path)
 
     @property
+    def file(self) -> Path:
+        """Where it was read from."""
+        return self._file
+
+    @property
     def own_files(self) -> tuple[Path, ...]:
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
