@@ -30,6 +30,7 @@ from .reply import Reply
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
 
@@ -190,6 +191,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -296,6 +298,7 @@ class Exchange:
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn = turn
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
@@ -313,6 +316,7 @@ class Exchange:
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
+        self._record.event(event)
         match event:
             case Question():
                 if self._questions is not None:
@@ -332,6 +336,7 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
         if self._typing is not None:
             self._typing.stop()
