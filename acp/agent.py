@@ -145,6 +145,13 @@ class Agent:
         if self.info.protocol_version != PROTOCOL_VERSION:
             # Agents exist that echo another number while they speak version 1.
             log.warning("agent answers another protocol version", version=self.info.protocol_version)
+        for line in self.left_out:
+            log.warning("agent is not given everything", left_out=line)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the client's servers and directories its sessions are not given, a line each with the reason."""
+        return self._client.left_out(self.info.agent_capabilities)
 
     # ---- logins
 

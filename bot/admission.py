@@ -77,16 +77,20 @@ class BotTurns:
 
 
 class Admission:
-    """One client's way to the gate. `rules` may be replaced at any time."""
+    """One client's way to the gate."""
 
-    def __init__(self, client: discord.Client, rules: Rules, *, journal: Journal, desk: Desk) -> None:
+    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk) -> None:
         """Ask for nobody yet."""
-        self.rules = rules
         self._client = client
         self._journal = journal
         self._desk = desk
         self._refusals = Seldom()
         self._bot_turns = BotTurns()
+
+    @property
+    def rules(self) -> Rules:
+        """What the gate goes by now."""
+        return self._desk.agents.config.rules
 
     def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
         """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
@@ -166,9 +170,10 @@ class Admission:
     def person(self, user: discord.abc.User) -> Person:
         """Describe somebody."""
         roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
-        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def _owner_ids(self) -> set[int]:
+    def owner_ids(self) -> set[int]:
+        """Return the owner of the bot's application, or its team; nobody before the login."""
         application = self._client.application
         if application is None:
             return set()

@@ -89,7 +89,12 @@ class Agents:
 
     def _settings(self, name: str, agent: AgentConfig) -> Settings:
         pool = self.config.pool
-        bounds = Bounds(pool.silence_seconds, agent.ceiling_minutes * 60, pool.question_hours * 3600)
+        bounds = Bounds(
+            silence=pool.silence_seconds,
+            ceiling=agent.ceiling_minutes * 60,
+            question=pool.question_hours * 3600,
+            reminder=pool.reminder_hours * 3600,
+        )
         return Settings(agent.launch(), name, agent.mode, bounds)
 
     def _channel_of(self, thread_id: int) -> int:

@@ -130,11 +130,11 @@ def _show(found: Diagnosis, redact: Callable[[str], str]) -> None:
 def login(agent: str, path: Path, method: str) -> None:
     """Log in to AGENT in this terminal, by its own means, with the environment and directory that the bot gives it."""
     config = loaded(path)
-    logs.configure(config.secrets, level=logging.WARNING)
+    logs.configure(config.secrets, level=logging.ERROR)
     protect_process()
     settings = _named(config, agent)[agent]
     try:
-        command = (None if method else own_login(settings)) or work_through(ask_agent(settings, method))
+        command = (None if method else own_login(settings)) or work_through(ask_agent(settings, method, click.echo))
         if command is None:
             click.echo(f"The agent has logged in. To see whether it works: threadline doctor {agent}")
         else:

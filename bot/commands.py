@@ -35,6 +35,7 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
             (_resume, "Go on with what is held here, or (admins) take up another session of the agent."),
+            (_reload, "Read the configuration again. Running turns are not touched."),
             (_status, "What the agent of this thread is doing."),
             (_sessions, "Which threads have an agent now, and what it is doing."),
         ):
@@ -108,6 +109,12 @@ async def _resume(interaction: discord.Interaction["ThreadlineClient"], session:
     else:
         words = "Nothing is held here. A message goes on with this thread's session."
     await interaction.response.send_message(words, ephemeral=True)
+
+
+async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    if await interaction.client.admit(interaction, Right.ADMIN, asker_id=None):
+        words = escape(str(interaction.client.reload()))
+        await interaction.response.send_message(_fitting(words), ephemeral=True)
 
 
 async def _sessions(interaction: discord.Interaction["ThreadlineClient"]) -> None:

@@ -164,6 +164,7 @@ class PoolConfig(_Table):
     per_minute: Annotated[int, Field(ge=1)] = 30
     silence_seconds: Annotated[float, Field(gt=0)] = 120
     question_hours: Annotated[float, Field(gt=0)] = 4
+    reminder_hours: Annotated[float, Field(ge=0)] = 2
 
 
 class CatchUpConfig(_Table):
@@ -223,6 +224,11 @@ class JournalConfig(_Table):
             return at_home(Path(self.path))
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return at_home(Path(state)) / "threadline" / "threadline.db"
+
+    @property
+    def attachments(self) -> Path:
+        """Where people's files are kept, beside it."""
+        return self.file.with_suffix(".attachments").absolute()
 
 
 class AuditConfig(_Table):
@@ -293,6 +299,11 @@ class Config(_Table):
     def log_file(self) -> Path:
         """Where the last log lines are kept, beside the journal."""
         return self.journal.file.with_suffix(".log")
+
+    @property
+    def file(self) -> Path:
+        """Where it was read from."""
+        return self._file
 
     @property
     def own_files(self) -> tuple[Path, ...]:

@@ -1,19 +1,21 @@
 """What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
 from pool.exchange import Ending, Notice
+from pool.journal import State
 from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due
 
-from .markdown import code_block, escape
+from .markdown import LIMIT, code_block, escape
 
 __all__ = [
     "AT_WORK",
     "BEYOND",
     "BOUNDS",
     "CUT",
+    "DENY_ENDS",
     "EARLIER",
     "GO_ON",
     "INTERRUPTED",
@@ -21,13 +23,16 @@ __all__ = [
     "NOTICES",
     "RELEASED",
     "TOO_LONG",
+    "became",
     "closing",
     "due",
-    "earlier",
     "held",
     "in_line",
     "interrupted",
+    "missed",
+    "reminder",
     "waiting",
+    "with_line",
 ]
 
 NOTICES = {
@@ -55,8 +60,7 @@ GO_ON = (
 """What an agent that has made way is told when a person wants it to go on."""
 
 EARLIER = 10
-EARLIER_CHARACTERS = 8000
-"""How much of the past a new session is told: so many exchanges, and so many characters."""
+"""How much of the past a new session is told: so many exchanges."""
 
 _STOPS = {
     "refusal": "⚠ The agent refused to go on.",
@@ -64,17 +68,6 @@ _STOPS = {
     "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
     "cancelled": "⏹ The agent ended the turn as cancelled.",
 }
-
-
-def earlier(said: Iterable[tuple[str, str]]) -> str:
-    """Tell a new session the thread's last requests and answers; of too much, the end."""
-    lines = [f"Request:\n{_quoted(request)}\nAnswer:\n{_quoted(answer)}" for request, answer in said]
-    text = "\n\n".join(lines)[-EARLIER_CHARACTERS:]
-    return f"The earlier session of this conversation is gone. What was said last, for your knowledge only:\n\n{text}"
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:
@@ -125,6 +118,49 @@ MADE_WAY = (
 TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
 
 BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
+
+
+DENY_ENDS = "The agent offers no way to reject this alone: Deny ends its turn."
+
+_BECAME = {
+    State.RECEIVED: "Threadline was restarted, and the request is taken up again",
+    State.HELD: "Threadline was restarted, and the request is held until somebody goes on with it",
+    State.PROMPTED: "Threadline was restarted and the turn is interrupted; Retry on the notice below asks again",
+    State.FINISHED: "its turn has ended",
+    State.ANSWERED: "its turn has ended",
+    State.CLOSED: "Threadline was restarted, and the request was not taken up again",
+}
+
+
+def became(state: State | None) -> str:
+    """Say of a question that it is no longer open; `state` is that of its exchange, where that is known."""
+    return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
+
+
+def with_line(content: str, line: str) -> str:
+    """Put a line below what a message says; where there is no room, in its place."""
+    whole = f"{content}\n-# {line}"
+    return whole if len(whole) <= LIMIT else f"-# {line}"
+
+
+def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
+    """Say that a question is still open, with a link to it."""
+    link = f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+    return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{link}>)"
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+def missed(titles: Sequence[str]) -> str:
+    """Tell the agent, with the next prompt, that nobody was there to answer."""
+    lines = "".join(f"\n- {title}" for title in titles)
+    return (
+        "Nobody was there to answer what you asked, so Threadline rejected it when the time was over."
+        f" It was not a person's decision:{lines}"
+    )
 
 
 def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:

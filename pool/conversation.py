@@ -246,7 +246,7 @@ class Conversation:
         """Take up nothing more: the task ends, and the agent with it, as soon as the running turn has ended."""
         self._retiring = True
         self._wake.set()
-        if self.running is not None and self.running.turn.open_questions:
+        if self.running is not None and self.running.turn.unanswered:
             self.running.turn.cancel()  # Nobody can answer any more.
 
     def cut_off(self) -> None:
@@ -397,12 +397,12 @@ class Conversation:
             self._untold.extend(notices)
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
-        blocks = await exchange.blocks()
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
+        blocks = await exchange.blocks(session.capabilities)
         if self._current is not exchange:
             return
-        self._journal.prompted(exchange.message_ids, exchange.kept(blocks))
+        self._journal.prompted(exchange.message_ids, exchange.kept())
         self.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:

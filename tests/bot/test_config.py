@@ -88,6 +88,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "pool.per_minute": 30,
         "pool.silence_seconds": 120,
         "pool.question_hours": 4,
+        "pool.reminder_hours": 2,
         "catch_up.hours": 24,
         "catch_up.messages": 200,
         "reply.tables": "code",
@@ -150,6 +151,7 @@ per_thread = 5
 per_minute = 6
 silence_seconds = 30
 question_hours = 0.25
+reminder_hours = 0
 [catch_up]
 hours = 48
 messages = 10
@@ -204,7 +206,7 @@ listen = "127.0.0.1:9464"
     pool = config.pool
     assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
     assert (pool.per_user, pool.per_thread, pool.per_minute) == (4, 5, 6)
-    assert (pool.silence_seconds, pool.question_hours) == (30, 0.25)
+    assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
     assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
