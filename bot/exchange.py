@@ -32,6 +32,7 @@ from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
 __all__ = ["Desk", "Exchange"]
 
@@ -164,6 +165,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -253,6 +255,7 @@ class Exchange:
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn = turn
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
@@ -263,6 +266,7 @@ class Exchange:
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
+        self._record.event(event)
         match event:
             case Question():
                 if self._questions is not None:
@@ -284,6 +288,7 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
         if self._typing is not None:
             self._typing.stop()
