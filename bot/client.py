@@ -234,12 +234,6 @@ class ThreadlineClient(discord.Client):
         """Ask the gate without saying anything."""
         return self.admission.refusal(interaction, right, asker_id=None) is None
 
-    def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
-        """Whether whoever gave a command can view a thread."""
-        guild, user = interaction.guild, interaction.user
-        place = guild.get_channel_or_thread(thread_id) if guild is not None else None
-        return place is not None and isinstance(user, discord.Member) and place.permissions_for(user).view_channel
-
     async def archive(self, thread_id: int) -> None:
         """Archive a thread, when its last reply is in; a message opens it again."""
         await self.desk.finish(ARCHIVE_SECONDS, thread_id)

@@ -298,6 +298,11 @@ class Config(_Table):
     _file: Path = PrivateAttr(default_factory=Path)
 
     @property
+    def log_file(self) -> Path:
+        """Where the last log lines are kept, beside the journal."""
+        return self.journal.file.with_suffix(".log")
+
+    @property
     def file(self) -> Path:
         """Where it was read from."""
         return self._file
@@ -308,7 +313,7 @@ class Config(_Table):
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        return (self._file, variables.beside(self._file), journal, *beside, *audit)
+        return (self._file, variables.beside(self._file), journal, *beside, self.log_file, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""

@@ -34,6 +34,7 @@ from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
 __all__ = ["Desk", "Exchange"]
 
@@ -168,6 +169,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -269,6 +271,7 @@ class Exchange:
         """Show that the agent has it."""
         self._turn, self._session = turn, session
         self._remember_offers()
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
@@ -279,6 +282,7 @@ class Exchange:
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
+        self._record.event(event)
         match event:
             case Question():
                 if self._questions is not None:
@@ -318,6 +322,7 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
         self._introduce()
         self._remember_offers()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
+from pool.conversation import Cancelled
 from pool.exchange import Ending, Notice
 from pool.journal import State
 from pool.pool import Bound
@@ -25,8 +26,10 @@ __all__ = [
     "TOO_LONG",
     "became",
     "beside",
+    "cancelled",
     "closing",
     "due",
+    "fitting",
     "held",
     "in_line",
     "interrupted",
@@ -106,6 +109,22 @@ def due(due: Due, silent_seconds: float) -> str:
 def waiting(count: int) -> str:
     """Count messages."""
     return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def cancelled(done: Cancelled) -> str:
+    """Say what a cancel has done."""
+    words = "Stopping." if done.stopped else "Nothing is running."
+    if done.held:
+        words += f" {waiting(done.held)} held; your next message goes on with them."
+    return words
+
+
+def fitting(text: str) -> str:
+    """Cut a list at a line, so that it fits into one message."""
+    if len(text) <= LIMIT:
+        return text
+    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
 def held(count: int) -> str:

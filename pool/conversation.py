@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import partial
 
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
 
@@ -298,6 +299,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Work until the conversation is asleep with nothing to do. Cancelled only when the bot stops."""
+        bind_contextvars(thread_id=self.thread_id)
         try:
             while await self._step():
                 pass
@@ -368,7 +370,8 @@ class Conversation:
         try:
             session = await self._ready(exchange)
             if session is not None:
-                await self._converse(session, exchange)
+                with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
+                    await self._converse(session, exchange)
         finally:
             if self.agent is None:
                 self.state = State.ASLEEP
