@@ -36,6 +36,10 @@ RIGHTS = {
     "close": Right.RESET,
     "resume": Right.GO_ON,
     "reload": Right.ADMIN,
+    "ask": Right.TALK,
+    "run": Right.TALK,
+    "agent": Right.CHANGE,
+    "help": Right.LOOK,
     "status": Right.LOOK,
     "sessions": Right.LOOK,
 }
