@@ -1,5 +1,6 @@
 """Which agent a thread has, and how it is set: the configuration, and what the journal remembers of the thread."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from acp import Client
@@ -67,7 +68,8 @@ class Agents:
     def offer(self, settings: Settings, marker: str) -> Client:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
         agent = self.config.agents.by_name[settings.agent]
-        return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        return replace(offered, elicitation=frozenset({"form", "url"}))
 
     @property
     def warm(self) -> list[tuple[Settings, int]]:

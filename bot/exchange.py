@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
-from acp import Event, Question, Session, Turn, Withdrawn
+from acp import Elicitation, ElicitationCompleted, Event, Question, Session, Turn, Withdrawn
 from acp.jsonrpc import RequestId
 from acp.schema import ContentBlock, ResourceLink, TextBlock, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
@@ -315,6 +315,12 @@ class Exchange:
             case Question():
                 if self._questions is not None:
                     self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case ElicitationCompleted(elicitation_id):
+                if self._questions is not None:
+                    self._questions.completed(elicitation_id)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
