@@ -24,7 +24,6 @@ class Agents:
         """Take the configuration, and the journal that remembers each thread's agent and directory."""
         self.config = config
         self._journal = journal
-        self._outboxes: dict[tuple[Path, ...], Outbox] = {}
 
     def choices(self, channel_id: int) -> tuple[str, ...]:
         """Return the names of the agents that may be chosen in a channel, its own first."""
@@ -63,7 +62,8 @@ class Agents:
 
     def settings(self, thread_id: int) -> Settings:
         """Return what the pool has to know of a thread's agent."""
-        return self._settings(self.name(thread_id), self.of(thread_id))
+        settings = self._settings(self.name(thread_id), self.of(thread_id))
+        return replace(settings, also=(self._files(thread_id),))
 
     def offer(self, settings: Settings, marker: str) -> Client:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
@@ -84,10 +84,10 @@ class Agents:
     def outbox(self, thread_id: int) -> Outbox:
         """Return what may be posted of the files of a thread's agent."""
         agent = self.of(thread_id)
-        directories = (agent.cwd, *agent.additional_directories)
-        if directories not in self._outboxes:
-            self._outboxes[directories] = Outbox(directories, withheld=self.config.own_files)
-        return self._outboxes[directories]
+        files = self._files(thread_id)
+        # An agent can write there: a link in place of the directory must not become one of the places.
+        also = () if files.is_symlink() else (files,)
+        return Outbox((agent.cwd, *agent.additional_directories, *also), withheld=self.config.own_files)
 
     def _settings(self, name: str, agent: AgentConfig) -> Settings:
         pool = self.config.pool
@@ -98,6 +98,10 @@ class Agents:
             reminder=pool.reminder_hours * 3600,
         )
         return Settings(agent.launch(), name, agent.mode, bounds)
+
+    def _files(self, thread_id: int) -> Path:
+        """Where the files are that people have attached in a thread."""
+        return self.config.journal.attachments / str(thread_id)
 
     def _channel_of(self, thread_id: int) -> int:
         place = self._journal.place(thread_id)

@@ -60,7 +60,8 @@ def _agent(found: Diagnosis) -> Finding:
         f"modes: {', '.join(found.modes) or 'none'}",
         f"asks before it acts: {f'yes, in mode {found.mode}' if found.asking_mode else 'its mode could not be set'}",
         *(f"missing: {variable}" for variable in found.missing),
+        *(f"not given: {words}" for words in found.left_out),
         *(f"gets wrong: {fault}" for fault in found.faults),
     ]
-    level = Level.WELL if found.asking_mode and not found.faults else Level.WARNING
+    level = Level.WELL if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
     return Finding(subject, level, "\n".join(lines))

@@ -225,6 +225,11 @@ class JournalConfig(_Table):
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return at_home(Path(state)) / "threadline" / "threadline.db"
 
+    @property
+    def attachments(self) -> Path:
+        """Where people's files are kept, beside it."""
+        return self.file.with_suffix(".attachments").absolute()
+
 
 class AuditConfig(_Table):
     """`[audit]`."""
@@ -291,12 +296,22 @@ class Config(_Table):
     _file: Path = PrivateAttr(default_factory=Path)
 
     @property
+    def log_file(self) -> Path:
+        """Where the last log lines are kept, beside the journal."""
+        return self.journal.file.with_suffix(".log")
+
+    @property
+    def file(self) -> Path:
+        """Where it was read from."""
+        return self._file
+
+    @property
     def own_files(self) -> tuple[Path, ...]:
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        return (self._file, variables.beside(self._file), journal, *beside, *audit)
+        return (self._file, variables.beside(self._file), journal, *beside, self.log_file, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""

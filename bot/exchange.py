@@ -3,73 +3,49 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import discord
 import structlog
-from pydantic import BaseModel, TypeAdapter
-from pydantic_core import to_json
+from pydantic import BaseModel
 
-from acp import Elicitation, ElicitationCompleted, Event, Question, Session, Turn, Withdrawn
+from acp import (
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Session,
+    Turn,
+    Withdrawn,
+)
 from acp.jsonrpc import RequestId
-from acp.schema import ContentBlock, ResourceLink, TextBlock, ToolCallUpdate
+from acp.schema import PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
 from .agents import Agents
+from .attachments import Attachments
 from .audit import Audit
+from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .card import Cards, Where
-from .login import login_words, needs_login
+from .login import login_words
+from .markdown import escape
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
 from .reply import Reply
+from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
-__all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
+__all__ = ["Desk", "Exchange"]
 
 log = structlog.stdlib.get_logger("bot")
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that came with a message, where Discord keeps it."""
-
-    name: str
-    url: str
-    content_type: str | None
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first."""
-
-    message_id: int
-    channel_id: int
-    thread_id: int
-    author_id: int
-    text: str
-    attachments: tuple[Attachment, ...] = ()
-
-
-_REQUEST = TypeAdapter(Request)
-_KEPT: TypeAdapter[list[ContentBlock]] = TypeAdapter(list[ContentBlock])
-
-
-def write_request(request: Request) -> str:
-    """Write a request down as the journal keeps it."""
-    return _REQUEST.dump_json(request).decode()
-
-
-def read_request(text: str) -> Request:
-    """Read a request from the journal. Raises ValueError."""
-    return _REQUEST.validate_json(text)
 
 
 class Desk:
@@ -83,10 +59,11 @@ class Desk:
         rest: Rest,
         cards: Cards,
         agents: Agents,
+        attachments: Attachments,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`agents` knows each thread's agent.
+        """`agents` knows each thread's agent, `attachments` has people's files.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -97,6 +74,7 @@ class Desk:
         self.rest = rest
         self.cards = cards
         self.agents = agents
+        self.attachments = attachments
         self.redact = redact
         self.reactions = reactions
         self.audit = Audit()
@@ -169,9 +147,15 @@ class Exchange:
     def __init__(self, request: Request, desk: Desk, *, again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
-        self._again = again
-        self._forgotten = False
         self._desk = desk
+        self._briefing = Briefing(
+            (request,),
+            journal=desk.journal,
+            pacer=desk.pacer,
+            rest=desk.rest,
+            attachments=desk.attachments,
+            again=again,
+        )
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
@@ -190,6 +174,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -244,41 +229,19 @@ class Exchange:
 
     # ---- what the pool tells
 
-    async def blocks(self) -> Sequence[BaseModel]:
-        """Return the text, and the attachments as links; before them what a new session has to know.
-
-        A prompt that is sent once more is what it was, with a word that this is so.
-        """
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
-        if self._again is not None:
-            return [TextBlock(text=words.INTERRUPTED), *_KEPT.validate_json(self._again)]
-        return [*self._missed(), *self._context(), *self._asked()]
+        if titles := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(titles)
+        blocks = await self._briefing.blocks(capabilities)
+        for skipped in self._briefing.skipped:
+            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
+        return blocks
 
-    def _missed(self) -> list[TextBlock]:
-        """Tell the agent which of its questions nobody was there to answer."""
-        titles = self._desk.cards.take_missed(self.request.thread_id)
-        return [TextBlock(text=words.missed(titles))] if titles else []
-
-    def _context(self) -> list[TextBlock]:
-        """Tell an agent that has lost its session what was said before, as far as that is known and short enough."""
-        if not self._forgotten:
-            return []
-        request = self.request
-        earlier = self._desk.journal.earlier(request.thread_id, request.message_id, most=words.EARLIER)
-        said = [(_REQUEST.validate_json(each).text, answer) for each, answer in earlier if each]
-        return [TextBlock(text=words.earlier(said))] if said else []
-
-    def _asked(self) -> list[TextBlock | ResourceLink]:
-        text = [TextBlock(text=self.request.text)] if self.request.text else []
-        links = [
-            ResourceLink(name=each.name, uri=each.url, mime_type=each.content_type, size=each.size)
-            for each in self.request.attachments
-        ]
-        return [*text, *links]
-
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
+    def kept(self) -> str:
         """Return the prompt as it can be sent again."""
-        return to_json([block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in blocks]).decode()
+        return self._briefing.kept()
 
     def starting(self) -> None:
         """Show that it is this message's turn."""
@@ -295,12 +258,13 @@ class Exchange:
 
     def notice(self, notice: Notice) -> None:
         """Say it above the answer."""
-        self._forgotten = self._forgotten or notice is Notice.FORGOTTEN
+        self._briefing.forgotten |= notice is Notice.FORGOTTEN
         self.reply.line(words.NOTICES[notice])
 
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn = turn
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
@@ -311,6 +275,7 @@ class Exchange:
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
+        self._record.event(event)
         match event:
             case Question():
                 if self._questions is not None:
@@ -338,6 +303,7 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
         if self._typing is not None:
             self._typing.stop()
@@ -345,7 +311,7 @@ class Exchange:
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
-        if ending.error is not None and needs_login(ending.error):
+        if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self.reply.end()
 

@@ -1,8 +1,9 @@
 """What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
+from pool.conversation import Cancelled
 from pool.exchange import Ending, Notice
 from pool.journal import State
 from pool.pool import Bound
@@ -24,9 +25,10 @@ __all__ = [
     "RELEASED",
     "TOO_LONG",
     "became",
+    "cancelled",
     "closing",
     "due",
-    "earlier",
+    "fitting",
     "held",
     "in_line",
     "interrupted",
@@ -61,8 +63,7 @@ GO_ON = (
 """What an agent that has made way is told when a person wants it to go on."""
 
 EARLIER = 10
-EARLIER_CHARACTERS = 8000
-"""How much of the past a new session is told: so many exchanges, and so many characters."""
+"""How much of the past a new session is told: so many exchanges."""
 
 _STOPS = {
     "refusal": "⚠ The agent refused to go on.",
@@ -70,17 +71,6 @@ _STOPS = {
     "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
     "cancelled": "⏹ The agent ended the turn as cancelled.",
 }
-
-
-def earlier(said: Iterable[tuple[str, str]]) -> str:
-    """Tell a new session the thread's last requests and answers; of too much, the end."""
-    lines = [f"Request:\n{_quoted(request)}\nAnswer:\n{_quoted(answer)}" for request, answer in said]
-    text = "\n\n".join(lines)[-EARLIER_CHARACTERS:]
-    return f"The earlier session of this conversation is gone. What was said last, for your knowledge only:\n\n{text}"
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:
@@ -101,6 +91,22 @@ def due(due: Due, silent_seconds: float) -> str:
 def waiting(count: int) -> str:
     """Count messages."""
     return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def cancelled(done: Cancelled) -> str:
+    """Say what a cancel has done."""
+    words = "Stopping." if done.stopped else "Nothing is running."
+    if done.held:
+        words += f" {waiting(done.held)} held; your next message goes on with them."
+    return words
+
+
+def fitting(text: str) -> str:
+    """Cut a list at a line, so that it fits into one message."""
+    if len(text) <= LIMIT:
+        return text
+    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
 def held(count: int) -> str:

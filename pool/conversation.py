@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import partial
 
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
 
@@ -268,6 +269,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Work until the conversation is asleep with nothing to do. Cancelled only when the bot stops."""
+        bind_contextvars(thread_id=self.thread_id)
         try:
             while await self._step():
                 pass
@@ -338,7 +340,8 @@ class Conversation:
         try:
             session = await self._ready(exchange)
             if session is not None:
-                await self._converse(session, exchange)
+                with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
+                    await self._converse(session, exchange)
         finally:
             if self.agent is None:
                 self.state = State.ASLEEP
@@ -394,12 +397,12 @@ class Conversation:
             self._untold.extend(notices)
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
-        blocks = await exchange.blocks()
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
+        blocks = await exchange.blocks(session.capabilities)
         if self._current is not exchange:
             return
-        self._journal.prompted(exchange.message_ids, exchange.kept(blocks))
+        self._journal.prompted(exchange.message_ids, exchange.kept())
         self.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from acp import Event, Session, Turn
 from acp.jsonrpc import RequestId
+from acp.schema import PromptCapabilities
 
 from .watch import Due
 
@@ -56,11 +57,14 @@ class Exchange(Protocol):
     def author_id(self) -> int:
         """Who wrote it."""
 
-    async def blocks(self) -> Sequence[BaseModel]:
-        """Return the prompt; may wait for the thread and for attachments. Raises `ExchangeFailed`."""
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        """Return the prompt for an agent that takes this; may wait for the thread and for files.
 
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
-        """Return the prompt as it is to be kept, for a person may want it sent again after a crash."""
+        Raises `ExchangeFailed`.
+        """
+
+    def kept(self) -> str:
+        """Return the prompt that `blocks` gave as it is to be kept: a person may want it sent again after a crash."""
 
     def waiting(self, place: int, asking: Sequence[int]) -> None:
         """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line.

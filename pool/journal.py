@@ -161,6 +161,26 @@ class Journal:
         """Remember the session of a thread, or with None forget it."""
         with self._transaction():
             self._db.execute("UPDATE conversations SET session_id = ? WHERE thread_id = ?", (session_id, thread_id))
+            if session_id is not None:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO sessions"
+                    " SELECT session_id, thread_id, agent, directory, ? FROM conversations WHERE thread_id = ?",
+                    (time.time(), thread_id),
+                )
+
+    def past_sessions(self, thread_id: int) -> dict[str, float]:
+        """Return the sessions that a thread has had with its agent, without today's; newest first, when each began."""
+        query = (
+            "SELECT sessions.session_id, began FROM sessions JOIN conversations USING (thread_id, agent, directory)"
+            " WHERE thread_id = ? AND sessions.session_id IS NOT conversations.session_id ORDER BY began DESC"
+        )
+        return dict(self._db.execute(query, (thread_id,)))
+
+    def session_thread(self, session_id: str) -> int | None:
+        """Return the thread that has, or has last had, a session; None where it was not created for one."""
+        query = "SELECT thread_id FROM sessions WHERE session_id = ? ORDER BY began DESC LIMIT 1"
+        row = self._db.execute(query, (session_id,)).fetchone()
+        return None if row is None else row[0]
 
     def asker(self, thread_id: int) -> int | None:
         """Return who wrote the thread's oldest open message; with none open, who began the conversation."""

@@ -27,6 +27,8 @@ class Settings:
     agent: str = "default"
     mode: str = ""
     bounds: Bounds = field(default_factory=Bounds)
+    also: tuple[Path, ...] = ()
+    """Directories of this thread's session alone; they are made when it is opened."""
 
     @property
     def cwd(self) -> Path:
@@ -52,15 +54,17 @@ async def open_session(agent: Agent, thread_id: int, settings: Settings, journal
 
     A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
     """
+    for directory in settings.also:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     session_id = journal.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
-            return Opened(await agent.load_session(session_id, settings.cwd), new=False)
+            return Opened(await agent.load_session(session_id, settings.cwd, settings.also), new=False)
         except AuthRequired:
             raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
-    session = await agent.new_session(settings.cwd)
+    session = await agent.new_session(settings.cwd, settings.also)
     return Opened(session, new=True, notices=() if session_id is None else (Notice.FORGOTTEN,))
 
 

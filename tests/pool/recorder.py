@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from acp import Event, Session, Text, Turn
 from acp.jsonrpc import RequestId
-from acp.schema import TextBlock
+from acp.schema import PromptCapabilities, TextBlock
 from pool.exchange import Ending, Notice
 from pool.watch import Due
 
@@ -82,7 +82,7 @@ class Recorder:
 
     # ---- pool.exchange.Exchange
 
-    async def blocks(self) -> Sequence[BaseModel]:
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         self._hear("blocks")
         if self._fetched is not None:
             await self._fetched.wait()
@@ -90,8 +90,8 @@ class Recorder:
             raise self._refuses
         return [TextBlock(text=self.prompt)]
 
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
-        return "".join(block.text for block in blocks if isinstance(block, TextBlock))
+    def kept(self) -> str:
+        return self.prompt
 
     def waiting(self, place: int, asking: Sequence[int]) -> None:
         self.asking = [*asking]
