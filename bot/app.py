@@ -180,6 +180,7 @@ class App:
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
+            exclusive=self._config.threads.directory == "exclusive",
         )
         return Pool(
             agents.settings,

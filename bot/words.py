@@ -25,6 +25,7 @@ __all__ = [
     "RELEASED",
     "TOO_LONG",
     "became",
+    "beside",
     "cancelled",
     "closing",
     "due",
@@ -33,6 +34,7 @@ __all__ = [
     "in_line",
     "interrupted",
     "missed",
+    "outside",
     "reminder",
     "waiting",
     "with_line",
@@ -40,6 +42,7 @@ __all__ = [
 
 NOTICES = {
     Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
+    Notice.UNSET: "-# ⚠ Something that was chosen for this thread could not be set again.",
     Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
 }
 
@@ -79,6 +82,21 @@ def in_line(place: int, asking: Sequence[int]) -> str:
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
+
+
+def outside(thread_ids: Sequence[int]) -> str:
+    """Say whose turns must end before a thread may work in its directory."""
+    return f"-# ⏳ one thread at a time works in this directory; before this one comes {_links(thread_ids)}"
+
+
+def beside(thread_ids: Sequence[int]) -> str:
+    """Say who else works in the same directory."""
+    return f"-# ⚠ Another agent works in the same directory now: {_links(thread_ids)}"
+
+
+def _links(thread_ids: Sequence[int]) -> str:
+    links = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
+    return links if len(thread_ids) <= 5 else f"{links} and others"
 
 
 def due(due: Due, silent_seconds: float) -> str:

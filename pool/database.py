@@ -75,6 +75,10 @@ _MIGRATIONS = (
     INSERT INTO sessions SELECT session_id, thread_id, agent, directory, created FROM conversations
         WHERE session_id IS NOT NULL;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE conversations ADD COLUMN offers TEXT NOT NULL DEFAULT '';
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

@@ -17,6 +17,7 @@ from acp import Agent
 from acp.memory import resident
 
 from .conversation import Conversation, House, State
+from .directories import Directories
 from .exchange import Exchange
 from .journal import Journal
 from .listing import Listing
@@ -55,7 +56,7 @@ log = structlog.stdlib.get_logger("pool")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of everything. `max_memory` is in bytes, 0 for no bound."""
+    """How much of everything. `max_memory` is in bytes, 0 for no bound; `exclusive`: one thread in a directory."""
 
     max_agents: int
     idle_seconds: float
@@ -63,6 +64,7 @@ class Limits:
     per_user: int = 8
     per_thread: int = 50
     per_minute: int = 30
+    exclusive: bool = False
 
 
 class Bound(Enum):
@@ -122,6 +124,8 @@ class Pool:
             settings=settings,
             journal=journal,
             slots=self._slots,
+            directories=Directories(),
+            exclusive=limits.exclusive,
             spawn=self._spawn,
             claim=self._spares.claim,
             asking=self._asking,

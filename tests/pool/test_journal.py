@@ -354,9 +354,9 @@ def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> No
         assert journal.session_thread("first") == 1
         journal.set_session(2, "first")
         assert journal.session_thread("first") == 2
-        journal.assign(1, "b", "/srv")
+        journal.threads.assign(1, "b", "/srv")
         assert journal.past_sessions(1) == {}
-        journal.assign(1, "a", "/srv")
+        journal.threads.assign(1, "a", "/srv")
         assert [*journal.past_sessions(1)] == ["second", "first"]
 
 
