@@ -74,7 +74,8 @@ class Agents:
     def offer(self, settings: Settings, marker: str) -> Client:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
         agent = self.config.agents.by_name[settings.agent]
-        return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        return replace(offered, elicitation=frozenset({"form", "url"}))
 
     @property
     def introduces(self) -> bool:

@@ -24,6 +24,7 @@ from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
 from .connecting import intents
+from .elicitation import ElicitationButton, take_form
 from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
@@ -106,7 +107,9 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton, GoOnButton)
+        self.add_dynamic_items(
+            AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton
+        )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -242,7 +245,11 @@ class ThreadlineClient(discord.Client):
             return Offers.of(conversation.session)
         return read_offers(self.journal.threads.offers(thread_id))
 
-    # ---- commands and buttons
+    # ---- commands, buttons and forms
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take a form that was sent. Commands, buttons and menus find their own way."""
+        await take_form(interaction)
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""

@@ -8,7 +8,17 @@ import discord
 import structlog
 from pydantic import BaseModel
 
-from acp import AuthRequired, Event, Question, Session, Text, Turn, Withdrawn
+from acp import (
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Session,
+    Text,
+    Turn,
+    Withdrawn,
+)
 from acp.jsonrpc import RequestId
 from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
@@ -287,6 +297,12 @@ class Exchange:
             case Question():
                 if self._questions is not None:
                     self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case ElicitationCompleted(elicitation_id):
+                if self._questions is not None:
+                    self._questions.completed(elicitation_id)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
