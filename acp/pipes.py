@@ -14,6 +14,7 @@ import asyncio
 import os
 import selectors
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -54,11 +55,14 @@ class Pipe:
         """Whether an answer has been expected through it since it was last read."""
         self.heard = 0.0
         """When it last brought something, in the loop's time."""
+        self.context = Context()
+        """That of whoever opened it, for what is logged while it is read: all pipes are read together."""
 
     def open(self) -> int:
         """Make the pipe and begin to read it. Returns the writing end, for a child; the caller closes it."""
         self.descriptor, writing_end = os.pipe()
         os.set_blocking(self.descriptor, False)
+        self.context = copy_context()
         self._rounds = _Rounds.of_this_loop()
         self._rounds.add(self)
         self.closed, self.reading = False, True
@@ -208,7 +212,7 @@ class _Rounds:
 
     def _read(self, pipe: Pipe) -> int:
         try:
-            return pipe.read()
+            return pipe.context.run(pipe.read)
         except Exception as error:  # noqa: BLE001 - what fails for one agent must not stop the reading of the others
             context = {"message": "what an agent wrote could not be taken", "exception": error}
             self._loop.call_exception_handler(context)

@@ -3,73 +3,52 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import discord
 import structlog
-from pydantic import BaseModel, TypeAdapter
-from pydantic_core import to_json
+from pydantic import BaseModel
 
-from acp import AuthRequired, Event, Question, Session, Turn, Withdrawn
+from acp import (
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Session,
+    Text,
+    Turn,
+    Withdrawn,
+)
 from acp.jsonrpc import RequestId
-from acp.schema import ContentBlock, ResourceLink, TextBlock, ToolCallUpdate
+from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
 
 from . import words
 from .agents import Agents
+from .attachments import Attachments
 from .audit import Audit
+from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .card import Cards, Where
+from .introduction import introduction
 from .login import login_words
+from .markdown import escape
+from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
 from .reply import Reply
+from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
-__all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
+__all__ = ["Desk", "Exchange"]
 
 log = structlog.stdlib.get_logger("bot")
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that came with a message, where Discord keeps it."""
-
-    name: str
-    url: str
-    content_type: str | None
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first."""
-
-    message_id: int
-    channel_id: int
-    thread_id: int
-    author_id: int
-    text: str
-    attachments: tuple[Attachment, ...] = ()
-
-
-_REQUEST = TypeAdapter(Request)
-_KEPT: TypeAdapter[list[ContentBlock]] = TypeAdapter(list[ContentBlock])
-
-
-def write_request(request: Request) -> str:
-    """Write a request down as the journal keeps it."""
-    return _REQUEST.dump_json(request).decode()
-
-
-def read_request(text: str) -> Request:
-    """Read a request from the journal. Raises ValueError."""
-    return _REQUEST.validate_json(text)
 
 
 class Desk:
@@ -83,10 +62,11 @@ class Desk:
         rest: Rest,
         cards: Cards,
         agents: Agents,
+        attachments: Attachments,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`agents` knows each thread's agent.
+        """`agents` knows each thread's agent, `attachments` has people's files.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -97,6 +77,7 @@ class Desk:
         self.rest = rest
         self.cards = cards
         self.agents = agents
+        self.attachments = attachments
         self.redact = redact
         self.reactions = reactions
         self.audit = Audit()
@@ -169,9 +150,16 @@ class Exchange:
     def __init__(self, request: Request, desk: Desk, *, again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
-        self._again = again
-        self._forgotten = False
+        self._introduces = False
         self._desk = desk
+        self._briefing = Briefing(
+            (request,),
+            journal=desk.journal,
+            pacer=desk.pacer,
+            rest=desk.rest,
+            attachments=desk.attachments,
+            again=again,
+        )
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
@@ -186,10 +174,12 @@ class Exchange:
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
+        self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -244,41 +234,19 @@ class Exchange:
 
     # ---- what the pool tells
 
-    async def blocks(self) -> Sequence[BaseModel]:
-        """Return the text, and the attachments as links; before them what a new session has to know.
-
-        A prompt that is sent once more is what it was, with a word that this is so.
-        """
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
-        if self._again is not None:
-            return [TextBlock(text=words.INTERRUPTED), *_KEPT.validate_json(self._again)]
-        return [*self._missed(), *self._context(), *self._asked()]
+        if titles := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(titles)
+        blocks = await self._briefing.blocks(capabilities)
+        for skipped in self._briefing.skipped:
+            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
+        return blocks
 
-    def _missed(self) -> list[TextBlock]:
-        """Tell the agent which of its questions nobody was there to answer."""
-        titles = self._desk.cards.take_missed(self.request.thread_id)
-        return [TextBlock(text=words.missed(titles))] if titles else []
-
-    def _context(self) -> list[TextBlock]:
-        """Tell an agent that has lost its session what was said before, as far as that is known and short enough."""
-        if not self._forgotten:
-            return []
-        request = self.request
-        earlier = self._desk.journal.earlier(request.thread_id, request.message_id, most=words.EARLIER)
-        said = [(_REQUEST.validate_json(each).text, answer) for each, answer in earlier if each]
-        return [TextBlock(text=words.earlier(said))] if said else []
-
-    def _asked(self) -> list[TextBlock | ResourceLink]:
-        text = [TextBlock(text=self.request.text)] if self.request.text else []
-        links = [
-            ResourceLink(name=each.name, uri=each.url, mime_type=each.content_type, size=each.size)
-            for each in self.request.attachments
-        ]
-        return [*text, *links]
-
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
+    def kept(self) -> str:
         """Return the prompt as it can be sent again."""
-        return to_json([block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in blocks]).decode()
+        return self._briefing.kept()
 
     def starting(self) -> None:
         """Show that it is this message's turn."""
@@ -293,14 +261,27 @@ class Exchange:
         """Show the place in line, and the threads where a person's answer would let it move."""
         self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
 
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Name the threads that work in the same directory."""
+        if waits:
+            self.reply.placeholder(words.outside(thread_ids))
+        else:
+            self.reply.line(words.beside(thread_ids))
+
     def notice(self, notice: Notice) -> None:
         """Say it above the answer."""
-        self._forgotten = self._forgotten or notice is Notice.FORGOTTEN
-        self.reply.line(words.NOTICES[notice])
+        match notice:
+            case Notice.NEW:
+                self._introduces = True
+            case _:
+                self._briefing.forgotten |= notice is Notice.FORGOTTEN
+                self.reply.line(words.NOTICES[notice])
 
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
-        self._turn = turn
+        self._turn, self._session = turn, session
+        self._remember_offers()
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
@@ -311,13 +292,22 @@ class Exchange:
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
+        self._record.event(event)
         match event:
             case Question():
                 if self._questions is not None:
                     self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case ElicitationCompleted(elicitation_id):
+                if self._questions is not None:
+                    self._questions.completed(elicitation_id)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
+                if isinstance(event, Text | ToolCallUpdate | Plan):
+                    self._introduce()
                 self.reply.apply(event)
                 if isinstance(event, ToolCallUpdate) and self._questions is not None:
                     self._questions.changed(event)
@@ -326,13 +316,32 @@ class Exchange:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
 
+    def _introduce(self) -> None:
+        """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
+        agents, thread_id = self._desk.agents, self.request.thread_id
+        if self._introduces and self._session is not None and agents.introduces:
+            offers = Offers.of(self._session)
+            self.reply.line(introduction(agents.title(thread_id), offers, agents.of(thread_id).cwd))
+        self._introduces = False
+
+    def _remember_offers(self) -> None:
+        """Write down what the agent offers, for when it sleeps."""
+        if self._session is not None:
+            threads, thread_id = self._desk.journal.threads, self.request.thread_id
+            offers = write_offers(Offers.of(self._session))
+            if offers != threads.offers(thread_id):
+                threads.set_offers(thread_id, offers)
+
     def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
         if self._questions is not None:
             self._questions.close(reason, *request_ids)
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
+        self._introduce()
+        self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)

@@ -17,9 +17,10 @@ from pool.pool import Pool
 
 from . import words
 from .buttons import interrupted_view
-from .exchange import Desk, Exchange, read_request
+from .exchange import Desk, Exchange
 from .pacer import Urgency
 from .post import Post
+from .request import read_request
 from .rest import RestError, TryLater
 
 __all__ = ["CHOICE_SECONDS", "Recovery"]

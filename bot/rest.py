@@ -162,6 +162,15 @@ class Rest:
             ]
         return messages[::-1]
 
+    async def before(self, channel_id: int, message_id: int, *, most: int) -> list[discord.Message]:
+        """Return the newest `most` messages below an id, oldest first."""
+        client = self._live()
+        channel = client.get_channel(channel_id)
+        place = channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id)
+        async with _calling():
+            messages = [message async for message in place.history(limit=most, before=discord.Object(message_id))]
+        return messages[::-1]
+
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
         """Return the roles that a member has."""
         client = self._live()

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from acp.schema import TextBlock
+from acp.schema import PromptCapabilities, TextBlock
 from bot import words
+from bot.attachments import Attachments
 from bot.card import Cards
-from bot.exchange import Desk, Exchange, Request, write_request
+from bot.exchange import Desk, Exchange
 from bot.logs import redactor
 from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
+from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
@@ -59,9 +61,10 @@ class Stage:
 
     @property
     def prompts(self) -> list[str]:
-        """What the agents were asked, in order: the words of the last block of each prompt."""
+        """What the agents were asked, in order: the words of the last block of each prompt that a person wrote."""
         asked = [message for agent in self.crew.agents for message in agent.received]
-        return [each["params"]["prompt"][-1]["text"] for each in asked if each.get("method") == "session/prompt"]
+        prompts = [each["params"]["prompt"] for each in asked if each.get("method") == "session/prompt"]
+        return [[block["text"] for block in prompt if "annotations" not in block][-1] for prompt in prompts]
 
     def stands(self, message_id: int, content: str, **fields: object) -> None:
         """Let a message of the earlier run stand in the thread."""
@@ -105,6 +108,7 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             rest=board,
             cards=cards,
             agents=one_agent(folder, journal),
+            attachments=Attachments(folder / "attachments"),
             redact=redactor([]),
             reactions=False,
         )
@@ -522,11 +526,11 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
         journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         first = it.desk.exchange(request)
         first.opened(THREAD)
-        kept = first.kept(await first.blocks())
+        sent = await first.blocks(PromptCapabilities())
+        kept = first.kept()
         again = it.desk.exchange(request, again=kept)
         again.opened(THREAD)
-        blocks = await again.blocks()
-        assert blocks == [TextBlock(text=words.INTERRUPTED), TextBlock(text="hello")]
-        assert again.kept(blocks) != kept
+        assert await again.blocks(PromptCapabilities()) == [TextBlock(text=words.INTERRUPTED), *sent]
+        assert again.kept() == kept
         for exchange in (first, again):
             exchange.reply.end()
