@@ -26,6 +26,7 @@ EVENTS = {
     "on_connect": "nobody's doing",
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
+    "on_interaction": "a form's: judged when it is sent, see test_elicitation.py beside this file",
     "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
 }
 """The gateway's events that the bot listens to, and how each is judged."""
