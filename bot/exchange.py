@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import discord
 import structlog
@@ -27,6 +27,7 @@ from .markdown import escape
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
+from .redaction import Redacting, Redactor
 from .reply import Reply
 from .request import Request
 from .rest import Rest
@@ -50,7 +51,7 @@ class Desk:
         cards: Cards,
         agents: Agents,
         attachments: Attachments,
-        redact: Callable[[str], str],
+        redact: Redactor,
         reactions: bool,
     ) -> None:
         """`agents` knows each thread's agent, `attachments` has people's files.
@@ -162,6 +163,7 @@ class Exchange:
         self._turn: Turn | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
+        self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
         self._show(EYE)
@@ -262,7 +264,11 @@ class Exchange:
             self._typing.start()
 
     def event(self, event: Event) -> None:
-        """Show it, or ask it."""
+        """Show it, or ask it, without secrets."""
+        for each in self._redacting.take(event):
+            self._show_or_ask(each)
+
+    def _show_or_ask(self, event: Event) -> None:
         match event:
             case Question():
                 if self._questions is not None:
@@ -285,6 +291,8 @@ class Exchange:
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
         self._desk.ended(self)
+        for event in self._redacting.rest():
+            self.reply.apply(event)
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)

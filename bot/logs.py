@@ -1,26 +1,20 @@
 """Log lines: readable on a terminal, JSON elsewhere, and never a secret in them."""
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
 
+from .redaction import Redactor
+
 __all__ = ["configure", "redactor"]
 
-SHORTEST = 6
-"""A shorter secret is no secret, and taking it out would make lines unreadable."""
 
-
-def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+def redactor(secrets: Iterable[str]) -> Redactor:
     """Make a function that takes these secrets out of a text."""
-    known = [secret for secret in secrets if len(secret) >= SHORTEST]
-    forms = {form for secret in known for form in (secret, repr(secret)[1:-1], ascii(secret)[1:-1])}
-    # The longest first: one that another begins with would leave the other's end behind.
-    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)) or r"(?!)")
-    return lambda text: pattern.sub("[secret]", text)
+    return Redactor(secrets)
 
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO) -> None:

@@ -13,7 +13,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.logs import SHORTEST, configure, redactor
+from bot.logs import configure, redactor
+from bot.redaction import SHORTEST
 
 SECRET = 'MTIz.se"cr\\et\n.value'
 
