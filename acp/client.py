@@ -1,6 +1,6 @@
 """What we are to an agent: what it may ask of us, and what it is given with each session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,9 +60,9 @@ class Client:
         files = self.file_system is not None and method in FILE_METHODS
         return files or (self.terminals is not None and method in TERMINAL_METHODS)
 
-    def directories(self, cwd: Path, agent: AgentCapabilities) -> tuple[Path, ...]:
+    def directories(self, cwd: Path, agent: AgentCapabilities, also: Sequence[Path] = ()) -> tuple[Path, ...]:
         """Return a session's directories, `cwd` first: those besides it only where the agent takes them."""
-        return (cwd, *self.additional_directories) if _takes_directories(agent) else (cwd,)
+        return (cwd, *self.additional_directories, *also) if _takes_directories(agent) else (cwd,)
 
     def servers(self, agent: AgentCapabilities) -> list[dict[str, Any]]:
         """Write the MCP servers that the agent can reach (schema: McpServer)."""

@@ -13,6 +13,7 @@ import asyncio
 import os
 import selectors
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -44,11 +45,14 @@ class Pipe:
         self.reading = False
         """Whether what arrives is taken; False while paused and after the end."""
         self.closed = True
+        self.context = Context()
+        """That of whoever opened it, for what is logged while it is read: all pipes are read together."""
 
     def open(self) -> int:
         """Make the pipe and begin to read it. Returns the writing end, for a child; the caller closes it."""
         self.descriptor, writing_end = os.pipe()
         os.set_blocking(self.descriptor, False)
+        self.context = copy_context()
         self._rounds = _Rounds.of_this_loop()
         self._rounds.add(self)
         self.closed, self.reading = False, True
@@ -176,7 +180,7 @@ class _Rounds:
 
     def _read(self, pipe: Pipe) -> int:
         try:
-            return pipe.read()
+            return pipe.context.run(pipe.read)
         except Exception as error:  # noqa: BLE001 - what fails for one agent must not stop the reading of the others
             context = {"message": "what an agent wrote could not be taken", "exception": error}
             self._loop.call_exception_handler(context)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from acp import Agent, end_survivors
 from pool.database import put_aside
@@ -168,7 +169,8 @@ class App:
         config = self._config.pool
 
         async def spawn(settings: Settings, marker: str) -> Agent:
-            with metrics.agent_start():
+            # Bound for all that the agent's pipes and tasks log, for as long as it lives.
+            with bound_contextvars(agent=settings.agent), metrics.agent_start():
                 return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
 
         limits = Limits(
@@ -178,6 +180,7 @@ class App:
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
+            exclusive=self._config.threads.directory == "exclusive",
         )
         return Pool(
             agents.settings,

@@ -6,8 +6,9 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 import acp
 
@@ -34,6 +35,8 @@ from .doctor import examine
 from .init import init
 from .locks import LockHeld
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
+from .report import report
+from .service import service
 from .terminal import CONFIG, fail, loaded, work_through
 
 __all__ = ["main"]
@@ -48,10 +51,26 @@ def main() -> None:
 @main.command()
 @CONFIG
 @click.option("--new-journal", is_flag=True, help="Put a journal that cannot be used aside, and begin a new one.")
-def run(path: Path, *, new_journal: bool) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(get_args(logs.Form)),
+    default="auto",
+    show_default=True,
+    help="How log lines look: auto is pretty on a terminal, and JSON elsewhere.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning"]),
+    default="info",
+    show_default=True,
+    help="From which level on; debug has what agents write to stderr.",
+)
+def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool) -> None:
     """Connect to Discord and work until stopped."""
     config = loaded(path)
-    logs.configure(config.secrets)
+    logs.configure(config.secrets, level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
+    with suppress(OSError):  # A journal that cannot be there either is told of below.
+        logs.keep(config.log_file, config.secrets)
     for warning in config.warnings():
         click.echo(f"threadline: warning: {warning}", err=True)
     protect_process()
@@ -169,5 +188,5 @@ def demo(*, once: bool, agent: str) -> None:
         raise SystemExit(asyncio.run(work))
 
 
-for command in (check, init):
+for command in (check, init, report, service):
     main.add_command(command)

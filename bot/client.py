@@ -24,6 +24,7 @@ from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
 from .connecting import intents
+from .elicitation import ElicitationButton, take_form
 from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
@@ -105,7 +106,9 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton, GoOnButton)
+        self.add_dynamic_items(
+            AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton
+        )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -224,7 +227,11 @@ class ThreadlineClient(discord.Client):
         self.journal.mark_seen(thread_id, message.id)
         return exchange
 
-    # ---- commands and buttons
+    # ---- commands, buttons and forms
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take a form that was sent. Commands, buttons and menus find their own way."""
+        await take_form(interaction)
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""
@@ -233,12 +240,6 @@ class ThreadlineClient(discord.Client):
     def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
         """Ask the gate without saying anything."""
         return self.admission.refusal(interaction, right, asker_id=None) is None
-
-    def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
-        """Whether whoever gave a command can view a thread."""
-        guild, user = interaction.guild, interaction.user
-        place = guild.get_channel_or_thread(thread_id) if guild is not None else None
-        return place is not None and isinstance(user, discord.Member) and place.permissions_for(user).view_channel
 
     async def archive(self, thread_id: int) -> None:
         """Archive a thread, when its last reply is in; a message opens it again."""

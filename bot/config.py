@@ -219,6 +219,8 @@ class ThreadsConfig(_Table):
     bots: Bots = "off"
     trusted_bots: frozenset[Snowflake] = frozenset()
     bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
+    introduction: bool = True
+    directory: Literal["shared", "exclusive"] = "shared"
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
 
 
@@ -308,6 +310,11 @@ class Config(_Table):
     _file: Path = PrivateAttr(default_factory=Path)
 
     @property
+    def log_file(self) -> Path:
+        """Where the last log lines are kept, beside the journal."""
+        return self.journal.file.with_suffix(".log")
+
+    @property
     def file(self) -> Path:
         """Where it was read from."""
         return self._file
@@ -318,7 +325,7 @@ class Config(_Table):
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        return (self._file, variables.beside(self._file), journal, *beside, *audit)
+        return (self._file, variables.beside(self._file), journal, *beside, self.log_file, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""

@@ -8,9 +8,19 @@ import discord
 import structlog
 from pydantic import BaseModel
 
-from acp import AuthRequired, Event, Question, Session, Turn, Withdrawn
+from acp import (
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Session,
+    Text,
+    Turn,
+    Withdrawn,
+)
 from acp.jsonrpc import RequestId
-from acp.schema import PromptCapabilities, ToolCallUpdate
+from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
@@ -22,8 +32,10 @@ from .audit import Audit
 from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .card import Cards, Where
+from .introduction import introduction
 from .login import login_words
 from .markdown import escape
+from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
@@ -33,6 +45,7 @@ from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
 __all__ = ["Desk", "Exchange"]
 
@@ -138,6 +151,7 @@ class Exchange:
     def __init__(self, request: Request, desk: Desk, *, again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
+        self._introduces = False
         self._desk = desk
         self._briefing = Briefing(
             (request,),
@@ -161,11 +175,13 @@ class Exchange:
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
+        self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -247,14 +263,27 @@ class Exchange:
         """Show the place in line, and the threads where a person's answer would let it move."""
         self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
 
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Name the threads that work in the same directory."""
+        if waits:
+            self.reply.placeholder(words.outside(thread_ids))
+        else:
+            self.reply.line(words.beside(thread_ids))
+
     def notice(self, notice: Notice) -> None:
         """Say it above the answer."""
-        self._briefing.forgotten |= notice is Notice.FORGOTTEN
-        self.reply.line(words.NOTICES[notice])
+        match notice:
+            case Notice.NEW:
+                self._introduces = True
+            case _:
+                self._briefing.forgotten |= notice is Notice.FORGOTTEN
+                self.reply.line(words.NOTICES[notice])
 
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
-        self._turn = turn
+        self._turn, self._session = turn, session
+        self._remember_offers()
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
@@ -265,6 +294,7 @@ class Exchange:
 
     def event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
+        self._record.event(event)
         for each in self._redacting.take(event):
             self._show_or_ask(each)
 
@@ -273,9 +303,17 @@ class Exchange:
             case Question():
                 if self._questions is not None:
                     self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case ElicitationCompleted(elicitation_id):
+                if self._questions is not None:
+                    self._questions.completed(elicitation_id)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
+                if isinstance(event, Text | ToolCallUpdate | Plan):
+                    self._introduce()
                 self.reply.apply(event)
                 if isinstance(event, ToolCallUpdate) and self._questions is not None:
                     self._questions.changed(event)
@@ -284,15 +322,34 @@ class Exchange:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
 
+    def _introduce(self) -> None:
+        """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
+        agents, thread_id = self._desk.agents, self.request.thread_id
+        if self._introduces and self._session is not None and agents.introduces:
+            offers = Offers.of(self._session)
+            self.reply.line(introduction(agents.title(thread_id), offers, agents.of(thread_id).cwd))
+        self._introduces = False
+
+    def _remember_offers(self) -> None:
+        """Write down what the agent offers, for when it sleeps."""
+        if self._session is not None:
+            threads, thread_id = self._desk.journal.threads, self.request.thread_id
+            offers = write_offers(Offers.of(self._session))
+            if offers != threads.offers(thread_id):
+                threads.set_offers(thread_id, offers)
+
     def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
         if self._questions is not None:
             self._questions.close(reason, *request_ids)
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
         for event in self._redacting.rest():
             self.reply.apply(event)
+        self._introduce()
+        self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)

@@ -34,6 +34,7 @@ class SavedFiles:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root
         self._roots = Roots([root])
+        self._outbox = Outbox([root])
 
     def directory(self, thread_id: int) -> Path:
         """Where a thread's files are; its session may read there."""
@@ -65,7 +66,8 @@ class SavedFiles:
 
     def read(self, thread_id: int, uri: str) -> bytes | None:
         """Return the contents of a thread's file, at most 10 MiB; None where there is no such regular file."""
-        data = Outbox([self.directory(thread_id)]).read_now(uri)
+        ours = uri.startswith(f"{self.directory(thread_id).as_uri()}/")
+        data = self._outbox.read_now(uri) if ours else None
         return data if isinstance(data, bytes) else None
 
     def clean(self, now: float) -> None:

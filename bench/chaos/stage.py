@@ -163,6 +163,8 @@ max_agents = {AGENTS}
 per_user = {PLENTY}
 per_thread = {PLENTY}
 per_minute = {PLENTY}
+[threads]
+introduction = false
 [journal]
 path = {quote(str(folder / "threadline.db"))}
 """

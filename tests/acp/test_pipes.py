@@ -1,6 +1,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import pytest
 
@@ -180,3 +181,30 @@ async def test_a_pipe_that_cannot_be_read_is_at_its_end() -> None:
     assert mouth.pipe.closed
     assert mouth.ended.is_set()
     os.close(mouth.writing_end)
+
+
+async def test_what_a_pipe_brings_is_taken_in_the_context_of_whoever_opened_it() -> None:
+    """All pipes are read together; what is logged about one must not be said of another."""
+    seen: dict[bytes, str] = {}
+    done = asyncio.Event()
+
+    def take(data: bytes) -> None:
+        seen[data] = whose.get()
+        if len(seen) == 2:
+            done.set()
+
+    whose = ContextVar("whose", default="nobody's")
+    pipes, ends = [], []
+    for name in ("one", "other"):
+        whose.set(name)
+        pipes.append(Pipe(take, lambda: None))
+        ends.append(pipes[-1].open())
+    whose.set("a third")
+    for name, end in zip(("one", "other"), ends, strict=True):
+        os.write(end, name.encode())
+    async with asyncio.timeout(PATIENCE):
+        await done.wait()
+    for pipe, end in zip(pipes, ends, strict=True):
+        pipe.close()
+        os.close(end)
+    assert seen == {b"one": "one", b"other": "other"}

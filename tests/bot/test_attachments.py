@@ -199,6 +199,8 @@ async def test_a_link_that_an_agent_puts_there_leads_nowhere(tmp_path: Path) -> 
         fetched = await it.fetch(it.file("a.txt"))
         assert fetched.skipped == ["a.txt: it could not be fetched or saved"]
         assert [*outside.iterdir()] == [outside / "key"]
+        through = ResourceLink(name="key", uri=(it.root / str(THREAD) / "key").as_uri(), size=6)
+        assert await it.attachments.show([through], EVERYTHING, THREAD) == [through]
         (it.root / str(THREAD)).unlink()
         await it.fetch(it.file("a.txt"))
         saved = it.root / str(THREAD) / str(MESSAGE) / "a.txt"

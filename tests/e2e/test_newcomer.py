@@ -1,6 +1,7 @@
 """The road to a real server, walked by somebody new: `init`, `check`, `run`, the first answer. Loopback is Discord."""
 
 import asyncio
+import json
 import os
 import pty
 import signal
@@ -13,7 +14,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.entities import ALL_INTENTS
-from tests.e2e.stage import SCRIPTED
+from tests.e2e.stage import SCRIPTED, scene, write_config
 from tests.loopback.description import strictly
 
 TOKEN = "MTIz.of-a-newcomer_"
@@ -187,3 +188,32 @@ async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) 
     assert f"https://discord.com/developers/applications/{bot.application_id}/bot" in said
     assert said.endswith("the bot has joined no server; invite it by the link above, and begin again\n")
     assert names(tmp_path) == []
+
+
+async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_its_name(tmp_path: Path) -> None:
+    """JSON for machines; thread, session and turn are bound to what is logged about them, stderr to the agent."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "run", "--log-format", "json", "--log-level", "debug"),
+            cwd=tmp_path,
+            env={**plain(), "XDG_STATE_HOME": str(tmp_path)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            await place.discord.connected(place.bot)
+            thread = await place.thread("stderr 100\nsay done")
+            await place.ann.sees(thread, "done", by=place.bot)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(BOUND):
+                _, said = await process.communicate()
+    lines = [json.loads(line) for line in said.decode().splitlines()]
+    (turn,) = [line for line in lines if line["event"] == "turn ended"]
+    assert (turn["level"], turn["stop_reason"], turn["tool_calls"]) == ("info", "end_turn", 0)
+    assert (turn["thread_id"], turn["turn"], bool(turn["session_id"])) == (thread.id, thread.id, True)
+    words = [line for line in lines if line.get("line", "").startswith("stderr of the scripted agent")]
+    assert [(line["level"], line["agent"], line["thread_id"]) for line in words] == [("debug", "default", thread.id)]
+    kept = (tmp_path / "threadline.log").read_text().splitlines()
+    assert "turn ended" in [json.loads(line)["event"] for line in kept]
+    assert TOKEN not in said.decode()
