@@ -6,7 +6,6 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from loopback import Message
 from tests.e2e.stage import marked, numbers, stage
 
 
@@ -129,14 +128,14 @@ async def test_with_every_agent_busy_no_more_are_started(tmp_path: Path) -> None
         messages = [await place.ann.say(place.channel, f"{place.bot.mention} pid") for _ in range(5)]
         most = 0
 
-        def is_answer(message: Message) -> bool:
-            return message.content.split("\n")[-1].isdigit()
-
         def answered() -> bool:
             nonlocal most
             most = max(most, len(marked(place.config)))
             threads = [place.discord.world.channels.get(message.id) for message in messages]
-            return all(thread and any(is_answer(each) for each in place.said_by_bot(thread)) for thread in threads)
+            return all(
+                thread and any(re.search(r"(?m)^\d+$", each.content) for each in place.said_by_bot(thread))
+                for thread in threads
+            )
 
         # Asked at every change of anything in the world, and at every call of the bot.
         await place.discord.until(answered, timeout=60.0)
