@@ -12,12 +12,13 @@ from pool.conversation import Cancelled, Conversation, State
 
 from .gate import Right
 from .markdown import LIMIT, escape
-from .words import waiting
+from .queue import queue
+from .words import cancelled, waiting
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["Commands", "cancelled_words"]
+__all__ = ["Commands"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -36,6 +37,7 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
             (_resume, "Go on with what is held here, or (admins) take up another session of the agent."),
             (_reload, "Read the configuration again. Running turns are not touched."),
+            (queue, "What waits in this thread, with a menu to drop some of it."),
             (_status, "What the agent of this thread is doing."),
             (_sessions, "Which threads have an agent now, and what it is doing."),
         ):
@@ -62,7 +64,7 @@ async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     conversation = client.conversation(interaction)
     done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    await interaction.response.send_message(cancelled_words(done), ephemeral=True)
+    await interaction.response.send_message(cancelled(done), ephemeral=True)
 
 
 async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
@@ -172,14 +174,6 @@ def _cost(cost: object) -> str:
             return f"{amount:.4g} {currency[:8]}"
         case _:
             return "not told"
-
-
-def cancelled_words(done: Cancelled) -> str:
-    """Say what a cancel has done."""
-    words = "Stopping." if done.stopped else "Nothing is running."
-    if done.held:
-        words += f" {waiting(done.held)} held; your next message goes on with them."
-    return words
 
 
 def _status_words(interaction: discord.Interaction["ThreadlineClient"]) -> str:

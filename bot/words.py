@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
+from pool.conversation import Cancelled
 from pool.exchange import Ending, Notice
 from pool.journal import State
 from pool.pool import Bound
@@ -22,14 +23,17 @@ __all__ = [
     "MADE_WAY",
     "NOTICES",
     "RELEASED",
+    "STOP_OFFERED",
     "TOO_LONG",
     "became",
+    "cancelled",
     "closing",
     "due",
     "held",
     "in_line",
     "interrupted",
     "missed",
+    "queued",
     "reminder",
     "waiting",
     "with_line",
@@ -90,6 +94,19 @@ def waiting(count: int) -> str:
     return "1 message is" if count == 1 else f"{count} messages are"
 
 
+def cancelled(done: Cancelled) -> str:
+    """Say what a cancel has done."""
+    words = "Stopping." if done.stopped else "Nothing is running."
+    if done.held:
+        words += f" {waiting(done.held)} held; your next message goes on with them."
+    return words
+
+
+def queued(count: int) -> str:
+    """Say that messages wait for the running turn."""
+    return f"-# ⏳ {count} waiting"
+
+
 def held(count: int) -> str:
     """Say that messages wait for a person."""
     return f"-# ⏸ {waiting(count)} held. Continue goes on with them, and so does the next message."
@@ -107,6 +124,8 @@ AT_WORK = "-# ⏳ "
 """What a reply begins with as long as nothing of it is there."""
 
 CUT = "-# ⏹ A restart cut this off before there was anything to show."
+
+STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
 
 RELEASED = "-# Nobody chose, so what waited goes on."
 
@@ -167,6 +186,8 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
     """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
     if ending.shutdown:
         return ["-# ⏹ Threadline was stopped while this was being worked on."]
+    if ending.withdrawn:
+        return ["-# ⏹ taken back before the agent got it."]
     if ending.ceiling:
         return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
     if ending.error is not None:

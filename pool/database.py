@@ -62,6 +62,9 @@ _MIGRATIONS = (
     ALTER TABLE conversations ADD COLUMN agent TEXT NOT NULL DEFAULT '';
     ALTER TABLE conversations ADD COLUMN directory TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE messages ADD COLUMN exchange_id INTEGER;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 
