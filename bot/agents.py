@@ -39,17 +39,23 @@ class Agents:
 
     def assign(self, thread_id: int, name: str) -> None:
         """Give a thread another agent, or its own anew: in today's directory, with a new session."""
-        self._journal.assign(thread_id, *self.begin(self._channel_of(thread_id), name))
+        self._journal.threads.assign(thread_id, *self.begin(self._channel_of(thread_id), name))
 
     def name(self, thread_id: int) -> str:
         """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
-        name, _ = self._journal.assignment(thread_id)
+        name, _ = self._journal.threads.assignment(thread_id)
         return name if name in self.config.agents.by_name else self._channel(self._channel_of(thread_id)).agent
+
+    def title(self, thread_id: int) -> str:
+        """Return what a thread's agent is called: by its preset or its program, and by its name if it has one."""
+        name, agent = self.name(thread_id), self.of(thread_id)
+        program = agent.known.title if agent.known else Path(agent.command).name
+        return program if name == DEFAULT else f"{name} ({program})"
 
     def of(self, thread_id: int) -> AgentConfig:
         """Return a thread's agent, with what the channel and the thread have of their own put in."""
         name, channel_id = self.name(thread_id), self._channel_of(thread_id)
-        remembered, directory = self._journal.assignment(thread_id)
+        remembered, directory = self._journal.threads.assignment(thread_id)
         if name != remembered or not directory:
             _, directory = self.begin(channel_id, name)
         channel = self._channel(channel_id)
@@ -68,7 +74,13 @@ class Agents:
     def offer(self, settings: Settings, marker: str) -> Client:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
         agent = self.config.agents.by_name[settings.agent]
-        return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        return replace(offered, elicitation=frozenset({"form", "url"}))
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a new session's first answer says whose it is."""
+        return self.config.threads.introduction
 
     @property
     def warm(self) -> list[tuple[Settings, int]]:

@@ -114,12 +114,15 @@ class Card(ABC):
 
     # ---- how it ends
 
-    def settle(self, line: str) -> str:
-        """Take note that a person has answered; return what the message says then."""
+    def settle(self, line: str, *, here: bool = True) -> str:
+        """Take note that a person has answered; return what the message says then.
+
+        `here`: whoever calls makes it say so, by answering the press.
+        """
         self.answered = True
         content = self._closed(line)
         if self.post is not None:
-            self.post.shown(content)
+            (self.post.shown if here else self.post.show)(content)
         self.on_closed(self)
         return content
 
@@ -158,6 +161,7 @@ class Cards:
         self._rest = rest
         self._whom = whom
         self._open: dict[str, Card] = {}
+        self._left = {each.token: each.exchange_id for each in journal.open_questions()}
         self._missed: dict[int, list[str]] = {}
         self.answered = 0
         """How many a person has answered."""
@@ -189,9 +193,9 @@ class Cards:
             self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
 
     def became(self, token: str) -> str:
-        """Say of a question that is not open here what has become of its turn."""
-        left = next((each for each in self._journal.open_questions() if each.token == token), None)
-        return words.became(self._journal.state(left.exchange_id) if left is not None else None)
+        """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
+        exchange_id = self._left.get(token)
+        return words.became(None if exchange_id is None else self._journal.state(exchange_id))
 
     # ---- questions that nobody answered, to be told with the next prompt
 

@@ -36,6 +36,7 @@ from .init import init
 from .locks import LockHeld
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
 from .report import report
+from .service import service
 from .terminal import CONFIG, fail, loaded, work_through
 
 __all__ = ["main"]
@@ -187,5 +188,5 @@ def demo(*, once: bool, agent: str) -> None:
         raise SystemExit(asyncio.run(work))
 
 
-for command in (check, init, report):
+for command in (check, init, report, service):
     main.add_command(command)

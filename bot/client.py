@@ -25,6 +25,7 @@ from .changes import deleted, edited
 from .commands import Commands
 from .config import Config
 from .connecting import intents
+from .elicitation import ElicitationButton, take_form
 from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
@@ -108,7 +109,8 @@ class ThreadlineClient(discord.Client):
         if self.user is not None:
             self._on_login(self.user.id)
         self.add_dynamic_items(
-            AnswerButton, AnswerMenu, ThreadButton, InterruptedButton, StopButton, GoOnButton, QueueButton, DropMenu
+            *(AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton),
+            *(QueueButton, DropMenu),
         )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
@@ -251,7 +253,11 @@ class ThreadlineClient(discord.Client):
             steer(conversation, exchange, may_stop=self.admission.may_stop(message, asker_id))
         return exchange
 
-    # ---- commands and buttons
+    # ---- commands, buttons and forms
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take a form that was sent. Commands, buttons and menus find their own way."""
+        await take_form(interaction)
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""
@@ -260,12 +266,6 @@ class ThreadlineClient(discord.Client):
     def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
         """Ask the gate without saying anything."""
         return self.admission.refusal(interaction, right, asker_id=None) is None
-
-    def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
-        """Whether whoever gave a command can view a thread."""
-        guild, user = interaction.guild, interaction.user
-        place = guild.get_channel_or_thread(thread_id) if guild is not None else None
-        return place is not None and isinstance(user, discord.Member) and place.permissions_for(user).view_channel
 
     async def archive(self, thread_id: int) -> None:
         """Archive a thread, when its last reply is in; a message opens it again."""

@@ -8,9 +8,19 @@ import discord
 import structlog
 from pydantic import BaseModel
 
-from acp import AuthRequired, Event, Question, Session, Turn, Withdrawn
+from acp import (
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Session,
+    Text,
+    Turn,
+    Withdrawn,
+)
 from acp.jsonrpc import RequestId
-from acp.schema import PromptCapabilities, ToolCallUpdate
+from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.exchange import Exchange as PooledExchange
 from pool.journal import Journal, State
@@ -23,8 +33,10 @@ from .audit import Audit
 from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .card import Cards, Where
+from .introduction import introduction
 from .login import login_words
 from .markdown import escape
+from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
@@ -142,6 +154,7 @@ class Exchange:
     def __init__(self, request: Request, desk: Desk, *, before: Sequence[Request], again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
+        self._introduces = False
         self._desk = desk
         self.again = again is not None
         self._briefing = Briefing(
@@ -166,6 +179,7 @@ class Exchange:
         self._place: int | None = None
         self._started = False
         self._turn: Turn | None = None
+        self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._typing: Typing | None = None
@@ -283,14 +297,26 @@ class Exchange:
         """Show the place in line, and the threads where a person's answer would let it move."""
         self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
 
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Name the threads that work in the same directory."""
+        if waits:
+            self.reply.placeholder(words.outside(thread_ids))
+        else:
+            self.reply.line(words.beside(thread_ids))
+
     def notice(self, notice: Notice) -> None:
         """Say it above the answer."""
-        self._briefing.forgotten |= notice is Notice.FORGOTTEN
-        self.reply.line(words.NOTICES[notice])
+        match notice:
+            case Notice.NEW:
+                self._introduces = True
+            case _:
+                self._briefing.forgotten |= notice is Notice.FORGOTTEN
+                self.reply.line(words.NOTICES[notice])
 
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
-        self._turn = turn
+        self._turn, self._session = turn, session
+        self._remember_offers()
         self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
@@ -307,9 +333,17 @@ class Exchange:
             case Question():
                 if self._questions is not None:
                     self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case ElicitationCompleted(elicitation_id):
+                if self._questions is not None:
+                    self._questions.completed(elicitation_id)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
+                if isinstance(event, Text | ToolCallUpdate | Plan):
+                    self._introduce()
                 self.reply.apply(event)
                 if isinstance(event, ToolCallUpdate) and self._questions is not None:
                     self._questions.changed(event)
@@ -317,6 +351,22 @@ class Exchange:
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
+
+    def _introduce(self) -> None:
+        """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
+        agents, thread_id = self._desk.agents, self.request.thread_id
+        if self._introduces and self._session is not None and agents.introduces:
+            offers = Offers.of(self._session)
+            self.reply.line(introduction(agents.title(thread_id), offers, agents.of(thread_id).cwd))
+        self._introduces = False
+
+    def _remember_offers(self) -> None:
+        """Write down what the agent offers, for when it sleeps."""
+        if self._session is not None:
+            threads, thread_id = self._desk.journal.threads, self.request.thread_id
+            offers = write_offers(Offers.of(self._session))
+            if offers != threads.offers(thread_id):
+                threads.set_offers(thread_id, offers)
 
     def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
         if self._questions is not None:
@@ -326,6 +376,8 @@ class Exchange:
         """Say how it ended."""
         self._record.ended(ending)
         self._desk.ended(self)
+        self._introduce()
+        self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable
 
-from acp import Question, Session, Turn
+from acp import Decline, Elicitation, Question, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 
 from .audit import Deed
 from .card import Card, Cards, Where
 from .description import describe, headline
+from .elicitation import PageCard, card_of
+from .fields import Unusable
 from .files import LARGEST
 from .markdown import escape
 from .permission import PermissionCard
 from .policy import Allow, Ask, Deny, decide
 from .tools import merged
+from .visible import visible
 
 __all__ = ["Questions"]
 
@@ -35,6 +38,7 @@ class Questions:
         self._tell = tell
         self._open: list[Card] = []
         self._count = 0
+        self._pages: dict[str, PageCard] = {}
         self._changes: dict[RequestId, int] = {}
 
     # ---- what the agent asks
@@ -54,6 +58,25 @@ class Questions:
             case Ask(reason):
                 card = PermissionCard(question, self._turn, call, self._where, why=reason)
                 self._open_card(card)
+
+    def elicit(self, asked: Elicitation) -> None:
+        """Ask for values, or for a visit to a page; what nobody could answer is declined."""
+        self.close("the agent has asked something else instead", asked.request_id)
+        try:
+            card = card_of(asked, self._turn, self._where)
+        except Unusable as unusable:
+            self._tell(f"-# 🚫 declined what the agent asked for: {escape(visible(str(unusable)))}")
+            self._turn.answer(asked.request_id, Decline())
+            return
+        if isinstance(card, PageCard) and asked.elicitation_id is not None:
+            self._pages[asked.elicitation_id] = card
+        self._add(card)
+
+    def completed(self, elicitation_id: str) -> None:
+        """Say on the card of a page that its visit has come to something; of an unknown one nothing."""
+        card = self._pages.pop(elicitation_id, None)
+        if card is not None:
+            card.completed()
 
     def _open_card(self, card: PermissionCard) -> None:
         if sum(len(data) for _, data in card.files) > LARGEST:

@@ -26,13 +26,16 @@ __all__ = [
     "STOP_OFFERED",
     "TOO_LONG",
     "became",
+    "beside",
     "cancelled",
     "closing",
     "due",
+    "fitting",
     "held",
     "in_line",
     "interrupted",
     "missed",
+    "outside",
     "queued",
     "reminder",
     "waiting",
@@ -41,6 +44,7 @@ __all__ = [
 
 NOTICES = {
     Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
+    Notice.UNSET: "-# ⚠ Something that was chosen for this thread could not be set again.",
     Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
 }
 
@@ -82,6 +86,21 @@ def in_line(place: int, asking: Sequence[int]) -> str:
     return text
 
 
+def outside(thread_ids: Sequence[int]) -> str:
+    """Say whose turns must end before a thread may work in its directory."""
+    return f"-# ⏳ one thread at a time works in this directory; before this one comes {_links(thread_ids)}"
+
+
+def beside(thread_ids: Sequence[int]) -> str:
+    """Say who else works in the same directory."""
+    return f"-# ⚠ Another agent works in the same directory now: {_links(thread_ids)}"
+
+
+def _links(thread_ids: Sequence[int]) -> str:
+    links = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
+    return links if len(thread_ids) <= 5 else f"{links} and others"
+
+
 def due(due: Due, silent_seconds: float) -> str:
     """Say that a turn is silent or long."""
     if due is Due.SILENT:
@@ -100,6 +119,14 @@ def cancelled(done: Cancelled) -> str:
     if done.held:
         words += f" {waiting(done.held)} held; your next message goes on with them."
     return words
+
+
+def fitting(text: str) -> str:
+    """Cut a list at a line, so that it fits into one message."""
+    if len(text) <= LIMIT:
+        return text
+    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
 def queued(count: int) -> str:

@@ -22,6 +22,12 @@ class Notice(Enum):
     FORGOTTEN = auto()
     """The agent cannot go on with the earlier session; this is a new one."""
 
+    NEW = auto()
+    """The session is a new one."""
+
+    UNSET = auto()
+    """Something that a person had chosen could not be set again."""
+
     UNASKED = auto()
     """The agent could not be put into its asking mode: it may act without asking."""
 
@@ -78,6 +84,9 @@ class Exchange(Protocol):
 
         `asking` are threads whose agents wait for a person's answer, and hold slots meanwhile.
         """
+
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Learn which threads work in the same directory; `waits`: until they have ended their turns."""
 
     def starting(self) -> None:
         """Learn that its turn has come: it is no longer behind another exchange."""

@@ -17,6 +17,7 @@ from bot.cli import main
 from bot.config import Config, load
 from bot.gate import People
 from bot.invitation import PERMISSIONS
+from pool.journal import _BEFORE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -242,3 +243,10 @@ def test_the_first_screen_names_the_two_commands() -> None:
     first = (ROOT / "README.md").read_text().splitlines()[:45]
     assert any(line.startswith("make demo") for line in first)
     assert any(line.startswith("make test") for line in first)
+
+
+def test_the_table_of_a_messages_states_is_the_journals() -> None:
+    """Each transition that the journal allows has its line, and no other one has."""
+    text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
+    assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)

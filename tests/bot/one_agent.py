@@ -10,6 +10,10 @@ __all__ = ["one_agent"]
 
 
 def one_agent(folder: Path, journal: Journal) -> Agents:
-    """Return the agents of a configuration whose only agent works in `folder`."""
-    tables = {"discord": {"token": "t"}, "agents": {"default": {"command": "agent", "cwd": folder}}}
+    """Return the agents of a configuration whose only agent works in `folder`, and introduces itself to nobody."""
+    tables = {
+        "discord": {"token": "t"},
+        "agents": {"default": {"command": "agent", "cwd": folder}},
+        "threads": {"introduction": False},
+    }
     return Agents(Config.model_validate(tables), journal)

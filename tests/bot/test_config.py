@@ -102,6 +102,8 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "threads.bots": "off",
         "threads.trusted_bots": frozenset(),
         "threads.bot_turns": 10,
+        "threads.introduction": True,
+        "threads.directory": "shared",
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
         "audit.path": "",
@@ -169,6 +171,8 @@ mention_roles = ["6"]
 bots = "mentions"
 trusted_bots = ["7", "8"]
 bot_turns = 3
+introduction = false
+directory = "exclusive"
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
@@ -211,6 +215,7 @@ listen = "127.0.0.1:9464"
     assert config.metrics.address == ("127.0.0.1", 9464)
     assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
+    assert (config.threads.introduction, config.threads.directory) == (False, "exclusive")
     assert config.journal.file == tmp_path / "state" / "journal.db"
     assert config.audit.file == tmp_path / "state" / "audit.jsonl"
     assert config.audit.file in config.own_files
@@ -352,6 +357,7 @@ WRONG_VALUES = [
     ("metrics.listen", '"9464"', 'must be a host and a port, like "127.0.0.1:9464"'),
     ("metrics.listen", '"127.0.0.1:65536"', 'must be a host and a port, like "127.0.0.1:9464"'),
     ("reactions.enabled", '"perhaps"', "Input should be a valid boolean, unable to interpret input"),
+    ("threads.directory", '"mine"', "Input should be 'shared' or 'exclusive'"),
     ("threads.auto_archive_minutes", "61", "Input should be 60, 1440, 4320 or 10080"),
     ("journal.path", "[]", "Input should be a valid string"),
 ]

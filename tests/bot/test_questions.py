@@ -227,15 +227,18 @@ async def test_the_agent_is_told_what_nobody_answered() -> None:
         assert it.cards.take_missed(THREAD) == []
 
 
-async def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None:
-    """By the state in which the restart found it (P52)."""
-    async with asking() as it:
-        it.journal.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
-        assert it.cards.became("0" * 16) == became(State.RECEIVED)
-        it.journal.prompted((ASKED_BY,), "[]")
-        assert it.cards.became("0" * 16) == became(State.PROMPTED)
+def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None:
+    """By the state in which the restart found it, also when its card was corrected (P52)."""
+    with scratch_journal() as journal:
+        accepted(journal, ASKED_BY)
+        journal.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
+        cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
+        assert cards.became("0" * 16) == became(State.RECEIVED)
+        journal.prompted((ASKED_BY,), "[]")
+        journal.settled("0" * 16)
+        assert cards.became("0" * 16) == became(State.PROMPTED)
         assert "Retry" in became(State.PROMPTED)
-        assert it.cards.became("1" * 16) == "This question is no longer open: its turn is over."
+        assert cards.became("1" * 16) == "This question is no longer open: its turn is over."
 
 
 # ---- who is pinged

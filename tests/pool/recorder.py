@@ -41,6 +41,8 @@ class Recorder:
         self.told: list[str] = []
         self.events: list[Event] = []
         self.endings: list[Ending] = []
+        self.new_session = False
+        """Whether it was told that its session is a new one."""
         self.asking: list[int] = []
         """The threads that it was last told wait for a person."""
         self.session: Session | None = None
@@ -107,11 +109,17 @@ class Recorder:
         self.asking = [*asking]
         self._hear(f"waiting {place}")
 
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        self._hear(f"{'waits for' if waits else 'beside'} {', '.join(map(str, thread_ids))}")
+
     def starting(self) -> None:
         self._hear("starting")
 
     def notice(self, notice: Notice) -> None:
-        self._hear(notice.name)
+        if notice is Notice.NEW:
+            self.new_session = True
+        else:
+            self._hear(notice.name)
 
     def prompted(self, session: Session, turn: Turn) -> None:
         self.session, self.turn = session, turn
