@@ -102,6 +102,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "threads.bots": "off",
         "threads.trusted_bots": frozenset(),
         "threads.bot_turns": 10,
+        "threads.busy": "queue",
         "threads.introduction": True,
         "threads.directory": "shared",
         "threads.auto_archive_minutes": 4320,
