@@ -26,6 +26,7 @@ EVENTS = {
     "on_connect": "nobody's doing",
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
+    "on_interaction": "takes a form; each asks the gate, see below",
     "on_raw_message_edit": "judged again: tests/e2e/test_queue.py",
     "on_raw_message_delete": "takes back what waits; Discord has judged who may delete it",
     "on_raw_bulk_message_delete": "the same",
