@@ -24,8 +24,9 @@ from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
 from .connecting import intents
-from .elicitation import ElicitationButton, take_form
+from .elicitation import ElicitationButton
 from .exchange import Desk, Exchange
+from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
