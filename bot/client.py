@@ -25,8 +25,9 @@ from .changes import deleted, edited
 from .commands import Commands
 from .config import Config
 from .connecting import intents
-from .elicitation import ElicitationButton, take_form
+from .elicitation import ElicitationButton
 from .exchange import Desk, Exchange
+from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
