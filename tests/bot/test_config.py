@@ -175,6 +175,7 @@ mention_roles = ["6"]
 bots = "mentions"
 trusted_bots = ["7", "8"]
 bot_turns = 3
+busy = "steer"
 introduction = false
 directory = "exclusive"
 auto_archive_minutes = 60
