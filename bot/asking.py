@@ -119,7 +119,7 @@ async def ask(
         quotes=tuple(quotes),
         joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
     )
-    exchange = client.take_up(request, place, agent=agent)
+    exchange = client.take_up(request, interaction.user, place, agent=agent)
     if exchange is not None and not exchange.is_open:
         await client.open_for(exchange)
 

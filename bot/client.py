@@ -21,6 +21,7 @@ from . import words
 from .admission import Admission
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
+from .changes import deleted, edited
 from .commands import Commands
 from .config import Config
 from .connecting import intents
@@ -34,12 +35,13 @@ from .offers import Offers, read_offers
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
+from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
 from .request import Request, write_request
 from .rest import RestError
 from .rules import in_words
-from .stop import StopButton
+from .stop import StopButton, means_stop
 
 __all__ = ["ThreadlineClient"]
 
@@ -109,7 +111,8 @@ class ThreadlineClient(discord.Client):
         if self.user is not None:
             self._on_login(self.user.id)
         self.add_dynamic_items(
-            AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton
+            *(AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton),
+            *(QueueButton, DropMenu),
         )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
@@ -168,6 +171,22 @@ class ThreadlineClient(discord.Client):
         elif exchange is not None and not exchange.is_open:
             await self.open_for(exchange)
 
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Let what still waits be what it says now."""
+        self._catch_up.amend(payload.channel_id, payload.message_id, payload.message)
+        edited(self, payload.message)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Take back what still waits."""
+        self._catch_up.amend(payload.channel_id, payload.message_id, None)
+        deleted(self, payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Take back what still waits."""
+        for message_id in payload.message_ids:
+            self._catch_up.amend(payload.channel_id, message_id, None)
+            deleted(self, message_id)
+
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
@@ -206,9 +225,9 @@ class ThreadlineClient(discord.Client):
         if self.journal.state(message.id) is not None:
             log.info("message was accepted before", message_id=message.id)
             return None
-        return self.take_up(request, place)
+        return self.take_up(request, message.author, place)
 
-    def take_up(self, request: Request, place: Place, *, agent: str = "") -> Exchange | None:
+    def take_up(self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "") -> Exchange | None:
         """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
 
         None: it was accepted before, or is too much now. One whose thread is not open yet needs `open_for`.
@@ -218,6 +237,10 @@ class ThreadlineClient(discord.Client):
         if bound is not None:
             log.warning("message is too much", message_id=message_id, author_id=author_id, bound=bound.name)
             self.desk.tell(request.channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
+            return None
+        conversation = self.pool.conversation(thread_id)
+        if conversation is not None and conversation.current is not None and means_stop(request.text):
+            self.desk.warn(thread_id, words.STOP_OFFERED)
             return None
         channel_id = place.parent_id or place.channel_id
         if not self.journal.receive(
@@ -233,10 +256,13 @@ class ThreadlineClient(discord.Client):
             return None
         self.desk.audit.record("started", "a message", user_id=author_id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
-        self.pool.submit(thread_id, exchange)
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
+        self.pool.submit(thread_id, exchange)
         self.journal.mark_seen(thread_id, message_id)
+        if self.desk.agents.config.threads.busy == "steer":
+            asker_id = conversation.current.author_id if conversation and conversation.current else None
+            steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
         return exchange
 
     def offers(self, thread_id: int) -> Offers:
