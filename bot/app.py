@@ -78,7 +78,7 @@ class App:
         file = self._config.journal.file
         with ExitStack() as stack:
             self._locks = stack
-            stack.enter_context(journal_lock(file))
+            stack.enter_context(journal_lock(file, self._config.file))
             journal = stack.enter_context(self._open(file))
             left = await end_survivors(f"{journal.journal_id}/", gently=False)
             if left:
@@ -241,7 +241,7 @@ class App:
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""
         if self._locked_user is None:
-            self._locks.enter_context(user_lock(user_id))
+            self._locks.enter_context(user_lock(user_id, self._config.file))
             self._locked_user = user_id
 
     async def _until_stopped(self, client: asyncio.Task[StartFailed]) -> StartFailed | None:

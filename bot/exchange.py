@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import discord
 import structlog
@@ -39,6 +39,7 @@ from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
+from .redaction import Redacting, Redactor
 from .reply import Reply
 from .request import Request
 from .rest import Rest
@@ -63,7 +64,7 @@ class Desk:
         cards: Cards,
         agents: Agents,
         attachments: Attachments,
-        redact: Callable[[str], str],
+        redact: Redactor,
         reactions: bool,
     ) -> None:
         """`agents` knows each thread's agent, `attachments` has people's files.
@@ -177,6 +178,7 @@ class Exchange:
         self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
+        self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
         self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
@@ -291,8 +293,12 @@ class Exchange:
             self._typing.start()
 
     def event(self, event: Event) -> None:
-        """Show it, or ask it."""
+        """Show it, or ask it, without secrets."""
         self._record.event(event)
+        for each in self._redacting.take(event):
+            self._show_or_ask(each)
+
+    def _show_or_ask(self, event: Event) -> None:
         match event:
             case Question():
                 if self._questions is not None:
@@ -340,6 +346,8 @@ class Exchange:
         """Say how it ended."""
         self._record.ended(ending)
         self._desk.ended(self)
+        for event in self._redacting.rest():
+            self.reply.apply(event)
         self._introduce()
         self._remember_offers()
         if self._typing is not None:

@@ -1,11 +1,8 @@
 """What survives: conversations and the state of every accepted message, in SQLite.
 
-A message's row:
-
-    received ──> prompted ──> finished ──> answered
-      ^  │           │
-      │  ├──> closed(reason) <┴───────────┘    dropped, failed, cancelled, interrupted, ...
-      └──┴─ held                               waits for a person; a restart does not run it
+A message's row goes from `received` over `prompted` and `finished` to `answered`. It may be `held` before it is
+prompted: it waits for a person, and a restart does not run it. And it may be `closed(reason)` from any state but the
+last. `_BEFORE` has all transitions, docs/how-it-works.md draws them.
 
 Each state is written before its effect. A method is one short transaction, and the exchange's messages change
 together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds and

@@ -17,6 +17,7 @@ from bot.cli import main
 from bot.config import Config, load
 from bot.gate import People
 from bot.invitation import PERMISSIONS
+from pool.journal import _BEFORE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -93,12 +94,15 @@ def flat(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 def loads(text: str, folder: Path) -> Config:
     """Load a configuration as a reader would have completed it: with directories and a command that exist."""
-    text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{folder}"', text, flags=re.MULTILINE)
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{project}"', text, flags=re.MULTILINE)
     text = re.sub(r"^command = .*$", f'command = "{sys.executable}"', text, flags=re.MULTILINE)
+    text = text.replace('"bwrap"', f'"{sys.executable}"')
     if "[discord]" not in text:
         text += '\n[discord]\ntoken = "${DISCORD_TOKEN}"\n'
     if "[agents.default]" not in text:
-        text += f'\n[agents.default]\ncommand = "{sys.executable}"\ncwd = "{folder}"\n'
+        text += f'\n[agents.default]\ncommand = "{sys.executable}"\ncwd = "{project}"\n'
     path = folder / "threadline.toml"
     path.write_text(text)
     return load(path, TOKEN)
@@ -242,3 +246,10 @@ def test_the_first_screen_names_the_two_commands() -> None:
     first = (ROOT / "README.md").read_text().splitlines()[:45]
     assert any(line.startswith("make demo") for line in first)
     assert any(line.startswith("make test") for line in first)
+
+
+def test_the_table_of_a_messages_states_is_the_journals() -> None:
+    """Each transition that the journal allows has its line, and no other one has."""
+    text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
+    assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)

@@ -133,7 +133,8 @@ async def test_with_every_agent_busy_no_more_are_started(tmp_path: Path) -> None
             most = max(most, len(marked(place.config)))
             threads = [place.discord.world.channels.get(message.id) for message in messages]
             return all(
-                thread and any(each.content.isdigit() for each in place.said_by_bot(thread)) for thread in threads
+                thread and any(re.search(r"(?m)^\d+$", each.content) for each in place.said_by_bot(thread))
+                for thread in threads
             )
 
         # Asked at every change of anything in the world, and at every call of the bot.
