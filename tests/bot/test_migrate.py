@@ -67,7 +67,8 @@ def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is
     start = "sys.argv[1:] = []\nrunpy.run_module('loopback.agent', run_name='__main__')"
     agent.write_text(f"#!{sys.executable}\nimport runpy, sys\n{start}\n")
     agent.chmod(0o755)
-    text = EXAMPLE.replace("PROJECT", str(tmp_path))
+    (tmp_path / "project").mkdir()
+    text = EXAMPLE.replace("PROJECT", str(tmp_path / "project"))
     done = migrate(tmp_path, text)
     assert done.returncode == 0, done.stderr
     for key in ("reactions.emojis.queued", "reactions.timing.stall_hard_ms", "reactions.remove_after_reply"):
@@ -149,7 +150,8 @@ def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
 
 def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: Path) -> None:
     """Mode 0600; the configuration only names it, and both load together."""
-    done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n[agent]\ncommand = "sh"\nworking_dir = "."\n')
+    done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n[agent]\ncommand = "sh"\nworking_dir = "p"\n')
+    (tmp_path / "p").mkdir()
     assert done.returncode == 0, done.stderr
     assert "written.down" not in done.stdout + (tmp_path / "threadline.toml").read_text()
     assert (tmp_path / "threadline.env").stat().st_mode & 0o777 == 0o600
