@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bot.client import ThreadlineClient
 from bot.gate import Right
 from loopback import Message, Outcome, User
-from loopback.entities import Thread
+from loopback.entities import Bot, InteractionType, Thread
 from tests.e2e.stage import Stage, said, stage
 from tests.e2e.test_supervision import client_of
 
@@ -26,6 +26,7 @@ EVENTS = {
     "on_connect": "nobody's doing",
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
+    "on_interaction": "takes forms, and asks: the outsider below sends one",
     "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
 }
 """The gateway's events that the bot listens to, and how each is judged."""
@@ -54,6 +55,10 @@ def below(kind: type[Any]) -> Iterator[type[Any]]:
 
 
 BUTTONS = sorted(below(discord.ui.DynamicItem), key=lambda each: each.__qualname__)
+
+
+FORMS = [r"threadline:form:[0-9a-f]{16}:0"]
+"""Ids of forms that `on_interaction` takes."""
 
 
 def commands_of(client: ThreadlineClient) -> list[app_commands.Command[Any, Any, Any]]:
@@ -98,9 +103,13 @@ def test_every_event_that_the_client_hears_is_known_here() -> None:
 
 
 def test_every_form_asks_the_gate_when_it_is_sent() -> None:
-    """It was opened by somebody who might; whether they still may is asked again, before anything in it is read."""
+    """It was opened by somebody who might; whether they still may is asked again, before anything in it is read.
+
+    Either by the form itself, or it does nothing by itself and is taken by `on_interaction`.
+    """
     for form in below(discord.ui.Modal):
-        assert form.interaction_check is not discord.ui.Modal.interaction_check, form.__qualname__
+        asks = form.interaction_check is not discord.ui.Modal.interaction_check
+        assert asks or form.on_submit is discord.ui.Modal.on_submit, form.__qualname__
 
 
 def test_nothing_but_the_client_and_its_templates_listens() -> None:
@@ -136,6 +145,12 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
             outcome = await pressed(place, place.mallory, thread, custom_id, button)
             assert outcome.acknowledged, button.__qualname__
             assert "may not talk to me" in said(outcome), button.__qualname__
+        for form in FORMS:
+            sent = {"custom_id": sample(form, thread, reply), "components": []}
+            bot = place.discord.world.accounts[place.bot.id]
+            assert isinstance(bot, Bot)
+            outcome = await place.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply)
+            assert "may not talk to me" in said(outcome), form
         assert "working" in repr(client.pool.conversation(thread.id))
 
 
