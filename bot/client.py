@@ -15,7 +15,7 @@ import structlog
 
 from pool.conversation import Conversation
 from pool.journal import Journal
-from pool.pool import Pool
+from pool.pool import Bound, Pool
 
 from . import words
 from .admission import Admission
@@ -205,8 +205,7 @@ class ThreadlineClient(discord.Client):
             return None
         bound = self.pool.bound(thread_id, message.author.id)
         if bound is not None:
-            log.warning("message is too much", message_id=message.id, author_id=message.author.id, bound=bound.name)
-            self.desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
+            self._too_much(message, bound)
             return None
         if not self.journal.receive(
             message.id,
@@ -226,6 +225,12 @@ class ThreadlineClient(discord.Client):
             exchange.opened(thread_id)
         self.journal.mark_seen(thread_id, message.id)
         return exchange
+
+    def _too_much(self, message: discord.Message, bound: Bound) -> None:
+        """Say that a message was not taken up; not to each of thousands."""
+        if self.admission.notices.lets((message.channel.id, message.author.id, bound)):
+            log.warning("message is too much", message_id=message.id, author_id=message.author.id, bound=bound.name)
+            self.desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
 
     # ---- commands, buttons and forms
 

@@ -152,6 +152,7 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
             outcome = await place.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply)
             assert "may not talk to me" in said(outcome), form
         assert "working" in repr(client.pool.conversation(thread.id))
+        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
 
 
 async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_path: Path) -> None:
@@ -169,3 +170,4 @@ async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_pat
         taken = await place.ben.slash(thread, "resume", session="another")
         assert f"may not {Right.ADMIN.value}" in said(taken)
         assert "working" in repr(client_of(place).pool.conversation(thread.id))
+        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
