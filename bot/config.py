@@ -219,6 +219,7 @@ class ThreadsConfig(_Table):
     bots: Bots = "off"
     trusted_bots: frozenset[Snowflake] = frozenset()
     bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
+    busy: Literal["queue", "steer"] = "queue"
     introduction: bool = True
     directory: Literal["shared", "exclusive"] = "shared"
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320

@@ -123,6 +123,11 @@ class Rest:
                 after = await message.edit(content=content, allowed_mentions=mentions)
         return Stored(after.id, after.content)
 
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        """Delete a message of the bot's own."""
+        async with _calling():
+            await self._channel(channel_id).get_partial_message(message_id).delete()
+
     async def typing(self, channel_id: int) -> None:
         """Show that the bot is typing, for ten seconds or until it posts."""
         client = self._live()

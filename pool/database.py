@@ -79,6 +79,9 @@ _MIGRATIONS = (
     ALTER TABLE conversations ADD COLUMN name TEXT NOT NULL DEFAULT '';
     ALTER TABLE conversations ADD COLUMN offers TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE messages ADD COLUMN exchange_id INTEGER;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

@@ -104,6 +104,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "threads.bots": "off",
         "threads.trusted_bots": frozenset(),
         "threads.bot_turns": 10,
+        "threads.busy": "queue",
         "threads.introduction": True,
         "threads.directory": "shared",
         "threads.auto_archive_minutes": 4320,
@@ -174,6 +175,7 @@ mention_roles = ["6"]
 bots = "mentions"
 trusted_bots = ["7", "8"]
 bot_turns = 3
+busy = "steer"
 introduction = false
 directory = "exclusive"
 auto_archive_minutes = 60

@@ -27,6 +27,9 @@ EVENTS = {
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
     "on_interaction": "takes forms, and asks: the outsider below sends one",
+    "on_raw_message_edit": "judged again: tests/e2e/test_queue.py",
+    "on_raw_message_delete": "takes back what waits; Discord has judged who may delete it",
+    "on_raw_bulk_message_delete": "the same",
     "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
 }
 """The gateway's events that the bot listens to, and how each is judged."""
@@ -37,7 +40,12 @@ RIGHTS = {
     "close": Right.RESET,
     "resume": Right.GO_ON,
     "reload": Right.ADMIN,
+    "ask": Right.TALK,
+    "run": Right.TALK,
+    "agent": Right.CHANGE,
+    "help": Right.LOOK,
     "status": Right.LOOK,
+    "queue": Right.LOOK,
     "sessions": Right.LOOK,
 }
 """What one must be allowed for each command."""
