@@ -6,7 +6,7 @@ gateway says READY for the first time.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
 import structlog
@@ -14,13 +14,14 @@ import structlog
 from pool.journal import Journal, OpenQuestion, Row, State
 from pool.journal import Post as JournaledPost
 from pool.pool import Pool
+from pool.postscripts import FIRST, Postscript
 
 from . import words
 from .buttons import interrupted_view
 from .exchange import Desk, Exchange, read_request
-from .pacer import Urgency
+from .pacer import Bucket, Urgency
 from .post import Post
-from .rest import RestError, TryLater
+from .rest import Own, RestError, TryLater
 
 __all__ = ["CHOICE_SECONDS", "Recovery"]
 
@@ -131,11 +132,11 @@ class Recovery:
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             return
-        for message_id, text in own:
-            is_draft = message_id == first.message_id if first.message_id is not None else text == first.content
-            if is_draft and text.startswith(words.AT_WORK):
+        for one in own:
+            known = one.message_id == first.message_id if first.message_id is not None else one.content == first.content
+            if known and one.content.startswith(words.AT_WORK):
                 post = Post(
-                    row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce="", message_id=message_id
+                    row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce="", message_id=one.message_id
                 )
                 post.show(words.CUT)
 
@@ -165,31 +166,48 @@ class Recovery:
         row, exchange = finished
         channel_id = await exchange.place()
         posts = self._journal.posts(row.message_id)
+        postscripts = self._journal.postscripts.of(row.message_id)
         try:
-            message_ids = await self._find(channel_id, row.message_id, posts)
+            found = await self._find(channel_id, row.message_id, posts, postscripts)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
-            message_ids = [post.message_id for post in posts]
-        exchange.restore(self._journal.pages(row.message_id), message_ids)
+            found = {post.number: post.message_id for post in posts}
+        message_ids = [message_id for number, message_id in found.items() if number < FIRST]
+        owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
+        exchange.restore(self._journal.pages(row.message_id), message_ids, owed)
 
-    async def _find(self, channel_id: int, after: int, posts: Iterable[JournaledPost]) -> list[int | None]:
-        """Return the messages of a reply's pages; one whose sending was not confirmed is looked for in the thread."""
-        found: list[int | None] = []
+    async def _find(
+        self,
+        channel_id: int,
+        after: int,
+        posts: Iterable[JournaledPost],
+        postscripts: Mapping[int, Postscript],
+    ) -> dict[int, int | None]:
+        """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
+        found: dict[int, int | None] = {}
         for post in posts:
             message_id = post.message_id
             if message_id is None:
-                message_id = await self._look_for(channel_id, after, post.content, found)
-            found.append(message_id)
+                postscript = postscripts.get(post.number)
+                files = tuple(file.name for file in postscript.files) if postscript is not None else ()
+                message_id = await self._look_for(channel_id, after, post.content, files, found.values())
+            found[post.number] = message_id
         return found
 
     async def _look_for(
-        self, thread_id: int, after: int, content: str, known: Container[int | None] = ()
+        self,
+        thread_id: int,
+        after: int,
+        content: str,
+        files: tuple[str, ...] = (),
+        known: Collection[int | None] = (),
     ) -> int | None:
-        """Return the bot's message in a thread that says `content`, if there is one."""
+        """Return the bot's message in a thread that says `content` and brings `files`, if there is one."""
         own = await self._own_messages(thread_id, after=after)
-        return next((each for each, text in own if text == content.strip() and each not in known), None)
+        ids = (each.message_id for each in own if each.content == content.strip() and each.files == files)
+        return next((message_id for message_id in ids if message_id not in known), None)
 
-    async def _own_messages(self, thread_id: int, *, after: int) -> list[tuple[int, str]]:
+    async def _own_messages(self, thread_id: int, *, after: int) -> list[Own]:
         """Read the bot's own messages in a thread, as often as it takes within reason. Raises `RestError`."""
         for attempt in range(1, ATTEMPTS):
             await self._desk.pacer.admit(None, Urgency.FINAL)
@@ -207,7 +225,7 @@ class Recovery:
             if message_id is None:
                 message_id = await self._look_for(thread_id, question.exchange_id, question.content)
             if message_id is not None:
-                await self._desk.pacer.admit(thread_id, Urgency.NOTICE)
+                await self._desk.pacer.admit(thread_id, Urgency.NOTICE, Bucket.EDIT)
                 await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))

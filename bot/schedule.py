@@ -4,8 +4,9 @@ Every call counts in the bot's budget, and in its bucket of its channel. Of the 
 now the most urgent is made, and among equals the one that has waited longest. A job that must wait stands in a heap by
 the time at which it may be looked at again, so that choosing costs the logarithm of the number of jobs.
 
-Figures: 50 calls a second for a bot, 5 sends or edits per 5 s and channel (Discord, Rate Limits; the second is what
-others observed). Sends and edits share the budget: Discord counts them apart, but the library takes them for one.
+Figures: 50 calls a second for a bot, 5 sends and 5 edits per 5 s and channel (Discord, Rate Limits; the second is what
+others observed). The library takes sends and edits for one bucket, of which it believes what the last answer said; it
+holds up nobody as long as one edit is left, and one is kept for the final text.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ __all__ = ["Schedule", "Start"]
 
 FIGURES = {
     Bucket.MESSAGE: (5, 5.0),
+    Bucket.EDIT: (5, 5.0),
     Bucket.REACTION: (1, 0.25),
     Bucket.TYPING: (5, 5.0),
     Bucket.CHANNEL: (5, 5.0),
@@ -221,9 +223,8 @@ class Schedule:
         lane = self._lane(job)
         if lane is None:
             return wait
-        if job.bucket is Bucket.MESSAGE and job.urgency is Urgency.EDIT:
-            look = lane.budget.pace if job.paced else lane.budget.wait
-            return max(wait, look(now, keep=1))  # One is kept for the final text.
+        if job.bucket is Bucket.EDIT and job.urgency is Urgency.EDIT:
+            return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
         return max(wait, lane.budget.wait(now))
 
     def _total_wait(self, urgency: Urgency, now: float) -> float:

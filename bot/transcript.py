@@ -1,7 +1,8 @@
 """What one reply shows: the agent's events folded into blocks, their text into pages, and what is attached. Pure.
 
-A page that is full is frozen: it never changes again. Only the last page changes. A chunk costs an append; everything
-else happens when somebody asks for the pages, and then costs what is new and the last page, whatever lies before.
+A page that is full is frozen: it never changes again. Only what is behind the frozen pages changes. A chunk costs an
+append; everything else happens when somebody asks for the pages, and then costs what is new and the open pages,
+whatever lies before.
 Where pages are cut depends on the text and not on its chunks, nor on when somebody looked.
 """
 
@@ -120,7 +121,7 @@ class Transcript:
         return update if known is None else merged(known.update, update)
 
     def pages(self) -> list[str]:
-        """Return all pages; those before the last are frozen. Empty pages, which Discord refuses, do not exist."""
+        """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist."""
         self._drain()
         text = self._freeze()
         return self._pager.pages(text, self._draft())
@@ -141,8 +142,11 @@ class Transcript:
             found += parts("changes.patch", last, self._patches)
         return found
 
-    def receipt(self, seconds: float, *, cost_before: float = 0.0) -> Receipt:
-        """Return what the turn came to. `cost_before` is the session's cost when it began, in the same currency."""
+    def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
+        """Return what the turn came to.
+
+        `cost_before` is the session's cost when it began, in the same currency; None where nobody knows it.
+        """
         calls = self._calls.values()
         changes = [change for call in calls for change in call.changes]
         usage = self._usage
@@ -157,7 +161,9 @@ class Transcript:
             removed=sum(change.removed for change in changes),
             tokens=None if usage is None else usage.used,
             window=None if usage is None else usage.size,
-            cost=max(0.0, amount - cost_before) if isinstance(amount, int | float) else None,
+            cost=max(0.0, amount - cost_before)
+            if isinstance(amount, int | float) and cost_before is not None
+            else None,
             currency=str(cost.get("currency") or ""),
         )
 
