@@ -224,7 +224,7 @@ class Agent:
         capabilities = self.info.agent_capabilities.prompt_capabilities
         desk = Desk(self._client, directories)
         session = self._dispatch.sessions[session_id] = Session(
-            self.connection, session_id, capabilities=capabilities, desk=desk
+            self.connection, session_id, capabilities=capabilities, desk=desk, directories=directories
         )
         return session
 

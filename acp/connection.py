@@ -51,6 +51,9 @@ UNREAD_ANSWERS = 1000
 """Requests of an agent that we answer while it does not read its input. One that goes on asking is cut off, for the
 answers wait in our memory."""
 
+LAST_WORDS_SECONDS = 2.0
+"""How long an agent that has closed its input may take to end, and so to say why. It mostly has ended already."""
+
 JUNK_LOGGED = 20
 """Lines that are no messages, after which a connection's further ones are only counted."""
 
@@ -115,6 +118,7 @@ class Connection:
         self._unread: asyncio.TimerHandle | None = None
         self._unread_answers = 0
         self._junk = 0
+        self._gone = asyncio.Event()
         self.lock = asyncio.Lock()
         self.error: AcpError | None = None
         """Why the connection is gone; None while it lives."""
@@ -186,20 +190,29 @@ class Connection:
 
     # ---- what we say
 
-    def start(self, method: str, params: Mapping[str, Any], on_reply: Callable[[Reply], None]) -> RequestId:
+    async def start(self, method: str, params: Mapping[str, Any], on_reply: Callable[[Reply], None]) -> RequestId:
         """Send a request and return its id; `on_reply` is called once, in the order of the agent's lines.
 
-        Raises `AgentClosed` with `handed=False` when the connection is already gone: then nothing was sent.
+        Raises `AgentClosed` with `handed=False` when the agent is gone: then nothing was sent. Only that is waited
+        for, `LAST_WORDS_SECONDS` at most, so that the error has the exit status and the last stderr lines.
         """
-        if self.error is not None:
-            raise AgentClosed(str(self.error), handed=False, method=method)
-        self._last_id += 1
-        self._pending[self._last_id] = _Pending(method, on_reply)
-        if not self._wire.write(encode_request(self._last_id, method, params)):
-            del self._pending[self._last_id]
+        if self.error is None:
+            self._last_id = request_id = self._last_id + 1
+            self._pending[request_id] = _Pending(method, on_reply)
+            if self._wire.write(encode_request(request_id, method, params)):
+                return request_id
+            del self._pending[request_id]
+            await self._hear_last_words()
+        if isinstance(self.error, AgentClosed):
+            raise replace(self.error, handed=False, method=method)
+        raise AgentClosed(str(self.error), handed=False, method=method)
+
+    async def _hear_last_words(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_WORDS_SECONDS):
+                await self._gone.wait()
+        except TimeoutError:
             self.close(AgentClosed("the agent no longer reads its input"))
-            raise AgentClosed(str(self.error), handed=False, method=method)
-        return self._last_id
 
     async def request(self, method: str, params: Mapping[str, Any], *, seconds: float) -> Any:
         """Send a request and return its result.
@@ -208,7 +221,7 @@ class Connection:
         is given up ($/cancel_request), also when the task is cancelled; an answer that comes later is dropped.
         """
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        request_id = self.start(method, params, lambda reply: None if future.done() else future.set_result(reply))
+        request_id = await self.start(method, params, lambda reply: None if future.done() else future.set_result(reply))
         try:
             async with asyncio.timeout(seconds):
                 reply = await future
@@ -271,6 +284,7 @@ class Connection:
         if self.error is not None:
             return
         self.error = error
+        self._gone.set()
         self.resume_writing()
         pending, self._pending = self._pending, {}
         for each in pending.values():

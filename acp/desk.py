@@ -1,5 +1,6 @@
 """What an agent's requests to its client come to, in one session: files and terminals, after a person's word."""
 
+import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -15,9 +16,8 @@ from .schema import (
     CreateTerminal,
     Diff,
     ReadTextFile,
-    TextBlock,
+    ToolCallLocation,
     ToolCallUpdate,
-    ToolContent,
     UseTerminal,
     WriteTextFile,
 )
@@ -72,7 +72,7 @@ class _Files:
 
     async def read(self, params: Any, permit: Permit) -> dict[str, Any]:
         asked = ReadTextFile.model_validate(params)
-        await permit(self._call(f"Read {asked.path}", kind="read", raw_input={"path": asked.path}))
+        await permit(self._call(f"Read {asked.path}", asked.path, kind="read"))
         return {"content": await self._file_system.read_text(asked.path, asked.line, asked.limit)}
 
     async def write(self, params: Any, permit: Permit) -> dict[str, Any]:
@@ -82,12 +82,18 @@ class _Files:
         except Refused:
             old_text = None  # A new file, or one that cannot be shown; whether it may be written is seen below.
         diff = Diff(path=asked.path, old_text=old_text, new_text=asked.content)
-        await permit(self._call(f"Write {asked.path}", kind="edit", content=[diff], raw_input={"path": asked.path}))
+        await permit(self._call(f"Write {asked.path}", asked.path, kind="edit", content=[diff]))
         await self._file_system.write_text(asked.path, asked.content)
         return {}
 
-    def _call(self, title: str, **details: Any) -> ToolCallUpdate:
-        return ToolCallUpdate(tool_call_id=f"file-{next(self._numbers)}", title=title, status="pending", **details)
+    def _call(self, title: str, path: str, **details: Any) -> ToolCallUpdate:
+        return ToolCallUpdate(
+            tool_call_id=f"file-{next(self._numbers)}",
+            title=title,
+            status="pending",
+            locations=[ToolCallLocation(path=path)],
+            **details,
+        )
 
 
 class _Shells:
@@ -107,7 +113,7 @@ class _Shells:
         return {"terminalId": terminal_id}
 
     def _call(self, asked: CreateTerminal, env: dict[str, str]) -> ToolCallUpdate:
-        command = " ".join((asked.command, *asked.args))
+        command = shlex.join((asked.command, *asked.args)) if asked.args else asked.command
         # All of it is shown: a command can hide in a variable as well.
         raw_input = {"command": command, "env": env, "cwd": asked.cwd}
         return ToolCallUpdate(
@@ -115,7 +121,6 @@ class _Shells:
             title=f"Run {command}",
             kind="execute",
             status="pending",
-            content=[ToolContent(content=TextBlock(text=command))],
             raw_input={name: value for name, value in raw_input.items() if value},
         )
 

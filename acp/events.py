@@ -46,6 +46,12 @@ class Question:
     tool_call: ToolCallUpdate
     options: tuple[PermissionOption, ...]
 
+    @property
+    def rejection(self) -> str | None:
+        """The option to deny it by: reject_once, else reject_always. None: only `cancelled`, which ends the turn."""
+        kinds = {option.kind: option.option_id for option in reversed(self.options)}
+        return kinds.get("reject_once", kinds.get("reject_always"))
+
 
 @dataclass(frozen=True, slots=True)
 class Elicitation:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -51,7 +52,13 @@ class Session:
     """A session of one agent. Updates that come while no turn runs go to `on_late`, or wait for the next turn."""
 
     def __init__(
-        self, connection: Connection, session_id: str, *, capabilities: PromptCapabilities, desk: Desk
+        self,
+        connection: Connection,
+        session_id: str,
+        *,
+        capabilities: PromptCapabilities,
+        desk: Desk,
+        directories: tuple[Path, ...],
     ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
         self._connection = connection
@@ -62,6 +69,8 @@ class Session:
         self._models: ModelState | None = None
         self._told_mode: str | None = None
         self.session_id = session_id
+        self.directories = directories
+        """Where it works: absolute, the working directory first."""
         self.turn: Turn | None = None
         """The running turn, until all of it was read."""
         self.desk = desk
@@ -123,7 +132,7 @@ class Session:
             turn = Turn(self._connection, self.session_id)
             for event, size in self._unclaimed:
                 turn.put(event, size)
-            turn.start(prompt)
+            await turn.start(prompt)
             self._unclaimed.clear()
             self._unclaimed_size = 0
             self.turn = turn

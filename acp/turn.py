@@ -89,10 +89,10 @@ class Turn:
         """The elicitations that the agent waits for, oldest first."""
         return tuple(each.question for each in self._open.values() if isinstance(each.question, Elicitation))
 
-    def start(self, prompt: list[dict[str, Any]]) -> None:
-        """Send the prompt. Raises `AgentClosed` with `handed=False` when nothing could be sent."""
+    async def start(self, prompt: list[dict[str, Any]]) -> None:
+        """Send the prompt, as `Connection.start`. Raises `AgentClosed` with `handed=False` when nothing was sent."""
         params = {"sessionId": self._session_id, "prompt": prompt}
-        self.request_id = self._connection.start("session/prompt", params, self._replied)
+        self.request_id = await self._connection.start("session/prompt", params, self._replied)
 
     # ---- the stream
 

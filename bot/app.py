@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -17,18 +17,19 @@ from pool.database import put_aside
 from pool.journal import Journal, JournalError
 from pool.opening import Settings
 from pool.pool import Limits, Pool
-from pool.watch import Bounds
 
 from . import words
+from .agents import Agents
+from .audit import Audit
 from .client import ThreadlineClient
 from .config import Config
 from .endpoint import Endpoint
 from .exchange import Desk
+from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
 from .metrics import Metrics
-from .outbox import Outbox
 from .pacer import Pacer
 from .permission import Cards
 from .recovery import Recovery
@@ -91,20 +92,25 @@ class App:
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
-        cards = Cards(journal=journal, pacer=pacer, rest=rest)
+        agents = Agents(config, journal)
+        cards = Cards(
+            journal=journal,
+            pacer=pacer,
+            rest=rest,
+            permission=lambda thread_id: agents.of(thread_id).permission,
+        )
         redact = redactor(config.secrets)
-        directory = config.agents.default.cwd
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
-            outbox=Outbox([directory], withheld=config.own_files),
-            style=config.reply.style(directory),
+            agents=agents,
             redact=redact,
             reactions=config.reactions.enabled,
         )
-        pool = self._pool(journal, desk, metrics)
+        desk.audit = self._audit(redact)
+        pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
@@ -120,6 +126,16 @@ class App:
                 task.cancel()
         if failed is not None:
             raise failed
+
+    def _audit(self, redact: Callable[[str], str]) -> Audit:
+        """Open the audit log. Raises `StartFailed`."""
+        path = self._config.audit.file
+        audit = Audit(path, redact=redact)
+        try:
+            audit.open()
+        except OSError as error:
+            raise StartFailed(f"audit.path: {path} cannot be written: {error.strerror}") from None
+        return audit
 
     @asynccontextmanager
     async def _endpoint(self, metrics: Metrics, pulse: Pulse) -> AsyncIterator[None]:
@@ -139,31 +155,30 @@ class App:
         finally:
             await endpoint.close()
 
-    def _pool(self, journal: Journal, desk: Desk, metrics: Metrics) -> Pool:
-        config, agent = self._config.pool, self._config.agents.default
-        how = agent.launch()
+    def _pool(self, journal: Journal, desk: Desk, agents: Agents, metrics: Metrics) -> Pool:
+        config = self._config.pool
 
-        async def spawn(marker: str) -> Agent:
+        async def spawn(settings: Settings, marker: str) -> Agent:
             with metrics.agent_start():
-                return await Agent.spawn(how, marker=marker)
+                return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
 
         limits = Limits(
             max_agents=config.max_agents,
             idle_seconds=config.idle_minutes * 60,
-            warm=agent.warm,
             max_memory=config.max_memory,
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
-            bounds=Bounds(config.silence_seconds, agent.ceiling_minutes * 60, config.question_hours * 3600),
         )
         return Pool(
-            Settings(agent.cwd, agent.mode),
+            agents.settings,
             spawn=spawn,
             journal=journal,
             limits=limits,
+            warm=agents.warm,
             on_held=desk.tell_held,
             on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
+            on_made_way=lambda thread_id: tell_made_way(desk, thread_id),
         )
 
     # ---- Discord

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from . import words
+from .gate import Right
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -50,7 +51,8 @@ class ThreadButton(Button, template=r"threadline:(?P<action>continue|drop|stop|k
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Do it, if it can still be done, and take the buttons away."""
         client, by = interaction.client, interaction.user.id
-        if not await client.admit_button(interaction, self.thread_id):
+        right = Right.GO_ON if self.action in {"continue", "keep"} else Right.STOP
+        if not await client.admit_button(interaction, self.thread_id, right):
             return
         conversation = client.pool.conversation(self.thread_id)
         if self.action == "keep":
@@ -87,9 +89,10 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Do it, if nobody has, and take the buttons away."""
         client = interaction.client
-        if not await client.admit_button(interaction, interaction.channel_id or 0):
-            return
         retry = self.action == "retry"
+        right = Right.GO_ON if retry else Right.STOP
+        if not await client.admit_button(interaction, interaction.channel_id or 0, right):
+            return
         told = client.recovery.decide(interaction.channel_id or 0, self.message_id, retry=retry)
         await interaction.response.edit_message(content=f"-# {told} (<@{interaction.user.id}>)", view=None)
 

@@ -8,7 +8,6 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -20,41 +19,22 @@ from pool.journal import Journal
 from pool.pool import Pool
 
 from . import words
+from .admission import Admission
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
 from .exchange import Attachment, Desk, Exchange, Request, write_request
-from .gate import (
-    Answer,
-    Facts,
-    Ignore,
-    Kind,
-    OpenThread,
-    Person,
-    Place,
-    Refuse,
-    Right,
-    Rules,
-    Verdict,
-    decide,
-    listed,
-    permits,
-)
+from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
+from .going_on import GoOnButton
 from .opening import open_thread
-from .pacer import Bucket, Urgency
+from .pacer import Urgency
 from .permission import AnswerButton
 from .recovery import Recovery
 from .rest import RestError
 from .stop import StopButton
 
 __all__ = ["ThreadlineClient"]
-
-REFUSAL_SECONDS = 600.0
-"""A person sees at most one refusal in this time."""
-
-REFUSALS = 1000
-"""People remembered for that."""
 
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
@@ -85,6 +65,7 @@ class ThreadlineClient(discord.Client):
         """
         intents = discord.Intents.default()
         intents.message_content = True
+        intents.dm_messages = config.access.dm
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -93,15 +74,14 @@ class ThreadlineClient(discord.Client):
             guild_ready_timeout=0.5,
             max_messages=None,
         )
-        self.rules: Rules = config.access.rules
+        self.admission = Admission(self, config.rules, journal=journal, desk=desk)
         self.pool = pool
         self.journal = journal
-        self.tree = Commands(self)
+        self.tree = Commands(self, dm=config.access.dm)
         self.desk = desk
         self._auto_archive_minutes = config.threads.auto_archive_minutes
         self._on_login = on_login
         self._on_ready = on_ready
-        self._refused: dict[int, float] = {}
         self.recovery = recovery
         self._catch_up = CatchUp(
             journal=journal,
@@ -122,7 +102,7 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton)
+        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton, GoOnButton)
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -150,8 +130,8 @@ class ThreadlineClient(discord.Client):
         """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
         places: list[tuple[int, int | None]] = []
         for guild in self.guilds:
-            channels = (each for each in guild.text_channels if listed(self.place(guild, each), self.rules))
-            places.extend((each.id, each.last_message_id) for each in channels)
+            for channels in (guild.text_channels, guild.voice_channels, guild.stage_channels):
+                places.extend((each.id, each.last_message_id) for each in channels if self.admission.lists(each))
             threads = (each for each in guild.threads if self.journal.knows(each.id))
             places.extend((each.id, each.last_message_id) for each in threads)
         return places
@@ -169,42 +149,26 @@ class ThreadlineClient(discord.Client):
         """Judge a message, and pass it on."""
         if not self.intake or self._catch_up.holds(message):
             return
-        facts = self._facts(message)
-        verdict = decide(facts, self.rules)
+        verdict = self.admission.judge(message)
         exchange = self._carry_out(verdict, message)
-        if facts.known or listed(facts.place, self.rules):
+        if self.admission.covers(message):
             self.journal.mark_seen(message.channel.id, message.id)
         if isinstance(verdict, Refuse):
-            await self._refuse(message, verdict)
+            await self.admission.refuse(message, verdict)
         elif exchange is not None and not exchange.is_open:
             await self._open_thread(exchange)
 
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
-        facts = self._facts(message)
-        verdict = decide(facts, self.rules)
-        if isinstance(verdict, Refuse) and self.rules.by_role and not isinstance(message.author, discord.Member):
-            # What comes from the history carries no roles; for want of them nobody is refused.
-            person = await self._with_roles(facts.person, message.guild)
-            verdict = decide(replace(facts, person=person), self.rules)
+        verdict = await self.admission.judge_missed(message)
         exchange = self._carry_out(verdict, message)
         if isinstance(verdict, Refuse):
-            await self._refuse(message, verdict)
+            await self.admission.refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
     async def _open_thread(self, exchange: Exchange) -> None:
         minutes = self._auto_archive_minutes
         await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
-
-    async def _with_roles(self, person: Person, guild: discord.Guild | None) -> Person:
-        if guild is None:
-            return person
-        try:
-            await self.desk.pacer.admit(None, Urgency.EDIT)
-            return replace(person, role_ids=await self.desk.rest.role_ids(guild.id, person.user_id))
-        except RestError as error:
-            log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
-            return person
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""
@@ -220,47 +184,9 @@ class ThreadlineClient(discord.Client):
                 pass
         return None
 
-    def _facts(self, message: discord.Message) -> Facts:
-        kind = Kind.PERSON
-        if message.webhook_id is not None:
-            kind = Kind.WEBHOOK
-        elif message.author.bot:
-            kind = Kind.BOT
-        elif message.type not in (discord.MessageType.default, discord.MessageType.reply):
-            kind = Kind.SYSTEM
-        return Facts(
-            person=self.person(message.author),
-            place=self.place(message.guild, message.channel),
-            kind=kind,
-            mentioned=self.user is not None and any(user.id == self.user.id for user in message.mentions),
-            known=self.journal.knows(message.channel.id),
-        )
-
-    def person(self, user: discord.abc.User) -> Person:
-        """Describe somebody for the gate."""
-        roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
-        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
-
-    def _owner_ids(self) -> set[int]:
-        application = self.application
-        if application is None:
-            return set()
-        if application.team is not None:
-            return {member.id for member in application.team.members}
-        return {application.owner.id}
-
-    def place(self, guild: discord.Guild | None, channel: Any) -> Place:
-        """Describe a place for the gate. A thread that the library does not know is looked up in the journal."""
-        guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
-        parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
-        known = self.journal.place(channel.id)
-        if parent_id is None and known is not None:
-            parent_id = known[1]
-        return Place(guild_id, channel.id, parent_id)
-
     def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
-        place = self.place(message.guild, message.channel)
+        place = self.admission.place(message.guild, message.channel)
         request = self._request(message, thread_id)
         if not request.text and not request.attachments:
             log.info("message is empty", message_id=message.id)
@@ -280,9 +206,11 @@ class ThreadlineClient(discord.Client):
             guild_id=place.guild_id,
             author_id=message.author.id,
             request=write_request(request),
+            assignment=self.desk.agents.begin(place.parent_id or place.channel_id),
         ):
             log.info("message was accepted before", message_id=message.id)
             return None
+        self.desk.audit.record("started", "a message", user_id=message.author.id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
         self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
@@ -310,46 +238,15 @@ class ThreadlineClient(discord.Client):
                 text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
         return text.strip()
 
-    async def _refuse(self, message: discord.Message, refusal: Refuse) -> None:
-        """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
-        log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
-        now = self.loop.time()
-        last = self._refused.get(message.author.id)
-        if last is not None and now - last < REFUSAL_SECONDS:
-            return
-        self._refused[message.author.id] = now
-        if len(self._refused) > REFUSALS:
-            del self._refused[next(iter(self._refused))]
-        rest, pacer = self.desk.rest, self.desk.pacer
-        channel_id, message_id = message.channel.id, message.id
-        owner = self.person(message.author).is_owner
-        try:
-            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
-            await rest.react(channel_id, message_id, "🚫")
-            if owner:
-                await pacer.admit(channel_id, Urgency.NOTICE)
-                await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
-        except RestError as error:
-            log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
-
     # ---- commands and buttons
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""
-        person = self.person(interaction.user)
-        place = self.place(interaction.guild, interaction.channel)
-        refusal = permits(right, person, place, self.rules, asker_id=asker_id)
-        if refusal is None:
-            return True
-        log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
-        words = owner_words(refusal) if person.is_owner else refusal.reason
-        await interaction.response.send_message(words, ephemeral=True)
-        return False
+        return await self.admission.admit(interaction, right, asker_id=asker_id)
 
     def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
         """Ask the gate without saying anything."""
-        person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
-        return permits(right, person, place, self.rules, asker_id=None) is None
+        return self.admission.refusal(interaction, right, asker_id=None) is None
 
     def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
         """Whether whoever gave a command can view a thread."""
@@ -366,12 +263,11 @@ class ThreadlineClient(discord.Client):
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
 
-    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
+    async def admit_button(
+        self, interaction: discord.Interaction[Any], thread_id: int, right: Right = Right.STOP
+    ) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""
-        if interaction.channel_id != thread_id:
-            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
-            return False
-        return await self.admit(interaction, Right.STOP, asker_id=self.journal.asker(thread_id))
+        return await self.admission.admit_button(interaction, thread_id, right)
 
     async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
         """Take a press on an agent's question."""
@@ -391,8 +287,3 @@ class ThreadlineClient(discord.Client):
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""
         return self.pool.conversation(interaction.channel_id or 0)
-
-
-def owner_words(refusal: Refuse) -> str:
-    """Say to the owner what was refused, and the line that would allow it."""
-    return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"

@@ -27,9 +27,9 @@ _NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and 
 class Commands(app_commands.CommandTree["ThreadlineClient"]):
     """The commands of the bot."""
 
-    def __init__(self, client: "ThreadlineClient") -> None:
-        """Define them; `sync` tells Discord."""
-        super().__init__(client, allowed_contexts=app_commands.AppCommandContext(guild=True))
+    def __init__(self, client: "ThreadlineClient", *, dm: bool) -> None:
+        """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
+        super().__init__(client, allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm))
         for callback, words in (
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
@@ -40,6 +40,10 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=words, callback=callback))
+
+    async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
+        """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
+        return await self.client.admit(interaction, Right.LOOK, asker_id=None)
 
     async def on_error(
         self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /
@@ -89,7 +93,7 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
 @app_commands.describe(session="The id of another session of the agent; this thread goes on with it.")
 async def _resume(interaction: discord.Interaction["ThreadlineClient"], session: str = "") -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if not await _admitted(interaction, Right.ADMIN if session else Right.STOP):
+    if not await _admitted(interaction, Right.ADMIN if session else Right.GO_ON):
         return
     conversation = client.conversation(interaction)
     if session:

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .reading import Problem
 
 if TYPE_CHECKING:
-    from .config import AgentConfig, Config
+    from .config import AgentConfig, ChannelConfig, Config
 
 __all__ = ["unmet"]
 
@@ -17,6 +18,8 @@ def unmet(config: "Config") -> Iterator[Problem]:
     """Find what does not hold."""
     for name, agent in config.agents.by_name.items():
         yield from _missing(name, agent)
+    for channel_id, channel in config.channels.items():
+        yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
 
 
 def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
@@ -25,6 +28,23 @@ def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
         yield ("agents", name, "cwd"), f"the directory {agent.cwd} does not exist"
         return
     command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
-    if shutil.which(command, path=agent.environment().get("PATH", os.defpath)) is None:
+    if shutil.which(command, path=agent.search_path) is None:
         advice = f" To install it: {agent.known.install}" if agent.known else ""
         yield ("agents", name, "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
+    for number, server in enumerate(agent.mcp_servers):
+        if server.type == "stdio" and server.program(agent.cwd, agent.search_path) is None:
+            where = ("agents", name, "mcp_servers", str(number), "command")
+            yield where, f"the command {server.command!r} was not found; is it installed?"
+    for directory in agent.additional_directories:
+        if not directory.is_dir():
+            yield ("agents", name, "additional_directories"), f"the directory {directory} does not exist"
+
+
+def _wrong(table: tuple[str, ...], channel: "ChannelConfig", agents: Mapping[str, "AgentConfig"]) -> Iterator[Problem]:
+    """Look at what a channel's table names."""
+    if channel.cwd and not Path(channel.cwd).is_dir():
+        yield (*table, "cwd"), f"the directory {channel.cwd} does not exist"
+    for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
+        for name in names:
+            if name not in agents:
+                yield (*table, key), f"there is no agent {name!r}; there are: {', '.join(agents)}"

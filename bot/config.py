@@ -1,22 +1,25 @@
 """The configuration file: TOML, every key known, every error with the file, the line and the dotted key."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from acp import Launch, environment
+from acp import Client, FileSystem, Launch, Terminals, environment
 
 from .conditions import unmet
-from .gate import People, Rules
+from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
+from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, read
-from .style import Style, Tables, Thoughts, Tools
+from .servers import ServerConfig
+from .style import Finish, Style, Tables, Thoughts, Tools
 
-__all__ = ["AgentConfig", "Config", "ConfigError", "load"]
+__all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
 
 
 class _Table(BaseModel):
@@ -39,17 +42,13 @@ class AccessConfig(_Table):
     users: PeopleList = People(owner=True, entries=("owner",))
     approvers: Approvers = People(asker=True, entries=("asker",))
     admins: PeopleList = People(owner=True, entries=("owner",))
+    dm: bool = False
 
     @model_validator(mode="after")
     def _guilds_bound_the_star(self) -> "AccessConfig":
         if self.channels is None and not self.guilds:
             raise ValueError('channels = ["*"] needs guilds: name the servers whose channels are meant')
         return self
-
-    @property
-    def rules(self) -> Rules:
-        """The lists as the gate reads them."""
-        return Rules(self.guilds, self.channels, self.users, self.approvers, self.admins)
 
 
 class AgentConfig(_Table):
@@ -61,8 +60,11 @@ class AgentConfig(_Table):
     cwd: Path
     env: dict[str, str] = Field(default_factory=dict)
     inherit_env: tuple[Name, ...] = ()
-    permission: Literal["ask"] = "ask"
+    permission: Permission = "ask"
     mode: str = ""
+    client: frozenset[Literal["fs", "terminal"]] = frozenset()
+    mcp_servers: tuple[ServerConfig, ...] = ()
+    additional_directories: tuple[Path, ...] = ()
     warm: Annotated[int, Field(ge=0, le=100)] = 0
     ceiling_minutes: Annotated[float, Field(gt=0)] = 120
 
@@ -98,16 +100,56 @@ class AgentConfig(_Table):
         """Say how the agent is started."""
         return Launch(self.command, self.args, self.cwd, self.environment())
 
+    @property
+    def search_path(self) -> str:
+        """Where the agent's commands are looked up."""
+        return self.environment().get("PATH", os.defpath)
+
+    def offer(self, marker: str, *, terminal_login: bool = False) -> Client:
+        """Say what the agent of that marker may ask of us, and what its sessions are given.
+
+        `terminal_login`: whether a person is there who can log in to it in a terminal.
+        """
+        env = self.environment()
+        return Client(
+            file_system=FileSystem if "fs" in self.client else None,
+            terminals=(lambda roots: Terminals(roots, env, marker)) if "terminal" in self.client else None,
+            terminal_login=terminal_login,
+            mcp_servers=tuple(server.entry(self.cwd, self.search_path) for server in self.mcp_servers),
+            additional_directories=self.additional_directories,
+        )
+
 
 class AgentsConfig(_Table):
-    """`[agents]`: the one agent that is used everywhere."""
+    """`[agents]`: the one that is used where nothing else is said, and others by their names."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, AgentConfig]
 
     default: AgentConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+                raise ValueError(f"{name!r} is no name for an agent: up to 32 letters, digits, - and _")
+        return given
 
     @property
     def by_name(self) -> dict[str, AgentConfig]:
         """All agents, by the NAME of their table."""
         return dict(self)
+
+
+class ChannelConfig(_Table):
+    """`[channels.ID]`: what is different in one channel and its threads."""
+
+    agent: str = "default"
+    agents: tuple[str, ...] = ()
+    cwd: str = ""
+    mode: str = ""
+    permission: Literal["", "ask", "allow_reads", "allow_all", "deny"] = ""
 
 
 class PoolConfig(_Table):
@@ -136,6 +178,7 @@ class ReplyConfig(_Table):
     tables: Tables = "code"
     tools: Tools = "compact"
     thoughts: Thoughts = "off"
+    finish: Finish = "auto"
     max_pages: Annotated[int, Field(ge=0, le=100)] = 8
     long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
 
@@ -147,6 +190,7 @@ class ReplyConfig(_Table):
             thoughts=self.thoughts,
             max_pages=self.max_pages,
             long_code_lines=self.long_code_lines,
+            finish=self.finish,
             directory=str(directory),
         )
 
@@ -160,6 +204,11 @@ class ReactionsConfig(_Table):
 class ThreadsConfig(_Table):
     """`[threads]`."""
 
+    mention: Mention = "involved"
+    mention_roles: frozenset[Snowflake] = frozenset()
+    bots: Bots = "off"
+    trusted_bots: frozenset[Snowflake] = frozenset()
+    bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
 
 
@@ -175,6 +224,17 @@ class JournalConfig(_Table):
             return at_home(Path(self.path))
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return at_home(Path(state)) / "threadline" / "threadline.db"
+
+
+class AuditConfig(_Table):
+    """`[audit]`."""
+
+    path: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """Where the audit log is, if one is wanted."""
+        return at_home(Path(self.path)) if self.path else None
 
 
 class MetricsConfig(_Table):
@@ -195,13 +255,33 @@ class Config(_Table):
     discord: DiscordConfig
     access: AccessConfig = Field(default_factory=AccessConfig)
     agents: AgentsConfig
+    channels: dict[Snowflake, ChannelConfig] = Field(default_factory=dict)
     pool: PoolConfig = Field(default_factory=PoolConfig)
     catch_up: CatchUpConfig = Field(default_factory=CatchUpConfig)
     reply: ReplyConfig = Field(default_factory=ReplyConfig)
     reactions: ReactionsConfig = Field(default_factory=ReactionsConfig)
     threads: ThreadsConfig = Field(default_factory=ThreadsConfig)
     journal: JournalConfig = Field(default_factory=JournalConfig)
+    audit: AuditConfig = Field(default_factory=AuditConfig)
     metrics: MetricsConfig = Field(default_factory=MetricsConfig)
+
+    @property
+    def rules(self) -> Rules:
+        """What the gate goes by."""
+        access, threads = self.access, self.threads
+        return Rules(
+            guilds=access.guilds,
+            channels=access.channels,
+            users=access.users,
+            approvers=access.approvers,
+            admins=access.admins,
+            dm=access.dm,
+            mention=threads.mention,
+            mention_roles=threads.mention_roles,
+            bots=threads.bots,
+            trusted_bots=threads.trusted_bots,
+            bot_turns=threads.bot_turns,
+        )
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -215,7 +295,8 @@ class Config(_Table):
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
-        return (self._file, journal, *beside)
+        audit = () if self.audit.file is None else (self.audit.file,)
+        return (self._file, journal, *beside, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
@@ -223,6 +304,9 @@ class Config(_Table):
         found = [f"access.{name} is empty: nobody is allowed" for name in empty]
         if self.access.channels == frozenset():
             found.append("access.channels is empty: the bot works nowhere")
+        elif self.access.channels is not None:
+            unlisted = sorted(self.channels.keys() - self.access.channels)
+            found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
         return found
 
 
@@ -236,11 +320,22 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
 def _resolved(config: Config, file: Path) -> Config:
     """Make paths absolute; relative ones are meant from the configuration file's directory."""
-    base, agent = file.parent, config.agents.default
-    agent = agent.model_copy(update={"cwd": base / at_home(agent.cwd)})
-    update: dict[str, _Table] = {"agents": AgentsConfig.model_construct(default=agent)}
+    base = file.parent
+    agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
+    channels = {
+        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / at_home(Path(channel.cwd)))})
+        for channel_id, channel in config.channels.items()
+    }
+    update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
     if config.journal.path:
         update["journal"] = JournalConfig(path=str(base / config.journal.file))
+    if config.audit.file is not None:
+        update["audit"] = AuditConfig(path=str(base / config.audit.file))
     resolved = config.model_copy(update=update)
     resolved._file = file  # noqa: SLF001 - made here
     return resolved
+
+
+def _placed(agent: AgentConfig, base: Path) -> AgentConfig:
+    others = tuple(base / at_home(each) for each in agent.additional_directories)
+    return agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})

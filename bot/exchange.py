@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import discord
 import structlog
@@ -15,20 +15,23 @@ from acp.jsonrpc import RequestId
 from acp.schema import ContentBlock, ResourceLink, TextBlock
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
+from pool.postscripts import Postscript
 from pool.watch import Due
 
 from . import words
+from .agents import Agents
+from .audit import Audit
 from .buttons import held_view, warning_view
+from .finish import Timing, sealed
 from .login import login_words, needs_login
-from .outbox import Outbox
 from .pacer import Pacer
-from .permission import Card, Cards
+from .permission import Cards
 from .post import Post
+from .questions import Questions
 from .reply import Reply
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
-from .style import Style
 
 __all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
 
@@ -81,12 +84,11 @@ class Desk:
         pacer: Pacer,
         rest: Rest,
         cards: Cards,
-        outbox: Outbox,
-        style: Style,
+        agents: Agents,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`outbox` reads the files that an agent links, and `style` says how replies look.
+        """`agents` knows each thread's agent.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -96,10 +98,11 @@ class Desk:
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
-        self.outbox = outbox
-        self.style = style
+        self.agents = agents
         self.redact = redact
         self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
 
     def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
         """Take up a request, or with `again` a prompt once more."""
@@ -179,13 +182,15 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.style,
+            style=desk.agents.style(request.thread_id),
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
+        self._timing = Timing(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
-        self._cards: list[Card] = []
+        self._outbox = desk.agents.outbox(request.thread_id)
+        self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
         self._show(EYE)
@@ -207,11 +212,17 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(self, pages: list[str], message_ids: list[int | None]) -> None:
-        """Post to the end what an earlier run had to post; see `Reply.restore`."""
+    def restore(
+        self,
+        pages: list[str],
+        message_ids: list[int | None],
+        postscripts: Mapping[int, Postscript],
+        reason: str | None,
+    ) -> None:
+        """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         self._sign.assume(EYE)
-        self._show(DONE)
-        self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
+        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
+        self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits_for_thread(self) -> None:
         """Learn that the thread cannot be opened yet."""
@@ -291,12 +302,24 @@ class Exchange:
         self._forgotten = self._forgotten or notice is Notice.FORGOTTEN
         self.reply.line(words.NOTICES[notice])
 
-    def prompted(self, _session: Session, turn: Turn) -> None:
+    def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn = turn
+        earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
+        fresh = self._forgotten or not earlier
+        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
-            desk = self._desk
+            desk, request = self._desk, self.request
+            self._questions = Questions(
+                desk.cards,
+                session,
+                turn,
+                channel_id=self._place,
+                exchange_id=request.message_id,
+                asker_id=request.author_id,
+                tell=self.reply.line,
+            )
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
 
@@ -304,34 +327,20 @@ class Exchange:
         """Show it, or ask it."""
         match event:
             case Question():
-                self._ask(event)
+                if self._questions is not None:
+                    self._questions.ask(event, self.reply.tool_call(event.tool_call))
             case Withdrawn(request_id):
-                self._close_cards("withdrawn by the agent", request_id)
+                self._close_questions("withdrawn by the agent", request_id)
             case _:
                 self.reply.apply(event)
-                self.reply.fetch(self._desk.outbox.read_now)
+                self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
 
-    def _ask(self, question: Question) -> None:
-        if self._turn is not None and self._place is not None:
-            tool_call = self.reply.tool_call(question.tool_call)
-            card = self._desk.cards.open(
-                question,
-                self._turn,
-                tool_call,
-                channel_id=self._place,
-                exchange_id=self.request.message_id,
-                asker_id=self.request.author_id,
-            )
-            self._cards.append(card)
-
-    def _close_cards(self, reason: str, *request_ids: int | str | None) -> None:
-        """Close these cards, or without ids all of them."""
-        for card in [card for card in self._cards if not request_ids or card.question.request_id in request_ids]:
-            card.close(reason)
-            self._cards.remove(card)
+    def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
+        if self._questions is not None:
+            self._questions.close(reason, *request_ids)
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
@@ -339,12 +348,26 @@ class Exchange:
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
-        self._close_cards("no longer open: the turn has ended")
+        self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
         if ending.error is not None and needs_login(ending.error):
-            self.reply.line(f"-# {login_words('default')}")
-        return self.reply.end()
+            self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
+        return self._seal(ending)
+
+    def _seal(self, ending: Ending) -> Sequence[str]:
+        """Say what the turn came to, where the asker notices it."""
+        now, timing, receipt = asyncio.get_running_loop().time(), self._timing, None
+        if timing.prompted is not None:
+            receipt = self.reply.receipt(now - timing.prompted, cost_before=timing.cost_before)
+            usage = None if self._turn is None else self._turn.usage
+            if receipt.tokens is None and usage is not None:
+                receipt = replace(receipt, tokens=usage.total_tokens)
+        finish = self._desk.agents.style(self.request.thread_id).finish
+        seal = sealed(finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        if seal.line:
+            self.reply.line(seal.line)
+        return self.reply.end(seal.message)
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
@@ -353,7 +376,7 @@ class Exchange:
 
     def unanswered(self, request_id: RequestId) -> None:
         """Say on the card that nobody was there."""
-        self._close_cards("closed: nobody answered in time", request_id)
+        self._close_questions("closed: nobody answered in time", request_id)
 
     async def settled(self) -> None:
         """Wait for the reply."""

@@ -7,14 +7,15 @@ learns of an answer by a new message alone. None of the agent's words is in it, 
 from dataclasses import dataclass
 from typing import Final
 
+from acp.schema import UsageUpdate
 from pool.exchange import Ending
 from pool.postscripts import Postscript
 
-from .receipt import Receipt
+from .receipt import Receipt, cost_of
 from .signs import DONE, FAILED
 from .style import Finish
 
-__all__ = ["FRESH_SECONDS", "PING_SECONDS", "Sealed", "sealed"]
+__all__ = ["FRESH_SECONDS", "PING_SECONDS", "Sealed", "Timing", "sealed"]
 
 FRESH_SECONDS: Final = 20.0
 """With `auto`, an asker who has waited for so long may have looked away."""
@@ -23,6 +24,21 @@ PING_SECONDS: Final = 60.0
 """An asker who has waited for so long is called."""
 
 _STOPPED: Final = "⏹ stopped"
+
+
+@dataclass(slots=True)
+class Timing:
+    """Since when an answer is waited for, and what its turn began with. Times are in seconds of one clock."""
+
+    asked: float
+    prompted: float | None = None
+    cost_before: float | None = None
+    """What the session had cost by then; None where nobody knows."""
+
+    def begin(self, now: float, usage: UsageUpdate | None, *, fresh: bool) -> None:
+        """Take note that the prompt is sent. `usage` is the session's; a `fresh` one has cost nothing yet."""
+        self.prompted = now
+        self.cost_before = cost_of(usage)[0] if usage is not None else 0.0 if fresh else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ allowed by default: a place must be listed, and a person must be named by one of
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal, assert_never
 
 __all__ = [
     "Answer",
+    "Bots",
     "Facts",
     "Ignore",
     "Kind",
+    "Mention",
     "OpenThread",
     "People",
     "Person",
@@ -24,6 +27,13 @@ __all__ = [
     "listed",
     "permits",
 ]
+
+
+Bots = Literal["off", "mentions", "all"]
+"""Whether trusted bots and webhooks are answered: never, when they mention the bot, or as people are."""
+
+Mention = Literal["involved", "mentions", "shared"]
+"""When a message needs no mention: in the bot's own threads, never, or in those without another bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,15 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A channel, or a thread with the channel above it. `guild_id` is None in a direct message."""
+    """A channel, or a thread with the channel above it. `guild_id` is None in a direct message.
+
+    `opens_threads` is False where Discord lets nobody open a thread on a message: beside a voice or stage channel.
+    """
 
     guild_id: int | None
     channel_id: int
     parent_id: int | None = None
+    opens_threads: bool = True
 
 
 class Kind(Enum):
@@ -74,28 +88,47 @@ class Kind(Enum):
     BOT = "a bot"
     WEBHOOK = "a webhook"
     SYSTEM = "Discord itself"
+    SELF = "the bot itself"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a verdict on a message depends on. `known` says that the bot has a conversation in this thread."""
+    """All that a verdict on a message depends on."""
 
     person: Person
     place: Place
     kind: Kind = Kind.PERSON
     mentioned: bool = False
+    """By its name, or by the role that Discord has made for it."""
+    mentioned_role_ids: frozenset[int] = frozenset()
     known: bool = False
+    """The bot has a conversation in this thread."""
+    shared: bool = False
+    """Another bot writes in this thread, or is addressed in the message."""
+    post: bool = False
+    """The message is the first of a forum post, and the place that post."""
+    bot_turns: int = 0
+    """Messages of bots taken up in this place since a person last wrote there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The configuration's `[access]`. `channels` is None for all channels of the `guilds`."""
+    """The configuration's `[access]`, and of `[threads]` what decides on a message.
+
+    `channels` is None for all channels of the `guilds`.
+    """
 
     guilds: frozenset[int] = frozenset()
     channels: frozenset[int] | None = frozenset()
     users: People = field(default_factory=People)
     approvers: People = field(default_factory=People)
     admins: People = field(default_factory=People)
+    dm: bool = False
+    mention: Mention = "involved"
+    mention_roles: frozenset[int] = frozenset()
+    bots: Bots = "off"
+    trusted_bots: frozenset[int] = frozenset()
+    bot_turns: int = 10
 
     @property
     def by_role(self) -> bool:
@@ -107,9 +140,12 @@ class Right(Enum):
     """What a person wants to do by a command or a button. Admins may do everything."""
 
     LOOK = "see what the agent is doing"
+    TALK = "talk to the agent"
     STOP = "stop the agent"
+    GO_ON = "let the agent go on"
     APPROVE = "answer the agent's question"
-    RESET = "forget the conversation"
+    CHANGE = "change what the agent may do unasked"
+    RESET = "end or forget the conversation"
     ADMIN = "do what admins do"
 
 
@@ -138,7 +174,7 @@ class Refuse:
     """
 
     reason: str
-    line: str
+    line: str = ""
 
 
 Verdict = Ignore | Answer | OpenThread | Refuse
@@ -146,22 +182,63 @@ Verdict = Ignore | Answer | OpenThread | Refuse
 
 def decide(facts: Facts, rules: Rules) -> Verdict:
     """Judge a message."""
-    if facts.kind is not Kind.PERSON:
-        return Ignore(f"written by {facts.kind.value}")
-    if facts.place.guild_id is None:
+    match facts.kind:
+        case Kind.SELF | Kind.SYSTEM:
+            return Ignore(f"written by {facts.kind.value}")
+        case Kind.BOT | Kind.WEBHOOK:
+            return _decide_on_bot(facts, rules)
+        case Kind.PERSON:
+            pass
+        case _:
+            assert_never(facts.kind)
+    if facts.place.guild_id is None and not rules.dm:
         return Ignore("a direct message")
-    if not (facts.mentioned or facts.known):
+    if not _addressed(facts, rules):
         return Ignore("not addressed to the bot")
-    refusal = _refusal(facts.person, facts.place, rules)
-    if refusal is not None:
-        return refusal
-    if facts.place.parent_id is not None:
-        return Answer()
-    return OpenThread()
+    return _refusal(facts.person, facts.place, rules) or _where(facts.place)
+
+
+def _decide_on_bot(facts: Facts, rules: Rules) -> Verdict:
+    """Judge what a program wrote. It is told nothing, but for the one word that its turns are used up."""
+    if rules.bots == "off" or facts.person.user_id not in rules.trusted_bots:
+        return Ignore(f"written by {facts.kind.value}")
+    if facts.place.guild_id is None or not listed(facts.place, rules):
+        return Ignore(f"written by {facts.kind.value} where the bot does not work")
+    if not (_mentioned(facts, rules) if rules.bots == "mentions" else _addressed(facts, rules)):
+        return Ignore("not addressed to the bot")
+    if facts.bot_turns > rules.bot_turns:
+        return Ignore("bots have used up their turns")
+    if facts.bot_turns == rules.bot_turns:
+        return Refuse(f"I have answered {rules.bot_turns} messages of bots in a row. A person's message lets me go on.")
+    return _where(facts.place)
+
+
+def _mentioned(facts: Facts, rules: Rules) -> bool:
+    return facts.mentioned or not rules.mention_roles.isdisjoint(facts.mentioned_role_ids)
+
+
+def _addressed(facts: Facts, rules: Rules) -> bool:
+    """Whether a message is meant for the bot. Where it can open no thread, others talk too: it must be mentioned."""
+    place = facts.place
+    if place.guild_id is None or _mentioned(facts, rules):
+        return True
+    if rules.mention == "mentions" or not place.opens_threads:
+        return False
+    if facts.post and rules.channels is not None and place.parent_id in rules.channels:
+        return not facts.shared  # Only in a forum that is named itself: `*` would make every post a request.
+    return facts.known and not (rules.mention == "shared" and facts.shared)
+
+
+def _where(place: Place) -> Answer | OpenThread:
+    in_place = place.guild_id is None or place.parent_id is not None or not place.opens_threads
+    return Answer() if in_place else OpenThread()
 
 
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:
-    """Judge a command or a button. None means go on. `asker_id` wrote the message that is at stake."""
+    """Judge a command or a button. None means go on.
+
+    `asker_id` wrote the message that is at stake; for `Right.CHANGE`, which lasts, it is who began the conversation.
+    """
     refusal = _refusal(person, place, rules)
     if rules.admins.name(person) and (refusal is None or listed(place, rules)):
         return None
@@ -169,17 +246,23 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
         return refusal
     approver = rules.approvers.name(person, asker_id=asker_id)
     match right:
-        case Right.LOOK:
+        case Right.LOOK | Right.TALK:
             return None
-        case Right.STOP | Right.RESET if person.user_id == asker_id or approver:
+        case Right.STOP | Right.GO_ON if person.user_id == asker_id or approver:
             return None
-        case Right.APPROVE if approver:
+        case Right.APPROVE | Right.CHANGE if approver:
             return None
-    return Refuse(f"You may not {right.value} here.", _with("approvers", rules.approvers.entries, str(person.user_id)))
+    key, people = ("admins", rules.admins) if right in _FOR_ADMINS else ("approvers", rules.approvers)
+    return Refuse(f"You may not {right.value} here.", _with(key, people.entries, str(person.user_id)))
+
+
+_FOR_ADMINS = frozenset({Right.RESET, Right.ADMIN})
 
 
 def listed(place: Place, rules: Rules) -> bool:
     """Whether a channel, or the one above a thread, is among those where the bot works."""
+    if place.guild_id is None:
+        return rules.dm
     if rules.guilds and place.guild_id not in rules.guilds:
         return False
     return rules.channels is None or place.channel_id in rules.channels or place.parent_id in rules.channels
@@ -188,17 +271,19 @@ def listed(place: Place, rules: Rules) -> bool:
 def _refusal(person: Person, place: Place, rules: Rules) -> Refuse | None:
     """Give the first reason, and the lines against all of them."""
     found: list[Refuse] = []
-    if place.guild_id is not None and rules.guilds and place.guild_id not in rules.guilds:
-        line = _with("guilds", _sorted(rules.guilds), str(place.guild_id))
-        found.append(Refuse("I do not work in this server.", line))
-    if rules.channels is not None and rules.channels.isdisjoint((place.channel_id, place.parent_id)):
-        line = _with("channels", _sorted(rules.channels), str(place.parent_id or place.channel_id))
-        found.append(Refuse("I do not work in this channel.", line))
-    if place.guild_id is None and not listed(place, rules):
-        found.append(Refuse("I do not work in direct messages.", ""))
+    if place.guild_id is None:
+        if not rules.dm:
+            found.append(Refuse("I do not work in direct messages.", "dm = true"))
+    else:
+        if rules.guilds and place.guild_id not in rules.guilds:
+            line = _with("guilds", _sorted(rules.guilds), str(place.guild_id))
+            found.append(Refuse("I do not work in this server.", line))
+        if rules.channels is not None and rules.channels.isdisjoint((place.channel_id, place.parent_id)):
+            line = _with("channels", _sorted(rules.channels), str(place.parent_id or place.channel_id))
+            found.append(Refuse("I do not work in this channel.", line))
     if not rules.users.name(person):
         found.append(Refuse("You may not talk to me.", _with("users", rules.users.entries, str(person.user_id))))
-    return Refuse(found[0].reason, "\n".join(each.line for each in found if each.line)) if found else None
+    return Refuse(found[0].reason, "\n".join(each.line for each in found)) if found else None
 
 
 def _sorted(ids: frozenset[int]) -> tuple[str, ...]:

@@ -14,8 +14,10 @@ from pool.journal import Journal
 
 from .markdown import code_block, escape
 from .pacer import Pacer
+from .policy import Permission
 from .post import Post
 from .rest import Rest
+from .visible import visible
 
 __all__ = ["AnswerButton", "Card", "Cards"]
 
@@ -30,9 +32,6 @@ TITLE = 200
 
 DETAIL = 1200
 """Characters of the request shown in the message itself; more goes into an attached file, in full."""
-
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Characters that count as printable and show as nothing."""
 
 _KINDS = {
     "allow_once": discord.ButtonStyle.success,
@@ -98,7 +97,7 @@ class Card:
         if not self._turn.answer(self.question.request_id, option.option_id):
             return None
         self.answered = True
-        content = self._closed(f"{escape(_visible(option.name)[:LABEL])} — chosen by <@{by}>")
+        content = self._closed(f"{escape(visible(option.name)[:LABEL])} — chosen by <@{by}>")
         if self.post is not None:
             self.post.shown(content)
         self._on_closed(self)
@@ -123,12 +122,15 @@ class Card:
 class Cards:
     """All open questions, by token."""
 
-    def __init__(self, *, journal: Journal, pacer: Pacer, rest: Rest) -> None:
-        """Start with none."""
+    def __init__(
+        self, *, journal: Journal, pacer: Pacer, rest: Rest, permission: Callable[[int], Permission] = lambda _: "ask"
+    ) -> None:
+        """Start with none. `permission` is what the configuration says of a thread."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
         self._open: dict[str, Card] = {}
+        self.permission = permission
         self.answered = 0
         """How many a person has answered."""
 
@@ -180,7 +182,7 @@ class AnswerButton(
 
     def __init__(self, token: str, choice: int, option: PermissionOption | None = None) -> None:
         """Without `option` it only stands for a button that was pressed."""
-        name = _visible(option.name.strip()) if option is not None else ""
+        name = visible(option.name.strip()) if option is not None else ""
         label = (name if len(name) <= LABEL else f"{name[: LABEL - 1]}…") or "(no name)"
         style = _KINDS.get(option.kind, discord.ButtonStyle.secondary) if option else discord.ButtonStyle.secondary
         super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"threadline:answer:{token}:{choice}"))
@@ -201,8 +203,8 @@ class AnswerButton(
 
 def describe(tool_call: ToolCallUpdate) -> tuple[str, str]:
     """Return what will be done: a headline, and the whole of the request as plain text."""
-    title = _visible(tool_call.title or "Use a tool")
-    kind = f" ({escape(_visible(tool_call.kind)[:40])})" if tool_call.kind else ""
+    title = visible(tool_call.title or "Use a tool")
+    kind = f" ({escape(visible(tool_call.kind)[:40])})" if tool_call.kind else ""
     parts = [tool_call.title or ""] if len(title) > TITLE else []
     parts.extend(
         f"{location.path}:{location.line}" if location.line else location.path for location in tool_call.locations or ()
@@ -215,7 +217,7 @@ def describe(tool_call: ToolCallUpdate) -> tuple[str, str]:
                 parts.append(text)
     if tool_call.raw_input not in (None, {}, "", []):
         parts.append(_readable(tool_call.raw_input))
-    return f"{escape(title[:TITLE])}{kind}", _visible("\n".join(parts))
+    return f"{escape(title[:TITLE])}{kind}", visible("\n".join(parts))
 
 
 def _excerpt(detail: str) -> str:
@@ -237,13 +239,3 @@ def _readable(raw: Any) -> str:
     if isinstance(raw, dict) and len(raw) == 1 and isinstance(raw.get("command"), str):
         return f"$ {raw['command']}"
     return raw if isinstance(raw, str) else json.dumps(raw, indent=2, ensure_ascii=False, default=str)
-
-
-def _visible(text: str) -> str:
-    """Make characters that show as nothing, or turn text around, visible: a command must look like what it is."""
-    return "".join(
-        character
-        if character in "\n\t" or (character.isprintable() and character not in _BLANK)
-        else f"\\u{{{ord(character):x}}}"
-        for character in text
-    )

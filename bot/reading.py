@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 __all__ = ["ConfigError", "Document", "Problem", "read"]
 
 _VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
+_HEADER = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=""")
 
 
@@ -125,9 +125,11 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
     """Return the line of the assignment, or table header, that comes closest to the dotted key; None if none does."""
     best, best_line = 0, None
     table: tuple[str, ...] = ()
+    listed: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
-            table = found = _split_key(header[1])
+            table = _numbered(_split_key(header[2]), listed, begins=bool(header[1]))
+            found = table
         elif assignment := _ASSIGNMENT.match(line):
             found = (*table, *_split_key(assignment[1]))
         else:
@@ -135,6 +137,18 @@ def _line_of(text: str, keys: tuple[str, ...]) -> int | None:
         if found == keys[: len(found)] and len(found) > best:
             best, best_line = len(found), number
     return best_line
+
+
+def _numbered(keys: tuple[str, ...], listed: dict[tuple[str, ...], int], *, begins: bool) -> tuple[str, ...]:
+    """Put the number of the element behind each key of a list of tables; `begins`: `[[keys]]` begins another."""
+    numbered: tuple[str, ...] = ()
+    for count, key in enumerate(keys, start=1):
+        numbered += (key,)
+        if begins and count == len(keys):
+            listed[numbered] = listed.get(numbered, -1) + 1
+        if numbered in listed:
+            numbered += (str(listed[numbered]),)
+    return numbered
 
 
 def _split_key(dotted: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ gateway says READY for the first time.
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
@@ -45,9 +45,10 @@ class Recovery:
         self._pool = pool
         self._desk = desk
         self._rows: dict[int, list[Row]] = {}
-        self._finished: deque[tuple[Row, Exchange]] = deque()
-        self._cut: deque[tuple[Row, JournaledPost]] = deque()
-        self._questions = deque(journal.open_questions())
+        self._finished: list[tuple[Row, Exchange]] = []
+        self._cut: list[Row] = []
+        self._held: list[tuple[list[Row], int]] = []
+        self._questions = journal.open_questions()
         self._interrupted: dict[int, Row] = {}
         for row in journal.open_rows():
             self._rows.setdefault(row.thread_id, []).append(row)
@@ -68,9 +69,8 @@ class Recovery:
             ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
             unopened += [exchange for _, exchange in ended if not exchange.is_open]
             self._finished += ended
-            for row in by_state[State.PROMPTED]:
-                self._cut += [(row, post) for post in self._journal.posts(row.message_id)[:1]]
-                self._ask(row)
+            self._cut += by_state[State.PROMPTED]
+            self._interrupted.update({row.message_id: row for row in by_state[State.PROMPTED]})
             waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
             exchanges = [exchange for row in waiting if (exchange := self._exchange(row, again=row.prompt)) is not None]
             unopened += [exchange for exchange in exchanges if not exchange.is_open]
@@ -80,14 +80,16 @@ class Recovery:
             if exchanges:
                 self._pool.restore(thread_id, exchanges, held=held, seconds=seconds)
             if by_state[State.HELD]:
-                self._desk.tell_held(thread_id, len(exchanges))
+                self._held.append((by_state[State.HELD], len(exchanges)))
         return unopened
 
     async def finish(self) -> None:
-        """Post what was finished, and end the questions and drafts that an earlier run left."""
-        await _each(self._questions, self._close)
-        await _each(self._cut, self._end_draft)
-        await _each(self._finished, self._post)
+        """Post what was finished, ask about what was cut off, and end the questions that an earlier run left."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_each(self._questions, self._close), name="old questions")
+            tasks.create_task(_each(self._cut, self._ask), name="interrupted")
+            tasks.create_task(_each(self._held, self._tell_held), name="held")
+            tasks.create_task(_each(self._finished, self._post), name="finished")
 
     def _ended(self, rows: Iterable[Row]) -> list[tuple[Row, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
@@ -118,27 +120,44 @@ class Recovery:
 
     # ---- interrupted
 
-    def _ask(self, row: Row) -> None:
-        """Ask what to do about a turn that a restart interrupted: the agent may have acted."""
-        self._interrupted[row.message_id] = row
-        post = Post(row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=f"cut.{row.message_id}")
-        post.show(words.interrupted(row.author_id), lambda: interrupted_view(row.message_id))
+    async def _ask(self, row: Row) -> None:
+        """Ask what to do about a turn that a restart interrupted, for the agent may have acted; see to its draft."""
+        text = words.interrupted(row.author_id, self._link(row))
+        standing = await self._standing(row.thread_id, row.message_id)
+        if text not in standing.values():
+            self._post_of(row.thread_id, f"cut.{row.message_id}").show(text, lambda: interrupted_view(row.message_id))
+        first = next(iter(self._journal.posts(row.message_id)), None)
+        for message_id, said in standing.items():
+            is_draft = first is not None and (
+                message_id == first.message_id if first.message_id else said == first.content
+            )
+            if is_draft and said.startswith(words.AT_WORK):
+                # One with text stays as it is.
+                self._post_of(row.thread_id, "", message_id).show(words.CUT)
 
-    async def _end_draft(self, draft: tuple[Row, JournaledPost]) -> None:
-        """Let a draft that still says only that the agent is at work say that it is not; one with text stays."""
-        row, first = draft
+    async def _tell_held(self, held: tuple[list[Row], int]) -> None:
+        """Say that messages wait for a person, unless that stands in the thread."""
+        (first, *_), count = held
+        if words.held(count) not in (await self._standing(first.thread_id, first.message_id)).values():
+            self._desk.tell_held(first.thread_id, count)
+
+    async def _standing(self, thread_id: int, after: int) -> dict[int, str]:
+        """Return the bot's own messages in a thread; none where it cannot be read."""
         try:
-            own = await self._own_messages(row.thread_id, after=row.message_id)
+            own = await self._own_messages(thread_id, after=after)
         except RestError as error:
-            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
-            return
-        for one in own:
-            known = one.message_id == first.message_id if first.message_id is not None else one.content == first.content
-            if known and one.content.startswith(words.AT_WORK):
-                post = Post(
-                    row.thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce="", message_id=one.message_id
-                )
-                post.show(words.CUT)
+            log.warning("a thread cannot be read", thread_id=thread_id, reason=str(error))
+            return {}
+        return {each.message_id: each.content for each in own}
+
+    def _post_of(self, thread_id: int, nonce: str, message_id: int | None = None) -> Post:
+        return Post(thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=nonce, message_id=message_id)
+
+    def _link(self, row: Row) -> str:
+        """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
+        guild_id, channel_id = self._journal.place(row.thread_id) or (None, row.thread_id)
+        place = channel_id if row.message_id == row.thread_id else row.thread_id
+        return f"https://discord.com/channels/{guild_id or '@me'}/{place}/{row.message_id}"
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
         """Carry out a person's choice; return what is to be said of it."""
@@ -174,7 +193,7 @@ class Recovery:
             found = {post.number: post.message_id for post in posts}
         message_ids = [message_id for number, message_id in found.items() if number < FIRST]
         owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
-        exchange.restore(self._journal.pages(row.message_id), message_ids, owed)
+        exchange.restore(self._journal.pages(row.message_id), message_ids, owed, row.reason)
 
     async def _find(
         self,
@@ -199,13 +218,13 @@ class Recovery:
         thread_id: int,
         after: int,
         content: str,
-        files: tuple[str, ...] = (),
+        files: tuple[str, ...] | None = None,
         known: Collection[int | None] = (),
     ) -> int | None:
-        """Return the bot's message in a thread that says `content` and brings `files`, if there is one."""
+        """Return the bot's message in a thread that says `content`, and brings `files` where given, if there is one."""
         own = await self._own_messages(thread_id, after=after)
-        ids = (each.message_id for each in own if each.content == content.strip() and each.files == files)
-        return next((message_id for message_id in ids if message_id not in known), None)
+        alike = (each for each in own if each.content == content.strip() and files in (None, each.files))
+        return next((each.message_id for each in alike if each.message_id not in known), None)
 
     async def _own_messages(self, thread_id: int, *, after: int) -> list[Own]:
         """Read the bot's own messages in a thread, as often as it takes within reason. Raises `RestError`."""
@@ -232,12 +251,13 @@ class Recovery:
         self._journal.settled(question.token)
 
 
-async def _each(items: deque[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do `work` for each. One that is cut off, because the client is, stays for the next READY."""
-    while items:
-        item = items.popleft()
-        try:
-            await work(item)
-        except asyncio.CancelledError:
-            items.appendleft(item)
-            raise
+async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do `work` for all at once: one that takes long holds up no other. What is cut off stays for the next READY."""
+
+    async def do(item: T) -> None:
+        await work(item)
+        items.remove(item)
+
+    async with asyncio.TaskGroup() as tasks:
+        for item in [*items]:
+            tasks.create_task(do(item), name="recovery")

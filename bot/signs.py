@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from .pacer import Bucket, Job, Pacer, Urgency
-from .rest import Rest, RestError
+from .patience import Patience
+from .rest import Gone, Rest, RestError, TryLater
 
 __all__ = ["DONE", "EYE", "FAILED", "WAITING", "Sign", "Typing"]
 
@@ -36,6 +37,7 @@ class Sign:
         self._rest = rest
         self._wanted: str | None = None
         self._shown: list[str] = []
+        self._patience = Patience()
         self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
 
     def assume(self, emoji: str) -> None:
@@ -45,6 +47,7 @@ class Sign:
     def show(self, emoji: str | None) -> None:
         """Replace the reaction by this one; None takes it away."""
         self._wanted = emoji
+        self._patience.renew()
         if self._change() is not None:
             self._pacer.put(self._job)
 
@@ -63,14 +66,23 @@ class Sign:
         try:
             await call(self._channel_id, self._message_id, emoji)
         except RestError as error:
-            log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
-            return
+            if on or not isinstance(error, Gone):  # What is gone need not be taken away.
+                self._fail(error)
+                return
+        self._patience.renew()
         if on:
             self._shown.append(emoji)
         else:
             self._shown.remove(emoji)
         if self._change() is not None:
             self._pacer.put(self._job)
+
+    def _fail(self, error: RestError) -> None:
+        wait = self._patience.wait(error) if isinstance(error, TryLater) else None
+        if wait is None:
+            log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
+        else:
+            self._pacer.put(self._job, delay=wait)
 
 
 class Typing:

@@ -40,11 +40,12 @@ class StopButton(
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Stop, if the turn still runs and the person may."""
         client = interaction.client
-        if interaction.channel_id != self.thread_id:
-            return
         exchange = client.desk.working(self.message_id)
         asker_id = exchange.request.author_id if exchange is not None else client.journal.asker(self.thread_id)
         if not await client.admit(interaction, Right.STOP, asker_id=asker_id):
+            return
+        if interaction.channel_id != self.thread_id:
+            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
             return
         conversation = client.pool.conversation(self.thread_id)
         if exchange is None or conversation is None:

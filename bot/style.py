@@ -20,7 +20,7 @@ class Style:
     thoughts: Thoughts = "off"
     max_pages: int = 8
     long_code_lines: int = 200
-    finish: Finish = "auto"
-    """How the end of a turn is made known, see `bot.finish`."""
     directory: str = ""
     """The session's working directory; places inside it are shown as seen from there."""
+    finish: Finish = "auto"
+    """How the end of a turn is made known, see `bot.finish`."""

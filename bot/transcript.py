@@ -25,7 +25,7 @@ from .links import Link, is_web
 from .markdown import escape
 from .pager import Pager
 from .plan import plan_lines
-from .receipt import Receipt
+from .receipt import Receipt, cost_of
 from .spool import Spool
 from .style import Style
 from .thoughts import Thoughts
@@ -150,8 +150,7 @@ class Transcript:
         calls = self._calls.values()
         changes = [change for call in calls for change in call.changes]
         usage = self._usage
-        cost = usage.cost if usage is not None and isinstance(usage.cost, dict) else {}
-        amount = cost.get("amount")
+        cost, currency = (None, "") if usage is None else cost_of(usage)
         return Receipt(
             seconds,
             tools=len(calls),
@@ -161,10 +160,8 @@ class Transcript:
             removed=sum(change.removed for change in changes),
             tokens=None if usage is None else usage.used,
             window=None if usage is None else usage.size,
-            cost=max(0.0, amount - cost_before)
-            if isinstance(amount, int | float) and cost_before is not None
-            else None,
-            currency=str(cost.get("currency") or ""),
+            cost=None if cost is None or cost_before is None else max(0.0, cost - cost_before),
+            currency=currency,
         )
 
     # ---- links to files, which somebody else reads

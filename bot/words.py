@@ -15,7 +15,9 @@ __all__ = [
     "BOUNDS",
     "CUT",
     "EARLIER",
+    "GO_ON",
     "INTERRUPTED",
+    "MADE_WAY",
     "NOTICES",
     "RELEASED",
     "TOO_LONG",
@@ -45,6 +47,12 @@ INTERRUPTED = (
     " part. Look at what is there before you act."
 )
 """Told to the agent above a prompt that is sent again."""
+
+GO_ON = (
+    "Nobody was there to answer your question, and others waited for you, so it was ended. Somebody is there again:"
+    " take up your work where you left it, and ask once more what you need to ask."
+)
+"""What an agent that has made way is told when a person wants it to go on."""
 
 EARLIER = 10
 EARLIER_CHARACTERS = 8000
@@ -94,10 +102,10 @@ def held(count: int) -> str:
     return f"-# ⏸ {waiting(count)} held. Continue goes on with them, and so does the next message."
 
 
-def interrupted(author_id: int) -> str:
-    """Ask what to do about a turn that a restart cut off."""
+def interrupted(author_id: int, link: str) -> str:
+    """Ask what to do about a turn that a restart cut off; `link` leads to the message."""
     return (
-        f"⚠ <@{author_id}> I was restarted while the agent was working on this. It may have done a part of it."
+        f"⚠ <@{author_id}> I was restarted while the agent was working on {link}. It may have done a part of it."
         " Retry sends the request again; Skip leaves it. What waits behind it goes on in 10 minutes."
     )
 
@@ -108,6 +116,11 @@ AT_WORK = "-# ⏳ "
 CUT = "-# ⏹ A restart cut this off before there was anything to show."
 
 RELEASED = "-# Nobody chose, so what waited goes on."
+
+MADE_WAY = (
+    "-# ⏸ Others had waited for long, so the question above was ended and the agent let go. Continue wakes it, and it"
+    " takes its work up again; so does a message."
+)
 
 TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
 

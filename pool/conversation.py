@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from acp import AcpError, Agent, AgentClosed, Event, Session
+from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
 
 from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
@@ -22,7 +22,6 @@ from .journal import Journal
 from .opening import Settings, open_session, settle
 from .running import Running
 from .slots import Slots
-from .watch import Bounds
 
 __all__ = ["Cancelled", "Conversation", "House", "State"]
 
@@ -61,22 +60,24 @@ class Cancelled:
 class House:
     """What all conversations of a pool share.
 
-    `spawn` starts an agent; `claim` gives a warm spare and its slot to a conversation, where there is one. `on_idle`
-    is called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now
-    wait for a person, `on_released` with a thread that goes on because nobody said anything in time.
+    `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
+    conversation, where there is one that does. `on_idle` is called when a slot could serve somebody else, `on_held`
+    with a thread and the number of its exchanges that now wait for a person, `on_released` with a thread that goes on
+    because nobody said anything in time, `on_made_way` with one whose turn has ended after a question of it was ended
+    for others.
     """
 
-    settings: Settings
+    settings: Callable[[int], Settings]
     journal: Journal
     slots: Slots[object]
-    spawn: Callable[[], Awaitable[Agent]]
-    claim: Callable[["Conversation"], Agent | None]
+    spawn: Callable[[Settings], Awaitable[Agent]]
+    claim: Callable[["Conversation", Settings], Agent | None]
     asking: Callable[[], Sequence[int]]
-    bounds: Bounds
     idle_seconds: float
     on_idle: Callable[[], None]
     on_held: Callable[[int, int], None]
     on_released: Callable[[int], None]
+    on_made_way: Callable[[int], None]
 
 
 class Conversation:
@@ -100,6 +101,8 @@ class Conversation:
         self._yields = False
         self.state = State.ASLEEP
         self.idle_since = 0.0
+        self.settings = house.settings(thread_id)
+        """Its agent's, as of the start of the process that it has or had last."""
         self.agent: Agent | None = None
         self.session: Session | None = None
         self.running: Running | None = None
@@ -349,14 +352,16 @@ class Conversation:
         """Return the session, starting whatever is missing. None: the exchange was cancelled meanwhile."""
         self.state = State.IN_LINE
         if self.agent is None:
-            self.agent = self._house.claim(self)
+            self.settings = self._house.settings(self.thread_id)
+            self.agent = self._house.claim(self, self.settings)
         if not await self._slots.acquire(self) or self._current is not exchange:
             return None
         exchange.waiting(0, ())
         self.state = State.STARTING
         try:
             if self.agent is None:
-                self.agent = await self._house.spawn()
+                self.settings = self._house.settings(self.thread_id)  # A person may have chosen another meanwhile.
+                self.agent = await self._house.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
             if self.session is None:
                 await self._open(self.agent)
@@ -379,11 +384,11 @@ class Conversation:
     async def _open(self, agent: Agent) -> None:
         """Take up the thread's session, or open one, and set it up. After a reset meanwhile nothing of this counts."""
         resets = self._resets
-        opened = await open_session(agent, self.thread_id, self._house.settings, self._journal)
+        opened = await open_session(agent, self.thread_id, self.settings, self._journal)
         if opened.new and resets == self._resets:
             self._journal.set_session(self.thread_id, opened.session.session_id)
             self._untold.extend(opened.notices)
-        notices = await settle(opened.session, self._house.settings, self._journal.choices(self.thread_id))
+        notices = await settle(opened.session, self.settings, self._journal.choices(self.thread_id))
         if resets == self._resets:
             self.session = opened.session
             self._untold.extend(notices)
@@ -398,7 +403,7 @@ class Conversation:
         self.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
-                running = self.running = Running(exchange, turn, self._house.bounds)
+                running = self.running = Running(exchange, turn, self.settings.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
                 async for event in turn:
@@ -420,8 +425,12 @@ class Conversation:
         exchange, turn = running.exchange, running.turn
         pages = exchange.ended(running.ending(shutdown=self._retiring))
         self._current = None
+        if isinstance(turn.error, AuthRequired):
+            self._yields = True  # Whoever logs in now does so for the next process, not for one that runs.
         self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
+        if running.made_way and running.cancelled_by is None and not self._retiring:
+            self._house.on_made_way(self.thread_id)
 
     def _once_more(self, exchange: Exchange, error: AgentClosed) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""

@@ -59,6 +59,10 @@ _MIGRATIONS = (
     CREATE TABLE marks (channel_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL) STRICT;
     """,
     """
+    ALTER TABLE conversations ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+    ALTER TABLE conversations ADD COLUMN directory TEXT NOT NULL DEFAULT '';
+    """,
+    """
     CREATE TABLE postscripts (
         exchange_id INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
         number INTEGER NOT NULL,

@@ -52,7 +52,7 @@ class State(StrEnum):
 class Row:
     """A message that is open, or closed and owed a word about it: what is needed to take it up again.
 
-    `prompt` is what was sent, once it was.
+    `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
     """
 
     message_id: int
@@ -61,6 +61,7 @@ class Row:
     state: State
     request: str
     prompt: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,21 @@ class Journal:
         row: tuple[int | None, int] | None = self._db.execute(query, (thread_id,)).fetchone()
         return row
 
+    def assignment(self, thread_id: int) -> tuple[str, str]:
+        """Return the agent's name and the directory of a thread; empty where none was ever written down."""
+        query = "SELECT agent, directory FROM conversations WHERE thread_id = ?"
+        row: tuple[str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
+        return row or ("", "")
+
+    def assign(self, thread_id: int, agent: str, directory: str) -> None:
+        """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL WHERE thread_id = ?",
+                (agent, directory, thread_id),
+            )
+            self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
+
     def session_id(self, thread_id: int) -> str | None:
         """Return the ACP session that belongs to the thread, if one was ever opened and not forgotten."""
         row = self._db.execute("SELECT session_id FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
@@ -155,6 +171,12 @@ class Journal:
             "SELECT author_id FROM messages WHERE thread_id = ?"
             " ORDER BY state IN ('answered', 'closed'), message_id LIMIT 1"
         )
+        row = self._db.execute(query, (thread_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def opener(self, thread_id: int) -> int | None:
+        """Return who wrote the thread's first message, of those that are kept."""
+        query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
@@ -191,15 +213,18 @@ class Journal:
         guild_id: int | None,
         author_id: int,
         request: str = "",
+        assignment: tuple[str, str] = ("", ""),
     ) -> bool:
         """Accept a message, and its conversation with it. False: this message was accepted before.
 
-        `request` is whatever the bot needs to take it up again after a restart.
+        `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
+        of a conversation that begins.
         """
         now = time.time()
         with self._transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, NULL, ?)", (thread_id, channel_id, guild_id, now)
+                "INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, NULL, ?, ?, ?)",
+                (thread_id, channel_id, guild_id, now, *assignment),
             )
             new = self._db.execute(
                 "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL)",
@@ -260,13 +285,13 @@ class Journal:
     def open_rows(self) -> list[Row]:
         """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
         query = (
-            "SELECT message_id, thread_id, author_id, state, request, prompt FROM messages"
+            "SELECT message_id, thread_id, author_id, state, request, prompt, reason FROM messages"
             " WHERE state NOT IN ('answered', 'closed')"
             " OR (state = 'closed' AND message_id IN (SELECT exchange_id FROM pages)) ORDER BY message_id"
         )
         return [
-            Row(message_id, thread_id, author_id, State(state), request, prompt)
-            for message_id, thread_id, author_id, state, request, prompt in self._db.execute(query)
+            Row(message_id, thread_id, author_id, State(state), *others)
+            for message_id, thread_id, author_id, state, *others in self._db.execute(query)
         ]
 
     def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:

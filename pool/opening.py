@@ -1,14 +1,15 @@
 """How a thread's session is opened: taken up again where that is possible, and put into the mode and options it had."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
-from acp import Agent, RemoteError, Session
+from acp import Agent, AuthRequired, Launch, RemoteError, Session
 
 from .exchange import Notice
 from .journal import Journal
+from .watch import Bounds
 
 __all__ = ["MODE", "Opened", "Settings", "open_session", "settle"]
 
@@ -20,10 +21,21 @@ log = structlog.stdlib.get_logger("pool")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a thread's session is to be: its directory, and its mode (empty: the agent's asking mode)."""
+    """A thread's agent: its name, how it is started and bounded, and its mode (empty: its asking mode)."""
 
-    cwd: Path
+    launch: Launch
+    agent: str = "default"
     mode: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
+
+    @property
+    def cwd(self) -> Path:
+        """The session's directory."""
+        return self.launch.cwd
+
+    def same_process(self, other: "Settings") -> bool:
+        """Whether a process that was started for `other` does for this: the same agent, started in the same way."""
+        return (self.agent, self.launch) == (other.agent, other.launch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +50,14 @@ class Opened:
 async def open_session(agent: Agent, thread_id: int, settings: Settings, journal: Journal) -> Opened:
     """Take up the thread's session, or open a new one. Raises `AcpError`.
 
-    A load that times out is no refusal: it fails here, and the id stays in the journal.
+    A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
     """
     session_id = journal.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
             return Opened(await agent.load_session(session_id, settings.cwd), new=False)
+        except AuthRequired:
+            raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
     session = await agent.new_session(settings.cwd)

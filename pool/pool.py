@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Self
 
@@ -22,7 +22,6 @@ from .journal import Journal
 from .opening import Settings
 from .slots import Load, Slots
 from .spares import Spares
-from .watch import Bounds
 
 __all__ = ["Bound", "Limits", "Pool"]
 
@@ -59,12 +58,10 @@ class Limits:
 
     max_agents: int
     idle_seconds: float
-    warm: int = 0
     max_memory: int = 0
     per_user: int = 8
     per_thread: int = 50
     per_minute: int = 30
-    bounds: Bounds = field(default_factory=Bounds)
 
 
 class Bound(Enum):
@@ -85,18 +82,21 @@ class Pool:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Callable[[int], Settings],
         *,
-        spawn: Callable[[str], Awaitable[Agent]],
+        spawn: Callable[[Settings, str], Awaitable[Agent]],
         journal: Journal,
         limits: Limits,
+        warm: Sequence[tuple[Settings, int]] = (),
         on_held: Callable[[int, int], None] = lambda _thread_id, _count: None,
         on_released: Callable[[int], None] = lambda _thread_id: None,
+        on_made_way: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
-        """`spawn` starts an agent, given its marker (`<journal id>/<n>`).
+        """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
 
+        Of each kind in `warm` so many are kept started for threads to come.
         `on_held` learns of a thread, and how many of its exchanges wait for a person to say go on; `on_released` of
-        one whose wait has ended by itself.
+        one whose wait has ended by itself; `on_made_way` of one whose question was ended for others, after its turn.
         """
         self._spawn_marked = spawn
         self._journal = journal
@@ -111,7 +111,8 @@ class Pool:
         self._way_made = -YIELD_SECONDS
         self._stack = AsyncExitStack()
         self._stopping = False
-        self._spares = Spares(limits.warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
+        self._warm = bool(warm)
+        self._spares = Spares(warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
         self._house = House(
             settings=settings,
             journal=journal,
@@ -119,17 +120,17 @@ class Pool:
             spawn=self._spawn,
             claim=self._spares.claim,
             asking=self._asking,
-            bounds=limits.bounds,
             idle_seconds=limits.idle_seconds,
             on_idle=self._make_room,
             on_held=on_held,
             on_released=on_released,
+            on_made_way=on_made_way,
         )
 
     def __repr__(self) -> str:
         """Read like a status line."""
         parts = [repr(self._slots)]
-        if self._limits.warm:
+        if self._warm:
             parts.append(repr(self._spares))
         parts += [repr(conversation) for conversation in self._conversations.values()]
         return f"<Pool {' '.join(parts)}>"
@@ -234,9 +235,9 @@ class Pool:
 
     # ---- slots
 
-    async def _spawn(self) -> Agent:
+    async def _spawn(self, settings: Settings) -> Agent:
         self._spawned += 1
-        return await self._spawn_marked(f"{self._journal.journal_id}/{self._spawned}")
+        return await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
 
     def _line_moved(self) -> None:
         before, self._line_length = self._line_length, len(self._slots.line)

@@ -23,6 +23,8 @@ class Running:
         self._asked: dict[RequestId, float] = {}
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
+        self.made_way = False
+        """Whether a question of it was ended for others."""
         self._over = False
 
     def event(self, event: Event) -> None:
@@ -60,13 +62,13 @@ class Running:
     def make_way(self) -> None:
         """End the open questions as if their time were over, for others wait."""
         for question in self.turn.open_questions:
+            self.made_way = True
             self._reject(question)
         self._note_questions(_now())
 
     def _reject(self, question: Question) -> None:
         """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
-        kinds = {option.kind: option.option_id for option in reversed(question.options)}
-        option_id = kinds.get("reject_once") or kinds.get("reject_always")
+        option_id = question.rejection
         if option_id is None:
             self.turn.withdraw(question.request_id)
         else:

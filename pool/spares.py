@@ -1,17 +1,18 @@
 """Warm spares: agents that are started and initialized, and belong to no thread yet.
 
-A spare holds a slot like any other process. It is claimed by the next conversation that needs an agent, and is the
-first thing stopped when somebody needs its slot and cannot use it.
+A spare holds a slot like any other process. It is claimed by the next conversation that needs an agent of its kind, and
+is the first thing stopped when somebody needs its slot and cannot use it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 from acp import AcpError, Agent
 
+from .opening import Settings
 from .slots import Slots
 
 __all__ = ["Spares"]
@@ -25,7 +26,8 @@ log = structlog.stdlib.get_logger("pool")
 class _Spare:
     """One spare. `claimed` and `dismissed` say what becomes of it; its task does it."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.agent: Agent | None = None
         self.claimed = False
         self.dismissed = False
@@ -39,14 +41,17 @@ class _Spare:
 
 
 class Spares:
-    """Keeps up to `wanted` spares. Each has a task, made by `create_task`, that starts and stops it."""
+    """Keeps so many spares of each kind as `wanted` says.
+
+    Each has a task, made by `create_task`, that starts and stops it.
+    """
 
     def __init__(
         self,
-        wanted: int,
+        wanted: Sequence[tuple[Settings, int]],
         *,
         slots: Slots[object],
-        spawn: Callable[[], Awaitable[Agent]],
+        spawn: Callable[[Settings], Awaitable[Agent]],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         """Begin with none; `fill` starts them."""
@@ -60,22 +65,23 @@ class Spares:
     def __repr__(self) -> str:
         """Read like a status line."""
         ready = sum(spare.ready for spare in self._spares)
-        return f"<Spares {ready} of {self._wanted} ready>"
+        return f"<Spares {ready} of {sum(count for _, count in self._wanted)} ready>"
 
     def fill(self) -> None:
         """Start what is missing, as far as slots are free and nobody waits for them."""
         now = asyncio.get_running_loop().time()
-        while now >= self._not_before and len(self._spares) < self._wanted:
-            spare = _Spare()
-            if not self._slots.take_free(spare):
-                return
-            self._spares.append(spare)
-            spare.task = self._create_task(self._live(spare))
+        for settings, count in self._wanted if now >= self._not_before else ():
+            for _ in range(count - sum(spare.settings is settings for spare in self._spares)):
+                spare = _Spare(settings)
+                if not self._slots.take_free(spare):
+                    return
+                self._spares.append(spare)
+                spare.task = self._create_task(self._live(spare))
 
-    def claim(self, claimant: object) -> Agent | None:
-        """Give a ready spare and its slot to `claimant`; None where there is none."""
+    def claim(self, claimant: object, settings: Settings) -> Agent | None:
+        """Give a ready spare that does for `settings`, and its slot, to `claimant`; None where there is none."""
         for spare in self._spares:
-            if spare.ready:
+            if spare.ready and settings.same_process(spare.settings):
                 spare.claimed = True
                 self._spares.remove(spare)
                 self._slots.pass_on(spare, claimant)
@@ -110,7 +116,7 @@ class Spares:
 
     async def _live(self, spare: _Spare) -> None:
         try:
-            spare.agent = await self._spawn()
+            spare.agent = await self._spawn(spare.settings)
             spare.agent.connection.on_closed = spare.changed.set
             if not spare.dismissed:
                 await spare.changed.wait()

@@ -21,7 +21,7 @@ from bot.gate import People
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLE = ROOT / "config.example.toml"
-TOKEN = {"DISCORD_TOKEN": "a token that opens nothing"}
+TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does this one"}
 
 MAKE_SECONDS = 60.0
 """Only a make that hangs takes this long to say what it would do."""
@@ -30,8 +30,11 @@ MAKE_SECONDS = 60.0
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every dotted key of the configuration, in the order of the code."""
     for name, field in model.model_fields.items():
+        tables = [each for each in get_args(field.annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from keys_of(field.annotation, f"{prefix}{name}.")
+        elif get_origin(field.annotation) is dict and tables:
+            yield from keys_of(tables[0], f"{prefix}{name}.ID.")
         else:
             yield f"{prefix}{name}", field
 
@@ -62,7 +65,7 @@ def described_keys() -> dict[str, str]:
     found = {}
     for section in sections:
         heading, _, body = section.partition("\n")
-        if key := re.fullmatch(r"`([a-z_.]+)`", heading):
+        if key := re.fullmatch(r"`([a-z_.]+(?:ID\.)?[a-z_.]+)`", heading):
             found[key[1]] = body
     return found
 
@@ -73,7 +76,7 @@ def example_defaults() -> dict[str, object]:
     table = ""
     for line in EXAMPLE.read_text().splitlines():
         if header := re.fullmatch(r"\[(.+)\]", line):
-            table = header[1]
+            table = re.sub(r"\.[0-9]+$", ".ID", header[1])
         elif setting := re.fullmatch(r"#([a-z_]+) = (.+)", line):
             found[f"{table}.{setting[1]}"] = tomllib.loads(f"value = {setting[2]}")["value"]
     return found
@@ -90,7 +93,7 @@ def flat(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 def loads(text: str, folder: Path) -> Config:
     """Load a configuration as a reader would have completed it: with directories and a command that exist."""
-    text = re.sub(r"^cwd = .*$", f'cwd = "{folder}"', text, flags=re.MULTILINE)
+    text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{folder}"', text, flags=re.MULTILINE)
     text = re.sub(r"^command = .*$", f'command = "{sys.executable}"', text, flags=re.MULTILINE)
     if "[discord]" not in text:
         text += '\n[discord]\ntoken = "${DISCORD_TOKEN}"\n'
@@ -129,7 +132,7 @@ def test_a_keys_description_gives_the_bounds_of_the_code(key: str) -> None:
         getattr(rule, name) for rule in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(rule, name)
     ]
     choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
-    for value in (*bounds, *choices):
+    for value in (*bounds, *filter(None, choices)):
         assert re.search(rf"\b{re.escape(str(value))}\b", body), value
 
 

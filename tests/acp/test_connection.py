@@ -44,7 +44,7 @@ class Client:
 
     async def start(self, method: str, params: Mapping[str, Any]) -> Json:
         """Send a request whose reply goes to `heard`; return it as the agent got it."""
-        self.connection.start(method, params, self.hear)
+        await self.connection.start(method, params, self.hear)
         return await self.peer.expect(method)
 
     async def until(self, name: str) -> list[Any]:
@@ -210,7 +210,7 @@ async def test_every_pending_request_ends_when_the_agent_dies() -> None:
     """In the order in which they were sent, with the exit status and the last words; then who owns it is told (P67)."""
     client = Client()
     for name in ("first", "second", "third"):
-        client.connection.start("m", {}, lambda _, name=name: client.hear(name))  # type: ignore[misc]
+        await client.connection.start("m", {}, lambda _, name=name: client.hear(name))  # type: ignore[misc]
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(_failing(client.connection.request("b", {}, seconds=5)))
         await client.peer.expect("b")
@@ -230,7 +230,7 @@ async def test_a_request_on_a_dead_connection_was_never_handed_over() -> None:
     client.peer.die(1, ["no key"])
     await client.until("closed")
     with pytest.raises(AgentClosed, match="no key") as raised:
-        client.connection.start("session/prompt", {}, client.hear)
+        await client.connection.start("session/prompt", {}, client.hear)
     assert not raised.value.handed
     assert client.heard == ["closed"]
 
@@ -240,7 +240,7 @@ async def test_a_request_into_a_broken_pipe_was_never_handed_over() -> None:
     client = Client()
     client.peer.die(1)
     with pytest.raises(AgentClosed) as raised:
-        client.connection.start("session/prompt", {}, client.hear)
+        await client.connection.start("session/prompt", {}, client.hear)
     assert not raised.value.handed
     assert client.heard == ["closed"]
 

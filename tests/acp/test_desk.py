@@ -11,7 +11,7 @@ import pytest
 
 from acp import Agent, Client, FileSystem, Question, Turn, Withdrawn, environment
 from acp.errands import MAX_ERRANDS
-from acp.schema import Diff, TextBlock, ToolContent
+from acp.schema import Diff, ToolCallLocation
 from acp.terminals import Terminals
 from tests.acp.children import PATIENCE, RUN
 from tests.acp.opened import HELLO, Opened
@@ -103,7 +103,7 @@ async def test_a_file_is_read_after_somebody_allowed_it(tmp_path: Path) -> None:
         assert await desk.result("fs/read_text_file", path=str(path), line=2, limit=1) == {"content": "two\n"}
         desk.send("fs/read_text_file", path=str(path))
         call = (await desk.question()).tool_call
-        assert (call.title, call.kind, call.raw_input) == (f"Read {path}", "read", {"path": str(path)})
+        assert (call.title, call.kind, call.locations) == (f"Read {path}", "read", [ToolCallLocation(path=str(path))])
 
 
 async def test_a_file_is_written_after_somebody_saw_the_change(tmp_path: Path) -> None:
@@ -145,9 +145,8 @@ async def test_a_command_runs_after_somebody_saw_it(tmp_path: Path) -> None:
     async with working(tmp_path) as desk:
         asked = desk.send("terminal/create", command="printf", args=["%s", "$A"], env=[{"name": "A", "value": "b"}])
         call = (await desk.question()).tool_call
-        assert (call.title, call.kind) == ("Run printf %s $A", "execute")
-        assert call.content == [ToolContent(content=TextBlock(text="printf %s $A"))]
-        assert call.raw_input == {"command": "printf %s $A", "env": {"A": "b"}}
+        assert (call.title, call.kind) == ("Run printf %s '$A'", "execute")
+        assert call.raw_input == {"command": "printf %s '$A'", "env": {"A": "b"}}
         desk.turn.answer(asked, "allow")
         terminal_id = (await desk.peer.answer_to(asked))["result"]["terminalId"]
         assert await desk.told("terminal/wait_for_exit", terminalId=terminal_id) == {"exitCode": 0, "signal": None}

@@ -4,6 +4,7 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 
 import pytest
@@ -217,10 +218,40 @@ async def test_a_request_to_a_process_that_has_ended_was_not_handed_over(tmp_pat
     """So it may be sent to another agent."""
     async with running("sys.exit(2)", tmp_path) as child:
         await gone(child.process.pid)
-        await asyncio.to_thread(int)
         with pytest.raises(AgentClosed) as raised:
-            child.connection.start("m", {}, lambda _: None)
-        assert not raised.value.handed
+            await child.connection.start("m", {}, lambda _: None)
+        assert (raised.value.handed, raised.value.method, raised.value.exit_status) == (False, "m", 2)
+
+
+async def test_a_write_that_fails_before_the_end_is_seen_waits_for_the_reason(tmp_path: Path) -> None:
+    """The exit status and the last stderr lines are not lost to the race between the two (P67)."""
+    async with running('os.close(0); os.write(2, b"no key"); say("closed"); signal.pause()', tmp_path) as child:
+        await child.said("closed")
+        async with asyncio.TaskGroup() as tasks:
+            failing = tasks.create_task(failure(child.connection.start("m", {}, lambda _: None)))
+            await asyncio.sleep(0)
+            assert child.connection.error is None
+            os.kill(child.process.pid, signal.SIGTERM)
+        error = failing.result()
+        assert (error.handed, error.exit_status, error.stderr) == (False, -signal.SIGTERM, ("no key",))
+
+
+async def test_a_process_that_only_closes_its_input_is_not_waited_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives on, says nothing of an end, and can be told nothing: it is of no use (P31, P32)."""
+    monkeypatch.setattr(acp.connection, "LAST_WORDS_SECONDS", 0.05)
+    async with running('os.close(0); say("closed"); signal.pause()', tmp_path) as child:
+        await child.said("closed")
+        error = await failure(child.connection.start("m", {}, lambda _: None))
+        assert (error.handed, error.reason) == (False, "the agent no longer reads its input")
+
+
+async def failure(request: Awaitable[object]) -> AgentClosed:
+    """Return how a request fails."""
+    with pytest.raises(AgentClosed) as raised:
+        await request
+    return raised.value
 
 
 # ---- stderr

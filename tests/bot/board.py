@@ -125,12 +125,16 @@ class Board(Rest):
         await self._call("typing", str(channel_id))
 
     async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
-        await self._call("react", emoji)
+        fault = await self._call("react", emoji)
         self.reactions.add((message_id, emoji))
+        if fault is not None:
+            raise fault
 
     async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
-        await self._call("unreact", emoji)
+        fault = await self._call("unreact", emoji)
         self.reactions.discard((message_id, emoji))
+        if fault is not None:
+            raise fault
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         fault = await self._call("delete", str(message_id))

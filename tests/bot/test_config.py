@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bot.config import Config, ConfigError, load
+from bot.config import ChannelConfig, Config, ConfigError, load
 from bot.gate import People, Rules
+from bot.servers import ServerConfig
 from bot.style import Style
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -64,6 +65,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "access.users": OWNER,
         "access.approvers": People(asker=True, entries=("asker",)),
         "access.admins": OWNER,
+        "access.dm": False,
         "agents.default.preset": "",
         "agents.default.command": "sh",
         "agents.default.args": (),
@@ -72,8 +74,12 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "agents.default.inherit_env": (),
         "agents.default.permission": "ask",
         "agents.default.mode": "",
+        "agents.default.client": frozenset(),
+        "agents.default.mcp_servers": (),
+        "agents.default.additional_directories": (),
         "agents.default.warm": 0,
         "agents.default.ceiling_minutes": 120,
+        "channels": {},
         "pool.max_agents": 8,
         "pool.idle_minutes": 60,
         "pool.max_memory": 0,
@@ -87,11 +93,18 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "reply.tables": "code",
         "reply.tools": "compact",
         "reply.thoughts": "off",
+        "reply.finish": "auto",
         "reply.max_pages": 8,
         "reply.long_code_lines": 200,
         "reactions.enabled": True,
+        "threads.mention": "involved",
+        "threads.mention_roles": frozenset(),
+        "threads.bots": "off",
+        "threads.trusted_bots": frozenset(),
+        "threads.bot_turns": 10,
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
+        "audit.path": "",
         "metrics.listen": "",
     }
 
@@ -108,6 +121,7 @@ channels = ["3"]
 users = ["4", "role:5", "owner"]
 approvers = ["*"]
 admins = []
+dm = true
 [agents.default]
 preset = ""
 command = "./agent"
@@ -117,8 +131,17 @@ env = {{ NAME = "value" }}
 inherit_env = ["EDITOR"]
 permission = "ask"
 mode = "plan"
+client = ["fs", "terminal"]
+mcp_servers = [{{ name = "wiki", url = "https://wiki.example/mcp" }}]
+additional_directories = ["."]
 warm = 2
 ceiling_minutes = 7.5
+[channels.3]
+agent = "default"
+agents = ["default"]
+cwd = "work"
+mode = "careful"
+permission = "ask"
 [pool]
 max_agents = 3
 idle_minutes = 0.5
@@ -135,14 +158,22 @@ messages = 10
 tables = "bullets"
 tools = "full"
 thoughts = "spoiler"
+finish = "ping"
 max_pages = 0
 long_code_lines = 50
 [reactions]
 enabled = false
 [threads]
+mention = "shared"
+mention_roles = ["6"]
+bots = "mentions"
+trusted_bots = ["7", "8"]
+bot_turns = 3
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
+[audit]
+path = "state/audit.jsonl"
 [metrics]
 listen = "127.0.0.1:9464"
 """
@@ -150,16 +181,27 @@ listen = "127.0.0.1:9464"
     (tmp_path / "work" / "agent").touch(mode=0o755)
     config = loaded(tmp_path, text)
     assert {key for key, _ in values(config)} == set(keys(tomllib.loads(text)))
-    assert config.access.rules == Rules(
+    work = str(tmp_path / "work")
+    channel = ChannelConfig(agent="default", agents=("default",), cwd=work, mode="careful", permission="ask")
+    assert config.channels == {3: channel}
+    assert config.rules == Rules(
         guilds=frozenset({1, 2}),
         channels=frozenset({3}),
         users=People(frozenset({4}), frozenset({5}), owner=True, entries=("4", "role:5", "owner")),
         approvers=People(everyone=True, entries=("*",)),
         admins=People(),
+        dm=True,
+        mention="shared",
+        mention_roles=frozenset({6}),
+        bots="mentions",
+        trusted_bots=frozenset({7, 8}),
+        bot_turns=3,
     )
     agent = config.agents.default
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
     assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
+    assert (sorted(agent.client), agent.additional_directories) == (["fs", "terminal"], (tmp_path,))
+    assert agent.mcp_servers == (ServerConfig(name="wiki", type="http", url="https://wiki.example/mcp"),)
     assert (agent.warm, agent.ceiling_minutes) == (2, 7.5)
     pool = config.pool
     assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
@@ -167,16 +209,18 @@ listen = "127.0.0.1:9464"
     assert (pool.silence_seconds, pool.question_hours) == (30, 0.25)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
-    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
+    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p", "ping")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
     assert config.journal.file == tmp_path / "state" / "journal.db"
+    assert config.audit.file == tmp_path / "state" / "audit.jsonl"
+    assert config.audit.file in config.own_files
     assert config.discord.endpoint == "http://127.0.0.1:8377"
 
 
 def test_a_star_means_all_channels_of_the_guilds(tmp_path: Path) -> None:
     """It becomes None in the rules, which the gate reads as no bound."""
     config = loaded(tmp_path, SMALLEST + '[access]\nguilds = ["1"]\nchannels = ["*"]\n')
-    assert config.access.rules.channels is None
+    assert config.rules.channels is None
 
 
 def test_the_agents_environment_holds_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +256,30 @@ def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
         "access.channels is empty: the bot works nowhere",
     ]
     assert loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n').warnings() == []
+
+
+def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Path) -> None:
+    """They say nothing about who may do what there."""
+    config = loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n[channels.1]\n[channels.2]\n')
+    assert config.warnings() == ["channels.2 is about a channel that access.channels does not list"]
+
+
+def test_there_may_be_several_agents_and_each_is_looked_at(tmp_path: Path) -> None:
+    """By the names of their tables, the default first; what one of them lacks is said of that one."""
+    other = "[agents.other]\ncommand = 'sh'\ncwd = '{}'\n"
+    config = loaded(tmp_path, SMALLEST + other.format("."))
+    assert list(config.agents.by_name) == ["default", "other"]
+    assert complaint(tmp_path, SMALLEST + other.format("no-such")).endswith(
+        f"agents.other.cwd: the directory {tmp_path}/no-such does not exist"
+    )
+    assert "'a b' is no name for an agent" in complaint(tmp_path, SMALLEST + "[agents.'a b']\ncommand = 'sh'\n")
+
+
+def test_a_channels_directory_is_seen_from_the_files_folder(tmp_path: Path) -> None:
+    """As an agent's is."""
+    (tmp_path / "work").mkdir()
+    config = loaded(tmp_path, SMALLEST + "[channels.5]\ncwd = 'work'\n[channels.6]\nmode = 'plan'\n")
+    assert (config.channels[5].cwd, config.channels[6].cwd) == (str(tmp_path / "work"), "")
 
 
 def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
@@ -259,10 +327,18 @@ WRONG_VALUES = [
     ("agents.default.cwd", "5", "must be a path, written as text"),
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
-    ("agents.default.permission", '"allow_all"', "Input should be 'ask'"),
-    ("agents.default.client", "[]", "unknown key"),
+    ("agents.default.permission", '"allow"', "Input should be 'ask', 'allow_reads', 'allow_all' or 'deny'"),
+    ("agents.default.clients", "[]", "unknown key"),
+    ("agents.default.client", '["net"]', "Input should be 'fs' or 'terminal'"),
+    ("agents.default.additional_directories", '"."', "must be a list"),
+    ("agents.default.additional_directories", '["no"]', "the directory {folder}/no does not exist"),
     ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
     ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
+    ("agents.other", "1", "must be a table"),
+    ("channels.5.agent", '"nobody"', "there is no agent 'nobody'; there are: default"),
+    ("channels.5.agents", '["default", "nobody"]', "there is no agent 'nobody'; there are: default"),
+    ("channels.5.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
+    ("channels.5.permission", '"never"', "Input should be '', 'ask', 'allow_reads', 'allow_all' or 'deny'"),
     ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
     ("pool.max_agents", '"many"', "Input should be a valid integer, unable to parse string as an integer"),
     ("pool.idle_minutes", "0", "Input should be greater than 0"),
@@ -302,7 +378,7 @@ def test_an_address_is_a_host_and_a_port(tmp_path: Path, listen: str, address: t
 def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: str, value: str, reason: str) -> None:
     """`file:line: dotted key: reason`, where the line is the key's own (P56)."""
     table, _, name = key.rpartition(".")
-    lines = [line for line in SMALLEST.splitlines() if not line.startswith(f"{name} ")]
+    lines = [line for line in SMALLEST.splitlines() if table == "channels.5" or not line.startswith(f"{name} ")]
     header = f"[{table}]"
     if header not in lines:
         lines.append(header)
@@ -311,7 +387,7 @@ def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: s
     line = complaint(tmp_path, "\n".join(lines))
     if reason.startswith('channels = ["*"]'):  # said of the table: the key that is missing is another one
         key, number = "access", number - 1
-    found = re.fullmatch(r"threadline\.toml:(\d+): ([a-z_.]+?)(?:\.\d+|\.A)?: (.*)", line)
+    found = re.fullmatch(r"threadline\.toml:(\d+): ([a-z_.]+(?:5\.)?[a-z_.]+?)(?:\.\d+|\.A)?: (.*)", line)
     assert found is not None, line
     assert (int(found[1]), found[2], found[3]) == (number + 1, key, reason.format(folder=tmp_path))
 
@@ -321,7 +397,8 @@ def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: s
     [
         ("[acess]\nchannels = []\n", "6: acess"),
         ("top = 1\n", "6: agents.default.top"),
-        ("[agents.second]\ncommand = 'sh'\ncwd = '.'\n", "6: agents.second"),
+        ("[agents.second]\ncommand = 'sh'\ncwd = '.'\ncolour = 'red'\n", "9: agents.second.colour"),
+        ("[channels.5]\nagent = 'default'\ncolour = 'red'\n", "8: channels.5.colour"),
         ("[pool.inner]\nkey = 1\n", "6: pool.inner"),
         ("[[access.users]]\nx = 1\n", None),
         ('[access]\n"us ers" = []\n', '7: access."us ers"'),
@@ -491,7 +568,7 @@ def test_the_example_names_every_key_and_shows_its_default(tmp_path: Path) -> No
     config = loaded(tmp_path, once.replace("~/project", "project").replace("claude-agent-acp", "sh"))
     assert set(keys(tomllib.loads(once))) == {key for key, _ in values(config)}
     given = {"discord.token", "access.channels", "agents.default.command", "agents.default.cwd"}
-    defaults = dict(values(loaded(tmp_path, SMALLEST)))
+    defaults = dict(values(loaded(tmp_path, SMALLEST + "[channels.123456789012345678]\n")))
     assert {key: value for key, value in values(config) if key not in given} == {
         key: value for key, value in defaults.items() if key not in given
     }
@@ -511,6 +588,9 @@ def values(table: BaseModel, above: str = "") -> Iterator[tuple[str, Any]]:
         value = getattr(table, name)
         if isinstance(value, BaseModel):
             yield from values(value, f"{above}{name}.")
+        elif name == "channels" and not above and value:
+            for channel_id, channel in value.items():
+                yield from values(channel, f"channels.{channel_id}.")
         else:
             yield f"{above}{name}", getattr(value, "get_secret_value", lambda value=value: value)()
 

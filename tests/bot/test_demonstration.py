@@ -30,7 +30,7 @@ def test_the_demos_configuration_reads_well(tmp_path: Path, choice: str) -> None
     """Whatever agent was asked for, also one whose arguments need quotes."""
     config = load(written(tmp_path, agent_lines(choice)))
     assert config.agents.default.cwd == tmp_path / "project"
-    assert config.access.rules.users.user_ids == {3, 4}
+    assert config.rules.users.user_ids == {3, 4}
     assert config.agents.default.args[-1] == ("loopback.agent" if not choice else "print(1)")
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,16 +14,15 @@ from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
 from acp.schema import ResourceLink, TextBlock, ToolCall
 from bot.exchange import Attachment, Desk, Exchange, Request
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
-from bot.style import Style
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, quiet
+from tests.bot.one_agent import one_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -63,8 +63,7 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
                 pacer=pacer,
                 rest=board,
                 cards=cards,
-                outbox=Outbox([folder]),
-                style=Style(),
+                agents=one_agent(folder, journal),
                 redact=redact,
                 reactions=reactions,
             )
@@ -87,14 +86,14 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.waiting(0, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
-        nothing = cast(Any, None)
-        exchange.prompted(nothing, nothing)
+        session = cast(Any, SimpleNamespace(usage=None))
+        exchange.prompted(session, cast(Any, None))
         await quiet()
         assert it.board.shown == ["-# ⏳ working"]
         exchange.event(Text("answer"))
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
-        assert it.board.shown == ["answer"]
+        assert it.board.shown == ["answer\n-# 30 s"]
         assert it.journal.state(THREAD) is State.ANSWERED
 
 
@@ -309,6 +308,21 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         assert done.reply.settled.is_set()
         assert not live.reply.ended
         assert not waiting.reply.ended
+
+
+@pytest.mark.parametrize(("reason", "sign"), [("end_turn", {DONE}), ("failed", {FAILED}), ("cancelled", set[str]())])
+async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
+    tmp_path: Path, reason: str, sign: set[str]
+) -> None:
+    """As it would have had before; the eye of the earlier run goes (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        it.board.reactions.add((THREAD, EYE))
+        exchange.opened(THREAD)
+        exchange.restore(["the end of it"], [], {}, reason)
+        await exchange.settled()
+        await quiet()
+        assert it.board.reactions == {(THREAD, each) for each in sign}
 
 
 # ---- questions

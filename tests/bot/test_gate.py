@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from bot.config import load
 from bot.gate import (
     Answer,
+    Bots,
     Facts,
     Ignore,
     Kind,
+    Mention,
     OpenThread,
     People,
     Person,
@@ -33,6 +35,7 @@ ADA, BOB = 100, 101
 ROLE, OTHER_ROLE = 500, 501
 
 IN_CHANNEL = Place(GUILD, CHANNEL)
+IN_VOICE = Place(GUILD, CHANNEL, opens_threads=False)
 IN_THREAD = Place(GUILD, THREAD, CHANNEL)
 ELSEWHERE = Place(GUILD, OTHER_CHANNEL)
 THREAD_ELSEWHERE = Place(GUILD, THREAD, OTHER_CHANNEL)
@@ -154,24 +157,209 @@ def test_what_no_person_wrote_is_ignored(kind: Kind, place: Place, *, mentioned:
     assert decide(facts, OPEN) == Ignore(f"written by {kind.value}")
 
 
+def bots(how: Bots, *, turns: int = 10, mention: Mention = "involved") -> Rules:
+    """The open rules, which trust the bot Ada."""
+    return replace(OPEN, bots=how, trusted_bots=frozenset({ADA}), bot_turns=turns, mention=mention)
+
+
+def mention(how: Mention, rules: Rules = OPEN) -> Rules:
+    """The rules with another need for mentions."""
+    return replace(rules, mention=how)
+
+
+def direct(people: People) -> Rules:
+    """Direct messages, and nothing else."""
+    return Rules(users=people, dm=True)
+
+
+BOT, WEBHOOK = "a bot", "a webhook"
+FROM_BOT, FROM_HOOK = Ignore(f"written by {BOT}"), Ignore(f"written by {WEBHOOK}")
+BOT_ELSEWHERE = Ignore(f"written by {BOT} where the bot does not work")
+USED_UP = Ignore("bots have used up their turns")
+ROLES = replace(OPEN, mention_roles=frozenset({ROLE}))
+S, P, B, W = frozenset("S"), frozenset("P"), frozenset("B"), frozenset("W")
+ENOUGH = Refuse("I have answered 10 messages of bots in a row. A person's message lets me go on.")
+
+# Each row as above, and how many messages of bots were taken up. S: another bot is about; P: the first message of a
+# forum post; R, O: the role ROLE, or another one, is mentioned; B, W: written by a bot, or a webhook.
+R, O = frozenset("R"), frozenset("O")  # noqa: E741 - a letter for each fact, as in the rows
+SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
+    # `involved`: in a known thread no mention is needed, whoever else is there.
+    (PERSON, IN_THREAD, K | S, 0, mention("involved"), Answer()),
+    (PERSON, IN_THREAD, S, 0, mention("involved"), UNADDRESSED),
+    (PERSON, IN_THREAD, K | S | M, 0, mention("involved"), Answer()),
+    (PERSON, IN_CHANNEL, S, 0, mention("involved"), UNADDRESSED),
+    (PERSON, IN_CHANNEL, S | M, 0, mention("involved"), OpenThread()),
+    # `mentions`: always needed.
+    (PERSON, IN_THREAD, K, 0, mention("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, K | S, 0, mention("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, K | M, 0, mention("mentions"), Answer()),
+    (PERSON, IN_THREAD, M, 0, mention("mentions"), Answer()),
+    (PERSON, IN_CHANNEL, NOT, 0, mention("mentions"), UNADDRESSED),
+    (PERSON, IN_CHANNEL, M, 0, mention("mentions"), OpenThread()),
+    (PERSON, IN_THREAD, P, 0, mention("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, P | M, 0, mention("mentions"), Answer()),
+    (OWNER, IN_THREAD, K, 0, mention("mentions"), UNADDRESSED),
+    # `shared`: only where another bot is about.
+    (PERSON, IN_THREAD, K, 0, mention("shared"), Answer()),
+    (PERSON, IN_THREAD, K | S, 0, mention("shared"), UNADDRESSED),
+    (PERSON, IN_THREAD, K | S | M, 0, mention("shared"), Answer()),
+    (PERSON, IN_THREAD, S | M, 0, mention("shared"), Answer()),
+    (PERSON, IN_THREAD, NOT, 0, mention("shared"), UNADDRESSED),
+    (PERSON, IN_CHANNEL, S | M, 0, mention("shared"), OpenThread()),
+    (PERSON, IN_CHANNEL, S, 0, mention("shared"), UNADDRESSED),
+    (OWNER, IN_THREAD, K | S, 0, mention("shared"), UNADDRESSED),
+    # A role's mention counts where the role is named, and never by itself.
+    (PERSON, IN_CHANNEL, R, 0, ROLES, OpenThread()),
+    (PERSON, IN_THREAD, R, 0, ROLES, Answer()),
+    (PERSON, IN_THREAD, R | K, 0, mention("mentions", ROLES), Answer()),
+    (PERSON, IN_THREAD, R | K | S, 0, mention("shared", ROLES), Answer()),
+    (PERSON, IN_CHANNEL, O, 0, ROLES, UNADDRESSED),
+    (PERSON, IN_CHANNEL, R | O, 0, ROLES, OpenThread()),
+    (PERSON, IN_CHANNEL, R, 0, OPEN, UNADDRESSED),
+    (PERSON, IN_THREAD, O | K, 0, mention("mentions", ROLES), UNADDRESSED),
+    (PERSON, ELSEWHERE, R, 0, ROLES, Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (SOMEBODY, IN_CHANNEL, R, 0, replace(ROLES, users=ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    # A forum post is a request where the forum itself is named; below `*` it must mention the bot.
+    (PERSON, IN_THREAD, P, 0, OPEN, Answer()),
+    (PERSON, IN_THREAD, P | M, 0, OPEN, Answer()),
+    (PERSON, IN_THREAD, P, 0, mention("shared"), Answer()),
+    (PERSON, IN_THREAD, P | S, 0, mention("shared"), UNADDRESSED),
+    (PERSON, IN_THREAD, P | S, 0, OPEN, UNADDRESSED),
+    (PERSON, IN_THREAD, P | S | M, 0, OPEN, Answer()),
+    (PERSON, IN_THREAD, P, 0, STAR, UNADDRESSED),
+    (PERSON, IN_THREAD, P | M, 0, STAR, Answer()),
+    (PERSON, THREAD_ELSEWHERE, P, 0, OPEN, UNADDRESSED),
+    (PERSON, THREAD_ELSEWHERE, P | M, 0, OPEN,
+     Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    (SOMEBODY, IN_THREAD, P, 0, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (PERSON, THREAD_IN_OTHER_SERVER, P, 0, BOUND, Refuse(NO_SERVER, f'guilds = ["{GUILD}", "{OTHER_GUILD}"]')),
+    # Beside a voice or stage channel: in the channel, and only when mentioned.
+    (PERSON, IN_VOICE, M, 0, OPEN, Answer()),
+    (PERSON, IN_VOICE, NOT, 0, OPEN, UNADDRESSED),
+    (PERSON, IN_VOICE, K, 0, OPEN, UNADDRESSED),
+    (PERSON, IN_VOICE, K | M, 0, OPEN, Answer()),
+    (PERSON, IN_VOICE, R, 0, ROLES, Answer()),
+    (PERSON, IN_VOICE, K, 0, mention("shared"), UNADDRESSED),
+    (PERSON, IN_VOICE, M, 0, STAR, Answer()),
+    (SOMEBODY, IN_VOICE, M, 0, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
+    (PERSON, replace(IN_VOICE, channel_id=OTHER_CHANNEL), M, 0, OPEN,
+     Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    # Direct messages, where they are allowed: every one, of whom `users` names.
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_ADA), Answer()),
+    (PERSON, DIRECT, K, 0, direct(ONLY_ADA), Answer()),
+    (PERSON, DIRECT, M, 0, direct(ONLY_ADA), Answer()),
+    (PERSON, DIRECT, NOT, 0, mention("mentions", direct(ONLY_ADA)), Answer()),
+    (PERSON, DIRECT, NOT, 0, direct(EVERYONE), Answer()),
+    (OWNER, DIRECT, NOT, 0, direct(ONLY_OWNER), Answer()),
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_OWNER), Refuse(NO_TALK, f'users = ["owner", "{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_BOB), Refuse(NO_TALK, f'users = ["{BOB}", "{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(ONLY_ROLE), Refuse(NO_TALK, f'users = ["role:{ROLE}", "{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, direct(NOBODY), Refuse(NO_TALK, f'users = ["{ADA}"]')),
+    (PERSON, DIRECT, NOT, 0, replace(BOUND, dm=True), Answer()),
+    (PERSON, DIRECT, NOT, 0, OPEN, Ignore("a direct message")),
+    (PERSON, IN_CHANNEL, M, 0, direct(ONLY_ADA), Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}"]')),
+    # Bots and webhooks: not at all,
+    (PERSON, IN_THREAD, B | M | K, 0, bots("off"), FROM_BOT),
+    (PERSON, IN_CHANNEL, B | M, 0, bots("off"), FROM_BOT),
+    (PERSON, IN_THREAD, W | M | K, 0, bots("off"), FROM_HOOK),
+    # when they mention the bot,
+    (PERSON, IN_THREAD, B | M | K, 0, bots("mentions"), Answer()),
+    (PERSON, IN_THREAD, W | M | K, 0, bots("mentions"), Answer()),
+    (PERSON, IN_THREAD, B | M, 0, bots("mentions"), Answer()),
+    (PERSON, IN_CHANNEL, B | M, 0, bots("mentions"), OpenThread()),
+    (PERSON, IN_THREAD, B | K, 0, bots("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, B | R | K, 0, bots("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, B | R, 0, replace(bots("mentions"), mention_roles=frozenset({ROLE})), Answer()),
+    (PERSON, IN_THREAD, B | P, 0, bots("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, W | P, 0, bots("mentions"), UNADDRESSED),
+    # or as people are;
+    (PERSON, IN_THREAD, B | K, 0, bots("all"), Answer()),
+    (PERSON, IN_THREAD, W | K, 0, bots("all"), Answer()),
+    (PERSON, IN_THREAD, B | P, 0, bots("all"), Answer()),
+    (PERSON, IN_THREAD, B, 0, bots("all"), UNADDRESSED),
+    (PERSON, IN_CHANNEL, B, 0, bots("all"), UNADDRESSED),
+    (PERSON, IN_CHANNEL, B | M, 0, bots("all"), OpenThread()),
+    (PERSON, IN_THREAD, B | K | S, 0, bots("all", mention="shared"), UNADDRESSED),
+    (PERSON, IN_THREAD, B | K | S | M, 0, bots("all", mention="shared"), Answer()),
+    (PERSON, IN_THREAD, B | K, 0, bots("all", mention="mentions"), UNADDRESSED),
+    # but only trusted ones, whatever the lists of people say, and only where the bot works.
+    (SOMEBODY, IN_THREAD, B | M | K, 0, bots("all"), FROM_BOT),
+    (SOMEBODY, IN_THREAD, W | M | K, 0, bots("mentions"), FROM_HOOK),
+    (PERSON, IN_THREAD, B | M | K, 0, replace(bots("all"), trusted_bots=frozenset()), FROM_BOT),
+    (OWNER, IN_THREAD, B | M | K, 0, replace(bots("all"), trusted_bots=frozenset({BOB})), FROM_BOT),
+    (PERSON, IN_THREAD, B | M | K, 0, replace(bots("all"), users=NOBODY), Answer()),
+    (PERSON, ELSEWHERE, B | M, 0, bots("all"), BOT_ELSEWHERE),
+    (PERSON, THREAD_ELSEWHERE, B | M | K, 0, bots("all"), BOT_ELSEWHERE),
+    (PERSON, DIRECT, B | M, 0, replace(bots("all"), dm=True), BOT_ELSEWHERE),
+    # A turn cap, one word about it, and then silence (P61); a person's message is none of a bot's turns.
+    (PERSON, IN_THREAD, B | M | K, 9, bots("mentions"), Answer()),
+    (PERSON, IN_THREAD, B | M | K, 10, bots("mentions"), ENOUGH),
+    (PERSON, IN_THREAD, B | M | K, 11, bots("mentions"), USED_UP),
+    (PERSON, IN_THREAD, W | K, 10, bots("all"), ENOUGH),
+    (PERSON, IN_THREAD, W | K, 11, bots("all"), USED_UP),
+    (PERSON, IN_CHANNEL, B | M, 10, bots("all"), ENOUGH),
+    (PERSON, IN_THREAD, B | K, 10, bots("mentions"), UNADDRESSED),
+    (PERSON, IN_THREAD, B | M, 0, bots("mentions", turns=1), Answer()),
+    (PERSON, IN_THREAD, B | M, 2, bots("mentions", turns=1), USED_UP),
+    (PERSON, IN_THREAD, K, 11, bots("mentions"), Answer()),
+    (PERSON, IN_CHANNEL, M, 11, bots("off"), OpenThread()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("person", "place", "how", "turns", "rules", "verdict"), SITUATIONS, ids=map(str, range(len(SITUATIONS)))
+)
+def test_a_message_gets_its_verdict_also_among_bots_in_forums_and_directly(
+    person: Person, place: Place, how: How, turns: int, rules: Rules, verdict: Verdict
+) -> None:
+    """One row of the second table: mentions and their need, forum posts, voice channels, direct messages, bots."""
+    facts = Facts(
+        person,
+        place,
+        Kind.BOT if "B" in how else Kind.WEBHOOK if "W" in how else Kind.PERSON,
+        mentioned="M" in how,
+        mentioned_role_ids=frozenset({ROLE} if "R" in how else ()) | frozenset({OTHER_ROLE} if "O" in how else ()),
+        known="K" in how,
+        shared="S" in how,
+        post="P" in how,
+        bot_turns=turns,
+    )
+    assert decide(facts, rules) == verdict
+
+
+def test_the_tables_have_at_least_a_hundred_and_fifty_rows() -> None:
+    """Fewer would leave combinations out."""
+    assert len(MESSAGES) + len(SITUATIONS) >= 150
+
+
+@pytest.mark.parametrize("kind", [Kind.SELF, Kind.SYSTEM])
+@pytest.mark.parametrize("how", ["off", "mentions", "all"])
+def test_the_bots_own_words_and_discords_are_never_a_request(kind: Kind, how: Bots) -> None:
+    """However much bots are trusted, and even if the bot's own id is in the list (P6, P61)."""
+    facts = Facts(OWNER, IN_THREAD, kind, mentioned=True, known=True, post=True)
+    assert decide(facts, bots(how)) == Ignore(f"written by {kind.value}")
+
+
 # ---- commands and buttons
 
 ALL = frozenset(Right)
-ALL_BUT_ADMIN = ALL - {Right.ADMIN}
-ASKED_BY_ADA = ADA
+USES = frozenset({Right.LOOK, Right.TALK})
+OWN = USES | {Right.STOP, Right.GO_ON}
+APPROVES = OWN | {Right.APPROVE, Right.CHANGE}
 # Each row: who, where, the rules, who asked, and the rights that they have.
 RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
-    (PERSON, IN_THREAD, OPEN, ADA, frozenset({Right.LOOK, Right.STOP, Right.RESET})),
-    (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, ALL_BUT_ADMIN),
-    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, frozenset({Right.LOOK})),
-    (SOMEBODY, IN_THREAD, OPEN, ADA, frozenset({Right.LOOK})),
-    (PERSON, IN_THREAD, OPEN, None, frozenset({Right.LOOK})),
-    (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), None, frozenset({Right.LOOK})),
-    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, ALL_BUT_ADMIN),
-    (PERSON, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, frozenset({Right.LOOK, Right.STOP, Right.RESET})),
-    (MEMBER, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, ALL_BUT_ADMIN),
-    (STRANGER_ROLE, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, frozenset({Right.LOOK})),
-    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=EVERYONE), ADA, ALL_BUT_ADMIN),
+    (PERSON, IN_THREAD, OPEN, ADA, OWN),
+    (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, APPROVES),
+    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ASKER), ADA, USES),
+    (SOMEBODY, IN_THREAD, OPEN, ADA, USES),
+    (PERSON, IN_THREAD, OPEN, None, USES),
+    (PERSON, IN_THREAD, replace(OPEN, approvers=ASKER), None, USES),
+    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, APPROVES),
+    (PERSON, IN_THREAD, replace(OPEN, approvers=ONLY_BOB), ADA, OWN),
+    (MEMBER, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, APPROVES),
+    (STRANGER_ROLE, IN_THREAD, replace(OPEN, approvers=ONLY_ROLE), BOB, USES),
+    (SOMEBODY, IN_THREAD, replace(OPEN, approvers=EVERYONE), ADA, APPROVES),
     # Admins may do everything, named as users or not, but only where the bot works.
     (PERSON, IN_THREAD, replace(OPEN, admins=ONLY_ADA), BOB, ALL),
     (OWNER, IN_THREAD, replace(users(NOBODY), admins=ONLY_OWNER), BOB, ALL),
@@ -179,6 +367,14 @@ RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
     (OWNER, ELSEWHERE, replace(OPEN, admins=ONLY_OWNER), ADA, frozenset()),
     (OWNER, THREAD_IN_OTHER_SERVER, replace(BOUND, admins=ONLY_OWNER), ADA, frozenset()),
     (OWNER, DIRECT, replace(OPEN, admins=ONLY_OWNER), ADA, frozenset()),
+    (OWNER, DIRECT, replace(EMPTY, dm=True, admins=ONLY_OWNER), ADA, ALL),
+    (PERSON, DIRECT, replace(users(ONLY_ADA), dm=True), ADA, OWN),
+    (PERSON, DIRECT, replace(users(ONLY_ADA), dm=True, approvers=ASKER), ADA, APPROVES),
+    (PERSON, DIRECT, replace(users(ONLY_BOB), dm=True), ADA, frozenset()),
+    (MEMBER, DIRECT, replace(users(ONLY_ROLE), dm=True), BOB, USES),
+    # A voice channel is listed as any other.
+    (PERSON, IN_VOICE, replace(OPEN, approvers=ASKER), ADA, APPROVES),
+    (PERSON, replace(IN_VOICE, channel_id=OTHER_CHANNEL), OPEN, ADA, frozenset()),
     (MEMBER, THREAD_ELSEWHERE, replace(STAR, admins=ONLY_ROLE), BOB, ALL),
     # Outside the lists of places and people there is no right at all (P57).
     (PERSON, ELSEWHERE, OPEN, ADA, frozenset()),
@@ -208,9 +404,16 @@ def test_a_refused_right_says_which_and_how_to_give_it() -> None:
     assert stop == Refuse("You may not stop the agent here.", f'approvers = ["{BOB}"]')
 
 
-def test_no_line_is_offered_where_no_list_can_help() -> None:
-    """Direct messages are not opened by any list."""
-    assert permits(Right.LOOK, OWNER, DIRECT, STAR, asker_id=None) == Refuse(NO_DIRECT, "")
+@pytest.mark.parametrize("right", [Right.RESET, Right.ADMIN])
+def test_what_only_admins_do_is_refused_with_the_list_of_admins(right: Right) -> None:
+    """Not even whoever asked, or approves, ends a conversation for everybody in it."""
+    refusal = permits(right, PERSON, IN_THREAD, replace(OPEN, approvers=EVERYONE, admins=ONLY_OWNER), asker_id=ADA)
+    assert refusal == Refuse(f"You may not {right.value} here.", f'admins = ["owner", "{ADA}"]')
+
+
+def test_direct_messages_are_opened_by_a_line_of_their_own() -> None:
+    """No list of channels stands in their way, only `dm`."""
+    assert permits(Right.LOOK, OWNER, DIRECT, STAR, asker_id=None) == Refuse(NO_DIRECT, "dm = true")
 
 
 # ---- from the refusal to the line, through the file
@@ -246,7 +449,7 @@ def test_the_line_that_the_owner_is_told_lets_the_message_in(
     assert isinstance(verdict, Answer | OpenThread)
 
 
-@pytest.mark.parametrize("right", [Right.APPROVE, Right.STOP, Right.RESET])
+@pytest.mark.parametrize("right", [Right.APPROVE, Right.STOP, Right.GO_ON, Right.CHANGE, Right.RESET, Right.ADMIN])
 def test_the_line_that_the_owner_is_told_gives_the_right(tmp_path: Path, right: Right) -> None:
     """The same for buttons and commands."""
     lines = lines_of({"channels": [str(CHANNEL)], "users": ["*"], "approvers": ["asker"]})
@@ -272,4 +475,4 @@ def rules_of(folder: Path, access: dict[str, str]) -> Rules:
     path = folder / "threadline.toml"
     agent = f"[agents.default]\ncommand = 'sh'\ncwd = '{folder}'\n"
     path.write_text("\n".join(['[discord]\ntoken = "t0ken"\n[access]', *access.values(), agent]))
-    return load(path).access.rules
+    return load(path).rules

@@ -9,15 +9,14 @@ import pytest
 
 from bot.exchange import Desk, Exchange, Request
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING
-from bot.style import Style
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing, quiet
+from tests.bot.one_agent import one_agent
 
 pytestmark = pytest.mark.virtual_time
 
@@ -60,8 +59,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 pacer=pacer,
                 rest=board,
                 cards=cards,
-                outbox=Outbox([folder]),
-                style=Style(),
+                agents=one_agent(folder, journal),
                 redact=str,
                 reactions=True,
             )

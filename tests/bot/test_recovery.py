@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,22 +14,23 @@ from acp.schema import TextBlock
 from bot import words
 from bot.exchange import Desk, Exchange, Request, write_request
 from bot.logs import redactor
-from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.permission import Cards
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.rest import Refused, TryLater
-from bot.style import Style
 from pool.journal import Journal, State
-from pool.opening import Settings
 from pool.pool import Limits, Pool
 from tests.bot.board import Board, Message, pacing, quiet
+from tests.bot.one_agent import one_agent
 from tests.memory import MemoryAgent
 from tests.pool.house import Crew, every, obey, prompt_text
 
 pytestmark = pytest.mark.virtual_time
 
 CHANNEL, THREAD, ADA = 10, 20, 42
+ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
+"""What is said of message 100 when a restart has cut its turn off."""
+
 KEPT = '[{"type": "text", "text": "%s"}]'
 """A prompt as it is kept."""
 
@@ -61,6 +63,11 @@ class Stage:
         asked = [message for agent in self.crew.agents for message in agent.received]
         return [each["params"]["prompt"][-1]["text"] for each in asked if each.get("method") == "session/prompt"]
 
+    @property
+    def shown(self) -> list[str]:
+        """What a reader sees, but for what turns took."""
+        return [text.removesuffix("\n-# 0 s") for text in self.board.shown]
+
     def stands(self, message_id: int, content: str, **fields: object) -> None:
         """Let a message of the earlier run stand in the thread."""
         self.board.messages[message_id] = Message(content, **fields)  # type: ignore[arg-type]
@@ -72,7 +79,7 @@ def left(
 ) -> None:  # fmt: skip
     """Write a message of THREAD into the journal as a run leaves it that was killed in this state."""
     request = Request(message_id, channel_id, THREAD, ADA, text or f"request {message_id}")
-    place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
     journal.receive(message_id, **place, request=write_request(request))
     match state:
         case State.HELD:
@@ -102,13 +109,12 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             pacer=pacer,
             rest=board,
             cards=cards,
-            outbox=Outbox([folder]),
-            style=Style(),
+            agents=one_agent(folder, journal),
             redact=redactor([]),
             reactions=False,
         )
         pool = Pool(
-            Settings(folder),
+            desk.agents.settings,
             spawn=crew.spawn,
             journal=journal,
             limits=Limits(max_agents=2, idle_seconds=3600),
@@ -140,7 +146,7 @@ async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path) -
         async with restarted(journal, tmp_path) as it:
             assert await it.recovered() == []
             assert it.prompts == ["request 100", "request 101", "request 102"]
-            assert it.board.shown == ["request 100", "request 101", "request 102"]
+            assert it.shown == ["request 100", "request 101", "request 102"]
             assert [it.state(number) for number in (100, 101, 102)] == [State.ANSWERED] * 3
             calls = len(it.board.calls)
             assert await it.recovered() == []
@@ -160,13 +166,13 @@ async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Pat
             exchange.opened(THREAD)
             await quiet()
             assert it.prompts == ["request 20", "request 101"]
-            assert it.board.shown == ["request 20", "request 101"]
+            assert it.shown == ["request 20", "request 101"]
 
 
 async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
     """Every row ends, and one that is spoilt holds up nobody."""
     async with journaled(tmp_path) as journal:
-        place = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+        place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
         for message_id in (99, 98):
             journal.receive(message_id, **place, request="{")
         journal.close_rows((98,), "failed", ["sorry"])
@@ -210,12 +216,12 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             (notice,) = it.board.messages.values()
-            assert notice.content == words.interrupted(ADA)
+            assert notice.content == ASKED
             assert [button.label for button in notice.buttons] == ["Retry", "Skip"]
             assert it.prompts == []
             await quiet(CHOICE_SECONDS)
             assert it.prompts == ["request 101"]
-            assert it.board.shown[1:] == [words.RELEASED, "request 101"]
+            assert it.shown[1:] == [words.RELEASED, "request 101"]
             assert [it.state(100), it.state(101)] == [State.PROMPTED, State.ANSWERED]
             assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
             await quiet()
@@ -245,8 +251,8 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
             assert prompt_text(first) == words.INTERRUPTED
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
-            assert [text for text in it.board.shown if text in answers] == answers
-            assert set(it.board.shown) == {"a draft", words.interrupted(ADA), *answers}
+            assert [text for text in it.shown if text in answers] == answers
+            assert set(it.shown) == {"a draft", ASKED, *answers}
             assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
@@ -262,7 +268,7 @@ async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path)
             assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
             await quiet(CHOICE_SECONDS * 2)
             assert it.prompts == ["request 101"]
-            assert words.RELEASED not in it.board.shown
+            assert words.RELEASED not in it.shown
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
 
 
@@ -301,6 +307,28 @@ async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) 
             assert it.state(100) is State.CLOSED
 
 
+async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path) -> None:
+    """Its buttons still work. A notice that somebody has deleted, or of another message, is no reason not to ask."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.HELD)
+        left(journal, 102, State.HELD)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            standing = it.board.messages
+            assert sorted(it.shown) == sorted([ASKED, words.held(2)])
+        async with restarted(journal, tmp_path) as it:
+            it.board.messages = standing
+            await it.recovered()
+            assert it.board.whats == ["read", "read"]
+        left(journal, 90, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(91, ASKED)
+            await it.recovered()
+            assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
+            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+
+
 DRAFTS = [
     pytest.param("-# ⏳ working", words.CUT, id="nothing of it was there"),
     pytest.param("the beginning of an", "the beginning of an", id="some of it was there"),
@@ -332,10 +360,10 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
         left(journal, 100, State.PROMPTED)
         journal.intend(100, 0, "-# ⏳ working")
         async with restarted(journal, tmp_path) as it:
-            it.board.faults.extend([None, Refused("Missing Access")])
+            it.board.faults.append(Refused("Missing Access"))
             await it.recovered()
-            assert it.board.whats == ["send", "read"]
-            assert it.board.shown == [words.interrupted(ADA)]
+            assert it.board.whats == ["read", "send"]
+            assert it.shown == [ASKED]
 
 
 # ---- finished
@@ -352,7 +380,7 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
             it.stands(-9, "one,")
             it.stands(-8, "two")
             await it.recovered()
-            assert it.board.shown == ["one, whole", "two", "three"]
+            assert it.shown == ["one, whole", "two", "three"]
             assert it.board.whats.count("send") == 1
             assert it.prompts == []
             assert it.state(100) is State.ANSWERED
@@ -365,7 +393,7 @@ async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
         journal.intend(100, 0, "-# ⏳ starting")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            assert it.board.shown == ["answer"]
+            assert it.shown == ["answer"]
             assert it.board.whats == ["read", "send"]
             assert it.state(100) is State.ANSWERED
 
@@ -380,7 +408,7 @@ async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) ->
             it.stands(-9, "same")
             it.stands(-8, "same")
             await it.recovered()
-            assert it.board.shown == ["same, one", "same, two", "end"]
+            assert it.shown == ["same, one", "same, two", "end"]
 
 
 async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(tmp_path: Path) -> None:
@@ -394,7 +422,7 @@ async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
             it.stands(-9, "one")
             it.board.faults.append(Refused("Missing Permissions"))
             await it.recovered()
-            assert it.board.shown == ["one", "two"]
+            assert it.shown == ["one", "two"]
             assert it.state(100) is State.ANSWERED
 
 
@@ -424,11 +452,11 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
             (owed,) = it.recovery.begin()
             await quiet()
             assert it.prompts == ["request 102"]
-            assert it.board.shown == []
+            assert it.shown == []
             owed.opened(THREAD)
             await it.recovery.finish()
             await quiet()
-            assert it.board.shown == ["sorry", "finished", "request 102"]
+            assert it.shown == ["sorry", "finished", "request 102"]
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
             assert journal.open_rows() == []
 
@@ -449,7 +477,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
             await asyncio.wait([client])
             it.board.held.set()
             assert await it.recovered() == []
-            assert it.board.shown == ["first", "second"]
+            assert it.shown == ["first", "second"]
             assert journal.open_rows() == []
 
 

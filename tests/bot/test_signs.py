@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from bot.pacer import Job, Pacer, Urgency
-from bot.rest import Refused
+from bot.patience import ATTEMPTS
+from bot.rest import Gone, Refused, TryLater
 from bot.signs import DONE, EYE, TYPING_SECONDS, WAITING, Sign, Typing
-from tests.bot.board import Board, pacing, quiet
+from tests.bot.board import AnswerLost, Board, pacing, quiet
 
 pytestmark = pytest.mark.virtual_time
 
@@ -50,6 +51,38 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
         sign.show(EYE)
         await quiet()
+        sign.show(DONE)
+        await quiet()
+    assert board.reactions == {(MESSAGE, DONE)}
+
+
+@pytest.mark.parametrize("lost", [TryLater("503"), AnswerLost("reset by peer")], ids=["failed", "took effect"])
+async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -> None:
+    """Each change is tried again (P70); what an earlier try took away already is gone, and that is all right."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+        sign.show(EYE)
+        await quiet()
+        board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
+        sign.show(DONE)
+        await quiet()
+        assert board.reactions == {(MESSAGE, DONE)}
+        assert board.whats == ["react", "react", "react", "unreact", "unreact"]
+        sign.show(None)
+        await quiet()
+    assert board.reactions == set()
+
+
+async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
+    """After minutes; the next wish is a reason to try anew."""
+    board = Board()
+    board.faults.extend([TryLater("503")] * ATTEMPTS)
+    async with pacing(Pacer()) as pacer:
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+        sign.show(EYE)
+        await quiet(3600)
+        assert board.whats == ["react"] * ATTEMPTS
         sign.show(DONE)
         await quiet()
     assert board.reactions == {(MESSAGE, DONE)}

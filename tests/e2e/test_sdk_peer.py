@@ -11,7 +11,9 @@ PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
 AGENT = ROOT / "tests" / "peers" / "sdk_agent.py"
 
 
-@pytest.mark.skipif(not PYTHON.exists(), reason="the SDK's environment is made by `make test`")
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="the SDK's environment is made by `make test`")
+
+
 async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_path: Path) -> None:
     """A streamed answer, a permission by button, a cancel by command."""
     async with stage(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
@@ -27,3 +29,42 @@ async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_pa
         await place.ann.sees(thread, "Waiting", by=place.bot)
         await place.ann.slash(thread, "cancel")
         await place.ann.sees(thread, "cancelled by", by=place.bot)
+
+
+OFFERED = """\
+client = ["fs", "terminal"]
+mcp_servers = [{ name = "shell", command = "sh" }, { name = "wiki", url = "http://127.0.0.1:9/mcp" }]
+additional_directories = ["library"]
+"""
+
+
+async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each(tmp_path: Path) -> None:
+    """Each card shows what will be done; a refusal reaches the agent, and what it cannot reach it is not given."""
+    (tmp_path / "library").mkdir()
+    async with stage(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as place:
+        (place.project / "note.txt").write_text("a secret plan")
+        thread = await place.thread("what were you given?")
+        await place.ann.sees(thread, f"Servers ['shell'], besides ['{tmp_path}/library'].", by=place.bot)
+        await place.ann.say(thread, "copy the file")
+        for told, choice in (("note.txt", "Allow"), ("+A SECRET PLAN", "Allow")):
+            card = await place.ann.sees(thread, "May I", by=place.bot)
+            assert told in card.content
+            assert not (place.project / "NOTE.txt").exists()
+            await place.ann.click(card, choice)
+        await place.ann.sees(thread, "Copied.", by=place.bot)
+        assert (place.project / "NOTE.txt").read_text() == "A SECRET PLAN"
+        for choice, answer in (("Allow", "Exit 3: from there."), ("Reject", "Refused with -32603.")):
+            await place.ann.say(thread, "use the shell")
+            card = await place.ann.sees(thread, "May I", by=place.bot)
+            assert "$ sh -c 'echo from; echo there >&2; exit 3'" in card.content
+            await place.ann.click(card, choice)
+            await place.ann.sees(thread, answer, by=place.bot)
+
+
+async def test_an_agent_that_is_offered_nothing_gets_nothing_done(tmp_path: Path) -> None:
+    """Files and commands are off by default: no question, and the agent is told that the method is unknown."""
+    async with stage(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
+        thread = await place.thread("copy the file")
+        await place.ann.sees(thread, "Refused with -32601.", by=place.bot)
+        await place.ann.say(thread, "use the shell")
+        await place.ann.sees(thread, "Refused with -32601.", by=place.bot)

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot import supervision
+from bot.admission import Admission
 from bot.app import App, StartFailed
 from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
@@ -150,14 +151,14 @@ async def test_an_http_session_that_is_gone_costs_one_client(tmp_path: Path) -> 
 
 async def test_an_event_that_fails_touches_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client lives on, and so does the thread in which it failed."""
-    judge = ThreadlineClient._facts
+    judge = Admission.facts
 
-    def judge_or_fail(client: ThreadlineClient, message: Any) -> Any:
+    def judge_or_fail(admission: Admission, message: Any) -> Any:
         if "poisoned" in message.content:
             raise LookupError(message.content)
-        return judge(client, message)
+        return judge(admission, message)
 
-    monkeypatch.setattr(ThreadlineClient, "_facts", judge_or_fail)
+    monkeypatch.setattr(Admission, "facts", judge_or_fail)
     async with stage(tmp_path) as place:
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)

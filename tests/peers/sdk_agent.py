@@ -3,12 +3,16 @@
 Run by the SDK's own environment (`.venv-sdk`), where `acp` is the SDK. What it does depends on the prompt's text:
 
 * `permission`: asks whether a command may run, with three options, and says which was chosen;
+* `file`: has its client read `note.txt` in the session's directory, and write it back in capitals as `NOTE.txt`;
+* `shell`: has its client run a command, and says what came of it;
+* `given`: says which MCP servers and further directories the session was given;
 * `wait`: says one word, then nothing until it is cancelled;
 * anything else: says it back, a word at a time.
 """
 
 import asyncio
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from acp import PROTOCOL_VERSION, Client, RequestError, run_agent, text_block, tool_content, update_agent_message_text
@@ -19,6 +23,8 @@ from acp.schema import (
     NewSessionResponse,
     PermissionOption,
     PromptResponse,
+    SessionAdditionalDirectoriesCapabilities,
+    SessionCapabilities,
     TextContentBlock,
     ToolCallUpdate,
 )
@@ -36,6 +42,7 @@ class Peer:
     def __init__(self) -> None:
         self._numbers = count(1)
         self._cancelled: dict[str, asyncio.Event] = {}
+        self._given: dict[str, dict[str, Any]] = {}
 
     def on_connect(self, conn: Client) -> None:
         """Keep the way back to the client."""
@@ -45,13 +52,19 @@ class Peer:
         """Claim no more than this agent does."""
         return InitializeResponse(
             protocol_version=PROTOCOL_VERSION,
-            agent_capabilities=AgentCapabilities(load_session=False),
+            agent_capabilities=AgentCapabilities(
+                load_session=False,
+                session_capabilities=SessionCapabilities(
+                    additional_directories=SessionAdditionalDirectoriesCapabilities()
+                ),
+            ),
             agent_info=Implementation(name="sdk-peer", version="1.0.0"),
         )
 
-    async def new_session(self, **_: Any) -> NewSessionResponse:
+    async def new_session(self, **given: Any) -> NewSessionResponse:
         """Number the sessions."""
         session_id = f"session-{next(self._numbers)}"
+        self._given[session_id] = given
         self._cancelled[session_id] = asyncio.Event()
         return NewSessionResponse(session_id=session_id)
 
@@ -61,10 +74,16 @@ class Peer:
             raise RequestError.invalid_params({"sessionId": session_id})
         self._cancelled[session_id].clear()
         text = " ".join(block.text for block in prompt if isinstance(block, TextContentBlock))
-        if "permission" in text:
-            return await self._ask(session_id)
-        if "wait" in text:
-            return await self._wait(session_id)
+        acts = {
+            "permission": self._ask,
+            "file": self._copy,
+            "shell": self._run,
+            "given": self._tell,
+            "wait": self._wait,
+        }
+        for word, act in acts.items():
+            if word in text:
+                return await act(session_id)
         for word in text.split():
             await self._say(session_id, f"{word} ")
         return PromptResponse(stop_reason="end_turn")
@@ -91,6 +110,39 @@ class Peer:
         if answer.outcome.outcome == "cancelled":
             return PromptResponse(stop_reason="cancelled")
         await self._say(session_id, f"You chose {answer.outcome.option_id}.")
+        return PromptResponse(stop_reason="end_turn")
+
+    async def _copy(self, session_id: str) -> PromptResponse:
+        folder = Path(self._given[session_id]["cwd"])
+        try:
+            note = await self._client.read_text_file(session_id=session_id, path=str(folder / "note.txt"))
+            await self._client.write_text_file(
+                session_id=session_id, path=str(folder / "NOTE.txt"), content=note.content.upper()
+            )
+        except RequestError as error:
+            return await self._say_last(session_id, f"Refused with {error.code}.")
+        return await self._say_last(session_id, "Copied.")
+
+    async def _run(self, session_id: str) -> PromptResponse:
+        try:
+            shell = await self._client.create_terminal(
+                session_id=session_id, command="sh", args=["-c", "echo from; echo there >&2; exit 3"]
+            )
+        except RequestError as error:
+            return await self._say_last(session_id, f"Refused with {error.code}.")
+        of = {"session_id": session_id, "terminal_id": shell.terminal_id}
+        status = await self._client.wait_for_terminal_exit(**of)
+        output = await self._client.terminal_output(**of)
+        await self._client.release_terminal(**of)
+        return await self._say_last(session_id, f"Exit {status.exit_code}: {' '.join(output.output.split())}.")
+
+    async def _tell(self, session_id: str) -> PromptResponse:
+        given = self._given[session_id]
+        servers = [server.name for server in given["mcp_servers"]]
+        return await self._say_last(session_id, f"Servers {servers}, besides {given['additional_directories']}.")
+
+    async def _say_last(self, session_id: str, text: str) -> PromptResponse:
+        await self._say(session_id, text)
         return PromptResponse(stop_reason="end_turn")
 
     async def _wait(self, session_id: str) -> PromptResponse:

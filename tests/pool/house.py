@@ -1,16 +1,17 @@
 """A pool with a real journal and agents in memory, and what a test wants to do with them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from acp import Agent
+from acp import Agent, Launch
 from pool.conversation import Conversation
 from pool.journal import Journal, State
 from pool.opening import Settings
 from pool.pool import Limits, Pool
+from pool.watch import Bounds
 from tests.memory import Json, MemoryAgent
 from tests.pool.recorder import Recorder
 
@@ -66,6 +67,8 @@ class Crew:
     def __init__(self, make: Callable[[int], MemoryAgent]) -> None:
         self.agents: list[MemoryAgent] = []
         self.markers: list[str] = []
+        self.settings: list[Settings] = []
+        """What each was started for."""
         self.most = 0
         """The largest number of agents that ever lived at once; one that is dead lives until its stop has ended."""
         self.after_start: Callable[[MemoryAgent], None] = lambda _: None
@@ -77,8 +80,9 @@ class Crew:
         """How many agents live now."""
         return sum(not agent.stopped for agent in self.agents)
 
-    async def spawn(self, marker: str) -> Agent:
+    async def spawn(self, settings: Settings, marker: str) -> Agent:
         """Start the next agent."""
+        self.settings.append(settings)
         self.markers.append(marker)
         body = self._make(len(self.markers))
         self.agents.append(body)
@@ -99,18 +103,29 @@ class Crew:
 class House:
     """What a test holds in its hands."""
 
-    def __init__(self, settings: Settings, journal: Journal, crew: Crew, limits: Limits) -> None:
+    def __init__(
+        self,
+        settings: Callable[[int], Settings],
+        journal: Journal,
+        crew: Crew,
+        limits: Limits,
+        warm: Sequence[tuple[Settings, int]],
+    ) -> None:
         self.held: list[tuple[int, int]] = []
         """The threads that came to wait for a person, each with the number of its exchanges that wait."""
         self.released: list[int] = []
         """The threads that went on because nobody said anything in time."""
+        self.made_way: list[int] = []
+        """The threads whose turn has ended after a question of it was ended for others."""
         self.pool = Pool(
             settings,
             spawn=crew.spawn,
             journal=journal,
             limits=limits,
+            warm=warm,
             on_held=lambda thread_id, count: self.held.append((thread_id, count)),
             on_released=self.released.append,
+            on_made_way=self.made_way.append,
         )
         self.journal = journal
         self.crew = crew
@@ -154,20 +169,26 @@ async def house(
     slots: int = 2,
     idle_seconds: float = AN_HOUR,
     obedient: bool = False,
+    warm: int = 0,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    threads: Mapping[int, Settings] | None = None,
     **limits: Any,
 ) -> AsyncIterator[House]:
-    """Open a pool; `limits` are fields of `Limits`.
+    """Open a pool; `limits` are fields of `Limits`. `threads` have agents of their own, which are kept warm too.
 
     With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
     """
     crew = Crew(make or every())
-    settings = Settings(cwd=tmp_path)
+    usual = Settings(Launch("agent", (), tmp_path, {}), bounds=bounds)
+    others = threads or {}
+    kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
     players: list[asyncio.Task[None]] = []
     if obedient:
         crew.after_start = lambda agent: players.append(asyncio.create_task(obey(agent), name=repr(agent)))
     try:
         with Journal.open(tmp_path / "journal.db") as journal:
-            it = House(settings, journal, crew, Limits(slots, idle_seconds, **limits))
+            limited = Limits(slots, idle_seconds, **limits)
+            it = House(lambda thread_id: others.get(thread_id, usual), journal, crew, limited, kinds)
             async with it.pool:
                 yield it
             assert crew.alive == 0

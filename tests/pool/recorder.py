@@ -82,7 +82,7 @@ class Recorder:
 
     # ---- pool.exchange.Exchange
 
-    async def blocks(self) -> Sequence[TextBlock]:
+    async def blocks(self) -> Sequence[BaseModel]:
         self._hear("blocks")
         if self._fetched is not None:
             await self._fetched.wait()

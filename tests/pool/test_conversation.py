@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from acp import AgentClosed, Event, RequestTimeout, SpawnFailed, Text
+from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
+from acp.schema import ImageBlock
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, Cancelled, State
 from pool.exchange import Ending, ExchangeFailed
@@ -271,6 +273,39 @@ async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: 
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Ending(stop_reason="end_turn")
         assert len(it.crew.agents) == 1
+
+
+async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_path: Path) -> None:
+    """An image for an agent that has not said that it takes any: nothing is sent, and the thread goes on."""
+
+    class Picture(Recorder):
+        async def blocks(self) -> Sequence[BaseModel]:
+            return [*await super().blocks(), ImageBlock(data="", mime_type="image/png")]
+
+        def kept(self, blocks: Sequence[BaseModel]) -> str:
+            return super().kept(blocks[:1])
+
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Picture(10))
+        assert str((await exchange.end()).error) == "the agent takes no images"
+        assert it.row(10) is Row.CLOSED
+        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert len(it.crew.agents) == 1
+
+
+async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(tmp_path: Path) -> None:
+    """What somebody logs in to is read by a new process, not by the one that was refused; the session is loaded."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        agent.fail(await agent.expect("session/prompt"), -32000, "Authentication required")
+        assert isinstance((await exchange.end()).error, AuthRequired)
+        second = it.say(1, 11)
+        agent = await it.crew.agent(2)
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert it.crew.most == 1
+        assert it.journal.session_id(1) == "agent1-1"
 
 
 # ---- cancel
@@ -543,6 +578,21 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
         assert it.row(11) is Row.CLOSED
         assert it.journal.session_id(1) == "agent1-1"
         assert "session/new" not in it.crew.agents[1].methods()
+        again = await it.answered(1, 12)
+        assert again.ending == Ending(stop_reason="end_turn")
+        assert "FORGOTTEN" not in again.told
+        assert it.journal.session_id(1) == "agent1-1"
+
+
+async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
+    """An agent that wants a login before it loads has not forgotten anything (P44)."""
+    async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
+        await it.answered(1, 10)
+        await asyncio.sleep(61)
+        exchange = it.say(1, 11)
+        agent = await it.crew.agent(2)
+        agent.fail(await agent.expect("session/load"), -32000, "Authentication required")
+        assert isinstance((await exchange.end()).error, AuthRequired)
         again = await it.answered(1, 12)
         assert again.ending == Ending(stop_reason="end_turn")
         assert "FORGOTTEN" not in again.told

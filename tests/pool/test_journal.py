@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.database import put_aside
+from pool.database import _MIGRATIONS, put_aside
 from pool.journal import Journal, JournalError, OpenQuestion, Post, Row, State
 
 ROOT = Path(__file__).parents[2]
@@ -314,11 +314,11 @@ def test_open_rows_have_what_is_needed_to_take_them_up_again(tmp_path: Path) -> 
         journal.prompted((15,), "another")
         journal.finish((15,), "end_turn", [])
         assert journal.open_rows() == [
-            Row(10, 1, 4, State.PROMPTED, "request 10", None),
-            Row(11, 1, 4, State.PROMPTED, "request 11", "the prompt"),
-            Row(12, 1, 4, State.HELD, "request 12", None),
-            Row(13, 1, 4, State.RECEIVED, "request 13", None),
-            Row(15, 1, 4, State.FINISHED, "request 15", "another"),
+            Row(10, 1, 4, State.PROMPTED, "request 10", None, None),
+            Row(11, 1, 4, State.PROMPTED, "request 11", "the prompt", None),
+            Row(12, 1, 4, State.HELD, "request 12", None, None),
+            Row(13, 1, 4, State.RECEIVED, "request 13", None, None),
+            Row(15, 1, 4, State.FINISHED, "request 15", "another", "end_turn"),
         ]
         journal.answer((15,))
         assert [row.message_id for row in journal.open_rows()] == [10, 11, 12, 13]
@@ -512,6 +512,16 @@ def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
         assert journal.asker(1) == 100
 
 
+def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path) -> None:
+    """Whoever writes later, and whatever has become of the first message."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.opener(1) is None
+        for message_id, author_id in ((10, 100), (12, 120)):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.close_rows((10,), "dropped")
+        assert journal.opener(1) == 100
+
+
 def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
     """The session is set, kept while messages come, replaced, and forgotten when asked."""
     with Journal.open(tmp_path / "journal.db") as journal:
@@ -577,12 +587,14 @@ def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
-    steps = ("not run again", "ALTER TABLE conversations ADD COLUMN mode TEXT", "CREATE TABLE flags (id INTEGER)")
+    had = len(_MIGRATIONS)
+    new = ("ALTER TABLE conversations ADD COLUMN mode TEXT", "CREATE TABLE flags (id INTEGER)")
+    steps = (*["not run again"] * had, *new)
     monkeypatch.setattr("pool.database._MIGRATIONS", steps)
     with Journal.open(path) as journal:
         assert journal.state(10) is State.RECEIVED
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (had + 2,)
     assert connection.execute("SELECT mode FROM conversations").fetchall() == [(None,)]
     assert connection.execute("SELECT id FROM flags").fetchall() == []
     connection.close()
@@ -593,14 +605,15 @@ def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monk
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10)
+    broken = "CREATE TABLE flags (id INTEGER); DROP TABLE no_such_table"
     with monkeypatch.context() as patch:
-        patch.setattr("pool.database._MIGRATIONS", ("", "CREATE TABLE flags (id INTEGER); DROP TABLE no_such_table"))
+        patch.setattr("pool.database._MIGRATIONS", (*_MIGRATIONS, broken))
         with pytest.raises(JournalError, match=r"journal\.db cannot be read: no such table: no_such_table"):
             Journal.open(path)
     with Journal.open(path) as journal:
         assert journal.state(10) is State.RECEIVED
     connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(_MIGRATIONS),)
     assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'flags'").fetchall() == []
     connection.close()
 

@@ -68,6 +68,19 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         assert it.journal.session_id(1) == "agent1-1"
         assert it.talk(2).state is State.WORKING
         assert it.crew.most == 2
+        assert it.made_way == [1]
+
+
+async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -> None:
+    """Neither after a cancel nor when the bot stops is there anything to continue."""
+    async with house(tmp_path, slots=2) as it:
+        asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2)]
+        for thread_id in (1, 2):
+            it.talk(thread_id).make_way()
+        it.talk(1).cancel(by=7)
+        asked[0].agent.end_turn(asked[0].prompt, "cancelled")
+        await asked[0].exchange.end()
+    assert it.made_way == []
 
 
 async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> None:

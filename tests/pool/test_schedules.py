@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from acp import SpawnFailed
-from acp.schema import TextBlock
 from pool.conversation import State
 from pool.exchange import Ending, ExchangeFailed
 from pool.journal import State as Row
@@ -87,7 +87,7 @@ class Slow(Recorder):
         self._settling = dice.choice((0, 0, 2))
         self._too_large = dice.random() < 0.05
 
-    async def blocks(self) -> Sequence[TextBlock]:
+    async def blocks(self) -> Sequence[BaseModel]:
         await asyncio.sleep(self._fetching)
         if self._too_large:
             raise ExchangeFailed("the attachment is too large")

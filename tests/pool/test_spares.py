@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from acp import SpawnFailed
+from acp import Launch, SpawnFailed
 from pool.conversation import State
 from pool.exchange import Ending
+from pool.opening import Settings
 from pool.spares import AGAIN_SECONDS
 from tests.memory import MemoryAgent
 from tests.pool.house import MODES, every, house, only, quiet
@@ -225,3 +226,22 @@ async def test_kill_reaches_spares_too(tmp_path: Path) -> None:
         stops.set()
         await stopping
         assert it.crew.alive == 0
+
+
+async def test_a_thread_gets_a_spare_of_its_own_agent_only(tmp_path: Path) -> None:
+    """The same agent started in the same way; for another one a process is started, and the spare stays."""
+    project = tmp_path / "project"
+    other = Settings(Launch("other", ("--acp",), project, {"KEY": "1"}), "other")
+    elsewhere = Settings(Launch("agent", (), project, {}))
+    async with house(tmp_path, slots=4, warm=1, obedient=True, threads={2: other, 3: elsewhere}) as it:
+        await quiet()
+        assert [settings.agent for settings in it.crew.settings] == ["default", "other", "default"]
+        await it.answered(2, 20)
+        assert len(it.crew.agents) == 3
+        assert it.talk(2).agent is not None
+        assert it.crew.agents[1].methods()[1] == "session/new"
+        assert it.crew.agents[1].received[1]["params"]["cwd"] == str(project)
+        await it.answered(3, 30)
+        assert it.crew.agents[2].received[1]["params"]["cwd"] == str(project)
+        assert "session/new" not in it.crew.agents[0].methods()
+        assert it.talk(3).settings == elsewhere

@@ -1,0 +1,277 @@
+"""Describes people and places to the gate, and tells people what it refuses."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+import discord
+import structlog
+
+from pool.journal import Journal
+
+from .audit import Deed
+from .exchange import Desk
+from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+from .pacer import Bucket, Urgency
+from .rest import RestError
+
+__all__ = ["Admission", "Seldom", "owner_words"]
+
+REFUSAL_SECONDS = 600.0
+"""A person sees at most one refusal of a message in this time."""
+
+REMEMBERED = 1000
+"""People, or places, remembered for such a purpose; of more the oldest are forgotten."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Seldom:
+    """Lets something be said about each key once in `seconds`."""
+
+    def __init__(self, seconds: float = REFUSAL_SECONDS) -> None:
+        """Nothing was said yet."""
+        self._seconds = seconds
+        self._said: OrderedDict[object, float] = OrderedDict()
+
+    def lets(self, key: object) -> bool:
+        """Whether it is time to say it; if so, it counts as said."""
+        now = asyncio.get_running_loop().time()
+        last = self._said.get(key)
+        if last is not None and now - last < self._seconds:
+            return False
+        self._said[key] = now
+        self._said.move_to_end(key)
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
+        return True
+
+
+class BotTurns:
+    """Counts, by place, the messages of bots since a person last wrote; and knows where other bots write at all."""
+
+    def __init__(self) -> None:
+        """Nobody has written yet."""
+        self._turns: OrderedDict[int, int] = OrderedDict()
+
+    def shared(self, channel_id: int) -> bool:
+        """Whether another bot was seen here."""
+        return channel_id in self._turns
+
+    def count(self, channel_id: int) -> int:
+        """How many were answered since a person wrote."""
+        return self._turns.get(channel_id, 0)
+
+    def bot_wrote(self, channel_id: int, *, counts: bool) -> None:
+        """Learn of another bot's message; `counts` says that it was taken up, or was the first one too many."""
+        self._turns[channel_id] = self.count(channel_id) + counts
+        self._turns.move_to_end(channel_id)
+        if len(self._turns) > REMEMBERED:
+            self._turns.popitem(last=False)
+
+    def person_wrote(self, channel_id: int) -> None:
+        """Learn of a person's message: bots may go on."""
+        if channel_id in self._turns:
+            self._turns[channel_id] = 0
+
+
+class Admission:
+    """One client's way to the gate. `rules` may be replaced at any time."""
+
+    def __init__(self, client: discord.Client, rules: Rules, *, journal: Journal, desk: Desk) -> None:
+        """Ask for nobody yet."""
+        self.rules = rules
+        self._client = client
+        self._journal = journal
+        self._desk = desk
+        self._refusals = Seldom()
+        self._bot_turns = BotTurns()
+
+    def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
+        """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
+        facts = facts or self.facts(message)
+        verdict = decide(facts, self.rules)
+        if facts.kind is Kind.PERSON and self.rules.users.name(facts.person):
+            self._bot_turns.person_wrote(facts.place.channel_id)
+        elif facts.kind in (Kind.BOT, Kind.WEBHOOK):
+            self._bot_turns.bot_wrote(facts.place.channel_id, counts=not isinstance(verdict, Ignore))
+        return verdict
+
+    async def judge_missed(self, message: discord.Message) -> Verdict:
+        """Judge a message from the history, which carries no roles; for want of them nobody is refused."""
+        facts = self.facts(message)
+        unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
+        if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
+            facts = replace(facts, person=await self._with_roles(facts.person, message.guild.id))
+        return self.judge(message, facts)
+
+    async def _with_roles(self, person: Person, guild_id: int) -> Person:
+        try:
+            await self._desk.pacer.admit(None, Urgency.EDIT)
+            return replace(person, role_ids=await self._desk.rest.role_ids(guild_id, person.user_id))
+        except RestError as error:
+            log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
+            return person
+
+    def lists(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+        """Whether the bot works there."""
+        return listed(self.place(channel.guild, channel), self.rules)
+
+    def covers(self, message: discord.Message) -> bool:
+        """Whether every message of this place is seen: it is listed, or a conversation lives there."""
+        place = self.place(message.guild, message.channel)
+        return self._journal.knows(place.channel_id) or listed(place, self.rules)
+
+    # ---- what the gate is told
+
+    def facts(self, message: discord.Message) -> Facts:
+        """Describe a message."""
+        place = self.place(message.guild, message.channel)
+        other_bots = any(self._is_other_bot(each) for each in message.mentions)
+        return Facts(
+            person=self.person(message.author),
+            place=place,
+            kind=self._kind(message),
+            mentioned=self._is_mentioned(message),
+            mentioned_role_ids=frozenset(message.raw_role_mentions),
+            known=self._journal.knows(place.channel_id),
+            shared=other_bots or self._bot_turns.shared(place.channel_id),
+            post=message.id == place.channel_id and _in_forum(message.channel),
+            bot_turns=self._bot_turns.count(place.channel_id),
+        )
+
+    def _kind(self, message: discord.Message) -> Kind:
+        user = self._client.user
+        if user is not None and message.author.id == user.id:
+            return Kind.SELF
+        if message.webhook_id is not None:
+            return Kind.WEBHOOK
+        if message.author.bot:
+            return Kind.BOT
+        return Kind.PERSON if message.type in (discord.MessageType.default, discord.MessageType.reply) else Kind.SYSTEM
+
+    def _is_mentioned(self, message: discord.Message) -> bool:
+        user = self._client.user
+        if user is None:
+            return False
+        own_role = message.guild.self_role if message.guild is not None else None
+        return any(each.id == user.id for each in message.mentions) or (
+            own_role is not None and own_role.id in message.raw_role_mentions
+        )
+
+    def _is_other_bot(self, user: discord.abc.User) -> bool:
+        return user.bot and self._client.user is not None and user.id != self._client.user.id
+
+    def person(self, user: discord.abc.User) -> Person:
+        """Describe somebody."""
+        roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
+        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+
+    def _owner_ids(self) -> set[int]:
+        application = self._client.application
+        if application is None:
+            return set()
+        if application.team is not None:
+            return {member.id for member in application.team.members}
+        return {application.owner.id}
+
+    def place(self, guild: discord.Guild | None, channel: Any) -> Place:
+        """Describe a place. A thread that the library does not know is looked up in the journal."""
+        guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
+        parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
+        known = self._journal.place(channel.id)
+        if parent_id is None and known is not None and known[1] != channel.id:
+            parent_id = known[1]
+        opens_threads = not isinstance(channel, discord.VoiceChannel | discord.StageChannel)
+        return Place(guild_id, channel.id, parent_id, opens_threads=opens_threads)
+
+    # ---- what people are told
+
+    async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
+        """Ask about a command or a button; a refusal is answered here, and the audit log learns of both."""
+        person = self.person(interaction.user)
+        refusal = self.refusal(interaction, right, asker_id=asker_id)
+        deed = "refused" if refusal is not None else _DEEDS.get(right)
+        if deed is not None:
+            self._desk.audit.record(deed, _named(interaction), user_id=person.user_id, thread_id=interaction.channel_id)
+        if refusal is None:
+            return True
+        log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
+        if interaction.type is discord.InteractionType.autocomplete:
+            await interaction.response.autocomplete([])
+            return False
+        words = owner_words(refusal) if person.is_owner else refusal.reason
+        await interaction.response.send_message(words, ephemeral=True)
+        return False
+
+    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int, right: Right) -> bool:
+        """Ask about a button that steers a thread; it works only in that thread, wherever its id was taken from."""
+        if not await self.admit(interaction, right, asker_id=self._journal.asker(thread_id)):
+            return False
+        if interaction.channel_id != thread_id:
+            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
+            return False
+        return True
+
+    def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
+        """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
+        if right is Right.CHANGE:
+            asker_id = self._journal.opener(interaction.channel_id or 0)
+        person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
+        return permits(right, person, place, self.rules, asker_id=asker_id)
+
+    async def refuse(self, message: discord.Message, refusal: Refuse) -> None:
+        """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
+        log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
+        rest, pacer = self._desk.rest, self._desk.pacer
+        channel_id, message_id = message.channel.id, message.id
+        if message.author.bot:
+            # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
+            self._desk.tell(channel_id, f"-# {refusal.reason}")
+            return
+        if not self._refusals.lets(message.author.id):
+            return
+        owner = self.person(message.author).is_owner
+        try:
+            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
+            await rest.react(channel_id, message_id, "🚫")
+            if owner:
+                await pacer.admit(channel_id, Urgency.NOTICE)
+                await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
+        except RestError as error:
+            log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
+
+
+def _named(interaction: discord.Interaction[Any]) -> str:
+    """Name what was used: a command as it was typed, or a button by what it says."""
+    data: Any = interaction.data or {}
+    if "name" in data:
+        options = [f"{each['name']}={each['value']}" for each in data.get("options", ()) if "value" in each]
+        return " ".join([f"/{data['name']}", *options])
+    custom_id = data.get("custom_id", "")
+    shown = discord.ui.View.from_message(interaction.message).children if interaction.message is not None else ()
+    labels = [str(item.label) for item in shown if isinstance(item, discord.ui.Button) and item.custom_id == custom_id]
+    return next(iter(labels), custom_id)
+
+
+_DEEDS: dict[Right, Deed] = {
+    Right.TALK: "started",
+    Right.GO_ON: "started",
+    Right.STOP: "stopped",
+    Right.CHANGE: "changed",
+    Right.RESET: "changed",
+    Right.ADMIN: "changed",
+}
+"""What the audit log calls the use of a right. Looking is none, and of an answer the question itself tells more."""
+
+
+def _in_forum(channel: object) -> bool:
+    return isinstance(channel, discord.Thread) and isinstance(channel.parent, discord.ForumChannel)
+
+
+def owner_words(refusal: Refuse) -> str:
+    """Say to the owner what was refused, and the line that would allow it, if there is one."""
+    if not refusal.line:
+        return refusal.reason
+    return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"

@@ -1,0 +1,103 @@
+"""Which agent a thread has, and how it is set: the configuration, and what the journal remembers of the thread."""
+
+from pathlib import Path
+
+from acp import Client
+from pool.journal import Journal
+from pool.opening import Settings
+from pool.watch import Bounds
+
+from .config import AgentConfig, ChannelConfig, Config
+from .outbox import Outbox
+from .style import Style
+
+__all__ = ["Agents"]
+
+DEFAULT = "default"
+
+
+class Agents:
+    """The agents of the configuration, by thread. Everything is looked up anew, so `config` may be replaced."""
+
+    def __init__(self, config: Config, journal: Journal) -> None:
+        """Take the configuration, and the journal that remembers each thread's agent and directory."""
+        self.config = config
+        self._journal = journal
+        self._outboxes: dict[tuple[Path, ...], Outbox] = {}
+
+    def choices(self, channel_id: int) -> tuple[str, ...]:
+        """Return the names of the agents that may be chosen in a channel, its own first."""
+        channel = self._channel(channel_id)
+        others = channel.agents or tuple(self.config.agents.by_name)
+        return (channel.agent, *(name for name in others if name != channel.agent))
+
+    def begin(self, channel_id: int, name: str = "") -> tuple[str, str]:
+        """Return the agent and the directory that a conversation of a channel begins with; `name` if one was chosen."""
+        channel = self._channel(channel_id)
+        name = name or channel.agent
+        return name, channel.cwd or str(self.config.agents.by_name[name].cwd)
+
+    def assign(self, thread_id: int, name: str) -> None:
+        """Give a thread another agent, or its own anew: in today's directory, with a new session."""
+        self._journal.assign(thread_id, *self.begin(self._channel_of(thread_id), name))
+
+    def name(self, thread_id: int) -> str:
+        """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
+        name, _ = self._journal.assignment(thread_id)
+        return name if name in self.config.agents.by_name else self._channel(self._channel_of(thread_id)).agent
+
+    def of(self, thread_id: int) -> AgentConfig:
+        """Return a thread's agent, with what the channel and the thread have of their own put in."""
+        name, channel_id = self.name(thread_id), self._channel_of(thread_id)
+        remembered, directory = self._journal.assignment(thread_id)
+        if name != remembered or not directory:
+            _, directory = self.begin(channel_id, name)
+        channel = self._channel(channel_id)
+        update: dict[str, object] = {"cwd": Path(directory)}
+        if channel.permission:
+            update["permission"] = channel.permission
+        if channel.mode and name == channel.agent:  # Another agent does not know that mode.
+            update["mode"] = channel.mode
+        return self.config.agents.by_name[name].model_copy(update=update)
+
+    def settings(self, thread_id: int) -> Settings:
+        """Return what the pool has to know of a thread's agent."""
+        return self._settings(self.name(thread_id), self.of(thread_id))
+
+    def offer(self, settings: Settings, marker: str) -> Client:
+        """Say what the agent of that marker may ask of us, and what its sessions are given."""
+        agent = self.config.agents.by_name[settings.agent]
+        return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+
+    @property
+    def warm(self) -> list[tuple[Settings, int]]:
+        """Which agents are to be kept warm, and how many of each."""
+        agents = self.config.agents.by_name
+        return [(self._settings(name, agent), agent.warm) for name, agent in agents.items() if agent.warm]
+
+    def style(self, thread_id: int) -> Style:
+        """Return how a thread's replies look."""
+        return self.config.reply.style(self.of(thread_id).cwd)
+
+    def outbox(self, thread_id: int) -> Outbox:
+        """Return what may be posted of the files of a thread's agent."""
+        agent = self.of(thread_id)
+        directories = (agent.cwd, *agent.additional_directories)
+        if directories not in self._outboxes:
+            self._outboxes[directories] = Outbox(directories, withheld=self.config.own_files)
+        return self._outboxes[directories]
+
+    def _settings(self, name: str, agent: AgentConfig) -> Settings:
+        pool = self.config.pool
+        bounds = Bounds(pool.silence_seconds, agent.ceiling_minutes * 60, pool.question_hours * 3600)
+        return Settings(agent.launch(), name, agent.mode, bounds)
+
+    def _channel_of(self, thread_id: int) -> int:
+        place = self._journal.place(thread_id)
+        return thread_id if place is None else place[1]
+
+    def _channel(self, channel_id: int) -> ChannelConfig:
+        return self.config.channels.get(channel_id, NOTHING_SAID)
+
+
+NOTHING_SAID = ChannelConfig()

@@ -1,0 +1,184 @@
+"""What an agent may do without a person: `permission` in the configuration. Facts in, a decision out.
+
+    ask           every question goes to a person
+    allow_reads   reading and searching inside the session's directories is allowed, the rest is asked
+    allow_all     everything is allowed once, but for what would give the agent more power
+    deny          everything is rejected
+
+In doubt a person is asked: about what does not say what it does, about leaving a mode, about files that change what an
+agent may do. What an agent says of its call is all there is to go by; one that lies is stopped by a sandbox only. Paths
+are looked up without links as they are now: what is put in their place later is not seen.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from acp import Question
+from acp.schema import Diff, TextBlock, ToolCallUpdate, ToolContent
+
+__all__ = ["PERMISSIONS", "POWER", "Allow", "Ask", "Decision", "Deny", "Permission", "decide"]
+
+Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+
+POWER = frozenset({
+    # directories: settings, hooks, commands and servers of agents, and what tools run by themselves
+    *(".agents", ".claude", ".codex", ".continue", ".cursor", ".devcontainer", ".fast-agent", ".gemini", ".git"),
+    *(".goose", ".husky", ".idea", ".kimi", ".opencode", ".qwen", ".ssh", ".vibe", ".vscode", ".windsurf", ".zed"),
+    # files: instructions, servers, permissions, and what a shell or a hook runs
+    *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md", ".claude.json"),
+    *(".clinerules", ".cursorrules", ".goosehints", ".windsurfrules", "copilot-instructions.md"),
+    *(".mcp.json", "mcp.json", "opencode.json", "opencode.jsonc", ".envrc", ".pre-commit-config.yaml"),
+    *(".bash_profile", ".bashrc", ".gitconfig", ".gitmodules", ".npmrc", ".profile", ".zprofile", ".zshenv", ".zshrc"),
+})  # fmt: skip
+"""Names, in lower case, of files and directories that change what an agent may do or what runs without it."""
+
+LONGEST = 4096
+MOST = 200
+"""Characters of a path, and paths of one call, that are looked up; beyond them a person is asked."""
+
+_KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
+_READS = frozenset({"read", "search"})
+_CHANGES = frozenset({"edit", "delete", "move"})
+_HARMLESS = _READS | {"think", "fetch"}
+
+_PLACE_KEY = re.compile(r"path|file|dir|cwd|source|destination|target", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
+_PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{_ADDRESS.pattern}", re.IGNORECASE)
+_COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
+_NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(POWER)))})(?![\w-])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person decides. `reason` says why not the configuration, where it might have; else it is empty."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The configuration allows it, this once."""
+
+    option_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The configuration forbids it. Without an option to reject, all that is left is to answer `cancelled`."""
+
+    option_id: str | None
+
+
+Decision = Ask | Allow | Deny
+
+
+def decide(permission: Permission, question: Question, call: ToolCallUpdate, directories: Sequence[Path]) -> Decision:
+    """Judge a question. `call` is all that is known of its tool call, `directories` are the session's, cwd first.
+
+    The same for what an agent asks of its client: a file to read or write, a command to run. Looks at the file system.
+    """
+    if permission == "deny":
+        return Deny(question.rejection)
+    if permission == "ask":
+        return Ask()
+    told = _Told(call)
+    reason = told.no_plain_read(directories) if permission == "allow_reads" else told.power(directories)
+    allow = next((option.option_id for option in question.options if option.kind == "allow_once"), None)
+    if reason is None and allow is None:
+        reason = "the agent offers no way to allow it only once"
+    return Ask(reason or "") if allow is None or reason is not None else Allow(allow)
+
+
+class _Told:
+    """What a tool call says of itself."""
+
+    def __init__(self, call: ToolCallUpdate) -> None:
+        self._kind = call.kind
+        self._has_diff = any(isinstance(part, Diff) for part in call.content or ())
+        self._inputs = [*_leaves(call.raw_input)]
+        self._has_command = any(_COMMAND_KEY.search(key) for key, _ in self._inputs)
+        self._texts = [text for _, text in self._inputs] + [call.title or ""]
+        self._texts += [
+            part.content.text
+            for part in call.content or ()
+            if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
+        ]
+        self._places = [location.path for location in call.locations or ()]
+        self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
+        self._places += [text for key, text in self._inputs if _PLACE_KEY.search(key) or _PLACE.match(text)]
+
+    def no_plain_read(self, directories: Sequence[Path]) -> str | None:
+        """Say why this is more than reading inside `directories`; None: it is not."""
+        if self._kind not in _READS or self._has_diff or self._has_command:
+            return "only reading and searching is allowed unasked"
+        if not self._places:
+            return "it does not say what it reads"
+        if not _look_up(self._places, directories, _inside):
+            return "not all of it lies in the session's directories"
+        return None
+
+    def power(self, directories: Sequence[Path]) -> str | None:
+        """Say why a person must see this although everything is allowed; None: nobody must."""
+        if self._kind == "switch_mode":
+            return "it changes the mode in which the agent works"
+        if self._kind not in _KINDS:
+            return "it does not say what kind of action it is"
+        if self._kind in _HARMLESS and not self._has_diff and not self._has_command:
+            return None
+        if not self._places and (self._kind in _CHANGES or not any(map(str.strip, self._texts))):
+            return "it does not say what it changes"
+        # A command is searched for the names; a change is told by its places, and its text may well speak of them.
+        by_name = (self._kind not in _CHANGES or self._has_command) and any(map(_NAMED.search, self._texts))
+        if by_name or not _look_up(self._places, directories, _powerless):
+            return "it may change a file that says what the agent may do"
+        return None
+
+
+def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
+    """All texts of a JSON value, each with the nearest key above it."""
+    waiting = [("", raw)]
+    while waiting:
+        key, value = waiting.pop()
+        match value:
+            case str():
+                yield key, value
+            case dict():
+                waiting.extend((str(name), each) for name, each in value.items())
+            case list():
+                waiting.extend((key, each) for each in value)
+
+
+def _look_up(places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]) -> bool:
+    """Whether `holds` is true of every place. False for what cannot be looked up."""
+    if len(places) > MOST or any(len(place) > LONGEST for place in places):
+        return False
+    try:
+        return all(holds(place, directories) for place in places)
+    except (OSError, ValueError):  # no path at all: a null character, a lone surrogate
+        return False
+
+
+def _inside(place: str, directories: Sequence[Path]) -> bool:
+    if place.startswith("~") or _ADDRESS.match(place):
+        return False  # What it leads to is known to the agent alone.
+    real = Path(os.path.realpath(directories[0] / place))
+    return any(real.is_relative_to(os.path.realpath(directory)) for directory in directories)
+
+
+def _powerless(place: str, directories: Sequence[Path]) -> bool:
+    path = directories[0] / place
+    return all(
+        POWER.isdisjoint(part.casefold() for part in _below(each, directories).parts)
+        for each in (path, Path(os.path.realpath(path)))
+    )
+
+
+def _below(path: Path, directories: Sequence[Path]) -> Path:
+    """The part of a path that lies in the session's directories: they may themselves be below `.claude`, say."""
+    roots = (root for directory in directories for root in (directory, Path(os.path.realpath(directory))))
+    return next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path)

@@ -1,0 +1,24 @@
+"""Text as it is: characters that show as nothing, or turn text around, written as codes. Pure."""
+
+__all__ = ["visible"]
+
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Characters that count as printable and show as nothing."""
+
+
+class _Codes(dict[int, str]):
+    """A table for `str.translate` that learns each character when it first comes: fast also for a megabyte."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        shows = character in "\n\t" or (character.isprintable() and character not in _BLANK)
+        self[code] = character if shows else f"\\u{{{code:x}}}"
+        return self[code]
+
+
+_CODES = _Codes()
+
+
+def visible(text: str) -> str:
+    r"""Write what nobody would see as `\u{202e}`: a command must look like what it is. Lines and tabs stay."""
+    return text.translate(_CODES)

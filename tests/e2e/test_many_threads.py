@@ -1,0 +1,89 @@
+"""Hundreds of threads on a few agents: each is answered, and where nothing is going on nothing is said."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+from bot.words import AT_WORK
+from loopback import events
+from tests.e2e.stage import Stage, scene, write_config
+from tests.e2e.test_processes import GENEROUS, bot_process
+
+THREADS = 200
+AGENTS = 4
+CENSUS = Path(__file__).with_name("census_agent.py")
+
+RESTART_CALLS = 10
+"""What a start and one answer may cost in all, whatever the number of threads."""
+
+PLENTY = "per_user = 1000\nper_minute = 1000"
+IN_LINE = re.compile(r"number (\d+) in line")
+
+
+def configured(place: Stage, census: Path) -> None:
+    """Write the configuration: few agents, bounds that nobody meets, and no reactions, which would take their time."""
+    agent = (sys.executable, "-I", "-S", str(CENSUS), str(census))
+    extra = f"[pool]\nmax_agents = {AGENTS}\n{PLENTY}\n[reactions]\nenabled = false"
+    write_config(place.config, place, agent=agent, extra=extra)
+
+
+class Watcher:
+    """Sees what the bot writes where: the first place in line that a thread was told, and who has got an answer."""
+
+    def __init__(self, place: Stage) -> None:
+        self.places: dict[int, int] = {}
+        self.answers: dict[int, str] = {}
+        self._bot_id = place.bot.id
+        place.discord.world.listeners.append(self._hear)
+
+    def _hear(self, happened: events.Event) -> None:
+        match happened:
+            case events.MessageCreated(message) | events.MessageEdited(message) if message.author_id == self._bot_id:
+                if found := IN_LINE.search(message.content):
+                    self.places.setdefault(message.channel_id, int(found[1]))
+                elif not message.content.startswith(AT_WORK):
+                    self.answers[message.channel_id] = message.content
+
+
+async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp_path: Path) -> None:
+    """Invariant 4, P36, P37: all are answered, each sees its place in line meanwhile, and the restart posts nothing."""
+    gate, census = tmp_path / "gate", tmp_path / "census"
+    os.mkfifo(gate)
+    async with scene(tmp_path) as place:
+        configured(place, census)
+        watcher = Watcher(place)
+        # Opened by people, for Discord lets a bot open but a few threads a minute.
+        threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
+        first, others = threads[:AGENTS], threads[AGENTS:]
+        async with bot_process(place) as process:
+            await place.discord.connected(place.bot)
+            for thread in first:
+                await place.ann.say(thread, f"{place.bot.mention} gate {gate}")
+                await place.ann.sees(thread, "working", by=place.bot)
+            for thread in others:
+                await place.ann.say(thread, f"{place.bot.mention} answer {thread.id}")
+            await place.discord.until(lambda: len(watcher.places) == len(others), timeout=GENEROUS)
+            assert watcher.places == {thread.id: number for number, thread in enumerate(others, start=1)}
+            await asyncio.to_thread(gate.write_text, "")
+            await place.discord.until(lambda: len(watcher.answers) == THREADS, timeout=GENEROUS)
+            assert [watcher.answers[thread.id] for thread in others] == [f"answer {thread.id}" for thread in others]
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+        counted = [int(line) for line in census.read_text().splitlines()]
+        assert len(counted) == THREADS
+        assert max(counted) == AGENTS
+
+        before = {thread.id: [each.content for each in place.discord.messages(thread)] for thread in others}
+        calls = len(place.discord.record)
+        async with bot_process(place) as process:
+            await place.ann.say(first[0], "are you there?")
+            # It was missed, or waits for what was: when it is answered, the start has done all that it does.
+            await place.ann.sees(first[0], "are you there?", by=place.bot)
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+        assert {thread.id: [each.content for each in place.discord.messages(thread)] for thread in others} == before
+        made = [f"{call.method} {call.path}" for call in place.discord.record[calls:]]
+        assert len(made) <= RESTART_CALLS, made
