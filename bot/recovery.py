@@ -207,8 +207,9 @@ class Recovery:
         for post in posts:
             message_id = post.message_id
             if message_id is None:
-                postscript = postscripts.get(post.number)
-                files = tuple(file.name for file in postscript.files) if postscript is not None else ()
+                # Files have no words; those that were refused have been replaced by some.
+                owed = None if post.content else postscripts.get(post.number)
+                files = None if owed is None else tuple(file.name for file in owed.files)
                 message_id = await self._look_for(channel_id, after, post.content, files, found.values())
             found[post.number] = message_id
         return found

@@ -20,6 +20,7 @@ from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.rest import Refused, TryLater
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
+from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, quiet
 from tests.bot.one_agent import one_agent
 from tests.memory import MemoryAgent
@@ -384,6 +385,52 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
             assert it.board.whats.count("send") == 1
             assert it.prompts == []
             assert it.state(100) is State.ANSWERED
+
+
+@pytest.mark.parametrize("standing", range(5))
+async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_path: Path, standing: int) -> None:
+    """Files, too large ones named, and the word that calls the asker: what stands is left, what is missing comes."""
+    kept, lost = KeptNowhere("a.py", b"code"), KeptNowhere("b.bin", None)
+    ping = Postscript("<@42> done", mention=ADA)
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.postscripts.keep(
+            100, {FIRST: Postscript(files=(kept,)), FIRST + 1: Postscript(files=(lost,)), FIRST + 2: ping}
+        )
+        journal.finish((100,), "end_turn", ["answer"])
+        texts = [
+            "answer",
+            "",
+            "-# 🚫 b.bin could not be attached: it was too large to be kept over a restart",
+            "<@42> done",
+        ]
+        files: list[list[tuple[str, bytes]]] = [[], [("a.py", b"code")], [], []]
+        for at, number in enumerate((0, FIRST, FIRST + 1, FIRST + 2)[:standing]):
+            journal.intend(100, number, texts[at])
+            if at < standing - 1:
+                journal.posted(100, number, at - 9)
+        async with restarted(journal, tmp_path) as it:
+            for at in range(standing):
+                it.stands(at - 9, texts[at], files=files[at], mention=ADA if at == 3 else None)
+            await it.recovered()
+            assert it.shown == texts
+            assert [message.mention for _, message in sorted(it.board.messages.items())] == [None, None, None, ADA]
+            assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
+            assert it.state(100) is State.ANSWERED
+            assert journal.postscripts.of(100) == {}
+
+
+@dataclass(frozen=True)
+class KeptNowhere:
+    """A file, or with None one that cannot be read any more."""
+
+    name: str
+    data: bytes | None
+
+    def read(self) -> bytes:
+        if self.data is None:
+            raise OSError
+        return self.data
 
 
 async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:

@@ -268,9 +268,12 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
 
 
 async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(tmp_path: Path) -> None:
-    """P11, P12, invariant 5: the turn was over, one page of three stood. All stand then, once, without the agent."""
+    """P11, P12, invariant 5: the turn was over, one page of three stood. All stand then, once, without the agent.
+
+    So do the file behind them and the word that calls the asker, who is called once.
+    """
     async with scene(tmp_path) as place:
-        remembering(place)
+        remembering(place, extra='[reply]\nfinish = "ping"')
         gate = tmp_path / "gate"
         os.mkfifo(gate)
         full = place.discord.fault(
@@ -278,7 +281,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         )
         async with bot_process(place) as process:
             await place.discord.connected(place.bot)
-            message = await place.ann.say(place.channel, f"{place.bot.mention} gate {gate}\nhuge 5000")
+            message = await place.ann.say(place.channel, f"{place.bot.mention} gate {gate}\nhuge 5000\ncode 300")
             await place.ann.sees(place.channel, lambda each: each.id == message.id and bool(each.reactions))
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "working", by=place.bot)
@@ -294,8 +297,12 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         assert len(pages) == 3
         assert len(place.said_by_bot(thread)) == 1
         async with bot_process(place) as process:
-            await place.ann.sees(thread, lambda each: each.content == pages[-1], by=place.bot)
+            ping = await place.ann.sees(thread, re.compile(rf"^<@{place.ann.id}> ✅ done\n-# \d+ s$"), by=place.bot)
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert [each.content for each in place.said_by_bot(thread)] == pages
+        *shown, files, last = place.said_by_bot(thread)
+        assert [each.content for each in shown] == pages
+        assert [each.filename for each in files.attachments] == ["code.py"]
+        assert last is ping
+        assert [each.mentions for each in place.said_by_bot(thread)] == [*[[]] * 4, [place.ann.id]]
         assert await settled(place, message.id) is State.ANSWERED
