@@ -16,7 +16,7 @@ import structlog
 from pool.journal import Journal
 from pool.postscripts import Postscript
 
-from .markdown import escape
+from .markdown import LIMIT, escape
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .posted import Posted
@@ -26,6 +26,9 @@ __all__ = ["Delivery"]
 
 OLD_EDIT_SECONDS = 6.0
 """Between two edits of messages older than an hour, which Discord takes more rarely."""
+
+LOOK_AGAIN = 1000
+"""Characters after which a page that is as good as full is looked at again."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -43,11 +46,13 @@ class Delivery:
         generation: int,
         pages: Callable[[], list[str]],
         begun: Callable[[], bool],
+        unread: Callable[[], int],
         stop: Callable[[], discord.ui.View] | None,
         on_settled: Callable[[bool], None],
     ) -> None:
         """`pages` returns what is to be shown now, `begun` whether that is more than a placeholder.
 
+        `unread` returns how many characters have come since `pages` was called, for calling it costs something.
         `key`, `generation` and `stop` are as for `Reply`. `on_settled` is called whenever all is confirmed after the
         end (True), or given up (False).
         """
@@ -58,6 +63,9 @@ class Delivery:
         self._generation = generation
         self._pages = pages
         self._begun = begun
+        self._unread = unread
+        self._room = 0
+        """Characters that the last page had room for when it was last looked at."""
         self._stop = stop
         self._on_settled = on_settled
         self._channel_id: int | None = None
@@ -108,8 +116,11 @@ class Delivery:
         if self._posted and self._posted[-1].is_old(now):
             delay = max(delay, self._written_at + OLD_EDIT_SECONDS - now)
         self._job.urgency = self._urgency()
-        if not self._job.waiting:
+        waits = self._job.waiting
+        if not waits or self._unread() > self._room:
+            # Where a page has become full another one is sent, and need not wait as long as an edit.
             self._job.bucket = self._bucket(self._first_difference(self._pages()))
+            self._room = max(self._room, LOOK_AGAIN if waits else 0)
         self._pacer.put(self._job, delay=delay, since=since)
 
     def _bucket(self, number: int | None) -> Bucket:
@@ -129,10 +140,15 @@ class Delivery:
         return bool(self._postscripts) or self._first_difference(self._pages()) is not None
 
     def _first_difference(self, pages: list[str]) -> int | None:
-        for number, page in enumerate(pages):
-            live = self._stop is not None and not self._ended and number == len(pages) - 1
-            posted = self._posted[number] if number < len(self._posted) else Posted()
-            if posted.differs(page, stop=live):
+        self._room = LIMIT - len(pages[-1]) if pages else LIMIT
+        posted = [*self._posted, *(Posted() for _ in pages[len(self._posted) :])]
+        pairs = list(zip(pages, posted, strict=False))
+        # A button too many harms nobody for a while; words that are not there do.
+        for number, (page, one) in enumerate(pairs):
+            if one.differs(page):
+                return number
+        for number, (_, one) in enumerate(pairs):
+            if one.stop and one.message_id is not None and (self._ended or number < len(pages) - 1):
                 return number
         # A page that was begun before it was sure is not always needed in the end.
         surplus = range(len(pages), len(self._posted) if self._ended else 0)

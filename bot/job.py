@@ -37,8 +37,8 @@ class Job:
     """A call that may be asked for again and again; at most one is in flight.
 
     `perform` decides what is written at the moment it is called and returns the writing of it; None means that there
-    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel. What a job counts as may
-    be changed while it does not wait.
+    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel. A job whose urgency or
+    bucket has been changed is to be asked for again.
     """
 
     channel_id: int | None
@@ -49,5 +49,5 @@ class Job:
     not_before: float = field(default=0.0, init=False)
     waiting: bool = field(default=False, init=False)
     in_flight: bool = field(default=False, init=False)
-    queued: tuple[Urgency, int] | None = field(default=None, init=False)
+    queued: tuple[Urgency, Bucket, int] | None = field(default=None, init=False)
     """As what it waits, and its number in the heaps; entries with another number are out of date."""

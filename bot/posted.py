@@ -36,12 +36,10 @@ class Posted:
         """Return what the message is to show for the page to be complete; nothing if that needs no message."""
         return rest_of(self._before, page)
 
-    def differs(self, page: str, *, stop: bool) -> bool:
-        """Whether there is something to write."""
+    def differs(self, page: str) -> bool:
+        """Whether there are words to write."""
         text = self.text(page)
-        if self.message_id is None:
-            return bool(text.strip())
-        return text != self.content or (self.stop and not stop)
+        return bool(text.strip()) if self.message_id is None else text != self.content
 
     def confirm(self, page: str, meant: str, stored: str, *, provisional: bool = False) -> bool:
         """Take note of what Discord has stored; return whether it is what was meant.

@@ -54,6 +54,7 @@ class Reply:
             generation=generation,
             pages=self.pages,
             begun=lambda: self._final is not None or self._transcript.has_text,
+            unread=lambda: self._transcript.unread,
             stop=stop,
             on_settled=self._settle,
         )

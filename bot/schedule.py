@@ -107,9 +107,9 @@ class Schedule:
             job.since = since
         elif later > job.not_before:
             job.not_before = later
-        elif job.queued is None or job.queued[0] is job.urgency:
+        elif job.queued is None or job.queued[:2] == (job.urgency, job.bucket):
             return False
-        else:
+        elif job.queued[0] is not job.urgency:
             job.since = now
         if not job.in_flight:
             self._queue(job, now)
@@ -207,7 +207,8 @@ class Schedule:
     def _queue(self, job: Job, now: float) -> None:
         """Put a waiting job where it belongs now; what stood elsewhere for it is out of date."""
         number = next(self._numbers)
-        job.queued = (job.urgency, number)
+        self._leave_lane(job)
+        job.queued = (job.urgency, job.bucket, number)
         lane = self._lane(job)
         if lane is not None:
             lane.jobs[job] = None
@@ -216,6 +217,13 @@ class Schedule:
             heappush(self._later, (now + wait, number, job))
         else:
             heappush(self._ready, (*_order(job), number, job))
+
+    def _leave_lane(self, job: Job) -> None:
+        """Take a job that waits as something else out of there."""
+        if job.channel_id is not None and job.queued is not None and job.queued[1] is not job.bucket:
+            lane = self._lanes.get((job.queued[1], job.channel_id))
+            if lane is not None:
+                lane.jobs.pop(job, None)
 
     def _wait(self, job: Job, now: float) -> float:
         wait = job.not_before - now
@@ -255,7 +263,7 @@ class Schedule:
 
 
 def _is_current(job: Job, number: int) -> bool:
-    return job.waiting and not job.in_flight and job.queued is not None and job.queued[1] == number
+    return job.waiting and not job.in_flight and job.queued is not None and job.queued[2] == number
 
 
 def _order(job: Job) -> tuple[int, float]:

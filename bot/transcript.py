@@ -120,6 +120,11 @@ class Transcript:
         known = self._calls.get(update.tool_call_id)
         return update if known is None else merged(known.update, update)
 
+    @property
+    def unread(self) -> int:
+        """Characters that have come since somebody asked for the pages."""
+        return self._pending_size
+
     def pages(self) -> list[str]:
         """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist."""
         self._drain()

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from tests.e2e.stage import marked, numbers, stage
+from tests.e2e.stage import marked, numbers, stage, words
 
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_
     """Invariant 5: the pages joined are the text, each at most 2,000 characters."""
     async with stage(tmp_path) as place:
         thread = await place.thread("stream 2000 0")
-        await place.ann.sees(thread, re.compile(r"\b2000$"), by=place.bot)
-        pages = [message.content for message in place.said_by_bot(thread)]
+        await place.ann.sees(thread, re.compile(r"\b2000\n-# \d+ s$"), by=place.bot)
+        pages = [words(message) for message in place.said_by_bot(thread)]
         assert len(pages) > 4
         assert all(len(page) <= 2000 for page in pages)
         assert " ".join(" ".join(pages).split()) == numbers(1, 2000)
@@ -76,7 +76,7 @@ async def test_fences_are_balanced_on_every_page(tmp_path: Path) -> None:
     async with stage(tmp_path) as place:
         thread = await place.thread("code 200\nsay done now")
         await place.ann.sees(thread, "done now", by=place.bot)
-        pages = [message.content for message in place.said_by_bot(thread)]
+        pages = [words(message) for message in place.said_by_bot(thread)]
         assert len(pages) > 1
         assert all(page.count("```") % 2 == 0 for page in pages)
 
@@ -108,7 +108,7 @@ async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
         await place.ann.say(thread, "recall")
         recalled = await place.ann.sees(thread, re.compile("say once"), by=place.bot)
         assert "3" in recalled.content
-        assert [message.content for message in place.said_by_bot(thread)][:2] == ["once", "twice"]
+        assert [words(message) for message in place.said_by_bot(thread)][:2] == ["once", "twice"]
         assert len(place.said_by_bot(thread)) == 3
 
 

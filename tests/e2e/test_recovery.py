@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import SCRIPTED, Stage, scene, write_config
+from tests.e2e.stage import SCRIPTED, Stage, scene, words, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
@@ -263,7 +263,7 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
             await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert [each.content for each in place.said_by_bot(thread)] == ["found again"]
+        assert [words(each) for each in place.said_by_bot(thread)] == ["found again"]
         assert await settled(place, message.id) is State.ANSWERED
 
 
