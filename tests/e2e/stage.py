@@ -15,7 +15,7 @@ from bot.config import load
 from loopback import Loopback, Message, Outcome, User
 from loopback.entities import Thread
 
-__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "stage", "words", "write_config"]
+__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "spoken", "stage", "write_config"]
 
 TOKEN = "token-of-the-stage"
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
@@ -54,7 +54,7 @@ class Stage:
         ]
 
 
-def words(message: Message) -> str:
+def spoken(message: Message) -> str:
     """What the agent said in a message of the bot, without the line about what its turn took."""
     return re.sub(r"\n-# (\d+ (s|min|h)\b.*)$", "", message.content)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import numbers, said, stage, words
+from tests.e2e.stage import numbers, said, spoken, stage
 
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:
@@ -66,5 +66,5 @@ async def test_with_faults_on_every_kind_of_write_the_answer_is_complete_and_the
         place.discord.fault(path=path, probability=0.33, seed=7, times=None, bot=place.bot, **rule)
         await place.ann.say(thread, "stream 600 400")
         await place.ann.sees(thread, re.compile(r"\b600\n-# .* s$"), by=place.bot, timeout=90)
-        pages = [words(message) for message in place.said_by_bot(thread)][1:]
+        pages = [spoken(message) for message in place.said_by_bot(thread)][1:]
         assert " ".join(" ".join(pages).split()) == numbers(1, 600)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import SCRIPTED, Stage, scene, words, write_config
+from tests.e2e.stage import SCRIPTED, Stage, scene, spoken, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
@@ -20,7 +20,7 @@ def remembering(place: Stage, **options: str) -> None:
 
 def last_words(place: Stage, thread: Thread, begin: str) -> list[str]:
     """The last lines of the bot's messages that begin so, oldest first."""
-    words = [each.content.rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+    words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
     return [word for word in words if word.startswith(begin)]
 
 
@@ -47,7 +47,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             await place.ann.click(notice, "Skip")
             await place.ann.sees(thread, "third", by=place.bot)
-            words = [each.content.rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
             assert [word for word in words if word in {"second", "third"}] == ["second", "third"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -95,7 +95,7 @@ async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path)
             await place.ann.sees(thread, "missed two", by=place.bot)
             other = await place.ben.sees_thread(missed)
             await place.ben.sees(other, "missed mention", by=place.bot)
-            words = [each.content.rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
             assert [word for word in words if word.startswith("missed")] == ["missed one", "missed two"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -120,7 +120,7 @@ async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(
             for number in range(3):
                 await place.ann.say(thread, f"say while away {number}")
             await place.ann.sees(thread, "while away 2", by=place.bot)
-            words = [each.content.rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
             assert [word for word in words if word.startswith("while")] == [
                 f"while away {number}" for number in range(3)
             ]
@@ -263,7 +263,7 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
             await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert [words(each) for each in place.said_by_bot(thread)] == ["found again"]
+        assert [spoken(each) for each in place.said_by_bot(thread)] == ["found again"]
         assert await settled(place, message.id) is State.ANSWERED
 
 
