@@ -55,6 +55,7 @@ chaos: $(READY) ## kill, cut off and restart it while people talk, and see that 
 
 lock: $(READY) ## choose all versions anew, for every supported Python
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt
+	@$(LOCK) --constraint requirements.txt pyproject.toml --output-file deploy/requirements.txt
 	@$(LOCK) --upgrade tests/peers/requirements.in --output-file tests/peers/requirements.txt
 	@echo "Locked. 'make test' installs the new versions and tests them."
 

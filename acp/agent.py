@@ -1,6 +1,7 @@
 """An agent: its process, its connection, and the sessions it holds."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
@@ -145,6 +146,13 @@ class Agent:
         if self.info.protocol_version != PROTOCOL_VERSION:
             # Agents exist that echo another number while they speak version 1.
             log.warning("agent answers another protocol version", version=self.info.protocol_version)
+        for line in self.left_out:
+            log.warning("agent is not given everything", left_out=line)
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the client's servers and directories its sessions are not given, a line each with the reason."""
+        return self._client.left_out(self.info.agent_capabilities)
 
     # ---- logins
 
@@ -170,18 +178,22 @@ class Agent:
 
     # ---- sessions
 
-    async def new_session(self, cwd: Path) -> Session:
-        """Open a session in the directory `cwd` (absolute), with the client's servers and directories."""
-        directories = self._client.directories(cwd, self.info.agent_capabilities)
+    async def new_session(self, cwd: Path, also: Sequence[Path] = ()) -> Session:
+        """Open a session in the directory `cwd` (absolute), with the client's servers and directories.
+
+        `also` are directories of this session alone: the agent is told of them where it takes more than one, and our
+        own files and terminals serve them in any case.
+        """
+        directories = self._client.directories(cwd, self.info.agent_capabilities, also)
         result = await self.connection.request("session/new", self._setup(directories), seconds=NEW_SECONDS)
         response = _read(NewSessionResponse, "session/new", result)
-        session = self._add(response.session_id, directories)
+        session = self._add(response.session_id, directories, also)
         session.opened(response)
         for update, size in self._dispatch.early.take(session.session_id):
             session.update(update, size)
         return session
 
-    async def load_session(self, session_id: str, cwd: Path) -> Session:
+    async def load_session(self, session_id: str, cwd: Path, also: Sequence[Path] = ()) -> Session:
         """Open the session `session_id` again: resumed where the agent can, else loaded. Needs `can_load`.
 
         The history that an agent replays goes nowhere. `RemoteError` means that the agent refuses: the session is
@@ -189,8 +201,8 @@ class Agent:
         """
         if not self.can_load:
             raise Unsupported("the agent can neither load nor resume a session")
-        directories = self._client.directories(cwd, self.info.agent_capabilities)
-        session = self._add(session_id, directories)
+        directories = self._client.directories(cwd, self.info.agent_capabilities, also)
+        session = self._add(session_id, directories, also)
         session.loading = True
         self._dispatch.early.take(session_id)  # Left by a load that took too long: history too.
         try:
@@ -220,8 +232,9 @@ class Agent:
         params: dict[str, Any] = {"cwd": cwd, "mcpServers": self._client.servers(self.info.agent_capabilities)}
         return params | {"additionalDirectories": others} if others else params
 
-    def _add(self, session_id: str, directories: tuple[Path, ...]) -> Session:
+    def _add(self, session_id: str, directories: tuple[Path, ...], also: Sequence[Path]) -> Session:
         capabilities = self.info.agent_capabilities.prompt_capabilities
+        directories = tuple(dict.fromkeys((*directories, *also)))
         desk = Desk(self._client, directories)
         session = self._dispatch.sessions[session_id] = Session(
             self.connection, session_id, capabilities=capabilities, desk=desk, directories=directories

@@ -62,7 +62,7 @@ async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUp
     if turn is None:
         raise Refused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-    question = Question(request_id, tool_call, (ALLOW, REJECT))
+    question = Question(request_id, tool_call, (ALLOW, REJECT), of_client=True)
     turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
     match await answered:
         case ALLOW.option_id:

@@ -1,11 +1,9 @@
 """What we are to an agent: what it may ask of us, and what it is given with each session."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import structlog
 
 from .filesystem import FileSystem
 from .roots import Roots
@@ -21,8 +19,6 @@ FILE_METHODS = frozenset({"fs/read_text_file", "fs/write_text_file"})
 TERMINAL_METHODS = frozenset(
     {"terminal/create", "terminal/output", "terminal/wait_for_exit", "terminal/kill", "terminal/release"}
 )
-
-log = structlog.stdlib.get_logger("acp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,27 +60,36 @@ class Client:
         files = self.file_system is not None and method in FILE_METHODS
         return files or (self.terminals is not None and method in TERMINAL_METHODS)
 
-    def directories(self, cwd: Path, agent: AgentCapabilities) -> tuple[Path, ...]:
+    def directories(self, cwd: Path, agent: AgentCapabilities, also: Sequence[Path] = ()) -> tuple[Path, ...]:
         """Return a session's directories, `cwd` first: those besides it only where the agent takes them."""
-        if self.additional_directories and not supports(agent.session_capabilities.additional_directories):
-            log.warning(
-                "agent takes no additional directories", left_out=[str(each) for each in self.additional_directories]
-            )
-            return (cwd,)
-        return (cwd, *self.additional_directories)
+        return (cwd, *self.additional_directories, *also) if _takes_directories(agent) else (cwd,)
 
     def servers(self, agent: AgentCapabilities) -> list[dict[str, Any]]:
-        """Write the MCP servers that the agent can reach (schema: McpServer); the others are left out, and logged."""
-        reachable = []
-        for server in self.mcp_servers:
-            match server:
-                case McpServerHttp() if not agent.mcp_capabilities.http:
-                    log.warning("agent reaches no MCP servers over HTTP", left_out=server.name)
-                case McpServerSse() if not agent.mcp_capabilities.sse:
-                    log.warning("agent reaches no MCP servers over SSE", left_out=server.name)
-                case _:
-                    reachable.append(server.model_dump(mode="json", by_alias=True))
-        return reachable
+        """Write the MCP servers that the agent can reach (schema: McpServer)."""
+        return [each.model_dump(mode="json", by_alias=True) for each in self.mcp_servers if not _beyond(each, agent)]
+
+    def left_out(self, agent: AgentCapabilities) -> list[str]:
+        """Say, a line each, which servers and directories its sessions are not given, and why."""
+        reasons = ((server.name, _beyond(server, agent)) for server in self.mcp_servers)
+        lines = [f"the MCP server {name!r}: {reason}" for name, reason in reasons if reason]
+        if self.additional_directories and not _takes_directories(agent):
+            named = ", ".join(map(str, self.additional_directories))
+            lines.append(f"the directories {named}: the agent takes only one")
+        return lines
+
+
+def _beyond(server: McpServer, agent: AgentCapabilities) -> str:
+    """Say why the agent cannot reach the server; empty: it can."""
+    match server:
+        case McpServerHttp() if not agent.mcp_capabilities.http:
+            return "the agent reaches none over HTTP"
+        case McpServerSse() if not agent.mcp_capabilities.sse:
+            return "the agent reaches none over SSE"
+    return ""
+
+
+def _takes_directories(agent: AgentCapabilities) -> bool:
+    return supports(agent.session_capabilities.additional_directories)
 
 
 def supports(capability: Any) -> bool:

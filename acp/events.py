@@ -39,12 +39,14 @@ class Thought:
 class Question:
     """The agent asks for permission and waits. Answer with `Turn.answer` and one of the options' ids.
 
-    Also what the agent asks of its client is one: a file to read or write, a command to run; `tool_call` is then ours.
+    Also what the agent asks of its client is one: a file to read or write, a command to run. Then `of_client` is set,
+    and `tool_call` and `options` are ours.
     """
 
     request_id: RequestId
     tool_call: ToolCallUpdate
     options: tuple[PermissionOption, ...]
+    of_client: bool = False
 
     @property
     def rejection(self) -> str | None:

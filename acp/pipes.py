@@ -1,9 +1,10 @@
 """The pipes that agents write to, read in rounds.
 
-All pipes of an event loop stand behind one descriptor of it. What arrives after a silence is read at once. Then there
-is a rest, and what arrived meanwhile is taken in one round: waking up costs ten times what a line does, and a hundred
-agents that write fifty lines a second each would wake us five thousand times. Whoever waits for an answer to what
-was written cuts the rest short.
+All pipes of an event loop stand behind two descriptors. Those that were quiet are watched: what one of them brings is
+read at once, so nobody waits for an agent's first word. Then it rests, with all others that are writing, and what they
+bring is taken in one round after a while: waking up costs ten times what a line does, and a hundred agents that write
+fifty lines a second each would wake us five thousand times. A pipe through which an answer is expected, or that has
+fallen quiet, is watched again.
 
 A round takes at most `READ_SIZE` of each pipe, so an agent that floods us delays the others by one read. While one
 does, the others must not wait for rests.
@@ -13,6 +14,7 @@ import asyncio
 import os
 import selectors
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -21,8 +23,11 @@ __all__ = ["READ_SIZE", "Pipe"]
 READ_SIZE = 64 * 1024
 """Bytes taken of a pipe in a round; what a pipe of Linux holds."""
 
-REST_SECONDS = 0.05
-"""The pause after a round that found something. What is read is shown by edits a second apart: nobody sees it."""
+REST_SECONDS = 0.12
+"""The pause between rounds. What is read is shown by edits a second apart: nobody sees it."""
+
+QUIET_SECONDS = 1.0
+"""A pipe that has brought nothing for so long is watched again; all are, after a round in which none brought any."""
 
 FLOOD_SIZE = 16 * 1024
 """Bytes from one pipe in one round that make a flood. The next round follows at once: a rest would save nothing."""
@@ -44,11 +49,20 @@ class Pipe:
         self.reading = False
         """Whether what arrives is taken; False while paused and after the end."""
         self.closed = True
+        self.resting = False
+        """Whether it is read in rounds, not at once."""
+        self.expected = False
+        """Whether an answer has been expected through it since it was last read."""
+        self.heard = 0.0
+        """When it last brought something, in the loop's time."""
+        self.context = Context()
+        """That of whoever opened it, for what is logged while it is read: all pipes are read together."""
 
     def open(self) -> int:
         """Make the pipe and begin to read it. Returns the writing end, for a child; the caller closes it."""
         self.descriptor, writing_end = os.pipe()
         os.set_blocking(self.descriptor, False)
+        self.context = copy_context()
         self._rounds = _Rounds.of_this_loop()
         self._rounds.add(self)
         self.closed, self.reading = False, True
@@ -75,9 +89,10 @@ class Pipe:
             os.close(self.descriptor)
 
     def hurry(self) -> None:
-        """Cut a rest short: an answer is expected."""
-        if self.reading:
-            self._rounds.hurry()
+        """Take what comes next at once: an answer is expected."""
+        self.expected = True
+        if self.resting:
+            self._rounds.move(self)
 
     def read(self) -> int:
         """Take what is there, at most `READ_SIZE` bytes. Returns how many."""
@@ -102,11 +117,13 @@ class _Rounds:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._selector = selectors.DefaultSelector()
+        self._watched = selectors.DefaultSelector()
+        self._resting = selectors.DefaultSelector()
         self._pipes: set[Pipe] = set()
-        self._rest: asyncio.TimerHandle | None = None
+        self._next: asyncio.TimerHandle | None = None
         self._flood_end = 0.0
-        self._watch()
+        self._next_look = 0.0
+        loop.add_reader(self._watched, self._read_watched)
 
     @classmethod
     def of_this_loop(cls) -> "_Rounds":
@@ -120,10 +137,18 @@ class _Rounds:
         self.resume(pipe)
 
     def pause(self, pipe: Pipe) -> None:
-        self._selector.unregister(pipe.descriptor)
+        (self._resting if pipe.resting else self._watched).unregister(pipe.descriptor)
+        pipe.resting = False
 
     def resume(self, pipe: Pipe) -> None:
-        self._selector.register(pipe.descriptor, selectors.EVENT_READ, pipe)
+        self._watched.register(pipe.descriptor, selectors.EVENT_READ, pipe)
+
+    def move(self, pipe: Pipe) -> None:
+        """Let a watched pipe rest, or watch one that rests."""
+        before, after = (self._resting, self._watched) if pipe.resting else (self._watched, self._resting)
+        before.unregister(pipe.descriptor)
+        after.register(pipe.descriptor, selectors.EVENT_READ, pipe)
+        pipe.resting = not pipe.resting
 
     def remove(self, pipe: Pipe) -> None:
         self._pipes.remove(pipe)
@@ -132,34 +157,51 @@ class _Rounds:
 
     def _end(self) -> None:
         del self._all[self._loop]
-        if self._rest is None:
-            self._loop.remove_reader(self._selector)
-        else:
-            self._rest.cancel()
-        self._selector.close()
+        self._loop.remove_reader(self._watched)
+        if self._next is not None:
+            self._next.cancel()
+        self._watched.close()
+        self._resting.close()
 
-    def _watch(self) -> None:
-        self._loop.add_reader(self._selector, self._begin)
-
-    def _begin(self) -> None:
-        self._loop.remove_reader(self._selector)
-        self._round()
+    def _read_watched(self) -> None:
+        self._take(self._watched.select(0))
 
     def _round(self) -> None:
-        """Read each pipe that has something, once; then rest, or if none had, wait for the next that has."""
-        self._rest = None
-        ready = self._selector.select(0)
-        most = 0
+        self._next = None
+        ready = self._resting.select(0)
+        now = self._loop.time()
+        if not ready:
+            self._watch_quiet_since(now)
+        elif now >= self._next_look:
+            self._next_look = now + QUIET_SECONDS
+            self._watch_quiet_since(now - QUIET_SECONDS)
+        self._take(ready)
+
+    def _watch_quiet_since(self, moment: float) -> None:
+        for key in [*self._resting.get_map().values()]:
+            if key.data.heard <= moment:
+                self.move(key.data)
+
+    def _take(self, ready: list[tuple[selectors.SelectorKey, int]]) -> None:
+        """Read each of these pipes once, and let those rest that may."""
+        now, most = self._loop.time(), 0
         for key, _ in ready:
             pipe: Pipe = key.data
             if pipe.reading:  # The one before it may have paused or closed it.
+                pipe.expected, pipe.heard = False, now
                 most = max(most, self._read(pipe))
-        if not self._pipes:
-            return
-        if ready:
-            self._rest = self._loop.call_later(self._rest_seconds(most), self._round)
-        else:
-            self._watch()
+                if pipe.reading and pipe.resting == pipe.expected:
+                    self.move(pipe)
+        if self._pipes:
+            self._plan(most)
+
+    def _plan(self, most: int) -> None:
+        """See to the next round, after one pipe brought `most` bytes."""
+        if self._next is not None and most >= FLOOD_SIZE:
+            self._next.cancel()
+            self._next = None
+        if self._next is None and self._resting.get_map():
+            self._next = self._loop.call_later(self._rest_seconds(most), self._round)
 
     def _rest_seconds(self, most: int) -> float:
         now = self._loop.time()
@@ -168,15 +210,9 @@ class _Rounds:
             return 0.0
         return FLOOD_REST_SECONDS if now < self._flood_end else REST_SECONDS
 
-    def hurry(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-            self._rest = None
-            self._watch()
-
     def _read(self, pipe: Pipe) -> int:
         try:
-            return pipe.read()
+            return pipe.context.run(pipe.read)
         except Exception as error:  # noqa: BLE001 - what fails for one agent must not stop the reading of the others
             context = {"message": "what an agent wrote could not be taken", "exception": error}
             self._loop.call_exception_handler(context)

@@ -62,7 +62,7 @@ class Session:
     ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
         self._connection = connection
-        self._capabilities = capabilities
+        self.capabilities = capabilities
         self._unclaimed: list[tuple[Event, int]] = []
         self._unclaimed_size = 0
         self._modes: ModeState | None = None
@@ -127,7 +127,7 @@ class Session:
         Raises `AgentClosed` with `handed=False` when the prompt could not be sent, and `Unsupported` for a block that
         the agent does not take (see `prompt.fit`).
         """
-        prompt = fit(blocks, self._capabilities)
+        prompt = fit(blocks, self.capabilities)
         async with self._connection.lock:
             turn = Turn(self._connection, self.session_id)
             for event, size in self._unclaimed:

@@ -89,6 +89,11 @@ class Turn:
         """The elicitations that the agent waits for, oldest first."""
         return tuple(each.question for each in self._open.values() if isinstance(each.question, Elicitation))
 
+    @property
+    def unanswered(self) -> tuple[Question | Elicitation, ...]:
+        """All that the agent waits for, oldest first."""
+        return tuple(each.question for each in self._open.values())
+
     async def start(self, prompt: list[dict[str, Any]]) -> None:
         """Send the prompt, as `Connection.start`. Raises `AgentClosed` with `handed=False` when nothing was sent."""
         params = {"sessionId": self._session_id, "prompt": prompt}

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-__all__ = ["children", "cpu_seconds", "peak_rss", "rss", "written"]
+__all__ = ["children", "cpu_seconds", "having", "peak_rss", "rss", "written"]
 
 _PARENT, _USER, _SYSTEM = 1, 11, 12
 """Places in /proc/PID/stat behind the name, counted from 0."""
@@ -58,4 +58,16 @@ def children(pid: int) -> list[int]:
             continue
         if int(fields[_PARENT]) == pid and fields[0] != "Z":
             found.append(int(folder.name))
+    return sorted(found)
+
+
+def having(variable: str) -> list[int]:
+    """The pids of the living processes in whose environment stands something that begins with `variable` (`A=b`)."""
+    found, wanted = [], b"\0" + variable.encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in b"\0" + (folder / "environ").read_bytes() and _stat(folder.name)[0] not in "ZX":
+                found.append(int(folder.name))
+        except OSError:  # It ended meanwhile, or is another user's.
+            continue
     return sorted(found)

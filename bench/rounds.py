@@ -12,7 +12,9 @@ from uuid import uuid4
 from acp import Launch, end_survivors, environment
 from acp.connection import Connection
 from acp.process import AgentProcess
+from acp.survivors import MARKER
 from bench.figure import Against, Figure, percentile
+from bench.proc import having
 from bench.run import Failed, Measurement, Run
 
 __all__ = ["MEASUREMENT"]
@@ -118,7 +120,8 @@ async def _rounds(run: Run) -> list[Figure]:
         run.progress.step("rounds", done, count)
 
     await asyncio.gather(*map(one, range(count)))
-    left = await end_survivors(f"{marker}/", gently=False)
+    left = len(having(f"{MARKER}={marker}/"))  # Found by other means than those that are measured.
+    await end_survivors(f"{marker}/", gently=False)
     return [
         Figure(
             f"left after {count:,} rounds",

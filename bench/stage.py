@@ -114,6 +114,8 @@ env = {{ PYTHONPATH = {quote(str(ROOT))} }}
 max_agents = {agents}
 per_user = {agents}
 per_minute = 100000
+[threads]
+introduction = false
 [journal]
 path = {quote(str(workdir / "threadline.db"))}
 """

@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import discord
 import structlog
@@ -16,13 +16,18 @@ from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verd
 from .pacer import Bucket, Urgency
 from .rest import RestError
 
-__all__ = ["Admission", "Seldom", "owner_words"]
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["Admission", "Seldom", "admitted", "owner_words"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal of a message in this time."""
 
 REMEMBERED = 1000
 """People, or places, remembered for such a purpose; of more the oldest are forgotten."""
+
+NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -77,16 +82,20 @@ class BotTurns:
 
 
 class Admission:
-    """One client's way to the gate. `rules` may be replaced at any time."""
+    """One client's way to the gate."""
 
-    def __init__(self, client: discord.Client, rules: Rules, *, journal: Journal, desk: Desk) -> None:
+    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk) -> None:
         """Ask for nobody yet."""
-        self.rules = rules
         self._client = client
         self._journal = journal
         self._desk = desk
         self._refusals = Seldom()
         self._bot_turns = BotTurns()
+
+    @property
+    def rules(self) -> Rules:
+        """What the gate goes by now."""
+        return self._desk.agents.config.rules
 
     def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
         """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
@@ -166,9 +175,10 @@ class Admission:
     def person(self, user: discord.abc.User) -> Person:
         """Describe somebody."""
         roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
-        return Person(user.id, roles, is_owner=user.id in self._owner_ids())
+        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def _owner_ids(self) -> set[int]:
+    def owner_ids(self) -> set[int]:
+        """Return the owner of the bot's application, or its team; nobody before the login."""
         application = self._client.application
         if application is None:
             return set()
@@ -241,6 +251,17 @@ class Admission:
                 await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
         except RestError as error:
             log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
+
+
+async def admitted(interaction: discord.Interaction["ThreadlineClient"], right: Right) -> bool:
+    """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if not await client.admit(interaction, right, asker_id=client.journal.asker(thread_id)):
+        return False
+    if not client.journal.knows(thread_id):
+        await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
+        return False
+    return True
 
 
 def _named(interaction: discord.Interaction[Any]) -> str:

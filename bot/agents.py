@@ -1,5 +1,6 @@
 """Which agent a thread has, and how it is set: the configuration, and what the journal remembers of the thread."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from acp import Client
@@ -23,7 +24,6 @@ class Agents:
         """Take the configuration, and the journal that remembers each thread's agent and directory."""
         self.config = config
         self._journal = journal
-        self._outboxes: dict[tuple[Path, ...], Outbox] = {}
 
     def choices(self, channel_id: int) -> tuple[str, ...]:
         """Return the names of the agents that may be chosen in a channel, its own first."""
@@ -39,17 +39,23 @@ class Agents:
 
     def assign(self, thread_id: int, name: str) -> None:
         """Give a thread another agent, or its own anew: in today's directory, with a new session."""
-        self._journal.assign(thread_id, *self.begin(self._channel_of(thread_id), name))
+        self._journal.threads.assign(thread_id, *self.begin(self._channel_of(thread_id), name))
 
     def name(self, thread_id: int) -> str:
         """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
-        name, _ = self._journal.assignment(thread_id)
+        name, _ = self._journal.threads.assignment(thread_id)
         return name if name in self.config.agents.by_name else self._channel(self._channel_of(thread_id)).agent
+
+    def title(self, thread_id: int) -> str:
+        """Return what a thread's agent is called: by its preset or its program, and by its name if it has one."""
+        name, agent = self.name(thread_id), self.of(thread_id)
+        program = agent.known.title if agent.known else Path(agent.command).name
+        return program if name == DEFAULT else f"{name} ({program})"
 
     def of(self, thread_id: int) -> AgentConfig:
         """Return a thread's agent, with what the channel and the thread have of their own put in."""
         name, channel_id = self.name(thread_id), self._channel_of(thread_id)
-        remembered, directory = self._journal.assignment(thread_id)
+        remembered, directory = self._journal.threads.assignment(thread_id)
         if name != remembered or not directory:
             _, directory = self.begin(channel_id, name)
         channel = self._channel(channel_id)
@@ -62,12 +68,19 @@ class Agents:
 
     def settings(self, thread_id: int) -> Settings:
         """Return what the pool has to know of a thread's agent."""
-        return self._settings(self.name(thread_id), self.of(thread_id))
+        settings = self._settings(self.name(thread_id), self.of(thread_id))
+        return replace(settings, also=(self._files(thread_id),))
 
     def offer(self, settings: Settings, marker: str) -> Client:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
         agent = self.config.agents.by_name[settings.agent]
-        return agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        return replace(offered, elicitation=frozenset({"form", "url"}))
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a new session's first answer says whose it is."""
+        return self.config.threads.introduction
 
     @property
     def warm(self) -> list[tuple[Settings, int]]:
@@ -82,15 +95,24 @@ class Agents:
     def outbox(self, thread_id: int) -> Outbox:
         """Return what may be posted of the files of a thread's agent."""
         agent = self.of(thread_id)
-        directories = (agent.cwd, *agent.additional_directories)
-        if directories not in self._outboxes:
-            self._outboxes[directories] = Outbox(directories, withheld=self.config.own_files)
-        return self._outboxes[directories]
+        files = self._files(thread_id)
+        # An agent can write there: a link in place of the directory must not become one of the places.
+        also = () if files.is_symlink() else (files,)
+        return Outbox((agent.cwd, *agent.additional_directories, *also), withheld=self.config.own_files)
 
     def _settings(self, name: str, agent: AgentConfig) -> Settings:
         pool = self.config.pool
-        bounds = Bounds(pool.silence_seconds, agent.ceiling_minutes * 60, pool.question_hours * 3600)
+        bounds = Bounds(
+            silence=pool.silence_seconds,
+            ceiling=agent.ceiling_minutes * 60,
+            question=pool.question_hours * 3600,
+            reminder=pool.reminder_hours * 3600,
+        )
         return Settings(agent.launch(), name, agent.mode, bounds)
+
+    def _files(self, thread_id: int) -> Path:
+        """Where the files are that people have attached in a thread."""
+        return self.config.journal.attachments / str(thread_id)
 
     def _channel_of(self, thread_id: int) -> int:
         place = self._journal.place(thread_id)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from acp import Agent, end_survivors
 from pool.database import put_aside
@@ -20,21 +21,26 @@ from pool.pool import Limits, Pool
 
 from . import words
 from .agents import Agents
+from .attachments import Attachments
 from .audit import Audit
+from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
+from .connecting import StartFailed
 from .endpoint import Endpoint
 from .exchange import Desk
 from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
+from .mentions import Mentions, answerers
 from .metrics import Metrics
 from .pacer import Pacer
-from .permission import Cards
 from .recovery import Recovery
+from .reload import Reloaded, reload
 from .rest import Rest
-from .supervision import StartFailed, SupervisedClient
+from .rules import in_words
+from .supervision import SupervisedClient
 from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
@@ -72,7 +78,7 @@ class App:
         file = self._config.journal.file
         with ExitStack() as stack:
             self._locks = stack
-            stack.enter_context(journal_lock(file))
+            stack.enter_context(journal_lock(file, self._config.file))
             journal = stack.enter_context(self._open(file))
             left = await end_survivors(f"{journal.journal_id}/", gently=False)
             if left:
@@ -98,31 +104,35 @@ class App:
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
+            whom=self._answerers,
         )
         redact = redactor(config.secrets)
+        attachments = Attachments(config.journal.attachments)
         desk = Desk(
             journal=journal,
             pacer=pacer,
             rest=rest,
             cards=cards,
+            attachments=attachments,
             agents=agents,
             redact=redact,
             reactions=config.reactions.enabled,
         )
-        desk.audit = self._audit(redact)
+        desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)
-        async with self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
+        async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
-            with self._signals(pool):
+            cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
+            with self._signals(pool, desk):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
-            for task in (client, pacing, beating):
+            for task in (client, pacing, beating, cleaning):
                 task.cancel()
         if failed is not None:
             raise failed
@@ -159,7 +169,8 @@ class App:
         config = self._config.pool
 
         async def spawn(settings: Settings, marker: str) -> Agent:
-            with metrics.agent_start():
+            # Bound for all that the agent's pipes and tasks log, for as long as it lives.
+            with bound_contextvars(agent=settings.agent), metrics.agent_start():
                 return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
 
         limits = Limits(
@@ -169,6 +180,7 @@ class App:
             per_user=config.per_user,
             per_thread=config.per_thread,
             per_minute=config.per_minute,
+            exclusive=self._config.threads.directory == "exclusive",
         )
         return Pool(
             agents.settings,
@@ -196,6 +208,7 @@ class App:
                 on_login=self._lock_user,
                 on_missed=metrics.missed,
                 on_ready=self.ready.set,
+                on_reload=lambda: self._reload(desk),
                 http_trace=metrics.count(trace(desk.pacer)),
             )
             client.intake = not self._stopping.is_set()
@@ -204,10 +217,31 @@ class App:
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
 
+    def _reload(self, desk: Desk) -> Reloaded:
+        """Read the configuration again, and go on with what may change while the bot runs."""
+        reloaded = reload(self._config)
+        self._config = desk.agents.config = reloaded.config
+        if reloaded.mistake:
+            log.error("the configuration was not taken over", reason=reloaded.mistake)
+        else:
+            log.info("read the configuration again", taken_over=reloaded.applied, only_by_restart=reloaded.waiting)
+        if reloaded.applied:
+            desk.audit.record("changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None)
+            for sentence in in_words(reloaded.config.rules):
+                log.info(sentence)
+        return reloaded
+
+    def _answerers(self, asker_id: int) -> Mentions:
+        """Name those who may answer the agent of an asker, by the rules that hold now."""
+        client = self._supervised.client if self._supervised is not None else None
+        if client is None:
+            return answerers(self._config.rules, asker_id, ())
+        return answerers(client.admission.rules, asker_id, client.admission.owner_ids())
+
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""
         if self._locked_user is None:
-            self._locks.enter_context(user_lock(user_id))
+            self._locks.enter_context(user_lock(user_id, self._config.file))
             self._locked_user = user_id
 
     async def _until_stopped(self, client: asyncio.Task[StartFailed]) -> StartFailed | None:
@@ -224,8 +258,8 @@ class App:
     # ---- the end
 
     @contextmanager
-    def _signals(self, pool: Pool) -> Iterator[None]:
-        """The first SIGTERM or SIGINT begins the end; a second one kills the agents at once."""
+    def _signals(self, pool: Pool, desk: Desk) -> Iterator[None]:
+        """The first SIGTERM or SIGINT begins the end, a second one kills the agents at once; SIGHUP reloads."""
         loop = asyncio.get_running_loop()
 
         def on_signal() -> None:
@@ -233,9 +267,10 @@ class App:
                 pool.kill()
             self._stopping.set()
 
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
         try:
             yield
         finally:

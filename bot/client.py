@@ -5,7 +5,6 @@ awaited here, so that messages keep the order in which Discord gave them.
 """
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +23,20 @@ from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .commands import Commands
 from .config import Config
-from .exchange import Attachment, Desk, Exchange, Request, write_request
+from .connecting import intents
+from .elicitation import ElicitationButton, take_form
+from .exchange import Desk, Exchange
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
+from .message import request_of
 from .opening import open_thread
 from .pacer import Urgency
-from .permission import AnswerButton
+from .permission import AnswerButton, AnswerMenu
 from .recovery import Recovery
+from .reload import Reloaded
+from .request import write_request
 from .rest import RestError
+from .rules import in_words
 from .stop import StopButton
 
 __all__ = ["ThreadlineClient"]
@@ -56,32 +61,31 @@ class ThreadlineClient(discord.Client):
         on_login: Callable[[int], None],
         on_missed: Callable[[int], None],
         on_ready: Callable[[], None],
+        on_reload: Callable[[], Reloaded],
         http_trace: aiohttp.TraceConfig,
     ) -> None:
         """`on_login` learns the bot's user id, and may raise to end the start.
 
         `on_missed` learns how many messages of a place were missed.
         `on_ready` is called each time the gateway has said READY and all that was missed is taken up.
+        `on_reload` reads the configuration again.
         """
-        intents = discord.Intents.default()
-        intents.message_content = True
-        intents.dm_messages = config.access.dm
         super().__init__(
-            intents=intents,
+            intents=intents(direct=config.access.dm),
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
             guild_ready_timeout=0.5,
             max_messages=None,
         )
-        self.admission = Admission(self, config.rules, journal=journal, desk=desk)
+        self.admission = Admission(self, journal=journal, desk=desk)
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self, dm=config.access.dm)
         self.desk = desk
-        self._auto_archive_minutes = config.threads.auto_archive_minutes
         self._on_login = on_login
         self._on_ready = on_ready
+        self.reload = on_reload
         self.recovery = recovery
         self._catch_up = CatchUp(
             journal=journal,
@@ -102,7 +106,9 @@ class ThreadlineClient(discord.Client):
         """Take the lock, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.add_dynamic_items(AnswerButton, ThreadButton, InterruptedButton, StopButton, GoOnButton)
+        self.add_dynamic_items(
+            AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton
+        )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync()
@@ -117,6 +123,8 @@ class ThreadlineClient(discord.Client):
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
+        for sentence in in_words(self.admission.rules):
+            log.info(sentence)
         unopened = self.recovery.begin()
         async with asyncio.TaskGroup() as tasks:
             for exchange in unopened:
@@ -167,7 +175,7 @@ class ThreadlineClient(discord.Client):
         return exchange if exchange is not None and not exchange.is_open else None
 
     async def _open_thread(self, exchange: Exchange) -> None:
-        minutes = self._auto_archive_minutes
+        minutes = self.desk.agents.config.threads.auto_archive_minutes
         await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
@@ -187,8 +195,9 @@ class ThreadlineClient(discord.Client):
     def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.admission.place(message.guild, message.channel)
-        request = self._request(message, thread_id)
-        if not request.text and not request.attachments:
+        joined = place.parent_id is not None and not self.journal.knows(thread_id)
+        request = request_of(message, self.user, thread_id=thread_id, joined=joined)
+        if request.is_empty:
             log.info("message is empty", message_id=message.id)
             return None
         if self.journal.state(message.id) is not None:
@@ -218,27 +227,11 @@ class ThreadlineClient(discord.Client):
         self.journal.mark_seen(thread_id, message.id)
         return exchange
 
-    def _request(self, message: discord.Message, thread_id: int) -> Request:
-        return Request(
-            message_id=message.id,
-            channel_id=message.channel.id,
-            thread_id=thread_id,
-            author_id=message.author.id,
-            text=self._addressed(message),
-            attachments=tuple(
-                Attachment(each.filename, each.url, each.content_type, each.size) for each in message.attachments
-            ),
-        )
+    # ---- commands, buttons and forms
 
-    def _addressed(self, message: discord.Message) -> str:
-        """Return what was said, mentions made readable, without the bot's own name in front."""
-        text = message.clean_content
-        for user in (self.user, message.guild.me if message.guild else None):
-            if user is not None:
-                text = re.sub(rf"^\s*(<@!?{user.id}>|@{re.escape(user.display_name)}\b)[,:]?", "", text)
-        return text.strip()
-
-    # ---- commands and buttons
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        """Take a form that was sent. Commands, buttons and menus find their own way."""
+        await take_form(interaction)
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""
@@ -247,12 +240,6 @@ class ThreadlineClient(discord.Client):
     def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
         """Ask the gate without saying anything."""
         return self.admission.refusal(interaction, right, asker_id=None) is None
-
-    def sees(self, interaction: discord.Interaction[Any], thread_id: int) -> bool:
-        """Whether whoever gave a command can view a thread."""
-        guild, user = interaction.guild, interaction.user
-        place = guild.get_channel_or_thread(thread_id) if guild is not None else None
-        return place is not None and isinstance(user, discord.Member) and place.permissions_for(user).view_channel
 
     async def archive(self, thread_id: int) -> None:
         """Archive a thread, when its last reply is in; a message opens it again."""
@@ -268,21 +255,6 @@ class ThreadlineClient(discord.Client):
     ) -> bool:
         """Ask the gate about a button that steers a thread; it works only in that thread."""
         return await self.admission.admit_button(interaction, thread_id, right)
-
-    async def pressed_answer(self, interaction: discord.Interaction[Any], token: str, choice: int) -> None:
-        """Take a press on an agent's question."""
-        card = self.desk.cards.find(token)
-        right, asker_id = (Right.LOOK, None) if card is None else (Right.APPROVE, card.asker_id)
-        if not await self.admit(interaction, right, asker_id=asker_id):
-            return
-        content = None if card is None else card.answer(choice, interaction.user.id)
-        if content is not None:
-            await interaction.response.edit_message(content=content, view=None)
-        elif card is None and interaction.message is not None:
-            text = f"{interaction.message.content}\n-# This question is no longer open: its turn is over."
-            await interaction.response.edit_message(content=text, view=None)
-        else:
-            await interaction.response.send_message("This question is no longer open.", ephemeral=True)
 
     def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
         """Return the conversation of the thread in which a command was given."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
 
+from . import variables
 from .conditions import unmet
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
@@ -163,6 +164,7 @@ class PoolConfig(_Table):
     per_minute: Annotated[int, Field(ge=1)] = 30
     silence_seconds: Annotated[float, Field(gt=0)] = 120
     question_hours: Annotated[float, Field(gt=0)] = 4
+    reminder_hours: Annotated[float, Field(ge=0)] = 2
 
 
 class CatchUpConfig(_Table):
@@ -209,6 +211,8 @@ class ThreadsConfig(_Table):
     bots: Bots = "off"
     trusted_bots: frozenset[Snowflake] = frozenset()
     bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
+    introduction: bool = True
+    directory: Literal["shared", "exclusive"] = "shared"
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
 
 
@@ -224,6 +228,11 @@ class JournalConfig(_Table):
             return at_home(Path(self.path))
         state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
         return at_home(Path(state)) / "threadline" / "threadline.db"
+
+    @property
+    def attachments(self) -> Path:
+        """Where people's files are kept, beside it."""
+        return self.file.with_suffix(".attachments").absolute()
 
 
 class AuditConfig(_Table):
@@ -291,12 +300,22 @@ class Config(_Table):
     _file: Path = PrivateAttr(default_factory=Path)
 
     @property
+    def log_file(self) -> Path:
+        """Where the last log lines are kept, beside the journal."""
+        return self.journal.file.with_suffix(".log")
+
+    @property
+    def file(self) -> Path:
+        """Where it was read from."""
+        return self._file
+
+    @property
     def own_files(self) -> tuple[Path, ...]:
         """The bot's own files, which no agent may have posted."""
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        return (self._file, journal, *beside, *audit)
+        return (self._file, variables.beside(self._file), journal, *beside, self.log_file, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""

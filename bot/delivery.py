@@ -17,6 +17,7 @@ from pool.journal import Journal
 from pool.postscripts import Postscript
 
 from .markdown import LIMIT, escape
+from .mentions import NOBODY, Mentions
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .posted import Posted
@@ -265,9 +266,10 @@ class Delivery:
             # What the first try said: Discord may have taken it although its answer was lost.
             self._intended.add((number, self._generation))
             self._journal.intend(self._key, number, content)
+        whom = NOBODY if mention is None else Mentions((mention,))
         silent = mention is None
         stored = await self._rest.send(
-            channel_id, content, nonce=nonce, silent=silent, mention=mention, view=view, files=files
+            channel_id, content, nonce=nonce, silent=silent, mention=whom, view=view, files=files
         )
         self._journal.posted(self._key, number, stored.message_id)
         return stored

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .presets import PRESETS
+from .toml import quoted
 
 __all__ = ["NoAgent", "agent_lines", "configuration"]
 
@@ -24,10 +25,10 @@ def agent_lines(choice: str) -> list[str]:
     if choice == "auto":
         for name, preset in PRESETS.items():
             if shutil.which(preset.command):
-                return [f"preset = {_quoted(name)}"]
+                return [f"preset = {quoted(name)}"]
         raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
     command, *args = shlex.split(choice) or SCRIPTED
-    return [f"command = {_quoted(command)}", f"args = [{', '.join(map(_quoted, args))}]"]
+    return [f"command = {quoted(command)}", f"args = [{', '.join(map(quoted, args))}]"]
 
 
 def configuration(
@@ -43,23 +44,19 @@ def configuration(
     """Write the whole file. The agent works in `folder`/project, which is made."""
     project = folder / "project"
     project.mkdir(exist_ok=True)
-    users = ", ".join(_quoted(user_id) for user_id in people)
+    users = ", ".join(quoted(user_id) for user_id in people)
     lines = [
         "[discord]",
-        f"token = {_quoted(token)}",
-        f"endpoint = {_quoted(endpoint)}",
+        f"token = {quoted(token)}",
+        f"endpoint = {quoted(endpoint)}",
         "[access]",
-        f"guilds = [{_quoted(guild_id)}]",
-        f"channels = [{_quoted(channel_id)}]",
+        f"guilds = [{quoted(guild_id)}]",
+        f"channels = [{quoted(channel_id)}]",
         f"users = [{users}]",
         "[agents.default]",
         *agent,
-        f"cwd = {_quoted(project)}",
+        f"cwd = {quoted(project)}",
         "[journal]",
-        f"path = {_quoted(folder / 'threadline.db')}",
+        f"path = {quoted(folder / 'threadline.db')}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _quoted(value: object) -> str:
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -52,6 +52,8 @@ class Diagnosis:
     write: Verdict = Verdict.UNTRIED
     question: str = ""
     """What it asked, with the choices it offered."""
+    left_out: list[str] = field(default_factory=list)
+    """Servers and directories of the configuration that it is not given, with the reason."""
     missing: list[str] = field(default_factory=list)
     """Variables that are not set, in words."""
     faults: list[str] = field(default_factory=list)
@@ -91,7 +93,7 @@ def print_table(found: Diagnosis, console: Console) -> None:
     console.print(table)
 
 
-_STYLES = {"failed": "red", "missing": "yellow", "gets wrong": "yellow", "to do": "bold"}
+_STYLES = {"failed": "red", "missing": "yellow", "not given": "yellow", "gets wrong": "yellow", "to do": "bold"}
 
 
 def _rows(found: Diagnosis) -> list[tuple[str, str]]:
@@ -113,6 +115,7 @@ def _rows(found: Diagnosis) -> list[tuple[str, str]]:
         "took": _took(found.seconds),
         "failed": found.failure,
         "missing": "\n".join(found.missing),
+        "not given": "\n".join(found.left_out),
         "gets wrong": "\n".join(found.faults),
         "known of it": "\n".join(found.quirks),
         "to do": "\n".join(found.advice),
@@ -127,7 +130,8 @@ def _mode(found: Diagnosis) -> str:
         case True:
             return f"{found.mode}"
         case False:
-            return "could not be set; each thread will be told that this agent may act unasked"
+            which = "could not be set" if found.modes else "it has no modes"
+            return f"{which}; each thread will be told that this agent may act unasked"
 
 
 def _listed(names: Iterable[str]) -> str:

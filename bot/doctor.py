@@ -9,18 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel
-
-from acp import AcpError, Agent, Event, Question, RequestTimeout, Session, Text, Thought, Turn
-from acp.schema import TextBlock, ToolCallUpdate
+from acp import AcpError, Agent, AuthRequired, Event, Question, RequestTimeout, Session, Text, Thought, Turn
+from acp.client import supports
+from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
 
 from .config import AgentConfig
 from .diagnosis import Diagnosis, Verdict
-from .listener import Listener
-from .login import LoginFailed, auth_methods, login_words, needs_login, own_login
+from .listener import Listener, attached
+from .login import LoginFailed, login_words, own_login
 from .presets import PRESETS
 
 __all__ = ["examine"]
@@ -61,15 +59,16 @@ async def examine(name: str, agent: AgentConfig, *, prompts: bool = True) -> Dia
         missing=list(_missing(agent)),
         quirks=agent.known.quirks if agent.known else (),
     )
+    listener = Listener()
     with (
-        Listener().attached() as listener,
+        attached(listener),
         tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as folder,
     ):
         try:
             await _Examination(agent, found, listener).run(Path(folder) if prompts else None)
         except AcpError as error:
             found.failure = str(error)
-            if needs_login(error):
+            if isinstance(error, AuthRequired):
                 found.advice += _login_advice(name, agent)
         found.faults += listener.heard()
     found.advice += _advice(found)
@@ -99,7 +98,9 @@ class _Examination:
     async def run(self, folder: Path | None) -> None:
         """Start the agent, look at it, stop it. With an empty `folder` it is prompted too. Raises `AcpError`."""
         found, started = self._found, _now()
-        running = await Agent.spawn(self._agent.launch(), marker=f"doctor-{uuid4().hex}/1")
+        marker = f"doctor-{uuid4().hex}/1"
+        offer = self._agent.offer(marker, terminal_login=True)
+        running = await Agent.spawn(self._agent.launch(), marker=marker, client=offer)
         try:
             found.seconds["start"] = _since(started)
             self._introduce(running)
@@ -118,8 +119,9 @@ class _Examination:
         found = self._found
         found.name = running.name
         found.protocol_version = running.info.protocol_version
-        found.abilities = _abilities(running.info)
-        found.auth_methods = tuple(method["id"] for method in auth_methods(running))
+        found.abilities = _abilities(running.info.agent_capabilities)
+        found.auth_methods = tuple(method.id for method in running.auth_methods)
+        found.left_out = running.left_out
 
     async def _open(self, running: Agent, cwd: Path) -> Session:
         started = _now()
@@ -217,7 +219,7 @@ class _Examination:
         if not isinstance(question.request_id, int):
             kind = "null" if question.request_id is None else "a text"
             self._fault(f"gives its requests {kind} for an id, where others count")
-        if question.tool_call.tool_call_id not in self._announced:
+        if not question.of_client and question.tool_call.tool_call_id not in self._announced:
             self._fault("asks about a tool call that it has not announced")
 
     def _fault(self, text: str) -> None:
@@ -243,20 +245,18 @@ def _in_words(question: Question) -> str:
     return f"{title} [{' | '.join(option.name for option in question.options)}]"
 
 
-def _abilities(info: BaseModel) -> dict[str, bool]:
+def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
     """Read what the agent says that it can do (ACP, Initialization)."""
-    told: dict[str, Any] = info.model_dump(by_alias=True)["agentCapabilities"]
-    prompt, session, mcp = (
-        told.get(part) or {} for part in ("promptCapabilities", "sessionCapabilities", "mcpCapabilities")
-    )
+    prompt, sessions, mcp = agent.prompt_capabilities, agent.session_capabilities, agent.mcp_capabilities
     return {
-        "load": bool(told.get("loadSession")),
-        **{name: session.get(name) not in (None, False) for name in ("resume", "list", "close")},
-        "images": bool(prompt.get("image")),
-        "audio": bool(prompt.get("audio")),
-        "embedded context": bool(prompt.get("embeddedContext")),
-        "MCP over HTTP": bool(mcp.get("http")),
-        "MCP over SSE": bool(mcp.get("sse")),
+        "load": agent.load_session,
+        **{name: supports(getattr(sessions, name)) for name in ("resume", "list", "close")},
+        "images": prompt.image,
+        "audio": prompt.audio,
+        "embedded context": prompt.embedded_context,
+        "MCP over HTTP": mcp.http,
+        "MCP over SSE": mcp.sse,
+        "further directories": supports(sessions.additional_directories),
     }
 
 

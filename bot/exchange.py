@@ -3,16 +3,25 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import discord
 import structlog
-from pydantic import BaseModel, TypeAdapter
-from pydantic_core import to_json
+from pydantic import BaseModel
 
-from acp import Event, Question, Session, Turn, Withdrawn
+from acp import (
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    Question,
+    Session,
+    Text,
+    Turn,
+    Withdrawn,
+)
 from acp.jsonrpc import RequestId
-from acp.schema import ContentBlock, ResourceLink, TextBlock
+from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.postscripts import Postscript
@@ -20,58 +29,29 @@ from pool.watch import Due
 
 from . import words
 from .agents import Agents
+from .attachments import Attachments
 from .audit import Audit
+from .briefing import Briefing
 from .buttons import held_view, warning_view
+from .card import Cards, Where
 from .finish import Timing, sealed
-from .login import login_words, needs_login
+from .introduction import introduction
+from .login import login_words
+from .markdown import escape
+from .offers import Offers, write_offers
 from .pacer import Pacer
-from .permission import Cards
 from .post import Post
 from .questions import Questions
 from .reply import Reply
+from .request import Request
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
+from .turn_record import TurnRecord
 
-__all__ = ["Attachment", "Desk", "Exchange", "Request", "read_request", "write_request"]
+__all__ = ["Desk", "Exchange"]
 
 log = structlog.stdlib.get_logger("bot")
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that came with a message, where Discord keeps it."""
-
-    name: str
-    url: str
-    content_type: str | None
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first."""
-
-    message_id: int
-    channel_id: int
-    thread_id: int
-    author_id: int
-    text: str
-    attachments: tuple[Attachment, ...] = ()
-
-
-_REQUEST = TypeAdapter(Request)
-_KEPT: TypeAdapter[list[ContentBlock]] = TypeAdapter(list[ContentBlock])
-
-
-def write_request(request: Request) -> str:
-    """Write a request down as the journal keeps it."""
-    return _REQUEST.dump_json(request).decode()
-
-
-def read_request(text: str) -> Request:
-    """Read a request from the journal. Raises ValueError."""
-    return _REQUEST.validate_json(text)
 
 
 class Desk:
@@ -85,10 +65,11 @@ class Desk:
         rest: Rest,
         cards: Cards,
         agents: Agents,
+        attachments: Attachments,
         redact: Callable[[str], str],
         reactions: bool,
     ) -> None:
-        """`agents` knows each thread's agent.
+        """`agents` knows each thread's agent, `attachments` has people's files.
 
         `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
         """
@@ -99,6 +80,7 @@ class Desk:
         self.rest = rest
         self.cards = cards
         self.agents = agents
+        self.attachments = attachments
         self.redact = redact
         self.reactions = reactions
         self.audit = Audit()
@@ -171,9 +153,16 @@ class Exchange:
     def __init__(self, request: Request, desk: Desk, *, again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
-        self._again = again
-        self._forgotten = False
+        self._introduces = False
         self._desk = desk
+        self._briefing = Briefing(
+            (request,),
+            journal=desk.journal,
+            pacer=desk.pacer,
+            rest=desk.rest,
+            attachments=desk.attachments,
+            again=again,
+        )
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
@@ -189,10 +178,12 @@ class Exchange:
         self._started = False
         self._timing = Timing(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
+        self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
         self._typing: Typing | None = None
         self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
     @property
@@ -253,36 +244,19 @@ class Exchange:
 
     # ---- what the pool tells
 
-    async def blocks(self) -> Sequence[BaseModel]:
-        """Return the text, and the attachments as links; before them what a new session has to know.
-
-        A prompt that is sent once more is what it was, with a word that this is so.
-        """
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
-        if self._again is not None:
-            return [TextBlock(text=words.INTERRUPTED), *_KEPT.validate_json(self._again)]
-        return [*self._context(), *self._asked()]
+        if titles := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(titles)
+        blocks = await self._briefing.blocks(capabilities)
+        for skipped in self._briefing.skipped:
+            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
+        return blocks
 
-    def _context(self) -> list[TextBlock]:
-        """Tell an agent that has lost its session what was said before, as far as that is known and short enough."""
-        if not self._forgotten:
-            return []
-        request = self.request
-        earlier = self._desk.journal.earlier(request.thread_id, request.message_id, most=words.EARLIER)
-        said = [(_REQUEST.validate_json(each).text, answer) for each, answer in earlier if each]
-        return [TextBlock(text=words.earlier(said))] if said else []
-
-    def _asked(self) -> list[TextBlock | ResourceLink]:
-        text = [TextBlock(text=self.request.text)] if self.request.text else []
-        links = [
-            ResourceLink(name=each.name, uri=each.url, mime_type=each.content_type, size=each.size)
-            for each in self.request.attachments
-        ]
-        return [*text, *links]
-
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
+    def kept(self) -> str:
         """Return the prompt as it can be sent again."""
-        return to_json([block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in blocks]).decode()
+        return self._briefing.kept()
 
     def starting(self) -> None:
         """Show that it is this message's turn."""
@@ -297,46 +271,79 @@ class Exchange:
         """Show the place in line, and the threads where a person's answer would let it move."""
         self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
 
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Name the threads that work in the same directory."""
+        if waits:
+            self.reply.placeholder(words.outside(thread_ids))
+        else:
+            self.reply.line(words.beside(thread_ids))
+
     def notice(self, notice: Notice) -> None:
         """Say it above the answer."""
-        self._forgotten = self._forgotten or notice is Notice.FORGOTTEN
-        self.reply.line(words.NOTICES[notice])
+        match notice:
+            case Notice.NEW:
+                self._introduces = True
+            case _:
+                self._briefing.forgotten |= notice is Notice.FORGOTTEN
+                self.reply.line(words.NOTICES[notice])
 
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
-        self._turn = turn
+        self._turn, self._session = turn, session
         earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
-        fresh = self._forgotten or not earlier
+        fresh = self._briefing.forgotten or not earlier
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
+        self._remember_offers()
+        self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, request = self._desk, self.request
-            self._questions = Questions(
-                desk.cards,
-                session,
-                turn,
-                channel_id=self._place,
-                exchange_id=request.message_id,
-                asker_id=request.author_id,
-                tell=self.reply.line,
-            )
+            where = Where(self._place, request.message_id, request.author_id)
+            self._questions = Questions(desk.cards, session, turn, where, tell=self.reply.line)
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
 
     def event(self, event: Event) -> None:
         """Show it, or ask it."""
+        self._record.event(event)
         match event:
             case Question():
                 if self._questions is not None:
                     self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case ElicitationCompleted(elicitation_id):
+                if self._questions is not None:
+                    self._questions.completed(elicitation_id)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
+                if isinstance(event, Text | ToolCallUpdate | Plan):
+                    self._introduce()
                 self.reply.apply(event)
+                if isinstance(event, ToolCallUpdate) and self._questions is not None:
+                    self._questions.changed(event)
                 self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
+
+    def _introduce(self) -> None:
+        """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
+        agents, thread_id = self._desk.agents, self.request.thread_id
+        if self._introduces and self._session is not None and agents.introduces:
+            offers = Offers.of(self._session)
+            self.reply.line(introduction(agents.title(thread_id), offers, agents.of(thread_id).cwd))
+        self._introduces = False
+
+    def _remember_offers(self) -> None:
+        """Write down what the agent offers, for when it sleeps."""
+        if self._session is not None:
+            threads, thread_id = self._desk.journal.threads, self.request.thread_id
+            offers = write_offers(Offers.of(self._session))
+            if offers != threads.offers(thread_id):
+                threads.set_offers(thread_id, offers)
 
     def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
         if self._questions is not None:
@@ -344,14 +351,17 @@ class Exchange:
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Say how it ended."""
+        self._record.ended(ending)
         self._desk.ended(self)
+        self._introduce()
+        self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
         self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
-        if ending.error is not None and needs_login(ending.error):
+        if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self._seal(ending)
 
@@ -374,9 +384,15 @@ class Exchange:
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer a question once more."""
+        if self._questions is not None:
+            self._questions.remind(request_id, seconds_left)
+
     def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there."""
-        self._close_questions("closed: nobody answered in time", request_id)
+        """Say on the card that nobody was there, and to the agent with the next prompt."""
+        if self._questions is not None:
+            self._questions.unanswered(request_id)
 
     async def settled(self) -> None:
         """Wait for the reply."""
@@ -389,7 +405,7 @@ class Exchange:
             self._sign.show(emoji)
 
     def _is_working(self) -> bool:
-        return self._turn is not None and not self._turn.ended and not self._turn.open_questions
+        return self._turn is not None and not self._turn.ended and not self._turn.unanswered
 
     def _stop_view(self) -> discord.ui.View:
         return stop_view(self._place or self.request.thread_id, self.request.message_id)

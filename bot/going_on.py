@@ -11,9 +11,10 @@ import discord
 import structlog
 
 from . import words
-from .exchange import Desk, Request, write_request
+from .exchange import Desk
 from .gate import Right
 from .post import Post
+from .request import Request, write_request
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient

@@ -1,19 +1,54 @@
-"""What the ACP client logs of an agent, kept: the client notices what an agent gets wrong, and says it there."""
+"""What the ACP client logs of an agent, heard by a command instead of written into the log."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Self
 
-__all__ = ["Listener"]
+__all__ = ["Ear", "Listener", "attached"]
 
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
 """Members of a log line that are not about the event."""
 
+_STDERR = "agent stderr"
+"""The event whose `line` an agent wrote beside the protocol."""
+
+_NO_FAULT = {_STDERR, "agent is not given everything"}
+"""Events that are nothing wrong: an agent is free to write to its stderr, and to do without what it cannot use."""
+
+
+@contextmanager
+def attached(handler: logging.Handler) -> Iterator[None]:
+    """Give `handler` what the client logs at its level and above, and keep it from the log meanwhile."""
+    logger = logging.getLogger("acp")
+    before = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(handler.level)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+
+
+class Ear(logging.Handler):
+    """Passes on what an agent writes to its stderr, a line at a time: the address of a page to visit, say."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.DEBUG)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass it on."""
+        match record.msg:
+            case {"event": str(event), "line": str(line)} if event == _STDERR:
+                self._tell(line)
+
 
 class Listener(logging.Handler):
-    """Keeps what the client logs of an agent at level info and above: all of it is something the agent got wrong."""
+    """Keeps what the client logs of an agent at level info and above: nearly all of it the agent got wrong."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -22,24 +57,10 @@ class Listener(logging.Handler):
         self.deaf = False
         """Whether what is logged now is passed over."""
 
-    @contextmanager
-    def attached(self) -> Iterator[Self]:
-        """Listen, and keep it from the log meanwhile."""
-        logger = logging.getLogger("acp")
-        before = logger.level, logger.propagate
-        logger.addHandler(self)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        try:
-            yield self
-        finally:
-            logger.removeHandler(self)
-            logger.level, logger.propagate = before
-
     def emit(self, record: logging.LogRecord) -> None:
         """Count an event; the details of its first occurrence are kept."""
         match record.msg:
-            case {"event": str(event), **more} if not self.deaf:
+            case {"event": str(event), **more} if event not in _NO_FAULT and not self.deaf:
                 details = [f"{name} {value}" for name, value in more.items() if name not in _OF_THE_LOG]
                 self._counts[event] += 1
                 self._details.setdefault(event, ", ".join(details))

@@ -14,27 +14,33 @@ from pool.database import JournalError
 
 __all__ = ["LockHeld", "journal_lock", "user_lock"]
 
+HOLDER_BYTES = 4096
+"""What is read of the words about whoever holds a lock."""
+
 
 class LockHeld(Exception):
     """Another process has the lock, or it cannot be taken; the text says who or why."""
 
 
 @contextmanager
-def journal_lock(journal: Path) -> Iterator[None]:
-    """Hold the lock beside a journal. Raises `LockHeld`, and `JournalError` where the lock's file cannot be opened."""
-    with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}"):
+def journal_lock(journal: Path, configuration: Path) -> Iterator[None]:
+    """Hold the lock beside a journal; whoever wants it meanwhile is told of our `configuration`.
+
+    Raises `LockHeld`, and `JournalError` where the lock's file cannot be opened.
+    """
+    with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}", configuration):
         yield
 
 
 @contextmanager
-def user_lock(user_id: int) -> Iterator[None]:
+def user_lock(user_id: int, configuration: Path) -> Iterator[None]:
     """Hold the lock of a bot's Discord user, among all processes of this user of the machine. Raises `LockHeld`."""
-    with _lock(_runtime_directory() / f"{user_id}.lock", f"the bot with user id {user_id}"):
+    with _lock(_runtime_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
         yield
 
 
 @contextmanager
-def _lock(path: Path, what: str) -> Iterator[None]:
+def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -44,10 +50,10 @@ def _lock(path: Path, what: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
-            raise LockHeld(f"{what} is in use by another process (pid {holder}); stop that one first") from None
+            holder = os.pread(descriptor, HOLDER_BYTES, 0).decode(errors="replace").strip() or "pid unknown"
+            raise LockHeld(f"{what} is in use by another process ({holder}); stop that one first") from None
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, f"pid {os.getpid()}, configuration {configuration}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -8,32 +8,19 @@ when it is sent `authenticate` (ACP, Authentication).
 import os
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import uuid4
 
 from acp import Agent, RemoteError
+from acp.schema import AuthMethod
 
 from .config import AgentConfig
+from .listener import Ear, attached
 
-__all__ = [
-    "AUTH_REQUIRED",
-    "LoginFailed",
-    "TerminalLogin",
-    "ask_agent",
-    "auth_methods",
-    "login_words",
-    "needs_login",
-    "own_login",
-]
-
-AUTH_REQUIRED = -32000
-"""The error code by which an agent says that somebody must log in first (ACP, Authentication)."""
-
-AUTHENTICATE_SECONDS = 600.0
-"""Bound of authenticate: a person may have to find a browser, a password and a second factor."""
+__all__ = ["LoginFailed", "TerminalLogin", "ask_agent", "login_words", "own_login"]
 
 
 class LoginFailed(Exception):
@@ -66,13 +53,8 @@ class TerminalLogin:
             raise LoginFailed(f"{program!r} could not be started: {error.strerror}") from None
 
 
-def needs_login(error: BaseException) -> bool:
-    """Return whether this is the agent's way of saying that somebody must log in first."""
-    return isinstance(error, RemoteError) and error.code == AUTH_REQUIRED
-
-
 def login_words(agent: str) -> str:
-    """Say what to do when `needs_login`: the command, for the agent's name in the configuration."""
+    """Say what to do about `AuthRequired`: the command, for the agent's name in the configuration."""
     return f"Somebody must log in to the agent first. Where Threadline runs: threadline login {agent}"
 
 
@@ -92,18 +74,21 @@ def own_login(agent: AgentConfig) -> TerminalLogin | None:
     return TerminalLogin((program, *args), agent.cwd, env)
 
 
-async def ask_agent(agent: AgentConfig, method_id: str = "") -> TerminalLogin | None:
+async def ask_agent(agent: AgentConfig, method_id: str, tell: Callable[[str], None]) -> TerminalLogin | None:
     """Start the agent and use the way to log in that it names: `method_id`, or the first, terminals before others.
 
-    Returns the command to run, or None where the agent has done it all by itself. Raises `LoginFailed`, `AcpError`.
+    Returns the command to run, or None where the agent has done it all by itself; `tell` then gets what the person must
+    know meanwhile, its stderr included. Raises `LoginFailed`, `AcpError`.
     """
-    running = await Agent.spawn(agent.launch(), marker=f"login-{uuid4().hex}/1")
+    marker = f"login-{uuid4().hex}/1"
+    running = await Agent.spawn(agent.launch(), marker=marker, client=agent.offer(marker, terminal_login=True))
     try:
-        method = _chosen(auth_methods(running), method_id)
-        if method.get("type") == "terminal":
+        method = _chosen(running.auth_methods, method_id)
+        if method.type == "terminal":
             return _in_terminal(agent, method)
-        params = {"methodId": method["id"]}
-        await running.connection.request("authenticate", params, seconds=AUTHENTICATE_SECONDS)
+        tell(f"The agent logs in by itself, by {method.name or method.id}. It may want you to do something meanwhile.")
+        with attached(Ear(tell)):
+            await running.authenticate(method.id)
     except RemoteError as error:
         raise LoginFailed(str(error)) from None
     finally:
@@ -111,31 +96,26 @@ async def ask_agent(agent: AgentConfig, method_id: str = "") -> TerminalLogin | 
     return None
 
 
-def auth_methods(agent: Agent) -> list[dict[str, Any]]:
-    """Return the ways to log in that a started agent has named, as it wrote them."""
-    told = agent.info.model_dump(by_alias=True).get("authMethods") or ()
-    return [method for method in told if isinstance(method, dict) and isinstance(method.get("id"), str)]
-
-
-def _chosen(methods: list[dict[str, Any]], method_id: str) -> dict[str, Any]:
-    usable = [method for method in methods if method.get("type", "agent") in {"agent", "terminal"}]
-    usable.sort(key=lambda method: method.get("type") != "terminal")
+def _chosen(methods: Sequence[AuthMethod], method_id: str) -> AuthMethod:
+    usable = [method for method in methods if method.type in {"agent", "terminal"}]
+    usable.sort(key=lambda method: method.type != "terminal")
     for method in usable:
-        if method_id in ("", method["id"]):
+        if method_id in ("", method.id):
             return method
     raise LoginFailed(_nothing(methods, method_id))
 
 
-def _nothing(methods: list[dict[str, Any]], method_id: str) -> str:
-    known = ", ".join(method["id"] for method in methods) or "none"
+def _nothing(methods: Sequence[AuthMethod], method_id: str) -> str:
+    if not methods:
+        return "the agent names no way to log in; if it wants a key, give it one through inherit_env or env"
+    known = ", ".join(method.id for method in methods)
     missing = f"the way {method_id!r}" if method_id else "a way that works from here"
-    needed = [str(variable.get("name")) for method in methods for variable in method.get("vars", ())]
+    needed = [name for method in methods for name in method.variables]
     advice = f"; give it one of the variables {', '.join(needed)} through inherit_env" if needed else ""
     return f"the agent does not name {missing} to log in (it names: {known}){advice}"
 
 
-def _in_terminal(agent: AgentConfig, method: Mapping[str, Any]) -> TerminalLogin:
+def _in_terminal(agent: AgentConfig, method: AuthMethod) -> TerminalLogin:
     """Append the method's arguments to the agent's own and lay its variables over them (schema: AuthMethodTerminal)."""
-    args = [str(arg) for arg in method.get("args") or ()]
-    env = {str(name): str(value) for name, value in (method.get("env") or {}).items()}
-    return TerminalLogin((agent.command, *agent.args, *args), agent.cwd, {**agent.environment(), **env})
+    env = {**agent.environment(), **method.env}
+    return TerminalLogin((agent.command, *agent.args, *method.args), agent.cwd, env)

@@ -24,8 +24,8 @@ from pool.conversation import State as Doing
 from pool.journal import NEW, State
 from pool.pool import Pool
 
+from .card import Cards
 from .health import Pulse
-from .permission import Cards
 
 __all__ = ["Metrics"]
 

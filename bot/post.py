@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import discord
 import structlog
 
+from .mentions import NOBODY, Mentions
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .rest import Archived, Gone, Refused, Rest, TryLater
@@ -24,14 +25,14 @@ class Post:
         pacer: Pacer,
         rest: Rest,
         nonce: str,
-        mention: int | None = None,
+        mention: Mentions = NOBODY,
         files: Sequence[tuple[str, bytes]] = (),
         message_id: int | None = None,
         on_posted: Callable[[int], None] = lambda _message_id: None,
     ) -> None:
         """Prepare a message, or take up the one with `message_id`.
 
-        `mention` is the one user whom it may ping; `on_posted` learns the message's id.
+        `mention` is whom it may ping; `on_posted` learns the message's id.
         """
         self._channel_id = channel_id
         self._pacer = pacer

@@ -2,77 +2,150 @@
 
 from collections.abc import Callable
 
-import structlog
-
-from acp import Question, Session, Turn
+from acp import Decline, Elicitation, Question, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 
+from .audit import Deed
+from .card import Card, Cards, Where
+from .description import describe, headline
+from .elicitation import PageCard, card_of
+from .fields import Unusable
+from .files import LARGEST
 from .markdown import escape
-from .permission import Card, Cards
+from .permission import PermissionCard
 from .policy import Allow, Ask, Deny, decide
+from .tools import merged
 from .visible import visible
 
 __all__ = ["Questions"]
 
-TITLE = 150
-"""Characters of a title in the line that says what was denied."""
-
-log = structlog.stdlib.get_logger("bot")
+CHANGES = 5
+"""How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
 
 
 class Questions:
-    """The questions of one turn, in the thread `channel_id`."""
+    """The questions of one turn, in one thread."""
 
     def __init__(
-        self,
-        cards: Cards,
-        session: Session,
-        turn: Turn,
-        *,
-        channel_id: int,
-        exchange_id: int,
-        asker_id: int,
-        tell: Callable[[str], None],
+        self, cards: Cards, session: Session, turn: Turn, where: Where, *, tell: Callable[[str], None]
     ) -> None:
         """`tell` adds a line to the reply."""
         self._cards = cards
         self._session = session
         self._turn = turn
-        self._channel_id = channel_id
-        self._exchange_id = exchange_id
-        self._asker_id = asker_id
+        self._where = where
         self._tell = tell
         self._open: list[Card] = []
+        self._count = 0
+        self._pages: dict[str, PageCard] = {}
+        self._changes: dict[RequestId, int] = {}
+
+    # ---- what the agent asks
 
     def ask(self, question: Question, call: ToolCallUpdate) -> None:
         """Decide, or ask; `call` is all that is known of the tool call."""
-        permission = self._cards.permission(self._channel_id)
+        # An id that is used again names another question, and the old card must not answer it.
+        self.close("the agent has asked something else instead", question.request_id)
+        permission = self._cards.permission(self._where.channel_id)
         decision = decide(permission, question, call, self._session.directories)
-        if not isinstance(decision, Ask):
-            log.info("question decided", permission=permission, decision=type(decision).__name__, title=call.title)
         match decision:
             case Allow(option_id):
+                self._record("approved", "as configured", call)
                 self._turn.answer(question.request_id, option_id)
-            case Deny(option_id):
-                self._tell(f"-# 🚫 denied, as configured: {escape(visible(call.title or 'a tool')[:TITLE])}")
-                if option_id is None:
-                    self._turn.withdraw(question.request_id)
-                else:
-                    self._turn.answer(question.request_id, option_id)
-            case Ask():
-                card = self._cards.open(
-                    question,
-                    self._turn,
-                    call,
-                    channel_id=self._channel_id,
-                    exchange_id=self._exchange_id,
-                    asker_id=self._asker_id,
-                )
-                self._open.append(card)
+            case Deny():
+                self._reject(question, call, "denied, as configured")
+            case Ask(reason):
+                card = PermissionCard(question, self._turn, call, self._where, why=reason)
+                self._open_card(card)
+
+    def elicit(self, asked: Elicitation) -> None:
+        """Ask for values, or for a visit to a page; what nobody could answer is declined."""
+        self.close("the agent has asked something else instead", asked.request_id)
+        try:
+            card = card_of(asked, self._turn, self._where)
+        except Unusable as unusable:
+            self._tell(f"-# 🚫 declined what the agent asked for: {escape(visible(str(unusable)))}")
+            self._turn.answer(asked.request_id, Decline())
+            return
+        if isinstance(card, PageCard) and asked.elicitation_id is not None:
+            self._pages[asked.elicitation_id] = card
+        self._add(card)
+
+    def completed(self, elicitation_id: str) -> None:
+        """Say on the card of a page that its visit has come to something; of an unknown one nothing."""
+        card = self._pages.pop(elicitation_id, None)
+        if card is not None:
+            card.completed()
+
+    def _open_card(self, card: PermissionCard) -> None:
+        if sum(len(data) for _, data in card.files) > LARGEST:
+            self._reject(card.question, card.call, "rejected, for it is larger than what Discord can show")
+            return
+        self._add(card)
+
+    def _add(self, card: Card) -> None:
+        """Post a card; where others are open they all have numbers."""
+        self._open = [each for each in self._open if not each.answered]
+        self._count = self._count + 1 if self._open else 1
+        if self._count > 1:
+            card.number = self._count
+            first = self._open[0]
+            if first.number is None:
+                first.renumber(self._count - 1)
+        self._cards.open(card)
+        self._open.append(card)
+
+    def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
+        """Answer without a person, and say so in the reply."""
+        self._record("denied", why, call)
+        self._tell(f"-# 🚫 {why}: {escape(headline(call))}")
+        if question.rejection is None:
+            self._turn.withdraw(question.request_id)
+        else:
+            self._turn.answer(question.request_id, question.rejection)
+
+    def _record(self, deed: Deed, why: str, call: ToolCallUpdate) -> None:
+        self._cards.audit.record(deed, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
+
+    def changed(self, update: ToolCallUpdate) -> None:
+        """Look whether an update changes what an open question is about: then it is asked anew, on a new card.
+
+        The buttons of the old card mean nothing from then on: nobody can allow what was not shown.
+        """
+        for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
+            if card.call.tool_call_id != update.tool_call_id:
+                continue
+            call = merged(card.call, update)
+            if describe(call) == card.described:
+                continue
+            self._remove(card, "the agent has changed what it wants to do")
+            changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
+            if changes > CHANGES:
+                self._reject(card.question, call, "rejected, for the agent keeps changing what it asks")
+            else:
+                self._open_card(PermissionCard(card.question, self._turn, call, self._where, changed=True))
+
+    # ---- how they end
 
     def close(self, reason: str, *request_ids: RequestId) -> None:
         """Close the cards of these, or without ids all that are open."""
-        for card in [card for card in self._open if not request_ids or card.question.request_id in request_ids]:
-            card.close(reason)
-            self._open.remove(card)
+        for card in [card for card in self._open if not request_ids or card.request_id in request_ids]:
+            self._remove(card, reason)
+
+    def _remove(self, card: Card, reason: str) -> None:
+        card.close(reason)
+        self._open.remove(card)
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer once more."""
+        for card in self._open:
+            if card.request_id == request_id and not card.answered:
+                self._cards.remind(card, seconds_left)
+
+    def unanswered(self, request_id: RequestId) -> None:
+        """Say on the card that nobody was there, and with the next prompt to the agent."""
+        for card in self._open:
+            if card.request_id == request_id and not card.answered:
+                self._cards.missed(card)
+        self.close("closed: nobody answered in time", request_id)

@@ -18,9 +18,10 @@ from pool.postscripts import FIRST, Postscript
 
 from . import words
 from .buttons import interrupted_view
-from .exchange import Desk, Exchange, read_request
+from .exchange import Desk, Exchange
 from .pacer import Bucket, Urgency
 from .post import Post
+from .request import read_request
 from .rest import Own, RestError, TryLater
 
 __all__ = ["CHOICE_SECONDS", "Recovery"]
@@ -240,7 +241,8 @@ class Recovery:
     async def _close(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""
         thread_id, message_id = question.thread_id, question.message_id
-        text = f"{question.content}\n-# no longer open: Threadline was restarted"
+        became = words.became(self._journal.state(question.exchange_id))
+        text = words.with_line(question.content, became)
         try:
             if message_id is None:
                 message_id = await self._look_for(thread_id, question.exchange_id, question.content)

@@ -15,6 +15,7 @@ import discord
 from discord.http import Route
 
 from . import wire
+from .mentions import NOBODY, Mentions
 
 __all__ = ["Archived", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", "TryLater"]
 
@@ -89,20 +90,20 @@ class Rest:
         content: str,
         *,
         nonce: str | None = None,
-        mention: int | None = None,
+        mention: Mentions = NOBODY,
         reply_to: int | None = None,
         silent: bool = False,
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
     ) -> Stored:
-        """Post a message; return it as it stands. Nobody is pinged but the user `mention`; links are not unfurled.
+        """Post a message; return it as it stands. Nobody is pinged but those in `mention`; links are not unfurled.
 
         The same `nonce` (at most 25 characters) within minutes returns the message that exists already.
         """
         channel = self._channel(channel_id)
         mentions = discord.AllowedMentions.none()
-        if mention is not None:
-            mentions.users = [discord.Object(mention)]
+        mentions.users = [discord.Object(user_id) for user_id in mention.user_ids]
+        mentions.roles = [discord.Object(role_id) for role_id in mention.role_ids]
         reference = None
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
@@ -174,6 +175,15 @@ class Rest:
             messages = [
                 message async for message in place.history(limit=most, after=discord.Object(after), oldest_first=False)
             ]
+        return messages[::-1]
+
+    async def before(self, channel_id: int, message_id: int, *, most: int) -> list[discord.Message]:
+        """Return the newest `most` messages below an id, oldest first."""
+        client = self._live()
+        channel = client.get_channel(channel_id)
+        place = channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id)
+        async with _calling():
+            messages = [message async for message in place.history(limit=most, before=discord.Object(message_id))]
         return messages[::-1]
 
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import discord
 import structlog
 
-from .commands import cancelled_words
 from .gate import Right
+from .words import cancelled
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -53,7 +53,7 @@ class StopButton(
             return
         done = conversation.cancel(interaction.user.id)
         log.info("stopped by a person", thread_id=self.thread_id, user_id=interaction.user.id)
-        await interaction.response.send_message(cancelled_words(done), ephemeral=True)
+        await interaction.response.send_message(cancelled(done), ephemeral=True)
 
 
 def stop_view(thread_id: int, message_id: int) -> discord.ui.View:

@@ -9,17 +9,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-import aiohttp
-import discord
 import structlog
-import yarl
 
 from .client import ThreadlineClient
 from .config import DiscordConfig
+from .connecting import StartFailed, close, in_words, prepare, why_pointless
 from .locks import LockHeld
 from .rest import Rest
 
-__all__ = ["Pauses", "StartFailed", "SupervisedClient"]
+__all__ = ["Pauses", "SupervisedClient"]
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
@@ -29,22 +27,7 @@ IDENTIFIES = 900
 IDENTIFY_SECONDS = 24 * 3600.0
 """Discord allows a bot to identify 1,000 times in 24 hours, and then takes its token away (Discord, Gateway)."""
 
-CLOSE_SECONDS = 2.0
-"""Bound on closing the connection to Discord."""
-
-NO_TOKEN = 4004
-NO_INTENT = 4014
-REFUSED = {
-    NO_TOKEN: "Discord refused the token: check discord.token",
-    NO_INTENT: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
-}
-"""The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""
-
 log = structlog.stdlib.get_logger("bot")
-
-
-class StartFailed(Exception):
-    """The bot cannot run; the text says what to do about it."""
 
 
 class Pauses:
@@ -87,8 +70,7 @@ class SupervisedClient:
 
     async def run(self) -> StartFailed:
         """Run until cancelled. Returns the reason why going on is pointless; the client is closed in any case."""
-        self._point_at_endpoint()
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
+        prepare(self._config.endpoint)
         loop, pauses = asyncio.get_running_loop(), Pauses()
         while True:
             client = self._rest.client = self.client = self._build()
@@ -108,57 +90,14 @@ class SupervisedClient:
         except LockHeld as error:
             return StartFailed(str(error))
         except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
-            if pointless := _pointless(error):
+            if pointless := why_pointless(error):
                 return StartFailed(pointless)
             if not (self._was_greeted or client.greeted):
                 where = self._config.endpoint or "Discord"
-                return StartFailed(f"cannot connect to {where}: {_reason(error)}")
-            return _reason(error)
+                return StartFailed(f"cannot connect to {where}: {in_words(error)}")
+            return in_words(error)
         else:
             return "the connection was closed"
         finally:
             self._was_greeted = self._was_greeted or client.greeted
-            await _close(client)
-
-    def _point_at_endpoint(self) -> None:
-        """Send the library to another server: two class attributes, read at login."""
-        endpoint = self._config.endpoint
-        if endpoint:
-            discord.http.Route.BASE = f"{endpoint}/api/v10"
-            gateway = yarl.URL(endpoint) / "gateway/"
-            scheme = "wss" if gateway.scheme == "https" else "ws"
-            discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
-
-
-async def _close(client: ThreadlineClient) -> None:
-    """Let go of everything a client has, also where the other side does not answer any more."""
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await client.close()
-    except TimeoutError:
-        log.warning("Discord did not let go of the connection in time")
-        await client.http.close()
-    except Exception:  # a client that is broken must not keep the next one from being built
-        log.exception("a client could not be closed")
-        await client.http.close()
-
-
-def _pointless(error: Exception) -> str:
-    """Say what a person has to do first; nothing where another try may succeed."""
-    match error:
-        case discord.LoginFailure():
-            return REFUSED[NO_TOKEN]
-        case discord.ConnectionClosed():
-            return REFUSED.get(error.code, "")
-        case _:
-            return ""
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorError():
-            return error.os_error.strerror or str(error)
-        case discord.HTTPException():
-            return f"{error.status} {error.text}".strip()
-        case _:
-            return str(error) or type(error).__name__
+            await close(client)

@@ -1,19 +1,22 @@
 """What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
+from pool.conversation import Cancelled
 from pool.exchange import Ending, Notice
+from pool.journal import State
 from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due
 
-from .markdown import code_block, escape
+from .markdown import LIMIT, code_block, escape
 
 __all__ = [
     "AT_WORK",
     "BEYOND",
     "BOUNDS",
     "CUT",
+    "DENY_ENDS",
     "EARLIER",
     "GO_ON",
     "INTERRUPTED",
@@ -21,17 +24,25 @@ __all__ = [
     "NOTICES",
     "RELEASED",
     "TOO_LONG",
+    "became",
+    "beside",
+    "cancelled",
     "closing",
     "due",
-    "earlier",
+    "fitting",
     "held",
     "in_line",
     "interrupted",
+    "missed",
+    "outside",
+    "reminder",
     "waiting",
+    "with_line",
 ]
 
 NOTICES = {
     Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
+    Notice.UNSET: "-# ⚠ Something that was chosen for this thread could not be set again.",
     Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
 }
 
@@ -55,8 +66,7 @@ GO_ON = (
 """What an agent that has made way is told when a person wants it to go on."""
 
 EARLIER = 10
-EARLIER_CHARACTERS = 8000
-"""How much of the past a new session is told: so many exchanges, and so many characters."""
+"""How much of the past a new session is told: so many exchanges."""
 
 _STOPS = {
     "refusal": "⚠ The agent refused to go on.",
@@ -66,23 +76,27 @@ _STOPS = {
 }
 
 
-def earlier(said: Iterable[tuple[str, str]]) -> str:
-    """Tell a new session the thread's last requests and answers; of too much, the end."""
-    lines = [f"Request:\n{_quoted(request)}\nAnswer:\n{_quoted(answer)}" for request, answer in said]
-    text = "\n\n".join(lines)[-EARLIER_CHARACTERS:]
-    return f"The earlier session of this conversation is gone. What was said last, for your knowledge only:\n\n{text}"
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" for line in text.splitlines())
-
-
 def in_line(place: int, asking: Sequence[int]) -> str:
     """Say where a thread stands in line, and which threads wait for a person meanwhile."""
     text = f"-# ⏳ all agents are busy; this thread is number {place} in line"
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
+
+
+def outside(thread_ids: Sequence[int]) -> str:
+    """Say whose turns must end before a thread may work in its directory."""
+    return f"-# ⏳ one thread at a time works in this directory; before this one comes {_links(thread_ids)}"
+
+
+def beside(thread_ids: Sequence[int]) -> str:
+    """Say who else works in the same directory."""
+    return f"-# ⚠ Another agent works in the same directory now: {_links(thread_ids)}"
+
+
+def _links(thread_ids: Sequence[int]) -> str:
+    links = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
+    return links if len(thread_ids) <= 5 else f"{links} and others"
 
 
 def due(due: Due, silent_seconds: float) -> str:
@@ -95,6 +109,22 @@ def due(due: Due, silent_seconds: float) -> str:
 def waiting(count: int) -> str:
     """Count messages."""
     return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def cancelled(done: Cancelled) -> str:
+    """Say what a cancel has done."""
+    words = "Stopping." if done.stopped else "Nothing is running."
+    if done.held:
+        words += f" {waiting(done.held)} held; your next message goes on with them."
+    return words
+
+
+def fitting(text: str) -> str:
+    """Cut a list at a line, so that it fits into one message."""
+    if len(text) <= LIMIT:
+        return text
+    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
 def held(count: int) -> str:
@@ -125,6 +155,49 @@ MADE_WAY = (
 TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
 
 BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
+
+
+DENY_ENDS = "The agent offers no way to reject this alone: Deny ends its turn."
+
+_BECAME = {
+    State.RECEIVED: "Threadline was restarted, and the request is taken up again",
+    State.HELD: "Threadline was restarted, and the request is held until somebody goes on with it",
+    State.PROMPTED: "Threadline was restarted and the turn is interrupted; Retry on the notice below asks again",
+    State.FINISHED: "its turn has ended",
+    State.ANSWERED: "its turn has ended",
+    State.CLOSED: "Threadline was restarted, and the request was not taken up again",
+}
+
+
+def became(state: State | None) -> str:
+    """Say of a question that it is no longer open; `state` is that of its exchange, where that is known."""
+    return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
+
+
+def with_line(content: str, line: str) -> str:
+    """Put a line below what a message says; where there is no room, in its place."""
+    whole = f"{content}\n-# {line}"
+    return whole if len(whole) <= LIMIT else f"-# {line}"
+
+
+def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
+    """Say that a question is still open, with a link to it."""
+    link = f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+    return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{link}>)"
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+def missed(titles: Sequence[str]) -> str:
+    """Tell the agent, with the next prompt, that nobody was there to answer."""
+    lines = "".join(f"\n- {title}" for title in titles)
+    return (
+        "Nobody was there to answer what you asked, so Threadline rejected it when the time was over."
+        f" It was not a person's decision:{lines}"
+    )
 
 
 def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:

@@ -78,7 +78,8 @@ class Webhook(Account):
 class Bot(Account):
     """A bot's user together with its application.
 
-    `allowed_intents` is what the application's settings allow; identifying with more is closed with 4014.
+    `allowed_intents` is what the application's settings allow; identifying with more is closed with 4014. `public`
+    is whether everybody may invite it.
     `commands` has the global ones under None, each guild's under its id. `identifies` counts its sessions so far.
     """
 
@@ -86,6 +87,7 @@ class Bot(Account):
     token: str
     owner_id: int
     allowed_intents: int = ALL_INTENTS
+    public: bool = True
     commands: dict[int | None, list[Json]] = field(default_factory=dict)
     identifies: int = 0
 

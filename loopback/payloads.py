@@ -57,6 +57,13 @@ def own_user(account: Account) -> Json:
     return {**user(account), "mfa_enabled": True, "locale": "en-US", "verified": True, "email": None}
 
 
+def intents_allowed(before: int, flags: int) -> int:
+    """The intents that an application may use once its flags are these; those that need no flag stay."""
+    for intent, flag in _PRIVILEGED_FLAGS:
+        before = before | intent if flags & flag else before & ~intent
+    return before
+
+
 def application(world: World, bot: Bot) -> Json:
     """The bot's application; its flags say which privileged intents are allowed."""
     flags = sum(flag for intent, flag in _PRIVILEGED_FLAGS if bot.allowed_intents & intent)
@@ -67,7 +74,7 @@ def application(world: World, bot: Bot) -> Json:
         "description": "",
         "type": None,
         "bot": user(bot),
-        "bot_public": True,
+        "bot_public": bot.public,
         "bot_require_code_grant": False,
         "verify_key": f"{bot.application_id:064x}",
         "flags": flags,

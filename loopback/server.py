@@ -152,6 +152,10 @@ class Loopback:
             name, token=token, owner=owner_id, guilds=guilds, granted=permissions, allowed_intents=intents
         )
 
+    def invite(self, guild: Guild, bot: Bot, *, permissions: int = 0) -> None:
+        """Follow the bot's invite link: it joins the guild, with a role that grants `permissions`."""
+        self.world.invite(guild, bot, granted=permissions)
+
     def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> User:
         """A person with hands."""
         return self.person(self.world.add_person(name, guilds=guilds, roles=roles))

@@ -138,8 +138,12 @@ class World:
         self.bots_by_token[token] = bot
         self.bots_by_application[bot.application_id] = bot
         for guild in guilds:
-            self.join(guild, bot, roles=[self.add_role(guild, name, granted=granted, managed_by=bot.id)])
+            self.invite(guild, bot, granted=granted)
         return bot
+
+    def invite(self, guild: Guild, bot: Bot, *, granted: int = 0) -> None:
+        """Make the bot a member, with a managed role that has the permissions `granted`."""
+        self.join(guild, bot, roles=[self.add_role(guild, bot.name, granted=granted, managed_by=bot.id)])
 
     def join(self, guild: Guild, account: Account, *, roles: Iterable[Role] = ()) -> Member:
         """Make the user a member of the guild."""

@@ -12,10 +12,12 @@ from enum import StrEnum
 from functools import partial
 
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
 
 from . import journal as rows
+from .directories import Directories
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
 from .inbox import Inbox
 from .journal import Journal
@@ -61,15 +63,17 @@ class House:
     """What all conversations of a pool share.
 
     `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
-    conversation, where there is one that does. `on_idle` is called when a slot could serve somebody else, `on_held`
-    with a thread and the number of its exchanges that now wait for a person, `on_released` with a thread that goes on
-    because nobody said anything in time, `on_made_way` with one whose turn has ended after a question of it was ended
-    for others.
+    conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
+    called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now wait
+    for a person, `on_released` with a thread that goes on because nobody said anything in time, `on_made_way` with one
+    whose turn has ended after a question of it was ended for others.
     """
 
     settings: Callable[[int], Settings]
     journal: Journal
     slots: Slots[object]
+    directories: Directories["Conversation"]
+    exclusive: bool
     spawn: Callable[[Settings], Awaitable[Agent]]
     claim: Callable[["Conversation", Settings], Agent | None]
     asking: Callable[[], Sequence[int]]
@@ -99,6 +103,7 @@ class Conversation:
         self._resets = 0
         self._retiring = False
         self._yields = False
+        self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
         self.state = State.ASLEEP
         self.idle_since = 0.0
         self.settings = house.settings(thread_id)
@@ -163,11 +168,17 @@ class Conversation:
         if self.running is not None:
             stopped = self.running.cancel(by)
         elif current is not None:
-            stopped, self._current = True, None
-            self._slots.leave(self)
-            self._close(current, Ending(cancelled_by=by), "cancelled")
+            stopped = True
+            self._give_up(current, Ending(cancelled_by=by), "cancelled")
         self._inbox.hold()
         return Cancelled(stopped=stopped, held=len(self._inbox))
+
+    def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
+        """End an exchange that has not got as far as the agent, wherever it waits."""
+        self._current = None
+        self._slots.leave(self)
+        self._wake.set()
+        self._close(current, ending, reason)
 
     def reset(self, by: int) -> Cancelled:
         """Cancel, and forget the session: the next message starts a new one."""
@@ -181,11 +192,25 @@ class Conversation:
     def close(self, by: int) -> Cancelled:
         """Cancel, and let the agent go: the session is kept, and the next message wakes it."""
         done = self.cancel(by)
+        self._let_go()
+        return done
+
+    def _let_go(self) -> None:
+        """Stop the agent as soon as it has nothing to do."""
         self._yields = True
         if self.state is State.IDLE:
             self.state = State.STOPPING
         self._wake.set()
-        return done
+
+    def vanish(self) -> None:
+        """Learn that the thread is gone: everything in it ends, and nobody is told."""
+        for exchange in self._inbox.empty():
+            self._close(exchange, Ending(), "gone")
+        if self.running is not None:
+            self.running.turn.cancel()
+        elif self._current is not None:
+            self._give_up(self._current, Ending(), "gone")
+        self._let_go()
 
     def resume(self) -> None:
         """Go on with what was held."""
@@ -209,9 +234,9 @@ class Conversation:
     def evictable(self) -> bool:
         """Whether the slot can be taken away now with nothing lost."""
         agent = self.agent
+        idle = self.state is State.IDLE and not self._inbox.ready
         return (
-            self.state is State.IDLE
-            and not self._inbox.ready
+            (idle or (self._outside and self.state is State.IN_LINE))
             and agent is not None
             and not agent.connection.lock.locked()
             and agent.can_load
@@ -232,8 +257,14 @@ class Conversation:
         try:
             if self.running is not None:
                 self.running.look()
+            if self._outside and self.agent is not None and self._idle_seconds >= self._house.idle_seconds:
+                self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
         except Exception:  # the isolation boundary once more: the caller looks after all threads
             log.exception("a look at the clock failed", thread_id=self.thread_id)
+
+    @property
+    def _idle_seconds(self) -> float:
+        return asyncio.get_running_loop().time() - self.idle_since
 
     def make_way(self) -> None:
         """Give the slot to those who wait: questions are ended, and after the turn the conversation sleeps."""
@@ -245,7 +276,7 @@ class Conversation:
         """Take up nothing more: the task ends, and the agent with it, as soon as the running turn has ended."""
         self._retiring = True
         self._wake.set()
-        if self.running is not None and self.running.turn.open_questions:
+        if self.running is not None and self.running.turn.unanswered:
             self.running.turn.cancel()  # Nobody can answer any more.
 
     def cut_off(self) -> None:
@@ -268,6 +299,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Work until the conversation is asleep with nothing to do. Cancelled only when the bot stops."""
+        bind_contextvars(thread_id=self.thread_id)
         try:
             while await self._step():
                 pass
@@ -338,11 +370,14 @@ class Conversation:
         try:
             session = await self._ready(exchange)
             if session is not None:
-                await self._converse(session, exchange)
+                with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
+                    await self._converse(session, exchange)
         finally:
             if self.agent is None:
                 self.state = State.ASLEEP
                 self._slots.release(self)
+            for other in self._house.directories.leave(self):
+                other.look_again()
         self._current = None
         if self.agent and (self._yields or (self._slots.line and self._held_for_long and self.agent.can_load)):
             self.state = State.STOPPING
@@ -351,6 +386,8 @@ class Conversation:
     async def _ready(self, exchange: Exchange) -> Session | None:
         """Return the session, starting whatever is missing. None: the exchange was cancelled meanwhile."""
         self.state = State.IN_LINE
+        if not await self._enter(exchange):
+            return None
         if self.agent is None:
             self.settings = self._house.settings(self.thread_id)
             self.agent = self._house.claim(self, self.settings)
@@ -365,6 +402,7 @@ class Conversation:
             self.agent.connection.on_closed = self._wake.set
             if self.session is None:
                 await self._open(self.agent)
+                self._name_neighbours(exchange)
         except AcpError:
             self._failed_starts += 1
             self._tell(exchange)
@@ -373,6 +411,40 @@ class Conversation:
         self._failed_starts = 0
         self._tell(exchange)
         return self.session if self._current is exchange else None
+
+    async def _enter(self, exchange: Exchange) -> bool:
+        """Come to the directory, and where one at a time works there wait for it. False: cancelled meanwhile.
+
+        Whoever is let in holds no slot yet, or an agent of its own; whoever waits may lose both. So nobody who has
+        what another needs waits for what that one has.
+        """
+        directories = self._house.directories
+        settings = self._house.settings(self.thread_id) if self.agent is None else self.settings
+        directories.enter(self, settings.cwd)
+        self._wake.clear()
+        self.idle_since = asyncio.get_running_loop().time()
+        while self._house.exclusive and (ahead := directories.ahead(self)):
+            exchange.beside([other.thread_id for other in ahead], waits=True)
+            self._outside = True
+            self._house.on_idle()
+            await self._woken()
+            self._outside = False
+            if self.state is State.STOPPING:
+                await self._sleep()
+                self.state = State.IN_LINE
+            if self._current is not exchange or self._retiring:
+                return False
+        return True
+
+    def _name_neighbours(self, exchange: Exchange) -> None:
+        """Say who else works in the directory in which this thread begins or wakes."""
+        busy = [other.thread_id for other in self._house.directories.ahead(self) if other.state is State.WORKING]
+        if busy and self._current is exchange:
+            exchange.beside(busy, waits=False)
+
+    def look_again(self) -> None:
+        """Learn that the way may be free."""
+        self._wake.set()
 
     def _tell(self, exchange: Exchange) -> None:
         """Pass on what the thread must know before the answer, unless the exchange was cancelled: then to the next."""
@@ -388,18 +460,21 @@ class Conversation:
         if opened.new and resets == self._resets:
             self._journal.set_session(self.thread_id, opened.session.session_id)
             self._untold.extend(opened.notices)
-        notices = await settle(opened.session, self.settings, self._journal.choices(self.thread_id))
+        choices: dict[str, str] | None = None
+        while choices != (now := self._journal.choices(self.thread_id)):  # Somebody may choose meanwhile.
+            choices = now
+            notices = await settle(opened.session, self.settings, choices)
         if resets == self._resets:
             self.session = opened.session
             self._untold.extend(notices)
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
-        blocks = await exchange.blocks()
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
+        blocks = await exchange.blocks(session.capabilities)
         if self._current is not exchange:
             return
-        self._journal.prompted(exchange.message_ids, exchange.kept(blocks))
+        self._journal.prompted(exchange.message_ids, exchange.kept())
         self.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:

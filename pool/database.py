@@ -63,6 +63,23 @@ _MIGRATIONS = (
     ALTER TABLE conversations ADD COLUMN directory TEXT NOT NULL DEFAULT '';
     """,
     """
+    CREATE TABLE sessions (
+        session_id TEXT NOT NULL,
+        thread_id INTEGER NOT NULL REFERENCES conversations,
+        agent TEXT NOT NULL,
+        directory TEXT NOT NULL,
+        began REAL NOT NULL,
+        PRIMARY KEY (session_id, thread_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sessions_of_threads ON sessions (thread_id);
+    INSERT INTO sessions SELECT session_id, thread_id, agent, directory, created FROM conversations
+        WHERE session_id IS NOT NULL;
+    """,
+    """
+    ALTER TABLE conversations ADD COLUMN name TEXT NOT NULL DEFAULT '';
+    ALTER TABLE conversations ADD COLUMN offers TEXT NOT NULL DEFAULT '';
+    """,
+    """
     CREATE TABLE postscripts (
         exchange_id INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
         number INTEGER NOT NULL,

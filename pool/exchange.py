@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from acp import Event, Session, Turn
 from acp.jsonrpc import RequestId
+from acp.schema import PromptCapabilities
 
 from .watch import Due
 
@@ -20,6 +21,12 @@ class Notice(Enum):
 
     FORGOTTEN = auto()
     """The agent cannot go on with the earlier session; this is a new one."""
+
+    NEW = auto()
+    """The session is a new one."""
+
+    UNSET = auto()
+    """Something that a person had chosen could not be set again."""
 
     UNASKED = auto()
     """The agent could not be put into its asking mode: it may act without asking."""
@@ -56,17 +63,23 @@ class Exchange(Protocol):
     def author_id(self) -> int:
         """Who wrote it."""
 
-    async def blocks(self) -> Sequence[BaseModel]:
-        """Return the prompt; may wait for the thread and for attachments. Raises `ExchangeFailed`."""
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        """Return the prompt for an agent that takes this; may wait for the thread and for files.
 
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
-        """Return the prompt as it is to be kept, for a person may want it sent again after a crash."""
+        Raises `ExchangeFailed`.
+        """
+
+    def kept(self) -> str:
+        """Return the prompt that `blocks` gave as it is to be kept: a person may want it sent again after a crash."""
 
     def waiting(self, place: int, asking: Sequence[int]) -> None:
         """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line.
 
         `asking` are threads whose agents wait for a person's answer, and hold slots meanwhile.
         """
+
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Learn which threads work in the same directory; `waits`: until they have ended their turns."""
 
     def starting(self) -> None:
         """Learn that its turn has come: it is no longer behind another exchange."""
@@ -82,6 +95,9 @@ class Exchange(Protocol):
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Learn that the turn is silent, for so long, or that it goes on for long."""
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Learn that a question has been open for long, and is ended in `seconds_left` if nobody answers."""
 
     def unanswered(self, request_id: RequestId) -> None:
         """Learn that a question was answered with a rejection, because no person did."""

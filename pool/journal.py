@@ -1,11 +1,8 @@
 """What survives: conversations and the state of every accepted message, in SQLite.
 
-A message's row:
-
-    received ──> prompted ──> finished ──> answered
-      ^  │           │
-      │  ├──> closed(reason) <┴───────────┘    dropped, failed, cancelled, interrupted, ...
-      └──┴─ held                               waits for a person; a restart does not run it
+A message's row goes from `received` over `prompted` and `finished` to `answered`. It may be `held` before it is
+prompted: it waits for a person, and a restart does not run it. And it may be `closed(reason)` from any state but the
+last. `_BEFORE` has all transitions, docs/how-it-works.md draws them.
 
 Each state is written before its effect. A method is one short transaction, and the exchange's messages change
 together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds and
@@ -23,6 +20,7 @@ from typing import Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
+from .threads import Threads
 
 __all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
 
@@ -105,7 +103,8 @@ class Journal:
         rows = self._db.execute("SELECT thread_id FROM conversations")
         self._threads = {thread_id for (thread_id,) in rows}
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
-        self.postscripts = Postscripts(connection)
+        self.threads = Threads(self._db, self._transaction)
+        self.postscripts = Postscripts(self._db, self._transaction)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
         self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
@@ -140,20 +139,15 @@ class Journal:
         row: tuple[int | None, int] | None = self._db.execute(query, (thread_id,)).fetchone()
         return row
 
-    def assignment(self, thread_id: int) -> tuple[str, str]:
-        """Return the agent's name and the directory of a thread; empty where none was ever written down."""
-        query = "SELECT agent, directory FROM conversations WHERE thread_id = ?"
-        row: tuple[str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
-        return row or ("", "")
+    def fact(self, name: str) -> str:
+        """Return something that was noted about the bot as a whole; empty where nothing was."""
+        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return "" if row is None else row[0]
 
-    def assign(self, thread_id: int, agent: str, directory: str) -> None:
-        """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""
+    def note(self, name: str, value: str) -> None:
+        """Note something about the bot as a whole."""
         with self._transaction():
-            self._db.execute(
-                "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL WHERE thread_id = ?",
-                (agent, directory, thread_id),
-            )
-            self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def session_id(self, thread_id: int) -> str | None:
         """Return the ACP session that belongs to the thread, if one was ever opened and not forgotten."""
@@ -164,6 +158,26 @@ class Journal:
         """Remember the session of a thread, or with None forget it."""
         with self._transaction():
             self._db.execute("UPDATE conversations SET session_id = ? WHERE thread_id = ?", (session_id, thread_id))
+            if session_id is not None:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO sessions"
+                    " SELECT session_id, thread_id, agent, directory, ? FROM conversations WHERE thread_id = ?",
+                    (time.time(), thread_id),
+                )
+
+    def past_sessions(self, thread_id: int) -> dict[str, float]:
+        """Return the sessions that a thread has had with its agent, without today's; newest first, when each began."""
+        query = (
+            "SELECT sessions.session_id, began FROM sessions JOIN conversations USING (thread_id, agent, directory)"
+            " WHERE thread_id = ? AND sessions.session_id IS NOT conversations.session_id ORDER BY began DESC"
+        )
+        return dict(self._db.execute(query, (thread_id,)))
+
+    def session_thread(self, session_id: str) -> int | None:
+        """Return the thread that has, or has last had, a session; None where it was not created for one."""
+        query = "SELECT thread_id FROM sessions WHERE session_id = ? ORDER BY began DESC LIMIT 1"
+        row = self._db.execute(query, (session_id,)).fetchone()
+        return None if row is None else row[0]
 
     def asker(self, thread_id: int) -> int | None:
         """Return who wrote the thread's oldest open message; with none open, who began the conversation."""
@@ -223,7 +237,8 @@ class Journal:
         now = time.time()
         with self._transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO conversations VALUES (?, ?, ?, NULL, ?, ?, ?)",
+                "INSERT OR IGNORE INTO conversations (thread_id, channel_id, guild_id, created, agent, directory)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (thread_id, channel_id, guild_id, now, *assignment),
             )
             new = self._db.execute(

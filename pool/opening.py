@@ -6,12 +6,13 @@ from pathlib import Path
 import structlog
 
 from acp import Agent, AuthRequired, Launch, RemoteError, Session
+from acp.settings import Option, Value
 
 from .exchange import Notice
 from .journal import Journal
 from .watch import Bounds
 
-__all__ = ["MODE", "Opened", "Settings", "open_session", "settle"]
+__all__ = ["MODE", "Opened", "Settings", "open_session", "settle", "written"]
 
 MODE = "mode"
 """The name under which a thread's chosen mode is remembered; other choices have their option's id."""
@@ -27,6 +28,8 @@ class Settings:
     agent: str = "default"
     mode: str = ""
     bounds: Bounds = field(default_factory=Bounds)
+    also: tuple[Path, ...] = ()
+    """Directories of this thread's session alone; they are made when it is opened."""
 
     @property
     def cwd(self) -> Path:
@@ -52,21 +55,50 @@ async def open_session(agent: Agent, thread_id: int, settings: Settings, journal
 
     A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
     """
+    for directory in settings.also:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     session_id = journal.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
-            return Opened(await agent.load_session(session_id, settings.cwd), new=False)
+            return Opened(await agent.load_session(session_id, settings.cwd, settings.also), new=False)
         except AuthRequired:
             raise
         except RemoteError as error:
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
-    session = await agent.new_session(settings.cwd)
-    return Opened(session, new=True, notices=() if session_id is None else (Notice.FORGOTTEN,))
+    session = await agent.new_session(settings.cwd, settings.also)
+    return Opened(session, new=True, notices=(Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW))
 
 
 async def settle(session: Session, settings: Settings, choices: dict[str, str]) -> list[Notice]:
-    """Put the session into the mode that a person chose, else the asking mode. Returns what the thread must know."""
+    """Set what people chose, and the mode: theirs, else the asking mode. Returns what the thread must know.
+
+    The mode comes last, for what else is set may change it.
+    """
+    notices = [] if await _all_set(session, choices) else [Notice.UNSET]
     if await session.ask_first(choices.get(MODE, settings.mode)):
-        return []
+        return notices
     log.warning("agent may act without asking: its asking mode could not be set", session_id=session.session_id)
-    return [Notice.UNASKED]
+    return [*notices, Notice.UNASKED]
+
+
+async def _all_set(session: Session, choices: dict[str, str]) -> bool:
+    done = True
+    for option_id, chosen in choices.items():
+        option = next((each for each in session.options if each.option_id == option_id), None)
+        if option_id == MODE or (option is not None and written(option.current) == chosen):
+            continue
+        try:
+            done = option is not None and await session.set_option(option_id, _read(option, chosen)) and done
+        except (RemoteError, ValueError) as error:
+            log.warning("a choice could not be set again", option=option_id, reason=str(error))
+            done = False
+    return done
+
+
+def written(value: Value) -> str:
+    """Write an option's value as a choice is remembered."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _read(option: Option, chosen: str) -> Value:
+    return chosen == "true" if isinstance(option.current, bool) else chosen

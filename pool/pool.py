@@ -17,8 +17,10 @@ from acp import Agent
 from acp.memory import resident
 
 from .conversation import Conversation, House, State
+from .directories import Directories
 from .exchange import Exchange
 from .journal import Journal
+from .listing import Listing
 from .opening import Settings
 from .slots import Load, Slots
 from .spares import Spares
@@ -54,7 +56,7 @@ log = structlog.stdlib.get_logger("pool")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of everything. `max_memory` is in bytes, 0 for no bound."""
+    """How much of everything. `max_memory` is in bytes, 0 for no bound; `exclusive`: one thread in a directory."""
 
     max_agents: int
     idle_seconds: float
@@ -62,6 +64,7 @@ class Limits:
     per_user: int = 8
     per_thread: int = 50
     per_minute: int = 30
+    exclusive: bool = False
 
 
 class Bound(Enum):
@@ -113,10 +116,16 @@ class Pool:
         self._stopping = False
         self._warm = bool(warm)
         self._spares = Spares(warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
+        self.listing = Listing(
+            slots=self._slots, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
+        )
+        """Which sessions the agents have kept."""
         self._house = House(
             settings=settings,
             journal=journal,
             slots=self._slots,
+            directories=Directories(),
+            exclusive=limits.exclusive,
             spawn=self._spawn,
             claim=self._spares.claim,
             asking=self._asking,
@@ -199,7 +208,7 @@ class Pool:
             del self._running[conversation]
             del self._conversations[conversation.thread_id]
 
-    def _create_task(self, work: Coroutine[Any, Any, None], name: str = "spare") -> asyncio.Task[None]:
+    def _create_task(self, work: Coroutine[Any, Any, None], name: str = "agent without a thread") -> asyncio.Task[None]:
         return self._tasks.create_task(work, name=name)
 
     # ---- what is asked of it
@@ -222,7 +231,17 @@ class Pool:
     def agents(self) -> list[Agent]:
         """All agents that run, spares included."""
         used = [each.agent for each in self._conversations.values() if each.agent is not None]
-        return [*used, *self._spares.agents]
+        return [*used, *self._spares.agents, *self.listing.guests]
+
+    def _running_agents(self, settings: Settings) -> list[Agent]:
+        """Return the living agents of the kind, whatever their directory."""
+        of_threads = [
+            each.agent
+            for each in self._conversations.values()
+            if each.agent is not None and self._house.settings(each.thread_id).agent == settings.agent
+        ]
+        agents = [*of_threads, *self._spares.of(settings.agent)]
+        return [agent for agent in agents if agent.connection.error is None]
 
     @property
     def load(self) -> Load:
@@ -330,6 +349,7 @@ class Pool:
         self._stopping = True
         keeper.cancel()
         self._spares.close()
+        self.listing.close()
         for conversation, task in self._running.items():
             conversation.retire()
             if conversation.state in {State.IN_LINE, State.STARTING}:  # Nothing was prompted; nothing will be.

@@ -5,7 +5,8 @@ to a bound.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -62,24 +63,20 @@ class KeptFile:
 class Postscripts:
     """Those that are kept, by exchange (its last message) and number."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        """Use the journal's open database."""
+    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
+        """Use the journal's open database, and its transactions."""
         self._db = db
+        self._transaction = transaction
 
     def keep(self, exchange_id: int, postscripts: Mapping[int, Postscript]) -> None:
         """Write down all that is to follow the pages, in one transaction, instead of what was to before."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self.drop(exchange_id)
             left = MOST_BYTES
             for number, postscript in postscripts.items():
                 row = (exchange_id, number, postscript.content, postscript.mention)
                 self._db.execute("INSERT INTO postscripts VALUES (?, ?, ?, ?)", row)
                 left = self._keep_files(exchange_id, number, postscript.files, left)
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _keep_files(self, exchange_id: int, number: int, files: Iterable[Enclosure], left: int) -> int:
         """Write files down as long as there is room; of the others the names. Returns the room that is left."""

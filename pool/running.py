@@ -2,7 +2,7 @@
 
 import asyncio
 
-from acp import Event, Question, Turn
+from acp import Elicitation, Event, Question, Turn
 from acp.jsonrpc import RequestId
 
 from .exchange import Ending, Exchange
@@ -21,6 +21,7 @@ class Running:
         self._bounds = bounds
         self._watch = Watch(bounds, _now())
         self._asked: dict[RequestId, float] = {}
+        self._reminded: set[RequestId] = set()
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
         self.made_way = False
@@ -30,12 +31,16 @@ class Running:
     def event(self, event: Event) -> None:
         """Pass on an event of the turn."""
         now = _now()
+        if isinstance(event, Question | Elicitation):
+            self._asked.pop(event.request_id, None)  # An id that is used again is another question.
+            self._reminded.discard(event.request_id)
         self._watch.event(event, now)
         self._note_questions(now)
         self.exchange.event(event)
 
     def _note_questions(self, now: float) -> None:
-        self._asked = {each.request_id: self._asked.get(each.request_id, now) for each in self.turn.open_questions}
+        self._asked = {each.request_id: self._asked.get(each.request_id, now) for each in self.turn.unanswered}
+        self._reminded &= self._asked.keys()
         self._watch.questions(waiting=bool(self._asked), now=now)
 
     def look(self) -> None:
@@ -44,15 +49,22 @@ class Running:
         if self.turn.ended:
             return
         self._note_questions(now)
-        for question in self.turn.open_questions:
-            if now - self._asked[question.request_id] >= self._bounds.question:
-                self._reject(question)
+        for question in self.turn.unanswered:
+            self._look_at(question, now - self._asked[question.request_id])
         due = self._watch.due(now)
         if due is Due.CEILING:
             self._over = True
             self.turn.cancel()
         elif due is not None:
             self.exchange.due(due, self._watch.silent_for(now))
+
+    def _look_at(self, question: Question | Elicitation, age: float) -> None:
+        bounds = self._bounds
+        if age >= bounds.question:
+            self._reject(question)
+        elif bounds.reminder and age >= bounds.reminder and question.request_id not in self._reminded:
+            self._reminded.add(question.request_id)
+            self.exchange.remind(question.request_id, bounds.question - age)
 
     @property
     def asked_since(self) -> float | None:
@@ -61,14 +73,14 @@ class Running:
 
     def make_way(self) -> None:
         """End the open questions as if their time were over, for others wait."""
-        for question in self.turn.open_questions:
+        for question in self.turn.unanswered:
             self.made_way = True
             self._reject(question)
         self._note_questions(_now())
 
-    def _reject(self, question: Question) -> None:
+    def _reject(self, question: Question | Elicitation) -> None:
         """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
-        option_id = question.rejection
+        option_id = question.rejection if isinstance(question, Question) else None
         if option_id is None:
             self.turn.withdraw(question.request_id)
         else:

@@ -114,6 +114,10 @@ class Spares:
         """The agents that run, claimed ones excepted."""
         return [spare.agent for spare in self._spares if spare.agent is not None]
 
+    def of(self, agent: str) -> list[Agent]:
+        """Return the agents of that name that can be claimed."""
+        return [spare.agent for spare in self._spares if spare.agent and spare.ready and spare.settings.agent == agent]
+
     async def _live(self, spare: _Spare) -> None:
         try:
             spare.agent = await self._spawn(spare.settings)

@@ -7,7 +7,7 @@ as activity, for a longer bound.
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from acp import Event, Question, Withdrawn
+from acp import Elicitation, Event, Question, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
 
 __all__ = ["Bounds", "Due", "Watch"]
@@ -36,11 +36,15 @@ class Due(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Seconds after which something is due. `question` is how long a question may stay open."""
+    """Seconds after which something is due.
+
+    `question` is how long a question may stay open, `reminder` when people are reminded of it; 0: never.
+    """
 
     silence: float = 120.0
     ceiling: float = 120 * 60.0
     question: float = 4 * 3600.0
+    reminder: float = 2 * 3600.0
 
 
 class Watch:
@@ -57,7 +61,7 @@ class Watch:
     def event(self, event: Event, now: float) -> None:
         """Take note of an event of the turn."""
         match event:
-            case Question() | Withdrawn():
+            case Question() | Elicitation() | Withdrawn():
                 pass  # The turn knows which questions are open; see `questions`.
             case ToolCall(tool_call_id=tool_call_id, status=None):
                 self._tools.add(tool_call_id)

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-import discord
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -17,6 +16,8 @@ from pydantic.fields import FieldInfo
 from bot.cli import main
 from bot.config import Config, load
 from bot.gate import People
+from bot.invitation import PERMISSIONS
+from pool.journal import _BEFORE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -229,17 +230,12 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             assert anchor in map(slug, headings), f"{target}#{anchor}"
 
 
-def test_the_invitation_asks_for_the_permissions_that_are_named() -> None:
-    """The number in the link is the sum of the names beside it."""
-    readme = (ROOT / "README.md").read_text()
-    number = re.search(r"oauth2/authorize\?\S*&permissions=(\d+)", readme)
-    named = re.search(r"exactly what the bot uses: ([^.]+)\.", readme)
-    assert number
+def test_the_invitation_is_told_with_the_permissions_that_it_asks_for() -> None:
+    """The page names all of them, and no other."""
+    page = " ".join((ROOT / "docs/getting-started.md").read_text().split())
+    named = re.search(r"exactly the permissions that are used: ([^.]+)\.", page)
     assert named
-    names = ["_".join(name.lower().split()) for name in named[1].split(",")]
-    names[names.index("view_channels")] = "view_channel"
-    permissions = discord.Permissions(**dict.fromkeys(names, True))
-    assert int(number[1]) == permissions.value
+    assert named[1].split(", ") == list(PERMISSIONS.values())
 
 
 def test_the_first_screen_names_the_two_commands() -> None:
@@ -247,3 +243,10 @@ def test_the_first_screen_names_the_two_commands() -> None:
     first = (ROOT / "README.md").read_text().splitlines()[:45]
     assert any(line.startswith("make demo") for line in first)
     assert any(line.startswith("make test") for line in first)
+
+
+def test_the_table_of_a_messages_states_is_the_journals() -> None:
+    """Each transition that the journal allows has its line, and no other one has."""
+    text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
+    assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)

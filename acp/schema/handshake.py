@@ -70,10 +70,17 @@ class AgentCapabilities(Part):
     auth: Lenient[AgentAuthCapabilities] = AgentAuthCapabilities()
 
 
+class AuthVariable(Part):
+    """A variable of the environment that an agent would take for a login; not in the schema, but real."""
+
+    name: str
+
+
 class AuthMethod(Part):
     """A way to log in. `type`: agent (call authenticate), terminal, or what some vendors have invented.
 
-    For terminal, the agent's own command is run in one, with `args` behind its own and `env` over its environment.
+    For terminal, the agent's own command is run in one, with `args` behind its own and `env` over its environment. Some
+    vendors' `env_var` names in `vars` what would do instead of a login.
     """
 
     id: str
@@ -82,6 +89,12 @@ class AuthMethod(Part):
     type: Lenient[str] = "agent"
     args: Items[str] = Field(default_factory=list)
     env: Lenient[dict[str, str]] = Field(default_factory=dict)
+    vars: Items[AuthVariable] = Field(default_factory=list)
+
+    @property
+    def variables(self) -> list[str]:
+        """The names in `vars`."""
+        return [variable.name for variable in self.vars]
 
 
 class InitializeResponse(Part):

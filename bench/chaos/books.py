@@ -60,12 +60,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A message of the bot. `answers` is the message that it belongs to the reply of; `asks` whether it has a card."""
+    """A message of the bot. `answers` is the message that it belongs to the reply of; `asks` whether it has a card.
+
+    `attached` is what its files hold: long code is there.
+    """
 
     message_id: int
     content: str
     answers: int | None = None
     asks: bool = False
+    attached: str = ""
 
 
 @dataclass(slots=True)
@@ -110,7 +114,8 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
 
 
 def _reply(thread: Thread, asked: Asked) -> str:
-    return "\n".join(page.content for page in thread.pages if page.answers == asked.message_id)
+    pages = [page for page in thread.pages if page.answers == asked.message_id]
+    return "\n".join([*(page.content for page in pages), *(page.attached for page in pages)])
 
 
 def _shown(thread: Thread, token: str) -> int:

@@ -111,7 +111,8 @@ def buttons(message: Message) -> dict[str, str]:
 
 def _page(message: Message) -> Page:
     asks = any(custom_id.startswith("threadline:answer:") for custom_id in buttons(message).values())
-    return Page(message.id, message.content, _answered(message.nonce), asks)
+    attached = "\n".join((each.content or b"").decode(errors="replace") for each in message.attachments)
+    return Page(message.id, message.content, _answered(message.nonce), asks, attached)
 
 
 def _answered(nonce: str | int | None) -> int | None:
@@ -163,6 +164,8 @@ max_agents = {AGENTS}
 per_user = {PLENTY}
 per_thread = {PLENTY}
 per_minute = {PLENTY}
+[threads]
+introduction = false
 [journal]
 path = {quote(str(folder / "threadline.db"))}
 """

@@ -196,7 +196,7 @@ class Peer:
             raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "prompt"})
         if session.session_id in self._turns:
             raise Refused(INTERNAL_ERROR, "A turn is already running", {"sessionId": session.session_id})
-        typed = [str(block.get("text", "")) for block in blocks if block.get("type") == "text"]
+        typed = [str(block.get("text", "")) for block in blocks if block.get("type") == "text" and _is_typed(block)]
         text = "\n".join(typed)
         untitled = session.title is None
         session.remember_prompt(text)
@@ -247,6 +247,12 @@ def _script(text: str) -> Iterable[Directive]:
     """The prompt's directives, else its story, else a friendly answer that quotes it."""
     quoted = f'You said: "{text.strip()}". Say help to see what else I can do.'
     return read_script(text.splitlines()) or find_story(text) or [Directive("type", {"text": quoted, "rate": "40"})]
+
+
+def _is_typed(block: Message) -> bool:
+    """Whether a person wrote a text; what is for the agent alone says so (schema: Annotations)."""
+    annotations = block.get("annotations") or {}
+    return annotations.get("audience") != ["assistant"]
 
 
 def _listed(session: Session) -> Message:

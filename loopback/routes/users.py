@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from loopback import payloads
 from loopback.entities import Json
-from loopback.errors import DiscordError, Reason
+from loopback.errors import DiscordError, Reason, invalid
 from loopback.routes.calls import Call, Route
 
 USERNAME_LENGTH: Final = 32
@@ -27,6 +27,16 @@ def _get_user(call: Call) -> Json:
 
 
 def _get_application(call: Call) -> Json:
+    return payloads.application(call.world, call.bot)
+
+
+def _patch_application(call: Call) -> Json:
+    """Of an application's settings only the flags of the privileged intents are kept; the rest is forgotten."""
+    flags = call.fields.get("flags")
+    if flags is not None:
+        if not isinstance(flags, int) or isinstance(flags, bool):
+            raise invalid(("flags",), "NUMBER_TYPE_COERCE", f'Value "{flags}" is not int.')
+        call.bot.allowed_intents = payloads.intents_allowed(call.bot.allowed_intents, flags)
     return payloads.application(call.world, call.bot)
 
 
@@ -69,6 +79,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/users/{user_id}", _get_user),
     Route("GET", "/oauth2/applications/@me", _get_application),
     Route("GET", "/applications/@me", _get_application),
+    Route("PATCH", "/applications/@me", _patch_application),
     Route("GET", "/gateway", _get_gateway, needs_token=False),
     Route("GET", "/gateway/bot", _get_gateway_bot),
 )

@@ -108,8 +108,11 @@ async def test_directories_go_to_an_agent_that_takes_them(*, taken: bool) -> Non
     """Beside the working directory; to no other."""
     capabilities: Json = {"sessionCapabilities": {"additionalDirectories": {} if taken else None}}
     peer, agent = await started(Client(additional_directories=(Path("/srv/lib"),)), capabilities=capabilities)
-    await agent.new_session(CWD)
-    assert peer.received[-1]["params"].get("additionalDirectories") == (["/srv/lib"] if taken else None)
+    session = await agent.new_session(CWD, [Path("/srv/files")])
+    wanted = ["/srv/lib", "/srv/files"] if taken else None
+    assert peer.received[-1]["params"].get("additionalDirectories") == wanted
+    # Those of the session alone are served by our own files in any case.
+    assert Path("/srv/files") in session.directories
     await agent.stop()
 
 

@@ -1,14 +1,24 @@
 import asyncio
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import pytest
 
 import acp.pipes
-from acp.pipes import FLOOD_REST_SECONDS, FLOOD_SIZE, READ_SIZE, REST_SECONDS, Pipe, _Rounds
+from acp.pipes import FLOOD_REST_SECONDS, FLOOD_SIZE, QUIET_SECONDS, READ_SIZE, REST_SECONDS, Pipe, _Rounds
 from tests.acp.children import PATIENCE
 
 pytestmark = pytest.mark.real_time
+
+
+@pytest.fixture
+def _endless_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits for a round waits for ever."""
+    monkeypatch.setattr(acp.pipes, "REST_SECONDS", 2 * PATIENCE)
+
+
+endless_rests = pytest.mark.usefixtures("_endless_rests")
 
 
 class Mouth:
@@ -64,8 +74,9 @@ async def test_what_arrives_is_read_and_at_its_end_the_pipe_is_closed() -> None:
 async def test_what_comes_during_a_rest_is_taken_in_one_round() -> None:
     """Many small writes of many pipes are few reads: that is where the time is saved."""
     mouths = [Mouth() for _ in range(3)]
-    mouths[0].say(b"first")
-    await mouths[0].arrives()
+    for mouth in mouths:
+        mouth.say(b"first")
+        await mouth.arrives()
     for mouth in mouths:
         for _ in range(10):
             mouth.say(b"x")
@@ -75,20 +86,69 @@ async def test_what_comes_during_a_rest_is_taken_in_one_round() -> None:
         mouth.close()
 
 
+@endless_rests
+async def test_the_first_word_of_a_quiet_pipe_waits_for_no_rest() -> None:
+    """However many others are writing, and resting."""
+    busy, quiet = Mouth(), Mouth()
+    busy.say(b"1")
+    await busy.arrives()
+    assert busy.pipe.resting
+    quiet.say(b"2")
+    assert await quiet.arrives() == b"2"
+    busy.close()
+    quiet.close()
+
+
+@endless_rests
 async def test_whoever_expects_an_answer_does_not_wait_for_the_rest() -> None:
-    """The next that arrives is read at once."""
+    """The next that arrives is read at once; then there are rests again."""
     mouth = Mouth()
     mouth.say(b"first")
     await mouth.arrives()
-    rounds = _Rounds.of_this_loop()
-    assert rounds._rest is not None
     mouth.pipe.hurry()
-    assert rounds._rest is None
+    mouth.pipe.hurry()
     mouth.say(b"second")
     assert await mouth.arrives() == b"second"
+    assert mouth.pipe.resting
     mouth.pipe.pause()
     mouth.pipe.hurry()
     mouth.close()
+
+
+@endless_rests
+async def test_what_is_answered_while_it_is_read_is_expected_to_go_on() -> None:
+    """An agent that asks, and is answered at once, does so without a rest between."""
+    mouth = Mouth(lambda data: mouth.pipe.hurry() if data == b"question" else None)
+    for _ in range(2):
+        mouth.say(b"question")
+        await mouth.arrives()
+        assert not mouth.pipe.resting
+    mouth.say(b"thanks")
+    assert await mouth.arrives() == b"thanks"
+    assert mouth.pipe.resting
+    mouth.close()
+
+
+@endless_rests
+async def test_who_has_fallen_quiet_is_watched_again() -> None:
+    """All, after a round in which nothing came; one, after a second in which it alone brought nothing."""
+    first, second = Mouth(), Mouth()
+    for mouth in (first, second):
+        mouth.say(b"1")
+        await mouth.arrives()
+    rounds = _Rounds.of_this_loop()
+    second.say(b"2")
+    rounds._round()
+    assert (first.pipe.resting, second.pipe.resting) == (True, True)
+    first.pipe.heard -= QUIET_SECONDS
+    rounds._next_look = 0.0
+    second.say(b"3")
+    rounds._round()
+    assert (first.pipe.resting, second.pipe.resting) == (False, True)
+    rounds._round()
+    assert (first.pipe.resting, second.pipe.resting) == (False, False)
+    first.close()
+    second.close()
 
 
 async def test_a_round_takes_no_more_than_its_share_of_a_pipe() -> None:
@@ -111,6 +171,19 @@ async def test_nobody_waits_long_beside_a_flood(monkeypatch: pytest.MonkeyPatch)
     assert rounds._rest_seconds(FLOOD_SIZE) == 0
     assert rounds._rest_seconds(1) == FLOOD_REST_SECONDS
     lone.close()
+
+
+@endless_rests
+async def test_a_flood_cuts_the_rest_of_all_short() -> None:
+    """What a resting pipe brings is read while another one floods."""
+    lone, flood = Mouth(), Mouth()
+    lone.say(b"1")
+    await lone.arrives()
+    lone.say(b"2")
+    flood.say(b"x" * FLOOD_SIZE)
+    assert await lone.arrives() == b"2"
+    lone.close()
+    flood.close()
 
 
 async def test_a_pipe_that_is_paused_keeps_what_arrives() -> None:
@@ -180,3 +253,30 @@ async def test_a_pipe_that_cannot_be_read_is_at_its_end() -> None:
     assert mouth.pipe.closed
     assert mouth.ended.is_set()
     os.close(mouth.writing_end)
+
+
+async def test_what_a_pipe_brings_is_taken_in_the_context_of_whoever_opened_it() -> None:
+    """All pipes are read together; what is logged about one must not be said of another."""
+    seen: dict[bytes, str] = {}
+    done = asyncio.Event()
+
+    def take(data: bytes) -> None:
+        seen[data] = whose.get()
+        if len(seen) == 2:
+            done.set()
+
+    whose = ContextVar("whose", default="nobody's")
+    pipes, ends = [], []
+    for name in ("one", "other"):
+        whose.set(name)
+        pipes.append(Pipe(take, lambda: None))
+        ends.append(pipes[-1].open())
+    whose.set("a third")
+    for name, end in zip(("one", "other"), ends, strict=True):
+        os.write(end, name.encode())
+    async with asyncio.timeout(PATIENCE):
+        await done.wait()
+    for pipe, end in zip(pipes, ends, strict=True):
+        pipe.close()
+        os.close(end)
+    assert seen == {b"one": "one", b"other": "other"}

@@ -117,6 +117,9 @@ def test_a_long_answer_must_be_whole_and_in_order() -> None:
     pages = ("line_1 = 1\nline_2 = 2", "line_3 = 3\nanswer-0001-01")
     whole = [Page(103 + number, content, 102) for number, content in enumerate(pages)]
     assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *whole))) == []
+    file = Page(104, "", 102, attached="line_1 = 1\nline_2 = 2\nline_3 = 3")
+    assert faults(replace(WELL, asked=(FIRST, long), pages=(*PAGES, file))) == []
+    assert faults(replace(WELL, asked=(FIRST, long), pages=(*PAGES, replace(file, answers=100)))) == [Fault.PAGE]
     swapped = [Page(103 + number, content, 102) for number, content in enumerate(reversed(pages))]
     assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *swapped))) == [Fault.PAGE]
 

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import discord
 
+from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.rest import Archived, Gone, Own, Refused, Rest, Stored, TryLater
 from pool.journal import Journal
@@ -28,7 +29,7 @@ class Message:
 
     content: str
     silent: bool = False
-    mention: int | None = None
+    mention: Mentions = NOBODY
     buttons: list[discord.ui.Button[discord.ui.View]] = field(default_factory=list)
     files: Sequence[tuple[str, bytes]] = ()
 
@@ -81,7 +82,7 @@ class Board(Rest):
         content: str,
         *,
         nonce: str | None = None,
-        mention: int | None = None,
+        mention: Mentions = NOBODY,
         reply_to: int | None = None,
         silent: bool = False,
         view: discord.ui.View | None = None,

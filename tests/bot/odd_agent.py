@@ -24,6 +24,7 @@ WORDS = {
     "hangs": "says its process id on the FIFO that comes next, and nothing more",
     "junk": "writes lines that are no messages",
     "late": "goes on talking in a session when another one is opened",
+    "logs": "writes about itself to its stderr, as agents do",
     "no-reject": "offers no option to reject",
     "silent": "ends its turns without a word",
     "text-ids": "gives its requests texts for ids",
@@ -122,6 +123,9 @@ def write(session_id: str) -> None:
 
 def prompt(params: dict[str, Any]) -> dict[str, Any]:
     """Answer a prompt."""
+    if "logs" in words:
+        sys.stderr.write("2026-01-01 INFO a prompt\nWARNING it is short\n")
+        sys.stderr.flush()
     session_id, text = params["sessionId"], params["prompt"][0]["text"]
     if "junk" in words:
         put("this is no message")
@@ -150,6 +154,9 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
                 sys.exit(9)
             return {"result": {}}
         case "authenticate" if params["methodId"] == "with-agent-login":
+            sys.stderr.write("visit http://127.0.0.1/device and type 1234\n")
+            sys.stderr.flush()
+            ask(8, "odd/visited")
             return {"result": {}}
     return {"error": {"code": -32603, "message": f"will not do {method}"}}
 

@@ -23,6 +23,7 @@ def config(folder: Path, **channel: Any) -> Config:
                 "other": {"command": "two", "cwd": folder / "other", "ceiling_minutes": 5},
             },
             "channels": {PROJECT: channel},
+            "journal": {"path": str(folder / "journal.db")},
         }
     )
 
@@ -55,7 +56,7 @@ def test_a_channel_decides_agent_directory_and_mode(tmp_path: Path) -> None:
         assert (here.cwd, there.cwd) == (tmp_path / "project", tmp_path / "default")
         assert (here.bounds.ceiling, there.bounds.ceiling) == (300, 7200)
         assert it.style(10).directory == str(tmp_path / "project")
-        assert it.outbox(10) is it.outbox(10)
+        assert here.also != there.also
         assert [(settings.agent, count) for settings, count in it.warm] == [("default", 2)]
 
 
@@ -103,3 +104,20 @@ def test_a_thread_that_nobody_knows_has_the_default_agent(tmp_path: Path) -> Non
     """Nothing is raised, for the pool asks before anything was written down."""
     with agents(tmp_path) as (it, _):
         assert it.settings(99).agent == "default"
+
+
+def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Path) -> None:
+    """Also not through a link that its agent puts in the place of their directory."""
+    with agents(tmp_path) as (it, journal):
+        begin(it, journal, 10, PROJECT)
+        begin(it, journal, 20, PROJECT)
+        (directory,) = it.settings(10).also
+        directory.mkdir(parents=True)
+        (directory / "a.txt").write_text("a")
+        assert it.outbox(10).read_now(str(directory / "a.txt")) == b"a"
+        assert isinstance(it.outbox(20).read_now(str(directory / "a.txt")), str)
+        (tmp_path / "outside").mkdir()
+        (tmp_path / "outside" / "key").write_text("secret")
+        directory.rename(directory.with_name("away"))
+        directory.symlink_to(tmp_path / "outside")
+        assert isinstance(it.outbox(10).read_now(str(directory / "key")), str)

@@ -151,17 +151,28 @@ def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, com
 
 def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
     """Handshake, sessions, modes, whether it asks first; warnings too; exit code 0."""
-    done = threadline("check", "-c", config(tmp_path), cwd=tmp_path)
+    done = threadline("check", "--offline", "-c", config(tmp_path), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == f"{tmp_path}/threadline.toml: reads well"
-    assert lines[1] == "warning: access.channels is empty: the bot works nowhere"
-    assert lines[2].startswith("agents.default: ")
+    assert lines[0] == f"well     configuration: {tmp_path}/threadline.toml reads well"
+    assert lines[1] == "warning  configuration: access.channels is empty: the bot works nowhere"
+    assert all(line.startswith("well     agents.default: ") for line in lines[2:])
     assert lines[2].endswith(" answers, protocol version 1")
-    assert lines[3].startswith("  sessions survive a restart: ")
-    assert lines[4].startswith("  modes: ")
-    assert lines[5].startswith("  asks before it acts: yes, in mode ")
+    assert lines[3].endswith("sessions survive a restart: yes")
+    assert "modes: default, " in lines[4]
+    assert lines[5].endswith("asks before it acts: yes, in mode default")
     assert len(lines) == 6
+
+
+def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_path: Path) -> None:
+    """The environment wins; a file that others may read is refused, and its secret not repeated."""
+    path = config(tmp_path, rest='[journal]\npath = "${NAMED_BESIDE}"\n')
+    beside = tmp_path / "threadline.env"
+    beside.touch(mode=0o600)
+    beside.write_text(f"NAMED_BESIDE=a.db\nOTHER={TOKEN}\n")
+    assert threadline("check", "--offline", "-c", path, cwd=tmp_path).returncode == 0
+    beside.chmod(0o644)
+    assert_one_line(threadline("check", "-c", path, cwd=tmp_path), 2, "threadline.env: others may read it")
 
 
 @pytest.mark.parametrize(
@@ -174,9 +185,9 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
 def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, parts: list[str]) -> None:
     """Its exit code and its last words; exit code 1 (P39, P67)."""
     path = config(tmp_path, agent=f"command = 'sh'\nargs = ['-c', '{script}']")
-    done = threadline("check", "-c", path, cwd=tmp_path)
+    done = threadline("check", "--offline", "-c", path, cwd=tmp_path)
     assert done.returncode == 1
-    assert "agents.default: failed: " in done.stdout
+    assert "FAILED   agents.default: " in done.stdout
     assert all(part in done.stdout for part in parts), done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert done.stderr == ""

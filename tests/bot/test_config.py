@@ -88,6 +88,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "pool.per_minute": 30,
         "pool.silence_seconds": 120,
         "pool.question_hours": 4,
+        "pool.reminder_hours": 2,
         "catch_up.hours": 24,
         "catch_up.messages": 200,
         "reply.tables": "code",
@@ -102,6 +103,8 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "threads.bots": "off",
         "threads.trusted_bots": frozenset(),
         "threads.bot_turns": 10,
+        "threads.introduction": True,
+        "threads.directory": "shared",
         "threads.auto_archive_minutes": 4320,
         "journal.path": "",
         "audit.path": "",
@@ -151,6 +154,7 @@ per_thread = 5
 per_minute = 6
 silence_seconds = 30
 question_hours = 0.25
+reminder_hours = 0
 [catch_up]
 hours = 48
 messages = 10
@@ -169,6 +173,8 @@ mention_roles = ["6"]
 bots = "mentions"
 trusted_bots = ["7", "8"]
 bot_turns = 3
+introduction = false
+directory = "exclusive"
 auto_archive_minutes = 60
 [journal]
 path = "state/journal.db"
@@ -206,11 +212,12 @@ listen = "127.0.0.1:9464"
     pool = config.pool
     assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
     assert (pool.per_user, pool.per_thread, pool.per_minute) == (4, 5, 6)
-    assert (pool.silence_seconds, pool.question_hours) == (30, 0.25)
+    assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
     assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p", "ping")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
+    assert (config.threads.introduction, config.threads.directory) == (False, "exclusive")
     assert config.journal.file == tmp_path / "state" / "journal.db"
     assert config.audit.file == tmp_path / "state" / "audit.jsonl"
     assert config.audit.file in config.own_files
@@ -352,6 +359,7 @@ WRONG_VALUES = [
     ("metrics.listen", '"9464"', 'must be a host and a port, like "127.0.0.1:9464"'),
     ("metrics.listen", '"127.0.0.1:65536"', 'must be a host and a port, like "127.0.0.1:9464"'),
     ("reactions.enabled", '"perhaps"', "Input should be a valid boolean, unable to interpret input"),
+    ("threads.directory", '"mine"', "Input should be 'shared' or 'exclusive'"),
     ("threads.auto_archive_minutes", "61", "Input should be 60, 1440, 4320 or 10080"),
     ("journal.path", "[]", "Input should be a valid string"),
 ]

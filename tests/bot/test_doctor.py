@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -134,12 +135,27 @@ def test_a_file_of_that_name_in_the_project_is_let_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SDK_PYTHON.exists(), reason=".venv-sdk, the environment of the official SDK, is not there")
-def test_an_agent_that_is_in_no_table_is_examined_too(tmp_path: Path) -> None:
-    """One on the official SDK, given by its command; it has no tools, and says so by not trying."""
-    found, code = examined(config(tmp_path, ROOT / "tests/peers/sdk_agent.py", command=SDK_PYTHON))
-    assert (code, found["write"], found["name"]) == (0, "did not try", "sdk-peer 1.0.0")
+@pytest.mark.parametrize(
+    ("word", "code", "verdict", "question"),
+    [
+        ("idles", 0, "did not try", ""),
+        ("asks", 0, "asked", "Write a file [Allow once | Always allow | Reject]"),
+        ("acts", 1, "acted without asking", ""),
+        ("has-it-done", 0, "asked", "Write {folder}/threadline-doctor.txt [Allow | Reject]"),
+    ],
+)
+def test_an_agent_that_is_in_no_table_is_examined_too(
+    tmp_path: Path, word: str, code: int, verdict: str, question: str
+) -> None:
+    """One on the official SDK, given by its command; also what it has its client do is asked."""
+    peer = ROOT / "tests/peers/sdk_agent.py"
+    found, exit_code = examined(config(tmp_path, peer, word, command=SDK_PYTHON, more='client = ["fs"]'))
+    assert (exit_code, found["write"], found["name"]) == (code, verdict, "sdk-peer 1.0.0")
+    pattern = re.escape(question).replace(re.escape("{folder}"), "/.+")
+    assert re.fullmatch(pattern, found["question"]), found["question"]
     assert found["answer"] == "Reply with the single word: ready"
-    assert not any(found["abilities"].values())
+    assert [name for name, able in found["abilities"].items() if able] == ["further directories"]
+    assert found["faults"] == []
 
 
 # ---- what it gets wrong
@@ -173,8 +189,21 @@ def test_another_protocol_version_is_said(tmp_path: Path) -> None:
 
 
 def test_an_agent_without_a_fault_has_none(tmp_path: Path) -> None:
-    """Nothing of the ordinary is called wrong."""
-    assert examined(odd(tmp_path, "asks", "announces"))[0]["faults"] == []
+    """Nothing of the ordinary is called wrong: an agent may write what it likes to its stderr."""
+    assert examined(odd(tmp_path, "asks", "announces", "logs"))[0]["faults"] == []
+
+
+def test_what_an_agent_is_not_given_is_said_and_is_no_fault(tmp_path: Path) -> None:
+    """A server that it cannot reach, a directory that it does not take; the log has no more to say."""
+    more = 'additional_directories = ["."]\nmcp_servers = [{ name = "wiki", url = "http://127.0.0.1:9/mcp" }]'
+    path = odd(tmp_path, "asks", "announces", more=more)
+    found, _ = examined(path)
+    assert found["left_out"] == [
+        "the MCP server 'wiki': the agent reaches none over HTTP",
+        f"the directories {tmp_path}: the agent takes only one",
+    ]
+    assert found["faults"] == []
+    assert "  not given: the MCP server 'wiki': the agent reaches none over HTTP\n" in run(path).stdout
 
 
 # ---- why it does not work
@@ -281,7 +310,7 @@ def test_piped_it_prints_lines_of_one_form(tmp_path: Path) -> None:
     ]
     assert "\x1b" not in done.stdout
     assert "  can: load, resume, list, close, images, embedded context" in lines
-    assert "  cannot: audio, MCP over HTTP, MCP over SSE" in lines
+    assert "  cannot: audio, MCP over HTTP, MCP over SSE, further directories" in lines
 
 
 def test_on_a_terminal_it_draws_a_table(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from typing import Any, cast
 import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
-from acp.schema import ResourceLink, TextBlock, ToolCall
-from bot.exchange import Attachment, Desk, Exchange, Request
+from acp.schema import PromptCapabilities, TextBlock, ToolCall
+from bot.attachments import Attachments
+from bot.card import Cards
+from bot.exchange import Desk, Exchange
 from bot.logs import redactor
 from bot.pacer import Pacer
-from bot.permission import Cards
+from bot.request import Attachment, Request
 from bot.rest import Refused
 from bot.signs import DONE, EYE, FAILED
 from pool.exchange import Ending, ExchangeFailed, Notice
@@ -64,6 +66,7 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
                 rest=board,
                 cards=cards,
                 agents=one_agent(folder, journal),
+                attachments=Attachments(folder / "attachments"),
                 redact=redact,
                 reactions=reactions,
             )
@@ -132,29 +135,34 @@ async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
 # ---- the prompt
 
 
-async def test_the_prompt_is_the_text_and_a_link_to_each_file(tmp_path: Path) -> None:
-    """No attachment is skipped; a message of files alone has no empty text (P10, P69)."""
-    file = Attachment("a.png", "http://127.0.0.1/a.png", "image/png", 5)
-    link = ResourceLink(name="a.png", uri="http://127.0.0.1/a.png", mime_type="image/png", size=5)
+async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_the_agent(tmp_path: Path) -> None:
+    """P69: nothing is skipped in silence."""
+    file = Attachment("a*b.bin", "http://127.0.0.1/a.bin", None, 10**9)
     async with stage(tmp_path) as it:
-        both, alone = it.exchange(20, "look", file), it.exchange(21, "", file)
-        for exchange in (both, alone):
-            exchange.opened(THREAD)
-        assert await both.blocks() == [TextBlock(text="look"), link]
-        assert await alone.blocks() == [link]
+        exchange = it.exchange(THREAD, "look", file)
+        exchange.opened(THREAD)
+        exchange.starting()
+        asked, context = await exchange.blocks(PromptCapabilities())
+        assert asked == TextBlock(text="look")
+        assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer"]
 
 
 async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
     """A cancelled wait does not stop the thread from being opened."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
-        first, second = (asyncio.ensure_future(exchange.blocks()) for _ in range(2))
+        first, second = (asyncio.ensure_future(exchange.blocks(PromptCapabilities())) for _ in range(2))
         await quiet()
         first.cancel()
         await quiet()
         assert not second.done()
         exchange.opened(THREAD)
-        assert await second == [TextBlock(text="hello")]
+        asked, _context = await second
+        assert asked == TextBlock(text="hello")
 
 
 async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: Path) -> None:
@@ -164,7 +172,7 @@ async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: P
         exchange.starting()
         exchange.not_opened("Missing Permissions")
         with pytest.raises(ExchangeFailed) as failed:
-            await exchange.blocks()
+            await exchange.blocks(PromptCapabilities())
         it.finish(exchange, Ending(error=failed.value))
         await exchange.settled()
         assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
@@ -343,7 +351,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
             assert isinstance(question, Question)
             exchange.event(question)
         await quiet()
-        assert it.board.shown[1:] == [f"<@{ADA}> **May I?** Run\n```\n$ make\n```"] * 2
+        assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
         exchange.event(Withdrawn(0))
         await quiet()
         assert it.board.shown[1].endswith("-# withdrawn by the agent")

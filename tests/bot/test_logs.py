@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.logs import SHORTEST, configure, redactor
+from bot import logs
+from bot.logs import SHORTEST, Form, configure, keep, redactor
 
 SECRET = 'MTIz.se"cr\\et\n.value'
 
@@ -164,3 +166,36 @@ def test_a_longer_secret_is_taken_out_before_its_beginning() -> None:
 def test_what_is_too_short_is_no_secret() -> None:
     """Lines stay readable; an empty value does no harm."""
     assert redactor(["", "abc"])("abc") == "abc"
+
+
+@pytest.mark.parametrize(("form", "is_json"), [("json", True), ("pretty", False), ("auto", False)])
+def test_the_form_can_be_chosen_whatever_the_stream_is(form: Form, is_json: bool) -> None:  # noqa: FBT001
+    """A terminal can have JSON; `auto` decides by the stream."""
+    with logging_to(Terminal()) as stream:
+        configure([SECRET], form=form)
+        structlog.stdlib.get_logger("x").info("something", a=1)
+    assert stream.getvalue().startswith("{") == is_json
+    assert "something" in stream.getvalue()
+
+
+def test_the_last_lines_are_kept_in_a_bounded_file_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON without secrets, mode 0600, one older file beside it; a file that cannot be written disturbs nobody."""
+    monkeypatch.setattr(logs, "KEPT_BYTES", 2000)
+    path = tmp_path / "state" / "threadline.log"
+    with logging_to(io.StringIO()) as stream:
+        keep(path, [SECRET])
+        for number in range(100):
+            structlog.stdlib.get_logger("x").info(f"line {number} {SECRET}")
+        handler = logging.getLogger().handlers[-1]
+        with monkeypatch.context() as patch:
+            patch.setattr(handler, "stream", gone := io.StringIO())
+            gone.close()
+            structlog.stdlib.get_logger("x").info("lost there")
+        handler.close()
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[-1]["event"] == "line 99 [secret]"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert sorted(each.name for each in path.parent.iterdir()) == ["threadline.log", "threadline.log.1"]
+    assert path.stat().st_size <= 2000
+    assert "lost there" in stream.getvalue()
+    assert "Traceback" not in stream.getvalue()

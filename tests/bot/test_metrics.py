@@ -18,12 +18,12 @@ from structlog.typing import EventDict
 
 from acp import SpawnFailed
 from bot import health
+from bot.card import Cards
 from bot.config import MetricsConfig
 from bot.endpoint import Endpoint
 from bot.health import Pulse
 from bot.metrics import Metrics
 from bot.pacer import Pacer
-from bot.permission import Cards
 from pool.journal import Journal, JournalError, State
 from tests.bot.board import Board
 from tests.pool.house import house, quiet

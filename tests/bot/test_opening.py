@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.exchange import Desk, Exchange, Request
+from acp.schema import PromptCapabilities
+from bot.attachments import Attachments
+from bot.card import Cards
+from bot.exchange import Desk, Exchange
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
 from bot.pacer import Pacer
-from bot.permission import Cards
+from bot.request import Request
 from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING
 from pool.exchange import ExchangeFailed
@@ -60,6 +63,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 rest=board,
                 cards=cards,
                 agents=one_agent(folder, journal),
+                attachments=Attachments(folder / "attachments"),
                 redact=str,
                 reactions=True,
             )
@@ -73,7 +77,7 @@ async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path
         await it.open()
         await quiet(1)
         assert sorted(it.board.whats) == ["add", "open", "react"]
-        assert await it.exchange.blocks()
+        assert await it.exchange.blocks(PromptCapabilities())
 
 
 async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:
@@ -95,7 +99,7 @@ async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Pat
         it.board.faults.extend([TryLater("429", 280.0)] * 10)
         await it.open()
         with pytest.raises(ExchangeFailed, match=f"{OPEN_SECONDS / 60:.0f} minutes"):
-            await it.exchange.blocks()
+            await it.exchange.blocks(PromptCapabilities())
 
 
 async def test_a_request_whose_thread_is_refused_is_told_so_at_once(tmp_path: Path) -> None:
@@ -105,7 +109,7 @@ async def test_a_request_whose_thread_is_refused_is_told_so_at_once(tmp_path: Pa
         it.board.faults.append(Refused("Missing Permissions"))
         await it.open()
         with pytest.raises(ExchangeFailed, match="Missing Permissions"):
-            await it.exchange.blocks()
+            await it.exchange.blocks(PromptCapabilities())
 
 
 @pytest.mark.parametrize(

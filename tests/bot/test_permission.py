@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 
 from acp import Question, Turn
 from acp.schema import ToolCallUpdate
+from bot.card import Cards, Where
+from bot.description import describe
+from bot.gate import Right
+from bot.mentions import Mentions
 from bot.pacer import Pacer
-from bot.permission import BUTTONS, LABEL, AnswerButton, Card, Cards, describe
+from bot.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, AnswerMenu, PermissionCard
 from bot.rest import TryLater
 from pool.journal import Journal
 from tests.acp.opened import HELLO, opened
@@ -25,6 +29,7 @@ from tests.memory import OPTIONS, Json, MemoryAgent
 pytestmark = pytest.mark.virtual_time
 
 THREAD, ASKED_BY, ADA = 7, 70, 42
+NO_END = "\\ No newline at end of file\n"
 COMMAND = "rm -rf build && make all"
 
 
@@ -37,7 +42,7 @@ class Asked:
     turn: Turn
     question: Question
     cards: Cards
-    card: Card
+    card: PermissionCard
     board: Board
     journal: Journal
 
@@ -60,7 +65,8 @@ async def asked(
             question = await anext(turn)
             assert isinstance(question, Question)
             cards = Cards(journal=journal, pacer=pacer, rest=board)
-            card = cards.open(question, turn, question.tool_call, channel_id=THREAD, exchange_id=ASKED_BY, asker_id=ADA)
+            card = PermissionCard(question, turn, question.tool_call, Where(THREAD, ASKED_BY, ADA))
+            cards.open(card)
             yield Asked(peer, prompt, turn, question, cards, card, board, journal)
 
 
@@ -89,10 +95,14 @@ def call(**fields: Any) -> Json:
         ),
         (
             {"title": "Edit", "content": [{"type": "diff", "path": "/f", "oldText": "a\nb", "newText": "a\nc"}]},
-            *("Edit", "--- /f\n+++ /f\n@@ -1,2 +1,2 @@\n a\n-b\n+c"),
+            *("Edit", f"--- /f\n+++ /f\n@@ -1,2 +1,2 @@\n a\n-b\n{NO_END}+c\n{NO_END}".rstrip()),
         ),
         ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": "a"}]},
-         "New", "--- /f\n+++ /f\n@@ -0,0 +1 @@\n+a"),
+         "New", f"--- /f\n+++ /f\n@@ -0,0 +1 @@\n+a\n{NO_END}".rstrip()),
+        ({"title": "Same", "content": [{"type": "diff", "path": "/f", "oldText": "a", "newText": "a"}]},
+         "Same", "/f: unchanged"),
+        ({"title": "Two\nlines"}, "Two lines", "Two\nlines"),
+        ({"title": "x", "locations": [{"path": "/a\n/b"}]}, "x", r"/a\u{a}/b"),
     ],
 )  # fmt: skip
 def test_what_will_be_done_is_described_in_full(fields: Json, headline: str, detail: str) -> None:
@@ -115,9 +125,9 @@ async def test_a_question_is_a_message_that_pings_the_asker() -> None:
     async with asked(call(title="Run the tests", kind="execute", rawInput={"command": "make test"})) as it:
         await quiet()
         assert it.message.content == f"<@{ADA}> **May I?** Run the tests (execute)\n```\n$ make test\n```"
-        assert it.message.mention == ADA
+        assert it.message.mention == Mentions((ADA,))
         assert [button.label for button in it.message.buttons] == ["Allow once", "Always allow", "Reject"]
-        assert it.message.files == ()
+        assert not it.message.files
 
 
 @pytest.mark.parametrize("command", ["x" * 5_000, "`" * 1_200, "`" * 40_000, "echo hi\n" * 1_000])
@@ -139,22 +149,81 @@ async def test_two_options_of_one_kind_are_two_buttons() -> None:
     """Each with its own name and its own answer (P49)."""
     async with asked(options=[option(0, "Yes, this file"), option(1, "Yes, all files")]) as it:
         await quiet()
-        assert [button.label for button in it.message.buttons] == ["Yes, this file", "Yes, all files"]
-        assert it.card.answer(1, ADA) is not None
+        assert [button.label for button in it.message.buttons] == ["Yes, this file", "Yes, all files", "Deny"]
+        assert it.card.answer("1", ADA) is not None
         answer = await it.peer.answer_to(it.question.request_id)
         assert answer["result"] == {"outcome": {"outcome": "selected", "optionId": "o1"}}
 
 
 async def test_every_option_gets_a_label_that_discord_takes() -> None:
-    """Long names are cut, empty ones replaced, unknown kinds shown like any other, and no more than fit."""
-    names = ["n" * 300, "", "  ", "tu\u202ern", *(f"option {number}" for number in range(40))]
+    """Long names are cut, empty ones replaced, unknown kinds shown like any other."""
+    names = ["n" * 300, "", "  ", "tu\u202ern"]
     options = [option(number, name, "invented_later") for number, name in enumerate(names)]
-    async with asked(options=options) as it:
+    async with asked(options=[*options, option(9, "No", "reject_once")]) as it:
         await quiet()
         labels = [button.label or "" for button in it.message.buttons]
-        assert labels[:5] == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "option 0"]
-        assert len(labels) == BUTTONS
-        assert all(0 < len(label) <= LABEL for label in labels)
+        assert labels == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "No"]
+
+
+async def test_options_beyond_what_buttons_can_be_are_in_menus() -> None:
+    """All of a hundred, in the agent's order; of more it is said how many are left out."""
+    options = [
+        option(number, f"option {number}", "reject_once" if number == 3 else "allow_once") for number in range(120)
+    ]
+    async with asked(options=options[:BUTTONS]) as it:
+        assert [type(item) for item in it.card.items()] == [AnswerButton] * BUTTONS
+    async with asked(options=options) as it:
+        await quiet()
+        menus = [item.item for item in it.card.items() if isinstance(item, AnswerMenu)]
+        assert [each.label for menu in menus for each in menu.options] == [f"option {n}" for n in range(MENU * MENUS)]
+        assert "20 more options cannot be shown" in it.message.content
+        assert it.card.answer("120", ADA) is None
+        assert it.card.answer("99", ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"]["outcome"]["optionId"] == "o99"
+
+
+async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
+    """The card says that it ends the turn, and only then the answer is `cancelled` (P50)."""
+    async with asked(options=[option(0, "Yes")]) as it:
+        await quiet()
+        assert [button.label for button in it.message.buttons] == ["Yes", "Deny"]
+        assert "Deny ends its turn" in it.message.content
+        said = it.card.answer(DENY, ADA)
+        assert said is not None
+        assert said.endswith(f"Denied — chosen by <@{ADA}>")
+        assert (await it.peer.answer_to(it.question.request_id))["result"] == {"outcome": {"outcome": "cancelled"}}
+    async with asked() as it:
+        assert it.card.answer(DENY, ADA) is None  # a forged press: the agent has its own
+        assert it.turn.open_questions
+
+
+@pytest.mark.parametrize(
+    ("kind", "option_kind", "right"),
+    [
+        ("execute", "allow_once", Right.APPROVE),
+        ("execute", "allow_always", Right.CHANGE),
+        ("execute", "invented_later", Right.CHANGE),
+        ("execute", "reject_once", Right.APPROVE),
+        ("execute", "reject_always", Right.APPROVE),
+        ("switch_mode", "allow_once", Right.CHANGE),
+        ("switch_mode", "reject_once", Right.APPROVE),
+    ],
+)
+async def test_what_lasts_needs_more_than_the_right_to_answer(kind: str, option_kind: str, right: Right) -> None:
+    """To allow for always, and to leave a mode; to reject needs no more."""
+    async with asked(call(title="x", kind=kind), [option(0, "Choose", option_kind)]) as it:
+        assert it.card.right("0") is right
+        assert it.card.right(DENY) is Right.APPROVE
+        assert it.card.right("77") is Right.APPROVE
+
+
+async def test_a_megabyte_is_shown_and_attached() -> None:
+    """Every character, hidden ones too, in no time that one would notice."""
+    async with asked(call(title="Run", rawInput={"command": "é\u200b" * 500_000})) as it:
+        await quiet()
+        ((_, content),) = it.message.files
+        assert len(content.decode()) == 2 + 9 * 500_000
 
 
 async def test_a_button_carries_only_a_token_and_a_number() -> None:
@@ -200,9 +269,8 @@ async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: li
         assert message.content.startswith(f"<@{ADA}> **May I?**")
         assert not open_fence(message.content)
         _, detail = describe(it.question.tool_call)
-        assert detail in message.content or message.files == (("request.txt", detail.encode()),)
-        last = len(options) - 1
-        content = it.card.answer(last, 2**63) if options and last < BUTTONS else None
+        assert detail in message.content or message.files == [("request.txt", detail.encode())]
+        content = it.card.answer(str(len(options) - 1), 2**63)
         if content is None:
             it.card.close("withdrawn by the agent")
             await quiet()
@@ -218,10 +286,10 @@ async def test_the_first_answer_wins() -> None:
     """The agent gets one answer; the message says who chose what, and the second press is told that it is over."""
     async with asked() as it:
         await quiet()
-        said = it.card.answer(0, ADA)
+        said = it.card.answer("0", ADA)
         assert said is not None
         assert said.endswith(f"\n-# Allow once — chosen by <@{ADA}>")
-        assert it.card.answer(2, 43) is None
+        assert it.card.answer("2", 43) is None
         it.card.close("no longer open: the turn has ended")
         await quiet()
         assert it.cards.find(it.card.token) is None
@@ -242,7 +310,7 @@ async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
         assert "May I?" not in it.message.content
         assert it.message.buttons == []
         assert it.cards.find(it.card.token) is None
-        assert it.card.answer(0, ADA) is None
+        assert it.card.answer("0", ADA) is None
 
 
 @pytest.mark.parametrize("fault", [TryLater("503"), AnswerLost("reset")], ids=lambda fault: type(fault).__name__)
@@ -263,5 +331,5 @@ async def test_a_press_finds_its_button_by_its_id() -> None:
     match = AnswerButton.__discord_ui_compiled_template__.fullmatch("threadline:answer:00112233445566ff:12")
     bare: Any = object()
     button = await AnswerButton.from_custom_id(bare, bare, match)
-    assert (button.token, button.choice) == ("00112233445566ff", 12)
+    assert (button.token, button.choice) == ("00112233445566ff", "12")
     assert isinstance(button.item, discord.ui.Button)

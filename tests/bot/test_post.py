@@ -5,6 +5,7 @@ import asyncio
 import discord
 import pytest
 
+from bot.mentions import Mentions
 from bot.pacer import Pacer
 from bot.patience import ATTEMPTS
 from bot.post import Post
@@ -25,7 +26,7 @@ def buttons() -> discord.ui.View:
 
 def post_on(board: Board, pacer: Pacer) -> Post:
     """A message that was not shown yet."""
-    return Post(THREAD, pacer=pacer, rest=board, nonce="nonce", mention=5)
+    return Post(THREAD, pacer=pacer, rest=board, nonce="nonce", mention=Mentions((5,)))
 
 
 async def test_a_message_is_sent_once_and_then_edited() -> None:
@@ -36,7 +37,7 @@ async def test_a_message_is_sent_once_and_then_edited() -> None:
         post.show("question", buttons)
         await quiet()
         (message,) = board.messages.values()
-        assert (message.content, message.mention, len(message.buttons)) == ("question", 5, 1)
+        assert (message.content, message.mention, len(message.buttons)) == ("question", Mentions((5,)), 1)
         post.show("answered")
         await quiet()
         post.show("answered")

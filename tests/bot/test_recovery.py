@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from acp.schema import TextBlock
+from acp.schema import PromptCapabilities, TextBlock
 from bot import words
-from bot.exchange import Desk, Exchange, Request, write_request
+from bot.attachments import Attachments
+from bot.card import Cards
+from bot.exchange import Desk, Exchange
 from bot.logs import redactor
+from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
-from bot.permission import Cards
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
+from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
@@ -60,9 +63,10 @@ class Stage:
 
     @property
     def prompts(self) -> list[str]:
-        """What the agents were asked, in order: the words of the last block of each prompt."""
+        """What the agents were asked, in order: the words of the last block of each prompt that a person wrote."""
         asked = [message for agent in self.crew.agents for message in agent.received]
-        return [each["params"]["prompt"][-1]["text"] for each in asked if each.get("method") == "session/prompt"]
+        prompts = [each["params"]["prompt"] for each in asked if each.get("method") == "session/prompt"]
+        return [[block["text"] for block in prompt if "annotations" not in block][-1] for prompt in prompts]
 
     @property
     def shown(self) -> list[str]:
@@ -111,6 +115,7 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             rest=board,
             cards=cards,
             agents=one_agent(folder, journal),
+            attachments=Attachments(folder / "attachments"),
             redact=redactor([]),
             reactions=False,
         )
@@ -411,10 +416,15 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
                 journal.posted(100, number, at - 9)
         async with restarted(journal, tmp_path) as it:
             for at in range(standing):
-                it.stands(at - 9, texts[at], files=files[at], mention=ADA if at == 3 else None)
+                it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
             await it.recovered()
             assert it.shown == texts
-            assert [message.mention for _, message in sorted(it.board.messages.items())] == [None, None, None, ADA]
+            assert [message.mention for _, message in sorted(it.board.messages.items())] == [
+                NOBODY,
+                NOBODY,
+                NOBODY,
+                Mentions((ADA,)),
+            ]
             assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
             assert it.state(100) is State.ANSWERED
             assert journal.postscripts.of(100) == {}
@@ -531,7 +541,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
 # ---- questions
 
 QUESTION = "<@42> **May I?** Run"
-CLOSED = f"{QUESTION}\n-# no longer open: Threadline was restarted"
+CLOSED = f"{QUESTION}\n-# {words.became(State.CLOSED)}"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
@@ -574,11 +584,11 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
         journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         first = it.desk.exchange(request)
         first.opened(THREAD)
-        kept = first.kept(await first.blocks())
+        sent = await first.blocks(PromptCapabilities())
+        kept = first.kept()
         again = it.desk.exchange(request, again=kept)
         again.opened(THREAD)
-        blocks = await again.blocks()
-        assert blocks == [TextBlock(text=words.INTERRUPTED), TextBlock(text="hello")]
-        assert again.kept(blocks) != kept
+        assert await again.blocks(PromptCapabilities()) == [TextBlock(text=words.INTERRUPTED), *sent]
+        assert again.kept() == kept
         for exchange in (first, again):
             exchange.reply.end()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from acp import Text
 from acp.schema import parse_update
+from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.patience import ATTEMPTS
 from bot.posted import OLD_SECONDS
@@ -138,7 +139,7 @@ async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> 
         messages = [message for _, message in sorted(it.board.messages.items())]
         assert it.journal.postscripts.of(KEY)
     assert [message.silent for message in messages] == [True, True, True, False]
-    assert [message.mention for message in messages] == [None, None, None, 42]
+    assert [message.mention for message in messages] == [NOBODY, NOBODY, NOBODY, Mentions((42,))]
     assert [[name for name, _ in message.files] for message in messages] == [[], [], ["code.py"], []]
     assert messages[-1].content == "<@42> done"
 

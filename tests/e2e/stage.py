@@ -68,7 +68,10 @@ def write_config(
     extra: str = "",
     agent_extra: str = "",
 ) -> Path:
-    """Write the stage's configuration. Later tables can be added by `extra`."""
+    """Write the stage's configuration. Later tables can be added by `extra`. The agents do not introduce themselves."""
+    if "introduction" not in extra:
+        quiet = "[threads]\nintroduction = false\n"
+        extra = extra.replace("[threads]\n", quiet) if "[threads]\n" in extra else f"{extra}\n{quiet}"
     command, *args = agent
     people = access or f'users = ["{place.ann.id}", "{place.ben.id}"]'
     path.write_text(

@@ -14,7 +14,7 @@ async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) 
             await place.discord.connected(place.bot)
             code, stderr = await refused(place)
             assert code == 1
-            assert f"pid {process.pid}" in stderr
+            assert f"pid {process.pid}, configuration {place.config}" in stderr
             assert len(stderr.strip().splitlines()) == 1
             thread = await place.thread("say still here")
             await place.ann.sees(thread, "still here", by=place.bot)

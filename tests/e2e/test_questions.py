@@ -1,8 +1,46 @@
 """What an agent asks, answered by people's hands or by the configuration."""
 
+import asyncio
+import json
+import re
+import sys
 from pathlib import Path
+from typing import Any
 
-from tests.e2e.stage import stage
+from tests.e2e.stage import said, scene, stage, write_config
+from tests.e2e.test_processes import bot_process
+
+PUPPET = (sys.executable, str(Path(__file__).with_name("puppet.py")))
+
+Json = dict[str, Any]
+
+
+def strings(*lines: list[Any]) -> str:
+    """What the puppet is to do."""
+    return "\n".join(map(json.dumps, lines))
+
+
+def permission(request_id: int, call_id: str, title: str, *kinds: str, **call: Any) -> list[Any]:
+    """A request for permission with an option of each kind."""
+    options = [{"optionId": kind, "name": kind.replace("_", " "), "kind": kind} for kind in kinds]
+    tool_call = {"toolCallId": call_id, "title": title, "kind": "execute", **call}
+    return ["request", request_id, "session/request_permission", {"toolCall": tool_call, "options": options}]
+
+
+def form(request_id: int, properties: Json, *required: str, message: str = "Who are you?") -> list[Any]:
+    """A request for a form to be filled in."""
+    schema = {"type": "object", "properties": properties, "required": required}
+    return [
+        "request",
+        request_id,
+        "elicitation/create",
+        {"mode": "form", "message": message, "requestedSchema": schema},
+    ]
+
+
+def labels(message: Any) -> list[str]:
+    """The buttons of a message."""
+    return [one["label"] for row in message.components for one in row["components"] if "label" in one]
 
 
 async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_path: Path) -> None:
@@ -28,3 +66,229 @@ async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
         assert "denied, as configured: make install" in reply.content
         assert "rejected (reject_once)" in reply.content
         assert not any("May I" in message.content for message in place.said_by_bot(thread))
+
+
+async def test_a_changed_command_kills_the_old_buttons_and_is_asked_anew(tmp_path: Path) -> None:
+    """P51: an answer to the old card is not taken, though its buttons still stand; the new card is what counts."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        changed = {"sessionUpdate": "tool_call_update", "toolCallId": "c", "rawInput": {"command": "rm -rf /"}}
+        thread = await place.thread(
+            strings(
+                permission(1, "c", "Look", "allow_once", "reject_once", rawInput={"command": "ls"}),
+                permission(2, "d", "Go on", "allow_once", "reject_once"),
+                ["await", 2],
+                ["update", changed],
+                ["await", 1],
+            )
+        )
+        old = await place.ann.sees(thread, "$ ls", by=place.bot)
+        other = await place.ann.sees(thread, "Go on", by=place.bot)
+        assert "**2.**" in other.content
+        await place.ann.sees(thread, lambda message: message.id == old.id and "**1.**" in message.content)
+        stuck = place.discord.fault(method="PATCH", path=re.compile(rf"/messages/{old.id}$"), status=503, times=None)
+        await place.ann.click(other, "allow once")
+        new = await place.ann.sees(thread, "rm -rf /", by=place.bot, after=other)
+        assert {user if isinstance(user, int) else user.id for user in new.mentions} == {place.ann.id}
+        late = await place.ann.click(old, "allow once")
+        assert late.acknowledged
+        assert "no longer open" in old.content
+        stuck.remove()
+        first, second = await asyncio.gather(place.ann.click(new, "reject once"), place.ann.click(new, "allow once"))
+        assert first.acknowledged
+        assert second.acknowledged
+        reply = await place.ann.sees(thread, re.compile(r"optionId.*\n.*optionId", re.DOTALL), by=place.bot)
+        assert reply.content.count('"outcome": "selected"') == 2
+
+
+async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
+    """P49, P50: `cancelled` only where there is no other way; a megabyte is attached; a hundred options are menus."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        thread = await place.thread(strings(permission(1, "c", "Build\u202e", "allow_once"), ["await", 1]))
+        card = await place.ann.sees(thread, "Deny ends its turn", by=place.bot)
+        assert "u{202e}" in card.content
+        assert labels(card) == ["allow once", "Deny"]
+        await place.ann.click(card, "Deny")
+        await place.ann.sees(thread, '{"outcome": {"outcome": "cancelled"}}', by=place.bot)
+        await place.ann.say(thread, strings(["big", 1_000_000], ["await", 1]))
+        big = await place.ann.sees(thread, "The rest is in the attached file", by=place.bot)
+        assert [file.size for file in big.attachments] == [1_000_002]
+        await place.ann.click(big, "allow_once")
+        await place.ann.say(thread, strings(["many", 100], ["await", 1]))
+        many = await place.ann.sees(thread, "Choose", by=place.bot, after=big)
+        menus = [one["custom_id"] for row in many.components for one in row["components"] if one["type"] == 3]
+        assert len(menus) == 4
+        refused = await place.mallory.pick(many, ["Option 60"], custom_id=menus[2])
+        assert "may not" in said(refused)
+        await place.ann.pick(many, ["Option 60"], custom_id=menus[2])
+        await place.ann.sees(thread, '{"outcome": {"optionId": "60", "outcome": "selected"}}', by=place.bot)
+
+
+async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Path) -> None:
+    """Ben answers his own question in Ann's thread, but may not allow it for ever."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        thread = await place.thread(strings(["say", "begun"]))
+        await place.ann.sees(thread, "begun", by=place.bot)
+        asked = permission(1, "c", "Build", "allow_once", "allow_always", "reject_once")
+        await place.ben.say(thread, strings(asked, ["await", 1]))
+        card = await place.ben.sees(thread, "Build", by=place.bot)
+        refused = await place.ben.click(card, "allow always")
+        assert "may not change what the agent may do" in said(refused)
+        await place.ben.click(card, "allow once")
+        await place.ben.sees(thread, '"optionId": "allow_once"', by=place.bot)
+
+
+async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_told(tmp_path: Path) -> None:
+    """P48: one reminder, then the agent's own rejection; the next prompt says that nobody was there."""
+    extra = "[pool]\nquestion_hours = 0.0012\nreminder_hours = 0.0003\n"
+    async with stage(tmp_path, agent=PUPPET, extra=extra) as place:
+        asked = permission(1, "c", "Build it", "allow_once", "reject_once")
+        thread = await place.thread(strings(asked, ["await", 1]))
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        reminder = await place.ann.sees(thread, "still waiting for an answer", by=place.bot)
+        assert f"/{thread.id}/{card.id}>" in reminder.content
+        await place.ann.sees(thread, '"optionId": "reject_once"', by=place.bot)
+        await place.ann.sees(thread, "nobody answered in time", by=place.bot)
+        assert card.components == []
+        await place.ann.say(thread, strings(["said"]))
+        told = await place.ann.sees(thread, "It was not a person's decision", by=place.bot)
+        assert "- Build it" in told.content
+
+
+async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
+    """P52: with what has become of the turn, also where the card could not be corrected."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with bot_process(place) as process:
+            await place.discord.connected(place.bot)
+            thread = await place.thread("ask execute make install")
+            card = await place.ann.sees(thread, "May I", by=place.bot)
+            process.kill()
+            await process.communicate()
+        stuck = place.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)
+        async with bot_process(place):
+            await place.ann.sees(thread, "I was restarted", by=place.bot)
+            pressed = await place.ann.click(card, "Allow once")
+            assert pressed.acknowledged
+            assert "the turn is interrupted; Retry" in card.content
+            assert card.components == []
+            stuck.remove()
+
+
+# ---- elicitation
+
+EVERY_KIND: Json = {
+    "name": {"type": "string", "title": "Name", "minLength": 2},
+    "mail": {"type": "string", "title": "Mail", "format": "email"},
+    "age": {"type": "integer", "title": "Age", "minimum": 1, "maximum": 120},
+    "sure": {"type": "boolean", "title": "Sure", "default": True},
+    "colour": {"type": "string", "title": "Colour", "oneOf": [{"const": "green", "title": "GREEN"}]},
+    "days": {"type": "array", "title": "Days", "minItems": 1, "items": {"type": "string", "enum": ["Mo", "Tu", "We"]}},
+    "size": {"type": "number", "title": "Size"},
+}  # fmt: skip
+
+
+async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -> None:
+    """Seven fields of every kind; what does not fit is said in words and can be corrected with nothing lost."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        thread = await place.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
+        card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        assert "Who are you?" in card.content
+        assert r"Name\*, Mail, Age\*, Sure, Colour, Days\*, Size (2 steps)" in card.content
+        assert labels(card) == ["Fill in", "Decline", "Cancel"]
+        refused = await place.mallory.click(card, "Fill in")
+        assert "may not" in said(refused)
+        opened = await place.ann.click(card, "Fill in")
+        wrong = await place.ann.fill(opened, {"Name": "Ada", "Mail": "nonsense", "Age": "200", "Colour": ["GREEN"]})
+        told = said(wrong)
+        assert "**Age** must be a whole number, 1 to 120" in told
+        assert "**Mail** must be an address like" in told
+        assert wrong.message is not None
+        again = await place.ann.click(wrong.message, "Correct it")
+        first = await place.ann.fill(again, {"Mail": "ada@example.org", "Age": "36"})
+        assert "Step 1 of 2 is filled in" in said(first)
+        assert first.message is not None
+        opened = await place.ann.click(first.message, "Step 2")
+        last = await place.ann.fill(opened, {"Days": ["Mo", "We"]})
+        assert said(last) == "Sent."
+        reply = await place.ann.sees(thread, '"action": "accept"', by=place.bot)
+        content = {
+            "name": "Ada",
+            "mail": "ada@example.org",
+            "age": 36,
+            "sure": True,
+            "colour": "green",
+            "days": ["Mo", "We"],
+        }
+        assert json.loads(reply.content.split("\n")[0]) == {"action": "accept", "content": content}
+        await place.ann.sees(thread, f"Filled in by <@{place.ann.id}>", by=place.bot)
+        assert card.components == []
+        assert "ada@example.org" not in card.content
+
+
+async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobody(tmp_path: Path) -> None:
+    """P54: by buttons, by the agent; a form that is sent too late is told so, by whichever of two people."""
+    async with stage(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
+        one: Json = {"name": {"type": "string"}}
+        thread = await place.thread(strings(form(1, one), ["await", 1], form(2, one), ["await", 2]))
+        card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        await place.ann.click(card, "Decline")
+        second = await place.ann.sees(thread, "Please fill this in", by=place.bot, after=card)
+        opened = await place.ben.click(second, "Fill in")
+        await place.ann.click(second, "Cancel")
+        late = await place.ben.fill(opened, {"name": "Ben"})
+        assert late.acknowledged
+        assert "no longer open" in said(late)
+        await place.ann.sees(thread, re.compile(r'"decline".*"cancel"', re.DOTALL), by=place.bot)
+        go = permission(4, "c", "Go on", "allow_once", "reject_once")
+        back = ["notify", "$/cancel_request", {"requestId": 3}]
+        await place.ann.say(
+            thread, strings(form(3, one), go, ["await", 4], back, ["await", 3], form(5, one), ["await", 5])
+        )
+        third = await place.ann.sees(thread, "Please fill this in", by=place.bot, after=second)
+        asked = await place.ann.sees(thread, "Go on", by=place.bot)
+        await place.ann.click(asked, "allow once")
+        await place.ann.sees(thread, "withdrawn by the agent", by=place.bot)
+        assert third.components == []
+        fourth = await place.ann.sees(thread, "Please fill this in", by=place.bot, after=asked)
+        forms = await asyncio.gather(place.ann.click(fourth, "Fill in"), place.ben.click(fourth, "Fill in"))
+        sent = await asyncio.gather(
+            place.ann.fill(forms[0], {"name": "Ann"}), place.ben.fill(forms[1], {"name": "Ben"})
+        )
+        assert all(each.acknowledged for each in sent)
+        reply = await place.ann.sees(thread, '"accept"', by=place.bot)
+        assert reply.content.count('"accept"') == 1
+
+
+async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path: Path) -> None:
+    """The link goes to that person alone; its completion is told; what is not https is declined with a word."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        page: Json = {"mode": "url", "message": "Log in, please", "elicitationId": "e1"}
+        bad: Json = {**page, "url": "http://plain.example/"}
+        good: Json = {**page, "url": "https://login.example:8443/start?state=1"}
+        go = permission(3, "c", "Go on", "allow_once", "reject_once")
+        thread = await place.thread(
+            strings(
+                ["request", 1, "elicitation/create", bad],
+                ["await", 1],
+                ["request", 2, "elicitation/create", good],
+                ["await", 2],
+                go,
+                ["await", 3],
+                ["notify", "elicitation/complete", {"elicitationId": "e1"}],
+                ["say", "and on"],
+            )
+        )
+        await place.ann.sees(thread, "its page is not https", by=place.bot)
+        card = await place.ann.sees(thread, "Please open a page", by=place.bot)
+        assert "It leads to: `login.example:8443`" in card.content
+        assert "state=1" not in card.content
+        opened = await place.ann.click(card, "Open the page")
+        assert opened.message is not None
+        assert opened.message.ephemeral_to == place.ann.id
+        (link,) = [one for row in opened.message.components for one in row["components"]]
+        assert link["url"] == good["url"]
+        await place.ann.sees(thread, f"opened by <@{place.ann.id}>", by=place.bot)
+        asked = await place.ann.sees(thread, "Go on", by=place.bot)
+        await place.ann.click(asked, "allow once")
+        await place.ann.sees(thread, lambda message: message.id == card.id and "done" in message.content)
+        await place.ann.sees(thread, re.compile(r'"decline".*"action": "accept"', re.DOTALL), by=place.bot)

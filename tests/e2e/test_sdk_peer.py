@@ -32,6 +32,7 @@ async def test_an_agent_on_the_official_sdk_streams_asks_and_is_cancelled(tmp_pa
 
 
 OFFERED = """\
+permission = "allow_reads"
 client = ["fs", "terminal"]
 mcp_servers = [{ name = "shell", command = "sh" }, { name = "wiki", url = "http://127.0.0.1:9/mcp" }]
 additional_directories = ["library"]
@@ -39,18 +40,17 @@ additional_directories = ["library"]
 
 
 async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each(tmp_path: Path) -> None:
-    """Each card shows what will be done; a refusal reaches the agent, and what it cannot reach it is not given."""
+    """By the same policy as what it asks itself: here reading needs none. What it cannot reach it is not given."""
     (tmp_path / "library").mkdir()
     async with stage(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as place:
         (place.project / "note.txt").write_text("a secret plan")
         thread = await place.thread("what were you given?")
         await place.ann.sees(thread, f"Servers ['shell'], besides ['{tmp_path}/library'].", by=place.bot)
-        await place.ann.say(thread, "copy the file")
-        for told, choice in (("note.txt", "Allow"), ("+A SECRET PLAN", "Allow")):
-            card = await place.ann.sees(thread, "May I", by=place.bot)
-            assert told in card.content
-            assert not (place.project / "NOTE.txt").exists()
-            await place.ann.click(card, choice)
+        await place.ann.say(thread, "copy the note")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        assert "+A SECRET PLAN" in card.content
+        assert not (place.project / "NOTE.txt").exists()
+        await place.ann.click(card, "Allow")
         await place.ann.sees(thread, "Copied.", by=place.bot)
         assert (place.project / "NOTE.txt").read_text() == "A SECRET PLAN"
         for choice, answer in (("Allow", "Exit 3: from there."), ("Reject", "Refused with -32603.")):
@@ -64,7 +64,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
 async def test_an_agent_that_is_offered_nothing_gets_nothing_done(tmp_path: Path) -> None:
     """Files and commands are off by default: no question, and the agent is told that the method is unknown."""
     async with stage(tmp_path, agent=(str(PYTHON), str(AGENT))) as place:
-        thread = await place.thread("copy the file")
+        thread = await place.thread("copy the note")
         await place.ann.sees(thread, "Refused with -32601.", by=place.bot)
         await place.ann.say(thread, "use the shell")
         await place.ann.sees(thread, "Refused with -32601.", by=place.bot)

@@ -191,28 +191,6 @@ async def test_a_closed_thread_is_archived_and_wakes_with_its_session(tmp_path: 
         assert "2" in recalled.content
 
 
-async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
-    """Who, where, in which state; answered at once."""
-    async with stage(tmp_path) as place:
-        thread = await place.thread("say hello there", place.ben)
-        await place.ben.sees(thread, "hello there", by=place.bot)
-        listed = await place.ben.slash(thread, "sessions")
-        assert f"<#{thread.id}>" in said(listed)
-        assert f"<@{place.ben.id}>" in said(listed)
-        assert "idle" in said(listed)
-
-
-async def test_another_session_is_taken_up_only_by_an_admin(tmp_path: Path) -> None:
-    """A session that this thread did not create may hold what others must not read."""
-    async with stage(tmp_path) as place:
-        thread = await place.thread("say hello there", place.ben)
-        await place.ben.sees(thread, "hello there", by=place.bot)
-        refused = await place.ben.slash(thread, "resume", session="sess_other")
-        assert "may not" in said(refused)
-        taken = await place.ann.slash(thread, "resume", session="sess_other")
-        assert "goes on with that session" in said(taken)
-
-
 async def test_a_silent_turn_gets_a_word_with_a_way_to_stop_it(tmp_path: Path) -> None:
     """P29: nothing came for a while; Stop on the notice ends the turn."""
     async with stage(tmp_path, extra="[pool]\nsilence_seconds = 1\n") as place:

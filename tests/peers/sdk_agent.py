@@ -3,14 +3,17 @@
 Run by the SDK's own environment (`.venv-sdk`), where `acp` is the SDK. What it does depends on the prompt's text:
 
 * `permission`: asks whether a command may run, with three options, and says which was chosen;
-* `file`: has its client read `note.txt` in the session's directory, and write it back in capitals as `NOTE.txt`;
+* `note`: has its client read `note.txt` in the session's directory, and write it back in capitals as `NOTE.txt`;
 * `shell`: has its client run a command, and says what came of it;
 * `given`: says which MCP servers and further directories the session was given;
 * `wait`: says one word, then nothing until it is cancelled;
+* `threadline-doctor.txt`: writes that file as its argument says: `asks` before, `acts` at once, or `has-it-done` by its
+  client; without one it does not try;
 * anything else: says it back, a word at a time.
 """
 
 import asyncio
+import sys
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,8 +29,11 @@ from acp.schema import (
     SessionAdditionalDirectoriesCapabilities,
     SessionCapabilities,
     TextContentBlock,
+    ToolCallStart,
     ToolCallUpdate,
 )
+
+NAME = "threadline-doctor.txt"
 
 OPTIONS = [
     PermissionOption(option_id="once", name="Allow once", kind="allow_once"),
@@ -76,7 +82,7 @@ class Peer:
         text = " ".join(block.text for block in prompt if isinstance(block, TextContentBlock))
         acts = {
             "permission": self._ask,
-            "file": self._copy,
+            "note": self._copy,
             "shell": self._run,
             "given": self._tell,
             "wait": self._wait,
@@ -84,6 +90,8 @@ class Peer:
         for word, act in acts.items():
             if word in text:
                 return await act(session_id)
+        if NAME in text and sys.argv[1:]:
+            return await self._write(session_id, sys.argv[1])
         for word in text.split():
             await self._say(session_id, f"{word} ")
         return PromptResponse(stop_reason="end_turn")
@@ -111,6 +119,29 @@ class Peer:
             return PromptResponse(stop_reason="cancelled")
         await self._say(session_id, f"You chose {answer.outcome.option_id}.")
         return PromptResponse(stop_reason="end_turn")
+
+    async def _write(self, session_id: str, how: str) -> PromptResponse:
+        path = Path(self._given[session_id]["cwd"], NAME)
+        if how == "has-it-done":
+            try:
+                await self._client.write_text_file(session_id=session_id, path=str(path), content="ok")
+            except RequestError as error:
+                return await self._say_last(session_id, f"Refused with {error.code}.")
+        if how == "asks":
+            call = ToolCallStart(
+                session_update="tool_call", tool_call_id="call-2", title="Write a file", kind="edit", status="pending"
+            )
+            await self._client.session_update(session_id=session_id, update=call)
+            answer = await self._client.request_permission(
+                session_id=session_id,
+                tool_call=ToolCallUpdate(tool_call_id="call-2", title="Write a file", kind="edit", status="pending"),
+                options=OPTIONS,
+            )
+            if answer.outcome.outcome == "cancelled" or answer.outcome.option_id == "no":
+                return await self._say_last(session_id, "So be it.")
+        if how in {"asks", "acts"}:
+            await asyncio.to_thread(path.write_text, "ok")
+        return await self._say_last(session_id, "Done.")
 
     async def _copy(self, session_id: str) -> PromptResponse:
         folder = Path(self._given[session_id]["cwd"])

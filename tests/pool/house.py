@@ -127,6 +127,7 @@ class House:
             on_released=self.released.append,
             on_made_way=self.made_way.append,
         )
+        self.settings = settings
         self.journal = journal
         self.crew = crew
 

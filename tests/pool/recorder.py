@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from acp import Event, Session, Text, Turn
 from acp.jsonrpc import RequestId
-from acp.schema import TextBlock
+from acp.schema import PromptCapabilities, TextBlock
 from pool.exchange import Ending, Notice
 from pool.watch import Due
 
@@ -38,6 +38,8 @@ class Recorder:
         self.told: list[str] = []
         self.events: list[Event] = []
         self.endings: list[Ending] = []
+        self.new_session = False
+        """Whether it was told that its session is a new one."""
         self.asking: list[int] = []
         """The threads that it was last told wait for a person."""
         self.session: Session | None = None
@@ -82,7 +84,7 @@ class Recorder:
 
     # ---- pool.exchange.Exchange
 
-    async def blocks(self) -> Sequence[BaseModel]:
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         self._hear("blocks")
         if self._fetched is not None:
             await self._fetched.wait()
@@ -90,18 +92,24 @@ class Recorder:
             raise self._refuses
         return [TextBlock(text=self.prompt)]
 
-    def kept(self, blocks: Sequence[BaseModel]) -> str:
-        return "".join(block.text for block in blocks if isinstance(block, TextBlock))
+    def kept(self) -> str:
+        return self.prompt
 
     def waiting(self, place: int, asking: Sequence[int]) -> None:
         self.asking = [*asking]
         self._hear(f"waiting {place}")
 
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        self._hear(f"{'waits for' if waits else 'beside'} {', '.join(map(str, thread_ids))}")
+
     def starting(self) -> None:
         self._hear("starting")
 
     def notice(self, notice: Notice) -> None:
-        self._hear(notice.name)
+        if notice is Notice.NEW:
+            self.new_session = True
+        else:
+            self._hear(notice.name)
 
     def prompted(self, session: Session, turn: Turn) -> None:
         self.session, self.turn = session, turn
@@ -116,6 +124,9 @@ class Recorder:
 
     def due(self, due: Due, silent_seconds: float) -> None:
         self._hear(f"{due.name} {silent_seconds:.0f}")
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        self._hear(f"remind {request_id} {seconds_left:.0f}")
 
     def unanswered(self, request_id: RequestId) -> None:
         self._hear(f"unanswered {request_id}")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
-from acp.schema import ImageBlock
+from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, Cancelled, State
 from pool.exchange import Ending, ExchangeFailed
@@ -279,11 +279,8 @@ async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_p
     """An image for an agent that has not said that it takes any: nothing is sent, and the thread goes on."""
 
     class Picture(Recorder):
-        async def blocks(self) -> Sequence[BaseModel]:
-            return [*await super().blocks(), ImageBlock(data="", mime_type="image/png")]
-
-        def kept(self, blocks: Sequence[BaseModel]) -> str:
-            return super().kept(blocks[:1])
+        async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+            return [*await super().blocks(capabilities), ImageBlock(data="", mime_type="image/png")]
 
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Picture(10))
@@ -761,7 +758,7 @@ async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: P
         exchanges = [it.say(1, number, Recorder(number, confirmed=confirmed)) for number in range(10, 15)]
         await exchanges[2].end()
         await quiet()
-        assert exchanges[3].told == ["starting", "waiting 0", "blocks"]
+        assert exchanges[3].told == ["starting", "waiting 0"]
         assert it.row(13) is Row.RECEIVED
         confirmed.set()
         assert (await exchanges[4].end()).stop_reason == "end_turn"
@@ -774,7 +771,8 @@ async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Pat
         for number in (10, 11, 12):
             await it.say(1, number, Recorder(number, confirmed=confirmed)).end()
         exchange = it.say(1, 13)
-        await exchange.until("blocks")
+        await exchange.until("waiting 0")
+        await quiet()
         it.talk(1).cancel(A_PERSON)
         confirmed.set()
         await quiet()

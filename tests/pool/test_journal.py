@@ -336,6 +336,30 @@ def test_a_closed_row_is_open_as_long_as_a_word_about_it_is_owed(tmp_path: Path)
         assert journal.state(11) is State.CLOSED
 
 
+def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> None:
+    """With the agent and the directory they belong to; a session is known by the last thread that took it up."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for thread_id in (1, 2):
+            journal.receive(
+                thread_id, thread_id=thread_id, channel_id=5, guild_id=None, author_id=7, assignment=("a", "/srv")
+            )
+        assert journal.past_sessions(1) == {}
+        assert journal.session_thread("first") is None
+        for session_id in ("first", "second", "first", None):
+            journal.set_session(1, session_id)
+        assert [*journal.past_sessions(1)] == ["second", "first"]
+        journal.set_session(1, "second")
+        assert [*journal.past_sessions(1)] == ["first"]
+        assert journal.past_sessions(2) == {}
+        assert journal.session_thread("first") == 1
+        journal.set_session(2, "first")
+        assert journal.session_thread("first") == 2
+        journal.threads.assign(1, "b", "/srv")
+        assert journal.past_sessions(1) == {}
+        journal.threads.assign(1, "a", "/srv")
+        assert [*journal.past_sessions(1)] == ["second", "first"]
+
+
 # ---- marks
 
 

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from acp import AgentClosed
+from acp import AgentClosed, Elicitation
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import Cancelled
 from pool.exchange import Ending
@@ -229,6 +230,45 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
         agent.end_turn(prompt)
         assert await exchange.end() == Ending(stop_reason="end_turn")
         assert it.row(10) is Row.FINISHED
+
+
+@pytest.mark.parametrize("reminder", [300, 0, 1200])
+async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: float) -> None:
+    """With the time that is left; never where that is configured, nor at its end (P48)."""
+    async with house(tmp_path, bounds=replace(BOUNDS, reminder=reminder)) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        first = agent.ask(SESSION)
+        await asyncio.sleep(200)
+        answered = agent.ask(SESSION)
+        await quiet()
+        assert exchange.turn is not None
+        assert exchange.turn.answer(answered, "yes")
+        await asyncio.sleep(200)
+        await agent.answer_to(first)
+        again = agent.ask(SESSION, request_id=first)  # An id that is used again is another question.
+        await asyncio.sleep(400)
+        assert exchange.turn.answer(again, "yes")
+        reminded = [word.rpartition(" ")[0] for word in exchange.told if word.startswith("remind ")]
+        assert reminded == ([f"remind {first}"] * 2 if reminder == 300 else [])
+
+
+async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_path: Path) -> None:
+    """It has nothing to reject by; its time is the person's too."""
+    async with house(tmp_path, bounds=replace(BOUNDS, reminder=1000)) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        await exchange.until("prompted")
+        assert exchange.turn is not None
+        answers: list[object] = []
+        exchange.turn.ask(Elicitation("e", "form", "Who?", {}), answers.append)
+        await asyncio.sleep(1200 + 2 * LOOK)
+        assert answers == [None]
+        assert [word.split()[0] for word in exchange.told if word.endswith((" e", "0 e"))] == ["unanswered"]
+        assert sum(word.startswith("remind e ") for word in exchange.told) == 1
+        assert told(exchange, Due.SILENT) == 0
 
 
 async def test_each_question_has_its_own_time(tmp_path: Path) -> None:

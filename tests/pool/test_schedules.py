@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from acp import SpawnFailed
+from acp.schema import PromptCapabilities
 from pool.conversation import State
 from pool.exchange import Ending, ExchangeFailed
 from pool.journal import State as Row
@@ -87,11 +88,11 @@ class Slow(Recorder):
         self._settling = dice.choice((0, 0, 2))
         self._too_large = dice.random() < 0.05
 
-    async def blocks(self) -> Sequence[BaseModel]:
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         await asyncio.sleep(self._fetching)
         if self._too_large:
             raise ExchangeFailed("the attachment is too large")
-        return await super().blocks()
+        return await super().blocks(capabilities)
 
     async def settled(self) -> None:
         await asyncio.sleep(self._settling)

@@ -1,0 +1,181 @@
+"""Files that people attach: fetched from Discord, saved where their thread's session may read, shown to the agent.
+
+An agent gets a link to each file; what it can take directly, it is given directly instead (`bot.inline`).
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import structlog
+from pydantic import BaseModel
+from yarl import URL
+
+from acp.refusal import Refused
+from acp.schema import PromptCapabilities, ResourceLink, TextBlock
+
+from .files import in_words
+from .inline import INLINE_BYTES, LARGEST_INLINE, inline, text_in
+from .prompt import Part, disarm
+from .request import Attachment, Request
+from .saved import SavedFiles, safe_name
+
+__all__ = ["Attachments", "Fetched"]
+
+FILES: Final = 20
+FILE_BYTES: Final = 25 * 1024 * 1024
+ALL_BYTES: Final = 50 * 1024 * 1024
+"""What one prompt brings at most: so many files, so many bytes of one, so many of all."""
+
+FETCH_SECONDS: Final = 60.0
+"""Bound on fetching all files of one prompt. Discord's CDN gives 25 MiB in a few seconds."""
+
+SILENCE_SECONDS: Final = 20.0
+"""Without a byte for so long, a file is given up."""
+
+AT_ONCE: Final = 4
+"""Files that are fetched at the same time, of all threads."""
+
+MESSAGE_FILE: Final = "message.txt"
+MESSAGE_BYTES: Final = 256 * 1024
+"""What Discord makes of a text that is too long for a message, and up to which size it is taken as that text."""
+
+CLEANING_SECONDS: Final = 3600.0
+
+_PIECE = 64 * 1024
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class _Skipped(Exception):
+    """A file is not there; the text says why."""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What has become of the files of one prompt: by message the parts for them, and words about what is missing."""
+
+    parts: dict[int, list[Part]] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    count: int = 0
+    size: int = 0
+
+
+class Attachments:
+    """The files of all threads. An asynchronous context manager."""
+
+    def __init__(self, root: Path) -> None:
+        """They are saved below `root`, which is absolute and no agent's working directory. Raises OSError."""
+        self._saved = SavedFiles(root)
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Be ready to fetch."""
+        timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS, sock_read=SILENCE_SECONDS)
+        self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            await self._http.close()
+
+    # ---- fetching
+
+    async def fetch(self, requests: Sequence[Request]) -> Fetched:
+        """Save the files of messages that are taken together, in order. What is not there in time is skipped."""
+        fetched = Fetched()
+        deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
+        for request in requests:
+            parts: list[Part] = []
+            fetched.parts[request.message_id] = parts
+            names: set[str] = set()
+            for attachment in request.attachments:
+                path = self._saved.path(request.thread_id, request.message_id, safe_name(attachment.name, names))
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        parts.append(await self._take(attachment, path, request.thread_id, fetched))
+                except _Skipped as skipped:
+                    fetched.skipped.append(f"{attachment.name}: {skipped}")
+                except TimeoutError:
+                    fetched.skipped.append(f"{attachment.name}: Discord did not send it in time")
+                except (aiohttp.ClientError, OSError, ValueError, Refused) as error:
+                    log.warning("an attachment cannot be saved", message_id=request.message_id, reason=str(error))
+                    fetched.skipped.append(f"{attachment.name}: it could not be fetched or saved")
+        return fetched
+
+    async def _take(self, attachment: Attachment, path: Path, thread_id: int, fetched: Fetched) -> Part:
+        """Save a file, unless it is there already; make a link, or of Discord's own file for a long text that text."""
+        fetched.count += 1
+        if fetched.count > FILES:
+            raise _Skipped(f"one prompt takes {FILES} files")
+        most = min(FILE_BYTES, ALL_BYTES - fetched.size)
+        if attachment.size > most:
+            raise _Skipped(f"{in_words(attachment.size)} are more than {in_words(most)}")
+        size = await asyncio.to_thread(self._saved.size, path)
+        if size is None:
+            size = await self._save(attachment.url, path, most)
+        fetched.size += size
+        if attachment.name == MESSAGE_FILE and size <= MESSAGE_BYTES:
+            data = await asyncio.to_thread(self._saved.read, thread_id, path.as_uri())
+            if data is not None and (text := text_in(data)) is not None:
+                return TextBlock(text=disarm(text))
+        return ResourceLink(name=attachment.name, uri=path.as_uri(), mime_type=attachment.content_type, size=size)
+
+    async def _save(self, address: str, path: Path, most: int) -> int:
+        url = URL(address, encoded=True)
+        if url.scheme not in {"http", "https"} or self._http is None:
+            raise _Skipped("it has no address to fetch it from")
+        async with self._places, self._http.get(url, allow_redirects=False) as response:
+            if response.status != 200:
+                raise _Skipped(f"Discord does not give it ({response.status})")
+            size = await self._write(response.content, path, most)
+        await asyncio.to_thread(self._saved.publish, path)
+        return size
+
+    async def _write(self, content: aiohttp.StreamReader, path: Path, most: int) -> int:
+        size = 0
+        # Written on the loop: a piece takes the kernel microseconds, and a thread could not be cancelled.
+        with os.fdopen(await asyncio.to_thread(self._saved.create, path), "wb") as file:
+            async for piece in content.iter_chunked(_PIECE):
+                size += len(piece)
+                if size > most:
+                    raise _Skipped(f"it is larger than {in_words(most)}")
+                file.write(piece)
+        return size
+
+    # ---- showing
+
+    async def show(self, parts: Sequence[Part], capabilities: PromptCapabilities, thread_id: int) -> list[BaseModel]:
+        """Replace links to a thread's files by what they hold, where the agent takes that and it is small."""
+        return await asyncio.to_thread(lambda: [*self._shown(parts, capabilities, thread_id)])
+
+    def _shown(self, parts: Sequence[Part], capabilities: PromptCapabilities, thread_id: int) -> Iterator[BaseModel]:
+        room = INLINE_BYTES
+        for part in parts:
+            block: BaseModel | None = None
+            if isinstance(part, ResourceLink) and (part.size or 0) <= min(room, LARGEST_INLINE):
+                data = self._saved.read(thread_id, part.uri)
+                block = inline(part, data, capabilities) if data is not None else None
+                room -= len(data or b"") if block is not None else 0
+            yield block or part
+
+    # ---- what is over
+
+    async def keep_clean(self) -> None:
+        """Remove what is too old or too much, now and every hour."""
+        while True:
+            try:
+                await asyncio.to_thread(self._saved.clean, time.time())
+            except OSError as error:
+                log.warning("old attachments cannot be removed", reason=str(error))
+            await asyncio.sleep(CLEANING_SECONDS)

@@ -1,0 +1,129 @@
+"""What an agent is told with one exchange: the messages, their files, and what it cannot know otherwise."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import to_json
+
+from acp.schema import PromptCapabilities, ResourceLink, TextBlock
+from pool.journal import Journal
+
+from . import words
+from .attachments import Attachments
+from .message import said_in
+from .pacer import Pacer, Urgency
+from .prompt import Part, prompt
+from .request import Request, read_request
+from .rest import Rest, RestError, TryLater
+
+__all__ = ["Briefing"]
+
+RECENT: Final = 30
+"""Messages of a thread that are read when the bot comes into it late."""
+
+ATTEMPTS: Final = 3
+"""Tries at reading them."""
+
+_KEPT: TypeAdapter[list[TextBlock | ResourceLink]] = TypeAdapter(list[TextBlock | ResourceLink])
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Briefing:
+    """The prompt of one exchange, made when its turn has come. `requests` may change until then."""
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        *,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        attachments: Attachments,
+        again: str | None = None,
+    ) -> None:
+        """`again` is a prompt that was sent before, as `kept` gave it, and is to be sent once more."""
+        self.requests = tuple(requests)
+        self.again = again
+        self.forgotten = False
+        """Whether the agent has lost the session in which it knew what was said before."""
+        self.unanswered = ""
+        """Words about questions of the agent that nobody was there to answer."""
+        self.skipped: Sequence[str] = ()
+        """What is not in the prompt, for people."""
+        self._journal = journal
+        self._pacer = pacer
+        self._rest = rest
+        self._attachments = attachments
+        self._parts: list[Part] = []
+
+    async def blocks(self, capabilities: PromptCapabilities) -> list[BaseModel]:
+        """Return the prompt for an agent that can take this; fetches files, and what was said in the thread before.
+
+        A prompt that is sent once more is what it was, with a word that this is so.
+        """
+        if self.again is not None:
+            self._parts = _KEPT.validate_json(self.again)
+            shown = await self._show(self._parts, capabilities)
+            return [TextBlock(text=words.INTERRUPTED), *shown]
+        while True:
+            asked = self.requests
+            self._parts = await self._made([request for request in asked if not request.is_empty])
+            shown = await self._show(self._parts, capabilities)
+            if asked == self.requests:  # Else somebody has edited a message meanwhile.
+                return shown
+
+    async def _show(self, parts: Sequence[Part], capabilities: PromptCapabilities) -> list[BaseModel]:
+        return await self._attachments.show(parts, capabilities, self.requests[-1].thread_id)
+
+    async def _made(self, requests: Sequence[Request]) -> list[Part]:
+        if not requests:
+            return []
+        fetched = await self._attachments.fetch(requests)
+        recent: list[dict[str, Any]] = []
+        if requests[0].joined:
+            try:
+                recent = await self._recent(requests[0])
+            except RestError as error:
+                log.warning("a thread cannot be read", thread_id=requests[0].thread_id, reason=str(error))
+                fetched.skipped.append("what was said here before: Discord does not give it")
+        self.skipped = fetched.skipped
+        return prompt(
+            requests,
+            fetched.parts,
+            unanswered=self.unanswered,
+            skipped=fetched.skipped,
+            recent=recent,
+            earlier=self._earlier(),
+        )
+
+    async def _recent(self, request: Request) -> list[dict[str, Any]]:
+        """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`."""
+        for attempt in range(1, ATTEMPTS + 1):
+            await self._pacer.admit(None, Urgency.FIRST)
+            try:
+                messages = await self._rest.before(request.thread_id, request.message_id, most=RECENT)
+            except TryLater as error:
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(max(error.seconds, attempt / 2))
+            else:
+                break
+        said = [said_in(message) for message in messages]
+        return [each for each in said if each["text"] or each.get("files")]
+
+    def _earlier(self) -> list[tuple[str, str]]:
+        """Return what was said in a session that is gone, as far as the journal has it."""
+        if not self.forgotten:
+            return []
+        first = self.requests[0]
+        earlier = self._journal.earlier(first.thread_id, first.message_id, most=words.EARLIER)
+        return [(read_request(request).text, answer) for request, answer in earlier if request]
+
+    def kept(self) -> str:
+        """Return the prompt as it can be sent again: with links to the files, not what they hold."""
+        parts = (part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in self._parts)
+        return to_json([*parts]).decode()

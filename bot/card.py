@@ -1,0 +1,256 @@
+"""A question of an agent as a message: shown in full, numbered, reminded of, answered or closed once."""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import discord
+import structlog
+
+from acp import Turn
+from acp.jsonrpc import RequestId
+from pool.journal import Journal
+
+from . import words
+from .audit import Audit
+from .gate import Right
+from .mentions import NOBODY, Mentions
+from .pacer import Pacer
+from .policy import Permission
+from .post import Post
+from .rest import Rest
+
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["Card", "Cards", "Where", "admitted"]
+
+MISSED = 10
+"""Unanswered questions of a thread that its agent is told of with the next prompt."""
+
+Item = discord.ui.Item[Any]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The thread of a question, the exchange in which it was asked, and who wrote that exchange's message."""
+
+    channel_id: int
+    exchange_id: int
+    asker_id: int
+
+
+class Card(ABC):
+    """One open question and its message. `token` names it in the buttons; nobody can guess it."""
+
+    lead = ""
+    """How the message begins."""
+
+    def __init__(self, turn: Turn, request_id: RequestId, where: Where) -> None:
+        """`Cards.open` posts it."""
+        self.token = secrets.token_hex(8)
+        self.turn = turn
+        self.request_id = request_id
+        self.where = where
+        self.mentions = NOBODY
+        self.number: int | None = None
+        """Its number, where several are open."""
+        self.answered = False
+        """Whether a person has answered."""
+        self.message_id: int | None = None
+        self.post: Post | None = None
+        self.on_closed: Callable[[Card], None] = lambda _card: None
+
+    # ---- what it says
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What is asked, in a few plain words."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What is asked, as Discord shows it."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is to be known while it is open, a line each."""
+        return ()
+
+    @property
+    def files(self) -> Sequence[tuple[str, bytes]]:
+        """What the message has no room for, in full."""
+        return ()
+
+    @abstractmethod
+    def items(self) -> Iterable[Item]:
+        """Make the buttons and menus."""
+
+    @property
+    def content(self) -> str:
+        """What the message says while the question is open."""
+        number = f"**{self.number}.** " if self.number is not None else ""
+        lines = [f"{self.mentions} {number}**{self.lead}** {self.text}", *(f"-# {note}" for note in self.notes)]
+        return "\n".join(lines)
+
+    def view(self) -> discord.ui.View:
+        """Put the buttons together."""
+        view = discord.ui.View(timeout=None)
+        for item in self.items():
+            view.add_item(item)
+        view.stop()  # Dispatched by the items' templates, also after a restart; the library need not keep it.
+        return view
+
+    def renumber(self, number: int) -> None:
+        """Show a number from now on."""
+        self.number = number
+        if self.post is not None:
+            self.post.show(self.content, self.view)
+
+    # ---- how it ends
+
+    def settle(self, line: str, *, here: bool = True) -> str:
+        """Take note that a person has answered; return what the message says then.
+
+        `here`: whoever calls makes it say so, by answering the press.
+        """
+        self.answered = True
+        content = self._closed(line)
+        if self.post is not None:
+            (self.post.shown if here else self.post.show)(content)
+        self.on_closed(self)
+        return content
+
+    def close(self, reason: str) -> None:
+        """Take the buttons away and say why, unless the question was answered."""
+        if not self.answered:
+            self.on_closed(self)
+            if self.post is not None:
+                self.post.show(self._closed(reason))
+
+    def _closed(self, line: str) -> str:
+        return f"{self.text}\n-# {line}"
+
+
+class Cards:
+    """All open questions, by token; and what is the same for all of them."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        permission: Callable[[int], Permission] = lambda _: "ask",
+        whom: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
+    ) -> None:
+        """Start with none.
+
+        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker.
+        """
+        self.permission = permission
+        self.audit = Audit()
+        """Where it is written down who has answered what."""
+        self._journal = journal
+        self._pacer = pacer
+        self._rest = rest
+        self._whom = whom
+        self._open: dict[str, Card] = {}
+        self._left = {each.token: each.exchange_id for each in journal.open_questions()}
+        self._missed: dict[int, list[str]] = {}
+        self.answered = 0
+        """How many a person has answered."""
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    def open(self, card: Card) -> None:
+        """Post a question."""
+        where = card.where
+        card.mentions = self._whom(where.asker_id)
+        card.on_closed = self._forget
+        card.post = self._post(card, nonce=card.token, files=card.files, on_posted=lambda id_: self._posted(card, id_))
+        self._open[card.token] = card
+        self._journal.asked(card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=card.content)
+        card.post.show(card.content, card.view)
+
+    def find(self, token: str) -> Card | None:
+        """Return the open question of a button."""
+        return self._open.get(token)
+
+    def remind(self, card: Card, seconds_left: float) -> None:
+        """Ping those who may answer once more, with a link to the question; it is closed in `seconds_left`."""
+        place = self._journal.place(card.where.channel_id)
+        guild_id = place[0] if place is not None else None
+        if card.message_id is not None:
+            text = words.reminder(card.title, guild_id, card.where.channel_id, card.message_id, seconds_left)
+            self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
+
+    def became(self, token: str) -> str:
+        """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
+        exchange_id = self._left.get(token)
+        return words.became(None if exchange_id is None else self._journal.state(exchange_id))
+
+    # ---- questions that nobody answered, to be told with the next prompt
+
+    def missed(self, card: Card) -> None:
+        """Take note of a question that was ended because nobody answered."""
+        self.audit.record("denied", f"nobody answered: {card.title}", user_id=None, thread_id=card.where.channel_id)
+        titles = self._missed.setdefault(card.where.channel_id, [])
+        titles.append(card.title)
+        del titles[:-MISSED]
+
+    def take_missed(self, thread_id: int) -> list[str]:
+        """Return, once, what nobody has answered in a thread."""
+        return self._missed.pop(thread_id, [])
+
+    # ----
+
+    def _post(self, card: Card, **options: Any) -> Post:
+        channel_id = card.where.channel_id
+        return Post(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
+
+    def _posted(self, card: Card, message_id: int) -> None:
+        card.message_id = message_id
+        self._journal.question_posted(card.token, message_id)
+
+    def _forget(self, card: Card) -> None:
+        if self._open.pop(card.token, None) is not None:
+            self.answered += card.answered
+            self._journal.settled(card.token)
+
+
+_Kind = TypeVar("_Kind", bound=Card)
+
+
+async def admitted(
+    interaction: "discord.Interaction[ThreadlineClient]",
+    kind: type[_Kind],
+    token: str,
+    right: Callable[[_Kind], Right] = lambda _card: Right.APPROVE,
+) -> _Kind | None:
+    """Return the question that somebody who may wants to answer. None: it is said already why that cannot be.
+
+    `right` is what the answer needs.
+    """
+    client = interaction.client
+    found = client.desk.cards.find(token)
+    card = found if isinstance(found, kind) else None
+    needed, asker_id = (Right.LOOK, None) if card is None else (right(card), card.where.asker_id)
+    if not await client.admit(interaction, needed, asker_id=asker_id):
+        return None
+    if card is not None and not card.answered:
+        return card
+    message = interaction.message
+    if card is None and message is not None and not message.flags.ephemeral:
+        content = words.with_line(message.content, client.desk.cards.became(token))
+        await interaction.response.edit_message(content=content, view=None)
+    else:
+        await interaction.response.send_message(words.became(None), ephemeral=True)
+    return None

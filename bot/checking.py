@@ -1,0 +1,67 @@
+"""`threadline check`: the configuration, Discord, the agents; a table, and an exit code for scripts."""
+
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import click
+
+from . import logs
+from .config import Config
+from .diagnosis import Diagnosis
+from .doctor import examine
+from .findings import Finding, Level, show
+from .standing import discord_findings
+from .terminal import CONFIG, loaded, work_through
+
+__all__ = ["check", "checked"]
+
+
+@click.command()
+@CONFIG
+@click.option("--offline", is_flag=True, help="Leave Discord out.")
+def check(path: Path, *, offline: bool) -> None:
+    """See whether it would work: read the configuration, look at Discord, start each agent and shake hands.
+
+    Nothing is posted, and no agent is prompted.
+    """
+    raise SystemExit(0 if checked(path, offline=offline) else 1)
+
+
+def checked(path: Path, *, offline: bool = False) -> bool:
+    """Check and print; return whether nothing has failed. A configuration that cannot be read ends the program."""
+    config = loaded(path)
+    logs.configure(config.secrets, level=logging.WARNING)
+    found = [Finding("configuration", Level.WELL, f"{path} reads well")]
+    found += [Finding("configuration", Level.WARNING, warning) for warning in config.warnings()]
+
+    async def look() -> None:
+        if not offline:
+            found.extend(await discord_findings(config))
+        found.extend([finding async for finding in _agents(config)])
+
+    work_through(look())
+    show(found, logs.redactor(config.secrets))
+    return not any(finding.level is Level.FAILED for finding in found)
+
+
+async def _agents(config: Config) -> AsyncIterator[Finding]:
+    for name, agent in config.agents.by_name.items():
+        yield _agent(await examine(name, agent, prompts=False))
+
+
+def _agent(found: Diagnosis) -> Finding:
+    subject = f"agents.{found.agent}"
+    if not found.well:
+        return Finding(subject, Level.FAILED, "\n".join([found.failure, *found.advice]))
+    lines = [
+        f"{found.name or found.command[0]} answers, protocol version {found.protocol_version}",
+        f"sessions survive a restart: {'yes' if found.abilities['load'] else 'no'}",
+        f"modes: {', '.join(found.modes) or 'none'}",
+        f"asks before it acts: {f'yes, in mode {found.mode}' if found.asking_mode else 'its mode could not be set'}",
+        *(f"missing: {variable}" for variable in found.missing),
+        *(f"not given: {words}" for words in found.left_out),
+        *(f"gets wrong: {fault}" for fault in found.faults),
+    ]
+    level = Level.WELL if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
+    return Finding(subject, level, "\n".join(lines))

@@ -1,0 +1,80 @@
+"""What each connection to Discord needs: where it goes, what the bot wants to hear, and why there is none."""
+
+import asyncio
+
+import aiohttp
+import discord
+import structlog
+import yarl
+
+__all__ = ["StartFailed", "close", "in_words", "intents", "prepare", "why_pointless"]
+
+CLOSE_SECONDS = 2.0
+"""Bound on closing the connection to Discord."""
+
+NO_TOKEN = 4004
+NO_INTENT = 4014
+REFUSED = {
+    NO_TOKEN: "Discord refused the token: check discord.token",
+    NO_INTENT: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
+}
+"""The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class StartFailed(Exception):
+    """The bot cannot run; the text says what to do about it."""
+
+
+def intents(*, direct: bool) -> discord.Intents:
+    """Return what the bot wants to hear: what needs no permission, the text of messages, and `direct` ones or not."""
+    wanted = discord.Intents.default()
+    wanted.message_content = True
+    wanted.dm_messages = direct
+    return wanted
+
+
+def prepare(endpoint: str) -> None:
+    """Prepare the library before a client is built: another server, if one is named, and no word on voice."""
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
+    if endpoint:
+        discord.http.Route.BASE = f"{endpoint}/api/v10"
+        gateway = yarl.URL(endpoint) / "gateway/"
+        scheme = "wss" if gateway.scheme == "https" else "ws"
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
+
+
+async def close(client: discord.Client) -> None:
+    """Let go of everything a client has, also where the other side does not answer any more."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await client.close()
+    except TimeoutError:
+        log.warning("Discord did not let go of the connection in time")
+        await client.http.close()
+    except Exception:  # a client that is broken must not keep the next one from being built
+        log.exception("a client could not be closed")
+        await client.http.close()
+
+
+def why_pointless(error: Exception) -> str:
+    """Say what a person has to do first; nothing where another try may succeed."""
+    match error:
+        case discord.LoginFailure():
+            return REFUSED[NO_TOKEN]
+        case discord.ConnectionClosed():
+            return REFUSED.get(error.code, "")
+        case _:
+            return ""
+
+
+def in_words(error: Exception) -> str:
+    """Say why a connection ended."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return error.os_error.strerror or str(error)
+        case discord.HTTPException():
+            return f"{error.status} {error.text}".strip()
+        case _:
+            return str(error) or type(error).__name__

@@ -1,0 +1,72 @@
+"""What a tool call will do, in full and as it is: the words of a question. Pure."""
+
+import json
+import re
+from typing import Any
+
+from acp.schema import Diff, TextBlock, ToolCallUpdate, ToolContent
+
+from .diffs import change_of
+from .markdown import code_block, escape
+from .visible import visible
+
+__all__ = ["DETAIL", "TITLE", "describe", "excerpt", "headline"]
+
+TITLE = 200
+"""Characters of the title in the headline; a longer one stands in full above the rest of the request."""
+
+DETAIL = 1000
+"""Characters of the request shown in the message itself; more goes into an attached file, in full."""
+
+
+def headline(call: ToolCallUpdate) -> str:
+    """Return the title, on one line, as it is, and no longer than `TITLE`."""
+    words = re.split(r"[\n\t ]+", call.title or "")
+    return visible(" ".join(words).strip() or "Use a tool")[:TITLE]
+
+
+def describe(call: ToolCallUpdate) -> tuple[str, str]:
+    """Return what will be done: a headline in Discord's Markdown, and the whole of the request as plain text."""
+    title = call.title or ""
+    kind = f" ({escape(visible(call.kind)[:40])})" if call.kind else ""
+    parts = [title] if headline(call) != (visible(title) or "Use a tool") else []
+    for location in call.locations or ():
+        line = f":{location.line}" if location.line else ""
+        parts.append(f"{_on_one_line(location.path)}{line}")
+    for content in call.content or ():
+        match content:
+            case Diff():
+                parts.append(_change(content))
+            case ToolContent(content=TextBlock(text=text)):
+                parts.append(text)
+    if call.raw_input not in (None, {}, "", []):
+        parts.append(_readable(call.raw_input))
+    return f"{escape(headline(call))}{kind}", visible("\n".join(parts))
+
+
+def excerpt(detail: str) -> str:
+    """Return the beginning that the message has room for; a long run of backticks needs room for a longer fence."""
+    shown = detail[:DETAIL]
+    while len(code_block(shown)) > DETAIL + 100:
+        shown = shown[: len(shown) // 2]
+    return shown
+
+
+def _change(diff: Diff) -> str:
+    """Show a change as a patch, below the path as the agent wrote it."""
+    path, change = _on_one_line(diff.path), change_of(diff)
+    if change is None:
+        return f"{path}: unchanged"
+    _, _, hunks = change.patch.rstrip("\n").split("\n", 2)
+    return f"--- {path}\n+++ {path}\n{hunks}"
+
+
+def _on_one_line(path: str) -> str:
+    return path.replace("\n", r"\u{a}")
+
+
+def _readable(raw: Any) -> str:
+    """Show a command as one types it, and everything else as JSON."""
+    if isinstance(raw, dict) and len(raw) == 1 and isinstance(raw.get("command"), str):
+        return f"$ {raw['command']}"
+    return raw if isinstance(raw, str) else json.dumps(raw, indent=2, ensure_ascii=False, default=str)

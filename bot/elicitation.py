@@ -1,0 +1,321 @@
+"""What an agent wants from a person: a form to fill in, or a page to visit. Accepted, declined or cancelled."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import discord
+
+from acp import Accept, Decline, Elicitation, Turn
+
+from . import words
+from .audit import Deed
+from .card import Card, Item, Where, admitted
+from .description import TITLE, excerpt
+from .fields import Field, Given, Unusable, Wrong, fields_of, read
+from .form import Form
+from .markdown import code_block, escape
+from .visible import visible
+
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "take_form"]
+
+LINK = 512
+"""Characters of an address that a link button takes (Discord, Button Structure)."""
+
+STEP = 5
+"""Fields that a form of Discord's has (Discord, Modal)."""
+
+SHOWN = 8
+"""Fields whose titles stand on the card."""
+
+DRAFTS = 20
+"""People whose entries in one form are remembered while they go from step to step."""
+
+_FORM_ID = re.compile(r"threadline:form:([0-9a-f]{16}):([0-9]{1,2})")
+
+
+def card_of(asked: Elicitation, turn: Turn, where: Where) -> "ElicitationCard":
+    """Make the card of what is asked. Raises `Unusable` where nobody could answer it, or nobody should."""
+    return PageCard(asked, turn, where) if asked.mode == "url" else FormCard(asked, turn, where)
+
+
+class ElicitationCard(Card):
+    """The agent asks for something; it may be declined, or cancelled without an answer."""
+
+    def __init__(self, asked: Elicitation, turn: Turn, where: Where) -> None:
+        """`Cards.open` posts it."""
+        super().__init__(turn, asked.request_id, where)
+        self.asked = asked
+        self._message = visible(asked.message)
+
+    @property
+    def title(self) -> str:
+        """The beginning of what the agent says."""
+        return " ".join(self._message.split())[:TITLE] or "a question"
+
+    @property
+    def text(self) -> str:
+        """What the agent says."""
+        if len(self._message) <= TITLE and "\n" not in self._message:
+            return escape(self._message)
+        rest = "\n-# The rest is in the attached file." if excerpt(self._message) != self._message else ""
+        return f"\n{code_block(excerpt(self._message))}{rest}"
+
+    @property
+    def files(self) -> Sequence[tuple[str, bytes]]:
+        """All that the agent says, where the message has only its beginning."""
+        shown = excerpt(self._message) == self._message
+        return [] if shown else [("message.txt", self._message.encode(errors="replace"))]
+
+    def leave(self, deed: str, by: int) -> str | None:
+        """Decline or cancel; return what the message says then. None: it is answered already, or over."""
+        if deed == "decline":
+            given = self.turn.answer(self.request_id, Decline())
+        else:
+            given = self.turn.withdraw(self.request_id)
+        return self.settle(f"{'Declined' if deed == 'decline' else 'Cancelled'} by <@{by}>") if given else None
+
+    def items(self) -> Iterator[Item]:
+        """Decline, cancel."""
+        yield ElicitationButton(self.token, "decline")
+        yield ElicitationButton(self.token, "cancel")
+
+
+class FormCard(ElicitationCard):
+    """Values are wanted, in steps of at most five fields."""
+
+    lead = "Please fill this in:"
+
+    def __init__(self, asked: Elicitation, turn: Turn, where: Where) -> None:
+        """Raises `Unusable`."""
+        super().__init__(asked, turn, where)
+        self.fields = fields_of(asked.schema)
+        self.steps = [self.fields[start : start + STEP] for start in range(0, len(self.fields), STEP)]
+        self.drafts: dict[int, dict[str, Given]] = {}
+        """What each person has entered so far."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What is asked for, and in how many steps."""
+        shown = [escape(visible(field.title)[:40]) + r"\*" * field.required for field in self.fields[:SHOWN]]
+        more = len(self.fields) - len(shown)
+        steps = f" ({len(self.steps)} steps)" if len(self.steps) > 1 else ""
+        asked = ", ".join(shown) + (f" and {more} more" if more else "")
+        return [f"It asks for: {asked}{steps}"] if self.fields else []
+
+    @property
+    def files(self) -> list[tuple[str, bytes]]:
+        """What the agent says where that is long, and the choices that no menu can show."""
+        long = [field for field in self.fields if field.choices and not field.listed]
+        lines = [
+            f"{field.title}:\n" + "".join(f"  {choice.title} {choice.description}\n" for choice in field.choices)
+            for field in long
+        ]
+        listed = [("choices.txt", visible("\n".join(lines)).encode(errors="replace"))] if long else []
+        return [*super().files, *listed]
+
+    def items(self) -> Iterator[Item]:
+        """Fill in, decline, cancel."""
+        yield ElicitationButton(self.token, "0", "Fill in" if self.fields else "Accept")
+        yield from super().items()
+
+    def form(self, step: int, user_id: int) -> Form:
+        """Make Discord's form for a step, with what that person has entered before."""
+        title = f"Step {step + 1} of {len(self.steps)}" if len(self.steps) > 1 else "The agent asks"
+        return Form(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
+
+    def enter(self, step: int, user_id: int, given: Mapping[str, Given]) -> list[str]:
+        """Take what somebody has entered in a step; return what is wrong with it, a line each."""
+        draft = self.drafts.setdefault(user_id, {})
+        draft.update({field.name: given.get(field.name) for field in self.steps[step]})
+        if len(self.drafts) > DRAFTS:
+            del self.drafts[next(iter(self.drafts))]
+        return [f"**{escape(visible(name)[:100])}** {why}" for name, why in _problems(self.steps[step], draft)]
+
+    def next_step(self, user_id: int) -> int | None:
+        """Return the first step that the person has still to fill in; None: all is there, and right."""
+        draft = self.drafts.get(user_id, {})
+        undone = (
+            number
+            for number, fields in enumerate(self.steps)
+            if any(field.name not in draft for field in fields) or any(True for _ in _problems(fields, draft))
+        )
+        return next(undone, None)
+
+    def accept(self, by: int, *, here: bool) -> str | None:
+        """Send what the person has entered; return what the message says. None: it is answered already, or over."""
+        draft = self.drafts.get(by, {})
+        values = {field.name: read(field, draft.get(field.name)) for field in self.fields}
+        content = {name: value for name, value in values.items() if value is not None}
+        if not self.turn.answer(self.request_id, Accept(content)):
+            return None
+        return self.settle(f"Filled in by <@{by}>", here=here)
+
+
+def _problems(fields: Sequence[Field], draft: Mapping[str, Given]) -> Iterator[tuple[str, str]]:
+    for field in fields:
+        try:
+            read(field, draft.get(field.name))
+        except Wrong as wrong:
+            yield field.title, str(wrong)
+
+
+class PageCard(ElicitationCard):
+    """A page is to be visited. The link goes only to the one who opens it."""
+
+    lead = "Please open a page:"
+
+    def __init__(self, asked: Elicitation, turn: Turn, where: Where) -> None:
+        """Raises `Unusable` for what is no plain https address."""
+        super().__init__(asked, turn, where)
+        self.url = asked.url or ""
+        self.host = host_of(self.url)
+
+    @property
+    def notes(self) -> list[str]:
+        """Where it leads."""
+        return [f"It leads to: `{self.host}`"]
+
+    def items(self) -> Iterator[Item]:
+        """Open, decline, cancel."""
+        yield ElicitationButton(self.token, "open", "Open the page")
+        yield from super().items()
+
+    def accept(self, by: int) -> bool:
+        """Tell the agent that the person goes there. False: it is answered already, or over."""
+        given = self.turn.answer(self.request_id, Accept())
+        if given:
+            self.settle(f"`{self.host}` opened by <@{by}>", here=False)
+        return given
+
+    def link(self) -> discord.ui.View:
+        """Make the link button."""
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
+        view.stop()
+        return view
+
+    def completed(self) -> None:
+        """Say that what the person did there has reached the agent."""
+        if self.answered and self.post is not None:
+            self.post.show(f"{self.text}\n-# ✔ `{self.host}`: done")
+
+
+def host_of(url: str) -> str:
+    """Return the host that an address leads to, as ASCII, with its port where it is unusual. Raises `Unusable`."""
+    if len(url) > LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
+        raise Unusable("the address of its page is none that can be shown")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise Unusable("the address of its page is none") from None
+    if parts.scheme != "https":
+        raise Unusable("its page is not https")
+    if not host or "@" in parts.netloc:
+        raise Unusable("the address of its page hides where it leads")
+    return host if port in (None, 443) else f"{host}:{port}"
+
+
+class ElicitationButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<deed>[0-9]{1,2}|open|decline|cancel)",
+):
+    """Fill in a step of a form, open a page, decline, cancel."""
+
+    def __init__(self, token: str, deed: str, label: str = "") -> None:
+        """`deed` is a step's number, open, decline or cancel. Without a label it is named for its deed."""
+        styles = {"decline": discord.ButtonStyle.danger, "cancel": discord.ButtonStyle.secondary}
+        super().__init__(
+            discord.ui.Button(
+                label=label or deed.capitalize(),
+                style=styles.get(deed, discord.ButtonStyle.primary),
+                custom_id=f"threadline:elicit:{token}:{deed}",
+            )
+        )
+        self.token = token
+        self.deed = deed
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "ElicitationButton":
+        """Make the item that handles a press."""
+        return cls(match["token"], match["deed"])
+
+    async def callback(self, interaction: "discord.Interaction[ThreadlineClient]") -> None:  # type: ignore[override]
+        """Do it, if the person may."""
+        card = await admitted(interaction, ElicitationCard, self.token)
+        if card is None:
+            return
+        by = interaction.user.id
+        match card:
+            case FormCard() if self.deed.isdecimal() and int(self.deed) < len(card.steps):
+                await interaction.response.send_modal(card.form(int(self.deed), by))
+            case FormCard() if self.deed == "0" and (content := card.accept(by, here=True)):
+                _record(interaction, card, "approved", "accepted")
+                await interaction.response.edit_message(content=content, view=None)
+            case PageCard() if self.deed == "open" and card.accept(by):
+                _record(interaction, card, "approved", f"opened {card.host}")
+                text = f"It leads to `{card.host}`:\n{code_block(card.url)}"
+                await interaction.response.send_message(text, view=card.link(), ephemeral=True)
+            case _ if self.deed in ("decline", "cancel") and (content := card.leave(self.deed, by)):
+                _record(interaction, card, "denied", self.deed)
+                await interaction.response.edit_message(content=content, view=None)
+            case _:
+                await interaction.response.send_message(words.became(None), ephemeral=True)
+
+
+async def take_form(interaction: "discord.Interaction[ThreadlineClient]") -> None:
+    """Take a form of ours that was sent; of other interactions nothing. Its id is all that is needed of it.
+
+    Not by the library's way, which knows only the forms that this process has opened, each for the first who sends it.
+    """
+    data: Mapping[str, Any] = interaction.data or {}
+    match = _FORM_ID.fullmatch(str(data.get("custom_id")))
+    if interaction.type is not discord.InteractionType.modal_submit or match is None:
+        return
+    card, step = await admitted(interaction, FormCard, match[1]), int(match[2])
+    if card is None or step >= len(card.steps):
+        return
+    by = interaction.user.id
+    problems = card.enter(step, by, Form.entered(card.steps[step], data))
+    following = card.next_step(by)
+    if problems:
+        lines = "\n".join(problems)
+        await _go_on(interaction, f"Something does not fit yet:\n{lines[:1500]}", card.token, step, "Correct it")
+    elif following is not None:
+        done = f"Step {step + 1} of {len(card.steps)} is filled in."
+        await _go_on(interaction, done, card.token, following, f"Step {following + 1}")
+    else:
+        ephemeral = _is_ephemeral(interaction)
+        content = card.accept(by, here=not ephemeral)
+        if content is None:
+            await interaction.response.send_message(words.became(None), ephemeral=True)
+        else:
+            _record(interaction, card, "approved", "filled in")
+            await interaction.response.edit_message(content="Sent." if ephemeral else content, view=None)
+
+
+async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
+    """Say something to one person with a button to another form: a form cannot be answered by one."""
+    view = discord.ui.View(timeout=None)
+    view.add_item(ElicitationButton(token, str(step), label))
+    view.stop()
+    if _is_ephemeral(interaction):
+        await interaction.response.edit_message(content=text, view=view)
+    else:
+        await interaction.response.send_message(text, view=view, ephemeral=True)
+
+
+def _is_ephemeral(interaction: discord.Interaction[Any]) -> bool:
+    return interaction.message is not None and interaction.message.flags.ephemeral
+
+
+def _record(interaction: "discord.Interaction[ThreadlineClient]", card: Card, deed: Deed, what: str) -> None:
+    audit = interaction.client.desk.cards.audit
+    audit.record(deed, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.where.channel_id)

@@ -1,0 +1,268 @@
+"""`threadline init`: from a token to a configuration that works, step by step, each of which a flag can answer."""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import discord
+from pydantic import SecretStr, ValidationError
+
+from .checking import checked
+from .config import DiscordConfig
+from .connecting import StartFailed
+from .first_config import TOKEN, Choices, configuration, variables
+from .interview import Interview
+from .invitation import invite_link
+from .presets import PRESETS
+from .standing import portal
+from .terminal import CONFIG, fail
+from .variables import beside, write_variables
+from .visit import Room, Visit, visiting
+
+__all__ = ["init"]
+
+TRIES = 3
+"""Tokens that are tried before the program ends."""
+
+JOIN_SECONDS = 600.0
+"""How long the bot is waited for: somebody has to open a link, choose a server and prove to be no robot."""
+
+_TOKEN = re.compile(r"[!#-&(-~]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the flags have answered."""
+
+    path: Path
+    token_file: Path | None
+    endpoint: str
+    intent: bool | None
+    channels: tuple[str, ...]
+    users: tuple[str, ...]
+    agent: str
+    cwd: str
+    wait: float
+    yes: bool
+    force: bool
+    check: bool | None
+
+
+@click.command()
+@CONFIG
+@click.option(
+    "--token-file", type=click.Path(path_type=Path, allow_dash=True), help="Read the token there; - is stdin."
+)
+@click.option("--endpoint", default="", metavar="URL", help="Another Discord-compatible server.")
+@click.option("--intent/--no-intent", default=None, help="Turn the Message Content intent on, or leave it as it is.")
+@click.option("--channel", "channels", multiple=True, metavar="ID", help="A channel to work in; may be repeated.")
+@click.option("--user", "users", multiple=True, metavar="WHO", help='A user id, "role:ID", "owner" or "*". [owner]')
+@click.option("--agent", default="", metavar="AGENT", help="A preset's name, or the command of an ACP agent.")
+@click.option(
+    "--cwd", default="", metavar="FOLDER", help="The folder in which the agent works; made if it is not there."
+)
+@click.option("--wait", default=JOIN_SECONDS, show_default=True, help="Seconds to wait for the bot to be invited.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing: what no flag answers has its default.")
+@click.option("--force", is_flag=True, help="Write the files anew where they exist.")
+@click.option("--check/--no-check", default=None, help="Check afterwards whether it works.")
+def init(**flags: object) -> None:
+    """Set up a bot: its token, its intent, its server, its channels and its agent, into two files.
+
+    The token comes from --token-file, from the variable DISCORD_TOKEN, or is asked for without being shown.
+    """
+    answers = Answers(**flags)  # type: ignore[arg-type]
+    ask = Interview(ask=not answers.yes)
+    if answers.path.exists() and not answers.force:
+        fail(f"{answers.path} exists; --force writes it anew", 1)
+    settings, application_id = _log_in(answers, ask)
+    click.echo(f"\nInvite the bot, if it is not in your server yet:\n  {invite_link(application_id)}\n")
+    rooms = _join(settings, answers)
+    choices = Choices(
+        token=settings.token.get_secret_value(),
+        endpoint=settings.endpoint,
+        rooms=_channels(rooms, answers, ask),
+        users=answers.users or ("owner",),
+        agent=_agent(answers, ask),
+        cwd=_folder(answers, ask),
+    )
+    _write(answers.path, choices)
+    if ask.agrees("Check now whether it works?", given=answers.check, default=ask.asking):
+        raise SystemExit(0 if checked(answers.path) else 1)
+    click.echo(f"Next: threadline check -c {answers.path}, then threadline run -c {answers.path}")
+
+
+# ---- the token and the intent
+
+
+def _log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
+    """Return where and as whom to connect, and the application's id."""
+    given, tries = _given_token(answers), TRIES
+    while True:
+        token = ask.text("The bot's token", given=given, flag="--token-file", hidden=True)
+        settings, tries = _settings(token, answers.endpoint), tries - 1
+        try:
+            return settings, asyncio.run(_introduce(settings, answers, ask))
+        except StartFailed as error:
+            if given or not tries or not ask.asking:
+                fail(str(error), 1)
+            click.echo(f"{error}. Once more:")
+
+
+def _settings(token: str, endpoint: str) -> DiscordConfig:
+    if not _TOKEN.fullmatch(token):
+        fail("that is no token: a token is one word of ASCII letters, without quotes", 1)
+    try:
+        return DiscordConfig(token=SecretStr(token), endpoint=endpoint)
+    except ValidationError:
+        fail(f"--endpoint: {endpoint!r} is no address like http://127.0.0.1:8377", 1)
+
+
+def _given_token(answers: Answers) -> str:
+    if answers.token_file is None:
+        return os.environ.get(TOKEN, "")
+    try:
+        text = sys.stdin.read() if str(answers.token_file) == "-" else answers.token_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--token-file: cannot be read: {error}", 1)
+    return text.strip()
+
+
+async def _introduce(settings: DiscordConfig, answers: Answers, ask: Interview) -> int:
+    """Say whose token it is, and see to the intent. Raises `StartFailed`."""
+    async with visiting(settings, discord.Intents(guilds=True)) as visit:
+        application = visit.myself
+        click.echo(f"The token is that of {visit.user}.")
+        if application.bot_public:
+            click.echo(f"Everybody may invite this bot. To change that, turn Public Bot off: {portal(application.id)}")
+        if not visit.hears_text:
+            await _see_to_the_intent(visit, answers, ask)
+        return application.id
+
+
+async def _see_to_the_intent(visit: Visit, answers: Answers, ask: Interview) -> None:
+    by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal(visit.myself.id)}"
+    words = "The bot may not read messages yet. Turn the Message Content intent on?"
+    if not ask.agrees(words, given=answers.intent, default=True):
+        click.echo(by_hand)
+        return
+    try:
+        await visit.allow_text()
+    except discord.HTTPException as error:
+        click.echo(f"Discord did not allow that ({error.text or error.status}). {by_hand}")
+    else:
+        click.echo("The Message Content intent is on.")
+
+
+# ---- the server and its channels
+
+
+def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
+    """Wait until the bot is where it is to work; return the channels that it is shown."""
+    wanted = _ids(answers.channels)
+
+    async def wait() -> list[Room]:
+        async with visiting(settings, discord.Intents(guilds=True)) as visit, visit.connected():
+            if not await visit.joined((), 0):
+                click.echo(f"Waiting for the bot to join a server, at most {answers.wait:g} s ...")
+            if not await visit.joined(wanted, answers.wait):
+                lacks = sorted(wanted - {room.channel_id for room in visit.rooms()})
+                what = f"does not see the channels {', '.join(map(str, lacks))}" if lacks else "has joined no server"
+                raise StartFailed(f"the bot {what}; invite it by the link above, and begin again")
+            return visit.rooms()
+
+    try:
+        return asyncio.run(wait())
+    except StartFailed as error:
+        fail(str(error), 1)
+
+
+def _ids(texts: Collection[str]) -> set[int]:
+    for text in texts:
+        if not re.fullmatch(r"[0-9]{1,20}", text):
+            fail(f"--channel: {text!r} is no id", 1)
+    return set(map(int, texts))
+
+
+def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, str]:
+    """Return the chosen channels, and say what the bot lacks in them."""
+    if answers.channels:
+        wanted = _ids(answers.channels)
+        chosen = [room for room in rooms if room.channel_id in wanted]
+    elif ask.asking:
+        click.echo("Channels that the bot can see:")
+        shown = [str(room) + (f"  (lacks: {', '.join(room.missing)})" if room.missing else "") for room in rooms]
+        chosen = [rooms[each] for each in ask.choice("In which is it to work? Numbers", shown, default="1")]
+    elif len(rooms) == 1:
+        chosen = rooms
+    else:
+        fail(f"which channel? give --channel; there are: {', '.join(f'{r.channel_id} ({r})' for r in rooms)}", 1)
+    for room in chosen:
+        if room.missing:
+            click.echo(f"In {room} the bot still lacks: {', '.join(room.missing)}")
+    return {room.channel_id: str(room) for room in chosen}
+
+
+# ---- the agent
+
+
+def _agent(answers: Answers, ask: Interview) -> list[str]:
+    found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
+    if answers.agent:
+        chosen = shlex.split(answers.agent)
+    elif ask.asking:
+        click.echo("Agents:")
+        names = list(PRESETS)
+        options = [
+            f"{PRESETS[name].title}: {'found' if name in found else f'to install it: {PRESETS[name].install}'}"
+            for name in names
+        ]
+        default = str(names.index(found[0]) + 1) if found else ""
+        chosen = [names[ask.choice("Which one? A number", options, default=default)[0]]]
+    elif found:
+        chosen = found[:1]
+    else:
+        fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 1)
+    _explain(chosen[0])
+    return chosen
+
+
+def _explain(agent: str) -> None:
+    preset = PRESETS.get(agent)
+    if preset is None:
+        return
+    if not shutil.which(preset.command):
+        click.echo(f"To install {preset.title}: {preset.install}")
+    if preset.login:
+        click.echo(f"To log in to {preset.title} afterwards: threadline login")
+    elif preset.any_of:
+        click.echo(f"{preset.title} takes a key from {' or '.join(preset.any_of)}.")
+
+
+def _folder(answers: Answers, ask: Interview) -> Path:
+    words = "The folder in which the agent works"
+    folder = Path(
+        ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))
+    )
+    folder = folder.expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{folder}: {error.strerror}", 1)
+    return folder
+
+
+def _write(path: Path, choices: Choices) -> None:
+    values, comments = variables(choices)
+    try:
+        write_variables(beside(path), values, comments)
+        path.write_text(configuration(choices), encoding="utf-8")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}", 1)
+    click.echo(f"Written: {path}, and {beside(path)} with the token, readable by you alone.")

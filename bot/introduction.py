@@ -1,0 +1,38 @@
+"""The line above a new session's first answer: which agent, which model, in what mode, where. Pure."""
+
+from pathlib import Path
+
+from acp.settings import Option
+
+from .markdown import escape
+from .offers import Offers
+
+__all__ = ["introduction"]
+
+WIDTH = 60
+"""Characters of each part."""
+
+
+def introduction(agent: str, offers: Offers, directory: Path) -> str:
+    """Return the line; what the agent does not tell is left out."""
+    mode = _current(offers.option("mode"))
+    parts = [agent, _current(offers.option("model")), mode and f"{mode} mode", _at_home(directory)]
+    return "-# " + " · ".join(escape(_short(part)) for part in parts if part)
+
+
+def _current(option: Option | None) -> str:
+    if option is None:
+        return ""
+    return next((each.name for each in option.choices if each.value == option.current), str(option.current))
+
+
+def _at_home(directory: Path) -> str:
+    try:
+        return f"~/{directory.relative_to(Path.home())}".removesuffix("/.")
+    except (ValueError, RuntimeError):
+        return str(directory)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= WIDTH else f"…{line[1 - WIDTH :]}" if "/" in line else f"{line[: WIDTH - 1]}…"

@@ -1,0 +1,37 @@
+"""What the bot asks of a server that it is invited to: exactly the permissions that it uses, by their names."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import discord
+
+__all__ = ["PERMISSIONS", "SCOPES", "invite_link", "missing"]
+
+SCOPES = ("bot", "applications.commands")
+"""What a person grants by the link: a member, and its slash commands."""
+
+PERMISSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "view_channel": "View Channels",
+        "send_messages": "Send Messages",
+        "send_messages_in_threads": "Send Messages in Threads",
+        "create_public_threads": "Create Public Threads",
+        "read_message_history": "Read Message History",
+        "add_reactions": "Add Reactions",
+        "attach_files": "Attach Files",
+    }
+)
+"""The library's name of each permission, and Discord's for people."""
+
+
+def invite_link(application_id: int) -> str:
+    """Return the address at which somebody who manages a server lets the bot in."""
+    permissions = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
+    return discord.utils.oauth_url(application_id, permissions=permissions, scopes=SCOPES)
+
+
+def missing(granted: discord.Permissions) -> list[str]:
+    """Name the permissions that the bot uses and does not have. Without a view there is nothing else either."""
+    if not granted.view_channel:
+        return [PERMISSIONS["view_channel"]]
+    return [title for name, title in PERMISSIONS.items() if not getattr(granted, name)]

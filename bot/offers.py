@@ -1,0 +1,69 @@
+"""What a thread's agent can be set to, and its own commands: as its session says, or last said before it slept."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from acp import Session
+from acp.settings import Option
+
+__all__ = ["Command", "Offers", "read_offers", "write_offers"]
+
+OPTIONS, CHOICES, COMMANDS = 50, 500, 200
+"""How many of each are kept; real agents have some dozens."""
+
+NAME = 200
+"""Characters kept of a description."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the agent's own; `hint` says what it wants to be told."""
+
+    name: str
+    description: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Options and commands, bounded in number."""
+
+    options: tuple[Option, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+    @classmethod
+    def of(cls, session: Session) -> "Offers":
+        """Read what a session offers now."""
+        return cls(
+            tuple(replace(each, choices=each.choices[:CHOICES]) for each in session.options[:OPTIONS]),
+            tuple(
+                Command(each.name, each.description[:NAME], _hint(each.input)[:NAME])
+                for each in session.commands[:COMMANDS]
+            ),
+        )
+
+    def option(self, category: str) -> Option | None:
+        """Return the option of a category that has choices; the first where there are several."""
+        return next((each for each in self.options if each.category == category and each.choices), None)
+
+
+def _hint(told: Any) -> str:
+    return str(told.get("hint") or "") if isinstance(told, dict) else ""
+
+
+_OFFERS = TypeAdapter(Offers)
+
+
+def write_offers(offers: Offers) -> str:
+    """Write them down as the journal keeps them."""
+    return _OFFERS.dump_json(offers).decode()
+
+
+def read_offers(text: str) -> Offers:
+    """Read them from the journal; what cannot be read offers nothing."""
+    try:
+        return _OFFERS.validate_json(text)
+    except ValueError:
+        return Offers()

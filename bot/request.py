@@ -1,0 +1,85 @@
+"""What a person wrote, and what came with it, as the journal keeps it. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+__all__ = ["Attachment", "Quote", "Request", "moment", "read_request", "sent_at", "write_request"]
+
+_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
+"""Where Discord's ids begin to count (Discord, Snowflakes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message, where Discord keeps it; `size` is what Discord says, in bytes."""
+
+    name: str
+    url: str
+    content_type: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A message that a request answers or passes on. A forwarded one does not say who wrote it."""
+
+    kind: Literal["reply", "forward"]
+    text: str
+    sent: str
+    author_id: int | None = None
+    author_name: str = ""
+    files: tuple[str, ...] = ()
+    """The names of the files that came with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first.
+
+    Names are as they were when it was written. `joined` says that the bot came into the thread with this message, so
+    that its agent knows nothing of what was said there before.
+    """
+
+    message_id: int
+    channel_id: int
+    thread_id: int
+    author_id: int
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    author_name: str = ""
+    guild_id: int | None = None
+    guild_name: str = ""
+    channel_name: str = ""
+    quotes: tuple[Quote, ...] = ()
+    joined: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it for an agent."""
+        return not (self.text or self.attachments or any(quote.kind == "forward" for quote in self.quotes))
+
+
+_REQUEST = TypeAdapter(Request)
+
+
+def write_request(request: Request) -> str:
+    """Write a request down as the journal keeps it."""
+    return _REQUEST.dump_json(request).decode()
+
+
+def read_request(text: str) -> Request:
+    """Read a request from the journal. Raises ValueError."""
+    return _REQUEST.validate_json(text)
+
+
+def sent_at(message_id: int) -> str:
+    """Return when a message was written, in UTC and to the second: its id says so (Discord, Snowflakes)."""
+    return moment(_EPOCH + timedelta(milliseconds=message_id >> 22))
+
+
+def moment(time: datetime) -> str:
+    """Write a time down."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

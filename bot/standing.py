@@ -1,0 +1,113 @@
+"""How the bot stands on Discord: its token, its intent, the servers, and what it lacks in each listed channel."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import discord
+
+from .config import Config
+from .connecting import StartFailed, intents
+from .findings import Finding, Level
+from .gate import People
+from .invitation import invite_link, missing
+from .visit import Visit, visiting
+
+__all__ = ["discord_findings", "portal"]
+
+LISTED = 20
+"""Channels that are told one by one where all of a server's are meant."""
+
+
+def portal(application_id: int) -> str:
+    """Return the page of the developer portal with the bot's switches."""
+    return f"https://discord.com/developers/applications/{application_id}/bot"
+
+
+async def discord_findings(config: Config) -> list[Finding]:
+    """Log in, connect, and look. Never raises for what Discord says; ends within the bounds of `visit`."""
+    found: list[Finding] = []
+    try:
+        async with visiting(config.discord, intents(direct=config.access.dm)) as visit:
+            found.extend(_application(visit))
+            async with visit.connected():
+                found.append(Finding("gateway", Level.WELL, "connects, and may read what people write"))
+                found.extend([finding async for finding in _places(config, visit)])
+    except StartFailed as error:
+        subject = "gateway" if found else "token"
+        return [*found, Finding(subject, Level.FAILED, str(error))]
+    return found
+
+
+def _application(visit: Visit) -> Iterator[Finding]:
+    application = visit.myself
+    owner = application.team.name if application.team is not None else application.owner.name
+    yield Finding("token", Level.WELL, f"is that of {visit.user}, an application of {owner}")
+    if application.bot_public:
+        words = f"everybody may invite it to their server; turn Public Bot off: {portal(application.id)}"
+        yield Finding("bot_public", Level.WARNING, words)
+
+
+async def _places(config: Config, visit: Visit) -> AsyncIterator[Finding]:
+    link = f"to invite it: {invite_link(visit.myself.id)}"
+    if not visit.guilds:
+        yield Finding("servers", Level.FAILED, f"the bot is in no server; {link}")
+        return
+    for guild_id in sorted(config.access.guilds):
+        guild = visit.get_guild(guild_id)
+        if guild is None:
+            yield Finding(f"server {guild_id}", Level.FAILED, f"the bot is no member, or the id is wrong; {link}")
+        elif config.access.channels is None:
+            for finding in _all_of(guild):
+                yield finding
+    for channel_id in sorted(config.access.channels or ()):
+        yield await _channel(visit, channel_id)
+    for finding in _roles(config, visit):
+        yield finding
+
+
+def _all_of(guild: discord.Guild) -> Iterator[Finding]:
+    """Look at all channels of a server: those in which something is missing, and how many are well."""
+    lacking = [(each, lacks) for each in guild.text_channels if (lacks := missing(each.permissions_for(guild.me)))]
+    well = len(guild.text_channels) - len(lacking)
+    yield Finding(f"server {guild.name}", Level.WELL, f"all is there in {well} of {len(guild.text_channels)} channels")
+    for channel, lacks in lacking[:LISTED]:
+        yield Finding(f"#{channel.name}", Level.WARNING, f"the bot lacks: {', '.join(lacks)}")
+
+
+async def _channel(visit: Visit, channel_id: int) -> Finding:
+    channel = visit.get_channel(channel_id)
+    match channel:
+        case discord.TextChannel():
+            lacks = missing(channel.permissions_for(channel.guild.me))
+            subject = f"#{channel.name} in {channel.guild.name}"
+            if lacks:
+                return Finding(subject, Level.FAILED, f"the bot lacks: {', '.join(lacks)}")
+            return Finding(subject, Level.WELL, "all permissions are there")
+        case None:
+            return Finding(f"channel {channel_id}", Level.FAILED, await _why_unseen(visit, channel_id))
+        case discord.Thread():
+            words = f"is a thread; list the channel above it: {channel.parent_id}"
+            return Finding(f"channel {channel_id}", Level.FAILED, words)
+        case discord.abc.GuildChannel():
+            return Finding(f"channel {channel_id}", Level.FAILED, f"is a {channel.type.name} channel, not one for text")
+        case _:
+            return Finding(f"channel {channel_id}", Level.FAILED, "is not a channel of a server")
+
+
+async def _why_unseen(visit: Visit, channel_id: int) -> str:
+    try:
+        await visit.fetch_channel(channel_id)
+    except discord.Forbidden:
+        return "the bot lacks: View Channels"
+    except discord.NotFound:
+        return "there is no such channel in the servers of the bot; is it the id of a channel?"
+    except discord.DiscordException as error:
+        return f"cannot be looked at: {error}"
+    return "is not a channel of a server"
+
+
+def _roles(config: Config, visit: Visit) -> Iterator[Finding]:
+    """Name the roles that people are named by, and that no server has."""
+    known = {role.id for guild in visit.guilds for role in guild.roles}
+    lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
+    for role_id in sorted({role_id for people in lists for role_id in people.role_ids} - known):
+        yield Finding(f"role {role_id}", Level.WARNING, "no server of the bot has this role")

@@ -1,0 +1,69 @@
+"""One line in the log for each turn: what it took, what the agent did, and how it ended."""
+
+import asyncio
+
+import structlog
+
+from acp import Elicitation, Event, Question, Text
+from acp.schema import ToolCallUpdate
+from pool.exchange import Ending
+
+__all__ = ["TurnRecord"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class TurnRecord:
+    """Counts while the turn runs. Times are in seconds from the prompt; what never came is None."""
+
+    def __init__(self, thread_id: int, message_id: int, author_id: int) -> None:
+        """Begin before the prompt, which may never be sent."""
+        self._about = {"thread_id": thread_id, "turn": message_id, "author_id": author_id}
+        self._began: float | None = None
+        self._first_text: float | None = None
+        self._characters = 0
+        self._tool_calls: set[str] = set()
+        self._questions = 0
+
+    def began(self) -> None:
+        """Learn that the prompt was sent."""
+        self._began = _now()
+
+    def event(self, event: Event) -> None:
+        """Count what the agent does."""
+        match event:
+            case Text(text):
+                if self._first_text is None:
+                    self._first_text = _now()
+                self._characters += len(text)
+            case ToolCallUpdate(tool_call_id=tool_call_id):
+                self._tool_calls.add(tool_call_id)
+            case Question() | Elicitation():
+                self._questions += 1
+
+    def ended(self, ending: Ending) -> None:
+        """Write the line."""
+        if self._began is None:
+            log.info("message ended without a turn", **self._about, **_reason(ending))
+            return
+        log.info(
+            "turn ended",
+            **self._about,
+            **_reason(ending),
+            seconds=round(_now() - self._began, 3),
+            first_text_seconds=None if self._first_text is None else round(self._first_text - self._began, 3),
+            characters=self._characters,
+            tool_calls=len(self._tool_calls),
+            questions=self._questions,
+        )
+
+
+def _reason(ending: Ending) -> dict[str, object]:
+    given = {"error": ending.error and str(ending.error), "cancelled_by": ending.cancelled_by}
+    switches = {"ceiling": ending.ceiling, "shutdown": ending.shutdown}
+    told = {name: value for name, value in {**given, **switches}.items() if value}
+    return {"stop_reason": ending.stop_reason, **told}
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

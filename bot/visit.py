@@ -1,0 +1,147 @@
+"""A short visit to Discord, to look around: who the bot is, where it is a member, what it may do there.
+
+Nothing is posted and no event is answered, so a visit may be made beside a bot at work with the same token.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from .config import DiscordConfig
+from .connecting import StartFailed, close, in_words, prepare, why_pointless
+from .invitation import missing
+
+__all__ = ["Room", "Visit", "visiting"]
+
+LOGIN_SECONDS = 30.0
+"""Bound of logging in: two calls, each of which the library repeats while Discord has trouble."""
+
+READY_SECONDS = 60.0
+"""Bound of the gateway's greeting, and of each server that it then describes."""
+
+GUILD_SECONDS = 2.0
+"""The library waits so long for one more server before it takes the list to be complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A text channel that the bot is shown. `missing` are the permissions that it would need there, by name."""
+
+    channel_id: int
+    name: str
+    guild: str
+    missing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Name it as people do."""
+        return f"#{self.name} in {self.guild}"
+
+
+class Visit(discord.Client):
+    """A client that only looks. Use `visiting`."""
+
+    def __init__(self, intents: discord.Intents) -> None:
+        """Nothing is opened yet."""
+        super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS)
+        self._moved = asyncio.Event()
+
+    @property
+    def myself(self) -> discord.AppInfo:
+        """The bot's application; known after the login."""
+        if self.application is None:
+            raise LookupError("not logged in")
+        return self.application
+
+    @property
+    def hears_text(self) -> bool:
+        """Whether the application may use the Message Content intent, as its settings say."""
+        flags = self.myself.flags
+        return flags.gateway_message_content or flags.gateway_message_content_limited
+
+    async def allow_text(self) -> None:
+        """Turn the Message Content intent on. Raises `discord.HTTPException` where Discord wants a person to do it."""
+        before = self.myself.flags
+        kept = discord.ApplicationFlags(
+            gateway_message_content_limited=True,
+            gateway_presence_limited=before.gateway_presence_limited,
+            gateway_guild_members_limited=before.gateway_guild_members_limited,
+        )
+        await self.myself.edit(flags=kept)
+
+    # ---- at the gateway
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Be connected to the gateway, with all servers known. Raises `StartFailed` in at most READY_SECONDS."""
+        link = asyncio.create_task(self.connect(reconnect=False), name="visit")
+        ready = asyncio.create_task(self.wait_until_ready(), name="visit is ready")
+        try:
+            await asyncio.wait((link, ready), return_when=asyncio.FIRST_COMPLETED, timeout=READY_SECONDS)
+            if link.done():
+                raise _failure(link.exception())
+            if not ready.done():
+                raise StartFailed(f"Discord's gateway said nothing for {READY_SECONDS:g} s")
+            yield
+        finally:
+            for task in (ready, link):
+                task.cancel()
+            await asyncio.wait((ready, link))
+
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
+        """Notice that a server was joined."""
+        self._moved.set()
+
+    async def on_guild_channel_create(self, _channel: Any) -> None:
+        """Notice that there is one channel more."""
+        self._moved.set()
+
+    async def joined(self, channel_ids: Collection[int], seconds: float) -> bool:
+        """Wait until the bot is shown these channels, or any where none is named. False after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._shown(channel_ids):
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _shown(self, channel_ids: Collection[int]) -> bool:
+        known = {room.channel_id for room in self.rooms()}
+        return known.issuperset(channel_ids) if channel_ids else bool(known)
+
+    def rooms(self) -> list[Room]:
+        """Return the text channels of all servers, in Discord's order."""
+        return [
+            Room(channel.id, channel.name, guild.name, tuple(missing(channel.permissions_for(guild.me))))
+            for guild in self.guilds
+            for channel in guild.text_channels
+        ]
+
+
+@asynccontextmanager
+async def visiting(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[Visit]:
+    """Log in, and be gone at the end. Raises `StartFailed` in at most LOGIN_SECONDS."""
+    prepare(settings.endpoint)
+    client = Visit(intents)
+    try:
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                await client.login(settings.token.get_secret_value())
+        except TimeoutError:
+            raise StartFailed(f"Discord did not answer in {LOGIN_SECONDS:g} s") from None
+        except (discord.DiscordException, OSError) as error:
+            raise _failure(error) from None
+        yield client
+    finally:
+        await close(client)
+
+
+def _failure(error: BaseException | None) -> StartFailed:
+    if not isinstance(error, Exception):
+        return StartFailed("Discord closed the connection")
+    return StartFailed(why_pointless(error) or f"cannot connect to Discord: {in_words(error)}")

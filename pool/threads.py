@@ -1,0 +1,61 @@
+"""What the journal remembers of each thread besides its session: agent, directory, name, what can be set."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+__all__ = ["Threads"]
+
+
+class Threads:
+    """The part of the journal that is about threads; `Journal.threads`. A method is one short transaction."""
+
+    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
+        """`transaction` is the journal's."""
+        self._db = db
+        self._transaction = transaction
+
+    def assignment(self, thread_id: int) -> tuple[str, str]:
+        """Return the agent's name and the directory of a thread; empty where none was ever written down."""
+        query = "SELECT agent, directory FROM conversations WHERE thread_id = ?"
+        row: tuple[str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
+        return row or ("", "")
+
+    def assign(self, thread_id: int, agent: str, directory: str) -> None:
+        """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""
+        with self._transaction():
+            self._db.execute(
+                "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL, offers = '' WHERE thread_id = ?",
+                (agent, directory, thread_id),
+            )
+            self._db.execute("DELETE FROM choices WHERE thread_id = ?", (thread_id,))
+
+    def offers(self, thread_id: int) -> str:
+        """Return what was last known of the settings and commands of a thread's agent, as `set_offers` was given it."""
+        row = self._db.execute("SELECT offers FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
+        return "" if row is None else row[0]
+
+    def set_offers(self, thread_id: int, offers: str) -> None:
+        """Remember what a thread's agent can be set to and told, for as long as it sleeps."""
+        with self._transaction():
+            self._db.execute("UPDATE conversations SET offers = ? WHERE thread_id = ?", (offers, thread_id))
+
+    def name(self, thread_id: int) -> str:
+        """Return the name that the bot gave a thread; empty where it may not give another one."""
+        row = self._db.execute("SELECT name FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
+        return "" if row is None else row[0]
+
+    def set_name(self, thread_id: int, name: str) -> None:
+        """Remember the name that the bot gave a thread, or with an empty one that it gives no other."""
+        with self._transaction():
+            self._db.execute("UPDATE conversations SET name = ? WHERE thread_id = ?", (name, thread_id))
+
+    def in_channel(self, channel_id: int) -> list[int]:
+        """Return the threads that were opened in a channel, and the channel itself if a conversation lives there."""
+        query = "SELECT thread_id FROM conversations WHERE channel_id = ? OR thread_id = ?"
+        return [thread_id for (thread_id,) in self._db.execute(query, (channel_id, channel_id))]
+
+    def in_guild(self, guild_id: int) -> list[int]:
+        """Return the threads of a guild."""
+        rows = self._db.execute("SELECT thread_id FROM conversations WHERE guild_id = ?", (guild_id,))
+        return [thread_id for (thread_id,) in rows]

@@ -1,0 +1,179 @@
+"""A form's schema, and what people enter: what fits, what does not, and the words for it."""
+
+from typing import Any
+
+import discord
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.fields import LISTED, MOST, Choice, Field, Given, Unusable, Wrong, fields_of, read
+from bot.form import Form
+
+Json = dict[str, Any]
+
+
+def only(written: Json, *, required: bool = False) -> Field:
+    """The one field of a form."""
+    schema = {"properties": {"f": written}, "required": ["f"] if required else []}
+    (field,) = fields_of(schema)
+    return field
+
+
+TEXT, INTEGER, NUMBER, BOOLEAN = ({"type": kind} for kind in ("string", "integer", "number", "boolean"))
+ONE: Json = {"type": "string", "oneOf": [{"const": "r", "title": "Red"}, {"const": "g", "title": "Green"}]}
+PLAIN: Json = {"type": "string", "enum": ["r", "g"]}
+MANY: Json = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string", "enum": ["a", "b", "c"]}}
+TITLED: Json = {"type": "array", "items": {"anyOf": [{"const": "a", "title": "A"}, {"const": "b", "title": "B"}]}}
+LONG: Json = {"type": "string", "enum": [f"c{number}" for number in range(LISTED + 1)]}
+
+FITS: list[tuple[Json, Any, Any]] = [
+    (TEXT, "any text ", "any text "),
+    (TEXT | {"minLength": 2, "maxLength": 3}, "abc", "abc"),
+    (TEXT | {"format": "email"}, " ada@example.org ", "ada@example.org"),
+    (TEXT | {"format": "uri"}, "https://example.org/a?b", "https://example.org/a?b"),
+    (TEXT | {"format": "date"}, "2025-12-31", "2025-12-31"),
+    (TEXT | {"format": "date-time"}, "2025-12-31T18:00:00Z", "2025-12-31T18:00:00Z"),
+    (TEXT | {"format": "date-time"}, "2025-12-31T18:00:00+02:00", "2025-12-31T18:00:00+02:00"),
+    (TEXT | {"format": "invented"}, "x", "x"),
+    (INTEGER, " -12 ", -12),
+    (INTEGER | {"minimum": 1, "maximum": 3}, "3", 3),
+    (NUMBER, "1.5e3", 1500.0),
+    (NUMBER | {"maximum": 0.5}, ".5", 0.5),
+    (BOOLEAN, ["0"], True),
+    (BOOLEAN, ["1"], False),
+    (ONE, ["1"], "g"),
+    (PLAIN, ["0"], "r"),
+    (MANY, ["2", "0"], ["c", "a"]),
+    (TITLED, ["1", "1"], ["b"]),
+    (LONG, "C25", "c25"),
+    (TITLED, "b, A", ["b", "a"]),
+    (TEXT, "", None),
+    (INTEGER, "  ", None),
+    (MANY, [], None),
+    (ONE, None, None),
+]
+
+
+@pytest.mark.parametrize(("written", "given_", "value"), FITS)
+def test_what_fits_becomes_the_value_that_the_agent_asked_for(written: Json, given_: Any, value: Any) -> None:
+    """Of every kind and format; an optional field that was left empty is none."""
+    assert read(only(written), given_) == value
+
+
+WRONG: list[tuple[Json, Any, str]] = [
+    (TEXT | {"minLength": 2}, "a", "has 1 characters, and must have at least 2"),
+    (TEXT | {"maxLength": 2}, "abc", "has 3 characters, and must have at most 2"),
+    (TEXT | {"minLength": 2, "maxLength": 2}, "abc", "has 3 characters, and must have 2"),
+    (TEXT | {"format": "email"}, "ada", "must be an address like ada@example.org"),
+    (TEXT | {"format": "uri"}, "no address", "must be an address like https://example.org/"),
+    (TEXT | {"format": "uri"}, "http://[", "must be an address like https://example.org/"),
+    (TEXT | {"format": "date"}, "2025-02-30", "must be a date like 2025-12-31"),
+    (TEXT | {"format": "date"}, "20251231", "must be a date like 2025-12-31"),
+    (TEXT | {"format": "date-time"}, "2025-12-31T18:00:00", "must be a time with its zone, like 2025-12-31T18:00:00Z"),
+    (TEXT | {"format": "date-time"}, "now", "must be a time with its zone, like 2025-12-31T18:00:00Z"),
+    (INTEGER, "1.5", "must be a whole number"),
+    (INTEGER, "1_000", "must be a whole number"),
+    (INTEGER, "9223372036854775808", "must be a whole number"),
+    (INTEGER | {"minimum": 1, "maximum": 120}, "200", "must be a whole number, 1 to 120"),
+    (NUMBER, "much", "must be a number"),
+    (NUMBER, "nan", "must be a number"),
+    (NUMBER, "1e999", "must be a number"),
+    (NUMBER | {"minimum": 0.5}, "0.25", "must be a number, at least 0.5"),
+    (ONE, ["7"], "must be one of the choices"),
+    (ONE, ["0", "1"], "must be one of the choices"),
+    (MANY, ["0", "1", "2"], "has 3 choices, and must have 1 to 2"),
+    (LONG, "c99", "has no choice 'c99'; all of them are in the attached file"),
+]
+
+
+@pytest.mark.parametrize(("written", "given_", "word"), WRONG)
+def test_what_does_not_fit_is_said_with_what_would(written: Json, given_: Any, word: str) -> None:
+    """So that it can be corrected."""
+    with pytest.raises(Wrong) as caught:
+        read(only(written), given_)
+    assert str(caught.value) == word
+
+
+@pytest.mark.parametrize("written", [TEXT, INTEGER, BOOLEAN, ONE, MANY, LONG])
+def test_a_required_field_is_filled_in(written: Json) -> None:
+    """Nothing is taken for an answer that is none; only a list may be empty where that is allowed."""
+    empty: tuple[Given, ...] = ("", "  ", [], None)
+    for nothing in empty:
+        with pytest.raises(Wrong, match="must be filled in"):
+            read(only(written, required=True), nothing)
+    assert read(only(TITLED, required=True), []) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"properties": {"f": {"type": "_vendor"}}, "required": ["f"]}, "its field 'f' is of a kind that is not known"),
+        ({"properties": {"f": "text"}, "required": ["f"]}, "its field 'f' is of a kind that is not known"),
+        ({"properties": {"f": {"type": "array"}}, "required": ["f"]}, "its field 'f' is of a kind that is not known"),
+        ({"properties": {"f": {"type": "string"}}, "required": ["g"]}, "it wants 'g', which it does not describe"),
+        ({"properties": {str(n): TEXT for n in range(MOST + 1)}}, f"it has {MOST + 1} fields, and {MOST} can be shown"),
+    ],
+)
+def test_a_form_that_nobody_can_fill_in_is_told_apart(schema: Json, reason: str) -> None:
+    """With the reason; a field of an unknown kind that is optional is only left out."""
+    with pytest.raises(Unusable) as caught:
+        fields_of(schema)
+    assert str(caught.value) == reason
+
+
+def test_what_is_malformed_counts_as_not_said() -> None:
+    """Nothing in a schema is trusted."""
+    written = {"type": "string", "title": 5, "minLength": "x", "maxLength": float("nan"), "oneOf": [1, {"const": 2}]}
+    assert only(written) == Field("f", "f", "text")
+    assert only(PLAIN | {"enum": ["a", 5, None]}).choices == (Choice("a", "a"),)
+    assert fields_of({"properties": {"f": {"type": "_vendor"}}}) == ()
+    assert fields_of({"properties": []}) == fields_of({}) == fields_of({"required": 5}) == ()
+
+
+# ---- as Discord shows them
+
+texts = st.text(max_size=150) | st.sampled_from(["\u202e" * 60, "x" * 4_100, "", " "])
+bounds = st.none() | st.integers(-5, 9_000) | st.floats() | texts
+options = st.lists(
+    st.fixed_dictionaries({"const": texts}, optional={"title": texts, "description": texts}), max_size=30
+)
+properties = st.fixed_dictionaries(
+    {"type": st.sampled_from(["string", "integer", "number", "boolean", "array", "else"])},
+    optional={
+        "title": texts,
+        "description": texts,
+        "format": st.sampled_from(["email", "uri", "date", "date-time", "x"]),
+        "oneOf": options,
+        "enum": st.lists(texts, max_size=30),
+        "items": st.fixed_dictionaries({}, optional={"enum": st.lists(texts, max_size=30), "anyOf": options}),
+        "default": st.none() | texts | st.booleans() | st.integers() | st.lists(texts, max_size=3),
+        **dict.fromkeys(("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"), bounds),
+    },
+)
+
+
+@pytest.mark.virtual_time
+@given(st.dictionaries(texts, properties, min_size=1, max_size=5), st.booleans())
+async def test_whatever_the_schema_discord_can_take_the_form(written: Json, required: bool) -> None:  # noqa: FBT001 - as hypothesis calls it
+    """Labels, descriptions, options, bounds and what was entered before, within what Discord takes of each."""
+    try:
+        fields = fields_of({"properties": written, "required": list(written) if required else []})
+    except Unusable:
+        return
+    for given_ in ({}, {field.name: ["0"] if field.listed else "entered" for field in fields}):
+        for row in Form("threadline:form:0:0", "The agent asks", fields, given_).to_dict()["components"]:
+            assert 0 < len(row["label"]) <= 45
+            assert len(row.get("description") or "") <= 100
+            part = row["component"]
+            if part["type"] == discord.ComponentType.text_input.value:
+                assert 0 <= part.get("min_length", 0) <= part["max_length"] <= 4000
+                assert len(part.get("value") or "") <= part["max_length"]
+                assert len(part.get("placeholder") or "") <= 100
+            else:
+                assert 1 <= len(part["options"]) <= 25
+                assert 0 <= part["min_values"] <= part["max_values"] <= len(part["options"])
+                assert sum(each.get("default", False) for each in part["options"]) <= part["max_values"]
+                for each in part["options"]:
+                    assert 0 < len(each["label"]) <= 100
+                    assert len(each.get("description") or "") <= 100

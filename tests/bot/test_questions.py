@@ -1,0 +1,272 @@
+"""The questions of one turn: decided, asked, asked anew when they change, numbered, reminded of, ended."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from acp import Question, Session, Turn
+from acp.schema import ToolCallUpdate
+from bot.card import MISSED, Cards, Where
+from bot.files import LARGEST
+from bot.gate import People
+from bot.mentions import MOST, Mentions, answerers
+from bot.pacer import Pacer
+from bot.permission import PermissionCard
+from bot.policy import Permission
+from bot.questions import CHANGES, Questions
+from bot.words import became
+from pool.journal import Journal, State
+from tests.acp.opened import HELLO, opened
+from tests.bot.board import Board, Message, accepted, pacing, quiet, scratch_journal
+from tests.bot.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
+from tests.memory import OPTIONS, Json, MemoryAgent
+
+pytestmark = pytest.mark.virtual_time
+
+THREAD, ASKED_BY, ADA = 7, 70, 42
+
+
+@dataclass
+class Asking:
+    """A turn whose agent asks, and the thread in which it is seen."""
+
+    peer: MemoryAgent
+    session: Session
+    turn: Turn
+    questions: Questions
+    cards: Cards
+    board: Board
+    journal: Journal
+    lines: list[str] = field(default_factory=list)
+
+    async def ask(self, tool_call: Json, options: tuple[Json, ...] = OPTIONS, request_id: int = -1) -> Question:
+        """Let the agent ask, and take it as an exchange does."""
+        self.peer.ask(self.session.session_id, {"toolCallId": "c", **tool_call}, options, request_id)
+        question = await anext(self.turn)
+        assert isinstance(question, Question)
+        self.questions.ask(question, question.tool_call)
+        await quiet()
+        return question
+
+    async def change(self, **fields: object) -> None:
+        """Let the agent send an update of its call."""
+        self.questions.changed(ToolCallUpdate.model_validate({"toolCallId": "c", **fields}))
+        await quiet()
+
+    @property
+    def messages(self) -> list[Message]:
+        return [message for _, message in sorted(self.board.messages.items())]
+
+    @property
+    def open(self) -> list[PermissionCard]:
+        """The cards whose buttons mean something, oldest first."""
+        tokens = [question.token for question in self.journal.open_questions()]
+        cards = [self.cards.find(token) for token in tokens]
+        return [card for card in cards if isinstance(card, PermissionCard)]
+
+    def answered(self) -> list[Json]:
+        """What the agent was answered."""
+        return [each["result"]["outcome"] for each in self.peer.received if "outcome" in each.get("result", {})]
+
+
+@asynccontextmanager
+async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
+    """Begin a turn."""
+    board = Board()
+    lines: list[str] = []
+    with scratch_journal() as journal:
+        accepted(journal, ASKED_BY)
+        async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+            await peer.expect("session/prompt")
+            cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission)
+            questions = Questions(cards, session, turn, Where(THREAD, ASKED_BY, ADA), tell=lines.append)
+            yield Asking(peer, session, turn, questions, cards, board, journal, lines)
+
+
+# ---- the configuration
+
+
+async def test_what_the_configuration_decides_is_no_card() -> None:
+    """Allowed once without a word, denied with one; the rest is asked, with the reason."""
+    async with asking("allow_reads") as it:
+        await it.ask({"title": "Read", "kind": "read", "locations": [{"path": "/srv/project/a"}]})
+        assert it.answered() == [{"outcome": "selected", "optionId": "yes"}]
+        assert (it.messages, it.lines) == ([], [])
+        await it.ask({"title": "Run", "kind": "execute"})
+        assert "only reading and searching is allowed unasked" in it.messages[0].content
+    async with asking("deny") as it:
+        await it.ask({"title": "Run *it*"})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == [r"-# 🚫 denied, as configured: Run \*it\*"]
+        await it.ask({"title": "Run"}, OPTIONS[:1])
+        assert it.answered()[1:] == [{"outcome": "cancelled"}]
+
+
+async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
+    """Nobody could know what they allow (P51)."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "x" * (LARGEST + 1)})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
+        assert it.messages == []
+
+
+# ---- a question that changes
+
+
+async def test_a_changed_command_after_the_card_was_shown_is_asked_anew() -> None:
+    """The old buttons are dead, an answer to the old card is not taken; the new card shows what is meant (P51)."""
+    async with asking() as it:
+        question = await it.ask({"title": "Run", "rawInput": {"command": "ls"}})
+        (old,) = it.open
+        await it.change(rawInput={"command": "rm -rf /"})
+        (new,) = it.open
+        assert it.cards.find(old.token) is None
+        assert new.token != old.token
+        first, second = it.messages
+        assert (first.buttons, len(second.buttons)) == ([], len(OPTIONS))
+        assert first.content.endswith("-# the agent has changed what it wants to do")
+        assert "$ rm -rf /" in second.content
+        assert "changed what it wants to do" in second.content
+        assert second.mention == Mentions((ADA,))
+        assert it.answered() == []
+        assert new.answer("0", ADA) is not None
+        assert (await it.peer.answer_to(question.request_id))["result"]["outcome"]["optionId"] == "yes"
+
+
+async def test_what_says_nothing_new_leaves_the_card_alone() -> None:
+    """A state, an output, the same input once more, another call, a call that was answered."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": {"command": "ls"}})
+        await it.change(status="in_progress")
+        await it.change(rawOutput={"x": 1})
+        await it.change(title="Run", rawInput={"command": "ls"})
+        it.questions.changed(ToolCallUpdate(tool_call_id="another", title="Other"))
+        assert len(it.messages) == 1
+        (card,) = it.open
+        assert card.answer("0", ADA) is not None
+        await it.change(rawInput={"command": "rm"})
+        assert len(it.messages) == 1
+
+
+async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
+    """After so many cards; a person is not pinged for ever."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "0"})
+        for number in range(1, CHANGES + 2):
+            await it.change(rawInput=str(number))
+        assert len(it.messages) == 1 + CHANGES
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
+        assert it.open == []
+
+
+async def test_a_card_answers_no_other_question_of_the_same_id() -> None:
+    """An agent that uses an id twice asks twice, whatever became of the first (P51)."""
+    async with asking() as it:
+        await it.ask({"title": "Look", "rawInput": "ls"}, request_id=5)
+        (old,) = it.open
+        await it.ask({"title": "Destroy", "rawInput": "rm"}, request_id=5)
+        (new,) = it.open
+        assert it.cards.find(old.token) is None
+        assert new.title == "Destroy"
+        assert it.messages[0].content.endswith("-# the agent has asked something else instead")
+        assert it.answered() == [{"outcome": "cancelled"}]
+
+
+# ---- several at once
+
+
+async def test_several_open_questions_are_numbered() -> None:
+    """The first too, when there is a second; one alone has no number."""
+    async with asking() as it:
+        await it.ask({"title": "One"})
+        assert "**1.**" not in it.messages[0].content
+        await it.ask({"title": "Two", "toolCallId": "d"})
+        await it.ask({"title": "Three", "toolCallId": "e"})
+        assert [message.content.split("**May I?**")[0] for message in it.messages] == [
+            f"<@{ADA}> **{number}.** " for number in (1, 2, 3)
+        ]
+        for card in it.open:
+            assert card.answer("0", ADA) is not None
+        await it.ask({"title": "Four"})
+        assert it.messages[3].content.startswith(f"<@{ADA}> **May I?** Four")
+
+
+# ---- nobody answers
+
+
+async def test_a_reminder_pings_with_a_link_once_more() -> None:
+    """To the question's message, with the time that is left."""
+    async with asking() as it:
+        question = await it.ask({"title": "Run [it](x)"})
+        it.questions.remind(question.request_id, 7200)
+        await quiet()
+        reminder = it.messages[1]
+        link = f"https://discord.com/channels/1/{THREAD}/1"
+        assert reminder.content == f"<@{ADA}> still waiting for an answer, 2 h more: [Run \\[it\\]\\(x\\)](<{link}>)"
+        assert reminder.mention == Mentions((ADA,))
+        it.questions.remind("another", 7200)
+        assert it.open[0].answer("0", ADA) is not None
+        it.questions.remind(question.request_id, 60)
+        await quiet()
+        assert len(it.messages) == 2
+
+
+async def test_the_agent_is_told_what_nobody_answered() -> None:
+    """Once, with the next prompt; the last ones of very many."""
+    async with asking() as it:
+        for number in range(MISSED + 2):
+            question = await it.ask({"title": f"Run {number}"})
+            it.questions.unanswered(question.request_id)
+            await quiet()
+        assert it.messages[0].content.endswith("-# closed: nobody answered in time")
+        assert it.cards.take_missed(THREAD) == [f"Run {number}" for number in range(2, MISSED + 2)]
+        assert it.cards.take_missed(THREAD) == []
+
+
+def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None:
+    """By the state in which the restart found it, also when its card was corrected (P52)."""
+    with scratch_journal() as journal:
+        accepted(journal, ASKED_BY)
+        journal.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
+        cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
+        assert cards.became("0" * 16) == became(State.RECEIVED)
+        journal.prompted((ASKED_BY,), "[]")
+        journal.settled("0" * 16)
+        assert cards.became("0" * 16) == became(State.PROMPTED)
+        assert "Retry" in became(State.PROMPTED)
+        assert cards.became("1" * 16) == "This question is no longer open: its turn is over."
+
+
+# ---- who is pinged
+
+
+@pytest.mark.parametrize(
+    ("approvers", "admins", "expected"),
+    [
+        (ASKER, NOBODY, Mentions((ADA,))),
+        (EVERYONE, NOBODY, Mentions((ADA,))),
+        (ONLY_ADA, NOBODY, Mentions((100,))),
+        (ONLY_ROLE, NOBODY, Mentions((), (ROLE,))),
+        (ONLY_OWNER, NOBODY, Mentions((9,))),
+        (NOBODY, ONLY_ROLE, Mentions((), (ROLE,))),
+        (NOBODY, ONLY_OWNER, Mentions((9,))),
+        (NOBODY, NOBODY, Mentions((ADA,))),
+    ],
+)
+def test_those_who_may_answer_are_pinged(approvers: People, admins: People, expected: Mentions) -> None:
+    """The asker where the asker may; else whoever is named, admins where nobody else is."""
+    rules = replace(users(EVERYONE), approvers=approvers, admins=admins)
+    assert answerers(rules, ADA, {9}) == expected
+
+
+def test_a_question_pings_no_crowd() -> None:
+    """At most so many people and roles."""
+    people = People(asker=True, user_ids=frozenset(range(100, 110)), role_ids=frozenset(range(10)))
+    found = answerers(replace(users(EVERYONE), approvers=people), ADA, ())
+    assert found == Mentions((ADA, *range(100, 100 + MOST - 1)))
+    roles = answerers(replace(users(EVERYONE), approvers=People(role_ids=frozenset(range(10)))), ADA, ())
+    assert str(roles) == " ".join(f"<@&{role}>" for role in range(MOST))

@@ -1,0 +1,135 @@
+"""The Dockerfile, the compose file and the example for Kubernetes, by their parts: there is no Docker in a test."""
+
+import json
+import re
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.app import REPLY_SECONDS
+from bot.cli import main
+from bot.config import load
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+STOP_SECONDS = 25
+"""What the bot takes at most to stop (docs/operating.md)."""
+
+
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions, continued lines joined, comments left out."""
+    lines = [line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    text = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    return [(word, rest) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
+
+
+def all_of(word: str) -> list[str]:
+    """What stands behind each instruction of that name."""
+    return [rest for each, rest in instructions() if each == word]
+
+
+def compose() -> dict[str, Any]:
+    """The one service."""
+    service: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["threadline"]
+    return service
+
+
+def kubernetes(kind: str) -> dict[str, Any]:
+    """The object of that kind."""
+    objects = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+    (found,) = [each for each in objects if each["kind"] == kind]
+    return found  # type: ignore[no-any-return]
+
+
+def test_the_image_is_built_of_what_the_package_is_made_of() -> None:
+    """All packages of the wheel and the files that the build reads are copied, and they are there."""
+    sources = {source for copied in all_of("COPY") if "--from" not in copied for source in copied.split()[:-1]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert sources >= {*packages, "pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
+    assert all((ROOT / source).exists() for source in sources)
+
+
+def test_the_image_installs_the_lock_by_its_hashes_and_runs_as_nobody_special() -> None:
+    """Plain pip, no resolver; the last user is not root; the command is one that there is."""
+    pip = [run for run in all_of("RUN") if " pip install" in run]
+    assert "--no-deps --require-hashes -r deploy/requirements.txt" in pip[0]
+    assert pip[1].endswith("--no-deps .")
+    assert all_of("USER")[-1] == "threadline"
+    words = [*json.loads(all_of("ENTRYPOINT")[0]), *json.loads(all_of("CMD")[0])]
+    assert words[:4] == ["tini", "--", "threadline", "run"]
+    assert main.commands["run"].make_context("run", words[4:]).params["path"] == Path("/etc/threadline/threadline.toml")
+
+
+def test_no_instruction_is_one_that_a_linter_warns_of() -> None:
+    """What hadolint looks for and matters here: pinned base, no `latest`, caches removed, JSON for commands."""
+    bases = [base.split()[0] for base in all_of("FROM")]
+    assert all(re.fullmatch(r"python:3\.\d+-slim", base) for base in bases)
+    for run in all_of("RUN"):
+        if "apt-get install" in run:
+            assert {"--no-install-recommends", "-y"} <= set(shlex.split(run))
+            assert "rm -rf /var/lib/apt/lists/*" in run
+        if "pip install" in run:
+            assert "--no-cache-dir" in run
+        assert "sudo" not in run
+    assert all(rest.startswith("[") for word in ("CMD", "ENTRYPOINT", "VOLUME") for rest in all_of(word))
+
+
+def test_the_runtime_lock_is_the_part_of_the_lock_that_is_needed() -> None:
+    """The same versions with the same hashes, nothing that only a developer needs."""
+    everything = (ROOT / "requirements.txt").read_text()
+    blocks = re.split(r"\n(?=[a-z])", (DEPLOY / "requirements.txt").read_text().strip())
+    hashes = set(re.findall(r"sha256:\w+", everything))
+    names = set()
+    for block in blocks:
+        name, version = re.match(r"([a-z0-9-]+)==(\S+)", block).groups()  # type: ignore[union-attr]
+        names.add(name)
+        assert f"{name}=={version}" in everything
+        assert set(re.findall(r"sha256:\w+", block)) <= hashes
+    assert {"discord-py", "aiohttp", "pydantic", "click"} <= names
+    assert names.isdisjoint({"pytest", "mypy", "ruff", "mkdocs"})
+
+
+def test_compose_keeps_what_must_stay_and_leaves_time_to_stop() -> None:
+    """Read-only but for volumes and /tmp; the journal is on one; no more rights than any process has (P65)."""
+    service = compose()
+    assert service["read_only"] is True
+    assert int(service["stop_grace_period"].removesuffix("s")) > STOP_SECONDS > REPLY_SECONDS
+    assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    state = dict(each.split("=", 1) for env in all_of("ENV") for each in env.split())["XDG_STATE_HOME"]
+    targets = [volume.split(":")[1] for volume in service["volumes"]]
+    assert f"{state}/threadline" in targets
+    assert [json.loads(volume)[0] for volume in all_of("VOLUME")] == [f"{state}/threadline"]
+    assert any(each.startswith("/tmp") for each in service["tmpfs"])  # noqa: S108 - a container's
+    assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+
+
+def test_kubernetes_runs_one_pod_and_never_two() -> None:
+    """The old one has gone before the new one starts; probes ask for /health; a restart is the last resort (P66)."""
+    spec = kubernetes("Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["terminationGracePeriodSeconds"] > STOP_SECONDS
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    for probe in (container["readinessProbe"], container["livenessProbe"]):
+        assert probe["httpGet"]["path"] == "/health"
+    assert container["livenessProbe"]["failureThreshold"] * container["livenessProbe"]["periodSeconds"] >= 300
+    mounts = {mount["name"] for mount in container["volumeMounts"]}
+    assert mounts == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_the_configuration_in_the_example_for_kubernetes_is_one(tmp_path: Path) -> None:
+    """It loads as it stands, but for the agent and the folder of another machine; its port is the probes'."""
+    text = kubernetes("ConfigMap")["data"]["threadline.toml"]
+    text = text.replace('cwd = "/work"', f'cwd = "{tmp_path}"\ncommand = "{sys.executable}"')
+    (tmp_path / "threadline.toml").write_text(text)
+    config = load(tmp_path / "threadline.toml", {"DISCORD_TOKEN": "a token that opens nothing"})
+    assert config.warnings() == []
+    (container,) = kubernetes("Deployment")["spec"]["template"]["spec"]["containers"]
+    assert config.metrics.address == ("0.0.0.0", container["ports"][0]["containerPort"])  # noqa: S104

@@ -1,0 +1,115 @@
+"""An agent on strings: it does what the lines of a prompt say that are JSON arrays, in order, one word first.
+
+    ["say", TEXT]                     a piece of the answer
+    ["update", UPDATE]                any session/update
+    ["request", ID, METHOD, PARAMS]   a request of its own; the session's id is put in, and nothing is waited for
+    ["notify", METHOD, PARAMS]        a notification
+    ["await", ID]                     wait for the answer to a request, and say it
+    ["big", COUNT]                    a permission request whose command has so many characters
+    ["many", COUNT]                   one with so many options
+    ["said"]                          say all that was prompted
+
+It speaks the wire by itself and imports nothing of this project.
+"""
+
+import json
+import sys
+from typing import Any
+
+session_id = "puppet"
+answers: dict[Any, Any] = {}
+cancelled = False
+
+
+def send(**message: Any) -> None:
+    """Write a message."""
+    sys.stdout.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Send a piece of the answer."""
+    update({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}})
+
+
+def update(told: Any) -> None:
+    """Send a session/update."""
+    send(method="session/update", params={"sessionId": session_id, "update": told})
+
+
+def take() -> dict[str, Any]:
+    """Read a message; the end of the input ends everything."""
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit()
+    message: dict[str, Any] = json.loads(line)
+    if "method" not in message:
+        answers[message["id"]] = message.get("result", message.get("error"))
+    elif message["method"] == "session/cancel":
+        global cancelled  # noqa: PLW0603 - one turn at a time
+        cancelled = True
+    return message
+
+
+def permission(**request: Any) -> None:
+    """Ask for permission."""
+    options = [{"optionId": kind, "name": kind, "kind": kind} for kind in ("allow_once", "reject_once")]
+    params = {"sessionId": session_id, "options": options, **request}
+    send(id=request.pop("id", 1), method="session/request_permission", params=params)
+
+
+def act(line: list[Any], prompted: str) -> None:
+    """Do what one line says."""
+    match line:
+        case ["say", text]:
+            say(text)
+        case ["update", told]:
+            update(told)
+        case ["request", request_id, method, params]:
+            send(id=request_id, method=method, params={"sessionId": session_id, **params})
+        case ["notify", method, params]:
+            send(method=method, params=params)
+        case ["await", request_id]:
+            while request_id not in answers and not cancelled:
+                take()
+            say(json.dumps(answers.pop(request_id, None), ensure_ascii=False, sort_keys=True) + "\n")
+        case ["big", count]:
+            permission(toolCall={"toolCallId": "big", "title": "Run", "rawInput": {"command": "x" * count}})
+        case ["many", count]:
+            options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(count)]
+            permission(toolCall={"toolCallId": "many", "title": "Choose"}, options=options)
+        case ["said"]:
+            say(prompted)
+
+
+def prompt(params: dict[str, Any]) -> dict[str, Any]:
+    """Answer a prompt."""
+    global cancelled  # noqa: PLW0603 - one turn at a time
+    cancelled = False
+    text = "\n".join(block.get("text", "") for block in params["prompt"])
+    for line in text.splitlines():
+        if line.startswith("["):
+            act(json.loads(line), text)
+    return {"stopReason": "cancelled" if cancelled else "end_turn"}
+
+
+def main() -> None:
+    """Serve until the end of the input."""
+    while True:
+        message = take()
+        match message.get("method"):
+            case "initialize":
+                told = json.dumps(message["params"]["clientCapabilities"].get("elicitation"))
+                info = {"name": told, "version": "1"}
+                send(id=message["id"], result={"protocolVersion": 1, "agentInfo": info})
+            case "session/new":
+                modes = {"currentModeId": "ask", "availableModes": [{"id": "ask", "name": "Ask"}]}
+                send(id=message["id"], result={"sessionId": session_id, "modes": modes})
+            case "session/prompt":
+                send(id=message["id"], result=prompt(message["params"]))
+            case str() if "id" in message:
+                send(id=message["id"], result={})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""P57: every way into the bot, found by looking for it, and the gate in front of each.
+
+A command, button, menu, form or event that is added later is found too: by the outsider who tries them all, or because
+it is missing from a table here.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import discord
+from discord import app_commands
+from hypothesis import find
+from hypothesis import strategies as st
+
+from bot.client import ThreadlineClient
+from bot.gate import Right
+from loopback import Message, Outcome, User
+from loopback.entities import Thread
+from tests.e2e.stage import Stage, said, stage
+from tests.e2e.test_supervision import client_of
+
+EVENTS = {
+    "on_connect": "nobody's doing",
+    "on_error": "nobody's doing",
+    "on_ready": "nobody's doing",
+    "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
+}
+"""The gateway's events that the bot listens to, and how each is judged."""
+
+RIGHTS = {
+    "cancel": Right.STOP,
+    "reset": Right.RESET,
+    "close": Right.RESET,
+    "resume": Right.GO_ON,
+    "reload": Right.ADMIN,
+    "status": Right.LOOK,
+    "sessions": Right.LOOK,
+}
+"""What one must be allowed for each command."""
+
+EVERYBODYS = {Right.LOOK, Right.TALK}
+"""Rights that every user has."""
+
+
+def below(kind: type[Any]) -> Iterator[type[Any]]:
+    """All classes of the bot below a class of the library."""
+    for each in kind.__subclasses__():
+        yield from below(each)
+        if each.__module__.startswith("bot."):
+            yield each
+
+
+BUTTONS = sorted(below(discord.ui.DynamicItem), key=lambda each: each.__qualname__)
+
+
+def commands_of(client: ThreadlineClient) -> list[app_commands.Command[Any, Any, Any]]:
+    """All slash commands, those in groups too."""
+    return [each for each in client.tree.walk_commands() if isinstance(each, app_commands.Command)]
+
+
+def sample(pattern: str, thread: Thread, message: Message) -> str:
+    """An id that a template takes: of this thread and message where it wants to know, any where it does not."""
+    for name, value in (("thread", thread.id), ("message", message.id)):
+        pattern = re.sub(rf"\(\?P<{name}>[^()]*\)", str(value), pattern)
+    return find(st.from_regex(re.compile(pattern), fullmatch=True), lambda _: True)
+
+
+async def pressed(place: Stage, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:
+    """Use a button or menu that nobody would show: the bot is made to post it, so that its id can be a forged one."""
+    view = discord.ui.View(timeout=None)
+    menu = "Select" in str(getattr(kind, "__orig_bases__", ""))
+    item: discord.ui.Item[Any] = (
+        discord.ui.Select(custom_id=custom_id, options=[discord.SelectOption(label="one", value="one")])
+        if menu
+        else discord.ui.Button(label="forged", custom_id=custom_id)
+    )
+    view.add_item(item)
+    view.stop()
+    channel = client_of(place).get_partial_messageable(thread.id)
+    posted = await channel.send("forged", view=view)
+    message = next(each for each in place.discord.messages(thread) if each.id == posted.id)
+    return await (person.pick(message, ["one"]) if menu else person.click(message))
+
+
+def test_every_event_that_the_client_hears_is_known_here() -> None:
+    """A new listener is a new entrance: it has to go through the gate, and into the table above."""
+    heard = {
+        name
+        for base in ThreadlineClient.__mro__
+        if base.__module__.startswith("bot.")
+        for name, value in vars(base).items()
+        if name.startswith("on_") and inspect.iscoroutinefunction(value)
+    }
+    assert heard == set(EVENTS)
+
+
+def test_every_form_asks_the_gate_when_it_is_sent() -> None:
+    """It was opened by somebody who might; whether they still may is asked again, before anything in it is read."""
+    for form in below(discord.ui.Modal):
+        assert form.interaction_check is not discord.ui.Modal.interaction_check, form.__qualname__
+
+
+def test_nothing_but_the_client_and_its_templates_listens() -> None:
+    """No view of its own waits in the library's memory, where no template would be asked."""
+    assert [each.__qualname__ for each in below(discord.ui.View)] == []
+
+
+async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
+    """Commands, context menus, autocompletion, buttons and menus: refused, and nothing is done but to say so."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        reply = await place.ann.sees(thread, "begun", by=place.bot)
+        client = client_of(place)
+        before = len(place.discord.record)
+        for command in commands_of(client):
+            given: dict[str, Any] = {each.name: "1" for each in command.parameters if each.required}
+            outcome = await place.mallory.slash(thread, command.qualified_name, **given)
+            assert "may not talk to me" in said(outcome), command.qualified_name
+            for option in command.parameters:
+                if option.autocomplete:
+                    typed = await place.mallory.autocomplete(thread, command.qualified_name, option.name, "a")
+                    assert typed.acknowledged
+                    assert typed.choices == [], option.name
+        for menu in client.tree.get_commands(type=discord.AppCommandType.message):
+            assert "may not talk to me" in said(await place.mallory.menu(reply, menu.name)), menu.name
+        for menu in client.tree.get_commands(type=discord.AppCommandType.user):
+            outcome = await place.mallory.menu(place.discord.world.accounts[place.ann.id], menu.name, channel=thread)
+            assert "may not talk to me" in said(outcome), menu.name
+        done = {(call.method, call.path.rsplit("/", 1)[-1]) for call in place.discord.record[before:]}
+        assert done == {("POST", "callback")}
+        for button in BUTTONS:
+            custom_id = sample(button.__discord_ui_compiled_template__.pattern, thread, reply)
+            outcome = await pressed(place, place.mallory, thread, custom_id, button)
+            assert outcome.acknowledged, button.__qualname__
+            assert "may not talk to me" in said(outcome), button.__qualname__
+        assert "working" in repr(client.pool.conversation(thread.id))
+
+
+async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_path: Path) -> None:
+    """Every command that needs more says what; looking is for every user."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        commands = {each.qualified_name: each for each in commands_of(client_of(place))}
+        assert set(commands) == set(RIGHTS)
+        for name, right in RIGHTS.items():
+            given: dict[str, Any] = {each.name: "1" for each in commands[name].parameters if each.required}
+            outcome = await place.ben.slash(thread, name, **given)
+            refused = f"may not {right.value}" in said(outcome)
+            assert refused == (right not in EVERYBODYS), name
+        taken = await place.ben.slash(thread, "resume", session="another")
+        assert f"may not {Right.ADMIN.value}" in said(taken)
+        assert "working" in repr(client_of(place).pool.conversation(thread.id))

@@ -1,0 +1,219 @@
+"""The road to a real server, walked by somebody new: `init`, `check`, `run`, the first answer. Loopback is Discord."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from loopback import Loopback
+from loopback.entities import ALL_INTENTS
+from tests.e2e.stage import SCRIPTED, scene, write_config
+from tests.loopback.description import strictly
+
+TOKEN = "MTIz.of-a-newcomer_"
+NO_TEXT = ALL_INTENTS & ~(1 << 15)
+"""What an application that is new may use: all but Message Content, as far as it matters here."""
+
+BOUND = 60.0
+"""Seconds after which a command counts as hanging."""
+
+
+async def threadline(*args: str, cwd: Path, **environ: str) -> tuple[int, str]:
+    """Run a command as a script does; return its exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *args),
+        cwd=cwd,
+        env={**plain(), **environ},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(BOUND):
+        said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+def plain() -> dict[str, str]:
+    """The environment without a token of ours in it."""
+    return {name: value for name, value in os.environ.items() if name != "DISCORD_TOKEN"}
+
+
+@asynccontextmanager
+async def running(cwd: Path) -> AsyncIterator[None]:
+    """`threadline run`, ended by SIGTERM; it then ends well."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "run"),
+        cwd=cwd,
+        env={**plain(), "XDG_STATE_HOME": str(cwd)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(BOUND):
+            assert await process.wait() == 0
+
+
+async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_path: Path) -> None:
+    """The intent is turned on, the bot is waited for, two files are written, both commands find what they need."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token=TOKEN, owner=ann, intents=NO_TEXT)
+        (tmp_path / "token").write_text(f"{TOKEN}\n")
+        flags = ["--token-file", "token", "--endpoint", server.endpoint, "--channel", str(channel.id)]
+        agent = ["--agent", " ".join(SCRIPTED), "--cwd", "project", "--no-check", "--yes"]
+        setting_up = asyncio.create_task(threadline("init", *flags, *agent, cwd=tmp_path))
+        await server.connected(bot)
+        server.invite(guild, bot)
+        code, said = await setting_up
+        assert code == 0, said
+        assert "The Message Content intent is on." in said
+        assert f"client_id={bot.application_id}&scope=bot+applications.commands&permissions=" in said
+        assert TOKEN not in said + (tmp_path / "threadline.toml").read_text()
+        assert (tmp_path / "threadline.env").stat().st_mode & 0o777 == 0o600
+
+        code, said = await threadline("check", cwd=tmp_path)
+        assert code == 0, said
+        assert "well     #general in Lab: all permissions are there" in said
+        assert "well     agents.default: asks before it acts: yes" in said
+
+        async with running(tmp_path):
+            await server.connected(bot)
+            message = await ann.say(channel, f"{bot.mention} say hello")
+            thread = await ann.sees_thread(message)
+            await ann.sees(thread, "hello", by=bot)
+
+
+async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_path: Path) -> None:
+    """A wrong token is asked for once more; channels and agents are picked by number; then all is checked."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        channels = [server.add_channel(guild, name) for name in ("general", "builds", "random")]
+        bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,), intents=NO_TEXT)
+        answers = [
+            ("The bot's token: ", "MTIz.mistyped"),
+            ("The bot's token: ", TOKEN),
+            ("Turn the Message Content intent on? [Y/n]: ", ""),
+            ("Numbers [1]: ", "7"),
+            ("Numbers [1]: ", "1, 3"),
+            ("The folder in which the agent works", str(tmp_path / "project")),
+            ("Check now whether it works? [Y/n]: ", "n"),
+        ]
+        flags = ["--endpoint", server.endpoint, "--agent", " ".join(SCRIPTED)]
+        said = await typed(["init", *flags], answers, cwd=tmp_path)
+    assert bot.allowed_intents == ALL_INTENTS
+    assert TOKEN not in said
+    assert "Discord refused the token" in said
+    written = (tmp_path / "threadline.toml").read_text()
+    assert [str(each.id) in written for each in channels] == [True, False, True]
+
+
+async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> str:
+    """Run a command in a terminal, answer each question when it stands there; return all that was shown."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *args),
+        cwd=cwd,
+        env=plain(),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown, seen = "", 0
+    try:
+        async with asyncio.timeout(BOUND):
+            for question, answer in answers:
+                while question not in shown[seen:]:
+                    shown += (await asyncio.to_thread(os.read, ours, 4096)).decode()
+                seen = shown.index(question, seen) + len(question)
+                os.write(ours, f"{answer}\n".encode())
+            await process.wait()
+    except (TimeoutError, OSError) as error:
+        raise AssertionError(f"{error!r}: {shown}") from error
+    finally:
+        os.close(ours)
+    assert process.returncode == 0, shown
+    return shown
+
+
+def names(folder: Path) -> list[str]:
+    """What stands in a folder."""
+    return sorted(each.name for each in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ([], "The bot's token: nobody is there to answer; give --token-file"),
+        (["--token-file", "none"], "--token-file: cannot be read"),
+        (["--token-file", "spaces"], "that is no token"),
+        (["--token-file", "token", "--endpoint", "localhost"], "is no address like http://127.0.0.1:8377"),
+        (["--token-file", "token", "--endpoint", "http://127.0.0.1:9"], "cannot connect to Discord"),
+        (["-c", "there.toml"], "there.toml exists; --force writes it anew"),
+    ],
+)
+async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path, args: list[str], words: str) -> None:
+    """Exit code 1, and the flag that would help."""
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "spaces").write_text("Bot MTIz.copied")
+    (tmp_path / "there.toml").touch()
+    code, said = await threadline("init", "--yes", *args, cwd=tmp_path)
+    (line,) = said.splitlines()
+    assert (code, line.startswith("threadline: ")) == (1, True)
+    assert words in line
+    assert names(tmp_path) == ["spaces", "there.toml", "token"]
+
+
+async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) -> None:
+    """Where Discord does not let the intent be turned on, the click is explained; then the wait has a bound."""
+    async with Loopback() as server:
+        bot = server.add_bot("threadline", token=TOKEN, intents=NO_TEXT)
+        server.fault(method="PATCH", path="/applications/@me", status=403, body={"message": "Not yours", "code": 50013})
+        args = ["--yes", "--endpoint", server.endpoint, "--wait", "0.2", "--agent", "true"]
+        code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+    assert code == 1
+    assert "Discord did not allow that (Not yours). Turn on Message Content Intent by hand" in said
+    assert f"https://discord.com/developers/applications/{bot.application_id}/bot" in said
+    assert said.endswith("the bot has joined no server; invite it by the link above, and begin again\n")
+    assert names(tmp_path) == []
+
+
+async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_its_name(tmp_path: Path) -> None:
+    """JSON for machines; thread, session and turn are bound to what is logged about them, stderr to the agent."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bot", "run", "--log-format", "json", "--log-level", "debug"),
+            cwd=tmp_path,
+            env={**plain(), "XDG_STATE_HOME": str(tmp_path)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            await place.discord.connected(place.bot)
+            thread = await place.thread("stderr 100\nsay done")
+            await place.ann.sees(thread, "done", by=place.bot)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(BOUND):
+                _, said = await process.communicate()
+    lines = [json.loads(line) for line in said.decode().splitlines()]
+    (turn,) = [line for line in lines if line["event"] == "turn ended"]
+    assert (turn["level"], turn["stop_reason"], turn["tool_calls"]) == ("info", "end_turn", 0)
+    assert (turn["thread_id"], turn["turn"], bool(turn["session_id"])) == (thread.id, thread.id, True)
+    words = [line for line in lines if line.get("line", "").startswith("stderr of the scripted agent")]
+    assert [(line["level"], line["agent"], line["thread_id"]) for line in words] == [("debug", "default", thread.id)]
+    kept = (tmp_path / "threadline.log").read_text().splitlines()
+    assert "turn ended" in [json.loads(line)["event"] for line in kept]
+    assert TOKEN not in said.decode()

@@ -1,0 +1,123 @@
+"""`/status`, `/sessions`, `/resume`: answered at once whatever runs, and to each only what is theirs to see."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from loopback import Outcome, threads
+from loopback.agent.sessions import Sessions
+from loopback.entities import ChannelType
+from tests.e2e.stage import SCRIPTED, Stage, performing, said, scene, stage, write_config
+
+
+def offered(outcome: Outcome) -> Sequence[str]:
+    """The names of the choices that the bot offers."""
+    return [choice["name"] for choice in outcome.choices or ()]
+
+
+async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_it_sleeps(tmp_path: Path) -> None:
+    """The state, the context used, the cost, and the line that goes on with the session in a terminal (P68)."""
+    options = {"agent_extra": 'preset = "claude"', "extra": "[pool]\nmax_agents = 1\n"}
+    async with stage(tmp_path, **options) as place:
+        thread = await place.thread("usage\nask execute make install")
+        await place.ann.sees(thread, "May I", by=place.bot)
+        status = said(await place.ann.slash(thread, "status"))
+        assert status.startswith("**working, and waits for the answer to its question**\n")
+        assert "agent: default" in status
+        assert "mode: default" in status
+        assert re.search(r"context: [\d,]+ of [\d,]+ tokens used \(\d+%\)", status)
+        assert re.search(r"cost so far: \S+ USD", status)
+        continuing = re.search(r"in a terminal: `cd (\S+) && claude --resume (\S+)`", status)
+        assert continuing is not None
+        assert continuing[1] == str(place.project)
+        assert f"session: `{continuing[2]}`" in status
+        await place.ann.say(thread, "say I wait")
+        other = await place.thread("say me too", place.ben)
+        await place.ben.sees(other, "number 1 in line", by=place.bot)
+        assert said(await place.ben.slash(other, "status")).startswith("**in line, number 1**")
+        assert "1 message is waiting" in said(await place.ann.slash(thread, "status"))
+        await place.ann.slash(thread, "close")
+        await place.ben.sees(other, "me too", by=place.bot)
+        slept = said(await place.ann.slash(thread, "status"))
+        assert continuing[0] in slept
+
+
+async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
+    """Who, where, which agent, in which state, for how long, how large; a private thread only for its people."""
+    async with stage(tmp_path, access='users = ["*"]') as place:
+        thread = await place.thread("say hello there", place.ben)
+        await place.ben.sees(thread, "hello there", by=place.bot)
+        secret = threads.open_in(place.discord.world, place.channel, place.ben.id, {"name": "secret", "type": 12}, None)
+        assert secret.type == ChannelType.PRIVATE_THREAD
+        threads.add(place.discord.world, secret, place.ben.id, place.bot.id)
+        await place.ben.say(secret, f"{place.bot.mention} say between us\nhang")
+        await place.ben.sees(secret, "between us", by=place.bot)
+        for person, sees in ((place.ann, True), (place.ben, True), (place.mallory, False)):
+            listed = said(await person.slash(place.channel, "sessions"))
+            assert re.search(
+                rf"<#{thread.id}> \*\*idle\*\* · <@{place.ben.id}> · default · 0 min · [1-9]\d* MiB", listed
+            )
+            assert (f"<#{secret.id}> **working**" in listed) is sees
+        await place.ben.slash(secret, "cancel")
+        await place.ben.sees(secret, "cancelled by", by=place.bot)
+
+
+async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Path) -> None:
+    """A reset can be undone, by whoever may stop the agent; the list comes while the turn hangs."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with performing(place):
+            thread = await place.thread("say remember the milk", place.ben)
+            await place.ben.sees(thread, "remember the milk", by=place.bot)
+            assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
+            await place.ann.slash(thread, "reset")
+            await place.ben.say(thread, "say now I hang\nhang")
+            await place.ben.sees(thread, "now I hang", by=place.bot)
+            found = await place.ben.autocomplete(thread, "resume", "session", "MILK")
+            (name,) = offered(found)
+            assert name.startswith("say remember the milk")
+            assert name.endswith("of this thread")
+            assert offered(await place.ben.autocomplete(thread, "resume", "session", "butter")) == []
+            refused = await place.mallory.autocomplete(thread, "resume", "session", "")
+            assert offered(refused) == []
+            taken = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
+            assert "goes on with that session" in said(taken)
+            await place.ben.say(thread, "recall")
+            recalled = await place.ben.sees(thread, "say remember the milk", by=place.bot)
+            assert "2" in recalled.content
+            again = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
+            assert "already" in said(again)
+
+
+async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) -> None:
+    """It may hold what others must not read; one of another thread is for nobody."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        kept = Sessions(place.config.with_name("sessions"))
+        foreign = kept.create(str(place.project), "default")
+        foreign.remember_prompt("say from a terminal")
+        kept.keep(foreign)
+        async with performing(place):
+            thread = await place.thread("say hello there", place.ben)
+            await place.ben.sees(thread, "hello there", by=place.bot)
+            other = await place.thread("say hello too", place.ben)
+            await place.ben.sees(other, "hello too", by=place.bot)
+            assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
+            found = await place.ann.autocomplete(thread, "resume", "session", "")
+            (name,) = offered(found)
+            assert name.startswith("say from a terminal")
+            assert foreign.session_id in name
+            refused = await place.ben.slash(thread, "resume", session=foreign.session_id)
+            assert "may not" in said(refused)
+            taken = await place.ann.slash(thread, "resume", session=foreign.session_id)
+            assert "goes on with that session" in said(taken)
+            await place.ben.say(thread, "recall")
+            await place.ben.sees(thread, "say from a terminal", by=place.bot)
+            beyond = await place.ann.slash(other, "resume", session=foreign.session_id)
+            assert "another thread" in said(beyond)
+
+
+def remembering(place: Stage) -> None:
+    """Write the configuration, with an agent that keeps its sessions."""
+    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
+    write_config(place.config, place, agent=agent)
