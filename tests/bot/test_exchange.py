@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
@@ -75,7 +73,8 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
 
 async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
     """In line, starting, working, the answer: one message that changes."""
-    async with stage(tmp_path) as it:
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
         exchange = it.exchange()
         exchange.opened(THREAD)
         await quiet()
@@ -89,11 +88,12 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.waiting(0, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
-        session = cast(Any, SimpleNamespace(usage=None))
-        exchange.prompted(session, cast(Any, None))
+        exchange.prompted(session, turn)
         await quiet()
         assert it.board.shown == ["-# ⏳ working"]
         exchange.event(Text("answer"))
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["answer\n-# 30 s"]
