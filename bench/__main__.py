@@ -14,6 +14,7 @@ from bench import (
     broker_cpu,
     chunk_to_visible,
     first_text,
+    hung_thread,
     ingest,
     loopback_server,
     memory,
@@ -21,6 +22,7 @@ from bench import (
     rendering,
     report,
     rounds,
+    warm_start,
 )
 from bench.figure import Figure
 from bench.run import Failed, Measurement, Progress, Run
@@ -29,6 +31,8 @@ MEASUREMENTS: Final = {
     each.name: each
     for each in (
         first_text.MEASUREMENT,
+        warm_start.MEASUREMENT,
+        hung_thread.MEASUREMENT,
         chunk_to_visible.MEASUREMENT,
         broker_cpu.MEASUREMENT,
         memory.MEASUREMENT,

@@ -7,8 +7,9 @@ import secrets
 import signal
 import sys
 import tempfile
+import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Final
 
 from bench.places import AGENT, ROOT
 from bench.run import Failed
-from loopback import Bot, Channel, Guild, Loopback, Message, Thread, User
+from bench.stamps import STAMP, first_seen
+from loopback import Bot, Channel, Loopback, Message, Thread, User
 from loopback.limits import Limit
 
 __all__ = ["PATIENCE", "Stage", "staged"]
@@ -57,6 +59,14 @@ class Stage:
         await self.ann.sees(thread, "ready", by=self.bot, timeout=PATIENCE)
         return thread
 
+    async def first_text(self, thread: Thread, words: str = "stamp 1 1") -> float:
+        """Say something in a thread; return the milliseconds until text of the agent's is visible."""
+        said = time.monotonic()
+        message = await self.ann.say(thread, words)
+        reply = await self.ann.sees(thread, STAMP, by=self.bot, after=message, timeout=PATIENCE)
+        _, _, visible = next(first_seen(reply.history))
+        return (visible - said) * 1e3
+
     def replies(self, thread: Thread, after: Message) -> list[Message]:
         """What the bot wrote into a thread since, oldest first."""
         return [
@@ -71,9 +81,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(*, agents: int) -> AsyncIterator[Stage]:
+async def staged(*, agents: int, agent: Sequence[str] = AGENT, warm: int = 0) -> AsyncIterator[Stage]:
     """Set the stage for so many agents at once, rate limits on (`LIMITS`); end every process at the end.
 
+    `agent` is the agent's command line, and so many of it are kept warm.
     Raises `Failed` with the end of the bot's log when the bot does not do what was waited for.
     """
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
@@ -85,7 +96,8 @@ async def staged(*, agents: int) -> AsyncIterator[Stage]:
             token = secrets.token_urlsafe(24)
             bot = discord.add_bot("threadline", token=token, owner=ann, guilds=(guild,))
             path = workdir / "threadline.toml"
-            path.write_text(_configuration(discord, guild, channel, token, workdir, agents), "utf-8")
+            access = f'guilds = ["{guild.id}"]\nchannels = ["{channel.id}"]'
+            path.write_text(_configuration(discord.endpoint, access, token, workdir, agents, agent, warm), "utf-8")
             async with _running(path, workdir / "bot.log") as process:
                 try:
                     await _connected(discord, bot, process)
@@ -94,20 +106,22 @@ async def staged(*, agents: int) -> AsyncIterator[Stage]:
                     raise Failed(f"{error or 'timed out'}\n{_tail(workdir / 'bot.log')}") from error
 
 
-def _configuration(discord: Loopback, guild: Guild, channel: Channel, token: str, workdir: Path, agents: int) -> str:
+def _configuration(
+    endpoint: str, access: str, token: str, workdir: Path, agents: int, agent: Sequence[str], warm: int
+) -> str:
     project = workdir / "project"
     project.mkdir()
     quote = json.dumps  # A JSON string of printable characters is a TOML string too.
     return f"""\
 [discord]
 token = {quote(token)}
-endpoint = {quote(discord.endpoint)}
+endpoint = {quote(endpoint)}
 [access]
-guilds = ["{guild.id}"]
-channels = ["{channel.id}"]
+{access}
 [agents.default]
-command = {quote(AGENT[0])}
-args = {quote(AGENT[1:])}
+command = {quote(agent[0])}
+args = {quote(agent[1:])}
+warm = {warm}
 cwd = {quote(str(project))}
 env = {{ PYTHONPATH = {quote(str(ROOT))} }}
 [pool]

@@ -107,6 +107,10 @@ class Admission:
             self._bot_turns.bot_wrote(facts.place.channel_id, counts=not isinstance(verdict, Ignore))
         return verdict
 
+    def judge_again(self, message: discord.Message) -> Verdict:
+        """Judge a message that was let in, and was edited since; it need not mention the bot any more."""
+        return decide(replace(self.facts(message), mentioned=True), self.rules)
+
     async def judge_missed(self, message: discord.Message) -> Verdict:
         """Judge a message from the history, which carries no roles; for want of them nobody is refused."""
         facts = self.facts(message)
@@ -122,6 +126,11 @@ class Admission:
         except RestError as error:
             log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
             return person
+
+    def may_stop(self, message: discord.Message, asker_id: int | None) -> bool:
+        """Whether who wrote a message may stop the turn that answers `asker_id`."""
+        person, place = self.person(message.author), self.place(message.guild, message.channel)
+        return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
 
     def lists(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
         """Whether the bot works there."""

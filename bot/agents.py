@@ -75,7 +75,7 @@ class Agents:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
         agent = self.config.agents.by_name[settings.agent]
         offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
-        return replace(offered, elicitation=frozenset({"form", "url"}))
+        return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True)
 
     @property
     def introduces(self) -> bool:

@@ -41,6 +41,7 @@ from .reload import Reloaded, reload
 from .rest import Rest
 from .rules import in_words
 from .supervision import SupervisedClient
+from .waiting import Waiting
 from .wire import trace
 
 __all__ = ["App", "StartFailed", "protect_process", "watch_children"]
@@ -120,6 +121,7 @@ class App:
         )
         desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
+        pool.on_queue = Waiting(pool, pacer=pacer, rest=rest).show
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)

@@ -14,7 +14,7 @@ from acp.jsonrpc import RequestId
 from pool.journal import Journal
 
 from . import words
-from .audit import Audit
+from .audit import Audit, Deed
 from .gate import Right
 from .mentions import NOBODY, Mentions
 from .pacer import Pacer
@@ -25,7 +25,7 @@ from .rest import Rest
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["Card", "Cards", "Where", "admitted"]
+__all__ = ["Card", "Cards", "Where", "admitted", "record"]
 
 MISSED = 10
 """Unanswered questions of a thread that its agent is told of with the next prompt."""
@@ -184,6 +184,10 @@ class Cards:
         """Return the open question of a button."""
         return self._open.get(token)
 
+    def shows(self, message_id: int) -> bool:
+        """Whether an open question stands in that message."""
+        return any(card.message_id == message_id for card in self._open.values())
+
     def remind(self, card: Card, seconds_left: float) -> None:
         """Ping those who may answer once more, with a link to the question; it is closed in `seconds_left`."""
         place = self._journal.place(card.where.channel_id)
@@ -241,16 +245,29 @@ async def admitted(
     """
     client = interaction.client
     found = client.desk.cards.find(token)
-    card = found if isinstance(found, kind) else None
+    here = found is not None and found.where.channel_id == interaction.channel_id
+    card = found if here and isinstance(found, kind) else None
     needed, asker_id = (Right.LOOK, None) if card is None else (right(card), card.where.asker_id)
     if not await client.admit(interaction, needed, asker_id=asker_id):
         return None
     if card is not None and not card.answered:
         return card
     message = interaction.message
-    if card is None and message is not None and not message.flags.ephemeral:
+    # Only a card that is not open loses its buttons: a forged id must not take away somebody else's.
+    if (
+        found is None
+        and message is not None
+        and not message.flags.ephemeral
+        and not client.desk.cards.shows(message.id)
+    ):
         content = words.with_line(message.content, client.desk.cards.became(token))
         await interaction.response.edit_message(content=content, view=None)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)
     return None
+
+
+def record(interaction: "discord.Interaction[ThreadlineClient]", card: Card, deed: Deed, what: str) -> None:
+    """Write down in the audit log what somebody has answered."""
+    audit = interaction.client.desk.cards.audit
+    audit.record(deed, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.where.channel_id)

@@ -90,6 +90,13 @@ class CatchUp:
         gap.waiting.setdefault(channel_id, []).append(message)
         return True
 
+    def amend(self, channel_id: int, message_id: int, edited: discord.Message | None) -> None:
+        """Learn that a message was edited, or with None deleted; one that is held back here is what it is now."""
+        waiting = self._gap.waiting.get(channel_id, [])
+        others = [each for each in waiting if each.id != message_id]
+        if len(others) < len(waiting):
+            self._gap.waiting[channel_id] = [*others, edited] if edited is not None else others
+
     async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
         """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other."""
         gap, behind = self._gap, {}

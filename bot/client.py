@@ -21,23 +21,26 @@ from . import words
 from .admission import Admission
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
+from .changes import deleted, edited
 from .commands import Commands
 from .config import Config
 from .connecting import intents
-from .elicitation import ElicitationButton, take_form
+from .elicitation import ElicitationButton
 from .exchange import Desk, Exchange
+from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
+from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
 from .request import write_request
 from .rest import RestError
 from .rules import in_words
-from .stop import StopButton
+from .stop import StopButton, means_stop
 
 __all__ = ["ThreadlineClient"]
 
@@ -107,7 +110,8 @@ class ThreadlineClient(discord.Client):
         if self.user is not None:
             self._on_login(self.user.id)
         self.add_dynamic_items(
-            AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton
+            *(AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton),
+            *(QueueButton, DropMenu),
         )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
@@ -166,6 +170,22 @@ class ThreadlineClient(discord.Client):
         elif exchange is not None and not exchange.is_open:
             await self._open_thread(exchange)
 
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Let what still waits be what it says now."""
+        self._catch_up.amend(payload.channel_id, payload.message_id, payload.message)
+        edited(self, payload.message)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Take back what still waits."""
+        self._catch_up.amend(payload.channel_id, payload.message_id, None)
+        deleted(self, payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Take back what still waits."""
+        for message_id in payload.message_ids:
+            self._catch_up.amend(payload.channel_id, message_id, None)
+            deleted(self, message_id)
+
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
@@ -208,6 +228,10 @@ class ThreadlineClient(discord.Client):
             log.warning("message is too much", message_id=message.id, author_id=message.author.id, bound=bound.name)
             self.desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
             return None
+        conversation = self.pool.conversation(thread_id)
+        if conversation is not None and conversation.current is not None and means_stop(request.text):
+            self.desk.warn(thread_id, words.STOP_OFFERED)
+            return None
         if not self.journal.receive(
             message.id,
             thread_id=thread_id,
@@ -221,10 +245,13 @@ class ThreadlineClient(discord.Client):
             return None
         self.desk.audit.record("started", "a message", user_id=message.author.id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
-        self.pool.submit(thread_id, exchange)
         if thread_id == message.channel.id:
             exchange.opened(thread_id)
+        self.pool.submit(thread_id, exchange)
         self.journal.mark_seen(thread_id, message.id)
+        if self.desk.agents.config.threads.busy == "steer":
+            asker_id = conversation.current.author_id if conversation and conversation.current else None
+            steer(conversation, exchange, may_stop=self.admission.may_stop(message, asker_id))
         return exchange
 
     # ---- commands, buttons and forms

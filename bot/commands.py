@@ -11,6 +11,7 @@ from pool.conversation import Cancelled
 from .admission import admitted
 from .gate import Right
 from .markdown import escape
+from .queue import queue
 from .sessions import session_commands
 from .words import cancelled, fitting
 
@@ -32,6 +33,7 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
+            (queue, "What waits in this thread, with a menu to drop some of it."),
             (_reload, "Read the configuration again. Running turns are not touched."),
         ):
             name = callback.__name__.removeprefix("_")

@@ -20,6 +20,26 @@ def unmet(config: "Config") -> Iterator[Problem]:
         yield from _missing(name, agent)
     for channel_id, channel in config.channels.items():
         yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
+    yield from _exposed(config)
+
+
+def _exposed(config: "Config") -> Iterator[Problem]:
+    """Look for the bot's own files where an agent works: it would read secrets there, or give itself rights."""
+    for keys, directory in _directories(config):
+        inside = [file for file in config.own_files if file.resolve().is_relative_to(directory.resolve())]
+        if inside:
+            yield keys, f"the agent could read and change {inside[0]} there; keep it and what agents work on apart"
+
+
+def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Name the directories in which agents work, each with its key."""
+    for name, agent in config.agents.by_name.items():
+        yield ("agents", name, "cwd"), agent.cwd
+        for directory in agent.additional_directories:
+            yield ("agents", name, "additional_directories"), directory
+    for channel_id, channel in config.channels.items():
+        if channel.cwd:
+            yield ("channels", str(channel_id), "cwd"), Path(channel.cwd)
 
 
 def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
@@ -27,10 +47,13 @@ def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
     if not agent.cwd.is_dir():
         yield ("agents", name, "cwd"), f"the directory {agent.cwd} does not exist"
         return
-    command = str(agent.cwd / agent.command) if os.sep in agent.command else agent.command
-    if shutil.which(command, path=agent.search_path) is None:
-        advice = f" To install it: {agent.known.install}" if agent.known else ""
-        yield ("agents", name, "command"), f"the command {agent.command!r} was not found; is it installed?{advice}"
+    wanted: dict[str, str] = {"command": agent.command} | ({"wrap": agent.wrap[0]} if agent.wrap else {})
+    for key, command in wanted.items():
+        program = str(agent.cwd / command) if os.sep in command else command
+        if shutil.which(program, path=agent.search_path) is None:
+            advice = f" To install it: {agent.known.install}" if agent.known and key == "command" else ""
+            yield ("agents", name, key), f"the command {command!r} was not found; is it installed?{advice}"
+            return
     for number, server in enumerate(agent.mcp_servers):
         if server.type == "stdio" and server.program(agent.cwd, agent.search_path) is None:
             where = ("agents", name, "mcp_servers", str(number), "command")

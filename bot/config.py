@@ -12,11 +12,12 @@ from acp import Client, FileSystem, Launch, Terminals, environment
 
 from . import variables
 from .conditions import unmet
+from .confidential import secrets_of
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
 from .policy import Permission
 from .presets import PRESETS, Preset
-from .reading import ConfigError, read
+from .reading import ConfigError, Variable, read
 from .servers import ServerConfig
 from .style import Finish, Style, Tables, Thoughts, Tools
 
@@ -58,6 +59,7 @@ class AgentConfig(_Table):
     preset: PresetName = ""
     command: Name
     args: tuple[str, ...] = ()
+    wrap: tuple[Name, ...] = ()
     cwd: Path
     env: dict[str, str] = Field(default_factory=dict)
     inherit_env: tuple[Name, ...] = ()
@@ -98,8 +100,16 @@ class AgentConfig(_Table):
         return environment(os.environ, inherit=self.inherit_env, env=self.env)
 
     def launch(self) -> Launch:
-        """Say how the agent is started."""
-        return Launch(self.command, self.args, self.cwd, self.environment())
+        """Say how the agent is started: inside the program that wraps it, if there is one."""
+        wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
+        line = (*wrap, self.command, *self.args)
+        return Launch(line[0], line[1:], self.cwd, self.environment())
+
+    @model_validator(mode="after")
+    def _wrapped_whole(self) -> "AgentConfig":
+        if self.wrap and "terminal" in self.client:
+            raise ValueError('client = ["terminal"] runs commands outside of what wrap puts around the agent')
+        return self
 
     @property
     def search_path(self) -> str:
@@ -211,6 +221,7 @@ class ThreadsConfig(_Table):
     bots: Bots = "off"
     trusted_bots: frozenset[Snowflake] = frozenset()
     bot_turns: Annotated[int, Field(ge=1, le=1000)] = 10
+    busy: Literal["queue", "steer"] = "queue"
     introduction: bool = True
     directory: Literal["shared", "exclusive"] = "shared"
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
@@ -295,7 +306,9 @@ class Config(_Table):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must appear in no log and no message."""
-        return (self.discord.token.get_secret_value(),)
+        return tuple(secrets_of(self, self._variables))
+
+    _variables: tuple[Variable, ...] = ()
 
     _file: Path = PrivateAttr(default_factory=Path)
 
@@ -333,6 +346,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file. Raises `ConfigError`."""
     document = read(path, environ, Config)
     config = _resolved(document.content, path.resolve())
+    config._variables = document.variables  # noqa: SLF001 - made here
     document.refuse(list(unmet(config)))
     return config
 

@@ -1,6 +1,5 @@
 """What an agent wants from a person: a form to fill in, or a page to visit. Accepted, declined or cancelled."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -10,8 +9,7 @@ import discord
 from acp import Accept, Decline, Elicitation, Turn
 
 from . import words
-from .audit import Deed
-from .card import Card, Item, Where, admitted
+from .card import Card, Item, Where, admitted, record
 from .description import TITLE, excerpt
 from .fields import Field, Given, Unusable, Wrong, fields_of, read
 from .form import Form
@@ -21,7 +19,7 @@ from .visible import visible
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "take_form"]
+__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "host_of"]
 
 LINK = 512
 """Characters of an address that a link button takes (Discord, Button Structure)."""
@@ -34,8 +32,6 @@ SHOWN = 8
 
 DRAFTS = 20
 """People whose entries in one form are remembered while they go from step to step."""
-
-_FORM_ID = re.compile(r"threadline:form:([0-9a-f]{16}):([0-9]{1,2})")
 
 
 def card_of(asked: Elicitation, turn: Turn, where: Where) -> "ElicitationCard":
@@ -257,65 +253,14 @@ class ElicitationButton(
             case FormCard() if self.deed.isdecimal() and int(self.deed) < len(card.steps):
                 await interaction.response.send_modal(card.form(int(self.deed), by))
             case FormCard() if self.deed == "0" and (content := card.accept(by, here=True)):
-                _record(interaction, card, "approved", "accepted")
+                record(interaction, card, "approved", "accepted")
                 await interaction.response.edit_message(content=content, view=None)
             case PageCard() if self.deed == "open" and card.accept(by):
-                _record(interaction, card, "approved", f"opened {card.host}")
+                record(interaction, card, "approved", f"opened {card.host}")
                 text = f"It leads to `{card.host}`:\n{code_block(card.url)}"
                 await interaction.response.send_message(text, view=card.link(), ephemeral=True)
             case _ if self.deed in ("decline", "cancel") and (content := card.leave(self.deed, by)):
-                _record(interaction, card, "denied", self.deed)
+                record(interaction, card, "denied", self.deed)
                 await interaction.response.edit_message(content=content, view=None)
             case _:
                 await interaction.response.send_message(words.became(None), ephemeral=True)
-
-
-async def take_form(interaction: "discord.Interaction[ThreadlineClient]") -> None:
-    """Take a form of ours that was sent; of other interactions nothing. Its id is all that is needed of it.
-
-    Not by the library's way, which knows only the forms that this process has opened, each for the first who sends it.
-    """
-    data: Mapping[str, Any] = interaction.data or {}
-    match = _FORM_ID.fullmatch(str(data.get("custom_id")))
-    if interaction.type is not discord.InteractionType.modal_submit or match is None:
-        return
-    card, step = await admitted(interaction, FormCard, match[1]), int(match[2])
-    if card is None or step >= len(card.steps):
-        return
-    by = interaction.user.id
-    problems = card.enter(step, by, Form.entered(card.steps[step], data))
-    following = card.next_step(by)
-    if problems:
-        lines = "\n".join(problems)
-        await _go_on(interaction, f"Something does not fit yet:\n{lines[:1500]}", card.token, step, "Correct it")
-    elif following is not None:
-        done = f"Step {step + 1} of {len(card.steps)} is filled in."
-        await _go_on(interaction, done, card.token, following, f"Step {following + 1}")
-    else:
-        ephemeral = _is_ephemeral(interaction)
-        content = card.accept(by, here=not ephemeral)
-        if content is None:
-            await interaction.response.send_message(words.became(None), ephemeral=True)
-        else:
-            _record(interaction, card, "approved", "filled in")
-            await interaction.response.edit_message(content="Sent." if ephemeral else content, view=None)
-
-
-async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
-    """Say something to one person with a button to another form: a form cannot be answered by one."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(ElicitationButton(token, str(step), label))
-    view.stop()
-    if _is_ephemeral(interaction):
-        await interaction.response.edit_message(content=text, view=view)
-    else:
-        await interaction.response.send_message(text, view=view, ephemeral=True)
-
-
-def _is_ephemeral(interaction: discord.Interaction[Any]) -> bool:
-    return interaction.message is not None and interaction.message.flags.ephemeral
-
-
-def _record(interaction: "discord.Interaction[ThreadlineClient]", card: Card, deed: Deed, what: str) -> None:
-    audit = interaction.client.desk.cards.audit
-    audit.record(deed, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.where.channel_id)

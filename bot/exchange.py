@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import discord
@@ -23,6 +23,7 @@ from acp import (
 from acp.jsonrpc import RequestId
 from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.exchange import Exchange as PooledExchange
 from pool.journal import Journal, State
 from pool.postscripts import Postscript
 from pool.watch import Due
@@ -42,8 +43,9 @@ from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
 from .questions import Questions
+from .redaction import Redacting, Redactor
 from .reply import Reply
-from .request import Request
+from .request import Request, belong_together
 from .rest import Rest
 from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
 from .stop import stop_view
@@ -66,7 +68,7 @@ class Desk:
         cards: Cards,
         agents: Agents,
         attachments: Attachments,
-        redact: Callable[[str], str],
+        redact: Redactor,
         reactions: bool,
     ) -> None:
         """`agents` knows each thread's agent, `attachments` has people's files.
@@ -86,9 +88,9 @@ class Desk:
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 
-    def exchange(self, request: Request, *, again: str | None = None) -> "Exchange":
-        """Take up a request, or with `again` a prompt once more."""
-        return Exchange(request, self, again=again)
+    def exchange(self, request: Request, *, before: Sequence[Request] = (), again: str | None = None) -> "Exchange":
+        """Take up a request, with those `before` it that belong to it; or with `again` a prompt once more."""
+        return Exchange(request, self, before=before, again=again)
 
     def line_up(self, exchange: "Exchange") -> None:
         """Let an exchange's reply come after those of its thread that have lined up before."""
@@ -148,15 +150,19 @@ class Desk:
 
 
 class Exchange:
-    """A request and its reply; fulfils `pool.exchange.Exchange`."""
+    """A request, or several that were taken together, and the reply; fulfils `pool.exchange.Exchange`.
 
-    def __init__(self, request: Request, desk: Desk, *, again: str | None = None) -> None:
+    `request` is the last one: the reply, its nonces and what the journal has of it go by that.
+    """
+
+    def __init__(self, request: Request, desk: Desk, *, before: Sequence[Request], again: str | None = None) -> None:
         """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
         self.request = request
         self._introduces = False
         self._desk = desk
+        self.again = again is not None
         self._briefing = Briefing(
-            (request,),
+            (*before, request),
             journal=desk.journal,
             pacer=desk.pacer,
             rest=desk.rest,
@@ -181,8 +187,11 @@ class Exchange:
         self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
         self._questions: Questions | None = None
+        self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
-        self._sign = Sign(request.channel_id, request.message_id, pacer=desk.pacer, rest=desk.rest)
+        self.signs = [
+            Sign(each.channel_id, each.message_id, pacer=desk.pacer, rest=desk.rest) for each in (*before, request)
+        ]
         self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
@@ -193,8 +202,30 @@ class Exchange:
 
     @property
     def message_ids(self) -> tuple[int, ...]:
-        """The one message."""
-        return (self.request.message_id,)
+        """The messages, the last one is the `request`."""
+        return tuple(request.message_id for request in self.requests)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What was asked, oldest first; what was taken back is empty."""
+        return self._briefing.requests
+
+    def takes_in(self, earlier: PooledExchange) -> bool:
+        """Take the requests of the exchange before this one, where both are one person's and short enough."""
+        if not isinstance(earlier, Exchange) or not earlier.is_open or earlier.again or self.again:
+            return False
+        together = (*earlier.requests, *self.requests)
+        if not belong_together(together):
+            return False
+        self._briefing.requests = together
+        self.signs = [*earlier.signs, *self.signs]
+        return True
+
+    def amend(self, request: Request) -> bool:
+        """Put another request in the place of the one with its id; return whether anything is left to ask."""
+        changed = (request if each.message_id == request.message_id else each for each in self.requests)
+        self._briefing.requests = tuple(changed)
+        return not all(each.is_empty for each in self.requests)
 
     # ---- its thread
 
@@ -211,13 +242,19 @@ class Exchange:
         reason: str | None,
     ) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
-        self._sign.assume(EYE)
+        for sign in self.signs:
+            sign.assume(EYE)
         self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
-    def waits_for_thread(self) -> None:
-        """Learn that the thread cannot be opened yet."""
+    def waits(self) -> None:
+        """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
         self._show(WAITING)
+
+    def has_waited(self) -> None:
+        """Learn that it may have been waiting, and marked so, in an earlier run of the bot."""
+        for sign in self.signs:
+            sign.assume(WAITING)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
@@ -263,6 +300,7 @@ class Exchange:
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
             self._desk.line_up(self)
+        self._show(EYE)
         self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
@@ -304,8 +342,12 @@ class Exchange:
             self._typing.start()
 
     def event(self, event: Event) -> None:
-        """Show it, or ask it."""
+        """Show it, or ask it, without secrets."""
         self._record.event(event)
+        for each in self._redacting.take(event):
+            self._show_or_ask(each)
+
+    def _show_or_ask(self, event: Event) -> None:
         match event:
             case Question():
                 if self._questions is not None:
@@ -353,6 +395,8 @@ class Exchange:
         """Say how it ended."""
         self._record.ended(ending)
         self._desk.ended(self)
+        for event in self._redacting.rest():
+            self.reply.apply(event)
         self._introduce()
         self._remember_offers()
         if self._typing is not None:
@@ -401,8 +445,8 @@ class Exchange:
     # ---- signs
 
     def _show(self, emoji: str | None) -> None:
-        if self._desk.reactions:
-            self._sign.show(emoji)
+        for sign in self.signs if self._desk.reactions else ():
+            sign.show(emoji)
 
     def _is_working(self) -> bool:
         return self._turn is not None and not self._turn.ended and not self._turn.unanswered

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from io import TextIOWrapper
@@ -12,10 +11,10 @@ from typing import Any, Literal
 
 import structlog
 
+from .redaction import Redactor
+
 __all__ = ["Form", "configure", "keep", "redactor"]
 
-SHORTEST = 6
-"""A shorter secret is no secret, and taking it out would make lines unreadable."""
 
 KEPT_BYTES = 1_048_576
 """Bytes of the file in which the last lines are kept; there is one older file of this size beside it."""
@@ -31,13 +30,9 @@ _SHARED: list[Any] = [
 ]
 
 
-def redactor(secrets: Iterable[str]) -> Callable[[str], str]:
+def redactor(secrets: Iterable[str]) -> Redactor:
     """Make a function that takes these secrets out of a text."""
-    known = [secret for secret in secrets if len(secret) >= SHORTEST]
-    forms = {form for secret in known for form in (secret, repr(secret)[1:-1], ascii(secret)[1:-1])}
-    # The longest first: one that another begins with would leave the other's end behind.
-    pattern = re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)) or r"(?!)")
-    return lambda text: pattern.sub("[secret]", text)
+    return Redactor(secrets)
 
 
 def configure(secrets: Iterable[str] = (), *, level: int = logging.INFO, form: Form = "auto") -> None:

@@ -28,7 +28,7 @@ log = structlog.stdlib.get_logger("bot")
 async def open_thread(exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
     """Open the thread of a request and put its author into it; or tell the request that there will be none."""
     request = exchange.request
-    visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits_for_thread)
+    visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
     try:
         async with asyncio.timeout(OPEN_SECONDS):
             await _open(exchange, pacer, rest, auto_archive_minutes)

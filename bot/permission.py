@@ -10,7 +10,7 @@ from acp.schema import PermissionOption, ToolCallUpdate
 
 from . import words
 from .audit import Deed
-from .card import Card, Item, Where, admitted
+from .card import Card, Item, Where, admitted, record
 from .description import describe, excerpt, headline
 from .gate import Right
 from .markdown import code_block, escape
@@ -213,9 +213,7 @@ async def _answer(interaction: "discord.Interaction[ThreadlineClient]", token: s
     if content is not None:
         option = card.option(choice)
         deed: Deed = "denied" if option is None or option.kind in _REJECTS else "approved"
-        what = f"{option.name if option is not None else 'Deny'}: {card.title}"
-        audit = interaction.client.desk.cards.audit
-        audit.record(deed, what, user_id=interaction.user.id, thread_id=card.where.channel_id)
+        record(interaction, card, deed, option.name if option is not None else "Deny")
         await interaction.response.edit_message(content=content, view=None)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)

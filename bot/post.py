@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger("bot")
 class Post:
     """One message. `show` may be called at any time; the newest wish wins."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a message can have
         self,
         channel_id: int,
         *,
@@ -26,19 +26,21 @@ class Post:
         rest: Rest,
         nonce: str,
         mention: Mentions = NOBODY,
+        silent: bool = False,
         files: Sequence[tuple[str, bytes]] = (),
         message_id: int | None = None,
         on_posted: Callable[[int], None] = lambda _message_id: None,
     ) -> None:
         """Prepare a message, or take up the one with `message_id`.
 
-        `mention` is whom it may ping; `on_posted` learns the message's id.
+        `mention` is whom it may ping, `silent` is whether it notifies nobody; `on_posted` learns the message's id.
         """
         self._channel_id = channel_id
         self._pacer = pacer
         self._rest = rest
         self._nonce = nonce
         self._mention = mention
+        self._silent = silent
         self._files = files
         self._on_posted = on_posted
         self._job = Job(channel_id, self._next_write, Urgency.NOTICE)
@@ -57,13 +59,19 @@ class Post:
         self._buttons = buttons
         self._pacer.put(self._job)
 
+    def remove(self) -> None:
+        """Take the message away, if there is one."""
+        self._content = ""
+        self._pacer.put(self._job)
+
     def shown(self, content: str) -> None:
         """Take note that an interaction's answer has already made the message show this, without buttons."""
         self._content = self._shown = content
         self._buttons = None
 
     def _next_write(self) -> Awaitable[None] | None:
-        return None if self._content == self._shown else self._write(self._content)
+        nothing = not self._content and self._message_id is None
+        return None if nothing or self._content == self._shown else self._write(self._content)
 
     async def _write(self, content: str) -> None:
         try:
@@ -80,6 +88,9 @@ class Post:
 
     async def _put(self, content: str) -> str:
         """Send or edit; return what the message shows then."""
+        if self._message_id is not None and not content:
+            await self._rest.delete(self._channel_id, self._message_id)
+            return content
         if self._message_id is not None:
             drop = self._buttons is None
             await self._rest.edit(self._channel_id, self._message_id, content, drop_view=drop)
@@ -92,6 +103,7 @@ class Post:
             content,
             nonce=self._nonce,
             mention=self._mention,
+            silent=self._silent,
             view=buttons() if buttons is not None else None,
             files=self._files,
         )

@@ -20,6 +20,12 @@ from .visible import visible
 
 __all__ = ["Questions"]
 
+MOST = 20
+"""Questions of one turn that are open at the same time; what the agent asks beyond them is not passed on."""
+
+LINES = 50
+"""Lines in a reply about questions that were answered without a person."""
+
 CHANGES = 5
 """How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
 
@@ -38,6 +44,7 @@ class Questions:
         self._tell = tell
         self._open: list[Card] = []
         self._count = 0
+        self._lines = 0
         self._pages: dict[str, PageCard] = {}
         self._changes: dict[RequestId, int] = {}
 
@@ -65,12 +72,18 @@ class Questions:
         try:
             card = card_of(asked, self._turn, self._where)
         except Unusable as unusable:
-            self._tell(f"-# 🚫 declined what the agent asked for: {escape(visible(str(unusable)))}")
-            self._turn.answer(asked.request_id, Decline())
+            self._decline(asked, str(unusable))
+            return
+        if self._is_full():
+            self._decline(asked, "too many questions are open")
             return
         if isinstance(card, PageCard) and asked.elicitation_id is not None:
             self._pages[asked.elicitation_id] = card
         self._add(card)
+
+    def _decline(self, asked: Elicitation, why: str) -> None:
+        self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
+        self._turn.answer(asked.request_id, Decline())
 
     def completed(self, elicitation_id: str) -> None:
         """Say on the card of a page that its visit has come to something; of an unknown one nothing."""
@@ -81,12 +94,17 @@ class Questions:
     def _open_card(self, card: PermissionCard) -> None:
         if sum(len(data) for _, data in card.files) > LARGEST:
             self._reject(card.question, card.call, "rejected, for it is larger than what Discord can show")
-            return
-        self._add(card)
+        elif self._is_full():
+            self._reject(card.question, card.call, "rejected, for too many questions are open")
+        else:
+            self._add(card)
+
+    def _is_full(self) -> bool:
+        self._open = [each for each in self._open if not each.answered]
+        return len(self._open) >= MOST
 
     def _add(self, card: Card) -> None:
         """Post a card; where others are open they all have numbers."""
-        self._open = [each for each in self._open if not each.answered]
         self._count = self._count + 1 if self._open else 1
         if self._count > 1:
             card.number = self._count
@@ -99,11 +117,16 @@ class Questions:
     def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
         """Answer without a person, and say so in the reply."""
         self._record("denied", why, call)
-        self._tell(f"-# 🚫 {why}: {escape(headline(call))}")
+        self._say(f"-# 🚫 {why}: {escape(headline(call))}")
         if question.rejection is None:
             self._turn.withdraw(question.request_id)
         else:
             self._turn.answer(question.request_id, question.rejection)
+
+    def _say(self, line: str) -> None:
+        self._lines += 1
+        if self._lines <= LINES:
+            self._tell(line if self._lines < LINES else "-# 🚫 further rejections are not listed")
 
     def _record(self, deed: Deed, why: str, call: ToolCallUpdate) -> None:
         self._cards.audit.record(deed, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
@@ -113,6 +136,8 @@ class Questions:
 
         The buttons of the old card mean nothing from then on: nobody can allow what was not shown.
         """
+        if all(getattr(update, name) is None for name in ("title", "kind", "content", "locations", "raw_input")):
+            return
         for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
             if card.call.tool_call_id != update.tool_call_id:
                 continue

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["ConfigError", "Document", "Problem", "read"]
+__all__ = ["ConfigError", "Document", "Problem", "Variable", "read"]
 
 _VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _HEADER = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
@@ -19,6 +19,9 @@ _ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?
 
 Problem = tuple[tuple[str, ...], str]
 """The parts of a dotted key, and what is wrong there."""
+
+Variable = tuple[tuple[str, ...], str]
+"""A value that stood for a `${NAME}`, with the parts of the dotted key it was for."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -34,6 +37,7 @@ class Document(Generic[M]):
     path: Path
     text: str
     content: M
+    variables: tuple[Variable, ...] = ()
 
     def refuse(self, problems: Sequence[Problem]) -> None:
         """Raise `ConfigError` if there are any."""
@@ -50,11 +54,11 @@ def read(path: Path, environ: Mapping[str, str], model: type[M]) -> Document[M]:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from None
-    problems: list[Problem] = []
-    expanded = _expand(raw, environ, (), problems)
-    _raise(path, text, problems)
+    variables = _Variables(environ)
+    expanded = variables.expand(raw)
+    _raise(path, text, variables.problems)
     try:
-        return Document(path, text, model.model_validate(expanded))
+        return Document(path, text, model.model_validate(expanded), tuple(variables.found))
     except ValidationError as error:
         _raise(path, text, [(tuple(map(str, each["loc"])), _words(each)) for each in error.errors()])
         raise
@@ -65,24 +69,31 @@ def _raise(path: Path, text: str, problems: Sequence[Problem]) -> None:
         raise ConfigError("\n".join(_located(path, text, keys, message) for keys, message in problems))
 
 
-def _expand(value: Any, environ: Mapping[str, str], keys: tuple[str, ...], problems: list[Problem]) -> Any:
-    """Replace `${NAME}` in text values; `$${` is a literal `${`. Values, never syntax: a quote in one is harmless."""
-    if isinstance(value, dict):
-        return {key: _expand(each, environ, (*keys, key), problems) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_expand(each, environ, keys, problems) for each in value]
-    if not isinstance(value, str):
-        return value
+class _Variables:
+    """Puts variables into text values. Values, never syntax: a quote in one is harmless."""
 
-    def replace(match: re.Match[str]) -> str:
-        name = match[2]
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[Problem] = []
+        self.found: list[Variable] = []
+
+    def expand(self, value: Any, keys: tuple[str, ...] = ()) -> Any:
+        """Replace `${NAME}` wherever it is; `$${` is a literal `${`."""
+        if isinstance(value, dict):
+            return {key: self.expand(each, (*keys, key)) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.expand(each, keys) for each in value]
+        if not isinstance(value, str):
+            return value
+        return _VARIABLE.sub(lambda match: self._value(match[2], keys), value)
+
+    def _value(self, name: str | None, keys: tuple[str, ...]) -> str:
         if name is None:
             return "${"
-        if name not in environ:
-            problems.append((keys, f"the environment variable {name} is not set"))
-        return environ.get(name, "")
-
-    return _VARIABLE.sub(replace, value)
+        if name not in self._environ:
+            self.problems.append((keys, f"the environment variable {name} is not set"))
+        self.found.append((keys, self._environ.get(name, "")))
+        return self._environ.get(name, "")
 
 
 def _words(error: Any) -> str:

@@ -6,7 +6,7 @@ gateway says READY for the first time.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
@@ -45,14 +45,15 @@ class Recovery:
         self._journal = journal
         self._pool = pool
         self._desk = desk
-        self._rows: dict[int, list[Row]] = {}
+        self._rows: dict[int, dict[int, list[Row]]] = {}
+        """By thread the open rows, those that were sent together under the id of their last one."""
         self._finished: list[tuple[Row, Exchange]] = []
         self._cut: list[Row] = []
         self._held: list[tuple[list[Row], int]] = []
         self._questions = journal.open_questions()
-        self._interrupted: dict[int, Row] = {}
+        self._interrupted: dict[int, list[Row]] = {}
         for row in journal.open_rows():
-            self._rows.setdefault(row.thread_id, []).append(row)
+            self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
 
     def begin(self) -> list[Exchange]:
         """Put everything into its thread's inbox, synchronously, before anything new can come.
@@ -62,18 +63,21 @@ class Recovery:
         """
         unopened: list[Exchange] = []
         rows, self._rows = self._rows, {}
-        for thread_id, thread_rows in rows.items():
-            by_state: dict[State, list[Row]] = defaultdict(list)
-            for row in thread_rows:
-                by_state[row.state].append(row)
+        for thread_id, exchanged in rows.items():
+            by_state: dict[State, list[list[Row]]] = defaultdict(list)
+            for together in exchanged.values():
+                by_state[together[-1].state].append(together)
             # Before anything else begins here, for a reply waits for those that lined up before it.
             ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
             unopened += [exchange for _, exchange in ended if not exchange.is_open]
             self._finished += ended
-            self._cut += by_state[State.PROMPTED]
-            self._interrupted.update({row.message_id: row for row in by_state[State.PROMPTED]})
+            self._cut += [together[-1] for together in by_state[State.PROMPTED]]
+            self._interrupted.update({together[-1].message_id: together for together in by_state[State.PROMPTED]})
             waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
-            exchanges = [exchange for row in waiting if (exchange := self._exchange(row, again=row.prompt)) is not None]
+            again = (self._exchange(together, again=together[-1].prompt) for together in waiting)
+            exchanges = [exchange for exchange in again if exchange is not None]
+            for exchange in exchanges:
+                exchange.has_waited()
             unopened += [exchange for exchange in exchanges if not exchange.is_open]
             interrupted = bool(by_state[State.PROMPTED])
             held = interrupted or bool(by_state[State.HELD])
@@ -81,7 +85,7 @@ class Recovery:
             if exchanges:
                 self._pool.restore(thread_id, exchanges, held=held, seconds=seconds)
             if by_state[State.HELD]:
-                self._held.append((by_state[State.HELD], len(exchanges)))
+                self._held.append((by_state[State.HELD][0], len(exchanges)))
         return unopened
 
     async def finish(self) -> None:
@@ -92,28 +96,30 @@ class Recovery:
             tasks.create_task(_each(self._held, self._tell_held), name="held")
             tasks.create_task(_each(self._finished, self._post), name="finished")
 
-    def _ended(self, rows: Iterable[Row]) -> list[tuple[Row, Exchange]]:
+    def _ended(self, rows: Iterable[list[Row]]) -> list[tuple[Row, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
         ended: list[tuple[Row, Exchange]] = []
-        for row in sorted(rows, key=lambda row: row.message_id):
-            exchange = self._exchange(row)
+        for together in sorted(rows, key=lambda together: together[-1].message_id):
+            exchange = self._exchange(together)
             if exchange is not None:
                 self._desk.line_up(exchange)
-                ended.append((row, exchange))
+                ended.append((together[-1], exchange))
         return ended
 
-    def _exchange(self, row: Row, *, again: str | None = None) -> Exchange | None:
-        """Make the exchange of a row anew; one that cannot be read is closed, and the log says so."""
+    def _exchange(self, together: Sequence[Row], *, again: str | None = None) -> Exchange | None:
+        """Make the exchange of rows anew; one that cannot be read is closed, and the log says so."""
+        row = together[-1]
+        message_ids = tuple(each.message_id for each in together)
         try:
-            request = read_request(row.request)
+            *before, request = (read_request(each.request) for each in together)
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
             if row.state is State.CLOSED:
-                self._journal.told((row.message_id,))
+                self._journal.told(message_ids)
             else:
-                self._journal.close_rows((row.message_id,), "unreadable")
+                self._journal.close_rows(message_ids, "unreadable")
             return None
-        exchange = self._desk.exchange(request, again=again)
+        exchange = self._desk.exchange(request, before=before, again=again)
         # A prompt is sent only once its thread is open.
         if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
             exchange.opened(request.thread_id)
@@ -162,18 +168,19 @@ class Recovery:
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
         """Carry out a person's choice; return what is to be said of it."""
-        row = self._interrupted.get(message_id)
-        if row is None or row.thread_id != thread_id or self._journal.state(message_id) is not State.PROMPTED:
+        together = self._interrupted.get(message_id, ())
+        if not together or together[-1].thread_id != thread_id or self._journal.state(message_id) is not State.PROMPTED:
             return "This was decided before."
         del self._interrupted[message_id]
+        message_ids = [row.message_id for row in together]
         if retry:
-            exchange = self._exchange(row, again=row.prompt)
+            exchange = self._exchange(together, again=together[-1].prompt)
             if exchange is None:
                 return "The request can no longer be read."
-            self._journal.mark((message_id,), State.RECEIVED)
+            self._journal.mark(message_ids, State.RECEIVED)
             self._pool.go_first(thread_id, exchange)
             return "Sent again."
-        self._journal.close_rows((message_id,), "skipped")
+        self._journal.close_rows(message_ids, "skipped")
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             conversation.resume()

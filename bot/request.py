@@ -1,12 +1,17 @@
 """What a person wrote, and what came with it, as the journal keeps it. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import TypeAdapter
 
-__all__ = ["Attachment", "Quote", "Request", "moment", "read_request", "sent_at", "write_request"]
+__all__ = ["Attachment", "Quote", "Request", "belong_together", "moment", "read_request", "sent_at", "write_request"]
+
+TOGETHER = 10
+TOGETHER_CHARACTERS = 20_000
+"""Messages that are taken together at most, and the characters in them."""
 
 _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 """Where Discord's ids begin to count (Discord, Snowflakes)."""
@@ -60,6 +65,18 @@ class Request:
     def is_empty(self) -> bool:
         """Whether there is nothing in it for an agent."""
         return not (self.text or self.attachments or any(quote.kind == "forward" for quote in self.quotes))
+
+
+def belong_together(requests: Sequence[Request]) -> bool:
+    """Whether waiting messages make one prompt: one person's, in their order, not too many, no agent's command."""
+    ids = [request.message_id for request in requests]
+    return (
+        len({request.author_id for request in requests}) == 1
+        and ids == sorted(ids)
+        and len(requests) <= TOGETHER
+        and sum(len(request.text) for request in requests) <= TOGETHER_CHARACTERS
+        and not any(request.text.startswith("/") for request in requests)
+    )
 
 
 _REQUEST = TypeAdapter(Request)

@@ -134,9 +134,8 @@ class Rest:
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         """Delete a message of the bot's own."""
-        client = self._live()
         async with _calling():
-            await client.http.delete_message(channel_id, message_id)
+            await self._channel(channel_id).get_partial_message(message_id).delete()
 
     async def typing(self, channel_id: int) -> None:
         """Show that the bot is typing, for ten seconds or until it posts."""

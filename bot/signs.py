@@ -7,7 +7,7 @@ import structlog
 
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
-from .rest import Gone, Rest, RestError, TryLater
+from .rest import Rest, RestError, TryLater
 
 __all__ = ["DONE", "EYE", "FAILED", "WAITING", "Sign", "Typing"]
 
@@ -15,7 +15,7 @@ EYE = "👀"
 """Put on a message when it has been accepted."""
 
 WAITING = "⏳"
-"""Its thread cannot be opened yet."""
+"""It waits: behind another one, or because its thread cannot be opened yet."""
 
 DONE = "✅"
 FAILED = "❌"
@@ -66,7 +66,7 @@ class Sign:
         try:
             await call(self._channel_id, self._message_id, emoji)
         except RestError as error:
-            if on or not isinstance(error, Gone):  # What is gone need not be taken away.
+            if on or isinstance(error, TryLater):  # What is gone need not be taken away.
                 self._fail(error)
                 return
         self._patience.renew()

@@ -11,9 +11,26 @@ from .words import cancelled
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["StopButton", "stop_view"]
+__all__ = ["StopButton", "means_stop", "stop_view"]
 
 log = structlog.stdlib.get_logger("bot")
+
+
+_STOPS = frozenset(
+    """
+    stop, wait, halt, cancel, abort, pause, stop it, stop that, stop this, stop now, stop please, please stop,
+    please wait, wait please, wait a moment, wait a minute, wait a second, wait a sec, one moment, one sec, hold on,
+    hang on, no stop, no wait, stop stop, stop stop stop, wait wait, wait stop, stop wait, ok stop, okay stop
+    """.replace("\n", " ")
+    .strip()
+    .split(", ")
+)
+
+
+def means_stop(text: str) -> bool:
+    """Whether a message is nothing but the wish that the agent stop or wait."""
+    said = " ".join("".join(each if each.isalnum() else " " for each in text.casefold()).split())
+    return said in {" ".join(each.split()) for each in _STOPS}
 
 
 class StopButton(

@@ -10,8 +10,10 @@ from acp import Event, Text, Thought
 from acp.schema import (
     AgentMessageChunk,
     AudioBlock,
+    CompactionUpdate,
     EmbeddedResource,
     ImageBlock,
+    Notice,
     Plan,
     ResourceLink,
     ToolCallUpdate,
@@ -26,6 +28,7 @@ from .markdown import escape
 from .pager import Pager
 from .plan import plan_lines
 from .receipt import Receipt, cost_of
+from .remarks import remark
 from .spool import Spool
 from .style import Style
 from .thoughts import Thoughts
@@ -87,6 +90,10 @@ class Transcript:
                     return True
             case AgentMessageChunk(content=content):
                 self._content(content)
+            case Notice() | CompactionUpdate():
+                if not (line := remark(event)):
+                    return False
+                self._block(Line(line))
             case UsageUpdate():
                 self._usage = event
                 return False

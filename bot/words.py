@@ -23,6 +23,7 @@ __all__ = [
     "MADE_WAY",
     "NOTICES",
     "RELEASED",
+    "STOP_OFFERED",
     "TOO_LONG",
     "became",
     "beside",
@@ -35,6 +36,7 @@ __all__ = [
     "interrupted",
     "missed",
     "outside",
+    "queued",
     "reminder",
     "waiting",
     "with_line",
@@ -127,6 +129,11 @@ def fitting(text: str) -> str:
     return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
 
 
+def queued(count: int) -> str:
+    """Say that messages wait for the running turn."""
+    return f"-# ⏳ {count} waiting"
+
+
 def held(count: int) -> str:
     """Say that messages wait for a person."""
     return f"-# ⏸ {waiting(count)} held. Continue goes on with them, and so does the next message."
@@ -144,6 +151,8 @@ AT_WORK = "-# ⏳ "
 """What a reply begins with as long as nothing of it is there."""
 
 CUT = "-# ⏹ A restart cut this off before there was anything to show."
+
+STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
 
 RELEASED = "-# Nobody chose, so what waited goes on."
 
@@ -204,6 +213,8 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
     """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
     if ending.shutdown:
         return ["-# ⏹ Threadline was stopped while this was being worked on."]
+    if ending.withdrawn:
+        return ["-# ⏹ taken back before the agent got it."]
     if ending.ceiling:
         return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
     if ending.error is not None:

@@ -66,7 +66,8 @@ class House:
     conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
     called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now wait
     for a person, `on_released` with a thread that goes on because nobody said anything in time, `on_made_way` with one
-    whose turn has ended after a question of it was ended for others.
+    whose turn has ended after a question of it was ended for others, `on_queue` with one where what waits may have
+    changed.
     """
 
     settings: Callable[[int], Settings]
@@ -82,6 +83,7 @@ class House:
     on_held: Callable[[int, int], None]
     on_released: Callable[[int], None]
     on_made_way: Callable[[int], None]
+    on_queue: Callable[[int], None]
 
 
 class Conversation:
@@ -128,6 +130,22 @@ class Conversation:
         return len(self._inbox)
 
     @property
+    def queue(self) -> tuple[Exchange, ...]:
+        """What waits behind the one that is being worked on, in order."""
+        return self._inbox.exchanges
+
+    @property
+    def current(self) -> Exchange | None:
+        """What is being worked on."""
+        return self._current
+
+    def unsent(self, message_id: int) -> Exchange | None:
+        """Return the exchange of a message that the agent has not got yet; None where it has, or there is none."""
+        current = () if self._current is None or self.running is not None else (self._current,)
+        found = (each for each in (*current, *self._inbox.exchanges) if message_id in each.message_ids)
+        return next(found, None)
+
+    @property
     def authors(self) -> set[int]:
         """Who has something to do here."""
         current = {self._current.author_id} if self._current is not None else set[int]()
@@ -149,18 +167,37 @@ class Conversation:
         """Put an exchange into the inbox. What was held goes on before it."""
         self._inbox.put(exchange)
         self.resume()
+        self._changed()
 
     def restore(self, exchanges: Iterable[Exchange], *, held: bool, seconds: float | None = None) -> None:
         """Put what an earlier run of the bot had accepted in front of everything. Held, for good or for `seconds`."""
         self._inbox.put_first(*exchanges)
         if held:
             self._inbox.hold_again(seconds)
+        self._changed()
         self._wake.set()
 
     def go_first(self, exchange: Exchange) -> None:
         """Put an exchange before all that waits, and go on."""
         self._inbox.put_first(exchange)
         self.resume()
+
+    def send_now(self, exchange: Exchange, by: int) -> None:
+        """Let one that waits go before all others, and end the turn that runs: nothing else ever jumps."""
+        self._inbox.advance(exchange)
+        if self.running is not None:
+            self.running.cancel(by)
+        self.resume()
+
+    def withdraw(self, exchange: Exchange, reason: str) -> None:
+        """Close one that the agent has not got (see `unsent`), for `reason`, a word for the journal."""
+        if exchange is self._current:
+            self._give_up(exchange, Ending(withdrawn=True), reason)
+        else:
+            self._inbox.remove(exchange)
+            self._close(exchange, Ending(), reason)
+        self._changed()
+        self._wake.set()
 
     def cancel(self, by: int) -> Cancelled:
         """Stop what the person sees as running, wherever it is, and hold what waits behind it."""
@@ -171,6 +208,7 @@ class Conversation:
             stopped = True
             self._give_up(current, Ending(cancelled_by=by), "cancelled")
         self._inbox.hold()
+        self._changed()
         return Cancelled(stopped=stopped, held=len(self._inbox))
 
     def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
@@ -216,6 +254,7 @@ class Conversation:
         """Go on with what was held."""
         if self._inbox.resume():
             self._failed_starts = 0
+            self._changed()
         self._wake.set()
 
     def _release(self) -> None:
@@ -227,6 +266,7 @@ class Conversation:
         dropped = [*self._inbox.empty()]
         for exchange in dropped:
             self._close(exchange, Ending(), "dropped")
+        self._changed()
         self._wake.set()
         return len(dropped)
 
@@ -283,6 +323,9 @@ class Conversation:
         """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
         if self.agent is not None:
             self.agent.connection.close(AgentClosed("Threadline is shutting down"))
+
+    def _changed(self) -> None:
+        self._house.on_queue(self.thread_id)
 
     def _close(self, exchange: Exchange, ending: Ending, reason: str) -> None:
         pages: Sequence[str] = ()
@@ -367,6 +410,7 @@ class Conversation:
     async def _serve(self, exchange: Exchange) -> None:
         self._current = exchange
         exchange.starting()
+        self._changed()
         try:
             session = await self._ready(exchange)
             if session is not None:
@@ -516,6 +560,7 @@ class Conversation:
         self._retried = exchange
         self._current = None
         self._inbox.put_first(exchange)
+        self._inbox.advance(exchange)
 
     def _fail(self, error: Exception) -> None:
         exchange, self._current = self._current, None
@@ -525,6 +570,7 @@ class Conversation:
                 self._close(exchange, Ending(error=error), "failed")
             if self._failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
+                self._changed()
         except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice
             log.exception("failure could not be written down", thread_id=self.thread_id)
 

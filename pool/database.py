@@ -80,6 +80,9 @@ _MIGRATIONS = (
     ALTER TABLE conversations ADD COLUMN offers TEXT NOT NULL DEFAULT '';
     """,
     """
+    ALTER TABLE messages ADD COLUMN exchange_id INTEGER;
+    """,
+    """
     CREATE TABLE postscripts (
         exchange_id INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
         number INTEGER NOT NULL,

@@ -37,7 +37,7 @@ class Ending:
     """How an exchange ended. `stop_reason` is the agent's; `error` is why there is none.
 
     `cancelled_by` is the person who stopped it (a Discord user id); `shutdown` is set when the bot itself stops, and
-    `ceiling` when the turn had gone on for too long.
+    `ceiling` when the turn had gone on for too long, `withdrawn` when it was taken back before the agent got it.
     All empty: it was dropped from the inbox unanswered.
     """
 
@@ -46,6 +46,7 @@ class Ending:
     cancelled_by: int | None = None
     shutdown: bool = False
     ceiling: bool = False
+    withdrawn: bool = False
 
 
 class ExchangeFailed(Exception):
@@ -62,6 +63,12 @@ class Exchange(Protocol):
     @property
     def author_id(self) -> int:
         """Who wrote it."""
+
+    def takes_in(self, earlier: "Exchange") -> bool:
+        """Take the messages of the exchange that waits right before this one into this one, if they belong together.
+
+        True: they are this one's now, and nobody asks anything of `earlier` any more.
+        """
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt for an agent that takes this; may wait for the thread and for files.

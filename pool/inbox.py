@@ -19,6 +19,7 @@ class Inbox:
         self._on_held = on_held
         self._on_time = on_time
         self._waiting: deque[Exchange] = deque()
+        self._alone: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.held = False
         """Whether what waits is waiting for a person."""
@@ -37,6 +38,11 @@ class Inbox:
         return bool(self._waiting) and not self.held
 
     @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What waits, in order."""
+        return tuple(self._waiting)
+
+    @property
     def authors(self) -> set[int]:
         """Who waits."""
         return {exchange.author_id for exchange in self._waiting}
@@ -49,9 +55,26 @@ class Inbox:
         """Put exchanges, in this order, before all others."""
         self._waiting.extendleft(reversed(exchanges))
 
+    def advance(self, exchange: Exchange) -> None:
+        """Put one that waits before all others; it is then taken alone."""
+        self._waiting.remove(exchange)
+        self._waiting.appendleft(exchange)
+        self._alone = exchange
+
     def take(self) -> Exchange:
-        """Remove and return the first."""
-        return self._waiting.popleft()
+        """Remove the first, with those behind it that may be taken together with it, and return them as one."""
+        taken = self._waiting.popleft()
+        while self._waiting and taken is not self._alone and self._waiting[0].takes_in(taken):
+            taken = self._waiting.popleft()
+        self._alone = None
+        return taken
+
+    def remove(self, exchange: Exchange) -> None:
+        """Remove one that waits; when none is left, none is held."""
+        self._waiting.remove(exchange)
+        if not self._waiting:
+            self._stop_timer()
+            self.held = False
 
     def hold(self) -> None:
         """Let what waits wait for a person, for good."""

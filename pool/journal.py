@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
@@ -51,6 +51,7 @@ class Row:
     """A message that is open, or closed and owed a word about it: what is needed to take it up again.
 
     `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
+    `exchange_id` is the last of the messages that were sent together with it, and its own id where none were.
     """
 
     message_id: int
@@ -60,6 +61,10 @@ class Row:
     request: str
     prompt: str | None
     reason: str | None
+    exchange_id: int
+
+
+_ROW = "message_id, thread_id, author_id, state, request, prompt, reason, coalesce(exchange_id, message_id)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +247,7 @@ class Journal:
                 (thread_id, channel_id, guild_id, now, *assignment),
             )
             new = self._db.execute(
-                "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL)",
+                "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL, NULL)",
                 (message_id, thread_id, author_id, State.RECEIVED, now, request),
             ).rowcount
             if new:
@@ -259,7 +264,19 @@ class Journal:
         """Write down that the prompt is about to be sent, and what it is: a person may want it sent again."""
         with self._transaction():
             self._move(message_ids, State.PROMPTED)
-            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
+            last = message_ids[-1]
+            together = [(last, message_id) for message_id in message_ids]
+            self._db.executemany("UPDATE messages SET exchange_id = ? WHERE message_id = ?", together)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, last))
+
+    def amend(self, message_id: int, request: str) -> bool:
+        """Replace the request of a message that waits. False: it does not wait any more, and stays what it was."""
+        with self._transaction():
+            changed = self._db.execute(
+                "UPDATE messages SET request = ? WHERE message_id = ? AND state IN ('received', 'held')",
+                (request, message_id),
+            ).rowcount
+        return changed == 1
 
     def close_rows(self, message_ids: Sequence[int], reason: str, pages: Iterable[str] = ()) -> None:
         """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
@@ -300,14 +317,16 @@ class Journal:
     def open_rows(self) -> list[Row]:
         """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
         query = (
-            "SELECT message_id, thread_id, author_id, state, request, prompt, reason FROM messages"
-            " WHERE state NOT IN ('answered', 'closed')"
+            f"SELECT {_ROW} FROM messages WHERE state NOT IN ('answered', 'closed')"  # noqa: S608 - names from above
             " OR (state = 'closed' AND message_id IN (SELECT exchange_id FROM pages)) ORDER BY message_id"
         )
-        return [
-            Row(message_id, thread_id, author_id, State(state), *others)
-            for message_id, thread_id, author_id, state, *others in self._db.execute(query)
-        ]
+        return [_row(fields) for fields in self._db.execute(query)]
+
+    def row(self, message_id: int) -> Row | None:
+        """Return the row of a message; None where it was never accepted."""
+        query = f"SELECT {_ROW} FROM messages WHERE message_id = ?"  # noqa: S608 - names from above
+        fields = self._db.execute(query, (message_id,)).fetchone()
+        return None if fields is None else _row(fields)
 
     def earlier(self, thread_id: int, before: int, *, most: int) -> list[tuple[str, str]]:
         """Return a thread's last answered exchanges before a message, oldest first: the request and the answer."""
@@ -409,3 +428,8 @@ class Journal:
         self._db.execute("COMMIT")
         for move in self._moves:
             self.on_moved(*move)
+
+
+def _row(fields: Sequence[Any]) -> Row:
+    message_id, thread_id, author_id, state, *others = fields
+    return Row(message_id, thread_id, author_id, State(state), *others)

@@ -134,7 +134,10 @@ class Pool:
             on_held=on_held,
             on_released=on_released,
             on_made_way=on_made_way,
+            on_queue=lambda thread_id: self.on_queue(thread_id),  # noqa: PLW0108 - it may be set later
         )
+        self.on_queue: Callable[[int], None] = lambda _thread_id: None
+        """Learns of a thread in which what waits may have changed, or has begun."""
 
     def __repr__(self) -> str:
         """Read like a status line."""

@@ -94,12 +94,15 @@ def flat(table: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 def loads(text: str, folder: Path) -> Config:
     """Load a configuration as a reader would have completed it: with directories and a command that exist."""
-    text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{folder}"', text, flags=re.MULTILINE)
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    text = re.sub(r'^cwd = (?!""$).*$', f'cwd = "{project}"', text, flags=re.MULTILINE)
     text = re.sub(r"^command = .*$", f'command = "{sys.executable}"', text, flags=re.MULTILINE)
+    text = text.replace('"bwrap"', f'"{sys.executable}"')
     if "[discord]" not in text:
         text += '\n[discord]\ntoken = "${DISCORD_TOKEN}"\n'
     if "[agents.default]" not in text:
-        text += f'\n[agents.default]\ncommand = "{sys.executable}"\ncwd = "{folder}"\n'
+        text += f'\n[agents.default]\ncommand = "{sys.executable}"\ncwd = "{project}"\n'
     path = folder / "threadline.toml"
     path.write_text(text)
     return load(path, TOKEN)

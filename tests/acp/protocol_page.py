@@ -68,9 +68,9 @@ TOLD: tuple[Row, ...] = (
     Row("config_option_update", "", "kept; replaces all options"),
     Row("session_info_update", "", "kept; a patch"),
     Row("usage_update", "", "kept"),
-    Row("notice", "", "an event of the turn; advertised only where it is shown"),
-    Row("compaction_update", "", "an event of the turn; advertised only where it is shown"),
-    Row("compaction_summary_chunk", "", "an event of the turn; advertised only where it is shown"),
+    Row("notice", "", "a line in the reply"),
+    Row("compaction_update", "", "a line in the reply when it has been done, or has failed"),
+    Row("compaction_summary_chunk", "", "taken and not shown: it is the agent's own memory"),
 )
 
 INTRODUCTION = f"""\

@@ -7,8 +7,11 @@ from acp import AcpError, Agent, AgentClosed, Event, ProtocolError, RemoteError,
 from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.schema import UsageUpdate
+from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened, quiet
 from tests.memory import MemoryAgent
+
+pytestmark = by_the_schema
 
 USAGE = {"sessionUpdate": "usage_update", "used": 0, "size": 200_000}
 

@@ -8,8 +8,11 @@ from acp import Agent, AuthRequired, Client, FileSystem, RemoteError, Session, U
 from acp.agent import AUTHENTICATE_SECONDS, LIST_PAGES
 from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
 from acp.terminals import Terminals
+from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened, quiet
 from tests.memory import Json, MemoryAgent
+
+pytestmark = by_the_schema
 
 SERVERS: tuple[McpServer, ...] = (
     McpServerStdio(name="files", command="mcp-files", args=["-r"], env=[EnvVariable(name="A", value="b")]),

@@ -14,10 +14,11 @@ from acp.errands import MAX_ERRANDS
 from acp.schema import Diff, ToolCallLocation
 from acp.terminals import Terminals
 from tests.acp.children import PATIENCE, RUN
+from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, Opened
 from tests.memory import Json, MemoryAgent
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, by_the_schema]
 
 REJECTED = {"code": -32603, "message": "The user rejected this"}
 

@@ -16,8 +16,11 @@ from acp import (
     Turn,
     Withdrawn,
 )
+from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, Opened, quiet
 from tests.memory import Json, MemoryAgent
+
+pytestmark = by_the_schema
 
 SCHEMA: Json = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 

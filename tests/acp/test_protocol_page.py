@@ -4,11 +4,13 @@ from typing import Any
 import pytest
 
 from acp import Agent, Client, RequestTimeout
+from tests.acp.official import by_the_schema, check
 from tests.acp.opened import CWD, HELLO
 from tests.acp.protocol_page import ASKED, PAGE, SENT, TOLD, write
 from tests.acp.recorded import SCHEMA, needs_recordings
-from tests.acp.test_schema import check
 from tests.memory import Json, MemoryAgent
+
+pytestmark = by_the_schema
 
 OFFERS: dict[str, Json] = {name: {} for name in ("list", "resume", "close", "delete", "additionalDirectories")}
 

@@ -1,13 +1,10 @@
-import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from acp import Agent
 from acp.schema import (
@@ -35,7 +32,8 @@ from acp.schema import (
     UserMessageChunk,
     parse_update,
 )
-from tests.acp.recorded import SCHEMA, TRANSCRIPTS, Line, needs_recordings, read_transcript
+from tests.acp.official import check
+from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_transcript
 from tests.memory import MemoryAgent
 
 VALUES = st.recursive(
@@ -256,24 +254,6 @@ async def test_all_that_we_send_is_valid_by_the_protocols_schema() -> None:
         assert len(set(peer.methods())) == 6
         for message in peer.received:
             check(message)
-
-
-@cache
-def _definitions() -> dict[str, Any]:
-    definitions: dict[str, Any] = json.loads(SCHEMA.read_text())["$defs"]
-    return definitions
-
-
-def check(message: dict[str, Any]) -> None:
-    """Compare a message of ours with the schema: a request or notification, or the answer to a permission request."""
-    method = message.get("method")
-    name = "RequestPermissionResponse"
-    for candidate, definition in _definitions().items():
-        if method and definition.get("x-method") == method and candidate.endswith(("Request", "Notification")):
-            name = candidate
-    part = message.get("params", message.get("result"))
-    Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": _definitions()}).validate(part)
-    assert message["jsonrpc"] == "2.0"
 
 
 def test_a_line_of_a_recording_knows_its_direction() -> None:

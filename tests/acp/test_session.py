@@ -6,8 +6,11 @@ import pytest
 from acp import AgentClosed, Event, RequestTimeout, Text, Turn
 from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpdate, SessionInfoUpdate, UsageUpdate
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
+from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened, quiet
 from tests.memory import Json, MemoryAgent
+
+pytestmark = by_the_schema
 
 MODES: Json = {
     "currentModeId": "auto",

@@ -6,8 +6,11 @@ import pytest
 from acp import Choice, Option, RemoteError, Unsupported
 from acp.schema import ConfigOption, ModelState, ModeState
 from acp.settings import Way, options_of
+from tests.acp.official import by_the_schema
 from tests.acp.opened import opened
 from tests.memory import Json, MemoryAgent
+
+pytestmark = by_the_schema
 
 MODES: Json = {
     "currentModeId": "auto",

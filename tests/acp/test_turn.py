@@ -6,7 +6,10 @@ import pytest
 from acp import AgentClosed, Event, ProtocolError, Question, RemoteError, Text, Thought, Turn, Withdrawn
 from acp.schema import Plan, ToolCall, ToolCallUpdate, UsageUpdate
 from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
+from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, opened, quiet
+
+pytestmark = by_the_schema
 
 CANCELLED = {"outcome": {"outcome": "cancelled"}}
 

@@ -116,6 +116,13 @@ class Board(Rest):
             raise fault
         return Stored(message_id, self.messages[message_id].content)
 
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        fault = await self._call("delete", "")
+        if self.messages.pop(message_id, None) is None:
+            raise Gone("Unknown Message")
+        if fault is not None:
+            raise fault
+
     async def reopen(self, thread_id: int) -> None:
         await self._call("reopen", str(thread_id))
         if self.locked:
@@ -134,13 +141,6 @@ class Board(Rest):
     async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
         fault = await self._call("unreact", emoji)
         self.reactions.discard((message_id, emoji))
-        if fault is not None:
-            raise fault
-
-    async def delete(self, channel_id: int, message_id: int) -> None:
-        fault = await self._call("delete", str(message_id))
-        if self.messages.pop(message_id, None) is None:
-            raise Gone("Unknown Message")
         if fault is not None:
             raise fault
 

@@ -29,9 +29,10 @@ def threadline(*args: str | Path, cwd: Path, **environ: str) -> subprocess.Compl
 def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
     """Write a configuration whose agent is the scripted one, or `agent`; `rest` is put behind it."""
     agent = agent or f'command = "{sys.executable}"\nargs = ["-m", "loopback.agent"]'
-    path = folder / "threadline.toml"
+    path, project = folder / "threadline.toml", folder / "project"
+    project.mkdir(exist_ok=True)
     head = '[discord]\ntoken = "${DISCORD_TOKEN}"\n' if "[discord]" not in rest else ""
-    path.write_text(f'{head}[agents.default]\n{agent}\ncwd = "{folder}"\n{rest}')
+    path.write_text(f'{head}[agents.default]\n{agent}\ncwd = "{project}"\n{rest}')
     return path
 
 
@@ -81,9 +82,8 @@ def test_a_missing_agent_or_folder_is_one_line_and_exit_code_2(
 ) -> None:
     """Found before anything is connected (P46)."""
     path = config(tmp_path, agent=agent)
-    path.write_text(
-        path.read_text().replace(f'\ncwd = "{tmp_path}"', "" if "cwd" in agent else f'\ncwd = "{tmp_path}"')
-    )
+    own = f'\ncwd = "{tmp_path}/project"'
+    path.write_text(path.read_text().replace(own, "" if "cwd" in agent else own))
     assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, f"{path}:", reason)
 
 

@@ -24,7 +24,7 @@ SMALLEST = """\
 token = "${DISCORD_TOKEN}"
 [agents.default]
 command = "sh"
-cwd = "."
+cwd = "project"
 """
 
 OWNER = People(owner=True, entries=("owner",))
@@ -32,6 +32,7 @@ OWNER = People(owner=True, entries=("owner",))
 
 def written(folder: Path, text: str) -> Path:
     """Write the file."""
+    (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -69,7 +70,8 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "agents.default.preset": "",
         "agents.default.command": "sh",
         "agents.default.args": (),
-        "agents.default.cwd": tmp_path,
+        "agents.default.wrap": (),
+        "agents.default.cwd": tmp_path / "project",
         "agents.default.env": {},
         "agents.default.inherit_env": (),
         "agents.default.permission": "ask",
@@ -103,6 +105,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "threads.bots": "off",
         "threads.trusted_bots": frozenset(),
         "threads.bot_turns": 10,
+        "threads.busy": "queue",
         "threads.introduction": True,
         "threads.directory": "shared",
         "threads.auto_archive_minutes": 4320,
@@ -129,14 +132,15 @@ dm = true
 preset = ""
 command = "./agent"
 args = ["--acp", "x"]
+wrap = ["env", "{{cwd}}"]
 cwd = "work"
 env = {{ NAME = "value" }}
 inherit_env = ["EDITOR"]
 permission = "ask"
 mode = "plan"
-client = ["fs", "terminal"]
+client = ["fs"]
 mcp_servers = [{{ name = "wiki", url = "https://wiki.example/mcp" }}]
-additional_directories = ["."]
+additional_directories = ["work"]
 warm = 2
 ceiling_minutes = 7.5
 [channels.3]
@@ -173,6 +177,7 @@ mention_roles = ["6"]
 bots = "mentions"
 trusted_bots = ["7", "8"]
 bot_turns = 3
+busy = "steer"
 introduction = false
 directory = "exclusive"
 auto_archive_minutes = 60
@@ -204,9 +209,10 @@ listen = "127.0.0.1:9464"
         bot_turns=3,
     )
     agent = config.agents.default
+    assert agent.wrap == ("env", "{cwd}")
     assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
     assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
-    assert (sorted(agent.client), agent.additional_directories) == (["fs", "terminal"], (tmp_path,))
+    assert (sorted(agent.client), agent.additional_directories) == (["fs"], (tmp_path / "work",))
     assert agent.mcp_servers == (ServerConfig(name="wiki", type="http", url="https://wiki.example/mcp"),)
     assert (agent.warm, agent.ceiling_minutes) == (2, 7.5)
     pool = config.pool
@@ -274,7 +280,7 @@ def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Pat
 def test_there_may_be_several_agents_and_each_is_looked_at(tmp_path: Path) -> None:
     """By the names of their tables, the default first; what one of them lacks is said of that one."""
     other = "[agents.other]\ncommand = 'sh'\ncwd = '{}'\n"
-    config = loaded(tmp_path, SMALLEST + other.format("."))
+    config = loaded(tmp_path, SMALLEST + other.format("project"))
     assert list(config.agents.by_name) == ["default", "other"]
     assert complaint(tmp_path, SMALLEST + other.format("no-such")).endswith(
         f"agents.other.cwd: the directory {tmp_path}/no-such does not exist"
@@ -405,7 +411,7 @@ def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: s
     [
         ("[acess]\nchannels = []\n", "6: acess"),
         ("top = 1\n", "6: agents.default.top"),
-        ("[agents.second]\ncommand = 'sh'\ncwd = '.'\ncolour = 'red'\n", "9: agents.second.colour"),
+        ("[agents.second]\ncommand = 'sh'\ncwd = 'project'\ncolour = 'red'\n", "9: agents.second.colour"),
         ("[channels.5]\nagent = 'default'\ncolour = 'red'\n", "8: channels.5.colour"),
         ("[pool.inner]\nkey = 1\n", "6: pool.inner"),
         ("[[access.users]]\nx = 1\n", None),

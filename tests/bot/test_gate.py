@@ -472,7 +472,8 @@ def replaced(lines: dict[str, str], told: str) -> dict[str, str]:
 
 def rules_of(folder: Path, access: dict[str, str]) -> Rules:
     """Load a file with these lines below `[access]`."""
+    (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
-    agent = f"[agents.default]\ncommand = 'sh'\ncwd = '{folder}'\n"
+    agent = "[agents.default]\ncommand = 'sh'\ncwd = 'project'\n"
     path.write_text("\n".join(['[discord]\ntoken = "t0ken"\n[access]', *access.values(), agent]))
     return load(path).rules

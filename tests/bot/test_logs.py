@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import logs
-from bot.logs import SHORTEST, Form, configure, keep, redactor
+from bot.logs import Form, configure, keep, redactor
+from bot.redaction import SHORTEST
 
 SECRET = 'MTIz.se"cr\\et\n.value'
 

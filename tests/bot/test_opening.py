@@ -11,6 +11,7 @@ from acp.schema import PromptCapabilities
 from bot.attachments import Attachments
 from bot.card import Cards
 from bot.exchange import Desk, Exchange
+from bot.logs import redactor
 from bot.opening import OPEN_SECONDS, open_thread, thread_name
 from bot.pacer import Pacer
 from bot.request import Request
@@ -64,7 +65,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 cards=cards,
                 agents=one_agent(folder, journal),
                 attachments=Attachments(folder / "attachments"),
-                redact=str,
+                redact=redactor([]),
                 reactions=True,
             )
             exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))

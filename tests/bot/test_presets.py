@@ -19,8 +19,9 @@ TOKEN = {"DISCORD_TOKEN": "a token that opens nothing"}
 
 def agent(tmp_path: Path, text: str) -> AgentConfig:
     """Load a configuration whose agent's table is `text`, with a directory that exists."""
+    (tmp_path / "project").mkdir(exist_ok=True)
     path = tmp_path / "threadline.toml"
-    path.write_text(f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncwd = "{tmp_path}"\n{text}\n')
+    path.write_text(f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncwd = "project"\n{text}\n')
     return load(path, TOKEN).agents.default
 
 

@@ -3,19 +3,23 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
-from acp import Question, Session, Turn
+from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
 from bot.card import MISSED, Cards, Where
+from bot.elicitation import DRAFTS, FormCard, host_of
 from bot.files import LARGEST
 from bot.gate import People
+from bot.markdown import escape
 from bot.mentions import MOST, Mentions, answerers
 from bot.pacer import Pacer
 from bot.permission import PermissionCard
 from bot.policy import Permission
-from bot.questions import CHANGES, Questions
+from bot.questions import CHANGES, LINES, Questions
+from bot.questions import MOST as MOST_OPEN
 from bot.words import became
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
@@ -26,6 +30,8 @@ from tests.memory import OPTIONS, Json, MemoryAgent
 pytestmark = pytest.mark.virtual_time
 
 THREAD, ASKED_BY, ADA = 7, 70, 42
+HIDDEN = "the address of its page is none that can be shown"
+LEADS = "the address of its page hides where it leads"
 
 
 @dataclass
@@ -193,6 +199,122 @@ async def test_several_open_questions_are_numbered() -> None:
             assert card.answer("0", ADA) is not None
         await it.ask({"title": "Four"})
         assert it.messages[3].content.startswith(f"<@{ADA}> **May I?** Four")
+
+
+async def test_a_flood_of_questions_is_bounded() -> None:
+    """So many are open, the rest is rejected at once, and the reply has so many lines about it."""
+    async with asking() as it:
+        for number in range(MOST_OPEN + 2 * LINES):
+            it.peer.ask(it.session.session_id, {"toolCallId": f"c{number}", "title": f"Run {number}"})
+            question = await anext(it.turn)
+            assert isinstance(question, Question)
+            it.questions.ask(question, question.tool_call)
+        assert len(it.cards) == MOST_OPEN
+        assert len(it.answered()) == 2 * LINES
+        assert it.lines[0] == f"-# 🚫 rejected, for too many questions are open: Run {MOST_OPEN}"
+        assert it.lines[LINES - 1 :] == ["-# 🚫 further rejections are not listed"]
+        it.questions.elicit(Elicitation("e", "form", "Who?", {}))
+        assert len(it.cards) == MOST_OPEN
+
+
+# ---- forms and pages
+
+
+def elicited(it: Asking, **fields: Any) -> list[object]:
+    """Let an elicitation be asked; return what becomes its answer."""
+    asked = Elicitation(**{"request_id": "e", "mode": "form", "message": "Who?", "schema": {}, **fields})
+    answers: list[object] = []
+    it.turn.ask(asked, answers.append)
+    it.questions.elicit(asked)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"schema": {"properties": {}, "required": ["a"]}}, "it wants 'a', which it does not describe"),
+        ({"mode": "url", "url": "http://a.example/"}, "its page is not https"),
+        ({"mode": "url", "url": "javascript:alert(1)"}, "its page is not https"),
+        ({"mode": "url", "url": None}, "its page is not https"),
+        ({"mode": "url", "url": "https:///x"}, LEADS),
+        ({"mode": "url", "url": "https://good.example@bad.example/"}, LEADS),
+        (
+            {"mode": "url", "url": "https://g\u043e\u043ed.example/"},
+            HIDDEN,
+        ),
+        ({"mode": "url", "url": "https://a.example/`"}, HIDDEN),
+        ({"mode": "url", "url": "https://a.example\\@b.example"}, HIDDEN),
+        ({"mode": "url", "url": f"https://a.example/{'x' * 512}"}, HIDDEN),
+        ({"mode": "url", "url": "https://a.example:x/"}, "the address of its page is none"),
+        ({"mode": "url", "url": "https://[a/"}, "the address of its page is none"),
+    ],
+)
+async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str) -> None:
+    """With a word in the reply, and no card."""
+    async with asking() as it:
+        assert elicited(it, **fields) == [Decline()]
+        assert it.lines == [f"-# 🚫 declined what the agent asked for: {escape(why)}"]
+        assert len(it.cards) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a.example/b?c#d", "a.example"),
+        ("https://A.Example:443/", "a.example"),
+        ("https://a.example:8443/", "a.example:8443"),
+        ("https://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
+        ("https://[::1]:1/", "::1:1"),
+    ],
+)
+def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
+    """As ASCII, with its port where that is unusual."""
+    assert host_of(url) == host
+
+
+async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
+    """And a long message is attached in full, with the choices that no menu can show."""
+    async with asking() as it:
+        answers = elicited(it, message="m" * 3_000)
+        await quiet()
+        assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
+        assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
+        (card,) = [it.cards.find(each.token) for each in it.journal.open_questions()]
+        assert isinstance(card, FormCard)
+        assert card.accept(ADA, here=True) is not None
+        assert answers == [Accept({})]
+        assert card.accept(ADA, here=True) is None
+        assert card.leave("decline", ADA) is None
+        assert card.leave("cancel", ADA) is None
+    async with asking() as it:
+        elicited(it, schema={"properties": {"x": {"type": "string", "enum": [f"c{n}" for n in range(30)]}}})
+        await quiet()
+        ((name, content),) = it.messages[0].files
+        assert name == "choices.txt"
+        assert content.decode().count("\n") == 31
+
+
+async def test_what_one_person_enters_is_not_anothers() -> None:
+    """Each has a draft; of very many people the oldest is forgotten, and no step is taken for another."""
+    async with asking() as it:
+        properties: Json = {f"f{number}": {"type": "string"} for number in range(6)}
+        answers = elicited(it, schema={"properties": properties, "required": ["f0"]})
+        (card,) = [it.cards.find(each.token) for each in it.journal.open_questions()]
+        assert isinstance(card, FormCard)
+        assert card.next_step(1) == 0
+        assert card.enter(0, 1, {"f0": ""}) == ["**f0** must be filled in"]
+        assert card.next_step(1) == 0
+        assert card.enter(0, 1, {"f0": "one"}) == []
+        assert (card.next_step(1), card.next_step(2)) == (1, 0)
+        assert card.enter(1, 1, {"f5": "five", "forged": "x"}) == []
+        assert card.next_step(1) is None
+        for person in range(10, 10 + DRAFTS):
+            card.enter(0, person, {"f0": "x"})
+        assert card.next_step(1) == 0
+        card.enter(0, 30, {"f0": "thirty"})
+        card.enter(1, 30, {})
+        assert card.accept(30, here=False) is not None
+        assert answers == [Accept({"f0": "thirty"})]
 
 
 # ---- nobody answers

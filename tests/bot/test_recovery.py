@@ -82,9 +82,13 @@ def left(
     journal: Journal, message_id: int, state: State, text: str | None = None, *, pages: list[str] | None = None,
     channel_id: int = THREAD,
 ) -> None:  # fmt: skip
-    """Write a message of THREAD into the journal as a run leaves it that was killed in this state."""
-    request = Request(message_id, channel_id, THREAD, ADA, text or f"request {message_id}")
-    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+    """Write a message of THREAD into the journal as a run leaves it that was killed in this state.
+
+    Two people write by turns, so that no messages are taken together.
+    """
+    author_id = ADA + message_id % 2
+    request = Request(message_id, channel_id, THREAD, author_id, text or f"request {message_id}")
+    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": author_id}
     journal.receive(message_id, **place, request=write_request(request))
     match state:
         case State.HELD:
@@ -262,6 +266,39 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
+
+
+async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(tmp_path: Path) -> None:
+    """One question, one prompt, one reply; a skip closes all of them."""
+    async with journaled(tmp_path) as journal:
+        for message_id in (100, 102, 104, 106):
+            left(journal, message_id, State.RECEIVED)
+        journal.prompted((100, 102), KEPT % "both")
+        journal.prompted((104, 106), KEPT % "others")
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert len([text for text in it.board.shown if "restarted" in text]) == 2
+            assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
+            assert it.recovery.decide(THREAD, 102, retry=True) == "Sent again."
+            assert it.recovery.decide(THREAD, 106, retry=False) == "Skipped."
+            await quiet()
+            assert it.prompts == ["both"]
+            assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
+            assert [it.state(number) for number in (104, 106)] == [State.CLOSED] * 2
+
+
+async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path) -> None:
+    """Once, and then all of them are answered."""
+    async with journaled(tmp_path) as journal:
+        for message_id in (100, 102):
+            left(journal, message_id, State.RECEIVED)
+        journal.prompted((100, 102), KEPT % "both")
+        journal.finish((100, 102), "end_turn", ["one answer"])
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            await quiet()
+            assert it.board.shown == ["one answer"]
+            assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
 
 
 async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path) -> None:

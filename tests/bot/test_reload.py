@@ -14,12 +14,13 @@ BEGINNING = """\
 token = "t0ken"
 [agents.default]
 command = "sh"
-cwd = "."
+cwd = "project"
 """
 
 
 def loaded(folder: Path, text: str = "", *, beginning: str = BEGINNING) -> Config:
     """Load a configuration that says this."""
+    (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
     path.write_text(beginning + text)
     return load(path)
@@ -54,7 +55,7 @@ def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> Non
 def test_a_channels_table_is_taken_over_unless_it_names_an_agent_that_is_not_there_yet(tmp_path: Path) -> None:
     """New, changed and gone ones; the new agent comes with a restart, and its channel with it."""
     running = loaded(tmp_path, '[channels.1]\nmode = "a"\n[channels.2]\nmode = "b"\n[channels.3]\nmode = "c"\n')
-    new = '[agents.new]\ncommand = "sh"\ncwd = "."\n'
+    new = '[agents.new]\ncommand = "sh"\ncwd = "project"\n'
     loaded(tmp_path, new + '[channels.1]\nmode = "x"\n[channels.2]\nagent = "new"\n[channels.4]\nagents = ["new"]\n')
     done = reload(running)
     assert {channel_id: each.mode for channel_id, each in done.config.channels.items()} == {1: "x", 2: "b"}

@@ -717,3 +717,32 @@ def test_what_real_agents_sent_is_shown(path: Path, style: Style) -> None:
     shown_words = iter(words_of(everything(transcript)))
     assert said
     assert all(word in shown_words for word in words_of(said))
+
+
+# ---- remarks
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (update("notice", severity="info", title="A newer model is there"), "-# ℹ A newer model is there"),
+        (update("notice", severity="warning", title="Quota", description="90 %\nused"), "-# ⚠ Quota: 90 % used"),
+        (update("notice", severity="error", title="**<@1> `x`**"), "-# ❌ \\*\\*\\<\\@1\\> \\`x\\`\\*\\*"),
+        (update("notice", severity="brand-new", title="x" * 1000), f"-# ℹ {'x' * 500}"),
+        (update("compaction_update", compactionId="c", status="in_progress"), None),
+        (
+            update("compaction_update", compactionId="c", status="completed"),
+            "-# The agent has shortened its memory of this session.",
+        ),
+        (
+            update("compaction_update", compactionId="c", status="failed", error="no room"),
+            "-# ⚠ The agent could not shorten its memory of this session: no room",
+        ),
+        (update("compaction_update", compactionId="c", status="cancelled"), None),
+        (update("compaction_summary_chunk", compactionId="c", content={"type": "text", "text": "s"}), None),
+    ],
+)
+def test_a_remark_of_the_agent_is_a_line_between_its_words(told: Any, line: str | None) -> None:
+    """Plain, whatever it holds; what needs no word gets none."""
+    (page,) = shown(Text("before"), told, Text("after"))
+    assert page.splitlines() == (["beforeafter"] if line is None else ["before", line, "after"])

@@ -14,6 +14,7 @@ TOKEN = "token-for-another-server"
 async def test_the_bot_works_on_a_server_that_knows_only_what_is_needed(tmp_path: Path) -> None:
     """A mention opens a thread, the answer streams into it, and the next message goes on."""
     async with AnotherServer(TOKEN) as server:
+        (tmp_path / "project").mkdir()
         config = tmp_path / "threadline.toml"
         config.write_text(
             f"""
@@ -25,7 +26,7 @@ channels = ["{CHANNEL}"]
 [agents.default]
 command = "{sys.executable}"
 args = ["-m", "loopback.agent"]
-cwd = "."
+cwd = "project"
 [journal]
 path = "threadline.db"
 """,

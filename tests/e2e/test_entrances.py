@@ -26,6 +26,10 @@ EVENTS = {
     "on_connect": "nobody's doing",
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
+    "on_interaction": "takes a form; each asks the gate, see below",
+    "on_raw_message_edit": "judged again: tests/e2e/test_queue.py",
+    "on_raw_message_delete": "takes back what waits; Discord has judged who may delete it",
+    "on_raw_bulk_message_delete": "the same",
     "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
 }
 """The gateway's events that the bot listens to, and how each is judged."""
@@ -37,6 +41,7 @@ RIGHTS = {
     "resume": Right.GO_ON,
     "reload": Right.ADMIN,
     "status": Right.LOOK,
+    "queue": Right.LOOK,
     "sessions": Right.LOOK,
 }
 """What one must be allowed for each command."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from loopback import Message, Outcome, User
 from tests.e2e.stage import said, scene, stage, write_config
 from tests.e2e.test_processes import bot_process
 
@@ -41,6 +42,22 @@ def form(request_id: int, properties: Json, *required: str, message: str = "Who 
 def labels(message: Any) -> list[str]:
     """The buttons of a message."""
     return [one["label"] for row in message.components for one in row["components"] if "label" in one]
+
+
+def custom_ids(message: Any) -> list[str]:
+    """The ids of a message's buttons."""
+    return [one["custom_id"] for row in message.components for one in row["components"]]
+
+
+async def forge(person: User, message: Message, custom_id: str) -> Outcome:
+    """Press the message's first button as a client that says another id than the one that stands there."""
+    button = message.components[0]["components"][0]
+    real = button["custom_id"]
+    button["custom_id"] = custom_id
+    try:
+        return await person.click(message, custom_id=custom_id)
+    finally:
+        button["custom_id"] = real
 
 
 async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_path: Path) -> None:
@@ -172,6 +189,30 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
             assert "the turn is interrupted; Retry" in card.content
             assert card.components == []
             stuck.remove()
+
+
+async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
+    """Tokens that nobody gave, choices that are none, another channel's card, forms of no step: each is answered."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        asked = permission(1, "c", "Build", "allow_once", "reject_once")
+        thread = await place.thread(strings(asked, ["await", 1], form(2, {"a": {"type": "string"}}), ["await", 2]))
+        other = await place.thread(strings(asked, ["await", 1]), place.ben)
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        theirs = await place.ben.sees(other, "May I", by=place.bot)
+        token = custom_ids(card)[0].split(":")[2]
+        forged = ["threadline:answer:0123456789abcdef:0", f"threadline:answer:{token}:99"]
+        forged += [f"threadline:answer:{token}:deny", f"threadline:elicit:{token}:decline"]
+        for custom_id in (*forged, custom_ids(theirs)[0]):
+            outcome = await forge(place.ann, card, custom_id)
+            assert outcome.acknowledged
+            assert "no longer open" in said(outcome)
+            assert len(labels(card)) == 2  # Nobody takes away buttons by an id that he made up.
+        assert not (await forge(place.ann, card, "threadline:answer:nonsense:0")).acknowledged
+        await place.ann.click(card, "allow once")
+        await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        assert theirs.components
+        await place.ben.click(theirs, "reject once")
+        await place.ben.sees(other, '"optionId": "reject_once"', by=place.bot)
 
 
 # ---- elicitation

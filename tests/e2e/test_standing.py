@@ -21,10 +21,11 @@ TOKEN = "MTIz.of.standing"
 
 def config(folder: Path, endpoint: str, access: str) -> Config:
     """A configuration whose agent is not looked at here."""
+    (folder / "project").mkdir(exist_ok=True)
     path = folder / "threadline.toml"
     path.write_text(
         f'[discord]\ntoken = "{TOKEN}"\nendpoint = "{endpoint}"\n[access]\n{access}\n'
-        f'[agents.default]\ncommand = {toml(SCRIPTED[0])}\ncwd = "{folder}"\n'
+        f'[agents.default]\ncommand = {toml(SCRIPTED[0])}\ncwd = "{folder}/project"\n'
     )
     return load(path)
 

@@ -74,7 +74,7 @@ async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ann.say(thread, "say second")
-        await place.ann.say(thread, "say third")
+        await place.ben.say(thread, "say third")
         await place.ann.slash(thread, "cancel")
         notice = await place.ann.sees(thread, "2 messages are held. Continue", by=place.bot)
         status = await place.ann.slash(thread, "status")

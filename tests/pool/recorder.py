@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from acp import Event, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
-from pool.exchange import Ending, Notice
+from pool.exchange import Ending, Exchange, Notice
 from pool.watch import Due
 
 __all__ = ["Recorder"]
@@ -18,6 +18,7 @@ class Recorder:
     """Fulfils `pool.exchange.Exchange`. What it was told stands in `told`, a word or two each, oldest first.
 
     With `fetched`, its blocks are there when that event is set; with `confirmed`, its reply is settled when that is.
+    Those that wait one behind the other and have `joins` are taken together.
     `refuses` is raised instead of giving blocks, `chokes` by the first event, `breaks` by the end.
     """
 
@@ -26,6 +27,7 @@ class Recorder:
         *message_ids: int,
         text: str = "hello",
         author_id: int = 7,
+        joins: bool = False,
         fetched: asyncio.Event | None = None,
         confirmed: asyncio.Event | None = None,
         refuses: Exception | None = None,
@@ -34,6 +36,7 @@ class Recorder:
     ) -> None:
         self.message_ids = message_ids
         self.author_id = author_id
+        self.joins = joins
         self.prompt = text
         self.told: list[str] = []
         self.events: list[Event] = []
@@ -83,6 +86,13 @@ class Recorder:
         self._changed.set()
 
     # ---- pool.exchange.Exchange
+
+    def takes_in(self, earlier: Exchange) -> bool:
+        if not (self.joins and isinstance(earlier, Recorder) and earlier.joins):
+            return False
+        self.message_ids = (*earlier.message_ids, *self.message_ids)
+        self.prompt = f"{earlier.prompt}+{self.prompt}"
+        return True
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         self._hear("blocks")

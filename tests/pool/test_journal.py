@@ -314,11 +314,11 @@ def test_open_rows_have_what_is_needed_to_take_them_up_again(tmp_path: Path) -> 
         journal.prompted((15,), "another")
         journal.finish((15,), "end_turn", [])
         assert journal.open_rows() == [
-            Row(10, 1, 4, State.PROMPTED, "request 10", None, None),
-            Row(11, 1, 4, State.PROMPTED, "request 11", "the prompt", None),
-            Row(12, 1, 4, State.HELD, "request 12", None, None),
-            Row(13, 1, 4, State.RECEIVED, "request 13", None, None),
-            Row(15, 1, 4, State.FINISHED, "request 15", "another", "end_turn"),
+            Row(10, 1, 4, State.PROMPTED, "request 10", None, None, 11),
+            Row(11, 1, 4, State.PROMPTED, "request 11", "the prompt", None, 11),
+            Row(12, 1, 4, State.HELD, "request 12", None, None, 12),
+            Row(13, 1, 4, State.RECEIVED, "request 13", None, None, 13),
+            Row(15, 1, 4, State.FINISHED, "request 15", "another", "end_turn", 15),
         ]
         journal.answer((15,))
         assert [row.message_id for row in journal.open_rows()] == [10, 11, 12, 13]

@@ -1,0 +1,44 @@
+"""Others' first text while one thread hangs, against without: the same threads, in turns."""
+
+import asyncio
+from typing import Final
+
+from bench.figure import Against, Figure, percentile
+from bench.run import Measurement, Run
+from bench.stage import CHANNEL_SECONDS, PATIENCE, Stage, staged
+from loopback import Thread
+
+__all__ = ["MEASUREMENT"]
+
+
+async def _measure(run: Run) -> list[Figure]:
+    count, rounds = run.choose((8, 6), (3, 2))
+    free: list[float] = []
+    beside: list[float] = []
+    async with staged(agents=count + 2) as stage:
+        stuck, *threads = [await stage.ready_thread() for _ in range(count + 1)]
+        for number in range(rounds):
+            run.progress.step("rounds", number, rounds)
+            free += await _pass(stage, threads)
+            await stage.ann.say(stuck, f"say stuck {number}\nhang")
+            await stage.ann.sees(stuck, f"stuck {number}", by=stage.bot, timeout=PATIENCE)
+            beside += await _pass(stage, threads)
+            await stage.ann.slash(stuck, "cancel")
+            await stage.ann.sees(stuck, "cancelled", by=stage.bot, timeout=PATIENCE)
+    how = f"said -> the agent's text is visible; {len(beside)} messages in {count} threads"
+    return [
+        Figure(
+            "while one hangs: p50", percentile(beside, 50), "ms", how, Against("while none does", percentile(free, 50))
+        ),
+        Figure("while one hangs: p95", percentile(beside, 95), "ms", "the same"),
+        Figure("while none does: p95", percentile(free, 95), "ms", "the same"),
+    ]
+
+
+async def _pass(stage: Stage, threads: list[Thread]) -> list[float]:
+    """Say something in each thread, one after the other, when its budget is whole again."""
+    await asyncio.sleep(CHANNEL_SECONDS)
+    return [await stage.first_text(thread) for thread in threads]
+
+
+MEASUREMENT: Final = Measurement("hung-thread", "Other threads while one hangs", _measure)

@@ -1,0 +1,43 @@
+"""A warm spare against a live session: the first text of a new thread's first message, and of its second."""
+
+import asyncio
+from typing import Final
+
+from bench.figure import Against, Figure, percentile
+from bench.places import AGENT
+from bench.run import Measurement, Run
+from bench.stage import CHANNEL_SECONDS, staged
+
+__all__ = ["MEASUREMENT"]
+
+SLOW: Final = (*AGENT, "--initialize-delay", "2", "--new-delay", "0.05", "--first-delay", "1")
+"""An agent that takes its time, as real ones do."""
+
+REFILL_SECONDS: Final = 4.0
+"""After a spare was claimed: the keeper looks once a second, and the next one needs two to be ready."""
+
+
+async def _measure(run: Run) -> list[Figure]:
+    rounds = run.choose(12, 3)
+    new: list[float] = []
+    live: list[float] = []
+    async with staged(agents=rounds + 2, agent=SLOW, warm=1) as stage:
+        for number in range(rounds):
+            run.progress.step("rounds", number, rounds)
+            await asyncio.sleep(REFILL_SECONDS)
+            # A person opens it, so that opening threads is no part of this.
+            thread = await stage.ann.open_thread(stage.channel, f"thread {number}")
+            new.append(await stage.first_text(thread, f"{stage.bot.mention} stamp 1 1"))
+            await asyncio.sleep(CHANNEL_SECONDS)
+            live.append(await stage.first_text(thread))
+    how = f"said -> the agent's text is visible; {rounds} rounds; initialize 2 s, session/new 50 ms, first token 1 s"
+    return [
+        Figure(
+            "with a warm spare: p50", percentile(new, 50), "ms", how, Against("a live session", percentile(live, 50))
+        ),
+        Figure("with a warm spare: p95", percentile(new, 95), "ms", "the same"),
+        Figure("live session: p95", percentile(live, 95), "ms", "the same"),
+    ]
+
+
+MEASUREMENT: Final = Measurement("warm-start", "Warm spare against a live session", _measure)

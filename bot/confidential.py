@@ -1,0 +1,35 @@
+"""Which values of a configuration are secrets: they appear in no log, no error and no thread."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from .reading import Variable
+
+if TYPE_CHECKING:
+    from .config import Config
+
+__all__ = ["secrets_of"]
+
+_TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE", re.IGNORECASE)
+"""Names of what is secret: of variables, and of headers."""
+
+_TABLES = {"env", "headers"}
+
+
+def secrets_of(
+    config: "Config", variables: tuple[Variable, ...], environ: Mapping[str, str] = os.environ
+) -> Iterator[str]:
+    """Find the token, and what agents and their servers are given that is secret.
+
+    That is what came from a variable into a table `env` or `headers`; what stands there under a telling name; and what
+    is inherited under such a name. Paths are none: an answer without them would be of no use.
+    """
+    yield config.discord.token.get_secret_value()
+    given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
+    for agent in config.agents.by_name.values():
+        tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
+        given += [value for table in tables for name, value in table.items() if _TELLING.search(name)]
+        given += [environ[name] for name in agent.inherit_env if name in environ and _TELLING.search(name)]
+    yield from (value for value in given if not value.startswith(("/", "~", ".")))

@@ -1,0 +1,187 @@
+"""What people do about messages that wait: see them, drop them, send one at once. Each asks the gate."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+
+from pool.conversation import Conversation
+from pool.exchange import Exchange as PooledExchange
+
+from .exchange import Exchange
+from .gate import Right
+from .markdown import LIMIT, escape
+
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["DropMenu", "QueueButton", "queue", "queue_view", "send_now", "steer"]
+
+SHOWN = 25
+"""Messages that `/queue` lists (Discord, Select Menu Structure: 25 options)."""
+
+SNIPPET = 60
+"""Characters shown of each."""
+
+NOTHING = "Nothing is waiting."
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class QueueButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"threadline:(?P<action>now|unqueue):(?P<thread>[0-9]{1,20})",
+):
+    """Send the first of the messages that wait at once, or drop them."""
+
+    def __init__(self, action: str, thread_id: int) -> None:
+        """`action` is now or unqueue."""
+        now = action == "now"
+        label, style = ("Send now", discord.ButtonStyle.primary) if now else ("Drop", discord.ButtonStyle.secondary)
+        custom_id = f"threadline:{action}:{thread_id}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.action = action
+        self.thread_id = thread_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "QueueButton":
+        """Make the item that handles a press."""
+        return cls(match["action"], int(match["thread"]))
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Do it, if anything still waits and the person may."""
+        client = interaction.client
+        right = Right.STOP if self.action == "now" else Right.TALK
+        if not await client.admission.admit_button(interaction, self.thread_id, right):
+            return
+        conversation = client.pool.conversation(self.thread_id)
+        if conversation is None or not conversation.queue:
+            await interaction.response.edit_message(content=f"-# {NOTHING}", view=None)
+        elif self.action == "now":
+            conversation.send_now(conversation.queue[0], interaction.user.id)
+            await interaction.response.send_message("It is next; what is running is stopped for it.", ephemeral=True)
+        else:
+            told = _drop(interaction, conversation, conversation.queue)
+            await interaction.response.send_message(told, ephemeral=True)
+
+
+class DropMenu(
+    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"threadline:drop_some:(?P<thread>[0-9]{1,20})"
+):
+    """Drop some of the messages that wait."""
+
+    def __init__(self, thread_id: int, waiting: Sequence[tuple[int, str]] = ()) -> None:
+        """`waiting` are the messages to choose from: ids and what is shown of them."""
+        options = [discord.SelectOption(label=text, value=str(message_id)) for message_id, text in waiting]
+        menu: discord.ui.Select[discord.ui.View] = discord.ui.Select(
+            custom_id=f"threadline:drop_some:{thread_id}",
+            placeholder="Drop …",
+            max_values=max(1, len(options)),
+            options=options,
+        )
+        super().__init__(menu)
+        self.thread_id = thread_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: Any, /
+    ) -> "DropMenu":
+        """Make the item that handles a choice."""
+        made = cls(int(match["thread"]))
+        if isinstance(item, discord.ui.Select):
+            made.item = item
+        return made
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Drop what was chosen, of what still waits and the person may drop."""
+        client = interaction.client
+        if not await client.admission.admit_button(interaction, self.thread_id, Right.TALK):
+            return
+        conversation = client.pool.conversation(self.thread_id)
+        chosen = {int(value) for value in self.item.values if value.isdecimal()}
+        waiting = conversation.queue if conversation is not None else ()
+        found = [exchange for exchange in waiting if not chosen.isdisjoint(exchange.message_ids)]
+        told = _drop(interaction, conversation, found) if conversation is not None and found else NOTHING
+        await interaction.response.edit_message(content=told, view=None)
+
+
+def queue_view(thread_id: int) -> discord.ui.View:
+    """Make the buttons of the notice that messages wait."""
+    return _view(QueueButton("now", thread_id), QueueButton("unqueue", thread_id))
+
+
+async def queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    """List what waits in this thread, with a menu to drop some of it."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    conversation = client.pool.conversation(thread_id)
+    waiting = conversation.queue if conversation is not None else ()
+    if not waiting:
+        await interaction.response.send_message(NOTHING, ephemeral=True)
+        return
+    lines = [f"{number}. <@{each.author_id}> {escape(_snippet(each))}" for number, each in enumerate(waiting, 1)]
+    more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    text = "\n".join([*lines[:SHOWN], *more])[:LIMIT]
+    own = [(number, each) for number, each in enumerate(waiting, 1) if _may_drop(interaction, each)][:SHOWN]
+    options = [(each.message_ids[-1], f"{number}. {_snippet(each)}") for number, each in own]
+    view = _view(DropMenu(thread_id, options)) if options else discord.utils.MISSING
+    await interaction.response.send_message(text, view=view, ephemeral=True)
+
+
+async def send_now(interaction: discord.Interaction["ThreadlineClient"], message_id: int) -> None:
+    """Send a message that waits in this thread at once; what runs is stopped for it."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if not await client.admit(interaction, Right.STOP, asker_id=client.journal.asker(thread_id)):
+        return
+    conversation = client.pool.conversation(thread_id)
+    waiting = conversation.queue if conversation is not None else ()
+    exchange = next((each for each in waiting if message_id in each.message_ids), None)
+    if conversation is None or exchange is None:
+        await interaction.response.send_message("This message is not waiting.", ephemeral=True)
+        return
+    conversation.send_now(exchange, interaction.user.id)
+    await interaction.response.send_message("It is next; what is running is stopped for it.", ephemeral=True)
+
+
+def steer(conversation: Conversation | None, exchange: Exchange, *, may_stop: bool) -> None:
+    """Let a message that has just come stop the running turn and be next, unless something did so before."""
+    running = conversation.running if conversation is not None else None
+    if conversation is not None and running is not None and may_stop and not running.turn.cancelled:
+        conversation.send_now(exchange, exchange.author_id)
+
+
+def _drop(
+    interaction: discord.Interaction["ThreadlineClient"],
+    conversation: Conversation,
+    exchanges: Sequence[PooledExchange],
+) -> str:
+    """Drop those that the person may drop: their own, or as an approver anybody's; say what was done."""
+    dropped = [exchange for exchange in exchanges if _may_drop(interaction, exchange)]
+    for exchange in dropped:
+        conversation.withdraw(exchange, "dropped")
+    log.info("dropped by a person", thread_id=conversation.thread_id, user_id=interaction.user.id, count=len(dropped))
+    if not dropped:
+        return "What waits was written by others; only they and approvers may drop it."
+    left = len(exchanges) - len(dropped)
+    return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else "")
+
+
+def _may_drop(interaction: discord.Interaction["ThreadlineClient"], exchange: PooledExchange) -> bool:
+    refusal = interaction.client.admission.refusal(interaction, Right.STOP, asker_id=exchange.author_id)
+    return refusal is None
+
+
+def _snippet(exchange: PooledExchange) -> str:
+    texts = [request.text for request in exchange.requests if request.text] if isinstance(exchange, Exchange) else []
+    text = " ".join(" ".join(texts).split()) or "(no text)"
+    return text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…"
+
+
+def _view(*items: discord.ui.DynamicItem[Any]) -> discord.ui.View:
+    view = discord.ui.View(timeout=None)
+    for item in items:
+        view.add_item(item)
+    view.stop()  # Dispatched by their templates.
+    return view

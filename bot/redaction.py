@@ -1,0 +1,127 @@
+"""Takes secrets out of text for people, and out of what an agent says, also where one comes in two pieces."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from acp import Elicitation, Event, Question, Text, Thought
+from acp.schema import PermissionOption
+
+__all__ = ["MARK", "SHORTEST", "Redacting", "Redactor", "without"]
+
+SHORTEST = 6
+"""A shorter secret is no secret, and taking it out would make lines unreadable."""
+
+MARK = "[secret]"
+
+BEGINNING = 4
+"""Characters of a secret by which its beginning is known, at the end of a piece; fewer give nothing away."""
+
+
+class Redactor:
+    """A function that takes secrets out of a text, as they are and as code would write them."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        """Short ones are left out, see `SHORTEST`."""
+        known = [secret for secret in secrets if len(secret) >= SHORTEST]
+        forms = {form for secret in known for form in (secret, repr(secret)[1:-1], ascii(secret)[1:-1])}
+        # The longest first: one that another begins with would leave the other's end behind.
+        self._forms = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, self._forms)) or r"(?!)")
+
+    def __call__(self, text: str) -> str:
+        """Return the text without them."""
+        return self._pattern.sub(MARK, text) if self._has(text) else text
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Return where secrets begin and end in a text."""
+        return [match.span() for match in self._pattern.finditer(text)] if self._has(text) else []
+
+    def _has(self, text: str) -> bool:
+        return any(form in text for form in self._forms)  # Mostly not, and this is much faster than the pattern.
+
+    def begun(self, text: str) -> int:
+        """Return how many characters at the end of a text may be the beginning of a secret."""
+        return max((_overlap(text, form) for form in self._forms), default=0)
+
+
+def _overlap(text: str, form: str) -> int:
+    at = text.find(form[:BEGINNING], max(0, len(text) - len(form) + 1))
+    while at >= 0:
+        if form.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(form[:BEGINNING], at + 1)
+    return 0
+
+
+class Redacting:
+    """The events of one turn without secrets. What may be the beginning of one is held back until more is known."""
+
+    def __init__(self, redact: Redactor) -> None:
+        """Nothing is held back yet."""
+        self._redact = redact
+        self._kind: type[Text | Thought] = Text
+        self._held = ""
+        self._shown = ""
+        """The end of what was shown of this kind: too short to be held back, a secret may have begun in it."""
+
+    def take(self, event: Event) -> Iterator[Event]:
+        """Return what may be shown now."""
+        if type(event) is not self._kind:
+            yield from self.rest()
+        match event:
+            case Text(text) | Thought(text):
+                self._kind = type(event)
+                text = self._next(text)
+                if text:
+                    yield self._kind(text)
+            case _:
+                yield without(event, self._redact)
+
+    def rest(self) -> Iterator[Event]:
+        """Return what was held back, when no more of it will come."""
+        if self._held:
+            yield self._kind(self._held)
+        self._held = self._shown = ""
+
+    def _next(self, text: str) -> str:
+        """Return what may be shown of the text that goes on here."""
+        whole = self._shown + self._held + text
+        at, shown = len(self._shown), ""
+        for start, end in self._redact.places(whole):
+            shown += whole[at:start] + MARK
+            at = end
+        count = min(self._redact.begun(whole), len(whole) - at)
+        until = len(whole) - count
+        self._held = whole[until:]
+        self._shown = whole[max(0, until - BEGINNING + 1) : until]
+        return shown + whole[at:until]
+
+
+def without(value: Any, redact: Callable[[str], str]) -> Any:
+    """Take secrets out of a value and all that is in it. What has none is returned as it is."""
+    match value:
+        case str():
+            return redact(value)
+        case PermissionOption():  # By its id the agent is answered.
+            return value.model_copy(update={"name": redact(value.name)})
+        case BaseModel():
+            fields = {**dict(value), **(value.model_extra or {})}
+            changed = {name: new for name, old in fields.items() if (new := without(old, redact)) is not old}
+            return value.model_copy(update=changed) if changed else value
+        case Question():
+            options = tuple(without(each, redact) for each in value.options)
+            return dataclasses.replace(value, tool_call=without(value.tool_call, redact), options=options)
+        case Mapping():
+            new = {without(key, redact): without(each, redact) for key, each in value.items()}
+            return value if new == value else new
+        case Sequence() if not isinstance(value, bytes):
+            items = [without(each, redact) for each in value]
+            return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+        case Elicitation():
+            return dataclasses.replace(value, message=redact(value.message))
+        case _:
+            return value

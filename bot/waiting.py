@@ -1,0 +1,45 @@
+"""What waits in a thread, made visible: a sign on each message, and one notice that says how many there are."""
+
+import secrets
+
+from pool.pool import Pool
+
+from . import words
+from .exchange import Exchange
+from .pacer import Pacer
+from .post import Post
+from .queue import queue_view
+from .rest import Rest
+
+__all__ = ["Waiting"]
+
+
+class Waiting:
+    """The notices of all threads, at most one each; it is edited in place, and goes when nothing waits any more."""
+
+    def __init__(self, pool: Pool, *, pacer: Pacer, rest: Rest) -> None:
+        """Give `show` to the pool as `on_queue`."""
+        self._pool = pool
+        self._pacer = pacer
+        self._rest = rest
+        self._notices: dict[int, Post] = {}
+
+    def show(self, thread_id: int) -> None:
+        """Bring a thread up to date. What is held has a notice of its own."""
+        conversation = self._pool.conversation(thread_id)
+        if conversation is None or not (conversation.held or conversation.current):
+            return  # What is there now is taken up at once.
+        for exchange in conversation.queue:
+            if isinstance(exchange, Exchange):
+                exchange.waits()
+        notice = self._notices.get(thread_id)
+        if conversation.queue and not conversation.held:
+            if notice is None:
+                notice = self._notices[thread_id] = self._new(thread_id)
+            notice.show(words.queued(len(conversation.queue)), lambda: queue_view(thread_id))
+        elif notice is not None:
+            del self._notices[thread_id]
+            notice.remove()
+
+    def _new(self, thread_id: int) -> Post:
+        return Post(thread_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8), silent=True)

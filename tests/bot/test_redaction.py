@@ -1,0 +1,107 @@
+"""Secrets are taken out of what an agent says, wherever it says them and however it cuts them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acp import Elicitation, Event, Question, Text, Thought, Withdrawn
+from acp.schema import Diff, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
+from bot.redaction import MARK, Redacting, Redactor, without
+
+SECRET = "sk-1234567890abcdef"
+OTHER = "hunter2-hunter2"
+
+
+def told(pieces: list[Event]) -> list[Event]:
+    """What comes out of one turn, to its end."""
+    redacting = Redacting(Redactor([SECRET, OTHER]))
+    shown = [each for piece in pieces for each in redacting.take(piece)]
+    return [*shown, *redacting.rest()]
+
+
+def text(events: list[Event]) -> str:
+    """All of the answer's text."""
+    return "".join(each.text for each in events if isinstance(each, Text))
+
+
+@given(st.lists(st.sampled_from([SECRET, OTHER, "sk-", "hunter2", "so it is ", "1"]), max_size=6), st.data())
+def test_a_secret_is_taken_out_wherever_its_pieces_are_cut(words: list[str], data: st.DataObject) -> None:
+    """Cut at any place, no secret is shown; where there is none, nothing is changed."""
+    whole = "".join(words)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
+    pieces: list[Event] = [Text(whole[a:b]) for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    shown = text(told(pieces))
+    assert SECRET not in shown
+    assert OTHER not in shown
+    if SECRET not in whole and OTHER not in whole:
+        assert shown == whole
+
+
+def test_the_beginning_of_a_secret_is_held_back_until_it_is_none() -> None:
+    """What has begun like one is shown as soon as it goes on otherwise, or ends."""
+    redacting = Redacting(Redactor([SECRET]))
+    assert list(redacting.take(Text(f"the key {SECRET[:10]}"))) == [Text("the key ")]
+    assert list(redacting.take(Text("!"))) == [Text(f"{SECRET[:10]}!")]
+    assert list(redacting.take(Text(SECRET[:10]))) == []
+    assert list(redacting.take(Text(SECRET[10:]))) == [Text(MARK)]
+    assert list(redacting.take(Text(SECRET[:10]))) == []
+    assert list(redacting.rest()) == [Text(SECRET[:10])]
+    assert list(redacting.rest()) == []
+
+
+def test_other_events_keep_their_place_behind_what_was_held_back() -> None:
+    """Text, then a thought, then a tool call: in that order, also where a secret seems to begin."""
+    call = ToolCall(tool_call_id="1", title="look")
+    held = f"x {SECRET[:8]}"
+    assert told([Text(held), Thought(held), call]) == [
+        Text("x "), Text(SECRET[:8]), Thought("x "), Thought(SECRET[:8]), call,
+    ]  # fmt: skip
+
+
+def test_letters_that_begin_many_words_are_not_held_back() -> None:
+    """Three characters give nothing away, and a reply that stops there would look cut off."""
+    assert list(Redacting(Redactor([SECRET])).take(Text("ask sk-"))) == [Text("ask sk-")]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ToolCall(tool_call_id="1", title=f"curl -H {SECRET}", raw_input={"command": ["curl", SECRET], SECRET: 1}),
+        ToolCallUpdate(tool_call_id="1", content=[Diff(path="a", old_text=None, new_text=f"KEY={SECRET}\n")]),
+        ToolCallUpdate.model_validate({"toolCallId": "1", "vendor": {"deep": [SECRET]}}),
+        Plan(entries=[PlanEntry(content=f"use {SECRET}")]),
+        Question(
+            1,
+            ToolCallUpdate(tool_call_id="1", title=SECRET),
+            (PermissionOption(option_id="x", name=f"Use {SECRET}", kind="allow_once"),),
+        ),
+        Elicitation(1, "form", f"Is it {SECRET}?", {}),
+    ],
+    ids=["call", "diff", "extra", "plan", "question", "elicitation"],
+)
+def test_every_kind_of_event_comes_without(event: Event) -> None:
+    """In titles, inputs, keys, diffs, fields that nobody knows, options and questions."""
+    (shown,) = told([event])
+    assert SECRET not in repr(shown)
+    assert MARK in repr(shown)
+
+
+def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
+    """An option's id goes back to the agent, and must be its own."""
+    option = PermissionOption(option_id=SECRET, name="Yes", kind="allow_once")
+    (shown,) = told([Question(1, ToolCallUpdate(tool_call_id="1"), (option,))])
+    assert isinstance(shown, Question)
+    assert shown.options == (option,)
+
+
+def test_what_has_no_secret_is_the_same_object() -> None:
+    """Nothing is copied for nothing."""
+    call = ToolCall(tool_call_id="1", title="look", raw_input={"a": [1, None, True, b"x"]})
+    assert without(call, Redactor([SECRET])) is call
+    assert told([Withdrawn(3)]) == [Withdrawn(3)]
+
+
+def test_without_secrets_nothing_changes() -> None:
+    """The pattern of none matches nothing."""
+    assert Redactor([])(f"a {SECRET}") == f"a {SECRET}"
+    assert Redactor([]).begun(SECRET[:8]) == 0

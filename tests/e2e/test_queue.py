@@ -1,0 +1,154 @@
+"""What people do while the agent works: write on, take back, correct, drop, jump, stop."""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+from loopback import Message
+from loopback.entities import Thread
+from tests.e2e.stage import Stage, said, stage
+
+PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
+
+
+def reactions(message: Message) -> set[str]:
+    """What stands below a message."""
+    return {emoji for emoji, people in message.reactions.items() if people}
+
+
+async def busy(place: Stage) -> tuple[Thread, Path]:
+    """Let the agent of a new thread work until something is written into a FIFO."""
+    gate = place.config.with_name("gate")
+    os.mkfifo(gate)
+    thread = await place.thread(f"say begun\ngate {gate}")
+    await place.ann.sees(thread, "begun", by=place.bot)
+    return thread, gate
+
+
+async def answers(place: Stage, thread: Thread) -> list[str]:
+    """What stands in the thread from the bot when the notice that something waits has gone."""
+    await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
+    return [each.content for each in place.said_by_bot(thread)]
+
+
+async def open_gate(gate: Path) -> None:
+    """Let it go on."""
+    await asyncio.to_thread(gate.write_text, "open")
+
+
+async def test_thirty_messages_sent_while_busy_wait_visibly_and_are_answered_in_order(tmp_path: Path) -> None:
+    """One notice that counts; those of one person together, ten at a time; somebody who is not allowed is no part."""
+    async with stage(tmp_path, extra=PLENTY) as place:
+        thread, gate = await busy(place)
+        written = []
+        for number in range(1, 31):
+            written.append(await place.ann.say(thread, f"say number {number}"))
+            if number == 15:
+                await place.mallory.say(thread, "say outsider")
+        await place.ann.sees(thread, "30 waiting", by=place.bot)
+        await place.discord.until(lambda: "⏳" in reactions(written[-1]))
+        notices = [each for each in place.said_by_bot(thread) if "waiting" in each.content]
+        assert len(notices) == 1
+        assert notices[0].flags & 1 << 12  # SUPPRESS_NOTIFICATIONS
+        await open_gate(gate)
+        await place.ann.sees(thread, re.compile(r"number 30$"), by=place.bot)
+        await place.discord.until(lambda: all(reactions(each) == {"✅"} for each in written))
+        begun, *others = await answers(place, thread)
+        assert begun == "begun"
+        assert [answer.count("number") for answer in others] == [10, 10, 10]
+        assert re.findall(r"number (\d+)", "\n".join(others)) == [str(number) for number in range(1, 31)]
+        assert "outsider" not in " ".join(others)
+
+
+async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_path: Path) -> None:
+    """Drop and `/queue`: the owner of a message and approvers; who is not allowed can do nothing."""
+    async with stage(tmp_path, access='users = ["*"]\nadmins = []') as place:
+        thread, gate = await busy(place)
+        await place.ann.say(thread, "say of ann 1")
+        await place.ben.say(thread, "say of ben 1")
+        await place.ben.say(thread, "say of ben 2")
+        await place.ann.say(thread, "say of ann 2")
+        notice = await place.ann.sees(thread, "4 waiting", by=place.bot)
+        listed = await place.ben.slash(thread, "queue")
+        assert "4. " in said(listed)
+        assert listed.message is not None
+        labels = [each["label"] for each in listed.message.components[0]["components"][0]["options"]]
+        assert labels == ["2. say of ben 1", "3. say of ben 2"]
+        await place.ben.pick(listed.message, ["3. say of ben 2"])
+        await place.ann.sees(thread, "3 waiting", by=place.bot)
+        dropped = await place.ann.click(notice, "Drop")
+        assert "2 dropped. 1 by others stay." in said(dropped)
+        refused = await place.ben.click(notice, "Send now")
+        assert "may not" in said(refused)
+        await open_gate(gate)
+        await place.ben.sees(thread, "of ben 1", by=place.bot)
+        await place.ann.say(thread, "say the end")
+        await place.ann.sees(thread, "the end", by=place.bot)
+        assert await answers(place, thread) == ["begun", "of ben 1", "the end"]
+
+
+async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path) -> None:
+    """The first of those that wait, alone; then the others."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        for number in (1, 2, 3):
+            await place.ann.say(thread, f"say number {number}")
+        notice = await place.ann.sees(thread, "3 waiting", by=place.bot)
+        pressed = await place.ann.click(notice, "Send now")
+        assert "It is next" in said(pressed)
+        await place.ann.sees(thread, "number 3", by=place.bot)
+        begun, *others = await answers(place, thread)
+        assert begun.startswith("begun\n-# ⏹ cancelled")
+        assert others == ["number 1", "number 2\nnumber 3"]
+
+
+async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: Path) -> None:
+    """An edit changes what the agent will get, a deletion takes it back; the message that it has is as it was."""
+    async with stage(tmp_path, access='users = ["*"]') as place:
+        thread, gate = await busy(place)
+        running = next(iter(place.discord.messages(place.channel)))
+        first = await place.ann.say(thread, "say frist")
+        gone = await place.ben.say(thread, "say gone")
+        last = await place.ann.say(thread, "say last")
+        await place.ann.sees(thread, "3 waiting", by=place.bot)
+        await place.ann.edit(first, "say first")
+        await place.ann.edit(running, f"{place.bot.mention} say something else")
+        await place.ben.delete(gone)
+        await place.ann.sees(thread, "2 waiting", by=place.bot)
+        await open_gate(gate)
+        await place.ann.sees(thread, "last", by=place.bot)
+        assert await answers(place, thread) == ["begun", "first\nlast"]
+        await place.ann.edit(last, "say too late")
+        await place.ann.say(thread, "say done")
+        await place.ann.sees(thread, "done", by=place.bot)
+        assert "too late" not in " ".join(each.content for each in place.said_by_bot(thread))
+
+
+async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> None:
+    """Nothing of it reaches the agent; where nothing runs it is a message like any other."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.ann.say(thread, "Stop!!")
+        offered = await place.ann.sees(thread, "Shall it stop?", by=place.bot)
+        await place.ann.click(offered, "Stop")
+        await place.ann.sees(thread, "cancelled by", by=place.bot)
+        await place.ann.say(thread, "wait")
+        await place.ann.sees(thread, re.compile('You said: "wait"'), by=place.bot)
+
+
+async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None:
+    """It stops the turn and is next; somebody who may not stop the turn waits."""
+    steering = '[threads]\nbusy = "steer"\n'
+    async with stage(tmp_path, extra=steering, access='users = ["*"]\nadmins = []') as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.ben.say(thread, "say patient")
+        await place.ann.sees(thread, "1 waiting", by=place.bot)
+        await place.ann.say(thread, "say steered")
+        await place.ann.sees(thread, "patient", by=place.bot)
+        begun, *others = await answers(place, thread)
+        assert begun.startswith("begun\n-# ⏹ cancelled")
+        assert others == ["steered", "patient"]
