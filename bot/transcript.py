@@ -138,6 +138,11 @@ class Transcript:
         text = self._freeze()
         return self._pager.pages(text, self._draft())
 
+    @property
+    def frozen(self) -> int:
+        """How many of the pages, from the first one on, will never change."""
+        return self._pager.frozen
+
     def files(self) -> list[File]:
         """Return what is attached so far, in the order in which it was announced; the list only grows.
 
