@@ -445,8 +445,10 @@ class Conversation:
                 self.agent = await self._house.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
             if self.session is None:
+                begins = self._journal.session_id(self.thread_id) is None
                 await self._open(self.agent)
-                self._name_neighbours(exchange)
+                if begins:
+                    self._name_neighbours(exchange)
         except AcpError:
             self._failed_starts += 1
             self._tell(exchange)
@@ -481,7 +483,7 @@ class Conversation:
         return True
 
     def _name_neighbours(self, exchange: Exchange) -> None:
-        """Say who else works in the directory in which this thread begins or wakes."""
+        """Say who else works in the directory in which this thread begins."""
         busy = [other.thread_id for other in self._house.directories.ahead(self) if other.state is State.WORKING]
         if busy and self._current is exchange:
             exchange.beside(busy, waits=False)

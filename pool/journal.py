@@ -303,6 +303,20 @@ class Journal:
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else State(row[0])
 
+    def request(self, message_id: int) -> str | None:
+        """Return the request of a message; None where it was never accepted."""
+        row = self._db.execute("SELECT request FROM messages WHERE message_id = ?", (message_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def exchange_of(self, message_id: int) -> int | None:
+        """Return the exchange that a message belongs to: as its request, or as a page of its reply."""
+        query = (
+            "SELECT message_id FROM messages WHERE message_id = ?"
+            " UNION SELECT exchange_id FROM posts WHERE message_id = ? LIMIT 1"
+        )
+        row = self._db.execute(query, (message_id, message_id)).fetchone()
+        return None if row is None else row[0]
+
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""
         rows = self._db.execute("SELECT content FROM pages WHERE exchange_id = ? ORDER BY number", (message_id,))
