@@ -6,7 +6,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from pool.conversation import Cancelled
+from pool.house import Cancelled
 
 from .admission import admitted
 from .asking import asking_commands
