@@ -9,7 +9,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from pool.conversation import Cancelled
+from pool.house import Cancelled
 from pool.journal import Journal
 
 from .admission import admitted

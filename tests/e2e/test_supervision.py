@@ -16,7 +16,7 @@ from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
 from loopback.entities import Thread
-from tests.e2e.stage import Stage, numbers, performing, scene, stage, write_config
+from tests.e2e.stage import Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
@@ -39,7 +39,7 @@ def client_of(place: Stage) -> ThreadlineClient:
 
 def answers(place: Stage, thread: Thread, beginning: str) -> list[str]:
     """The last lines of what the bot says in a thread, those that begin so."""
-    lines = [message.content.rsplit("\n", 1)[-1] for message in place.said_by_bot(thread)]
+    lines = [spoken(message).rsplit("\n", 1)[-1] for message in place.said_by_bot(thread)]
     return [line for line in lines if line.startswith(beginning)]
 
 
