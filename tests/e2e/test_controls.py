@@ -1,9 +1,11 @@
 """What people do with commands: ask, choose, run, look. By hands, against the whole bot."""
 
+import asyncio
 import re
 import subprocess
 from pathlib import Path
 
+from bot.client import ThreadlineClient
 from loopback.entities import Thread
 from loopback.permissions import Permission
 from tests.e2e.stage import SCRIPTED, performing, said, scene, stage, toml, write_config
@@ -21,6 +23,14 @@ def other(folder: Path) -> str:
     """A second agent, which works in another directory."""
     (folder / "elsewhere").mkdir()
     return OTHER.format(command=toml(SCRIPTED[0]), cwd=toml(str(folder / "elsewhere")))
+
+
+async def asleep(client: ThreadlineClient, thread: Thread) -> None:
+    """Return when a thread's conversation has ended, and its agent with it."""
+    talks = client.pool._running.items()
+    tasks = [task for talk, task in talks if talk.thread_id == thread.id]
+    async with asyncio.timeout(30):
+        await asyncio.gather(*tasks)
 
 
 def git(*args: str, at: Path) -> None:
@@ -131,7 +141,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         await place.ann.sees(thread, "awake", by=place.bot)
         await place.ann.slash(thread, "close")
         client = client_of(place)
-        await place.discord.until(lambda: client.pool.conversation(thread.id) is None)
+        await asleep(client, thread)
         listed = await place.ann.slash(thread, "config")
         assert listed.message is not None
         assert "now: Large and careful" in str(listed.message.components)
@@ -203,16 +213,16 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
             await place.ann.say(each, "say behind")
         await place.discord.until(lambda: all(talk.waiting for talk in client.pool.conversations))
         world.delete_channel(thread)
-        await place.discord.until(lambda: client.pool.conversation(thread.id) is None)
+        await asleep(client, thread)
         assert client.journal.open_rows() == [row for row in client.journal.open_rows() if row.thread_id != thread.id]
         before = len(place.discord.record)
         client.desk.tell(thread.id, "nobody is to see this")
         world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
         client.desk.tell(other.id, "nor this")
-        await place.discord.until(lambda: client.pool.conversation(other.id) is None)
+        await asleep(client, other)
         refused = [call for call in place.discord.record[before:] if f"/channels/{thread.id}/" in call.path]
         assert refused == []
         world.overwrite(place.channel, place.bot.id)
         world.delete_channel(place.channel)
-        await place.discord.until(lambda: not [*client.pool.conversations])
+        await asleep(client, third)
         assert client.pool.load.held == 0
