@@ -126,10 +126,8 @@ def test_a_long_answer_must_be_whole_and_in_order() -> None:
 
 def test_messages_that_were_taken_together_have_one_reply() -> None:
     """Under the last one's name: what each asked for is there, one behind the other."""
-    long = (
-        replace(FIRST, line=replace(FIRST.line, code_lines=2)),
-        replace(SECOND, line=replace(SECOND.line, code_lines=1)),
-    )
+    first = replace(FIRST, line=replace(FIRST.line, code_lines=2))
+    second = replace(SECOND, line=replace(SECOND.line, code_lines=1))
     reply = "line_1 = 1\nline_2 = 2\nanswer-0001-00\nline_1 = 1\nanswer-0001-01"
     thread = replace(WELL, asked=(first, second), pages=(Page(103, reply, 102),), together={100: 102, 102: 102})
     assert faults(thread) == []
