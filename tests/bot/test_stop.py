@@ -5,9 +5,7 @@ import pytest
 from bot.stop import means_stop
 
 
-@pytest.mark.parametrize(
-    "text", ["stop", "STOP!!!", " Stop. ", "wait…", "please stop", "no, wait", "⏹ stop"]
-)
+@pytest.mark.parametrize("text", ["stop", "STOP!!!", " Stop. ", "wait…", "please stop", "no, wait", "⏹ stop"])
 def test_a_plain_stop_is_one(text: str) -> None:
     """Whatever its case and its punctuation."""
     assert means_stop(text)
