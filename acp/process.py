@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, cast
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -38,6 +39,9 @@ lines. A grandchild may hold the pipes open for ever."""
 
 BASE_NAMES = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What every agent inherits from us. Everything else must be named in the configuration."""
+
+# Held while a process is created, which blocks the loop for a moment: between two of them it does what else waits.
+_starting: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -90,17 +94,19 @@ class AgentProcess(asyncio.SubprocessProtocol):
 
     async def _start(self, launch: Launch) -> None:
         ends = (self._stdout.open(), self._stderr.open())
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.get_running_loop().subprocess_exec(
-                lambda: self,
-                launch.command,
-                *launch.args,
-                stdout=ends[0],
-                stderr=ends[1],
-                cwd=launch.cwd,
-                env={**launch.env, MARKER: self._marker},
-                start_new_session=True,
-            )
+            async with _starting.setdefault(loop, asyncio.Lock()):
+                await loop.subprocess_exec(
+                    lambda: self,
+                    launch.command,
+                    *launch.args,
+                    stdout=ends[0],
+                    stderr=ends[1],
+                    cwd=launch.cwd,
+                    env={**launch.env, MARKER: self._marker},
+                    start_new_session=True,
+                )
         except FileNotFoundError:
             raise SpawnFailed(f"the command {launch.command!r} was not found; is it installed and on PATH?") from None
         except (OSError, ValueError) as error:

@@ -14,7 +14,7 @@ from itertools import count
 from typing import Final
 
 from bot.budget import Told
-from bot.job import Job, Urgency
+from bot.job import Bucket, Job, Urgency
 from bot.schedule import Schedule, Start
 from loopback.limits import Limit, Limits, Verdict
 
@@ -147,6 +147,8 @@ class Scheduled(_Simulation):
 
     def _ask(self, job: Job, delay: float = 0.0) -> None:
         stream = self._streams[job]
+        if not job.waiting:
+            job.bucket = Bucket.MESSAGE if stream.shown < 0 else Bucket.EDIT
         if stream.text(self.now) >= TURN_SECONDS:
             job.urgency = Urgency.FINAL
         elif stream.shown >= 0:

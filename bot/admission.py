@@ -127,10 +127,9 @@ class Admission:
             log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
             return person
 
-    def may_stop(self, message: discord.Message, asker_id: int | None) -> bool:
-        """Whether who wrote a message may stop the turn that answers `asker_id`."""
-        person, place = self.person(message.author), self.place(message.guild, message.channel)
-        return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
+    def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
+        """Whether somebody may stop the turn that answers `asker_id`."""
+        return permits(Right.STOP, self.person(author), place, self.rules, asker_id=asker_id) is None
 
     def lists(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
         """Whether the bot works there."""

@@ -50,7 +50,7 @@ class Agents:
         """Return what a thread's agent is called: by its preset or its program, and by its name if it has one."""
         name, agent = self.name(thread_id), self.of(thread_id)
         program = agent.known.title if agent.known else Path(agent.command).name
-        return program if name == DEFAULT else f"{name} ({program})"
+        return program if name == DEFAULT else f"{name} · {program}"
 
     def of(self, thread_id: int) -> AgentConfig:
         """Return a thread's agent, with what the channel and the thread have of their own put in."""

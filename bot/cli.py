@@ -35,6 +35,7 @@ from .doctor import examine
 from .init import init
 from .locks import LockHeld
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
+from .migrate import migrate
 from .report import report
 from .service import service
 from .terminal import CONFIG, fail, loaded, work_through
@@ -188,5 +189,5 @@ def demo(*, once: bool, agent: str) -> None:
         raise SystemExit(asyncio.run(work))
 
 
-for command in (check, init, report, service):
+for command in (check, init, migrate, report, service):
     main.add_command(command)

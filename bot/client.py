@@ -28,16 +28,17 @@ from .connecting import intents
 from .elicitation import ElicitationButton
 from .exchange import Desk, Exchange
 from .filling import take_form
-from .gate import Answer, Ignore, OpenThread, Refuse, Right, Verdict
+from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
+from .offers import Offers, read_offers
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
 from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
-from .request import write_request
+from .request import Request, write_request
 from .rest import RestError
 from .rules import in_words
 from .stop import StopButton, means_stop
@@ -96,7 +97,7 @@ class ThreadlineClient(discord.Client):
             pacer=desk.pacer,
             reach=Reach(config.catch_up.hours, config.catch_up.messages),
             take=self._take_missed,
-            open_thread=self._open_thread,
+            open_thread=self.open_for,
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
@@ -133,7 +134,7 @@ class ThreadlineClient(discord.Client):
         async with asyncio.TaskGroup() as tasks:
             for exchange in unopened:
                 name = f"open-{exchange.request.message_id}"
-                tasks.create_task(self._open_thread(exchange), name=name)
+                tasks.create_task(self.open_for(exchange), name=name)
             tasks.create_task(self.recovery.finish(), name="recovery")
             await self._catch_up.run(self._places())
         self._on_ready()
@@ -168,7 +169,7 @@ class ThreadlineClient(discord.Client):
         if isinstance(verdict, Refuse):
             await self.admission.refuse(message, verdict)
         elif exchange is not None and not exchange.is_open:
-            await self._open_thread(exchange)
+            await self.open_for(exchange)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Let what still waits be what it says now."""
@@ -194,7 +195,8 @@ class ThreadlineClient(discord.Client):
             await self.admission.refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
-    async def _open_thread(self, exchange: Exchange) -> None:
+    async def open_for(self, exchange: Exchange) -> None:
+        """Open the thread that an exchange needs."""
         minutes = self.desk.agents.config.threads.auto_archive_minutes
         await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
 
@@ -223,36 +225,52 @@ class ThreadlineClient(discord.Client):
         if self.journal.state(message.id) is not None:
             log.info("message was accepted before", message_id=message.id)
             return None
-        bound = self.pool.bound(thread_id, message.author.id)
+        return self.take_up(request, message.author, place)
+
+    def take_up(self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "") -> Exchange | None:
+        """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
+
+        None: it was accepted before, or is too much now. One whose thread is not open yet needs `open_for`.
+        """
+        message_id, thread_id, author_id = request.message_id, request.thread_id, request.author_id
+        bound = self.pool.bound(thread_id, author_id)
         if bound is not None:
-            log.warning("message is too much", message_id=message.id, author_id=message.author.id, bound=bound.name)
-            self.desk.tell(message.channel.id, f"<@{message.author.id}> {words.BOUNDS[bound]}")
+            log.warning("message is too much", message_id=message_id, author_id=author_id, bound=bound.name)
+            self.desk.tell(request.channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
             return None
         conversation = self.pool.conversation(thread_id)
         if conversation is not None and conversation.current is not None and means_stop(request.text):
             self.desk.warn(thread_id, words.STOP_OFFERED)
             return None
+        channel_id = place.parent_id or place.channel_id
         if not self.journal.receive(
-            message.id,
+            message_id,
             thread_id=thread_id,
-            channel_id=place.parent_id or place.channel_id,
+            channel_id=channel_id,
             guild_id=place.guild_id,
-            author_id=message.author.id,
+            author_id=author_id,
             request=write_request(request),
-            assignment=self.desk.agents.begin(place.parent_id or place.channel_id),
+            assignment=self.desk.agents.begin(channel_id, agent),
         ):
-            log.info("message was accepted before", message_id=message.id)
+            log.info("message was accepted before", message_id=message_id)
             return None
-        self.desk.audit.record("started", "a message", user_id=message.author.id, thread_id=thread_id)
+        self.desk.audit.record("started", "a message", user_id=author_id, thread_id=thread_id)
         exchange = self.desk.exchange(request)
-        if thread_id == message.channel.id:
+        if thread_id == request.channel_id:
             exchange.opened(thread_id)
         self.pool.submit(thread_id, exchange)
-        self.journal.mark_seen(thread_id, message.id)
+        self.journal.mark_seen(thread_id, message_id)
         if self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None
-            steer(conversation, exchange, may_stop=self.admission.may_stop(message, asker_id))
+            steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
         return exchange
+
+    def offers(self, thread_id: int) -> Offers:
+        """Return what a thread's agent can be set to and told now, or could when it went to sleep."""
+        conversation = self.pool.conversation(thread_id)
+        if conversation is not None and conversation.session is not None:
+            return Offers.of(conversation.session)
+        return read_offers(self.journal.threads.offers(thread_id))
 
     # ---- commands, buttons and forms
 

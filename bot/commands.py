@@ -6,10 +6,13 @@ import discord
 import structlog
 from discord import app_commands
 
-from pool.conversation import Cancelled
+from pool.house import Cancelled
 
 from .admission import admitted
+from .asking import asking_commands
+from .choosing import agent_command
 from .gate import Right
+from .helping import help_command
 from .markdown import escape
 from .queue import queue
 from .sessions import session_commands
@@ -38,7 +41,7 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=words, callback=callback))
-        for command in session_commands():
+        for command in [*session_commands(), *asking_commands(), agent_command(), help_command()]:
             self.add_command(command)
 
     async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:

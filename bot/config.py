@@ -19,7 +19,7 @@ from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, Variable, read
 from .servers import ServerConfig
-from .style import Style, Tables, Thoughts, Tools
+from .style import Finish, Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
 
@@ -190,6 +190,7 @@ class ReplyConfig(_Table):
     tables: Tables = "code"
     tools: Tools = "compact"
     thoughts: Thoughts = "off"
+    finish: Finish = "auto"
     max_pages: Annotated[int, Field(ge=0, le=100)] = 8
     long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
 
@@ -201,6 +202,7 @@ class ReplyConfig(_Table):
             thoughts=self.thoughts,
             max_pages=self.max_pages,
             long_code_lines=self.long_code_lines,
+            finish=self.finish,
             directory=str(directory),
         )
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import discord
 import structlog
@@ -24,6 +25,7 @@ from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.exchange import Exchange as PooledExchange
 from pool.journal import Journal, State
+from pool.postscripts import Postscript
 from pool.watch import Due
 
 from . import words
@@ -33,6 +35,7 @@ from .audit import Audit
 from .briefing import Briefing
 from .buttons import held_view, warning_view
 from .card import Cards, Where
+from .finish import Timing, sealed
 from .introduction import introduction
 from .login import login_words
 from .markdown import escape
@@ -179,6 +182,7 @@ class Exchange:
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
+        self._timing = Timing(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
         self._session: Session | None = None
         self._outbox = desk.agents.outbox(request.thread_id)
@@ -230,12 +234,18 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(self, pages: list[str], message_ids: list[int | None], reason: str | None) -> None:
+    def restore(
+        self,
+        pages: list[str],
+        message_ids: list[int | None],
+        postscripts: Mapping[int, Postscript],
+        reason: str | None,
+    ) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         for sign in self.signs:
             sign.assume(EYE)
         self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
-        self.reply.restore(self._place or self.request.thread_id, pages, message_ids)
+        self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
@@ -318,6 +328,9 @@ class Exchange:
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn, self._session = turn, session
+        earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
+        fresh = self._briefing.forgotten or not earlier
+        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
         self._remember_offers()
         self._record.began()
         self.reply.placeholder("-# ⏳ working")
@@ -394,7 +407,21 @@ class Exchange:
             self.reply.line(line)
         if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
-        return self.reply.end()
+        return self._seal(ending)
+
+    def _seal(self, ending: Ending) -> Sequence[str]:
+        """Say what the turn came to, where the asker notices it."""
+        now, timing, receipt = asyncio.get_running_loop().time(), self._timing, None
+        if timing.prompted is not None:
+            receipt = self.reply.receipt(now - timing.prompted, cost_before=timing.cost_before)
+            usage = None if self._turn is None else self._turn.usage
+            if receipt.tokens is None and usage is not None:
+                receipt = replace(receipt, tokens=usage.total_tokens)
+        finish = self._desk.agents.style(self.request.thread_id).finish
+        seal = sealed(finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        if seal.line:
+            self.reply.line(seal.line)
+        return self.reply.end(seal.message)
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""

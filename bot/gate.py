@@ -24,6 +24,7 @@ __all__ = [
     "Rules",
     "Verdict",
     "decide",
+    "in_place",
     "listed",
     "permits",
 ]
@@ -230,8 +231,12 @@ def _addressed(facts: Facts, rules: Rules) -> bool:
 
 
 def _where(place: Place) -> Answer | OpenThread:
-    in_place = place.guild_id is None or place.parent_id is not None or not place.opens_threads
-    return Answer() if in_place else OpenThread()
+    return Answer() if in_place(place) else OpenThread()
+
+
+def in_place(place: Place) -> bool:
+    """Whether a request is answered where it was made, and no thread is opened for it."""
+    return place.guild_id is None or place.parent_id is not None or not place.opens_threads
 
 
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:

@@ -22,9 +22,10 @@ class Urgency(IntEnum):
 
 
 class Bucket(StrEnum):
-    """What is counted apart in a channel."""
+    """What is counted apart in a channel. MESSAGE is sending one, EDIT is changing one."""
 
     MESSAGE = "message"
+    EDIT = "edit"
     REACTION = "reaction"
     TYPING = "typing"
     CHANNEL = "channel"
@@ -36,18 +37,17 @@ class Job:
     """A call that may be asked for again and again; at most one is in flight.
 
     `perform` decides what is written at the moment it is called and returns the writing of it; None means that there
-    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel.
+    is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel. A job whose urgency or
+    bucket has been changed is to be asked for again.
     """
 
     channel_id: int | None
     perform: Callable[[], Awaitable[None] | None]
     urgency: Urgency
     bucket: Bucket = Bucket.MESSAGE
-    paced: bool = True
-    """Whether an edit keeps its distance to the last one. What goes on where a page was full does not."""
     since: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
     waiting: bool = field(default=False, init=False)
     in_flight: bool = field(default=False, init=False)
-    queued: tuple[Urgency, int] | None = field(default=None, init=False)
+    queued: tuple[Urgency, Bucket, int] | None = field(default=None, init=False)
     """As what it waits, and its number in the heaps; entries with another number are out of date."""

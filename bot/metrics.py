@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from acp import AcpError
 from acp.memory import resident
-from pool.conversation import State as Doing
+from pool.house import State as Doing
 from pool.journal import NEW, State
 from pool.pool import Pool
 

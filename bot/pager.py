@@ -38,6 +38,11 @@ class Pager:
         self.over = False
 
     @property
+    def frozen(self) -> int:
+        """How many pages are frozen."""
+        return len(self._frozen)
+
+    @property
     def last_page(self) -> int:
         """The index of the page that names the rest."""
         return max(0, len(self._frozen) - 1)
@@ -97,9 +102,15 @@ class Pager:
         self._notices.append(text)
 
     def pages(self, text: str, draft: Draft) -> list[str]:
-        """Return all pages: the frozen ones, and one with `text` and as much of the draft behind it as it holds."""
+        """Return all pages: the frozen ones, and behind them `text` and the draft.
+
+        Where words fill more than a page before they settle, the next page is begun with what does not fit; where the
+        one ends may still change. Of code as much is shown as fits.
+        """
         if self.over:
             return self._frozen + _all_pages("\n".join(self._notices))
+        if draft.fence is None and not self._is_full():
+            return self._frozen + _all_pages(text + draft.text, self._opening)
         last = self._last(text, draft)
         return [*self._frozen, last] if last else list(self._frozen)
 
@@ -128,8 +139,8 @@ class Pager:
         return "\n".join(part for part in (head, shown, note) if part)
 
 
-def _all_pages(text: str) -> list[str]:
-    found, at, opening = [], 0, ""
+def _all_pages(text: str, opening: str = "") -> list[str]:
+    found, at = [], 0
     while at < len(text):
         page = take_page(text, at, opening)
         if page.content:

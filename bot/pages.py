@@ -5,6 +5,7 @@ A code block begins and ends at a line that begins with three backticks, and now
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from .graphemes import boundary_before
 from .markdown import FENCE, LIMIT, quote_of
@@ -26,7 +27,17 @@ _ATOM = re.compile(
     r"|(?P<mark>\*\*|\|\||~~|__)(?=\S)[^\n]{1,200}?(?P=mark)"  # short emphasis
 )
 
-_ATOM_START = re.compile(r"[`\[<:]|\*\*|\|\||~~|__|http")
+_UNDECIDED = re.compile(
+    _ATOM.pattern  # goes on, perhaps, where it ends with the text
+    + r"|(?:"  # what an atom may still become
+    r"`+[^\n]{0,400}"
+    r"|!?\[[^\[\]\n]{0,400}(?:\](?:\([^()\s]{0,1400}(?:\([^()\s]{0,90}(?:\)[^()\s]{0,90})?)?)?)?"
+    r"|<[^<>\n]{0,144}"
+    r"|<?h[^\s<>]{0,1807}"
+    r"|:\w{0,40}"
+    r"|(?:\*\*|\|\||~~|__)(?:\S[^\n]{0,200})?|[*|~_]"
+    r")\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,9 @@ def is_decided(text: str, start: int) -> bool:
     limit = start + LIMIT
     if len(text) >= limit + LOOKAHEAD or text.find("\n", limit) >= 0:
         return True
-    return _ATOM_START.search(text, max(start, text.rfind("\n", start, limit) + 1), limit) is None
+    line_start = max(start, text.rfind("\n", start, limit) + 1)
+    atoms = takewhile(lambda atom: atom.start() < limit, _UNDECIDED.finditer(text, line_start))
+    return all(atom.end() < len(text) for atom in atoms)
 
 
 def opening_after(text: str, start: int, end: int, opening: str = "") -> str:

@@ -49,6 +49,8 @@ class Post:
         self._first: tuple[str, Callable[[], discord.ui.View] | None] | None = None
         self._buttons: Callable[[], discord.ui.View] | None = None
         self._message_id = message_id
+        if message_id is not None:
+            self._job.bucket = Bucket.EDIT
         self._patience = Patience()
 
     def show(self, content: str, buttons: Callable[[], discord.ui.View] | None = None) -> None:
@@ -106,6 +108,7 @@ class Post:
             files=self._files,
         )
         self._message_id = stored.message_id
+        self._job.bucket = Bucket.EDIT
         self._on_posted(stored.message_id)
         return content
 

@@ -36,23 +36,21 @@ class Posted:
         """Return what the message is to show for the page to be complete; nothing if that needs no message."""
         return rest_of(self._before, page)
 
-    def differs(self, page: str, *, stop: bool) -> bool:
-        """Whether there is something to write."""
+    def differs(self, page: str) -> bool:
+        """Whether there are words to write."""
         text = self.text(page)
-        if self.message_id is None:
-            return bool(text.strip())
-        return text != self.content or (self.stop and not stop)
+        return bool(text.strip()) if self.message_id is None else text != self.content
 
-    def confirm(self, page: str, meant: str, stored: str) -> bool:
+    def confirm(self, page: str, meant: str, stored: str, *, provisional: bool = False) -> bool:
         """Take note of what Discord has stored; return whether it is what was meant.
 
-        White space at both ends is Discord's to take away.
+        White space at both ends is Discord's to take away. A `provisional` page is no part of what is to be shown.
         """
         same = stored.strip() == meant.strip()
         self._repairs = 0 if same else self._repairs + 1
         believed = same or self._repairs > REPAIRS
         self.content = meant if believed else stored
-        if believed:
+        if believed and not provisional:
             self._page = page
         return same
 
@@ -70,11 +68,10 @@ class Posted:
         grown = bool(self._page) and page.startswith(_without_closing_fence(self._page))
         return self.is_old(now) and grown and bool(rest_of(self._page, page))
 
-    def leave(self, *, placeholder: str) -> None:
+    def leave(self) -> None:
         """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
-        shown = self._page if self.content != placeholder else ""
         self.message_id, self.content, self.stop = None, "", False
-        self._before, self._repairs = shown or self._before, 0
+        self._before, self._repairs = self._page or self._before, 0
 
 
 def rest_of(shown: str, page: str) -> str:

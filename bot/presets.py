@@ -136,6 +136,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             quirks=(
                 "Its modes, `build` and `plan`, say nothing about asking: its permission settings do.",
                 "The preset sets those for edits, commands and web pages, by `OPENCODE_PERMISSION`.",
+                'With `client = ["fs"]` it writes files through Threadline.',
                 "While its model service fails, it tries again for more than a minute without a word.",
             ),
             source="measured: 1.18.33; login, permissions and --session: its documentation",
@@ -184,6 +185,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "Its modes are its agents, so each thread is told that it may act unasked, though it asks.",
                 "Keys may also stand in `fastagent.secrets.yaml`, in the directory or above it.",
                 'It has no tools unless `args` give it some, for instance `["--shell"]`.',
+                'With those and `client = ["fs", "terminal"]` it has files and commands done by Threadline.',
                 "It takes five to seven seconds to start.",
                 "It answers with whatever protocol version it is asked for, and speaks version 1.",
             ),

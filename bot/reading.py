@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-__all__ = ["ConfigError", "Document", "Problem", "Variable", "read"]
+__all__ = ["VARIABLE", "ConfigError", "Document", "Problem", "Variable", "read"]
 
-_VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+VARIABLE = re.compile(r"\$(\$\{|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 _HEADER = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"))*)\s*=""")
 
@@ -85,7 +85,7 @@ class _Variables:
             return [self.expand(each, keys) for each in value]
         if not isinstance(value, str):
             return value
-        return _VARIABLE.sub(lambda match: self._value(match[2], keys), value)
+        return VARIABLE.sub(lambda match: self._value(match[2], keys), value)
 
     def _value(self, name: str | None, keys: tuple[str, ...]) -> str:
         if name is None:

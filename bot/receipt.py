@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Receipt"]
+from acp.schema import UsageUpdate
+
+__all__ = ["Receipt", "cost_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Receipt:
     added: int = 0
     removed: int = 0
     tokens: int | None = None
-    """Tokens of the context window in use, of `window`."""
+    """Tokens of the context window in use, of `window`; without a window those that the turn took."""
     window: int | None = None
     cost: float | None = None
     """What the turn cost, in `currency`; the agent reports the sum of the session."""
@@ -38,6 +40,13 @@ class Receipt:
         if self.cost:
             found.append(f"${self.cost:.2f}" if self.currency == "USD" else f"{self.cost:.2f} {self.currency}".rstrip())
         return " · ".join(found)
+
+
+def cost_of(usage: UsageUpdate) -> tuple[float | None, str]:
+    """Return the sum that a session has cost and its currency, as far as the agent says so."""
+    cost = usage.cost if isinstance(usage.cost, dict) else {}
+    amount = cost.get("amount")
+    return float(amount) if isinstance(amount, int | float) else None, str(cost.get("currency") or "")
 
 
 def _time(seconds: float) -> str:

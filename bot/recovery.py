@@ -6,7 +6,7 @@ gateway says READY for the first time.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
@@ -14,14 +14,15 @@ import structlog
 from pool.journal import Journal, OpenQuestion, Row, State
 from pool.journal import Post as JournaledPost
 from pool.pool import Pool
+from pool.postscripts import FIRST, Postscript
 
 from . import words
 from .buttons import interrupted_view
 from .exchange import Desk, Exchange
-from .pacer import Urgency
+from .pacer import Bucket, Urgency
 from .post import Post
 from .request import read_request
-from .rest import RestError, TryLater
+from .rest import Own, RestError, TryLater
 
 __all__ = ["CHOICE_SECONDS", "Recovery"]
 
@@ -150,10 +151,11 @@ class Recovery:
     async def _standing(self, thread_id: int, after: int) -> dict[int, str]:
         """Return the bot's own messages in a thread; none where it cannot be read."""
         try:
-            return dict(await self._own_messages(thread_id, after=after))
+            own = await self._own_messages(thread_id, after=after)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=thread_id, reason=str(error))
             return {}
+        return {each.message_id: each.content for each in own}
 
     def _post_of(self, thread_id: int, nonce: str, message_id: int | None = None) -> Post:
         return Post(thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=nonce, message_id=message_id)
@@ -191,31 +193,49 @@ class Recovery:
         row, exchange = finished
         channel_id = await exchange.place()
         posts = self._journal.posts(row.message_id)
+        postscripts = self._journal.postscripts.of(row.message_id)
         try:
-            message_ids = await self._find(channel_id, row.message_id, posts)
+            found = await self._find(channel_id, row.message_id, posts, postscripts)
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
-            message_ids = [post.message_id for post in posts]
-        exchange.restore(self._journal.pages(row.message_id), message_ids, row.reason)
+            found = {post.number: post.message_id for post in posts}
+        message_ids = [message_id for number, message_id in found.items() if number < FIRST]
+        owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
+        exchange.restore(self._journal.pages(row.message_id), message_ids, owed, row.reason)
 
-    async def _find(self, channel_id: int, after: int, posts: Iterable[JournaledPost]) -> list[int | None]:
-        """Return the messages of a reply's pages; one whose sending was not confirmed is looked for in the thread."""
-        found: list[int | None] = []
+    async def _find(
+        self,
+        channel_id: int,
+        after: int,
+        posts: Iterable[JournaledPost],
+        postscripts: Mapping[int, Postscript],
+    ) -> dict[int, int | None]:
+        """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
+        found: dict[int, int | None] = {}
         for post in posts:
             message_id = post.message_id
             if message_id is None:
-                message_id = await self._look_for(channel_id, after, post.content, found)
-            found.append(message_id)
+                # Files have no words; those that were refused have been replaced by some.
+                owed = None if post.content else postscripts.get(post.number)
+                files = None if owed is None else tuple(file.name for file in owed.files)
+                message_id = await self._look_for(channel_id, after, post.content, files, found.values())
+            found[post.number] = message_id
         return found
 
     async def _look_for(
-        self, thread_id: int, after: int, content: str, known: Container[int | None] = ()
+        self,
+        thread_id: int,
+        after: int,
+        content: str,
+        files: tuple[str, ...] | None = None,
+        known: Collection[int | None] = (),
     ) -> int | None:
-        """Return the bot's message in a thread that says `content`, if there is one."""
+        """Return the bot's message in a thread that says `content`, and brings `files` where given, if there is one."""
         own = await self._own_messages(thread_id, after=after)
-        return next((each for each, text in own if text == content.strip() and each not in known), None)
+        alike = (each for each in own if each.content == content.strip() and files in (None, each.files))
+        return next((each.message_id for each in alike if each.message_id not in known), None)
 
-    async def _own_messages(self, thread_id: int, *, after: int) -> list[tuple[int, str]]:
+    async def _own_messages(self, thread_id: int, *, after: int) -> list[Own]:
         """Read the bot's own messages in a thread, as often as it takes within reason. Raises `RestError`."""
         for attempt in range(1, ATTEMPTS):
             await self._desk.pacer.admit(None, Urgency.FINAL)
@@ -234,7 +254,7 @@ class Recovery:
             if message_id is None:
                 message_id = await self._look_for(thread_id, question.exchange_id, question.content)
             if message_id is not None:
-                await self._desk.pacer.admit(thread_id, Urgency.NOTICE)
+                await self._desk.pacer.admit(thread_id, Urgency.NOTICE, Bucket.EDIT)
                 await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))

@@ -17,7 +17,7 @@ from discord.http import Route
 from . import wire
 from .mentions import NOBODY, Mentions
 
-__all__ = ["Archived", "Gone", "Refused", "Rest", "RestError", "Stored", "TryLater"]
+__all__ = ["Archived", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", "TryLater"]
 
 UNKNOWN_MESSAGE = 10008
 THREAD_ARCHIVED = 50083
@@ -56,6 +56,15 @@ class Stored:
 
     message_id: int
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A message of the bot's own in a thread's history, with the names of its files."""
+
+    message_id: int
+    content: str
+    files: tuple[str, ...] = ()
 
 
 class Rest:
@@ -183,11 +192,15 @@ class Rest:
             member = await client.http.get_member(guild_id, user_id)
         return frozenset(int(role_id) for role_id in member["roles"])
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[tuple[int, str]]:
-        """Return the bot's own messages above an id, oldest first: ids and contents, at most 100."""
+    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
+        """Return the bot's own messages above an id, oldest first, at most 100."""
         client = self._live()
         messages = await self.history(channel_id, after=after, most=100)
-        return [(each.id, each.content) for each in messages if client.user and each.author.id == client.user.id]
+        return [
+            Own(each.id, each.content, tuple(file.filename for file in each.attachments))
+            for each in messages
+            if client.user and each.author.id == client.user.id
+        ]
 
     async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
         """Open a thread on a message; its id is the message's. One that exists already is just as good."""

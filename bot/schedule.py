@@ -4,8 +4,9 @@ Every call counts in the bot's budget, and in its bucket of its channel. Of the 
 now the most urgent is made, and among equals the one that has waited longest. A job that must wait stands in a heap by
 the time at which it may be looked at again, so that choosing costs the logarithm of the number of jobs.
 
-Figures: 50 calls a second for a bot, 5 sends or edits per 5 s and channel (Discord, Rate Limits; the second is what
-others observed). Sends and edits share the budget: Discord counts them apart, but the library takes them for one.
+Figures: 50 calls a second for a bot, 5 sends and 5 edits per 5 s and channel (Discord, Rate Limits; the second is what
+others observed). The library takes sends and edits for one bucket, of which it believes what the last answer said; it
+holds up nobody as long as one edit is left, and one is kept for the final text.
 """
 
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ __all__ = ["Schedule", "Start"]
 
 FIGURES = {
     Bucket.MESSAGE: (5, 5.0),
+    Bucket.EDIT: (5, 5.0),
     Bucket.REACTION: (1, 0.25),
     Bucket.TYPING: (5, 5.0),
     Bucket.CHANNEL: (5, 5.0),
@@ -105,9 +107,9 @@ class Schedule:
             job.since = since
         elif later > job.not_before:
             job.not_before = later
-        elif job.queued is None or job.queued[0] is job.urgency:
+        elif job.queued is None or job.queued[:2] == (job.urgency, job.bucket):
             return False
-        else:
+        elif job.queued[0] is not job.urgency:
             job.since = now
         if not job.in_flight:
             self._queue(job, now)
@@ -205,7 +207,8 @@ class Schedule:
     def _queue(self, job: Job, now: float) -> None:
         """Put a waiting job where it belongs now; what stood elsewhere for it is out of date."""
         number = next(self._numbers)
-        job.queued = (job.urgency, number)
+        self._leave_lane(job)
+        job.queued = (job.urgency, job.bucket, number)
         lane = self._lane(job)
         if lane is not None:
             lane.jobs[job] = None
@@ -215,15 +218,21 @@ class Schedule:
         else:
             heappush(self._ready, (*_order(job), number, job))
 
+    def _leave_lane(self, job: Job) -> None:
+        """Take a job that waits as something else out of there."""
+        if job.channel_id is not None and job.queued is not None and job.queued[1] is not job.bucket:
+            lane = self._lanes.get((job.queued[1], job.channel_id))
+            if lane is not None:
+                lane.jobs.pop(job, None)
+
     def _wait(self, job: Job, now: float) -> float:
         wait = job.not_before - now
         wait = wait if wait > ROUNDING else 0.0
         lane = self._lane(job)
         if lane is None:
             return wait
-        if job.bucket is Bucket.MESSAGE and job.urgency is Urgency.EDIT:
-            look = lane.budget.pace if job.paced else lane.budget.wait
-            return max(wait, look(now, keep=1))  # One is kept for the final text.
+        if job.bucket is Bucket.EDIT and job.urgency is Urgency.EDIT:
+            return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
         return max(wait, lane.budget.wait(now))
 
     def _total_wait(self, urgency: Urgency, now: float) -> float:
@@ -254,7 +263,7 @@ class Schedule:
 
 
 def _is_current(job: Job, number: int) -> bool:
-    return job.waiting and not job.in_flight and job.queued is not None and job.queued[1] == number
+    return job.waiting and not job.in_flight and job.queued is not None and job.queued[2] == number
 
 
 def _order(job: Job) -> tuple[int, float]:

@@ -12,7 +12,8 @@ from discord import app_commands
 from acp import AcpError
 from acp.memory import resident
 from acp.schema import SessionInfo
-from pool.conversation import Conversation, State
+from pool.conversation import Conversation
+from pool.house import State
 from pool.listing import NoSlot
 
 from .admission import admitted

@@ -76,7 +76,7 @@ def _all_of(guild: discord.Guild) -> Iterator[Finding]:
 async def _channel(visit: Visit, channel_id: int) -> Finding:
     channel = visit.get_channel(channel_id)
     match channel:
-        case discord.TextChannel():
+        case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
             lacks = missing(channel.permissions_for(channel.guild.me))
             subject = f"#{channel.name} in {channel.guild.name}"
             if lacks:
@@ -88,7 +88,7 @@ async def _channel(visit: Visit, channel_id: int) -> Finding:
             words = f"is a thread; list the channel above it: {channel.parent_id}"
             return Finding(f"channel {channel_id}", Level.FAILED, words)
         case discord.abc.GuildChannel():
-            return Finding(f"channel {channel_id}", Level.FAILED, f"is a {channel.type.name} channel, not one for text")
+            return Finding(f"channel {channel_id}", Level.FAILED, f"is a {channel.type.name}; list the channels in it")
         case _:
             return Finding(f"channel {channel_id}", Level.FAILED, "is not a channel of a server")
 

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Style", "Tables", "Thoughts", "Tools"]
+__all__ = ["Finish", "Style", "Tables", "Thoughts", "Tools"]
 
 Tables = Literal["code", "bullets", "off"]
 Tools = Literal["full", "compact", "off"]
 Thoughts = Literal["off", "spoiler", "subtext"]
+Finish = Literal["auto", "edit", "fresh", "ping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,5 @@ class Style:
     long_code_lines: int = 200
     directory: str = ""
     """The session's working directory; places inside it are shown as seen from there."""
+    finish: Finish = "auto"
+    """How the end of a turn is made known, see `bot.finish`."""

@@ -1,8 +1,9 @@
 """Writing a configuration: values as TOML has them."""
 
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["listed", "quoted"]
+__all__ = ["listed", "quoted", "written"]
 
 
 def quoted(value: object) -> str:
@@ -14,3 +15,24 @@ def quoted(value: object) -> str:
 def listed(values: Iterable[object]) -> str:
     """Return texts as a TOML array of strings."""
     return f"[{', '.join(map(quoted, values))}]"
+
+
+def written(value: Any) -> str:
+    """Return a value as TOML has it. Raises TypeError for what TOML has no value for."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"{value:g}" if isinstance(value, float) else str(value)
+        case str():
+            return quoted(value)
+        case list() | tuple():
+            return f"[{', '.join(map(written, value))}]"
+        case dict():
+            return (
+                f"{{ {', '.join(f'{quoted(key)} = {written(each)}' for key, each in value.items())} }}"
+                if value
+                else "{}"
+            )
+        case _:
+            raise TypeError(f"not a value: {value!r}")

@@ -1,7 +1,8 @@
 """What one reply shows: the agent's events folded into blocks, their text into pages, and what is attached. Pure.
 
-A page that is full is frozen: it never changes again. Only the last page changes. A chunk costs an append; everything
-else happens when somebody asks for the pages, and then costs what is new and the last page, whatever lies before.
+A page that is full is frozen: it never changes again. Only what is behind the frozen pages changes. A chunk costs an
+append; everything else happens when somebody asks for the pages, and then costs what is new and the open pages,
+whatever lies before.
 Where pages are cut depends on the text and not on its chunks, nor on when somebody looked.
 """
 
@@ -26,7 +27,7 @@ from .links import Link, is_web
 from .markdown import escape
 from .pager import Pager
 from .plan import plan_lines
-from .receipt import Receipt
+from .receipt import Receipt, cost_of
 from .remarks import remark
 from .spool import Spool
 from .style import Style
@@ -126,11 +127,21 @@ class Transcript:
         known = self._calls.get(update.tool_call_id)
         return update if known is None else merged(known.update, update)
 
+    @property
+    def unread(self) -> int:
+        """Characters that have come since somebody asked for the pages."""
+        return self._pending_size
+
     def pages(self) -> list[str]:
-        """Return all pages; those before the last are frozen. Empty pages, which Discord refuses, do not exist."""
+        """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist."""
         self._drain()
         text = self._freeze()
         return self._pager.pages(text, self._draft())
+
+    @property
+    def frozen(self) -> int:
+        """How many of the pages, from the first one on, will never change."""
+        return self._pager.frozen
 
     def files(self) -> list[File]:
         """Return what is attached so far, in the order in which it was announced; the list only grows.
@@ -148,13 +159,15 @@ class Transcript:
             found += parts("changes.patch", last, self._patches)
         return found
 
-    def receipt(self, seconds: float, *, cost_before: float = 0.0) -> Receipt:
-        """Return what the turn came to. `cost_before` is the session's cost when it began, in the same currency."""
+    def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
+        """Return what the turn came to.
+
+        `cost_before` is the session's cost when it began, in the same currency; None where nobody knows it.
+        """
         calls = self._calls.values()
         changes = [change for call in calls for change in call.changes]
         usage = self._usage
-        cost = usage.cost if usage is not None and isinstance(usage.cost, dict) else {}
-        amount = cost.get("amount")
+        cost, currency = (None, "") if usage is None else cost_of(usage)
         return Receipt(
             seconds,
             tools=len(calls),
@@ -164,8 +177,8 @@ class Transcript:
             removed=sum(change.removed for change in changes),
             tokens=None if usage is None else usage.used,
             window=None if usage is None else usage.size,
-            cost=max(0.0, amount - cost_before) if isinstance(amount, int | float) else None,
-            currency=str(cost.get("currency") or ""),
+            cost=None if cost is None or cost_before is None else max(0.0, cost - cost_before),
+            currency=currency,
         )
 
     # ---- links to files, which somebody else reads

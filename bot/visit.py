@@ -29,7 +29,7 @@ GUILD_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A text channel that the bot is shown. `missing` are the permissions that it would need there, by name."""
+    """A text channel or forum that the bot is shown. `missing` are the permissions that it lacks there, by name."""
 
     channel_id: int
     name: str
@@ -115,12 +115,16 @@ class Visit(discord.Client):
         return known.issuperset(channel_ids) if channel_ids else bool(known)
 
     def rooms(self) -> list[Room]:
-        """Return the text channels of all servers, in Discord's order."""
+        """Return the text channels and forums of all servers, in Discord's order."""
         return [
             Room(channel.id, channel.name, guild.name, tuple(missing(channel.permissions_for(guild.me))))
             for guild in self.guilds
-            for channel in guild.text_channels
+            for channel in _read_and_written(guild)
         ]
+
+
+def _read_and_written(guild: discord.Guild) -> list[discord.TextChannel | discord.ForumChannel]:
+    return [*guild.text_channels, *guild.forums]
 
 
 @asynccontextmanager

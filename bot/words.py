@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
-from pool.conversation import Cancelled
 from pool.exchange import Ending, Notice
+from pool.house import Cancelled
 from pool.journal import State
 from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due

@@ -6,9 +6,7 @@ from outside while that task waits. Cancel, status and eviction therefore never 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import structlog
@@ -17,15 +15,13 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
 
 from . import journal as rows
-from .directories import Directories
 from .exchange import Ending, Exchange, ExchangeFailed, Notice
+from .house import Cancelled, House, State
 from .inbox import Inbox
-from .journal import Journal
-from .opening import Settings, open_session, settle
+from .opening import open_session, settle
 from .running import Running
-from .slots import Slots
 
-__all__ = ["Cancelled", "Conversation", "House", "State"]
+__all__ = ["Conversation"]
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
@@ -37,53 +33,6 @@ UNSETTLED = 2
 """With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
 
 log = structlog.stdlib.get_logger("pool")
-
-
-class State(StrEnum):
-    """What a conversation is doing."""
-
-    ASLEEP = "asleep"
-    IN_LINE = "in line"
-    STARTING = "starting"
-    IDLE = "idle"
-    WORKING = "working"
-    STOPPING = "stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """What a cancel did: whether something was stopped, and how many messages are held now."""
-
-    stopped: bool
-    held: int
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all conversations of a pool share.
-
-    `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
-    conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
-    called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now wait
-    for a person, `on_released` with a thread that goes on because nobody said anything in time, `on_made_way` with one
-    whose turn has ended after a question of it was ended for others, `on_queue` with one where what waits may have
-    changed.
-    """
-
-    settings: Callable[[int], Settings]
-    journal: Journal
-    slots: Slots[object]
-    directories: Directories["Conversation"]
-    exclusive: bool
-    spawn: Callable[[Settings], Awaitable[Agent]]
-    claim: Callable[["Conversation", Settings], Agent | None]
-    asking: Callable[[], Sequence[int]]
-    idle_seconds: float
-    on_idle: Callable[[], None]
-    on_held: Callable[[int, int], None]
-    on_released: Callable[[int], None]
-    on_made_way: Callable[[int], None]
-    on_queue: Callable[[int], None]
 
 
 class Conversation:
@@ -445,8 +394,10 @@ class Conversation:
                 self.agent = await self._house.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
             if self.session is None:
+                begins = self._journal.session_id(self.thread_id) is None
                 await self._open(self.agent)
-                self._name_neighbours(exchange)
+                if begins:
+                    self._name_neighbours(exchange)
         except AcpError:
             self._failed_starts += 1
             self._tell(exchange)
@@ -481,7 +432,7 @@ class Conversation:
         return True
 
     def _name_neighbours(self, exchange: Exchange) -> None:
-        """Say who else works in the directory in which this thread begins or wakes."""
+        """Say who else works in the directory in which this thread begins."""
         busy = [other.thread_id for other in self._house.directories.ahead(self) if other.state is State.WORKING]
         if busy and self._current is exchange:
             exchange.beside(busy, waits=False)

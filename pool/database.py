@@ -82,6 +82,23 @@ _MIGRATIONS = (
     """
     ALTER TABLE messages ADD COLUMN exchange_id INTEGER;
     """,
+    """
+    CREATE TABLE postscripts (
+        exchange_id INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        mention INTEGER,
+        PRIMARY KEY (exchange_id, number)
+    ) STRICT;
+    CREATE TABLE files (
+        exchange_id INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        data BLOB,
+        FOREIGN KEY (exchange_id, number) REFERENCES postscripts ON DELETE CASCADE
+    ) STRICT;
+    CREATE INDEX files_of_postscripts ON files (exchange_id, number);
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

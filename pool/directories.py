@@ -1,6 +1,7 @@
 """Who works where: conversations in the order in which they came to a directory. Pure."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -26,19 +27,17 @@ class Directories(Generic[Worker]):
 
     def ahead(self, worker: Worker) -> Sequence[Worker]:
         """Return those who came to the same place before, first come first."""
-        own, found = self._places[worker], []
-        for other, place in self._places.items():
-            if other is worker:
-                break
-            if place.is_relative_to(own) or own.is_relative_to(place):
-                found.append(other)
-        return found
+        own = self._places[worker]
+        before = takewhile(lambda other: other is not worker, self._places)
+        return [other for other in before if _same(own, self._places[other])]
 
     def leave(self, worker: Worker) -> Sequence[Worker]:
         """Go away; returns those for whom that may make room."""
         own = self._places.pop(worker, None)
         if own is None:
             return ()
-        return [
-            other for other, place in self._places.items() if place.is_relative_to(own) or own.is_relative_to(place)
-        ]
+        return [other for other, place in self._places.items() if _same(own, place)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .database import JournalError, open_database
+from .postscripts import Postscripts
 from .threads import Threads
 
 __all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
@@ -108,6 +109,8 @@ class Journal:
         self._threads = {thread_id for (thread_id,) in rows}
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
         self.threads = Threads(self._db, self._transaction)
+        self.postscripts = Postscripts(self._db, self._transaction)
+        """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
         self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
         """Learns of each move, once it is written: the new state, why (`NEW` for a new message), how many rows."""
@@ -280,12 +283,14 @@ class Journal:
         with self._transaction():
             self._move(message_ids, State.CLOSED, reason)
             self._drop_pages(message_ids)
-            self._keep_pages(message_ids, pages)
+            if not self._keep_pages(message_ids, pages):
+                self.postscripts.drop(message_ids[-1])
 
     def told(self, message_ids: Sequence[int]) -> None:
         """Write down that nothing is owed any more about rows that were closed."""
         with self._transaction():
             self._drop_pages(message_ids)
+            self.postscripts.drop(message_ids[-1])
 
     def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Iterable[str]) -> None:
         """Write down that the turn has ended, and everything that must be posted, in one transaction."""
@@ -297,11 +302,26 @@ class Journal:
         """Write down that Discord has confirmed the last page."""
         with self._transaction():
             self._move(message_ids, State.ANSWERED)
+            self.postscripts.drop(message_ids[-1])
 
     def state(self, message_id: int) -> State | None:
         """Return the state of a message; None where it was never accepted."""
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else State(row[0])
+
+    def request(self, message_id: int) -> str | None:
+        """Return the request of a message; None where it was never accepted."""
+        row = self._db.execute("SELECT request FROM messages WHERE message_id = ?", (message_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def exchange_of(self, message_id: int) -> int | None:
+        """Return the exchange that a message belongs to: as its request, or as a page of its reply."""
+        query = (
+            "SELECT message_id FROM messages WHERE message_id = ?"
+            " UNION SELECT exchange_id FROM posts WHERE message_id = ? LIMIT 1"
+        )
+        row = self._db.execute(query, (message_id, message_id)).fetchone()
+        return None if row is None else row[0]
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""
@@ -390,9 +410,10 @@ class Journal:
 
     # ----
 
-    def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> None:
+    def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> int:
         rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]
         self._db.executemany("INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", rows)
+        return len(rows)
 
     def _drop_pages(self, message_ids: Sequence[int]) -> None:
         self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))

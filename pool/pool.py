@@ -16,9 +16,10 @@ import structlog
 from acp import Agent
 from acp.memory import resident
 
-from .conversation import Conversation, House, State
+from .conversation import Conversation
 from .directories import Directories
 from .exchange import Exchange
+from .house import House, State
 from .journal import Journal
 from .listing import Listing
 from .opening import Settings

@@ -25,6 +25,8 @@ AGENTS: Final = 3
 BEGIN_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.05
 
+SIGNS: Final = ("👀", "⏳")
+
 PLENTY: Final = 100_000
 """A bound that no round comes to: a refusal would hide a loss."""
 
@@ -91,12 +93,12 @@ class Stage:
         return [each for each in messages if each.author_id == self.bot.id and int(each.type) in {0, 19}]
 
     def eyes(self) -> int:
-        """Count the messages of people that the bot still has a reaction on."""
+        """Count the messages of people that the bot still has a sign on that they wait or are worked on."""
         places = self.discord.world.channels.values()
         return sum(self._has_sign(message) for place in places for message in self.discord.messages(place))
 
     def _has_sign(self, message: Message) -> bool:
-        return any(self.bot.id in there for there in message.reactions.values())
+        return any(self.bot.id in message.reactions.get(sign, ()) for sign in SIGNS)
 
     def agents(self) -> set[int]:
         """The pids of all that runs for this lane's bot."""

@@ -235,6 +235,15 @@ async def test_a_request_on_a_dead_connection_was_never_handed_over() -> None:
     assert client.heard == ["closed"]
 
 
+async def test_a_request_after_the_agent_broke_the_protocol_was_never_handed_over() -> None:
+    """What it did is the reason; for whoever sends it, the agent is gone."""
+    client = Client()
+    client.connection.close(ProtocolError("too long"))
+    with pytest.raises(AgentClosed, match="too long") as raised:
+        await client.connection.start("session/prompt", {}, client.hear)
+    assert not raised.value.handed
+
+
 async def test_a_request_into_a_broken_pipe_was_never_handed_over() -> None:
     """The same when the death shows at the write itself; the callback is not called beside the exception."""
     client = Client()

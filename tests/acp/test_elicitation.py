@@ -55,7 +55,7 @@ async def test_a_form_is_an_event_of_the_turn_and_answered_once(answer: Accept |
         elicit(peer, 0, sessionId=session.session_id, toolCallId="c")
         event = await anext(turn)
         assert event == Elicitation(0, "form", "Who are you?", SCHEMA, tool_call_id="c")
-        assert (turn.open_elicitations, turn.open_questions) == ((event,), ())
+        assert (turn.open_elicitations, turn.open_questions, turn.unanswered) == ((event,), (), (event,))
         with pytest.raises(TypeError, match="Elicitation 0"):
             turn.answer(0, "yes")
         assert turn.answer(0, answer)

@@ -55,6 +55,28 @@ async def test_a_command_is_looked_up_on_the_path_that_the_agent_gets(tmp_path: 
         await AgentProcess.spawn(Launch("my-agent", (), tmp_path, {"PATH": "/usr/bin"}), f"{RUN}/1")
 
 
+async def test_many_that_start_at_once_are_created_one_by_one(tmp_path: Path) -> None:
+    """Creating a process blocks the loop; between two of them it does what else waits (invariant 1)."""
+    loop = asyncio.get_running_loop()
+    rounds, created = 0, list[int]()
+
+    def turn() -> None:
+        nonlocal rounds
+        rounds += 1
+        if len(created) < 5:
+            loop.call_soon(turn)
+
+    class Noted(AgentProcess):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            created.append(rounds)
+
+    turn()
+    processes = await asyncio.gather(*(Noted.spawn(launch("pass", tmp_path), f"{RUN}/{each}") for each in range(5)))
+    assert len(set(created)) == len(processes)
+    await asyncio.gather(*(process.stop() for process in processes))
+
+
 async def test_a_working_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """Most agents accept it and fail later (P46); a file is no directory either."""
     file = tmp_path / "file"

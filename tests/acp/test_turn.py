@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from acp import AgentClosed, Event, ProtocolError, Question, RemoteError, Text, Thought, Turn, Withdrawn
-from acp.schema import Plan, ToolCall, ToolCallUpdate, UsageUpdate
+from acp.schema import PermissionOption, Plan, ToolCall, ToolCallUpdate, UsageUpdate
 from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
 from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, opened, quiet
@@ -399,3 +399,17 @@ def _id(event: Event) -> int | str | None:
 
 async def _all(turn: Turn) -> list[Event]:
     return [event async for event in turn]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "rejection"),
+    [
+        (("allow_once", "reject_always", "reject_once", "reject_once"), "2"),
+        (("allow_once", "reject_always"), "1"),
+        (("allow_once", "allow_always"), None),
+    ],
+)
+def test_a_question_is_denied_by_its_mildest_rejection(kinds: tuple[str, ...], rejection: str | None) -> None:
+    """Once before for ever, the first of a kind; where there is none only `cancelled` is left (P50)."""
+    options = tuple(PermissionOption(option_id=str(number), name="x", kind=kind) for number, kind in enumerate(kinds))
+    assert Question(0, ToolCallUpdate(tool_call_id="c"), options).rejection == rejection

@@ -13,7 +13,7 @@ import discord
 
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
-from bot.rest import Archived, Gone, Refused, Rest, Stored, TryLater
+from bot.rest import Archived, Gone, Own, Refused, Rest, Stored, TryLater
 from pool.journal import Journal
 
 __all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "quiet", "scratch_journal"]
@@ -88,7 +88,7 @@ class Board(Rest):
         view: discord.ui.View | None = None,
         files: Sequence[tuple[str, bytes]] = (),
     ) -> Stored:
-        assert 0 < len(content) <= 2000
+        assert 0 < len(content) <= 2000 or (files and not content)
         assert nonce is None or len(nonce) <= 25
         new_id = next(self._ids)  # In the order of the calls, of which several may end at one time.
         fault = await self._call("send", content)
@@ -144,10 +144,13 @@ class Board(Rest):
         if fault is not None:
             raise fault
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[tuple[int, str]]:
+    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
         await self._call("read", "")
         # Discord takes the white space around a message's text away.
-        return [(message_id, message.content.strip()) for message_id, message in sorted(self.messages.items())]
+        return [
+            Own(message_id, message.content.strip(), tuple(name for name, _ in message.files))
+            for message_id, message in sorted(self.messages.items())
+        ]
 
     async def _call(self, what: str, content: str) -> AnswerLost | None:
         self.calls.append(Call(asyncio.get_running_loop().time(), what, content))

@@ -96,6 +96,7 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "reply.tables": "code",
         "reply.tools": "compact",
         "reply.thoughts": "off",
+        "reply.finish": "auto",
         "reply.max_pages": 8,
         "reply.long_code_lines": 200,
         "reactions.enabled": True,
@@ -165,6 +166,7 @@ messages = 10
 tables = "bullets"
 tools = "full"
 thoughts = "spoiler"
+finish = "ping"
 max_pages = 0
 long_code_lines = 50
 [reactions]
@@ -219,7 +221,7 @@ listen = "127.0.0.1:9464"
     assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
-    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p")
+    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p", "ping")
     assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
     assert (config.threads.introduction, config.threads.directory) == (False, "exclusive")
     assert config.journal.file == tmp_path / "state" / "journal.db"

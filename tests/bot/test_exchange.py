@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -74,7 +73,8 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
 
 async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
     """In line, starting, working, the answer: one message that changes."""
-    async with stage(tmp_path) as it:
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
         exchange = it.exchange()
         exchange.opened(THREAD)
         await quiet()
@@ -88,14 +88,15 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.waiting(0, [])
         await quiet()
         assert it.board.shown == ["-# ⏳ starting"]
-        nothing = cast(Any, None)
-        exchange.prompted(nothing, nothing)
+        exchange.prompted(session, turn)
         await quiet()
         assert it.board.shown == ["-# ⏳ working"]
         exchange.event(Text("answer"))
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
-        assert it.board.shown == ["answer"]
+        assert it.board.shown == ["answer\n-# 30 s"]
         assert it.journal.state(THREAD) is State.ANSWERED
 
 
@@ -326,7 +327,7 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
         exchange = it.exchange()
         it.board.reactions.add((THREAD, EYE))
         exchange.opened(THREAD)
-        exchange.restore(["the end of it"], [], reason)
+        exchange.restore(["the end of it"], [], {}, reason)
         await exchange.settled()
         await quiet()
         assert it.board.reactions == {(THREAD, each) for each in sign}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.budget import UNANSWERED_SECONDS
-from bot.pacer import Job, Pacer, Urgency
+from bot.pacer import Bucket, Job, Pacer, Urgency
 from tests.bot.board import pacing, quiet
 
 pytestmark = pytest.mark.virtual_time
@@ -30,7 +30,7 @@ class Write:
 
 
 class Writer:
-    """A job that wants `times` writes, each of `seconds`; with a `pacer` it asks for the next by itself."""
+    """A job that wants `times` edits, each of `seconds`; with a `pacer` it asks for the next by itself."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Writer:
         seconds: float = 0.1,
         pacer: Pacer | None = None,
     ) -> None:
-        self.job = Job(channel_id, self.perform, urgency)
+        self.job = Job(channel_id, self.perform, urgency, Bucket.EDIT)
         self._pacer = pacer
         self.left = times
         self.overlaps = 0
@@ -165,7 +165,7 @@ async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
         order: list[str] = []
         urgencies = [Urgency.SIGN, Urgency.NOTICE, Urgency.FINAL, Urgency.FIRST]
         for number, urgency in enumerate([*urgencies, *reversed(urgencies)]):
-            pacer.put(Job(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency))
+            pacer.put(Job(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency, Bucket.EDIT))
             await quiet(0.01)
         await quiet(60)
     assert order == ["FIRST 3", "FIRST 4", "FINAL 2", "FINAL 5", "NOTICE 1", "NOTICE 6", "SIGN 0", "SIGN 7"]
@@ -192,7 +192,7 @@ async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
         for _ in range(5):
             pacer.put(Writer([], CHANNEL, Urgency.NOTICE).job)
         await quiet(1)
-        job = Job(CHANNEL, perform, Urgency.NOTICE)
+        job = Job(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
         for text[0] in ("old", "newer", "newest"):
             pacer.put(job)
             await quiet(0.5)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.graphemes import is_boundary
 from bot.markdown import LIMIT, code_block, shown_line
-from bot.pages import LOOKAHEAD, Page, take_page
+from bot.pages import LOOKAHEAD, Page, is_decided, take_page
 from tests.bot.pages import assert_postable
 
 LINES = st.sampled_from(
@@ -71,6 +71,55 @@ def test_a_cut_depends_on_nothing_far_behind_it(extra: int, tail: str) -> None:
     text = "[a](http://b.c/d) " * 300
     known = text[: LIMIT + LOOKAHEAD]
     assert take_page(known + tail * extra).end == take_page(known).end
+
+
+PIECES = (
+    *("[some words](https://example.org/a_(b)?c=d)", "https://b.c/d", "<@123456789012345678>", "<t:1700000000:R>"),
+    *("</command name:123456789012345678>", ":thumbsup:", "`some code`", "``a ` b``", "**bold words**", "||", "__x__"),
+    *(
+        "👩‍👧",
+        "🇩🇪",
+        "e\u0301",
+        "漢字",
+        "[",
+        "](",
+        ")",
+        "!",
+        "<",
+        "`",
+        "*",
+        "_",
+        "~",
+        ":",
+        "h",
+        "12:3456 ",
+        " ",
+        "word ",
+    ),
+)
+
+
+@given(
+    st.integers(0, 90),
+    st.lists(st.sampled_from(PIECES), min_size=8, max_size=60).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join),
+)
+def test_a_page_that_counts_as_decided_ends_there_whatever_follows(before: int, known: str, more: str) -> None:
+    """At any length of a line that grows, from where its page is full (invariant 5: no page changes once frozen)."""
+    text = "w" * (LIMIT - before) + known
+    for length in range(LIMIT + 1, len(text)):
+        if is_decided(text[:length], 0):
+            end = take_page(text[:length]).end
+            assert end == take_page(text).end == take_page(text + more).end
+            break
+
+
+def test_a_full_page_is_decided_as_soon_as_nothing_can_go_over_its_end() -> None:
+    """A colon, a bracket or a closed code span far before the end of a long line holds nobody up."""
+    line = ("12:34 a `b` c [d] **e** <f> " * 90)[:LIMIT]
+    assert is_decided(line + " more", 0)
+    assert not is_decided(line[:-9] + " `never x", 0)
+    assert not is_decided(line[:-9] + " [link](x", 0)
 
 
 def test_a_page_ends_behind_a_paragraph_else_a_line_else_a_word() -> None:

@@ -51,9 +51,8 @@ def test_the_shown_part_and_the_rest_hold_all_words_in_order(text: str, cut: flo
 def test_a_page_that_was_confirmed_does_not_differ() -> None:
     """Only its growth does, and a button that is to go."""
     posted = Posted()
-    assert posted.differs("text", stop=True)
+    assert posted.differs("text")
     posted.message_id, posted.stop = 1, True
     assert posted.confirm("text", "text", "text")
-    assert not posted.differs("text", stop=True)
-    assert posted.differs("text", stop=False)
-    assert posted.differs("text more", stop=True)
+    assert not posted.differs("text")
+    assert posted.differs("text more")

@@ -16,12 +16,14 @@ from bot.attachments import Attachments
 from bot.card import Cards
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
+from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
+from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, quiet
 from tests.bot.one_agent import one_agent
 from tests.memory import MemoryAgent
@@ -65,6 +67,11 @@ class Stage:
         asked = [message for agent in self.crew.agents for message in agent.received]
         prompts = [each["params"]["prompt"] for each in asked if each.get("method") == "session/prompt"]
         return [[block["text"] for block in prompt if "annotations" not in block][-1] for prompt in prompts]
+
+    @property
+    def shown(self) -> list[str]:
+        """What a reader sees, but for what turns took."""
+        return [text.removesuffix("\n-# 0 s") for text in self.board.shown]
 
     def stands(self, message_id: int, content: str, **fields: object) -> None:
         """Let a message of the earlier run stand in the thread."""
@@ -149,7 +156,7 @@ async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path) -
         async with restarted(journal, tmp_path) as it:
             assert await it.recovered() == []
             assert it.prompts == ["request 100", "request 101", "request 102"]
-            assert it.board.shown == ["request 100", "request 101", "request 102"]
+            assert it.shown == ["request 100", "request 101", "request 102"]
             assert [it.state(number) for number in (100, 101, 102)] == [State.ANSWERED] * 3
             calls = len(it.board.calls)
             assert await it.recovered() == []
@@ -169,7 +176,7 @@ async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Pat
             exchange.opened(THREAD)
             await quiet()
             assert it.prompts == ["request 20", "request 101"]
-            assert it.board.shown == ["request 20", "request 101"]
+            assert it.shown == ["request 20", "request 101"]
 
 
 async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_path: Path) -> None:
@@ -224,7 +231,7 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
             assert it.prompts == []
             await quiet(CHOICE_SECONDS)
             assert it.prompts == ["request 101"]
-            assert it.board.shown[1:] == [words.RELEASED, "request 101"]
+            assert it.shown[1:] == [words.RELEASED, "request 101"]
             assert [it.state(100), it.state(101)] == [State.PROMPTED, State.ANSWERED]
             assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
             await quiet()
@@ -254,8 +261,8 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
             assert prompt_text(first) == words.INTERRUPTED
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
-            assert [text for text in it.board.shown if text in answers] == answers
-            assert set(it.board.shown) == {"a draft", ASKED, *answers}
+            assert [text for text in it.shown if text in answers] == answers
+            assert set(it.shown) == {"a draft", ASKED, *answers}
             assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
@@ -304,7 +311,7 @@ async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path)
             assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
             await quiet(CHOICE_SECONDS * 2)
             assert it.prompts == ["request 101"]
-            assert words.RELEASED not in it.board.shown
+            assert words.RELEASED not in it.shown
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
 
 
@@ -352,7 +359,7 @@ async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tm
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             standing = it.board.messages
-            assert sorted(it.board.shown) == sorted([ASKED, words.held(2)])
+            assert sorted(it.shown) == sorted([ASKED, words.held(2)])
         async with restarted(journal, tmp_path) as it:
             it.board.messages = standing
             await it.recovered()
@@ -361,7 +368,7 @@ async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tm
         async with restarted(journal, tmp_path) as it:
             it.stands(91, ASKED)
             await it.recovered()
-            assert sorted(it.board.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
+            assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
             assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
 
 
@@ -399,7 +406,7 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
             it.board.faults.append(Refused("Missing Access"))
             await it.recovered()
             assert it.board.whats == ["read", "send"]
-            assert it.board.shown == [ASKED]
+            assert it.shown == [ASKED]
 
 
 # ---- finished
@@ -416,10 +423,61 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
             it.stands(-9, "one,")
             it.stands(-8, "two")
             await it.recovered()
-            assert it.board.shown == ["one, whole", "two", "three"]
+            assert it.shown == ["one, whole", "two", "three"]
             assert it.board.whats.count("send") == 1
             assert it.prompts == []
             assert it.state(100) is State.ANSWERED
+
+
+@pytest.mark.parametrize("standing", range(5))
+async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_path: Path, standing: int) -> None:
+    """Files, too large ones named, and the word that calls the asker: what stands is left, what is missing comes."""
+    kept, lost = KeptNowhere("a.py", b"code"), KeptNowhere("b.bin", None)
+    ping = Postscript("<@42> done", mention=ADA)
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.postscripts.keep(
+            100, {FIRST: Postscript(files=(kept,)), FIRST + 1: Postscript(files=(lost,)), FIRST + 2: ping}
+        )
+        journal.finish((100,), "end_turn", ["answer"])
+        texts = [
+            "answer",
+            "",
+            "-# 🚫 b.bin could not be attached: it was too large to be kept over a restart",
+            "<@42> done",
+        ]
+        files: list[list[tuple[str, bytes]]] = [[], [("a.py", b"code")], [], []]
+        for at, number in enumerate((0, FIRST, FIRST + 1, FIRST + 2)[:standing]):
+            journal.intend(100, number, texts[at])
+            if at < standing - 1:
+                journal.posted(100, number, at - 9)
+        async with restarted(journal, tmp_path) as it:
+            for at in range(standing):
+                it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
+            await it.recovered()
+            assert it.shown == texts
+            assert [message.mention for _, message in sorted(it.board.messages.items())] == [
+                NOBODY,
+                NOBODY,
+                NOBODY,
+                Mentions((ADA,)),
+            ]
+            assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
+            assert it.state(100) is State.ANSWERED
+            assert journal.postscripts.of(100) == {}
+
+
+@dataclass(frozen=True)
+class KeptNowhere:
+    """A file, or with None one that cannot be read any more."""
+
+    name: str
+    data: bytes | None
+
+    def read(self) -> bytes:
+        if self.data is None:
+            raise OSError
+        return self.data
 
 
 async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
@@ -429,7 +487,7 @@ async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
         journal.intend(100, 0, "-# ⏳ starting")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            assert it.board.shown == ["answer"]
+            assert it.shown == ["answer"]
             assert it.board.whats == ["read", "send"]
             assert it.state(100) is State.ANSWERED
 
@@ -444,7 +502,7 @@ async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) ->
             it.stands(-9, "same")
             it.stands(-8, "same")
             await it.recovered()
-            assert it.board.shown == ["same, one", "same, two", "end"]
+            assert it.shown == ["same, one", "same, two", "end"]
 
 
 async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(tmp_path: Path) -> None:
@@ -458,7 +516,7 @@ async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
             it.stands(-9, "one")
             it.board.faults.append(Refused("Missing Permissions"))
             await it.recovered()
-            assert it.board.shown == ["one", "two"]
+            assert it.shown == ["one", "two"]
             assert it.state(100) is State.ANSWERED
 
 
@@ -488,11 +546,11 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
             (owed,) = it.recovery.begin()
             await quiet()
             assert it.prompts == ["request 102"]
-            assert it.board.shown == []
+            assert it.shown == []
             owed.opened(THREAD)
             await it.recovery.finish()
             await quiet()
-            assert it.board.shown == ["sorry", "finished", "request 102"]
+            assert it.shown == ["sorry", "finished", "request 102"]
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
             assert journal.open_rows() == []
 
@@ -513,7 +571,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
             await asyncio.wait([client])
             it.board.held.set()
             assert await it.recovered() == []
-            assert it.board.shown == ["first", "second"]
+            assert it.shown == ["first", "second"]
             assert journal.open_rows() == []
 
 

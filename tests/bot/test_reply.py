@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from acp import Text
 from acp.schema import parse_update
+from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.patience import ATTEMPTS
 from bot.posted import OLD_SECONDS
 from bot.reply import Reply
 from bot.rest import Refused, TryLater
 from pool.journal import Journal
+from pool.postscripts import Postscript
 from tests.bot.board import AnswerLost, Board, accepted, pacing, quiet, scratch_journal
 
 pytestmark = pytest.mark.virtual_time
@@ -91,7 +93,7 @@ async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind
     assert [(round(call.at - start, 1), call.what, call.content) for call in it.board.calls] == [
         (0.0, "send", "⏳"),
         (0.1, "edit", "first"),
-        (1.8, "edit", "first second"),
+        (1.4, "edit", "first second"),
     ]
 
 
@@ -124,17 +126,66 @@ async def test_a_text_of_many_pages_is_posted_page_by_page_in_order() -> None:
     assert it.board.whats.count("send") == len(pages)
 
 
-async def test_only_the_end_makes_a_sound() -> None:
-    """A placeholder and continuations are silent; an answer that is posted in one piece is news (P19)."""
+async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> None:
+    """Placeholder, pages and files are silent; what calls the asker stands below them, on its own (P19)."""
     async with stage() as it:
-        live, whole = it.reply(1), it.reply(2)
-        live.start(THREAD)
+        reply = it.reply()
+        reply.start(THREAD)
         await quiet()
-        whole.apply(Text("x" * 3_000))
-        whole.end()
-        whole.start(THREAD)
-        await whole.settled.wait()
-    assert [message.silent for _, message in sorted(it.board.messages.items())] == [True, False, True]
+        reply.apply(Text("x" * 3_000))
+        reply.apply(Text("\n```py\n" + "line\n" * 300 + "```\n"))
+        reply.end(Postscript("<@42> done", mention=42))
+        await reply.settled.wait()
+        messages = [message for _, message in sorted(it.board.messages.items())]
+        assert it.journal.postscripts.of(KEY)
+    assert [message.silent for message in messages] == [True, True, True, False]
+    assert [message.mention for message in messages] == [NOBODY, NOBODY, NOBODY, Mentions((42,))]
+    assert [[name for name, _ in message.files] for message in messages] == [[], [], ["code.py"], []]
+    assert messages[-1].content == "<@42> done"
+
+
+async def test_files_that_discord_does_not_take_are_replaced_by_a_word_and_the_end_comes_all_the_same() -> None:
+    """No permission to attach files must cost neither the answer nor the news of its end (P20)."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
+        reply.end(Postscript("<@42> done", mention=42))
+        it.board.faults.extend([None, Refused("Missing Permissions")])
+        reply.start(THREAD)
+        await reply.settled.wait()
+    assert it.board.shown[1:] == ["-# 🚫 code.py could not be attached: Missing Permissions", "<@42> done"]
+    assert told == [True]
+
+
+@pytest.mark.parametrize("lost", range(5))
+async def test_what_follows_the_pages_is_sent_once_whatever_answer_is_lost(lost: int) -> None:
+    """Each message has one nonce for all its tries (P12)."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
+        reply.end(Postscript("done"))
+        it.board.faults.extend([*[None] * lost, AnswerLost("reset"), TryLater("503"), AnswerLost("reset")])
+        reply.start(THREAD)
+        await reply.settled.wait()
+    assert it.board.shown == ["📎 `code.py` · 300 lines", "", "done"]
+
+
+async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
+    """Words that do not settle yet may go over a page's end, and fit again once their markup is known."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.apply(Text("x" * 1_900 + "\n| wide" + " " * 200 + "| b |\n"))
+        reply.start(THREAD)
+        await quiet()
+        assert len(it.board.shown) == 2
+        reply.apply(Text("|---|---|\n"))
+        await quiet()
+        pages = reply.end()
+        await reply.settled.wait()
+        assert reply.settled.is_set()
+    assert len(pages) == 1
+    assert it.board.shown == pages
 
 
 async def test_nothing_is_written_twice() -> None:

@@ -14,9 +14,10 @@ from bot.schedule import LANES_KEPT, SIGN_PATIENCE, TOTAL_GAP, Schedule, Start
 ROUNDING = 1e-6
 
 
-def job(channel_id: int | None, urgency: Urgency = Urgency.NOTICE, bucket: Bucket = Bucket.MESSAGE) -> Job:
+def job(channel_id: int | None, urgency: Urgency = Urgency.NOTICE, bucket: Bucket | None = None) -> Job:
     """A job that is never performed here."""
-    return Job(channel_id, lambda: None, urgency, bucket)
+    otherwise = Bucket.EDIT if urgency is Urgency.EDIT else Bucket.MESSAGE
+    return Job(channel_id, lambda: None, urgency, bucket or otherwise)
 
 
 def take_all(schedule: Schedule, now: float) -> list[Start]:
@@ -118,25 +119,24 @@ def test_a_wait_that_is_asked_for_holds_although_the_job_waits_already() -> None
 
 
 def test_what_goes_on_where_a_page_was_full_keeps_its_place_and_no_distance() -> None:
-    """Its text has waited as long as the page before it; it still leaves a write for the final text."""
+    """It is sent, and sends are counted apart from edits; its text has waited as long as the page before it."""
     schedule = Schedule()
-    first, other = job(7, Urgency.EDIT), job(8, Urgency.EDIT)
-    schedule.ask(first, 0.0)
+    page, other = job(7, Urgency.EDIT), job(8, Urgency.EDIT)
+    schedule.ask(page, 0.0)
     assert len(take_all(schedule, 0.0)) == 1
     schedule.ask(other, 0.5)
-    first.paced = False
-    schedule.ask(first, 0.6, since=0.0)
-    start = schedule.take(0.7)
-    assert start is not None
-    assert start.job is first
-    schedule.finished(start, 0.7)
-    assert [begun.job for begun in take_all(schedule, 0.8)] == [other]
-    for now in (0.9, 1.0):
-        schedule.ask(first, now, since=0.0)
-        assert [begun.job for begun in take_all(schedule, now)] == [first]
-    schedule.ask(first, 1.1, since=0.0)
-    assert take_all(schedule, 4.9) == []
-    assert len(take_all(schedule, 5.1)) == 1
+    page.bucket = Bucket.MESSAGE
+    for now in (0.6, 0.7, 0.8, 0.9, 1.0):
+        schedule.ask(page, now, since=0.0)
+        start = schedule.take(now)
+        assert start is not None
+        assert start.job is page
+        schedule.finished(start, now)
+    schedule.ask(page, 1.1, since=0.0)
+    assert [begun.job for begun in take_all(schedule, 1.1)] == [other]
+    page.bucket = Bucket.EDIT
+    assert take_all(schedule, 5.5) == []
+    assert len(take_all(schedule, 5.6)) == 1
 
 
 def test_a_job_in_flight_is_not_begun_again_before_it_is_finished() -> None:

@@ -1,6 +1,7 @@
 """The whole bot on a stage: loopback as Discord, the scripted agent as real processes, people with hands."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from bot.config import load
 from loopback import Loopback, Message, Outcome, User
 from loopback.entities import Thread
 
-__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "stage", "write_config"]
+__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "spoken", "stage", "write_config"]
 
 TOKEN = "token-of-the-stage"
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
@@ -51,6 +52,11 @@ class Stage:
             for message in self.discord.messages(place)
             if message.author_id == self.bot.id and int(message.type) in {0, 19}
         ]
+
+
+def spoken(message: Message) -> str:
+    """What the agent said in a message of the bot, without the line about what its turn took."""
+    return re.sub(r"\n-# (\d+ (s|min|h)\b.*)$", "", message.content)
 
 
 def write_config(

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from pool.journal import Journal
-from tests.e2e.stage import Stage, scene
+from tests.e2e.stage import Stage, scene, spoken
 from tests.e2e.test_processes import bot_process
 from tests.e2e.test_recovery import remembering
 
@@ -71,7 +71,7 @@ async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tm
             journal.finish((second,), "end_turn", ["second"])
         async with bot_process(place) as process:
             await place.ann.sees(thread_id, "third", by=place.bot)
-            answers = [each.content for each in place.said_by_bot(thread_id)]
+            answers = [spoken(each) for each in place.said_by_bot(thread_id)]
             assert answers == ["first", "second", "third"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from tests.e2e.stage import marked, numbers, stage
+from tests.e2e.stage import marked, numbers, spoken, stage
 
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ async def test_all_of_a_long_answer_is_shown_once_in_order_within_the_limit(tmp_
     """Invariant 5: the pages joined are the text, each at most 2,000 characters."""
     async with stage(tmp_path) as place:
         thread = await place.thread("stream 2000 0")
-        await place.ann.sees(thread, re.compile(r"\b2000$"), by=place.bot)
-        pages = [message.content for message in place.said_by_bot(thread)]
+        await place.ann.sees(thread, re.compile(r"\b2000\n-# \d+ s$"), by=place.bot)
+        pages = [spoken(message) for message in place.said_by_bot(thread)]
         assert len(pages) > 4
         assert all(len(page) <= 2000 for page in pages)
         assert " ".join(" ".join(pages).split()) == numbers(1, 2000)
@@ -76,7 +76,7 @@ async def test_fences_are_balanced_on_every_page(tmp_path: Path) -> None:
     async with stage(tmp_path) as place:
         thread = await place.thread("code 200\nsay done now")
         await place.ann.sees(thread, "done now", by=place.bot)
-        pages = [message.content for message in place.said_by_bot(thread)]
+        pages = [spoken(message) for message in place.said_by_bot(thread)]
         assert len(pages) > 1
         assert all(page.count("```") % 2 == 0 for page in pages)
 
@@ -93,7 +93,7 @@ async def test_messages_sent_while_the_agent_works_are_answered_in_order(tmp_pat
             await (place.ann, place.ben)[number % 2].say(thread, f"say answer {number}")
         await asyncio.to_thread(gate.write_text, "open")
         await place.ann.sees(thread, "answer 5", by=place.bot)
-        answers = [message.content for message in place.said_by_bot(thread) if "waiting" not in message.content]
+        answers = [spoken(each) for each in place.said_by_bot(thread) if "waiting" not in each.content]
         assert answers == ["ready", *(f"answer {number}" for number in range(1, 6))]
 
 
@@ -109,7 +109,7 @@ async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
         await place.ann.say(thread, "recall")
         recalled = await place.ann.sees(thread, re.compile("say once"), by=place.bot)
         assert "3" in recalled.content
-        assert [message.content for message in place.said_by_bot(thread)][:2] == ["once", "twice"]
+        assert [spoken(message) for message in place.said_by_bot(thread)][:2] == ["once", "twice"]
         assert len(place.said_by_bot(thread)) == 3
 
 

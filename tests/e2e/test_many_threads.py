@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.words import AT_WORK
 from loopback import events
-from tests.e2e.stage import Stage, scene, write_config
+from tests.e2e.stage import Stage, scene, spoken, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 THREADS = 200
@@ -45,7 +45,7 @@ class Watcher:
                 if found := IN_LINE.search(message.content):
                     self.places.setdefault(message.channel_id, int(found[1]))
                 elif not message.content.startswith(AT_WORK):
-                    self.answers[message.channel_id] = message.content
+                    self.answers[message.channel_id] = spoken(message)
 
 
 async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp_path: Path) -> None:

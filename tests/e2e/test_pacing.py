@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import numbers, said, stage
+from tests.e2e.stage import numbers, said, spoken, stage
 
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newe
         body = {"message": "slow down", "retry_after": 0.5, "global": False}
         place.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
         await place.ann.say(thread, "stream 300 150")
-        await place.ann.sees(thread, re.compile(r"\b300$"), by=place.bot)
+        await place.ann.sees(thread, re.compile(r"\b300\n-# \d+ s$"), by=place.bot)
         edits = [call for call in place.discord.record if call.method == "PATCH" and "/messages/" in call.path]
         refused = next(number for number, call in enumerate(edits) if call.status == 429)
         assert edits[refused].body["content"] != edits[refused + 1].body["content"]
@@ -65,6 +65,6 @@ async def test_with_faults_on_every_kind_of_write_the_answer_is_complete_and_the
         path = re.compile("/messages")
         place.discord.fault(path=path, probability=0.33, seed=7, times=None, bot=place.bot, **rule)
         await place.ann.say(thread, "stream 600 400")
-        await place.ann.sees(thread, re.compile(r"\b600$"), by=place.bot, timeout=90)
-        pages = [message.content for message in place.said_by_bot(thread)][1:]
+        await place.ann.sees(thread, re.compile(r"\b600\n-# .* s$"), by=place.bot, timeout=90)
+        pages = [spoken(message) for message in place.said_by_bot(thread)][1:]
         assert " ".join(" ".join(pages).split()) == numbers(1, 600)

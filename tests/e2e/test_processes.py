@@ -77,7 +77,7 @@ async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> Non
             thread = await place.thread("stream 40 20")
             await place.ann.sees(thread, re.compile("^1 2 3"), by=place.bot)
             process.send_signal(signal.SIGTERM)
-            await place.ann.sees(thread, re.compile(f"^{numbers(1, 40)}$"), by=place.bot)
+            await place.ann.sees(thread, re.compile(f"^{numbers(1, 40)}\n"), by=place.bot)
             async with asyncio.timeout(GENEROUS):
                 await process.communicate()
             assert process.returncode == 0

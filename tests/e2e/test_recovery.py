@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import SCRIPTED, Stage, scene, write_config
+from tests.e2e.stage import SCRIPTED, Stage, scene, spoken, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
@@ -18,9 +18,9 @@ def remembering(place: Stage, **options: str) -> None:
     write_config(place.config, place, agent=agent, **options)
 
 
-def lines_said(place: Stage, thread: Thread, begin: str) -> list[str]:
-    """The lines of the bot's messages that begin so, oldest first: messages of one person may be answered together."""
-    words = [line for each in place.said_by_bot(thread) for line in each.content.split("\n")]
+def last_words(place: Stage, thread: Thread, begin: str) -> list[str]:
+    """The last lines of the bot's messages that begin so, oldest first."""
+    words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
     return [word for word in words if word.startswith(begin)]
 
 
@@ -47,7 +47,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             await place.ann.click(notice, "Skip")
             await place.ann.sees(thread, "third", by=place.bot)
-            words = [line for each in place.said_by_bot(thread) for line in each.content.split("\n")]
+            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
             assert [word for word in words if word in {"second", "third"}] == ["second", "third"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -95,7 +95,7 @@ async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path)
             await place.ann.sees(thread, "missed two", by=place.bot)
             other = await place.ben.sees_thread(missed)
             await place.ben.sees(other, "missed mention", by=place.bot)
-            words = [line for each in place.said_by_bot(thread) for line in each.content.split("\n")]
+            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
             assert [word for word in words if word.startswith("missed")] == ["missed one", "missed two"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -120,7 +120,7 @@ async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(
             for number in range(3):
                 await place.ann.say(thread, f"say while away {number}")
             await place.ann.sees(thread, "while away 2", by=place.bot)
-            words = [line for each in place.said_by_bot(thread) for line in each.content.split("\n")]
+            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
             assert [word for word in words if word.startswith("while")] == [
                 f"while away {number}" for number in range(3)
             ]
@@ -190,7 +190,7 @@ async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_p
             await place.discord.connected(place.bot)
             await place.ann.say(thread, "say missed nothing")
             await place.ann.sees(thread, "missed nothing", by=place.bot)
-            assert lines_said(place, thread, "missed") == ["missed 5", "missed 6", "missed 7", "missed nothing"]
+            assert last_words(place, thread, "missed") == ["missed 5", "missed 6", "missed 7", "missed nothing"]
             assert sum("I was away for long" in each.content for each in place.said_by_bot(thread)) == 1
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -215,7 +215,7 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
             await place.mallory.sees(thread, lambda message: message.id == refused.id and bool(message.reactions))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert lines_said(place, thread, "missed") == ["missed by ben"]
+        assert last_words(place, thread, "missed") == ["missed by ben"]
 
 
 async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_missed(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
             await place.ann.say(thread, "say missed not at all")
             await place.ann.sees(thread, "missed not at all", by=place.bot)
             assert slow.hits == 1
-            assert lines_said(place, thread, "missed") == ["missed 0", "missed 1", "missed not at all"]
+            assert last_words(place, thread, "missed") == ["missed 0", "missed 1", "missed not at all"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
 
@@ -263,14 +263,17 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
             await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert [each.content for each in place.said_by_bot(thread)] == ["found again"]
+        assert [spoken(each) for each in place.said_by_bot(thread)] == ["found again"]
         assert await settled(place, message.id) is State.ANSWERED
 
 
 async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(tmp_path: Path) -> None:
-    """P11, P12, invariant 5: the turn was over, one page of three stood. All stand then, once, without the agent."""
+    """P11, P12, invariant 5: the turn was over, one page of three stood. All stand then, once, without the agent.
+
+    So do the file behind them and the word that calls the asker, who is called once.
+    """
     async with scene(tmp_path) as place:
-        remembering(place)
+        remembering(place, extra='[reply]\nfinish = "ping"')
         gate = tmp_path / "gate"
         os.mkfifo(gate)
         full = place.discord.fault(
@@ -278,7 +281,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         )
         async with bot_process(place) as process:
             await place.discord.connected(place.bot)
-            message = await place.ann.say(place.channel, f"{place.bot.mention} gate {gate}\nhuge 5000")
+            message = await place.ann.say(place.channel, f"{place.bot.mention} gate {gate}\nhuge 5000\ncode 300")
             await place.ann.sees(place.channel, lambda each: each.id == message.id and bool(each.reactions))
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "working", by=place.bot)
@@ -294,8 +297,12 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         assert len(pages) == 3
         assert len(place.said_by_bot(thread)) == 1
         async with bot_process(place) as process:
-            await place.ann.sees(thread, lambda each: each.content == pages[-1], by=place.bot)
+            ping = await place.ann.sees(thread, re.compile(rf"^<@{place.ann.id}> ✅ done\n-# \d+ s$"), by=place.bot)
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert [each.content for each in place.said_by_bot(thread)] == pages
+        *shown, files, last = place.said_by_bot(thread)
+        assert [each.content for each in shown] == pages
+        assert [each.filename for each in files.attachments] == ["code.py"]
+        assert last is ping
+        assert [each.mentions for each in place.said_by_bot(thread)] == [*[[]] * 4, [place.ann.id]]
         assert await settled(place, message.id) is State.ANSWERED

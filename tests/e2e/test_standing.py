@@ -37,12 +37,13 @@ async def rows(config: Config) -> list[tuple[str, str, str]]:
 
 
 async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path) -> None:
-    """Overwrites of the role and of the bot count; what is hidden, unknown or no text channel says so."""
+    """Overwrites of the role and of the bot count; what is hidden, unknown or a mere heading says so."""
     async with Loopback(strict=strictly()) as server:
         guild, elsewhere = server.add_guild("Lab"), server.add_guild("Elsewhere")
         names = ("well", "mute", "hidden")
         well, mute, hidden = (server.add_channel(guild, name) for name in names)
         forum = server.add_channel(guild, "forum", kind=15)
+        category = server.add_channel(guild, "category", kind=4)
         far = server.add_channel(elsewhere, "far")
         bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,))
         bot.public = False
@@ -52,7 +53,7 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
             mute, bot.id, allow=permit(attach_files=True).value, deny=permit(add_reactions=True).value
         )
         server.world.overwrite(hidden, guild.id, deny=permit(view_channel=True).value)
-        listed = ", ".join(f'"{each.id}"' for each in (well, mute, hidden, forum, far))
+        listed = ", ".join(f'"{each.id}"' for each in (well, mute, hidden, forum, category, far))
         people = f'guilds = ["{guild.id}", "{elsewhere.id}"]\nusers = ["owner", "role:77"]'
         found = await discord_findings(config(tmp_path, server.endpoint, f"channels = [{listed}]\n{people}"))
     told = {each.subject: (each.level, each.words) for each in found}
@@ -66,7 +67,8 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
         Level.FAILED,
         "the bot lacks: View Channels",
     )
-    assert told[f"channel {forum.id}"] == (Level.FAILED, "is a forum channel, not one for text")
+    assert told["#forum in Lab"] == (Level.WELL, "all permissions are there")
+    assert told[f"channel {category.id}"] == (Level.FAILED, "is a category; list the channels in it")
     assert told[f"channel {far.id}"][0] is Level.FAILED
     assert told["role 77"] == (Level.WARNING, "no server of the bot has this role")
     assert "bot_public" not in told

@@ -4,7 +4,7 @@ import asyncio
 import re
 from pathlib import Path
 
-from tests.e2e.stage import SCRIPTED, said, stage
+from tests.e2e.stage import SCRIPTED, said, spoken, stage
 
 
 async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_back(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ async def test_what_waits_behind_a_cancelled_turn_is_held_until_a_person_says_so
         assert "2 messages are held" in said(status)
         await place.ann.click(notice, "Continue")
         await place.ann.sees(thread, "third", by=place.bot)
-        answers = [message.content for message in place.said_by_bot(thread) if message.content in {"second", "third"}]
+        answers = [text for text in map(spoken, place.said_by_bot(thread)) if text in {"second", "third"}]
         assert answers == ["second", "third"]
 
 
@@ -97,7 +97,7 @@ async def test_held_messages_can_be_dropped(tmp_path: Path) -> None:
         await place.ann.say(thread, "recall")
         recalled = await place.ann.sees(thread, re.compile("say begun"), by=place.bot)
         assert "2" in recalled.content
-        assert "never" not in [message.content for message in place.said_by_bot(thread)]
+        assert "never" not in [spoken(message) for message in place.said_by_bot(thread)]
 
 
 async def test_reset_begins_a_new_session(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
 from loopback.entities import Thread
-from tests.e2e.stage import Stage, numbers, performing, scene, stage, write_config
+from tests.e2e.stage import Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
@@ -38,8 +38,8 @@ def client_of(place: Stage) -> ThreadlineClient:
 
 
 def answers(place: Stage, thread: Thread, beginning: str) -> list[str]:
-    """The lines of what the bot says in a thread, those that begin so: one reply may answer several messages."""
-    lines = [line for message in place.said_by_bot(thread) for line in message.content.split("\n")]
+    """The last lines of what the bot says in a thread, those that begin so."""
+    lines = [spoken(message).rsplit("\n", 1)[-1] for message in place.said_by_bot(thread)]
     return [line for line in lines if line.startswith(beginning)]
 
 

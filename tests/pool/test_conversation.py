@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
-from pool.conversation import FAILED_STARTS, Cancelled, State
+from pool.conversation import FAILED_STARTS
 from pool.exchange import Ending, ExchangeFailed
+from pool.house import Cancelled, State
 from pool.journal import State as Row
 from tests.memory import MemoryAgent
 from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text, quiet

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from acp import Launch
-from pool.conversation import State
 from pool.directories import Directories
+from pool.house import State
 from pool.opening import Settings
 from tests.pool.house import every, house, quiet
 from tests.pool.recorder import Recorder

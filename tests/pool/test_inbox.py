@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pool.conversation import FAILED_STARTS, FAIR_SECONDS, Cancelled, State
+from pool.conversation import FAILED_STARTS, FAIR_SECONDS
 from pool.exchange import Ending
+from pool.house import Cancelled, State
 from pool.journal import State as Row
 from tests.memory import MemoryAgent
 from tests.pool.house import House, every, house, only, prompt_text, quiet

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pool.conversation import State
 from pool.exchange import Ending
+from pool.house import State
 from pool.journal import Journal
 from pool.pool import MEMORY_SECONDS, PRUNE_SECONDS, WAY_SECONDS, YIELD_SECONDS
 from tests.memory import Json, MemoryAgent

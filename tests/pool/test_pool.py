@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pool.conversation import FAIR_SECONDS, State
+from pool.conversation import FAIR_SECONDS
 from pool.exchange import Ending
+from pool.house import State
 from pool.journal import State as Row
 from pool.slots import Load
 from tests.pool.house import AN_HOUR, every, house, only, quiet

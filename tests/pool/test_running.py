@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from acp import AgentClosed, Elicitation
 from acp.turn import CANCEL_SECONDS
-from pool.conversation import Cancelled
 from pool.exchange import Ending
+from pool.house import Cancelled
 from pool.journal import State as Row
 from pool.watch import LONG_SECONDS, TOOL_SECONDS, Bounds, Due
 from tests.memory import OPTIONS, Json

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from acp import SpawnFailed
 from acp.schema import PromptCapabilities
-from pool.conversation import State
 from pool.exchange import Ending, ExchangeFailed
+from pool.house import State
 from pool.journal import State as Row
 from tests.memory import Json, MemoryAgent
 from tests.pool.house import MODES, House, house, prompt_text

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pool.conversation import State
 from pool.exchange import Ending
+from pool.house import State
 from pool.journal import State as Row
 from pool.pool import TURN_SECONDS
 from tests.pool.house import every, house, only, quiet

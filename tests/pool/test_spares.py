@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from acp import Launch, SpawnFailed
-from pool.conversation import State
 from pool.exchange import Ending
+from pool.house import State
 from pool.opening import Settings
 from pool.spares import AGAIN_SECONDS
 from tests.memory import MemoryAgent

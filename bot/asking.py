@@ -1,0 +1,200 @@
+"""`/ask`, `/run`, "Ask about this" and "Retry": the request is posted as a message, and goes on as from a mention."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import discord
+from discord import app_commands
+
+from pool.journal import State
+
+from .admission import admitted
+from .gate import Right, in_place
+from .message import text_of
+from .request import Attachment, Quote, Request, read_request, sent_at
+
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["asking_commands", "offer_agents"]
+
+SHOWN = 1500
+"""Characters of a request that are shown; a longer one comes as a file too."""
+
+OFFERED = 25
+"""Choices that Discord shows for an option."""
+
+Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
+Command = app_commands.Command[Any, Any, Any]
+Choices = list[app_commands.Choice[str]]
+
+
+def asking_commands() -> list[Command | app_commands.ContextMenu]:
+    """Make the commands."""
+    ask: Command = app_commands.Command(
+        name="ask", description="Ask an agent: in a channel this opens a thread, in a thread it goes on.", callback=_ask
+    )
+    ask.autocomplete("agent")(offer_agents)
+    run: Command = app_commands.Command(name="run", description="Use one of the agent's own commands.", callback=_run)
+    run.autocomplete("command")(_offer_commands)
+    about = app_commands.ContextMenu(name="Ask about this", callback=_ask_about)
+    retry = app_commands.ContextMenu(name="Retry", callback=_retry)
+    return [ask, run, about, retry]
+
+
+@app_commands.describe(request="What you want.", agent="Which agent is to do it; only where a conversation begins.")
+async def _ask(interaction: Interaction, request: str, agent: str = "") -> None:
+    await ask(interaction, request, agent=agent)
+
+
+@app_commands.describe(command="The command's name.", text="What it is to be told.")
+async def _run(interaction: Interaction, command: str, text: str = "") -> None:
+    if not await admitted(interaction, Right.TALK):
+        return
+    name = command.strip().removeprefix("/")
+    known = [each.name for each in interaction.client.offers(interaction.channel_id or 0).commands]
+    if name not in known:
+        words = "The agent has no such command." if known else "The agent has not named its commands yet."
+        await interaction.response.send_message(words, ephemeral=True)
+        return
+    await ask(interaction, f"/{name} {text}".strip())
+
+
+async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
+    commands = interaction.client.offers(interaction.channel_id or 0).commands
+    typed = typed.removeprefix("/").casefold()
+    found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
+    return [
+        app_commands.Choice(name=f"{each.name} — {each.description or each.hint}"[:100], value=each.name)
+        for each in found[:OFFERED]
+        if each.name and len(each.name) <= 100
+    ]
+
+
+async def offer_agents(interaction: Interaction, typed: str) -> Choices:
+    """Offer the agents that may be chosen here."""
+    names = interaction.client.desk.agents.choices(_channel_id(interaction))
+    found = [name for name in names if typed.casefold() in name.casefold()]
+    return [app_commands.Choice(name=name, value=name) for name in found[:OFFERED]]
+
+
+def _channel_id(interaction: Interaction) -> int:
+    place = interaction.client.admission.place(interaction.guild, interaction.channel)
+    return place.parent_id or place.channel_id
+
+
+# ---- a request
+
+
+async def ask(
+    interaction: Interaction,
+    text: str,
+    *,
+    agent: str = "",
+    quotes: Sequence[Quote] = (),
+    attachments: Sequence[Attachment] = (),
+) -> None:
+    """Post a person's request, and take it up where it was made; in a channel a thread is opened on it."""
+    client, channel = interaction.client, interaction.channel
+    if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
+        return
+    if refusal := _not_now(interaction, text, agent):
+        await interaction.response.send_message(refusal, ephemeral=True)
+        return
+    message_id = await _post(interaction, text)
+    place = client.admission.place(interaction.guild, channel)
+    here = in_place(place)
+    request = Request(
+        message_id=message_id,
+        channel_id=place.channel_id,
+        thread_id=place.channel_id if here else message_id,
+        author_id=interaction.user.id,
+        text=text.strip(),
+        attachments=tuple(attachments),
+        author_name=interaction.user.display_name,
+        guild_id=interaction.guild_id,
+        guild_name=interaction.guild.name if interaction.guild is not None else "",
+        channel_name=getattr(channel, "name", None) or "",
+        quotes=tuple(quotes),
+        joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
+    )
+    exchange = client.take_up(request, interaction.user, place, agent=agent)
+    if exchange is not None and not exchange.is_open:
+        await client.open_for(exchange)
+
+
+def _not_now(interaction: Interaction, text: str, agent: str) -> str:
+    """Say why a request cannot be taken up; empty where it can."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    agents = client.desk.agents
+    if not client.intake:
+        return "I am about to stop. Ask again when I am back."
+    if not text.strip():
+        return "There is nothing in it to ask."
+    if agent and agent not in agents.choices(_channel_id(interaction)):
+        return "There is no such agent here."
+    if agent and client.journal.knows(thread_id) and agent != agents.name(thread_id):
+        return "This thread has another agent. `/agent` changes that."
+    return ""
+
+
+async def _post(interaction: Interaction, text: str) -> int:
+    """Answer with the request, for all to see and pinging nobody; return the message's id."""
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    file = discord.File(BytesIO(text.encode()), "request.txt") if shown != text else discord.utils.MISSING
+    answer = await interaction.response.send_message(
+        f"<@{interaction.user.id}> asks:\n>>> {shown}",
+        allowed_mentions=discord.AllowedMentions.none(),
+        suppress_embeds=True,
+        file=file,
+    )
+    return answer.message_id or (await interaction.original_response()).id
+
+
+# ---- about a message
+
+
+class _Question(discord.ui.Modal):
+    """The form in which one asks about a message."""
+
+    question: discord.ui.TextInput[Any] = discord.ui.TextInput(
+        label="What do you want to know?", style=discord.TextStyle.paragraph, max_length=4000
+    )
+
+    def __init__(self, quote: Quote) -> None:
+        """`quote` is the message."""
+        super().__init__(title="Ask about this message", timeout=900.0)
+        self._quote = quote
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:  # type: ignore[override]
+        """Ask the gate again: something may have changed while the form was open."""
+        return await interaction.client.admit(interaction, Right.TALK, asker_id=None)
+
+    async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Ask."""
+        await ask(interaction, self.question.value, quotes=(self._quote,))
+
+
+async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
+    if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+        return
+    author = message.author
+    files = tuple(each.filename for each in message.attachments)
+    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
+    await interaction.response.send_modal(_Question(quote))
+
+
+async def _retry(interaction: Interaction, message: discord.Message) -> None:
+    client = interaction.client
+    if not await client.admit(interaction, Right.TALK, asker_id=None):
+        return
+    exchange_id = client.journal.exchange_of(message.id)
+    row = None if exchange_id is None else client.journal.request(exchange_id)
+    if exchange_id is None or row is None:
+        await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
+    elif client.journal.state(exchange_id) not in {State.ANSWERED, State.CLOSED}:
+        await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
+    else:
+        request = read_request(row)
+        await ask(interaction, request.text, quotes=request.quotes, attachments=request.attachments)

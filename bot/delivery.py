@@ -1,0 +1,327 @@
+"""How a reply reaches Discord: its messages are kept equal to its pages, and what follows the pages is sent once.
+
+The pages are state, not a queue of edits. When the pacer says that it is time, the first page that differs from what
+Discord has confirmed is sent or edited, and so on until nothing differs. One write is in flight at any time, so an
+older text can never overwrite a newer one. Each answer says what Discord has stored; where that is not what was meant
+it still differs, and is written again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+import discord
+import structlog
+
+from pool.journal import Journal
+from pool.postscripts import Postscript
+
+from .markdown import LIMIT, escape
+from .mentions import NOBODY, Mentions
+from .pacer import Bucket, Job, Pacer, Urgency
+from .patience import Patience
+from .posted import Posted
+from .rest import Archived, Gone, Refused, Rest, Stored, TryLater
+
+__all__ = ["Delivery"]
+
+OLD_EDIT_SECONDS = 6.0
+"""Between two edits of messages older than an hour, which Discord takes more rarely."""
+
+LOOK_AGAIN = 1000
+"""Characters after which a page that is as good as full is looked at again."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Delivery:
+    """The messages of one reply. `look` says that its pages may have changed; `end`, that they will no more."""
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        key: int,
+        *,
+        pacer: Pacer,
+        rest: Rest,
+        journal: Journal,
+        generation: int,
+        pages: Callable[[], list[str]],
+        begun: Callable[[], bool],
+        unread: Callable[[], int],
+        stop: Callable[[], discord.ui.View] | None,
+        on_settled: Callable[[bool], None],
+    ) -> None:
+        """`pages` returns what is to be shown now, `begun` whether that is more than a placeholder.
+
+        `unread` returns how many characters have come since `pages` was called, for calling it costs something.
+        `key`, `generation` and `stop` are as for `Reply`. `on_settled` is called whenever all is confirmed after the
+        end (True), or given up (False).
+        """
+        self._key = key
+        self._pacer = pacer
+        self._rest = rest
+        self._journal = journal
+        self._generation = generation
+        self._pages = pages
+        self._begun = begun
+        self._unread = unread
+        self._room = 0
+        """Characters that the last page had room for when it was last looked at."""
+        self._stop = stop
+        self._on_settled = on_settled
+        self._channel_id: int | None = None
+        self._posted: list[Posted] = []
+        self._intended: set[tuple[int, int]] = set()
+        self._postscripts: dict[int, Postscript] = {}
+        """What is still to be sent behind the pages, by its number."""
+        self._job = Job(None, self._next_write, Urgency.FIRST)
+        self._patience = Patience()
+        self._written_at = 0.0
+        self._since = 0.0
+        self._paused = False  # Writing failed for good; the end is a reason to try once more.
+        self._started = False  # Until the first text is shown, which is as urgent as the placeholder before it.
+        self._ended = False
+
+    @property
+    def posted(self) -> int:
+        """How many pages have been begun."""
+        return len(self._posted)
+
+    def open(self, channel_id: int) -> None:
+        """Begin to post into a channel, from the next `look` on."""
+        self._channel_id = self._job.channel_id = channel_id
+
+    def look(self) -> None:
+        """See whether there is something to write."""
+        if self._channel_id is not None and not self._paused:
+            self._ask()
+
+    def end(self, postscripts: Mapping[int, Postscript]) -> None:
+        """Send these, by their numbers, once the pages stand; then settle. Call `look` when it may begin."""
+        self._ended = True
+        self._postscripts = dict(postscripts)
+        self._paused = False
+        self._patience.renew()
+        if not self._differs and not self._job.in_flight:
+            # Not at once: whoever says that it has ended first writes that down.
+            asyncio.get_running_loop().call_soon(self._settle_if_equal)
+
+    def restore(self, message_ids: list[int | None]) -> None:
+        """Take up the messages of an earlier run. What they say is not known, so each is edited, once."""
+        self._posted = [Posted(message_id) for message_id in message_ids]
+
+    # ---- when something is written
+
+    def _ask(self, delay: float = 0.0, since: float | None = None) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._posted and self._posted[-1].is_old(now):
+            delay = max(delay, self._written_at + OLD_EDIT_SECONDS - now)
+        self._job.urgency = self._urgency()
+        waits = self._job.waiting
+        if not waits or self._unread() > self._room:
+            # Where a page has become full another one is sent, and need not wait as long as an edit.
+            self._job.bucket = self._bucket(self._first_difference(self._pages()))
+            self._room = max(self._room, LOOK_AGAIN if waits else 0)
+        self._pacer.put(self._job, delay=delay, since=since)
+
+    def _bucket(self, number: int | None) -> Bucket:
+        """Return what writing a page, or with None a postscript, counts as."""
+        is_edit = number is not None and number < len(self._posted) and self._posted[number].message_id is not None
+        return Bucket.EDIT if is_edit else Bucket.MESSAGE
+
+    def _urgency(self) -> Urgency:
+        if self._ended:
+            return Urgency.FINAL
+        # One placeholder after another can wait; the first text behind them cannot, and would pay for them.
+        patient = self._started or (self._posted and not self._begun())
+        return Urgency.EDIT if patient else Urgency.FIRST
+
+    @property
+    def _differs(self) -> bool:
+        return bool(self._postscripts) or self._first_difference(self._pages()) is not None
+
+    def _first_difference(self, pages: list[str]) -> int | None:
+        self._room = LIMIT - len(pages[-1]) if pages else LIMIT
+        posted = [*self._posted, *(Posted() for _ in pages[len(self._posted) :])]
+        pairs = list(zip(pages, posted, strict=False))
+        # A button too many harms nobody for a while; words that are not there do.
+        for number, (page, one) in enumerate(pairs):
+            if one.differs(page):
+                return number
+        for number, (_, one) in enumerate(pairs):
+            if one.stop and one.message_id is not None and (self._ended or number < len(pages) - 1):
+                return number
+        # A page that was begun before it was sure is not always needed in the end.
+        surplus = range(len(pages), len(self._posted) if self._ended else 0)
+        return next((number for number in surplus if self._posted[number].message_id is not None), None)
+
+    def _next_write(self) -> Awaitable[None] | None:
+        """Read the text that is to be written now; return the writing of it."""
+        channel_id = self._channel_id
+        if channel_id is None or self._paused:
+            return None
+        pages = self._pages()
+        number = self._first_difference(pages)
+        if number is None and not self._postscripts:
+            self._settle_if_ended()
+            return None
+        if self._job.bucket is not self._bucket(number):
+            self._ask()  # It was asked for as something else.
+            return None
+        if number is None:
+            return self._write(channel_id, partial(self._put_postscript, channel_id))
+        if number >= len(pages):
+            return self._write(channel_id, partial(self._remove, channel_id, number), number)
+        self._since = self._job.since
+        live = self._stop is not None and not self._ended and number == len(pages) - 1
+        provisional = not self._begun()
+        put = partial(self._put_page, channel_id, number, pages[number], live=live, provisional=provisional)
+        return self._write(channel_id, put, number)
+
+    # ---- one write
+
+    async def _write(self, channel_id: int, put: Callable[[], Awaitable[None]], number: int | None = None) -> None:
+        """Make one write; then ask for the next. What fails here for whatever reason ends in words."""
+        try:
+            await put()
+        except Gone:
+            if number is not None:
+                self._leave(number)
+            self._go_on()
+        except Archived as error:
+            await self._reopen(channel_id, error)
+        except TryLater as error:
+            if number is not None:
+                self._posted[number].doubt()
+            self._try_again(error)
+        except Refused as error:
+            self._give_up(str(error))
+        except Exception as error:  # a reply that never settles would hold its thread
+            log.exception("a reply failed", message_id=self._key)
+            self._give_up(str(error))
+        else:
+            self._patience.renew()
+            self._go_on()
+
+    async def _put_page(self, channel_id: int, number: int, page: str, *, live: bool, provisional: bool) -> None:
+        """Send or edit the message of one page, and note what Discord has stored."""
+        if number == len(self._posted):
+            self._posted.append(Posted())
+        posted = self._posted[number]
+        now = self._written_at = asyncio.get_running_loop().time()
+        if posted.outgrown(page, now):
+            self._leave(number)
+        content = posted.text(page)
+        if posted.message_id is not None:
+            stored = await self._rest.edit(channel_id, posted.message_id, content, drop_view=posted.stop and not live)
+            posted.stop = posted.stop and live
+        else:
+            posted.stop = posted.stop or live  # Also if only an earlier try, whose answer was lost, has posted it so.
+            view = self._stop() if live and self._stop is not None else None
+            stored = await self._send(channel_id, number, content, view=view)
+            posted.message_id, posted.since = stored.message_id, now
+        if not posted.confirm(page, content, stored.content, provisional=provisional):
+            self._rest.repaired += 1
+            log.info("Discord has another text than was meant", channel_id=channel_id, message_id=self._key)
+        self._started = self._started or not provisional
+
+    async def _remove(self, channel_id: int, number: int) -> None:
+        """Delete the message of a page that does not exist any more."""
+        posted = self._posted[number]
+        if posted.message_id is not None:
+            await self._rest.delete(channel_id, posted.message_id)
+            posted.leave()
+
+    async def _put_postscript(self, channel_id: int) -> None:
+        """Send the next message behind the pages. Files that Discord refuses are replaced by a word about them."""
+        number, postscript = next(iter(self._postscripts.items()))
+        try:
+            contents = [(file.name, file.read()) for file in postscript.files]
+            await self._send(channel_id, number, postscript.content, files=contents, mention=postscript.mention)
+        except (Refused, OSError) as error:
+            if not postscript.files:
+                raise
+            names = ", ".join(escape(file.name) for file in postscript.files)
+            log.warning("files could not be attached", channel_id=channel_id, reason=str(error))
+            text = f"-# 🚫 {names} could not be attached: {escape(str(error))}"[:500]
+            self._postscripts[number] = Postscript(text, mention=postscript.mention)
+            self._generation += 1
+        else:
+            del self._postscripts[number]
+
+    async def _send(
+        self,
+        channel_id: int,
+        number: int,
+        content: str,
+        *,
+        view: discord.ui.View | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+        mention: int | None = None,
+    ) -> Stored:
+        """Send a message that no try has sent before. It makes no sound but where it calls for somebody."""
+        # Discord answers a nonce that it knows with the message that exists, as it is: no try makes a second one.
+        nonce = f"{self._key:x}.{number}.{self._generation:x}"
+        if (number, self._generation) not in self._intended:
+            # What the first try said: Discord may have taken it although its answer was lost.
+            self._intended.add((number, self._generation))
+            self._journal.intend(self._key, number, content)
+        whom = NOBODY if mention is None else Mentions((mention,))
+        silent = mention is None
+        stored = await self._rest.send(
+            channel_id, content, nonce=nonce, silent=silent, mention=whom, view=view, files=files
+        )
+        self._journal.posted(self._key, number, stored.message_id)
+        return stored
+
+    def _leave(self, number: int) -> None:
+        self._posted[number].leave()
+        self._generation += 1
+
+    # ---- what comes after a write
+
+    def _go_on(self) -> None:
+        """Look again: something may have changed meanwhile, or the end has to be confirmed."""
+        number = self._first_difference(self._pages())
+        if number is not None:
+            # A page that goes on where one was full has waited as long as that one.
+            self._ask(since=self._since if number == len(self._posted) else None)
+        elif self._postscripts:
+            self._ask()
+        else:
+            self._settle_if_ended()
+
+    def _settle_if_equal(self) -> None:
+        if not self._job.in_flight and not self._differs:
+            self._settle_if_ended()
+
+    def _settle_if_ended(self) -> None:
+        if self._ended:
+            self._on_settled(True)  # noqa: FBT003 - a callback's only argument
+
+    async def _reopen(self, channel_id: int, error: Archived) -> None:
+        """Open the thread, and try again. One that is locked stays as it is, and so does the reply."""
+        await self._pacer.admit(channel_id, self._job.urgency, Bucket.CHANNEL)
+        try:
+            await self._rest.reopen(channel_id)
+        except TryLater as later:
+            self._try_again(later)
+        except (Refused, Gone, Archived) as refused:
+            self._give_up(f"{error}; {refused}")
+        else:
+            self._try_again(error)
+
+    def _try_again(self, error: TryLater | Archived) -> None:
+        wait = self._patience.wait(error)
+        if wait is None:
+            self._give_up(str(error))
+        else:
+            self._ask(wait)
+
+    def _give_up(self, reason: str) -> None:
+        log.warning("a reply could not be posted", channel_id=self._channel_id, reason=reason, message_id=self._key)
+        if self._ended:
+            self._channel_id = None
+            self._on_settled(False)  # noqa: FBT003 - the same
+        else:
+            self._paused = True

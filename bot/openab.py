@@ -1,0 +1,169 @@
+"""openab's configuration in our words, and what of it has no counterpart. Pure.
+
+Source of the keys: openab's example configuration and its reference, of version 0.8. A key that is not known here is
+named like those without a counterpart: nothing is left out in silence.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from .first_config import TOKEN
+from .presets import PRESETS
+from .reading import VARIABLE
+
+__all__ = ["Translation", "translate"]
+
+_SAME = {
+    "discord.allow_dm": "access.dm",
+    "discord.allow_bot_messages": "threads.bots",
+    "discord.trusted_bot_ids": "threads.trusted_bots",
+    "agent.args": "agents.default.args",
+    "agent.env": "agents.default.env",
+    "agent.inherit_env": "agents.default.inherit_env",
+    "pool.max_sessions": "pool.max_agents",
+    "markdown.tables": "reply.tables",
+    "reactions.enabled": "reactions.enabled",
+}
+"""Keys whose values mean the same here."""
+
+_WITHOUT = {
+    "discord.message_processing_mode": "messages of a thread always go to the agent one by one, in order",
+    "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
+    "discord.max_batch_tokens": "messages are not put together",
+    "pool.hung_grace_secs": "a cancelled turn has 10 seconds, then its agent is stopped",
+    "pool.default_config_options": "options are chosen in the thread; only mode can be preset",
+    "reactions.remove_after_reply": "signs are taken away when the message is dealt with",
+    "reactions.emojis": "the signs are fixed",
+    "reactions.timing": "signs are neither delayed nor held",
+    "reactions.mapping": "reactions of people are not read",
+    "cron": "there are no scheduled messages",
+    "cronjobs": "there are no scheduled messages",
+    "usercron_enabled": "there are no scheduled messages",
+    "usercron_path": "there are no scheduled messages",
+    "stt": "voice messages are not transcribed",
+    "hooks": "use what starts the bot: ExecStartPre of systemd, an init container",
+    "secrets": "use ${NAME} and a file of variables, see docs/configuration.md",
+    "workspace": "give a channel its own folder: [channels.ID] cwd",
+    "ambient": "the bot reads only what is addressed to it",
+    "filestore": "there is no object store",
+    "slack": "there is only Discord",
+    "gateway": "there is only Discord",
+}
+"""What has no counterpart, by the beginning of the key, and what to do or to know instead."""
+
+_TOOLS = {"full": "full", "compact": "compact", "none": "off"}
+_MENTION = {"involved": "involved", "mentions": "mentions", "multibot-mentions": "shared"}
+MOST_BOT_TURNS = 1000
+MOST_AGENTS = 1000
+
+
+@dataclass
+class Translation:
+    """Our tables, by dotted name, and what is to be told: each key of the old file once, then what to look at."""
+
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    taken: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What has no counterpart."""
+    advice: list[str] = field(default_factory=list)
+    token: str = ""
+    """The bot's token, where the old file has it written down; it belongs into the file of variables."""
+
+    def put(self, ours: str, value: Any, theirs: str = "") -> None:
+        """Set a key of ours; `theirs` is where the value is from."""
+        table, _, key = ours.rpartition(".")
+        self.tables.setdefault(table, {})[key] = value
+        if theirs:
+            self.taken.append(f"{theirs} -> {ours}")
+
+
+def translate(old: Mapping[str, Any]) -> Translation:
+    """Translate a parsed file. What openab allows to everybody by default is allowed here to the owner alone."""
+    done = Translation()
+    given = dict(_flat(old))
+    _discord(given, done)
+    _agent(given, done)
+    _pool(given, done)
+    if (tools := given.pop("reactions.tool_display", None)) is not None:
+        done.put("reply.tools", _TOOLS.get(tools, "compact"), "reactions.tool_display")
+    for theirs, ours in _SAME.items():
+        if theirs in given:
+            done.put(ours, given.pop(theirs), theirs)
+    for theirs in given:
+        reason = next((_WITHOUT[prefix] for prefix in _prefixes(theirs) if prefix in _WITHOUT), "it is not known here")
+        done.left.append(f"{theirs}: {reason}")
+    return done
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and name != "agent.env":
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _prefixes(key: str) -> Iterator[str]:
+    parts = key.split(".")
+    return (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+
+
+def _discord(given: dict[str, Any], done: Translation) -> None:
+    token = given.pop("discord.bot_token", "")
+    if VARIABLE.fullmatch(token):
+        done.put("discord.token", token, "discord.bot_token")
+    else:
+        done.put("discord.token", f"${{{TOKEN}}}", "discord.bot_token")
+        done.token = "" if "${" in token else token
+    channels, users = given.pop("discord.allowed_channels", []), given.pop("discord.allowed_users", [])
+    if given.pop("discord.allow_all_channels", not channels):
+        done.put("access.channels", [], "discord.allow_all_channels")
+        done.advice.append('All channels: write access.guilds with the ids of your servers, and channels = ["*"].')
+    else:
+        done.put("access.channels", channels, "discord.allowed_channels")
+    if given.pop("discord.allow_all_users", not users):
+        done.put("access.users", ["owner"], "discord.allow_all_users")
+        done.advice.append('openab let everybody talk to the agent; here only you may. To keep that: users = ["*"].')
+    else:
+        done.put("access.users", users, "discord.allowed_users")
+    if (mention := given.pop("discord.allow_user_messages", None)) is not None:
+        done.put("threads.mention", _MENTION.get(mention, "involved"), "discord.allow_user_messages")
+    if given.get("discord.allow_bot_messages", "off") != "off" and not given.get("discord.trusted_bot_ids"):
+        done.advice.append(
+            "openab took any bot for a trusted one; here only those of threads.trusted_bots are answered."
+        )
+    if (turns := given.pop("discord.max_bot_turns", None)) is not None:
+        done.put("threads.bot_turns", min(max(int(turns), 1), MOST_BOT_TURNS), "discord.max_bot_turns")
+
+
+def _agent(given: dict[str, Any], done: Translation) -> None:
+    command, args = given.pop("agent.command", ""), given.get("agent.args", [])
+    if not command:
+        done.advice.append("openab took the agent from OPENAB_AGENT_COMMAND; correct agents.default.command.")
+    name = PurePath(command).name
+    preset = next((key for key, each in PRESETS.items() if (each.command, each.args) == (name, tuple(args))), "")
+    if preset:
+        given.pop("agent.args", None)
+        done.put("agents.default.preset", preset, "agent.command")
+    if command != name or not preset:
+        done.put("agents.default.command", command or "openab-agent", "" if preset else "agent.command")
+    done.put("agents.default.cwd", given.pop("agent.working_dir", "~"), "agent.working_dir")
+    unasked = [arg for arg in args if any(word in arg for word in ("trust", "yolo", "bypass", "dangerous"))]
+    if unasked:
+        done.advice.append(f"The agent acts unasked because of {', '.join(unasked)}: take it out, and it is asked for.")
+    done.advice.append("openab answered every question of the agent with yes; here people are asked: permission.")
+
+
+def _pool(given: dict[str, Any], done: Translation) -> None:
+    if (agents := given.get("pool.max_sessions")) is not None:
+        given["pool.max_sessions"] = min(max(int(agents), 1), MOST_AGENTS)
+    if (hours := given.pop("pool.session_ttl_hours", None)) is not None:
+        done.put("pool.idle_minutes", hours * 60, "pool.session_ttl_hours")
+    if (seconds := given.pop("pool.prompt_hard_timeout_secs", None)) is not None:
+        done.put("agents.default.ceiling_minutes", seconds / 60, "pool.prompt_hard_timeout_secs")
+    if (mode := given.pop("pool.default_config_options.mode", None)) is not None:
+        done.put("agents.default.mode", mode, "pool.default_config_options.mode")
+        done.advice.append(f"Is {mode} a mode in which the agent asks first? If not, leave mode out.")

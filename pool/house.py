@@ -1,0 +1,65 @@
+"""What all conversations of a pool share, and the states in which one can be."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from acp import Agent
+
+from .directories import Directories
+from .journal import Journal
+from .opening import Settings
+from .slots import Slots
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+__all__ = ["Cancelled", "House", "State"]
+
+
+class State(StrEnum):
+    """What a conversation is doing."""
+
+    ASLEEP = "asleep"
+    IN_LINE = "in line"
+    STARTING = "starting"
+    IDLE = "idle"
+    WORKING = "working"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancel did: whether something was stopped, and how many messages are held now."""
+
+    stopped: bool
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all conversations of a pool share.
+
+    `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
+    conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
+    called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now wait
+    for a person, `on_released` with a thread that goes on because nobody said anything in time, `on_made_way` with one
+    whose turn has ended after a question of it was ended for others, `on_queue` with one where what waits may have
+    changed.
+    """
+
+    settings: Callable[[int], Settings]
+    journal: Journal
+    slots: Slots[object]
+    directories: Directories["Conversation"]
+    exclusive: bool
+    spawn: Callable[[Settings], Awaitable[Agent]]
+    claim: Callable[["Conversation", Settings], Agent | None]
+    asking: Callable[[], Sequence[int]]
+    idle_seconds: float
+    on_idle: Callable[[], None]
+    on_held: Callable[[int, int], None]
+    on_released: Callable[[int], None]
+    on_made_way: Callable[[int], None]
+    on_queue: Callable[[int], None]

@@ -1,0 +1,177 @@
+"""openab's configuration taken over: what means the same, what has no counterpart, and a file that `check` accepts."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bot.config import load
+from bot.migrate import configuration
+from bot.openab import translate
+
+BOUND = 60.0
+
+EXAMPLE = """\
+# The keys of openab's published example, in its shape.
+[discord]
+bot_token = "${DISCORD_BOT_TOKEN}"
+allowed_channels = ["1234567890"]
+
+[agent]
+command = "kiro-cli"
+args = ["acp", "--trust-all-tools"]
+working_dir = "PROJECT"
+
+[pool]
+max_sessions = 10
+session_ttl_hours = 24
+
+[markdown]
+tables = "code"
+
+[reactions]
+enabled = true
+remove_after_reply = false
+
+[reactions.emojis]
+queued = "q"
+thinking = "t"
+tool = "t"
+coding = "c"
+web = "w"
+done = "d"
+error = "e"
+
+[reactions.timing]
+debounce_ms = 700
+stall_soft_ms = 10000
+stall_hard_ms = 30000
+done_hold_ms = 1500
+error_hold_ms = 2500
+"""
+
+
+def migrate(folder: Path, text: str, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run the command on a file of that text."""
+    (folder / "config.toml").write_text(text)
+    command = [sys.executable, "-m", "bot", "migrate", "config.toml", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=BOUND, check=False)
+
+
+def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is_set(tmp_path: Path) -> None:
+    """On the machine where its agent and folder are; every key is named, once."""
+    agent = tmp_path / "kiro-cli"
+    start = "sys.argv[1:] = []\nrunpy.run_module('loopback.agent', run_name='__main__')"
+    agent.write_text(f"#!{sys.executable}\nimport runpy, sys\n{start}\n")
+    agent.chmod(0o755)
+    (tmp_path / "project").mkdir()
+    text = EXAMPLE.replace("PROJECT", str(tmp_path / "project"))
+    done = migrate(tmp_path, text)
+    assert done.returncode == 0, done.stderr
+    for key in ("reactions.emojis.queued", "reactions.timing.stall_hard_ms", "reactions.remove_after_reply"):
+        assert done.stdout.count(f"  {key}: ") == 1
+    assert "  pool.session_ttl_hours -> pool.idle_minutes" in done.stdout
+    assert "The agent acts unasked because of --trust-all-tools" in done.stdout
+    assert "openab let everybody talk to the agent; here only you may." in done.stdout
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    environ = {**os.environ, "PATH": path, "DISCORD_BOT_TOKEN": "MTIz.a.token", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "bot", "check", "--offline"]
+    checked = subprocess.run(
+        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=BOUND, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "FAILED" not in checked.stdout
+
+
+FULL = """\
+[discord]
+bot_token = "MTIz.written.down"
+allow_all_channels = true
+allowed_users = ["42"]
+allow_bot_messages = "mentions"
+trusted_bot_ids = ["7"]
+allow_user_messages = "multibot-mentions"
+allow_dm = true
+max_bot_turns = 5000
+message_processing_mode = "per-thread"
+[agent]
+command = "/opt/bin/gemini"
+args = ["--acp"]
+env = { A = "x y", "odd key" = "z" }
+inherit_env = ["KEY"]
+[pool]
+prompt_hard_timeout_secs = 1800
+default_config_options = { mode = "yolo", model = "big" }
+[reactions]
+tool_display = "none"
+[cron]
+usercron_enabled = true
+[[cron.jobs]]
+schedule = "0 9 * * *"
+[slack]
+bot_token = "xoxb"
+[something]
+new = 1
+"""
+
+
+def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
+    """With its value in our words; nothing is dropped in silence, and what is unknown says so."""
+    done = translate(tomllib.loads(FULL))
+    assert done.tables == {
+        "discord": {"token": "${DISCORD_TOKEN}"},
+        "access": {"channels": [], "users": ["42"], "dm": True},
+        "threads": {"mention": "shared", "bot_turns": 1000, "bots": "mentions", "trusted_bots": ["7"]},
+        "agents.default": {
+            "preset": "gemini",
+            "command": "/opt/bin/gemini",
+            "cwd": "~",
+            "ceiling_minutes": 30.0,
+            "mode": "yolo",
+            "env": {"A": "x y", "odd key": "z"},
+            "inherit_env": ["KEY"],
+        },
+        "reply": {"tools": "off"},
+    }
+    named = {line.partition(":")[0] for line in done.left} | {line.partition(" ")[0] for line in done.taken}
+    assert named >= {"discord.message_processing_mode", "pool.default_config_options.model", "cron.jobs"}
+    assert named >= {"slack.bot_token", "something.new", "discord.max_bot_turns", "reactions.tool_display"}
+    assert "something.new: it is not known here" in done.left
+    assert done.token == "MTIz.written.down"
+    assert len(done.advice) == 3
+    text = configuration(done, "config.toml")
+    assert "written.down" not in text
+    parsed = tomllib.loads(text)
+    assert parsed["agents"]["default"]["env"] == {"A": "x y", "odd key": "z"}
+
+
+def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: Path) -> None:
+    """Mode 0600; the configuration only names it, and both load together."""
+    done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n[agent]\ncommand = "sh"\nworking_dir = "p"\n')
+    (tmp_path / "p").mkdir()
+    assert done.returncode == 0, done.stderr
+    assert "written.down" not in done.stdout + (tmp_path / "threadline.toml").read_text()
+    assert (tmp_path / "threadline.env").stat().st_mode & 0o777 == 0o600
+    config = load(tmp_path / "threadline.toml", {"DISCORD_TOKEN": "MTIz.written.down"})
+    assert config.access.channels == frozenset()
+    assert (config.access.users.owner, config.access.users.everyone) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[discord", "is not TOML"),
+        ('[slack]\nbot_token = "x"\n', "has no table [discord]"),
+        ('[discord]\nbot_token = "${X}"\n[pool]\nmax_sessions = "many"\n', "a value of another kind"),
+    ],
+)
+def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
+    """Exit code 1, and nothing is written."""
+    done = migrate(tmp_path, text)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert words in done.stderr
+    assert not (tmp_path / "threadline.toml").exists()
+    assert "exists; --force" in migrate(tmp_path, text, "-o", "config.toml").stderr

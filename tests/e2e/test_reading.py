@@ -1,0 +1,43 @@
+"""What an agent may have posted by linking to it: files of its session's directories, and nothing else there is."""
+
+import sys
+from pathlib import Path
+
+from tests.e2e.stage import stage
+
+AGENT = (sys.executable, "-m", "tests.e2e.linking_agent")
+SECRET = "the-secret-of-this-machine"
+
+
+async def test_an_agent_gets_no_file_posted_that_is_not_its_own(tmp_path: Path) -> None:
+    """A system file, a key at home, its own environment, the bot's journal, and what leads there: refused, said."""
+    home = tmp_path / "home" / ".ssh"
+    home.mkdir(parents=True)
+    key = home / "id_ed25519"
+    key.write_text(SECRET)
+    root = Path(__file__).parents[2]
+    async with stage(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
+        (place.project / "leads-out.txt").symlink_to(key)
+        (place.project / ".env").write_text(SECRET)
+        (place.project / "mine.txt").write_text("mine")
+        wanted = ["/etc/passwd", str(key), "/proc/self/environ", f"{place.project}/../home/.ssh/id_ed25519"]
+        wanted += [f"{place.project}/leads-out.txt", f"{place.project}/.env", f"file://{tmp_path}/threadline.db"]
+        thread = await place.thread("\n".join(f"link {uri}" for uri in [*wanted, f"{place.project}/mine.txt"]))
+        await place.ann.sees(thread, lambda each: bool(each.attachments), by=place.bot)
+        said, files = place.said_by_bot(thread)
+        assert said.content.count("was not sent") == len(wanted)
+        assert [(each.filename, each.content) for each in files.attachments] == [("mine.txt", b"mine")]
+
+
+async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_path: Path) -> None:
+    """What was checked is what is read: each time it is the agent's own file, or a refusal."""
+    key = tmp_path / "key"
+    key.write_text(SECRET)
+    root = Path(__file__).parents[2]
+    async with stage(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
+        thread = await place.thread(f"swap {key} 60\nsay over")
+        await place.ann.sees(thread, lambda each: "over" in each.content and not each.components, by=place.bot)
+        files = [file for message in place.said_by_bot(thread) for file in message.attachments]
+        refused = sum(message.content.count("was not sent") for message in place.said_by_bot(thread))
+        assert {file.content for file in files} <= {b"ours"}
+        assert refused > 0
