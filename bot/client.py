@@ -15,7 +15,7 @@ import structlog
 
 from pool.conversation import Conversation
 from pool.journal import Journal
-from pool.pool import Pool
+from pool.pool import Bound, Pool
 
 from . import words
 from .admission import Admission
@@ -235,8 +235,7 @@ class ThreadlineClient(discord.Client):
         message_id, thread_id, author_id = request.message_id, request.thread_id, request.author_id
         bound = self.pool.bound(thread_id, author_id)
         if bound is not None:
-            log.warning("message is too much", message_id=message_id, author_id=author_id, bound=bound.name)
-            self.desk.tell(request.channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
+            self._too_much(request, bound)
             return None
         conversation = self.pool.conversation(thread_id)
         if conversation is not None and conversation.current is not None and means_stop(request.text):
@@ -264,6 +263,13 @@ class ThreadlineClient(discord.Client):
             asker_id = conversation.current.author_id if conversation and conversation.current else None
             steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
         return exchange
+
+    def _too_much(self, request: Request, bound: Bound) -> None:
+        """Say that a message was not taken up; not of each of thousands."""
+        channel_id, author_id = request.channel_id, request.author_id
+        if self.admission.notices.lets((channel_id, author_id, bound)):
+            log.warning("message is too much", message_id=request.message_id, author_id=author_id, bound=bound.name)
+            self.desk.tell(channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
 
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""

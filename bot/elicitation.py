@@ -14,6 +14,7 @@ from .description import TITLE, excerpt
 from .fields import Field, Given, Unusable, Wrong, fields_of, read
 from .form import Form
 from .markdown import code_block, escape
+from .patterns import unfit
 from .visible import visible
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class FormCard(ElicitationCard):
         self.steps = [self.fields[start : start + STEP] for start in range(0, len(self.fields), STEP)]
         self.drafts: dict[int, dict[str, Given]] = {}
         """What each person has entered so far."""
+        self._unfit: set[tuple[int, str]] = set()
 
     @property
     def notes(self) -> list[str]:
@@ -124,13 +126,22 @@ class FormCard(ElicitationCard):
         title = f"Step {step + 1} of {len(self.steps)}" if len(self.steps) > 1 else "The agent asks"
         return Form(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
 
-    def enter(self, step: int, user_id: int, given: Mapping[str, Given]) -> list[str]:
+    async def enter(self, step: int, user_id: int, given: Mapping[str, Given]) -> list[str]:
         """Take what somebody has entered in a step; return what is wrong with it, a line each."""
         draft = self.drafts.setdefault(user_id, {})
         draft.update({field.name: given.get(field.name) for field in self.steps[step]})
         if len(self.drafts) > DRAFTS:
             del self.drafts[next(iter(self.drafts))]
-        return [f"**{escape(visible(name)[:100])}** {why}" for name, why in _problems(self.steps[step], draft)]
+        problems = [*_problems(self.steps[step], draft), *await self._mismatches(step, user_id, dict(draft))]
+        return [f"**{escape(visible(field.title)[:100])}** {why}" for field, why in problems]
+
+    async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Given]) -> list[tuple[Field, str]]:
+        fields = [field for field in self.steps[step] if field.pattern and draft.get(field.name)]
+        places = await unfit([(field.pattern, str(draft[field.name])) for field in fields])
+        found = [fields[place] for place in places]
+        self._unfit -= {(user_id, field.name) for field in self.steps[step]}
+        self._unfit |= {(user_id, field.name) for field in found}
+        return [(field, f"must match `{visible(field.pattern).replace('`', ' ')[:100]}`") for field in found]
 
     def next_step(self, user_id: int) -> int | None:
         """Return the first step that the person has still to fill in; None: all is there, and right."""
@@ -138,7 +149,8 @@ class FormCard(ElicitationCard):
         undone = (
             number
             for number, fields in enumerate(self.steps)
-            if any(field.name not in draft for field in fields) or any(True for _ in _problems(fields, draft))
+            if any(field.name not in draft or (user_id, field.name) in self._unfit for field in fields)
+            or any(True for _ in _problems(fields, draft))
         )
         return next(undone, None)
 
@@ -152,12 +164,12 @@ class FormCard(ElicitationCard):
         return self.settle(f"Filled in by <@{by}>", here=here)
 
 
-def _problems(fields: Sequence[Field], draft: Mapping[str, Given]) -> Iterator[tuple[str, str]]:
+def _problems(fields: Sequence[Field], draft: Mapping[str, Given]) -> Iterator[tuple[Field, str]]:
     for field in fields:
         try:
             read(field, draft.get(field.name))
         except Wrong as wrong:
-            yield field.title, str(wrong)
+            yield field, str(wrong)
 
 
 class PageCard(ElicitationCard):

@@ -59,6 +59,8 @@ class Field:
     least: float | None = None
     most: float | None = None
     format: str = ""
+    pattern: str = ""
+    """A regular expression that the text must match; see `patterns.unfit`."""
     default: Value | None = None
 
     @property
@@ -78,7 +80,9 @@ class Field:
     def hint(self) -> str:
         """What may be entered, in a few words; empty for any text."""
         if self.kind == "text":
-            return _FORMATS[self.format][0] if self.format in _FORMATS else self.bounds and f"{self.bounds} characters"
+            bounds = self.bounds and f"{self.bounds} characters"
+            shape = _FORMATS[self.format][0] if self.format in _FORMATS else self.pattern and f"like {self.pattern}"
+            return shape or bounds
         what = {"integer": "a whole number", "number": "a number", "many": "commas between them"}.get(self.kind, "")
         return ", ".join(word for word in (what, self.bounds) if word)
 
@@ -118,7 +122,8 @@ def _field(name: str, written: Mapping[str, Any], *, required: bool) -> Field | 
             return Field(kind="one", choices=choices, **about)
         case "string":
             bounds = _bounds(written, "minLength", "maxLength")
-            return Field(kind="text", format=_text(written, "format"), **bounds, **about)
+            about |= {"format": _text(written, "format"), "pattern": _text(written, "pattern")}
+            return Field(kind="text", **bounds, **about)
         case "integer" | "number" as kind:
             return Field(kind=kind, **_bounds(written, "minimum", "maximum"), **about)
         case "boolean":

@@ -32,7 +32,7 @@ async def take_form(interaction: "discord.Interaction[ThreadlineClient]") -> Non
     if card is None or step >= len(card.steps):
         return
     by = interaction.user.id
-    problems = card.enter(step, by, Form.entered(card.steps[step], data))
+    problems = await card.enter(step, by, Form.entered(card.steps[step], data))
     following = card.next_step(by)
     if problems:
         lines = "\n".join(problems)

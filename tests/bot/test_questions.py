@@ -302,17 +302,17 @@ async def test_what_one_person_enters_is_not_anothers() -> None:
         (card,) = [it.cards.find(each.token) for each in it.journal.open_questions()]
         assert isinstance(card, FormCard)
         assert card.next_step(1) == 0
-        assert card.enter(0, 1, {"f0": ""}) == ["**f0** must be filled in"]
+        assert await card.enter(0, 1, {"f0": ""}) == ["**f0** must be filled in"]
         assert card.next_step(1) == 0
-        assert card.enter(0, 1, {"f0": "one"}) == []
+        assert await card.enter(0, 1, {"f0": "one"}) == []
         assert (card.next_step(1), card.next_step(2)) == (1, 0)
-        assert card.enter(1, 1, {"f5": "five", "forged": "x"}) == []
+        assert await card.enter(1, 1, {"f5": "five", "forged": "x"}) == []
         assert card.next_step(1) is None
         for person in range(10, 10 + DRAFTS):
-            card.enter(0, person, {"f0": "x"})
+            await card.enter(0, person, {"f0": "x"})
         assert card.next_step(1) == 0
-        card.enter(0, 30, {"f0": "thirty"})
-        card.enter(1, 30, {})
+        await card.enter(0, 30, {"f0": "thirty"})
+        await card.enter(1, 30, {})
         assert card.accept(30, here=False) is not None
         assert answers == [Accept({"f0": "thirty"})]
 

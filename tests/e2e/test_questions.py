@@ -126,12 +126,12 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
         assert labels(card) == ["allow once", "Deny"]
         await place.ann.click(card, "Deny")
         await place.ann.sees(thread, '{"outcome": {"outcome": "cancelled"}}', by=place.bot)
-        await place.ann.say(thread, strings(["big", 1_000_000], ["await", 1]))
+        thread = await place.thread(strings(["big", 1_000_000], ["await", 1]))
         big = await place.ann.sees(thread, "The rest is in the attached file", by=place.bot)
         assert [file.size for file in big.attachments] == [1_000_002]
         await place.ann.click(big, "allow_once")
-        await place.ann.say(thread, strings(["many", 100], ["await", 1]))
-        many = await place.ann.sees(thread, "Choose", by=place.bot, after=big)
+        thread = await place.thread(strings(["many", 100], ["await", 1]))
+        many = await place.ann.sees(thread, "Choose", by=place.bot)
         menus = [one["custom_id"] for row in many.components for one in row["components"] if one["type"] == 3]
         assert len(menus) == 4
         refused = await place.mallory.pick(many, ["Option 60"], custom_id=menus[2])
@@ -218,7 +218,7 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
 # ---- elicitation
 
 EVERY_KIND: Json = {
-    "name": {"type": "string", "title": "Name", "minLength": 2},
+    "name": {"type": "string", "title": "Name", "minLength": 2, "pattern": "^[A-Z]"},
     "mail": {"type": "string", "title": "Mail", "format": "email"},
     "age": {"type": "integer", "title": "Age", "minimum": 1, "maximum": 120},
     "sure": {"type": "boolean", "title": "Sure", "default": True},
@@ -239,13 +239,14 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
         refused = await place.mallory.click(card, "Fill in")
         assert "may not" in said(refused)
         opened = await place.ann.click(card, "Fill in")
-        wrong = await place.ann.fill(opened, {"Name": "Ada", "Mail": "nonsense", "Age": "200", "Colour": ["GREEN"]})
+        wrong = await place.ann.fill(opened, {"Name": "ada", "Mail": "nonsense", "Age": "200", "Colour": ["GREEN"]})
         told = said(wrong)
         assert "**Age** must be a whole number, 1 to 120" in told
         assert "**Mail** must be an address like" in told
+        assert "**Name** must match" in told
         assert wrong.message is not None
         again = await place.ann.click(wrong.message, "Correct it")
-        first = await place.ann.fill(again, {"Mail": "ada@example.org", "Age": "36"})
+        first = await place.ann.fill(again, {"Name": "Ada", "Mail": "ada@example.org", "Age": "36"})
         assert "Step 1 of 2 is filled in" in said(first)
         assert first.message is not None
         opened = await place.ann.click(first.message, "Step 2")
