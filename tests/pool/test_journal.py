@@ -514,7 +514,9 @@ def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
     """A direct message's thread is its channel."""
     with Journal.open(tmp_path / "journal.db") as journal:
         journal.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
+        journal.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
         assert journal.place(2) == (None, 2)
+        assert journal.direct() == [2]
 
 
 def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
