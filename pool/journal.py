@@ -193,6 +193,11 @@ class Journal:
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
+    def direct(self) -> list[int]:
+        """Return the conversations that live in direct messages."""
+        rows = self._db.execute("SELECT thread_id FROM conversations WHERE guild_id IS NULL ORDER BY thread_id")
+        return [thread_id for (thread_id,) in rows]
+
     def opener(self, thread_id: int) -> int | None:
         """Return who wrote the thread's first message, of those that are kept."""
         query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from loopback import User
+from loopback.entities import ChannelType
 from tests.e2e.stage import Stage, performing, said, scene, stage, write_config
 
 
@@ -68,7 +69,7 @@ async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_sh
 
 
 async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(tmp_path: Path) -> None:
-    """No mention, no thread; commands work there; somebody who is not named gets the one sign."""
+    """No mention, no thread; commands work; somebody who is not named gets the one sign; what was missed is read."""
     async with scene(tmp_path) as place:
         people = f'users = ["{place.ann.id}"]\ndm = true'
         write_config(place.config, place, access=people)
@@ -83,8 +84,29 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
             assert "may not talk" in said(await place.mallory.slash(theirs, "status"))
             await place.ann.say(mine, "say it is over")
             await place.ann.sees(mine, "it is over", by=place.bot)
-            assert [str(reaction) for reaction in refused.reactions] != []
+            await place.discord.until(lambda: list(refused.reactions))
             assert place.said_by_bot(theirs) == []
+        await place.ann.say(mine, "say you were away")
+        async with performing(place):
+            await place.ann.sees(mine, "you were away", by=place.bot)
+
+
+async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> None:
+    """Its first message is for the agent, and the thread goes on without mentions; other threads need one."""
+    async with scene(tmp_path) as place:
+        forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM)
+        write_config(place.config, place)
+        place.config.write_text(place.config.read_text().replace("channels = [", f'channels = ["{forum.id}", '))
+        async with performing(place):
+            post = await place.ann.open_thread(forum, "How does it work?", "say like this")
+            await place.ann.sees(post, "like this", by=place.bot)
+            await place.ann.say(post, "say and like that")
+            await place.ann.sees(post, "and like that", by=place.bot)
+            mine = await place.ann.open_thread(place.channel, "people only")
+            await place.ann.say(mine, "say among people")
+            await place.ann.say(mine, f"{place.bot.mention} say now with you")
+            await place.ann.sees(mine, "now with you", by=place.bot)
+            assert replies(place, mine, "among people") == 0
 
 
 async def test_direct_messages_are_not_even_heard_by_default(tmp_path: Path) -> None:
