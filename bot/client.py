@@ -31,6 +31,7 @@ from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
+from .naming import name_for
 from .offers import Offers, read_offers
 from .opening import open_thread
 from .pacer import Urgency
@@ -217,6 +218,7 @@ class ThreadlineClient(discord.Client):
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs."""
         minutes = self.desk.agents.config.threads.auto_archive_minutes
+        self.desk.naming.opened(exchange.request.thread_id, name_for(exchange.request))
         await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:

@@ -5,10 +5,11 @@ import asyncio
 import structlog
 
 from .exchange import Exchange
+from .naming import name_for
 from .pacer import Bucket, Pacer, Urgency
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["NAME", "OPEN_SECONDS", "open_thread", "thread_name"]
+__all__ = ["OPEN_SECONDS", "open_thread"]
 
 OPEN_SECONDS = 900.0
 """How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
@@ -18,9 +19,6 @@ VISIBLE_SECONDS = 3.0
 
 LONGEST_WAIT = 30.0
 """Seconds between two tries, where Discord does not ask for more."""
-
-NAME = 60
-"""Characters of a thread's name; Discord allows 100, lists show fewer."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -50,8 +48,7 @@ async def open_thread(exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_arch
 
 async def _open(exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
     request = exchange.request
-    first = request.attachments[0].name if request.attachments else ""
-    name = thread_name(request.text) or thread_name(first) or "Conversation"
+    name = name_for(request)
     wait = 0.5
     while True:
         await pacer.admit(request.channel_id, Urgency.FIRST, Bucket.THREAD)
@@ -65,12 +62,3 @@ async def _open(exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minut
             wait = min(wait * 2, LONGEST_WAIT)
         else:
             return
-
-
-def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
-    if len(words) <= NAME:
-        return words
-    head = words[:NAME]
-    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"
