@@ -19,6 +19,7 @@ from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, Variable, read
 from .servers import ServerConfig
+from .signs import Reactions
 from .style import Finish, Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
@@ -211,6 +212,13 @@ class ReactionsConfig(_Table):
     """`[reactions]`."""
 
     enabled: bool = True
+    keep: bool = True
+    progress: bool = False
+
+    @property
+    def signs(self) -> Reactions:
+        """Return which signs messages get."""
+        return Reactions(self.enabled, self.keep, self.progress)
 
 
 class ThreadsConfig(_Table):

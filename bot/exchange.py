@@ -42,12 +42,13 @@ from .markdown import escape
 from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
+from .progress import SILENT, Progress
 from .questions import Questions
 from .redaction import Redacting, Redactor
 from .reply import Reply
 from .request import Request, belong_together
 from .rest import Rest
-from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .signs import DONE, EYE, FAILED, WAITING, Reactions, Sign, Typing
 from .stop import stop_view
 from .turn_record import TurnRecord
 
@@ -69,11 +70,11 @@ class Desk:
         agents: Agents,
         attachments: Attachments,
         redact: Redactor,
-        reactions: bool,
+        reactions: Reactions,
     ) -> None:
         """`agents` knows each thread's agent, `attachments` has people's files.
 
-        `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
+        `redact` takes secrets out of text for people; `reactions` says which signs messages get.
         """
         self.journal = journal
         self._last: dict[int, Reply] = {}
@@ -189,6 +190,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
+        self._progress = Progress(self._show) if desk.reactions.progress else None
         self.signs = [
             Sign(each.channel_id, each.message_id, pacer=desk.pacer, rest=desk.rest) for each in (*before, request)
         ]
@@ -244,7 +246,7 @@ class Exchange:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         for sign in self.signs:
             sign.assume(EYE)
-        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
+        self._show_end(failed=reason == "failed", stop_reason=reason)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits(self) -> None:
@@ -344,6 +346,8 @@ class Exchange:
     def event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
         self._record.event(event)
+        if self._progress is not None and self._is_working():
+            self._progress.event(event)
         for each in self._redacting.take(event):
             self._show_or_ask(each)
 
@@ -401,7 +405,7 @@ class Exchange:
         self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
-        self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
+        self._show_end(failed=ending.error is not None, stop_reason=ending.stop_reason)
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
@@ -425,6 +429,8 @@ class Exchange:
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
+        if self._progress is not None and due is Due.SILENT:
+            self._progress.note(SILENT)
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
@@ -445,8 +451,14 @@ class Exchange:
     # ---- signs
 
     def _show(self, emoji: str | None) -> None:
-        for sign in self.signs if self._desk.reactions else ():
+        for sign in self.signs if self._desk.reactions.enabled else ():
             sign.show(emoji)
+
+    def _show_end(self, *, failed: bool, stop_reason: str | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        sign = FAILED if failed else DONE if stop_reason == "end_turn" else None
+        self._show(sign if self._desk.reactions.keep else None)
 
     def _is_working(self) -> bool:
         return self._turn is not None and not self._turn.ended and not self._turn.unanswered

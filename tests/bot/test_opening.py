@@ -16,7 +16,7 @@ from bot.opening import OPEN_SECONDS, open_thread, thread_name
 from bot.pacer import Pacer
 from bot.request import Request
 from bot.rest import Refused, TryLater
-from bot.signs import EYE, WAITING
+from bot.signs import EYE, WAITING, Reactions
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing, quiet
@@ -66,7 +66,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 agents=one_agent(folder, journal),
                 attachments=Attachments(folder / "attachments"),
                 redact=redactor([]),
-                reactions=True,
+                reactions=Reactions(enabled=True),
             )
             exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))
             yield Stage(board, pacer, exchange)

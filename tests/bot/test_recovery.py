@@ -21,6 +21,7 @@ from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
+from bot.signs import Reactions
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript
@@ -121,7 +122,7 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             agents=one_agent(folder, journal),
             attachments=Attachments(folder / "attachments"),
             redact=redactor([]),
-            reactions=False,
+            reactions=Reactions(enabled=False),
         )
         pool = Pool(
             desk.agents.settings,
