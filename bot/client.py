@@ -217,9 +217,10 @@ class ThreadlineClient(discord.Client):
 
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs."""
-        minutes = self.desk.agents.config.threads.auto_archive_minutes
-        self.desk.naming.opened(exchange.request.thread_id, name_for(exchange.request))
-        await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
+        desk, request = self.desk, exchange.request
+        minutes = desk.agents.config.threads.auto_archive_minutes
+        desk.naming.opened(request.thread_id, name_for(request, desk.redact))
+        await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""

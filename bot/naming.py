@@ -56,10 +56,10 @@ class Naming:
             log.info("a thread could not be renamed", thread_id=job.channel_id, reason=str(error))
 
 
-def name_for(request: Request) -> str:
-    """Name the thread of a request: by its words, else by its first file."""
+def name_for(request: Request, redact: Callable[[str], str]) -> str:
+    """Name the thread of a request: by its words, else by its first file, with secrets taken out by `redact`."""
     first = request.attachments[0].name if request.attachments else ""
-    return thread_name(request.text) or thread_name(first) or "Conversation"
+    return thread_name(redact(request.text)) or thread_name(redact(first)) or "Conversation"
 
 
 def thread_name(text: str) -> str:
