@@ -35,6 +35,7 @@ from .offers import Offers, read_offers
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
+from .picking import OptionMenu, PageButton
 from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
@@ -42,6 +43,7 @@ from .request import Request, write_request
 from .rest import RestError
 from .rules import in_words
 from .stop import StopButton, means_stop
+from .vanishing import Vanishing
 
 __all__ = ["ThreadlineClient"]
 
@@ -101,6 +103,7 @@ class ThreadlineClient(discord.Client):
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
+        self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest)
         self.greeted = False
         """Whether the gateway has ever said READY."""
         self.intake = True
@@ -112,11 +115,11 @@ class ThreadlineClient(discord.Client):
             self._on_login(self.user.id)
         self.add_dynamic_items(
             *(AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton),
-            *(QueueButton, DropMenu),
+            *(QueueButton, DropMenu, OptionMenu, PageButton),
         )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
-            await self.tree.sync()
+            await self.tree.sync_changes(self.journal)
         except discord.HTTPException as error:
             log.warning("the slash commands could not be registered", reason=str(error))
 
@@ -163,6 +166,7 @@ class ThreadlineClient(discord.Client):
 
     async def on_message(self, message: discord.Message) -> None:
         """Judge a message, and pass it on."""
+        self._vanishing.back(message.channel.id)
         if not self.intake or self._catch_up.holds(message):
             return
         verdict = self.admission.judge(message)
@@ -190,6 +194,18 @@ class ThreadlineClient(discord.Client):
             self._catch_up.amend(payload.channel_id, message_id, None)
             deleted(self, message_id)
 
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """End what went on there."""
+        self._vanishing.thread(payload.thread_id)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """End what went on there and in its threads."""
+        self._vanishing.channel(channel.id)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """End what went on there: the bot was removed."""
+        self._vanishing.guild(guild.id)
+
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
@@ -200,8 +216,8 @@ class ThreadlineClient(discord.Client):
 
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs."""
-        minutes = self.desk.agents.config.threads.auto_archive_minutes
-        await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
+        desk, minutes = self.desk, self.desk.agents.config.threads.auto_archive_minutes
+        await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""

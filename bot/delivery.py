@@ -108,7 +108,7 @@ class Delivery:
 
     def restore(self, message_ids: list[int | None]) -> None:
         """Take up the messages of an earlier run. What they say is not known, so each is edited, once."""
-        self._posted = [Posted(message_id) for message_id in message_ids]
+        self._posted = [Posted(message_id, stop=message_id is not None) for message_id in message_ids]
 
     # ---- when something is written
 

@@ -216,6 +216,8 @@ class Exchange:
         """Take the requests of the exchange before this one, where both are one person's and short enough."""
         if not isinstance(earlier, Exchange) or not earlier.is_open or earlier.again or self.again:
             return False
+        if earlier.reply.begun:  # What stands in the thread of it would stay as it is.
+            return False
         together = (*earlier.requests, *self.requests)
         if not belong_together(together):
             return False
@@ -409,6 +411,10 @@ class Exchange:
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
+        if self.reply.begun and ending == Ending():
+            self.reply.line(words.DROPPED)
+            self._started = True
+            self._begin()
         if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self._seal(ending)

@@ -26,6 +26,9 @@ EVENTS = {
     "on_connect": "nobody's doing",
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
+    "on_raw_thread_delete": "ends what went on there; Discord has judged who may delete it",
+    "on_guild_channel_delete": "the same",
+    "on_guild_remove": "the same",
     "on_interaction": "takes forms, and asks: the outsider below sends one",
     "on_raw_message_edit": "judged again: tests/e2e/test_queue.py",
     "on_raw_message_delete": "takes back what waits; Discord has judged who may delete it",
@@ -44,6 +47,11 @@ RIGHTS = {
     "run": Right.TALK,
     "agent": Right.CHANGE,
     "help": Right.LOOK,
+    "model": Right.TALK,
+    "mode": Right.CHANGE,
+    "config": Right.TALK,
+    "diff": Right.TALK,
+    "export": Right.LOOK,
     "status": Right.LOOK,
     "queue": Right.LOOK,
     "sessions": Right.LOOK,
@@ -147,8 +155,7 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
             outcome = await place.mallory.menu(place.discord.world.accounts[place.ann.id], menu.name, channel=thread)
             assert "may not talk to me" in said(outcome), menu.name
         done = {(call.method, call.path.rsplit("/", 1)[-1]) for call in place.discord.record[before:]}
-        # Typing is the running turn's.
-        assert done - {("POST", "typing")} == {("POST", "callback")}
+        assert done - {("POST", "typing")} == {("POST", "callback")}  # The agent is at work all the while.
         for button in BUTTONS:
             custom_id = sample(button.__discord_ui_compiled_template__.pattern, thread, reply)
             outcome = await pressed(place, place.mallory, thread, custom_id, button)
