@@ -216,8 +216,8 @@ class ThreadlineClient(discord.Client):
 
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs."""
-        minutes = self.desk.agents.config.threads.auto_archive_minutes
-        await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
+        desk, minutes = self.desk, self.desk.agents.config.threads.auto_archive_minutes
+        await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""

@@ -1,6 +1,7 @@
 """Opening a thread for a request, for as long as it takes within reason."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -25,13 +26,18 @@ NAME = 60
 log = structlog.stdlib.get_logger("bot")
 
 
-async def open_thread(exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
-    """Open the thread of a request and put its author into it; or tell the request that there will be none."""
+async def open_thread(
+    exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str] = str
+) -> None:
+    """Open the thread of a request and put its author into it; or tell the request that there will be none.
+
+    `redact` takes secrets out of its name, which more people see than the request.
+    """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
     try:
         async with asyncio.timeout(OPEN_SECONDS):
-            await _open(exchange, pacer, rest, auto_archive_minutes)
+            await _open(exchange, pacer, rest, auto_archive_minutes, redact)
     except TimeoutError:
         exchange.not_opened(f"Discord would not have it for {OPEN_SECONDS / 60:.0f} minutes.")
         return
@@ -48,10 +54,12 @@ async def open_thread(exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_arch
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
 
 
-async def _open(exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
+async def _open(
+    exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str]
+) -> None:
     request = exchange.request
     first = request.attachments[0].name if request.attachments else ""
-    name = thread_name(request.text) or thread_name(first) or "Conversation"
+    name = thread_name(redact(request.text)) or thread_name(redact(first)) or "Conversation"
     wait = 0.5
     while True:
         await pacer.admit(request.channel_id, Urgency.FIRST, Bucket.THREAD)

@@ -276,7 +276,11 @@ def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
         "access.admins is empty: nobody is allowed",
         "access.channels is empty: the bot works nowhere",
     ]
-    assert loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n').warnings() == []
+    listed = SMALLEST + '[access]\nchannels = ["1"]\n'
+    assert loaded(tmp_path, listed).warnings() == []
+    assert loaded(tmp_path, listed + '[threads]\nbots = "all"\n').warnings() == [
+        "threads.trusted_bots is empty: no bot is answered"
+    ]
 
 
 def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Path) -> None:

@@ -64,10 +64,13 @@ async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> No
     """From a variable in its environment: not in the answer, a tool's title, a card, or the name of the thread."""
     extra = 'env = { API_KEY = "sk-live-0123456789" }'
     async with stage(tmp_path, agent_extra=extra) as place:
-        thread = await place.thread("env API_KEY\ntool fetch https://x.example/?key=sk-live-0123456789\nsay finished")
+        thread = await place.thread(
+            "tell sk-live-0123456789\nenv API_KEY\ntool fetch https://x.example/?key=sk-live-0123456789\nsay finished"
+        )
         await place.ann.sees(thread, "finished", by=place.bot)
         await place.ann.say(thread, "ask execute curl -H sk-live-0123456789")
         card = await place.ann.sees(thread, "May I", by=place.bot)
+        assert "sk-live" not in thread.name
         shown = [text for message in place.said_by_bot(thread) for _, text in message.history]
         assert any("[secret]" in text for text in shown)
         assert "[secret]" in card.content
