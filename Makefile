@@ -23,7 +23,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest bench chaos lock format clean
+.PHONY: help demo test check pytest bench chaos docs picture lock format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
@@ -52,6 +52,12 @@ bench: $(READY) ## measure: a table, and JSON beside it
 
 chaos: $(READY) ## kill, cut off and restart it while people talk, and see that nothing is lost (ROUNDS=, SEED=)
 	@$(BIN)/python -m bench.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+docs: $(READY) ## build the documentation site into build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "Open build/site/index.html"
+
+picture: $(READY) ## take the README's moving picture anew, with the browser
+	@$(BIN)/python -m tests.browser.moving docs/moving.webp
 
 lock: $(READY) ## choose all versions anew, for every supported Python
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt

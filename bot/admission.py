@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Admission", "Seldom", "admitted", "owner_words"]
 
 REFUSAL_SECONDS = 600.0
-"""A person sees at most one refusal of a message in this time."""
+"""A person sees at most one refusal of a message, or one word about too many, in this time."""
 
 REMEMBERED = 1000
 """People, or places, remembered for such a purpose; of more the oldest are forgotten."""
@@ -90,6 +90,8 @@ class Admission:
         self._journal = journal
         self._desk = desk
         self._refusals = Seldom()
+        self.notices = Seldom()
+        """What was said lately to people who write too much."""
         self._bot_turns = BotTurns()
 
     @property

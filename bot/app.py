@@ -117,7 +117,7 @@ class App:
             attachments=attachments,
             agents=agents,
             redact=redact,
-            reactions=config.reactions.enabled,
+            reactions=config.reactions.signs,
         )
         desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)

@@ -15,7 +15,7 @@ import structlog
 
 from pool.conversation import Conversation
 from pool.journal import Journal
-from pool.pool import Pool
+from pool.pool import Bound, Pool
 
 from . import words
 from .admission import Admission
@@ -31,10 +31,12 @@ from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
+from .naming import name_for
 from .offers import Offers, read_offers
 from .opening import open_thread
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
+from .picking import OptionMenu, PageButton
 from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
@@ -42,6 +44,7 @@ from .request import Request, write_request
 from .rest import RestError
 from .rules import in_words
 from .stop import StopButton, means_stop
+from .vanishing import Vanishing
 
 __all__ = ["ThreadlineClient"]
 
@@ -101,6 +104,7 @@ class ThreadlineClient(discord.Client):
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
+        self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest)
         self.greeted = False
         """Whether the gateway has ever said READY."""
         self.intake = True
@@ -112,11 +116,11 @@ class ThreadlineClient(discord.Client):
             self._on_login(self.user.id)
         self.add_dynamic_items(
             *(AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton),
-            *(QueueButton, DropMenu),
+            *(QueueButton, DropMenu, OptionMenu, PageButton),
         )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
-            await self.tree.sync()
+            await self.tree.sync_changes(self.journal)
         except discord.HTTPException as error:
             log.warning("the slash commands could not be registered", reason=str(error))
 
@@ -147,6 +151,9 @@ class ThreadlineClient(discord.Client):
                 places.extend((each.id, each.last_message_id) for each in channels if self.admission.lists(each))
             threads = (each for each in guild.threads if self.journal.knows(each.id))
             places.extend((each.id, each.last_message_id) for each in threads)
+        if self.admission.rules.dm:
+            # Discord does not tell which direct messages there are, nor what is new in them.
+            places.extend((channel_id, sys.maxsize) for channel_id in self.journal.direct())
         return places
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
@@ -160,6 +167,7 @@ class ThreadlineClient(discord.Client):
 
     async def on_message(self, message: discord.Message) -> None:
         """Judge a message, and pass it on."""
+        self._vanishing.back(message.channel.id)
         if not self.intake or self._catch_up.holds(message):
             return
         verdict = self.admission.judge(message)
@@ -187,6 +195,18 @@ class ThreadlineClient(discord.Client):
             self._catch_up.amend(payload.channel_id, message_id, None)
             deleted(self, message_id)
 
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """End what went on there."""
+        self._vanishing.thread(payload.thread_id)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """End what went on there and in its threads."""
+        self._vanishing.channel(channel.id)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """End what went on there: the bot was removed."""
+        self._vanishing.guild(guild.id)
+
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
@@ -197,8 +217,10 @@ class ThreadlineClient(discord.Client):
 
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs."""
-        minutes = self.desk.agents.config.threads.auto_archive_minutes
-        await open_thread(exchange, pacer=self.desk.pacer, rest=self.desk.rest, auto_archive_minutes=minutes)
+        desk, request = self.desk, exchange.request
+        minutes = desk.agents.config.threads.auto_archive_minutes
+        desk.naming.opened(request.thread_id, name_for(request, desk.redact))
+        await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""
@@ -235,8 +257,7 @@ class ThreadlineClient(discord.Client):
         message_id, thread_id, author_id = request.message_id, request.thread_id, request.author_id
         bound = self.pool.bound(thread_id, author_id)
         if bound is not None:
-            log.warning("message is too much", message_id=message_id, author_id=author_id, bound=bound.name)
-            self.desk.tell(request.channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
+            self._too_much(request, bound)
             return None
         conversation = self.pool.conversation(thread_id)
         if conversation is not None and conversation.current is not None and means_stop(request.text):
@@ -264,6 +285,13 @@ class ThreadlineClient(discord.Client):
             asker_id = conversation.current.author_id if conversation and conversation.current else None
             steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
         return exchange
+
+    def _too_much(self, request: Request, bound: Bound) -> None:
+        """Say that a message was not taken up; not of each of thousands."""
+        channel_id, author_id = request.channel_id, request.author_id
+        if self.admission.notices.lets((channel_id, author_id, bound)):
+            log.warning("message is too much", message_id=request.message_id, author_id=author_id, bound=bound.name)
+            self.desk.tell(channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
 
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""

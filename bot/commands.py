@@ -1,5 +1,8 @@
 """Slash commands, and the buttons that steer what waits. Each asks the gate, and none waits for a turn."""
 
+import json
+from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import discord
@@ -7,6 +10,7 @@ import structlog
 from discord import app_commands
 
 from pool.house import Cancelled
+from pool.journal import Journal
 
 from .admission import admitted
 from .asking import asking_commands
@@ -14,8 +18,10 @@ from .choosing import agent_command
 from .gate import Right
 from .helping import help_command
 from .markdown import escape
-from .queue import queue
+from .picking import setting_commands
+from .queue import queue_commands
 from .sessions import session_commands
+from .showing import showing_commands
 from .words import cancelled, fitting
 
 if TYPE_CHECKING:
@@ -36,13 +42,21 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
-            (queue, "What waits in this thread, with a menu to drop some of it."),
             (_reload, "Read the configuration again. Running turns are not touched."),
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=words, callback=callback))
-        for command in [*session_commands(), *asking_commands(), agent_command(), help_command()]:
+        families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
+        for command in [*chain.from_iterable(families), agent_command(), help_command()]:
             self.add_command(command)
+
+    async def sync_changes(self, journal: Journal) -> None:
+        """Tell Discord the commands, unless it was told the same ones last."""
+        known = [command.to_dict(self) for command in self._get_all_commands(guild=None)]
+        told = sha256(json.dumps([self.client.application_id, discord.http.Route.BASE, known], sort_keys=True).encode())
+        if journal.fact("commands") != told.hexdigest():
+            await self.sync()
+            journal.note("commands", told.hexdigest())
 
     async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
         """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""

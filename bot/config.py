@@ -19,6 +19,7 @@ from .policy import Permission
 from .presets import PRESETS, Preset
 from .reading import ConfigError, Variable, read
 from .servers import ServerConfig
+from .signs import Reactions
 from .style import Finish, Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
@@ -211,6 +212,13 @@ class ReactionsConfig(_Table):
     """`[reactions]`."""
 
     enabled: bool = True
+    keep: bool = True
+    progress: bool = False
+
+    @property
+    def signs(self) -> Reactions:
+        """Return which signs messages get."""
+        return Reactions(self.enabled, self.keep, self.progress)
 
 
 class ThreadsConfig(_Table):
@@ -334,6 +342,8 @@ class Config(_Table):
         """Return what is allowed, but hardly meant."""
         empty = [name for name in ("users", "admins") if getattr(self.access, name) == People()]
         found = [f"access.{name} is empty: nobody is allowed" for name in empty]
+        if self.threads.bots != "off" and not self.threads.trusted_bots:
+            found.append("threads.trusted_bots is empty: no bot is answered")
         if self.access.channels == frozenset():
             found.append("access.channels is empty: the bot works nowhere")
         elif self.access.channels is not None:

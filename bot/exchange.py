@@ -21,7 +21,7 @@ from acp import (
     Withdrawn,
 )
 from acp.jsonrpc import RequestId
-from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
+from acp.schema import Plan, PromptCapabilities, SessionInfoUpdate, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.exchange import Exchange as PooledExchange
 from pool.journal import Journal, State
@@ -39,15 +39,17 @@ from .finish import Timing, sealed
 from .introduction import introduction
 from .login import login_words
 from .markdown import escape
+from .naming import Naming
 from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
+from .progress import SILENT, Progress
 from .questions import Questions
 from .redaction import Redacting, Redactor
 from .reply import Reply
 from .request import Request, belong_together
 from .rest import Rest
-from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .signs import DONE, EYE, FAILED, WAITING, Reactions, Sign, Typing
 from .stop import stop_view
 from .turn_record import TurnRecord
 
@@ -69,11 +71,11 @@ class Desk:
         agents: Agents,
         attachments: Attachments,
         redact: Redactor,
-        reactions: bool,
+        reactions: Reactions,
     ) -> None:
         """`agents` knows each thread's agent, `attachments` has people's files.
 
-        `redact` takes secrets out of text for people; `reactions` is whether messages get signs.
+        `redact` takes secrets out of text for people; `reactions` says which signs messages get.
         """
         self.journal = journal
         self._last: dict[int, Reply] = {}
@@ -84,6 +86,7 @@ class Desk:
         self.agents = agents
         self.attachments = attachments
         self.redact = redact
+        self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
@@ -189,6 +192,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
+        self._progress = Progress(self._show) if desk.reactions.progress else None
         self.signs = [
             Sign(each.channel_id, each.message_id, pacer=desk.pacer, rest=desk.rest) for each in (*before, request)
         ]
@@ -213,6 +217,8 @@ class Exchange:
     def takes_in(self, earlier: PooledExchange) -> bool:
         """Take the requests of the exchange before this one, where both are one person's and short enough."""
         if not isinstance(earlier, Exchange) or not earlier.is_open or earlier.again or self.again:
+            return False
+        if earlier.reply.begun:  # What stands in the thread of it would stay as it is.
             return False
         together = (*earlier.requests, *self.requests)
         if not belong_together(together):
@@ -244,7 +250,7 @@ class Exchange:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         for sign in self.signs:
             sign.assume(EYE)
-        self._show(FAILED if reason == "failed" else DONE if reason == "end_turn" else None)
+        self._show_end(failed=reason == "failed", stop_reason=reason)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits(self) -> None:
@@ -344,6 +350,8 @@ class Exchange:
     def event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
         self._record.event(event)
+        if self._progress is not None and self._is_working():
+            self._progress.event(event)
         for each in self._redacting.take(event):
             self._show_or_ask(each)
 
@@ -358,6 +366,8 @@ class Exchange:
             case ElicitationCompleted(elicitation_id):
                 if self._questions is not None:
                     self._questions.completed(elicitation_id)
+            case SessionInfoUpdate(title=str(title)):
+                self._desk.naming.title(self.request.thread_id, title)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:
@@ -401,10 +411,14 @@ class Exchange:
         self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
-        self._show(FAILED if ending.error is not None else DONE if ending.stop_reason == "end_turn" else None)
+        self._show_end(failed=ending.error is not None, stop_reason=ending.stop_reason)
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
+        if self.reply.begun and ending == Ending():
+            self.reply.line(words.DROPPED)
+            self._started = True
+            self._begin()
         if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
         return self._seal(ending)
@@ -425,6 +439,8 @@ class Exchange:
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
+        if self._progress is not None and due is Due.SILENT:
+            self._progress.note(SILENT)
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
@@ -445,8 +461,14 @@ class Exchange:
     # ---- signs
 
     def _show(self, emoji: str | None) -> None:
-        for sign in self.signs if self._desk.reactions else ():
+        for sign in self.signs if self._desk.reactions.enabled else ():
             sign.show(emoji)
+
+    def _show_end(self, *, failed: bool, stop_reason: str | None) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        sign = FAILED if failed else DONE if stop_reason == "end_turn" else None
+        self._show(sign if self._desk.reactions.keep else None)
 
     def _is_working(self) -> bool:
         return self._turn is not None and not self._turn.ended and not self._turn.unanswered

@@ -1,14 +1,16 @@
 """Opening a thread for a request, for as long as it takes within reason."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
 from .exchange import Exchange
+from .naming import name_for
 from .pacer import Bucket, Pacer, Urgency
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["NAME", "OPEN_SECONDS", "open_thread", "thread_name"]
+__all__ = ["OPEN_SECONDS", "open_thread"]
 
 OPEN_SECONDS = 900.0
 """How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
@@ -19,19 +21,21 @@ VISIBLE_SECONDS = 3.0
 LONGEST_WAIT = 30.0
 """Seconds between two tries, where Discord does not ask for more."""
 
-NAME = 60
-"""Characters of a thread's name; Discord allows 100, lists show fewer."""
-
 log = structlog.stdlib.get_logger("bot")
 
 
-async def open_thread(exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
-    """Open the thread of a request and put its author into it; or tell the request that there will be none."""
+async def open_thread(
+    exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str] = str
+) -> None:
+    """Open the thread of a request and put its author into it; or tell the request that there will be none.
+
+    `redact` takes secrets out of its name, which more people see than the request.
+    """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
     try:
         async with asyncio.timeout(OPEN_SECONDS):
-            await _open(exchange, pacer, rest, auto_archive_minutes)
+            await _open(exchange, pacer, rest, auto_archive_minutes, redact)
     except TimeoutError:
         exchange.not_opened(f"Discord would not have it for {OPEN_SECONDS / 60:.0f} minutes.")
         return
@@ -48,10 +52,11 @@ async def open_thread(exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_arch
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
 
 
-async def _open(exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
+async def _open(
+    exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str]
+) -> None:
     request = exchange.request
-    first = request.attachments[0].name if request.attachments else ""
-    name = thread_name(request.text) or thread_name(first) or "Conversation"
+    name = name_for(request, redact)
     wait = 0.5
     while True:
         await pacer.admit(request.channel_id, Urgency.FIRST, Bucket.THREAD)
@@ -65,12 +70,3 @@ async def _open(exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minut
             wait = min(wait * 2, LONGEST_WAIT)
         else:
             return
-
-
-def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
-    if len(words) <= NAME:
-        return words
-    head = words[:NAME]
-    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

@@ -41,6 +41,9 @@ LONGEST = 4096
 MOST = 200
 """Characters of a path, and paths of one call, that are looked up; beyond them a person is asked."""
 
+LOOKED_THROUGH = 1_000_000
+"""Characters of a call's input that are looked through for names; it takes a tenth of a second."""
+
 _KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
 _READS = frozenset({"read", "search"})
 _CHANGES = frozenset({"edit", "delete", "move"})
@@ -86,23 +89,29 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
         return Deny(question.rejection)
     if permission == "ask":
         return Ask()
-    told = _Told(call)
-    reason = told.no_plain_read(directories) if permission == "allow_reads" else told.power(directories)
+    reason = _why_ask(permission, call, directories)
     allow = next((option.option_id for option in question.options if option.kind == "allow_once"), None)
     if reason is None and allow is None:
         reason = "the agent offers no way to allow it only once"
     return Ask(reason or "") if allow is None or reason is not None else Allow(allow)
 
 
+def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
+    inputs = [*_leaves(call.raw_input)]
+    if sum(len(text) for _, text in inputs) > LOOKED_THROUGH:
+        return "it is too long to be looked through"
+    told = _Told(call, inputs)
+    return told.no_plain_read(directories) if permission == "allow_reads" else told.power(directories)
+
+
 class _Told:
     """What a tool call says of itself."""
 
-    def __init__(self, call: ToolCallUpdate) -> None:
+    def __init__(self, call: ToolCallUpdate, inputs: Sequence[tuple[str, str]]) -> None:
         self._kind = call.kind
         self._has_diff = any(isinstance(part, Diff) for part in call.content or ())
-        self._inputs = [*_leaves(call.raw_input)]
-        self._has_command = any(_COMMAND_KEY.search(key) for key, _ in self._inputs)
-        self._texts = [text for _, text in self._inputs] + [call.title or ""]
+        self._has_command = any(_COMMAND_KEY.search(key) for key, _ in inputs)
+        self._texts = [text for _, text in inputs] + [call.title or ""]
         self._texts += [
             part.content.text
             for part in call.content or ()
@@ -110,7 +119,7 @@ class _Told:
         ]
         self._places = [location.path for location in call.locations or ()]
         self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
-        self._places += [text for key, text in self._inputs if _PLACE_KEY.search(key) or _PLACE.match(text)]
+        self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text)]
 
     def no_plain_read(self, directories: Sequence[Path]) -> str | None:
         """Say why this is more than reading inside `directories`; None: it is not."""

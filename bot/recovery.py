@@ -48,7 +48,8 @@ class Recovery:
         self._rows: dict[int, dict[int, list[Row]]] = {}
         """By thread the open rows, those that were sent together under the id of their last one."""
         self._finished: list[tuple[Row, Exchange]] = []
-        self._cut: list[Row] = []
+        self._cut: list[tuple[Row, JournaledPost | None]] = []
+        self._drafts: list[tuple[Row, JournaledPost | None]] = []
         self._held: list[tuple[list[Row], int]] = []
         self._questions = journal.open_questions()
         self._interrupted: dict[int, list[Row]] = {}
@@ -71,11 +72,10 @@ class Recovery:
             ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
             unopened += [exchange for _, exchange in ended if not exchange.is_open]
             self._finished += ended
-            self._cut += [together[-1] for together in by_state[State.PROMPTED]]
+            self._cut += [(together[-1], self._draft(together[-1])) for together in by_state[State.PROMPTED]]
             self._interrupted.update({together[-1].message_id: together for together in by_state[State.PROMPTED]})
             waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
-            again = (self._exchange(together, again=together[-1].prompt) for together in waiting)
-            exchanges = [exchange for exchange in again if exchange is not None]
+            exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
             for exchange in exchanges:
                 exchange.has_waited()
             unopened += [exchange for exchange in exchanges if not exchange.is_open]
@@ -93,8 +93,23 @@ class Recovery:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_each(self._questions, self._close), name="old questions")
             tasks.create_task(_each(self._cut, self._ask), name="interrupted")
+            tasks.create_task(_each(self._drafts, self._end_draft), name="drafts")
             tasks.create_task(_each(self._held, self._tell_held), name="held")
             tasks.create_task(_each(self._finished, self._post), name="finished")
+
+    def _wait_on(self, together: Sequence[Row]) -> Exchange | None:
+        """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
+        row, draft = together[-1], self._draft(together[-1])
+        exchange = self._exchange(together, again=row.prompt)
+        if row.prompt is not None:  # Another try has messages of its own.
+            self._drafts.append((row, draft))
+        elif exchange is not None and draft is not None and draft.message_id is not None:
+            exchange.reply.adopt(draft.message_id)
+        return exchange
+
+    def _draft(self, row: Row) -> JournaledPost | None:
+        """Return the message with which a row's reply began. What is begun from now on takes its place."""
+        return next(iter(self._journal.posts(row.message_id)), None)
 
     def _ended(self, rows: Iterable[list[Row]]) -> list[tuple[Row, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
@@ -127,19 +142,28 @@ class Recovery:
 
     # ---- interrupted
 
-    async def _ask(self, row: Row) -> None:
+    async def _ask(self, cut: tuple[Row, JournaledPost | None]) -> None:
         """Ask what to do about a turn that a restart interrupted, for the agent may have acted; see to its draft."""
+        row, draft = cut
         text = words.interrupted(row.author_id, self._link(row))
         standing = await self._standing(row.thread_id, row.message_id)
         if text not in standing.values():
             self._post_of(row.thread_id, f"cut.{row.message_id}").show(text, lambda: interrupted_view(row.message_id))
-        first = next(iter(self._journal.posts(row.message_id)), None)
+        self._cut_off(row, draft, standing)
+
+    async def _end_draft(self, left: tuple[Row, JournaledPost | None]) -> None:
+        """See to the draft of a first try, where a second one waits."""
+        row, draft = left
+        if draft is not None and draft.content.startswith(words.AT_WORK):
+            self._cut_off(row, draft, await self._standing(row.thread_id, row.message_id))
+
+    def _cut_off(self, row: Row, draft: JournaledPost | None, standing: Mapping[int, str]) -> None:
+        """Let a draft that still says only that the agent is at work say that it is not; one with text stays."""
+        if draft is None:
+            return
         for message_id, said in standing.items():
-            is_draft = first is not None and (
-                message_id == first.message_id if first.message_id else said == first.content
-            )
+            is_draft = said == draft.content if draft.message_id is None else message_id == draft.message_id
             if is_draft and said.startswith(words.AT_WORK):
-                # One with text stays as it is.
                 self._post_of(row.thread_id, "", message_id).show(words.CUT)
 
     async def _tell_held(self, held: tuple[list[Row], int]) -> None:

@@ -78,6 +78,15 @@ class Reply:
             self._after = before
             before._followers.append(self)  # noqa: SLF001 - the same class
 
+    def adopt(self, message_id: int) -> None:
+        """Go on with the message in which an earlier run of the bot had begun."""
+        self._delivery.restore([message_id])
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it stands in the thread."""
+        return self._delivery.posted > 0
+
     def start(self, channel_id: int) -> None:
         """Begin to post into a channel."""
         self._delivery.open(channel_id)

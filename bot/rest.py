@@ -4,7 +4,7 @@ No object of discord.py is kept across an await: the client may be rebuilt at an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,6 +22,8 @@ __all__ = ["Archived", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", 
 UNKNOWN_MESSAGE = 10008
 THREAD_ARCHIVED = 50083
 THREAD_EXISTS = 160004
+UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
+LOST = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
 """Discord's JSON error codes (Discord, Opcodes and Status Codes)."""
 
 
@@ -76,7 +78,27 @@ class Rest:
         self.repaired = 0
         """Writes of a reply after which Discord had another text than was meant, so that it was written again."""
 
+        self.gone: set[int] = set()
+        """Places to which nothing is written any more."""
+        self.on_lost: Callable[[int], None] = lambda _channel_id: None
+        """Learns of a place that cannot be reached any more: it is unknown, or the bot may not view or write there."""
+
+    @asynccontextmanager
+    async def _writing(self, channel_id: int) -> AsyncIterator[None]:
+        """Call as `_calling`, and notice a place that is gone."""
+        if channel_id in self.gone:
+            raise Refused("this place is gone")
+        try:
+            async with _calling():
+                yield
+        except Refused as error:
+            if _code(error) in LOST:
+                self.on_lost(channel_id)
+            raise
+
     def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
+        if channel_id in self.gone:
+            raise Refused("this place is gone")
         return self._live().get_partial_messageable(channel_id, guild_id=guild_id)
 
     def _live(self) -> discord.Client:
@@ -107,7 +129,7 @@ class Rest:
         reference = None
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
-        async with _calling():
+        async with self._writing(channel_id):
             message = await channel.send(
                 content,
                 nonce=nonce or discord.utils.MISSING,
@@ -125,7 +147,7 @@ class Rest:
         """Replace a message's text, and with `drop_view` take its buttons away; return it as it stands."""
         message = self._channel(channel_id).get_partial_message(message_id)
         mentions = discord.AllowedMentions.none()
-        async with _calling():
+        async with self._writing(channel_id):
             if drop_view:
                 after = await message.edit(content=content, allowed_mentions=mentions, view=None)
             else:
@@ -140,7 +162,7 @@ class Rest:
     async def typing(self, channel_id: int) -> None:
         """Show that the bot is typing, for ten seconds or until it posts."""
         client = self._live()
-        async with _calling():
+        async with self._writing(channel_id):
             await client.http.send_typing(channel_id)
 
     async def reopen(self, thread_id: int) -> None:
@@ -222,6 +244,14 @@ class Rest:
         except Refused as error:
             if _code(error) != THREAD_EXISTS:
                 raise
+
+    async def rename(self, thread_id: int, given: str, name: str) -> None:
+        """Give a thread another name, if it still has the `given` one."""
+        client = self._live()
+        async with self._writing(thread_id):
+            thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
+            if thread.get("name") == given:
+                await client.http.edit_channel(thread_id, name=name)
 
     async def archive(self, thread_id: int) -> None:
         """Archive a thread."""

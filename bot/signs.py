@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -9,7 +10,7 @@ from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Sign", "Typing"]
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Typing"]
 
 EYE = "👀"
 """Put on a message when it has been accepted."""
@@ -24,6 +25,15 @@ TYPING_SECONDS = 8.0
 """Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
 
 log = structlog.stdlib.get_logger("bot")
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """Which signs messages get: any, one that stays at the end, and those of what the agent is doing meanwhile."""
+
+    enabled: bool = True
+    keep: bool = True
+    progress: bool = False
 
 
 class Sign:

@@ -17,6 +17,7 @@ __all__ = [
     "BOUNDS",
     "CUT",
     "DENY_ENDS",
+    "DROPPED",
     "EARLIER",
     "GO_ON",
     "INTERRUPTED",
@@ -149,6 +150,9 @@ def interrupted(author_id: int, link: str) -> str:
 
 AT_WORK = "-# ⏳ "
 """What a reply begins with as long as nothing of it is there."""
+
+DROPPED = "-# ⏹ This was dropped before the agent got it."
+"""Said where something of a reply stood in the thread already."""
 
 CUT = "-# ⏹ A restart cut this off before there was anything to show."
 

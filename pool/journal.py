@@ -193,6 +193,11 @@ class Journal:
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 
+    def direct(self) -> list[int]:
+        """Return the conversations that live in direct messages."""
+        rows = self._db.execute("SELECT thread_id FROM conversations WHERE guild_id IS NULL ORDER BY thread_id")
+        return [thread_id for (thread_id,) in rows]
+
     def opener(self, thread_id: int) -> int | None:
         """Return who wrote the thread's first message, of those that are kept."""
         query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"
@@ -264,10 +269,8 @@ class Journal:
         """Write down that the prompt is about to be sent, and what it is: a person may want it sent again."""
         with self._transaction():
             self._move(message_ids, State.PROMPTED)
-            last = message_ids[-1]
-            together = [(last, message_id) for message_id in message_ids]
-            self._db.executemany("UPDATE messages SET exchange_id = ? WHERE message_id = ?", together)
-            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, last))
+            self._join(message_ids)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
 
     def amend(self, message_id: int, request: str) -> bool:
         """Replace the request of a message that waits. False: it does not wait any more, and stays what it was."""
@@ -282,6 +285,7 @@ class Journal:
         """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
         with self._transaction():
             self._move(message_ids, State.CLOSED, reason)
+            self._join(message_ids)
             self._drop_pages(message_ids)
             if not self._keep_pages(message_ids, pages):
                 self.postscripts.drop(message_ids[-1])
@@ -409,6 +413,10 @@ class Journal:
         return [OpenQuestion(*fields) for fields in rows]
 
     # ----
+
+    def _join(self, message_ids: Sequence[int]) -> None:
+        together = [(message_ids[-1], message_id) for message_id in message_ids]
+        self._db.executemany("UPDATE messages SET exchange_id = ? WHERE message_id = ?", together)
 
     def _keep_pages(self, message_ids: Sequence[int], pages: Iterable[str]) -> int:
         rows = [(message_ids[-1], number, content) for number, content in enumerate(pages)]

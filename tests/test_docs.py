@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from bot.cli import main
 from bot.config import Config, load
+from bot.connecting import REFUSED
 from bot.gate import People
 from bot.invitation import PERMISSIONS
 from pool.journal import _BEFORE
@@ -253,3 +254,38 @@ def test_the_table_of_a_messages_states_is_the_journals() -> None:
     text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
     assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)
+
+
+# ---- errors and shell
+
+
+ERRORS = (
+    *(reason.partition(":")[0] for reason in REFUSED.values()),
+    "is not set",
+    "unknown key",
+    "is missing",
+    "others may read it",
+    "cannot connect to",
+    "is in use by another process",
+    "cannot be read",
+    "was not found",
+    "the agent could read and change",
+    "Somebody must log in to the agent first",
+)
+"""What the program says when it cannot begin or go on, as far as the words do not change from case to case."""
+
+
+def test_what_keeps_the_bot_from_working_is_told_by_its_words() -> None:
+    """Somebody who searches the page for what they see finds what to do; and the code still says it so."""
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    code = "".join(path.read_text() for path in (ROOT / "bot").glob("*.py"))
+    for words in ERRORS:
+        assert words in page, words
+        assert words in code, words
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_a_piece_of_shell_in_the_documents_is_shell(block: str) -> None:
+    """What one copies from a page is understood, though it is not run: it would install and start things."""
+    done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, timeout=60, check=False)  # noqa: S607
+    assert (done.returncode, done.stderr) == (0, "")

@@ -87,19 +87,27 @@ class Deeds:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A thread: what was asked in it, what the bot wrote, and the journal's rows as (state, reason) by message."""
+    """A thread: what was asked in it, what the bot wrote, and the journal's rows as (state, reason) by message.
+
+    `together` has for a message that was taken together with later ones the last of them: theirs is one reply.
+    """
 
     thread_id: int
     asked: Sequence[Asked]
     pages: Sequence[Page]
     rows: Mapping[int, tuple[str, str | None]]
+    together: Mapping[int, int] = field(default_factory=dict)
+
+    def exchange(self, asked: Asked) -> int:
+        """Return the message by which the reply to a message goes."""
+        return self.together.get(asked.message_id, asked.message_id)
 
 
 def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entry]:
     """Return all that is wrong in a thread. `prompts` is how often agents were asked for each token."""
     found: list[Entry] = []
     for asked in thread.asked:
-        retries = deeds.retried.get(asked.message_id, 0)
+        retries = deeds.retried.get(thread.exchange(asked), 0)
         entries = [
             *((Fault.LOST, what) for what in _lost(thread, asked, deeds)),
             *((Fault.DOUBLED, what) for what in _doubled(thread, asked, prompts.get(asked.line.token, 0), retries)),
@@ -114,7 +122,7 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
 
 
 def _reply(thread: Thread, asked: Asked) -> str:
-    pages = [page for page in thread.pages if page.answers == asked.message_id]
+    pages = [page for page in thread.pages if page.answers == thread.exchange(asked)]
     return "\n".join([*(page.content for page in pages), *(page.attached for page in pages)])
 
 
@@ -133,7 +141,7 @@ def _lost(thread: Thread, asked: Asked, deeds: Deeds) -> Iterable[str]:
     if state in OPEN:
         yield f"{name} is left {state}"
         return
-    if asked.message_id in deeds.skipped and reason == "skipped":
+    if thread.exchange(asked) in deeds.skipped and reason == "skipped":
         return
     if thread.thread_id in deeds.dropped and reason == "dropped":
         return
@@ -156,12 +164,15 @@ def _doubled(thread: Thread, asked: Asked, prompts: int, retries: int) -> Iterab
 
 
 def _incomplete(thread: Thread, asked: Asked) -> Iterable[str]:
-    """Find an answer whose text is there in part or in another order."""
-    if not asked.line.code_lines or not _shown(thread, asked.line.token):
+    """Find an answer whose text is there in part or in another order; of several together, by the last one."""
+    same = [each for each in thread.asked if thread.exchange(each) == thread.exchange(asked)]
+    shown = all(_shown(thread, each.line.token) for each in same)
+    numbers = [str(number) for each in same for number in range(1, each.line.code_lines + 1)]
+    if not numbers or asked is not same[-1] or not shown:
         return
     lines = re.findall(r"^line_(\d+) = (\d+)$", _reply(thread, asked), re.MULTILINE)
-    if [one for one, _ in lines] != [str(number) for number in range(1, asked.line.code_lines + 1)]:
-        yield f"{asked.line.token} shows {len(lines)} lines of {asked.line.code_lines}, or in another order"
+    if [one for one, _ in lines] != numbers:
+        yield f"{asked.line.token} shows {len(lines)} lines of {len(numbers)}, or in another order"
 
 
 def _disorder(thread: Thread, deeds: Deeds) -> Iterable[str]:
@@ -170,7 +181,7 @@ def _disorder(thread: Thread, deeds: Deeds) -> Iterable[str]:
     places = [
         (whole.index(asked.line.token), asked.line.token)
         for asked in sorted(thread.asked, key=lambda asked: asked.message_id)
-        if asked.line.token in whole and asked.message_id not in deeds.retried
+        if asked.line.token in whole and thread.exchange(asked) not in deeds.retried
     ]
     for (one, before), (other, after) in pairwise(places):
         if other < one:

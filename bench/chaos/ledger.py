@@ -9,12 +9,17 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Notes", "journal_id", "knows_a_channel", "read_rows"]
+__all__ = ["Notes", "journal_id", "knows_a_channel", "read_rows", "read_together"]
 
 
 def read_rows(journal: Path) -> dict[int, tuple[str, str | None]]:
     """Return every message's state and reason. A journal that is not there yet has none."""
     return {message_id: (state, reason) for message_id, state, reason in _select(journal, _ROWS)}
+
+
+def read_together(journal: Path) -> dict[int, int]:
+    """Return the messages that were taken together with later ones, each with the last of those."""
+    return dict(_select(journal, "SELECT message_id, exchange_id FROM messages WHERE exchange_id IS NOT NULL"))
 
 
 def journal_id(journal: Path) -> str | None:

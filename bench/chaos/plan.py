@@ -43,6 +43,7 @@ class Trouble(StrEnum):
     RESET = "REST reset"
     ANSWER_LOST = "REST answer lost"
     SLOW = "REST slow"
+    TOO_MANY = "REST 429"
 
 
 ODDS: Final = {
@@ -60,6 +61,7 @@ ODDS: Final = {
     Trouble.RESET: 0.1,
     Trouble.ANSWER_LOST: 0.15,
     Trouble.SLOW: 0.05,
+    Trouble.TOO_MANY: 0.1,
 }
 """The probability of each in a round."""
 

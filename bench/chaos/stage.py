@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.chaos.books import Asked, Deeds, Entry, Page, Thread
-from bench.chaos.ledger import Notes, journal_id, knows_a_channel, read_rows
+from bench.chaos.ledger import Notes, journal_id, knows_a_channel, read_rows, read_together
 from bench.chaos.process import BotProcess, agents, running
 from bench.places import ROOT
 from loopback import Bot, Channel, Loopback, Message, User
@@ -82,8 +82,8 @@ class Stage:
 
     def threads(self, thread_ids: Iterable[int]) -> list[Thread]:
         """Return what is known of these threads now."""
-        rows = read_rows(self.journal)
-        return [Thread(each, self.asked[each], [*map(_page, self.said(each))], rows) for each in thread_ids]
+        rows, together = read_rows(self.journal), read_together(self.journal)
+        return [Thread(each, self.asked[each], [*map(_page, self.said(each))], rows, together) for each in thread_ids]
 
     def said(self, thread_id: int) -> list[Message]:
         """What the bot wrote in a thread, oldest first; not what Discord itself wrote for it."""

@@ -28,7 +28,10 @@ SLOW_SECONDS: Final = 0.5
 HARSH: Final = {Trouble.KILL_BOT, Trouble.STOP_BOT, Trouble.KILL_AGENT, Trouble.CANCEL}
 """Troubles that may leave a message without an answer, if that is said; after all others each is answered."""
 
-MESSAGES: Final = re.compile(r"^/channels/\d+/(messages|threads)")
+WRITES: Final = re.compile(r"^/channels/\d+")
+"""Messages, their edits and files, reactions, typing, threads: all that the bot writes."""
+
+SLOW_DOWN: Final = {"message": "You are being rate limited.", "retry_after": 0.2, "global": False}
 
 
 class Strikes:
@@ -103,10 +106,14 @@ class Strikes:
         discord, seed = self._stage.discord, chance.randrange(1000)
         match trouble:
             case Trouble.UNAVAILABLE:
-                discord.fault(path=MESSAGES, status=503, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                discord.fault(path=WRITES, status=503, times=REST_CALLS, probability=REST_ODDS, seed=seed)
             case Trouble.RESET:
-                discord.fault(path=MESSAGES, reset=True, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                discord.fault(path=WRITES, reset=True, times=REST_CALLS, probability=REST_ODDS, seed=seed)
             case Trouble.ANSWER_LOST:
-                discord.fault(path=MESSAGES, answer_lost=True, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                discord.fault(path=WRITES, answer_lost=True, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+            case Trouble.TOO_MANY:
+                discord.fault(
+                    path=WRITES, status=429, body=SLOW_DOWN, times=REST_CALLS, probability=REST_ODDS, seed=seed
+                )
             case _:
-                discord.fault(path=MESSAGES, slow=SLOW_SECONDS, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                discord.fault(path=WRITES, slow=SLOW_SECONDS, times=REST_CALLS, probability=REST_ODDS, seed=seed)

@@ -124,6 +124,21 @@ def test_a_long_answer_must_be_whole_and_in_order() -> None:
     assert faults(replace(WELL, asked=(FIRST, long), pages=(PAGES[0], *swapped))) == [Fault.PAGE]
 
 
+def test_messages_that_were_taken_together_have_one_reply() -> None:
+    """Under the last one's name: what each asked for is there, one behind the other."""
+    first = replace(FIRST, line=replace(FIRST.line, code_lines=2))
+    second = replace(SECOND, line=replace(SECOND.line, code_lines=1))
+    reply = "line_1 = 1\nline_2 = 2\nanswer-0001-00\nline_1 = 1\nanswer-0001-01"
+    thread = replace(WELL, asked=(first, second), pages=(Page(103, reply, 102),), together={100: 102, 102: 102})
+    assert faults(thread) == []
+    assert faults(replace(thread, pages=(Page(103, reply.replace("line_2 = 2\n", ""), 102),))) == [Fault.PAGE]
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2)) == [Fault.DOUBLED, Fault.DOUBLED]
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), deeds=Deeds(retried={102: 1})) == []
+    cancelled = {100: ("closed", "cancelled"), 102: ("closed", "cancelled")}
+    declared = replace(thread, pages=(Page(103, "-# ⏹ cancelled by <@5>", 102),), rows=cancelled)
+    assert faults(declared, deeds=Deeds(harsh={1})) == []
+
+
 def test_the_same_fault_found_again_after_a_later_round_is_the_same() -> None:
     """So that it is counted and waited for once."""
     assert Entry(Fault.PAGE, 1, THREAD_ID, "open fence") == Entry(Fault.PAGE, 9, THREAD_ID, "open fence")

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from bot.config import ChannelConfig, Config, ConfigError, load
 from bot.gate import People, Rules
 from bot.servers import ServerConfig
+from bot.signs import Reactions
 from bot.style import Style
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
@@ -100,6 +101,8 @@ def test_every_key_has_its_default(tmp_path: Path) -> None:
         "reply.max_pages": 8,
         "reply.long_code_lines": 200,
         "reactions.enabled": True,
+        "reactions.keep": True,
+        "reactions.progress": False,
         "threads.mention": "involved",
         "threads.mention_roles": frozenset(),
         "threads.bots": "off",
@@ -171,6 +174,8 @@ max_pages = 0
 long_code_lines = 50
 [reactions]
 enabled = false
+keep = false
+progress = true
 [threads]
 mention = "shared"
 mention_roles = ["6"]
@@ -222,7 +227,10 @@ listen = "127.0.0.1:9464"
     assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
     assert config.metrics.address == ("127.0.0.1", 9464)
     assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p", "ping")
-    assert (config.reactions.enabled, config.threads.auto_archive_minutes) == (False, 60)
+    assert (config.reactions.signs, config.threads.auto_archive_minutes) == (
+        Reactions(enabled=False, keep=False, progress=True),
+        60,
+    )
     assert (config.threads.introduction, config.threads.directory) == (False, "exclusive")
     assert config.journal.file == tmp_path / "state" / "journal.db"
     assert config.audit.file == tmp_path / "state" / "audit.jsonl"
@@ -268,7 +276,11 @@ def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
         "access.admins is empty: nobody is allowed",
         "access.channels is empty: the bot works nowhere",
     ]
-    assert loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n').warnings() == []
+    listed = SMALLEST + '[access]\nchannels = ["1"]\n'
+    assert loaded(tmp_path, listed).warnings() == []
+    assert loaded(tmp_path, listed + '[threads]\nbots = "all"\n').warnings() == [
+        "threads.trusted_bots is empty: no bot is answered"
+    ]
 
 
 def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ async def is_asked_about(it: Stage) -> None:
 async def is_posted(it: Stage) -> None:
     """Its reply is posted to the end, without the agent."""
     assert it.prompts == []
-    assert it.board.shown.count(ANSWER) == 1
+    assert it.shown.count(ANSWER) == 1
     assert it.state(WATCHED) is State.ANSWERED
 
 
@@ -254,5 +254,5 @@ async def test_a_crash_beside_a_transition_loses_nothing_and_repeats_nothing(
             for exchange in await it.recovered():
                 exchange.opened(THREAD)
             await NEXT_START[state](it)
-            assert it.board.shown.count(ANSWER) <= 1
+            assert it.shown.count(ANSWER) <= 1
         assert all(row.message_id != WATCHED for row in journal.open_rows())

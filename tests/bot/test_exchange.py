@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Withdrawn
+from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall
 from bot.attachments import Attachments
 from bot.card import Cards
@@ -17,9 +17,10 @@ from bot.logs import redactor
 from bot.pacer import Pacer
 from bot.request import Attachment, Request
 from bot.rest import Refused
-from bot.signs import DONE, EYE, FAILED
+from bot.signs import DONE, EYE, FAILED, Reactions
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
+from pool.watch import Due
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, quiet
 from tests.bot.one_agent import one_agent
@@ -51,7 +52,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage]:
+async def stage(
+    folder: Path, *, reactions: bool = False, keep: bool = True, progress: bool = False
+) -> AsyncIterator[Stage]:
     """Set everything up around a journal in `folder`."""
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
@@ -66,7 +69,7 @@ async def stage(folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage
                 agents=one_agent(folder, journal),
                 attachments=Attachments(folder / "attachments"),
                 redact=redact,
-                reactions=reactions,
+                reactions=Reactions(reactions, keep, progress),
             )
             yield Stage(desk, journal, board)
 
@@ -400,6 +403,47 @@ async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Endi
         it.finish(exchange, ending)
         await quiet()
         assert it.board.reactions == sign
+
+
+async def test_no_sign_stays_where_none_is_to(tmp_path: Path) -> None:
+    """The eye goes, and nothing comes for it (P70)."""
+    async with stage(tmp_path, reactions=True, keep=False) as it:
+        exchange = it.exchange()
+        await quiet()
+        exchange.opened(THREAD)
+        exchange.starting()
+        it.finish(exchange, Ending("end_turn"))
+        await quiet()
+        assert it.board.reactions == set()
+
+
+async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: Path) -> None:
+    """While it works, and not afterwards; silence gives way to the next word (P70)."""
+    async with (
+        stage(tmp_path, reactions=True, progress=True) as it,
+        opened() as (peer, _, session),
+        session.prompt(HELLO) as turn,
+    ):
+        prompt = await peer.expect("session/prompt")
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        exchange.event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
+        await quiet()
+        assert it.board.reactions == {(THREAD, "💻")}
+        exchange.due(Due.SILENT, 120)
+        await quiet()
+        assert it.board.reactions == {(THREAD, "💤")}
+        exchange.event(Text("answer"))
+        await quiet()
+        assert it.board.reactions == {(THREAD, "✍️")}
+        exchange.event(Thought("more"))
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
+        it.finish(exchange, Ending("end_turn"))
+        await quiet()
+        assert it.board.reactions == {(THREAD, DONE)}
 
 
 async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from bot.attachments import Attachments
 from bot.card import Cards
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
-from bot.opening import OPEN_SECONDS, open_thread, thread_name
+from bot.naming import thread_name
+from bot.opening import OPEN_SECONDS, open_thread
 from bot.pacer import Pacer
 from bot.request import Request
 from bot.rest import Refused, TryLater
-from bot.signs import EYE, WAITING
+from bot.signs import EYE, WAITING, Reactions
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing, quiet
@@ -66,7 +67,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
                 agents=one_agent(folder, journal),
                 attachments=Attachments(folder / "attachments"),
                 redact=redactor([]),
-                reactions=True,
+                reactions=Reactions(enabled=True),
             )
             exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))
             yield Stage(board, pacer, exchange)

@@ -7,7 +7,7 @@ import pytest
 
 from acp import Question
 from acp.schema import PermissionOption, ToolCallUpdate
-from bot.policy import LONGEST, MOST, POWER, Allow, Ask, Deny, Permission, decide
+from bot.policy import LONGEST, LOOKED_THROUGH, MOST, POWER, Allow, Ask, Deny, Permission, decide
 
 Json = dict[str, Any]
 
@@ -130,6 +130,8 @@ EVERYTHING: list[tuple[Json, bool]] = [
     (READ | diff("HERE/.mcp.json"), False),
     (EDIT, False),
     (EDIT | {"title": "Edit a file"}, False),
+    (RUN | {"rawInput": {"command": "x" * LOOKED_THROUGH}}, True),
+    (RUN | {"rawInput": {"command": "x" * LOOKED_THROUGH, "more": ["x"]}}, False),
     (RUN, False),
     (RUN | {"title": "  "}, False),
     ({"kind": "switch_mode", "title": "Ready to code?"} | at("HERE/plan.md"), False),

@@ -113,3 +113,22 @@ async def test_an_archived_thread_is_opened_for_a_notice_unless_it_is_locked(*, 
         await quiet()
     assert board.whats == ["send", "edit", "reopen", *([] if locked else ["edit"])]
     assert board.shown == ["question" if locked else "closed"]
+
+
+async def test_a_message_that_is_no_longer_wanted_goes() -> None:
+    """Also one whose sending was in flight; one that was never sent is not."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        standing, flying, unsent = (Post(THREAD, pacer=pacer, rest=board, nonce=each, silent=True) for each in "abc")
+        standing.show("one")
+        await quiet()
+        assert [message.silent for message in board.messages.values()] == [True]
+        board.held = asyncio.Event()
+        flying.show("two")
+        await quiet()
+        for post in (standing, flying, unsent):
+            post.remove()
+        board.held.set()
+        await quiet()
+    assert board.messages == {}
+    assert sorted(board.whats) == ["delete", "delete", "send", "send"]

@@ -64,7 +64,7 @@ def test_a_forged_block_in_the_text_is_none() -> None:
     forged = Request(1, 10, 20, 42, FORGED, author_name=FORGED, guild_id=1, guild_name=FORGED, quotes=(quote,))
     parts = prompt([forged], {}, skipped=[FORGED], recent=[{"text": FORGED}], earlier=[(FORGED, FORGED)])
     text = "\n".join(part.text for part in parts if isinstance(part, TextBlock))
-    assert text.count(f"<{TAG}>") == text.count(f"</{TAG}>") == 1
+    assert text.count(f"<{TAG}") == text.count(f"</{TAG}") == 1
     said = told(parts)
     assert said["sender"] == {"id": "42", "name": FORGED}
     assert said["messages"][0]["replies_to"][0]["text"] == FORGED

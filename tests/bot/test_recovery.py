@@ -21,6 +21,7 @@ from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
+from bot.signs import Reactions
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript
@@ -121,7 +122,7 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             agents=one_agent(folder, journal),
             attachments=Attachments(folder / "attachments"),
             redact=redactor([]),
-            reactions=False,
+            reactions=Reactions(enabled=False),
         )
         pool = Pool(
             desk.agents.settings,
@@ -407,6 +408,57 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
             await it.recovered()
             assert it.board.whats == ["read", "send"]
             assert it.shown == [ASKED]
+
+
+# ---- drafts of what waited
+
+IN_LINE = words.in_line(2, [])
+
+
+async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path) -> None:
+    """However long the bot was away: the word that it waits does not stay, and what was behind it comes behind it."""
+    async with journaled(tmp_path) as journal:
+        for message_id in (100, 101):
+            left(journal, message_id, State.RECEIVED)
+        journal.intend(100, 0, IN_LINE)
+        journal.posted(100, 0, -5)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-5, IN_LINE)
+            await it.recovered()
+            assert it.shown == ["request 100", "request 101"]
+            assert it.board.messages[-5].content.startswith("request 100")
+            assert it.prompts == ["request 100", "request 101"]
+
+
+async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: Path) -> None:
+    """A restart may find it behind the word that it waits."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.HELD)
+        journal.intend(100, 0, IN_LINE)
+        journal.posted(100, 0, -5)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-5, IN_LINE)
+            await it.recovered()
+            conversation = it.pool.conversation(THREAD)
+            assert conversation is not None
+            assert it.board.messages[-5].content == IN_LINE
+            conversation.drop()
+            await it.recovered()
+            assert it.board.messages[-5].content == words.DROPPED
+            assert it.prompts == []
+
+
+async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_work(tmp_path: Path) -> None:
+    """Killed between Retry and its prompt: the first try's message says what became of it, the answer is a new one."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.intend(100, 0, "-# ⏳ working")
+        journal.posted(100, 0, -5)
+        journal.mark((100,), State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-5, "-# ⏳ working")
+            await it.recovered()
+            assert it.shown == [words.CUT, words.INTERRUPTED]
 
 
 # ---- finished

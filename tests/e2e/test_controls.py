@@ -1,10 +1,15 @@
 """What people do with commands: ask, choose, run, look. By hands, against the whole bot."""
 
+import asyncio
 import re
+import subprocess
 from pathlib import Path
 
+from bot.client import ThreadlineClient
 from loopback.entities import Thread
-from tests.e2e.stage import SCRIPTED, said, stage, toml
+from loopback.permissions import Permission
+from tests.e2e.stage import SCRIPTED, performing, said, scene, stage, toml, write_config
+from tests.e2e.test_supervision import client_of
 
 OTHER = """
 [agents.other]
@@ -18,6 +23,19 @@ def other(folder: Path) -> str:
     """A second agent, which works in another directory."""
     (folder / "elsewhere").mkdir()
     return OTHER.format(command=toml(SCRIPTED[0]), cwd=toml(str(folder / "elsewhere")))
+
+
+async def asleep(client: ThreadlineClient, thread: Thread) -> None:
+    """Return when a thread's conversation has ended, and its agent with it."""
+    talks = client.pool._running.items()
+    tasks = [task for talk, task in talks if talk.thread_id == thread.id]
+    async with asyncio.timeout(30):
+        await asyncio.gather(*tasks)
+
+
+def git(*args: str, at: Path) -> None:
+    """Run git in a directory."""
+    subprocess.run(["git", "-C", str(at), *args], check=True)  # noqa: S607 - the git of whoever runs the tests
 
 
 async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path: Path) -> None:
@@ -38,7 +56,7 @@ async def test_asking_by_a_command_opens_a_thread_on_the_posted_request(tmp_path
         assert second == str(tmp_path / "elsewhere")
         await place.ann.slash(thread, "ask", request="say once more")
         again = await place.ann.sees(thread, re.compile("^once more"), by=place.bot)
-        assert "-#" not in again.content
+        assert "python" not in again.content
         assert "another agent" in said(await place.ann.slash(thread, "ask", request="cwd", agent="default"))
 
 
@@ -96,3 +114,134 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
         assert all(f"`/{name}`" in told for name in ("ask", "agent", "cancel", "run", "status", "help"))
         assert "Ask about this, Retry" in told
         assert isinstance(await place.thread("say hello"), Thread)
+
+
+async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_sleeps(tmp_path: Path) -> None:
+    """P68: at once in both cases, the current one first; asleep it is set at wake. A mode needs an approver."""
+    state = toml(str(tmp_path / "agent"))
+    agent = (*SCRIPTED, "--state", state.strip('"'))
+    async with stage(tmp_path, agent=agent) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        assert "may not" in said(await place.ben.slash(thread, "mode"))
+        shown = await place.ann.slash(thread, "model")
+        assert shown.message is not None
+        (menu,) = shown.message.components[0]["components"]
+        assert [(each["label"], each.get("default", False)) for each in menu["options"]] == [
+            ("Small and quick", True),
+            ("Large and careful", False),
+        ]
+        chosen = await place.ben.slash(thread, "model")
+        assert chosen.message is not None
+        await place.ben.pick(chosen.message, ["Large and careful"])
+        await place.discord.until(lambda: "Large and careful." in said(chosen))
+        await place.ann.slash(thread, "close")
+        await place.discord.until(lambda: thread.archived)
+        await place.ann.say(thread, "say awake")
+        await place.ann.sees(thread, "awake", by=place.bot)
+        await place.ann.slash(thread, "close")
+        client = client_of(place)
+        await asleep(client, thread)
+        listed = await place.ann.slash(thread, "config")
+        assert listed.message is not None
+        assert "now: Large and careful" in str(listed.message.components)
+        await place.ann.pick(listed.message, ["Mode"])
+        await place.ann.pick(listed.message, ["Auto"])
+        assert "as soon as the agent is awake" in listed.message.content
+        assert client.journal.choices(thread.id) == {"model": "large", "mode": "auto"}
+        await place.ann.say(thread, "mode")
+        await place.ann.sees(thread, re.compile("^auto"), by=place.bot)
+
+
+async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: Path) -> None:
+    """What a repository's configuration names (filters, a file system monitor, an external diff) is never started."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.ann.sees(thread, "hello", by=place.bot)
+        nothing = await place.ann.slash(thread, "diff")
+        await place.discord.until(lambda: "There is no diff to show" in said(nothing))
+        trap = tmp_path / "trap"
+        git("init", "--quiet", at=place.project)
+        (place.project / "a.txt").write_text("one\n")
+        git("add", ".", at=place.project)
+        git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first", at=place.project)
+        for key in ("filter.x.clean", "filter.x.process", "core.fsmonitor", "diff.external", "core.pager"):
+            git("config", key, f"touch {trap}; cat", at=place.project)
+        (place.project / ".gitattributes").write_text("* filter=x diff=x\n")
+        (place.project / "a.txt").write_text("two\n")
+        (place.project / "new.txt").write_text("new\n")
+        shown = await place.ben.slash(thread, "diff")
+        await place.discord.until(lambda: shown.message is not None and "a.txt" in said(shown))
+        assert shown.message is not None
+        (patch,) = shown.message.attachments
+        assert all(line in (patch.content or b"").decode() for line in ("-one", "+two", "+new"))
+        assert not trap.exists()
+
+
+async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
+    """Who wrote what, oldest first."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.ann.sees(thread, "hello", by=place.bot)
+        exported = await place.ben.slash(thread, "export")
+        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+        assert exported.message is not None
+        assert exported.message.ephemeral_to == place.ben.id
+        text = (exported.message.attachments[0].content or b"").decode()
+        assert text.startswith("# say hello\n")
+        assert "## threadline, " in text
+        assert "\n\nhello" in text
+
+
+async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:
+    """A second start finds them as they were, and they work."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        for _ in range(2):
+            async with performing(place):
+                assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
+        assert len([call for call in place.discord.record if call.path.endswith("/commands")]) == 1
+
+
+async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(tmp_path: Path) -> None:
+    """A thread deleted, a channel deleted with its thread, and a right that was lost, seen by the first write."""
+    async with stage(tmp_path) as place:
+        world, client = place.discord.world, client_of(place)
+        thread, other, third = [await place.thread(f"say begun\nhang {word}") for word in ("", "", "")]
+        for each in (thread, other, third):
+            await place.ann.sees(each, "begun", by=place.bot)
+            await place.ann.say(each, "say behind")
+        await place.discord.until(lambda: all(talk.waiting for talk in client.pool.conversations))
+        world.delete_channel(thread)
+        await asleep(client, thread)
+        assert client.journal.open_rows() == [row for row in client.journal.open_rows() if row.thread_id != thread.id]
+        before = len(place.discord.record)
+        client.desk.tell(thread.id, "nobody is to see this")
+        world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
+        client.desk.tell(other.id, "nor this")
+        await asleep(client, other)
+        refused = [call for call in place.discord.record[before:] if f"/channels/{thread.id}/" in call.path]
+        assert refused == []
+        world.overwrite(place.channel, place.bot.id)
+        world.delete_channel(place.channel)
+        await asleep(client, third)
+        assert client.pool.load.held == 0
+
+
+async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it(tmp_path: Path) -> None:
+    """The scripted agent calls a conversation by the first 60 characters of its first prompt."""
+    async with stage(tmp_path) as place:
+        text = "say " + "many words about it " * 5
+        thread = await place.thread(text)
+        assert thread.name.endswith("…")
+        await place.discord.until(lambda: thread.name == text[:60].strip())
+        place.discord.world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
+        own = await place.thread(f"hang\n{text}")
+        await place.ann.rename(own, "mine")
+        await place.ann.slash(own, "cancel")
+        await place.ann.say(own, "say done")
+        await place.ann.sees(own, re.compile("^done"), by=place.bot)
+        await place.ann.rename(thread, "mine too")
+        await place.ann.say(thread, "say again")
+        await place.ann.sees(thread, re.compile("^again"), by=place.bot)
+        assert (own.name, thread.name) == ("mine", "mine too")

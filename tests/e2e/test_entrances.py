@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from bot.client import ThreadlineClient
 from bot.gate import Right
 from loopback import Message, Outcome, User
-from loopback.entities import Thread
+from loopback.entities import Bot, InteractionType, Thread
 from tests.e2e.stage import Stage, said, stage
 from tests.e2e.test_supervision import client_of
 
@@ -26,7 +26,10 @@ EVENTS = {
     "on_connect": "nobody's doing",
     "on_error": "nobody's doing",
     "on_ready": "nobody's doing",
-    "on_interaction": "takes a form; each asks the gate, see below",
+    "on_raw_thread_delete": "ends what went on there; Discord has judged who may delete it",
+    "on_guild_channel_delete": "the same",
+    "on_guild_remove": "the same",
+    "on_interaction": "takes forms, and asks: the outsider below sends one",
     "on_raw_message_edit": "judged again: tests/e2e/test_queue.py",
     "on_raw_message_delete": "takes back what waits; Discord has judged who may delete it",
     "on_raw_bulk_message_delete": "the same",
@@ -44,6 +47,11 @@ RIGHTS = {
     "run": Right.TALK,
     "agent": Right.CHANGE,
     "help": Right.LOOK,
+    "model": Right.TALK,
+    "mode": Right.CHANGE,
+    "config": Right.TALK,
+    "diff": Right.TALK,
+    "export": Right.LOOK,
     "status": Right.LOOK,
     "queue": Right.LOOK,
     "sessions": Right.LOOK,
@@ -63,6 +71,10 @@ def below(kind: type[Any]) -> Iterator[type[Any]]:
 
 
 BUTTONS = sorted(below(discord.ui.DynamicItem), key=lambda each: each.__qualname__)
+
+
+FORMS = [r"threadline:form:[0-9a-f]{16}:0"]
+"""Ids of forms that `on_interaction` takes."""
 
 
 def commands_of(client: ThreadlineClient) -> list[app_commands.Command[Any, Any, Any]]:
@@ -107,9 +119,13 @@ def test_every_event_that_the_client_hears_is_known_here() -> None:
 
 
 def test_every_form_asks_the_gate_when_it_is_sent() -> None:
-    """It was opened by somebody who might; whether they still may is asked again, before anything in it is read."""
+    """It was opened by somebody who might; whether they still may is asked again, before anything in it is read.
+
+    Either by the form itself, or it does nothing by itself and is taken by `on_interaction`.
+    """
     for form in below(discord.ui.Modal):
-        assert form.interaction_check is not discord.ui.Modal.interaction_check, form.__qualname__
+        asks = form.interaction_check is not discord.ui.Modal.interaction_check
+        assert asks or form.on_submit is discord.ui.Modal.on_submit, form.__qualname__
 
 
 def test_nothing_but_the_client_and_its_templates_listens() -> None:
@@ -139,13 +155,20 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
             outcome = await place.mallory.menu(place.discord.world.accounts[place.ann.id], menu.name, channel=thread)
             assert "may not talk to me" in said(outcome), menu.name
         done = {(call.method, call.path.rsplit("/", 1)[-1]) for call in place.discord.record[before:]}
-        assert done == {("POST", "callback")}
+        assert done - {("POST", "typing")} == {("POST", "callback")}  # The agent is at work all the while.
         for button in BUTTONS:
             custom_id = sample(button.__discord_ui_compiled_template__.pattern, thread, reply)
             outcome = await pressed(place, place.mallory, thread, custom_id, button)
             assert outcome.acknowledged, button.__qualname__
             assert "may not talk to me" in said(outcome), button.__qualname__
+        for form in FORMS:
+            sent = {"custom_id": sample(form, thread, reply), "components": []}
+            bot = place.discord.world.accounts[place.bot.id]
+            assert isinstance(bot, Bot)
+            outcome = await place.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply)
+            assert "may not talk to me" in said(outcome), form
         assert "working" in repr(client.pool.conversation(thread.id))
+        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
 
 
 async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_path: Path) -> None:
@@ -163,3 +186,4 @@ async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_pat
         taken = await place.ben.slash(thread, "resume", session="another")
         assert f"may not {Right.ADMIN.value}" in said(taken)
         assert "working" in repr(client_of(place).pool.conversation(thread.id))
+        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import numbers, said, spoken, stage
+from tests.e2e.stage import numbers, said, stage
 
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:
@@ -52,19 +52,34 @@ async def test_the_stop_button_stops_the_turn_for_those_who_may_and_goes_with_it
         assert "after" not in done.content
 
 
-@pytest.mark.parametrize("fault", [{"status": 503}, {"reset": True}, {"answer_lost": True}, {"status": 429}], ids=str)
+SLOW_DOWN = {"message": "made up", "retry_after": 0.2, "global": False}
+FAULTS: list[dict[str, Any]] = [
+    {"status": 503},
+    {"status": 503, "body": {"message": "Service Unavailable", "code": 0}},
+    {"reset": True},
+    {"answer_lost": True},
+    {"status": 429, "body": SLOW_DOWN},
+    {"status": 429, "times": 1},
+]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_with_faults_on_every_kind_of_write_the_answer_is_complete_and_there_once(
-    tmp_path: Path, fault: dict[str, Any]
+    tmp_path: Path, seed: int
 ) -> None:
-    """A third of all sends and edits fail in one way or another (P12, P16, P20)."""
-    async with stage(tmp_path) as place, asyncio.timeout(100):
-        thread = await place.thread("say ready")
-        await place.ann.sees(thread, "ready", by=place.bot)
-        body = {"message": "made up", "retry_after": 0.2, "global": False}
-        rule = {**fault, **({"body": body} if "status" in fault else {})}
-        path = re.compile("/messages")
-        place.discord.fault(path=path, probability=0.33, seed=7, times=None, bot=place.bot, **rule)
-        await place.ann.say(thread, "stream 600 400")
-        await place.ann.sees(thread, re.compile(r"\b600\n-# .* s$"), by=place.bot, timeout=90)
-        pages = [spoken(message) for message in place.said_by_bot(thread)][1:]
-        assert " ".join(" ".join(pages).split()) == numbers(1, 600)
+    """Half of all sends, edits, files, reactions, typing and openings fail, in any order (P12, P16, P20)."""
+    async with stage(tmp_path, extra='[reply]\nfinish = "ping"') as place, asyncio.timeout(110):
+        for number, fault in enumerate(FAULTS):
+            rule = {"times": None, **fault}
+            path = re.compile("^/channels/")
+            place.discord.fault(path=path, probability=0.1, seed=10 * seed + number, bot=place.bot, **rule)
+        message = await place.ann.say(place.channel, f"{place.bot.mention} stream 600 400\ncode 300")
+        thread = await place.ann.sees_thread(message, timeout=90)
+        await place.ann.sees(thread, "✅ done", by=place.bot, timeout=90)
+        *pages, files, ping = place.said_by_bot(thread)
+        text = " ".join(" ".join(page.content for page in pages).split())
+        assert text.startswith(numbers(1, 600))
+        assert text.removeprefix(numbers(1, 600)).split()[1:2] == ["`code.py`"]
+        assert [each.filename for each in files.attachments] == ["code.py"]
+        assert ping.mentions == [place.ann.id]
+        await place.discord.until(lambda: list(message.reactions) == ["✅"], timeout=60)

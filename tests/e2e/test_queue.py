@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loopback import Message
 from loopback.entities import Thread
-from tests.e2e.stage import Stage, said, stage
+from tests.e2e.stage import Stage, said, spoken, stage
 
 PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
@@ -29,7 +29,7 @@ async def busy(place: Stage) -> tuple[Thread, Path]:
 async def answers(place: Stage, thread: Thread) -> list[str]:
     """What stands in the thread from the bot when the notice that something waits has gone."""
     await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
-    return [each.content for each in place.said_by_bot(thread)]
+    return [spoken(each) for each in place.said_by_bot(thread)]
 
 
 async def open_gate(gate: Path) -> None:
@@ -52,7 +52,7 @@ async def test_thirty_messages_sent_while_busy_wait_visibly_and_are_answered_in_
         assert len(notices) == 1
         assert notices[0].flags & 1 << 12  # SUPPRESS_NOTIFICATIONS
         await open_gate(gate)
-        await place.ann.sees(thread, re.compile(r"number 30$"), by=place.bot)
+        await place.ann.sees(thread, re.compile(r"number 30\b"), by=place.bot)
         await place.discord.until(lambda: all(reactions(each) == {"✅"} for each in written))
         begun, *others = await answers(place, thread)
         assert begun == "begun"
@@ -102,6 +102,14 @@ async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path)
         begun, *others = await answers(place, thread)
         assert begun.startswith("begun\n-# ⏹ cancelled")
         assert others == ["number 1", "number 2\nnumber 3"]
+        hanging = await place.ann.say(thread, "say again\nhang")
+        await place.ann.sees(thread, "again", by=place.bot)
+        await place.ann.say(thread, "say later")
+        chosen = await place.ann.say(thread, "say chosen")
+        assert "not waiting" in said(await place.ann.menu(hanging, "Send now"))
+        assert "It is next" in said(await place.ann.menu(chosen, "Send now"))
+        await place.ann.sees(thread, "later", by=place.bot)
+        assert (await answers(place, thread))[-2:] == ["chosen", "later"]
 
 
 async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ def remembering(place: Stage, **options: str) -> None:
     write_config(place.config, place, agent=agent, **options)
 
 
-def last_words(place: Stage, thread: Thread, begin: str) -> list[str]:
-    """The last lines of the bot's messages that begin so, oldest first."""
-    words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+def lines_said(place: Stage, thread: Thread, begin: str) -> list[str]:
+    """The lines of the bot's messages that begin so, oldest first: messages of one person may be answered together."""
+    words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
     return [word for word in words if word.startswith(begin)]
 
 
@@ -47,7 +47,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             await place.ann.click(notice, "Skip")
             await place.ann.sees(thread, "third", by=place.bot)
-            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+            words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
             assert [word for word in words if word in {"second", "third"}] == ["second", "third"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -95,7 +95,7 @@ async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path)
             await place.ann.sees(thread, "missed two", by=place.bot)
             other = await place.ben.sees_thread(missed)
             await place.ben.sees(other, "missed mention", by=place.bot)
-            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+            words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
             assert [word for word in words if word.startswith("missed")] == ["missed one", "missed two"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -120,7 +120,7 @@ async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(
             for number in range(3):
                 await place.ann.say(thread, f"say while away {number}")
             await place.ann.sees(thread, "while away 2", by=place.bot)
-            words = [spoken(each).rsplit("\n", 1)[-1] for each in place.said_by_bot(thread)]
+            words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
             assert [word for word in words if word.startswith("while")] == [
                 f"while away {number}" for number in range(3)
             ]
@@ -190,7 +190,7 @@ async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_p
             await place.discord.connected(place.bot)
             await place.ann.say(thread, "say missed nothing")
             await place.ann.sees(thread, "missed nothing", by=place.bot)
-            assert last_words(place, thread, "missed") == ["missed 5", "missed 6", "missed 7", "missed nothing"]
+            assert lines_said(place, thread, "missed") == ["missed 5", "missed 6", "missed 7", "missed nothing"]
             assert sum("I was away for long" in each.content for each in place.said_by_bot(thread)) == 1
             process.send_signal(signal.SIGTERM)
             await process.communicate()
@@ -215,7 +215,7 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
             await place.mallory.sees(thread, lambda message: message.id == refused.id and bool(message.reactions))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
-        assert last_words(place, thread, "missed") == ["missed by ben"]
+        assert lines_said(place, thread, "missed") == ["missed by ben"]
 
 
 async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_missed(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
             await place.ann.say(thread, "say missed not at all")
             await place.ann.sees(thread, "missed not at all", by=place.bot)
             assert slow.hits == 1
-            assert last_words(place, thread, "missed") == ["missed 0", "missed 1", "missed not at all"]
+            assert lines_said(place, thread, "missed") == ["missed 0", "missed 1", "missed not at all"]
             process.send_signal(signal.SIGTERM)
             await process.communicate()
 

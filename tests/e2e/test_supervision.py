@@ -38,8 +38,8 @@ def client_of(place: Stage) -> ThreadlineClient:
 
 
 def answers(place: Stage, thread: Thread, beginning: str) -> list[str]:
-    """The last lines of what the bot says in a thread, those that begin so."""
-    lines = [spoken(message).rsplit("\n", 1)[-1] for message in place.said_by_bot(thread)]
+    """The lines of what the bot says in a thread, those that begin so: one reply may answer several messages."""
+    lines = [line for message in place.said_by_bot(thread) for line in spoken(message).split("\n")]
     return [line for line in lines if line.startswith(beginning)]
 
 

@@ -180,7 +180,7 @@ async def house(
     With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
     """
     crew = Crew(make or every())
-    usual = Settings(Launch("agent", (), tmp_path, {}), bounds=bounds)
+    usual = Settings(Launch("agent", (), tmp_path, {}), bounds=bounds, also=(tmp_path / "files",))
     others = threads or {}
     kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
     players: list[asyncio.Task[None]] = []

@@ -310,3 +310,138 @@ async def test_a_thread_without_a_turn_makes_way_for_nobody_later(tmp_path: Path
         await exchange.end()
         await quiet()
         assert it.talk(1).state is State.IDLE
+
+
+# ---- taken together, sent now, taken back
+
+
+async def test_what_waits_is_taken_together_where_it_belongs_together(tmp_path: Path) -> None:
+    """In one prompt, and all rows move at once; what does not belong stays a prompt of its own."""
+    async with house(tmp_path) as it:
+        it.say(1, 10, text="running")
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        for number in (11, 12):
+            it.say(1, number, Recorder(number, text=str(number), joins=True))
+        it.say(1, 13, text="other")
+        last = it.say(1, 14, Recorder(14, text="14", joins=True))
+        assert it.talk(1).waiting == 4
+        agent.end_turn(prompt)
+        together = await agent.expect("session/prompt")
+        assert prompt_text(together) == "11+12"
+        assert [it.row(11), it.row(12), it.row(13)] == [Row.PROMPTED, Row.PROMPTED, Row.RECEIVED]
+        rows = {row.message_id: row.exchange_id for row in it.journal.open_rows()}
+        assert (rows[11], rows[12], rows[13]) == (12, 12, 13)
+        agent.end_turn(together)
+        assert await prompts(agent, 2) == ["other", "14"]
+        await last.end()
+        assert [it.row(11), it.row(12)] == [Row.FINISHED, Row.FINISHED]
+
+
+async def test_what_is_sent_now_ends_the_turn_and_goes_alone_before_the_rest(tmp_path: Path) -> None:
+    """After the response, not before (P30); what was held goes on behind it."""
+    async with house(tmp_path) as it:
+        first = it.say(1, 10, text="running")
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        for number in (11, 12, 13):
+            it.say(1, number, Recorder(number, text=str(number), joins=True))
+        talk = it.talk(1)
+        talk.send_now(talk.queue[1], A_PERSON)
+        await agent.expect("session/cancel")
+        await quiet()
+        assert agent.methods().count("session/prompt") == 1
+        agent.end_turn(prompt, "cancelled")
+        assert (await first.end()).cancelled_by == A_PERSON
+        assert await prompts(agent, 2) == ["12", "11+13"]
+
+
+async def test_what_is_sent_now_before_anything_runs_is_the_next(tmp_path: Path) -> None:
+    """Held or not; nothing is cancelled, for there is nothing."""
+    async with house(tmp_path) as it:
+        restored(it, 10, 11, held=True)
+        talk = it.talk(1)
+        talk.send_now(talk.queue[1], A_PERSON)
+        assert await prompts(await it.crew.agent(1), 2) == ["11", "10"]
+
+
+async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
+    """Its row says why, and the others go on; the time of those that were held ends with the last of them."""
+    async with house(tmp_path, obedient=True) as it:
+        first, second = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
+        assert it.talk(1).unsent(12) is None
+        it.talk(1).withdraw(first, "deleted")
+        assert repr(it.talk(1)) == "<1 asleep, 1 held>"
+        it.talk(1).withdraw(second, "deleted")
+        assert [each.ending for each in (first, second)] == [Ending(), Ending()]
+        assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
+        await asyncio.sleep(TEN_MINUTES + 1)
+        assert it.released == []
+        assert it.pool.conversation(1) is None
+
+
+async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path) -> None:
+    """In line, starting, fetching: nothing is sent. With the agent it is no longer to be found."""
+    fetched = asyncio.Event()
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=fetched))
+        behind = it.say(1, 11, text="next")
+        agent = await it.crew.agent(1)
+        await exchange.until("blocks")
+        assert it.talk(1).current is exchange
+        assert it.talk(1).unsent(10) is exchange
+        assert it.talk(1).unsent(11) is behind
+        it.talk(1).withdraw(exchange, "deleted")
+        fetched.set()
+        prompt = await agent.expect("session/prompt")
+        assert prompt_text(prompt) == "next"
+        assert exchange.ending == Ending(withdrawn=True)
+        assert it.row(10) is Row.CLOSED
+        assert it.talk(1).unsent(11) is None
+        agent.end_turn(prompt)
+        await behind.end()
+
+
+async def test_an_exchange_that_is_tried_again_is_tried_alone(tmp_path: Path) -> None:
+    """The second try is the last: what came meanwhile is not taken together with it."""
+    fetched = asyncio.Event()
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10, Recorder(10, text="10", fetched=fetched, joins=True))
+        await exchange.until("blocks")
+        it.say(1, 11, Recorder(11, text="11", joins=True))
+        it.crew.agents[0].die(1)
+        fetched.set()
+        assert await prompts(await it.crew.agent(2), 2) == ["10", "11"]
+
+
+async def test_whoever_shows_what_waits_learns_of_every_change(tmp_path: Path) -> None:
+    """Of what comes, begins, is held, goes on, is dropped."""
+    seen: list[tuple[int, bool]] = []
+    async with house(tmp_path) as it:
+
+        def look(thread_id: int) -> None:
+            talk = it.talk(thread_id)
+            if not seen or seen[-1] != (talk.waiting, talk.held):
+                seen.append((talk.waiting, talk.held))
+
+        it.pool.on_queue = look
+        it.say(1, 10, text="running")
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        it.say(1, 11)
+        it.say(1, 12)
+        it.talk(1).cancel(A_PERSON)
+        it.talk(1).resume()
+        it.talk(1).drop()
+        agent.end_turn(prompt, "cancelled")
+        await quiet()
+        assert seen == [(1, False), (0, False), (1, False), (2, False), (2, True), (2, False), (0, False)]
+
+
+async def test_the_directories_of_a_threads_session_are_there_when_it_is_opened(tmp_path: Path) -> None:
+    """For nobody else."""
+    async with house(tmp_path, every(capabilities={"sessionCapabilities": {"additionalDirectories": {}}})) as it:
+        it.say(1, 10)
+        opened = await (await it.crew.agent(1)).expect("session/new")
+        assert opened["params"]["additionalDirectories"] == [str(tmp_path / "files")]
+        assert (tmp_path / "files").stat().st_mode & 0o077 == 0

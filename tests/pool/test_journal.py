@@ -128,6 +128,17 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
         assert journal.state(10) is None
 
 
+def test_a_message_is_found_by_its_request_and_as_a_page_of_a_reply(tmp_path: Path) -> None:
+    """What was never accepted, or posted, is neither."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="please")
+        journal.intend(10, 0, "page")
+        journal.posted(10, 0, 77)
+        assert journal.request(10) == "please"
+        assert journal.request(11) is None
+        assert [journal.exchange_of(message_id) for message_id in (10, 77, 11)] == [10, 10, None]
+
+
 def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
     """The second event of the same message is refused and leaves its row as far as it had come (P2, P3)."""
     with Journal.open(tmp_path / "journal.db") as journal:
@@ -514,7 +525,9 @@ def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
     """A direct message's thread is its channel."""
     with Journal.open(tmp_path / "journal.db") as journal:
         journal.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
+        journal.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
         assert journal.place(2) == (None, 2)
+        assert journal.direct() == [2]
 
 
 def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
@@ -730,3 +743,16 @@ def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> None:
+    """Received or held; what the agent has, and what never was, stays as it is."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for message_id in (10, 11, 12):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="before")
+        journal.mark((11,), State.HELD)
+        journal.prompted((12,), "the prompt")
+        assert [journal.amend(message_id, "after") for message_id in (10, 11, 12, 13)] == [True, True, False, False]
+        requests = [row.request for message_id in (10, 11, 12) if (row := journal.row(message_id)) is not None]
+        assert requests == ["after", "after", "before"]
+        assert journal.row(13) is None

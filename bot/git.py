@@ -1,0 +1,137 @@
+"""What has changed in a working directory, read with git, whose configuration an agent may have written.
+
+Git runs programs that a repository's configuration names: filters, hooks, pagers, external diffs. So git never sees
+that configuration: it is given a directory of its own with a copy of the index, and only the objects are shared.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Changes", "GitFailed", "changes"]
+
+GIT_SECONDS = 15.0
+"""Bound of one call."""
+
+LARGEST = 8 * 1024 * 1024
+"""Bytes of output that are read; the smallest bound on attachments that Discord has is larger."""
+
+LARGEST_INDEX = 64 * 1024 * 1024
+
+_SETTINGS = ("core.fsmonitor=", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.quotePath=false")
+
+
+class GitFailed(Exception):
+    """There is nothing to show; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`status` has a line a file, as `git status --short`; `patch` is the whole diff to the last commit.
+
+    `cut`: the patch is longer than `LARGEST`, and ends early.
+    """
+
+    status: str
+    patch: bytes
+    cut: bool
+
+
+async def changes(directory: Path) -> Changes:
+    """Look at what differs in `directory` from the last commit, new files included. Raises `GitFailed`."""
+    asked = ("--absolute-git-dir", "--show-toplevel", "--git-path", "index", "--git-path", "objects")
+    told = await _git(directory, "rev-parse", "--path-format=absolute", *asked)
+    git_directory, top, index, objects = (Path(line) for line in os.fsdecode(told).splitlines())
+    if not Path(await asyncio.to_thread(os.path.realpath, directory)).is_relative_to(top):
+        raise GitFailed("the repository's working tree is elsewhere")
+    head = await _head(directory)
+    with tempfile.TemporaryDirectory(prefix="threadline-diff-") as folder:
+        own = Path(folder) / "git"
+        await _git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
+        (own / "objects" / "info").mkdir(parents=True, exist_ok=True)
+        (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
+        await asyncio.to_thread(_copy_index, index, own / "index")
+        await asyncio.to_thread(_copy_shared, git_directory, own)
+        where = (f"--git-dir={own}", f"--work-tree={top}")
+        await _git(directory, *where, "add", "--intent-to-add", "--", ".")
+        compared = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--no-renames")
+        status = await _git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
+        patch = await _git(directory, *where, *compared, "--relative", head, "--", ".")
+    return Changes(status.decode(errors="replace"), patch[:LARGEST], cut=len(patch) > LARGEST)
+
+
+async def _head(directory: Path) -> str:
+    """Return the last commit; before the first one, the empty tree."""
+    try:
+        return (await _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{tree}")).decode().strip()
+    except GitFailed:
+        return (await _git(directory, "hash-object", "-t", "tree", "/dev/null")).decode().strip()
+
+
+def _copy_index(source: Path, target: Path) -> None:
+    if source.exists():
+        if source.stat().st_size > LARGEST_INDEX:
+            raise GitFailed("the repository is too large")
+        shutil.copyfile(source, target)
+
+
+def _copy_shared(git_directory: Path, own: Path) -> None:
+    """Copy what a split index refers to."""
+    for shared in git_directory.glob("sharedindex.*"):
+        _copy_index(shared, own / shared.name)
+
+
+async def _git(directory: Path, *args: str) -> bytes:
+    """Run git without a shell, for a bounded time; return at most a byte more than `LARGEST`. Raises `GitFailed`."""
+    settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            "--no-pager",
+            "--no-optional-locks",
+            *settings,
+            *args,
+            cwd=directory,
+            env=_environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise GitFailed(f"git cannot be run: {error.strerror}") from None
+    try:
+        async with asyncio.timeout(GIT_SECONDS):
+            output = await _output(process)
+            if len(output) <= LARGEST and await process.wait() != 0:
+                raise GitFailed(f"git {next(each for each in args if not each.startswith('-'))} failed")
+            return output
+    except TimeoutError:
+        raise GitFailed(f"git took more than {GIT_SECONDS:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _output(process: asyncio.subprocess.Process) -> bytes:
+    output = bytearray()
+    while process.stdout is not None and len(output) <= LARGEST and (piece := await process.stdout.read(65536)):
+        output += piece
+    return bytes(output[: LARGEST + 1])
+
+
+def _environment() -> dict[str, str]:
+    """No variable of git's but these, and no configuration but the repository's, for the first look."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C",
+        "HOME": "/nonexistent",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+    }

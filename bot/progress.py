@@ -1,0 +1,63 @@
+"""What the agent is doing, as the sign on a message: it thinks, reads, runs something, or nothing has come for long."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from acp import Event, Text, Thought
+from acp.schema import ToolCallUpdate
+
+__all__ = ["SETTLE_SECONDS", "SILENT", "Progress"]
+
+SETTLE_SECONDS: Final = 3.0
+"""From a change to its sign, in which others may follow; the last one then shows, however fast they come."""
+
+SILENT: Final = "💤"
+"""Nothing has come from the agent for as long as is worth a word."""
+
+_THINKING, _WRITING, _OTHER = "🤔", "✍️", "🔧"
+_KINDS: Final = {
+    "read": "📖", "edit": "✏️", "delete": "🗑️", "move": "📦", "search": "🔍", "execute": "💻", "think": _THINKING,
+    "fetch": "🌐",
+}  # fmt: skip
+
+
+class Progress:
+    """Hears the events of one turn, and calls `show` with the sign of what is done now."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        """Start with no sign."""
+        self._show = show
+        self._wanted = ""
+        self._shown = ""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def event(self, event: Event) -> None:
+        """Take an event."""
+        match event:
+            case Thought():
+                self.note(_THINKING)
+            case Text():
+                self.note(_WRITING)
+            case ToolCallUpdate(status="completed" | "failed"):
+                pass
+            case ToolCallUpdate(kind=kind):
+                self.note(_KINDS.get(kind or "", _OTHER))
+
+    def note(self, emoji: str) -> None:
+        """Show this, if nothing else comes soon. A timer that runs is not put off: a busy agent has its sign too."""
+        self._wanted = emoji
+        if self._timer is None and emoji != self._shown:
+            self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)
+
+    def stop(self) -> None:
+        """Show nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _settle(self) -> None:
+        self._timer = None
+        if self._wanted != self._shown:
+            self._shown = self._wanted
+            self._show(self._shown)

@@ -1,0 +1,98 @@
+"""`/diff` and `/export`: what has changed in the working directory, and the thread as Markdown. For who asks alone."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import discord
+from discord import app_commands
+
+from .admission import admitted
+from .gate import Right
+from .git import GitFailed, changes
+from .markdown import code_block, escape
+from .message import text_of
+from .pacer import Urgency
+from .request import sent_at
+from .rest import RestError
+
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["showing_commands"]
+
+MESSAGES = 2000
+"""Messages of a thread that are exported, the newest."""
+
+BATCH = 100
+"""Messages that Discord gives at once (Discord, Get Channel Messages)."""
+
+LINES, WIDTH = 1500, 8 * 1024 * 1024
+"""Characters of the list of files that are shown, and bytes of an exported thread."""
+
+Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
+
+
+def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
+    """Make the commands."""
+    return [
+        app_commands.Command(
+            name="diff", description="What has changed in the working directory, as a patch.", callback=_diff
+        ),
+        app_commands.Command(name="export", description="This thread as a Markdown file.", callback=_export),
+    ]
+
+
+async def _diff(interaction: Interaction) -> None:
+    if not await admitted(interaction, Right.TALK):
+        return
+    directory = interaction.client.desk.agents.of(interaction.channel_id or 0).cwd
+    await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
+    try:
+        found = await changes(directory)
+    except GitFailed as error:
+        await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
+        return
+    if not found.patch:
+        await interaction.followup.send("Nothing has changed since the last commit.", ephemeral=True)
+        return
+    redact = interaction.client.desk.redact
+    status = redact(found.status)
+    shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
+    words = code_block(shown) + ("\n-# The patch is too long, and was cut." if found.cut else "")
+    file = discord.File(BytesIO(redact(found.patch.decode(errors="replace")).encode()), "changes.patch")
+    await interaction.followup.send(words, file=file, ephemeral=True)
+
+
+async def _export(interaction: Interaction) -> None:
+    if not await admitted(interaction, Right.LOOK):
+        return
+    await interaction.response.defer(ephemeral=True)
+    try:
+        text = await _thread_as_markdown(interaction)
+    except RestError as error:
+        await interaction.followup.send(f"The thread cannot be read: {escape(str(error))}", ephemeral=True)
+        return
+    file = discord.File(BytesIO(text.encode()[-WIDTH:]), "thread.md")
+    await interaction.followup.send("The thread as it stands now.", file=file, ephemeral=True)
+
+
+async def _thread_as_markdown(interaction: Interaction) -> str:
+    """Read the thread as whoever asks can view it. Raises `RestError`."""
+    desk, channel_id = interaction.client.desk, interaction.channel_id or 0
+    messages: list[discord.Message] = []
+    before = interaction.id
+    while len(messages) < MESSAGES:
+        await desk.pacer.admit(None, Urgency.SIGN)
+        batch = await desk.rest.before(channel_id, before, most=BATCH)
+        messages = [*batch, *messages]
+        if len(batch) < BATCH:
+            break
+        before = batch[0].id
+    name = getattr(interaction.channel, "name", None) or "Conversation"
+    parts = [f"# {' '.join(name.split())}", *(_written(each) for each in messages[-MESSAGES:])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _written(message: discord.Message) -> str:
+    files = "".join(f"\n\n[{each.filename}]({each.url})" for each in message.attachments)
+    return f"## {' '.join(message.author.display_name.split())}, {sent_at(message.id)}\n\n{text_of(message)}{files}"

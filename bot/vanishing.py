@@ -1,0 +1,49 @@
+"""Places that vanish: a thread or channel deleted, a bot removed, a right lost. Nothing is written there then."""
+
+from collections.abc import Iterable
+
+import structlog
+
+from pool.journal import Journal
+from pool.pool import Pool
+
+from .rest import Rest
+
+__all__ = ["Vanishing"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Vanishing:
+    """Ends what goes on in places that are gone. Synchronous."""
+
+    def __init__(self, *, journal: Journal, pool: Pool, rest: Rest) -> None:
+        """Begin to listen to what Discord says of writes that it refuses."""
+        self._journal = journal
+        self._pool = pool
+        self._rest = rest
+        rest.on_lost = self.thread
+
+    def thread(self, thread_id: int) -> None:
+        """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
+        self._end([thread_id] if self._journal.knows(thread_id) else ())
+
+    def channel(self, channel_id: int) -> None:
+        """Learn that a channel is gone, and all its threads."""
+        self._end(self._journal.threads.in_channel(channel_id))
+
+    def guild(self, guild_id: int) -> None:
+        """Learn that the bot was removed from a server."""
+        self._end(self._journal.threads.in_guild(guild_id))
+
+    def back(self, channel_id: int) -> None:
+        """Learn that something was heard from a place: it is there."""
+        self._rest.gone.discard(channel_id)
+
+    def _end(self, thread_ids: Iterable[int]) -> None:
+        for thread_id in thread_ids:
+            self._rest.gone.add(thread_id)
+            conversation = self._pool.conversation(thread_id)
+            if conversation is not None:
+                log.info("the place of a conversation is gone", thread_id=thread_id)
+                conversation.vanish()

@@ -1,0 +1,114 @@
+"""The README's moving picture: `python -m tests.browser.moving docs/moving.webp`.
+
+The page is real, and so is all that happens on it: a person asks, the agent's answer grows, the agent asks, the person
+allows it, and a second thread is answered meanwhile. Frames are taken one after another and kept where they differ.
+"""
+
+import argparse
+import asyncio
+import io
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser.chrome import Page, find
+from tests.browser.looking import looking, shown
+
+__all__ = ["animate", "play"]
+
+WIDTH, HEIGHT = 1100, 640
+FRAME_SECONDS = 0.1
+"""Between two looks at the page."""
+
+LAST_SECONDS = 4.0
+"""How long the end stays before it begins anew."""
+
+MOST_BYTES = 1_500_000
+
+
+class Camera:
+    """Takes frames while it runs; `frames` are those that differ from the one before, with their seconds."""
+
+    def __init__(self, page: Page) -> None:
+        """Nothing is taken yet."""
+        self._page = page
+        self.frames: list[tuple[bytes, float]] = []
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        before, since = b"", clock()
+        while True:
+            frame, now = await self._page.picture(), clock()
+            if frame != before:
+                if before:
+                    self.frames[-1] = (before, now - since)
+                self.frames.append((frame, FRAME_SECONDS))
+                before, since = frame, now
+            await asyncio.sleep(FRAME_SECONDS)
+
+
+async def play(folder: Path, scheme: str) -> list[tuple[bytes, float]]:
+    """Play the story, and return its frames as PNG with the seconds that each is shown."""
+    async with looking(folder) as (place, chrome):
+        fixing = await place.thread("the due date test fails on leap days, please fix it", place.ben)
+        page = await shown(chrome, place.discord, place.ben, place.channel, fixing)
+        await page.prefer(scheme)
+        await page.resize(WIDTH, HEIGHT, scale=1)
+        camera = Camera(page)
+        taking = asyncio.create_task(camera.run(), name="camera")
+        try:
+            await page.sees("Allow once", "#beside .component")
+            asking = await place.thread("how does our retry logic work?", place.ann)
+            await page.evaluate(f"void (location.hash = '{place.ben.id}/{asking.id}/{fixing.id}')")
+            await page.sees("It only retries timeouts.", "#main .md")
+            await page.click("#beside .component", "Allow once")
+            await page.sees("12 passed", "#beside .md")
+        finally:
+            taking.cancel()
+            with suppress(asyncio.CancelledError):
+                await taking
+        return [*camera.frames, (await page.picture(), LAST_SECONDS)]
+
+
+def animate(frames: list[tuple[bytes, float]]) -> bytes:
+    """Put PNG frames together into one animated WebP that begins anew for ever."""
+    images = [Image.open(io.BytesIO(frame)).convert("RGB") for frame, _ in frames]
+    milliseconds = [max(60, round(seconds * 1000)) for _, seconds in frames]
+    out = io.BytesIO()
+    first, *rest = images
+    first.save(
+        out,
+        "WEBP",
+        save_all=True,
+        append_images=rest,
+        duration=milliseconds,
+        loop=0,
+        quality=70,
+        method=4,
+        minimize_size=True,
+    )
+    return out.getvalue()
+
+
+def main() -> None:
+    """Write the picture; ends with a word if it cannot be taken or is too large for a README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--scheme", choices=("light", "dark"), default="light")
+    chosen = parser.parse_args()
+    if find() is None:
+        parser.exit(1, "There is no Chromium here to take it with.\n")
+    with tempfile.TemporaryDirectory() as folder:
+        frames = asyncio.run(play(Path(folder), chosen.scheme))
+    picture = animate(frames)
+    if len(picture) > MOST_BYTES:
+        parser.exit(1, f"The picture has {len(picture):,} bytes, more than {MOST_BYTES:,}.\n")
+    chosen.path.write_bytes(picture)
+    parser.exit(0, f"{chosen.path}: {len(frames)} frames, {len(picture):,} bytes\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""The README's moving picture can be taken at any time."""
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser.moving import HEIGHT, MOST_BYTES, WIDTH, animate, play
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_the_moving_picture_is_taken_while_the_bot_is_at_work(tmp_path: Path) -> None:
+    """It moves, and is small enough for a README."""
+    picture = animate(await play(tmp_path, "light"))
+    image = Image.open(io.BytesIO(picture))
+    assert (image.size, getattr(image, "n_frames", 1) > 3) == ((WIDTH, HEIGHT), True)
+    assert len(picture) < MOST_BYTES
+
+
+def test_the_one_in_the_documents_is_such_a_picture() -> None:
+    """Of the same size, and not too large."""
+    file = ROOT / "docs/moving.webp"
+    with Image.open(file) as image:
+        assert (image.format, image.size) == ("WEBP", (WIDTH, HEIGHT))
+    assert file.stat().st_size < MOST_BYTES

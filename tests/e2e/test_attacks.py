@@ -1,0 +1,128 @@
+"""What somebody may try: names that ping or format, huge names, a secret said aloud, thousands of messages."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from loopback import Message
+from loopback.permissions import Permission
+from tests.e2e.stage import Stage, marked, said, stage
+from tests.e2e.test_supervision import client_of
+
+NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
+"""A title that pings, formats, hides a link and opens a fence, if one lets it."""
+
+THOUSANDS = 10_000
+
+LINK = re.compile(r"(?<!\\)\[free\]\(https")
+
+
+def pings(place: Stage) -> list[Any]:
+    """Messages of the bot that would have pinged more than the one person whom a notice may name."""
+    calls = [call for call in place.discord.record if call.method in {"POST", "PATCH"} and "/messages" in call.path]
+    bodies = [call.body for call in calls if isinstance(call.body, dict)]
+    allowed = [body.get("allowed_mentions", {}) for body in bodies]
+    return [each for each in allowed if each.get("parse") or each.get("roles") or len(each.get("users", ())) > 1]
+
+
+async def test_titles_names_and_questions_ping_nobody_and_format_nothing(tmp_path: Path) -> None:
+    """P58: tool titles, the request of a card, the agent's own name, the name of the thread."""
+    agent = (sys.executable, "-m", "loopback.agent", "--name", "evil **agent** @everyone [free](https://evil.example)")
+    async with stage(tmp_path, agent=agent) as place:
+        nasty = NASTY.format(person=place.ben.id)
+        thread = await place.thread(f"tool execute {nasty}\nask execute {nasty}\nsay done", place.ann)
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        assert {int(getattr(user, "id", user)) for user in card.mentions} <= {place.ann.id}
+        assert not LINK.search(card.content.split("```")[0])
+        for command in ("status", "sessions"):
+            assert not LINK.search(said(await place.ann.slash(thread, command)))
+        await place.ann.click(card, "Allow once")
+        reply = await place.ann.sees(thread, "done", by=place.bot)
+        assert not reply.mentions
+        for message in place.said_by_bot(thread):
+            assert message.content.count("```") % 2 == 0
+        assert pings(place) == []
+        assert len(thread.name) <= 100
+
+
+async def test_huge_names_are_cut(tmp_path: Path) -> None:
+    """Of threads, tools, agents and options; nothing that Discord refuses is sent."""
+    agent = (sys.executable, "-m", "loopback.agent", "--name", "n" * 20_000)
+    async with stage(tmp_path, agent=agent) as place:
+        thread = await place.thread("tool execute " + "t" * 1_500)
+        await place.ann.sees(thread, "ttt", by=place.bot)
+        assert len(said(await place.ann.slash(thread, "status"))) <= 2_000
+        assert len(said(await place.ann.slash(thread, "sessions"))) <= 2_000
+        assert len(thread.name) <= 100
+        assert all(len(message.content) <= 2_000 for message in place.said_by_bot(thread))
+        refused = [call for call in place.discord.record if call.status == 400]
+        assert refused == []
+
+
+async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> None:
+    """From a variable in its environment: not in the answer, a tool's title, a card, or the name of the thread."""
+    extra = 'env = { API_KEY = "sk-live-0123456789" }'
+    async with stage(tmp_path, agent_extra=extra) as place:
+        thread = await place.thread(
+            "tell sk-live-0123456789\nenv API_KEY\ntool fetch https://x.example/?key=sk-live-0123456789\nsay finished"
+        )
+        await place.ann.sees(thread, "finished", by=place.bot)
+        await place.ann.say(thread, "ask execute curl -H sk-live-0123456789")
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        assert "sk-live" not in thread.name
+        shown = [text for message in place.said_by_bot(thread) for _, text in message.history]
+        assert any("[secret]" in text for text in shown)
+        assert "[secret]" in card.content
+        assert not any("sk-live" in text for text in shown)
+
+
+async def test_ten_thousand_messages_make_few_notices_and_hold_no_memory(tmp_path: Path) -> None:
+    """At most `per_thread` wait, whoever writes; one notice to each person; the rest is gone when it is refused."""
+    extra = "[pool]\nper_thread = 5\nper_minute = 20000\n"
+    async with stage(tmp_path, extra=extra) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        before = len(place.discord.record)
+        last: Message | None = None
+        for number in range(THOUSANDS):
+            last = await place.ben.say(thread, f"say {number}")
+        assert last is not None
+        other = await place.thread("say still here", place.ann)
+        await place.ann.sees(other, "still here", by=place.bot)
+        conversation = client_of(place).pool.conversation(thread.id)
+        assert conversation is not None
+        assert conversation.waiting <= 5
+        sent = [call for call in place.discord.record[before:] if call.method == "POST" and "messages" in call.path]
+        assert len(sent) < 20
+        notices = [each for each in place.said_by_bot(thread) if "too many messages" in each.content]
+        assert len(notices) == 1
+        assert client_of(place).journal.state(last.id) is None
+        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
+
+
+async def test_an_outsider_with_power_in_the_guild_has_none_over_the_bot(tmp_path: Path) -> None:
+    """Discord's own permissions are not the bot's: a moderator renames the thread, and steers nothing."""
+    async with stage(tmp_path) as place:
+        moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.ADMINISTRATOR)
+        place.discord.give_role(place.guild, place.mallory, moderators)
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.mallory.rename(thread, "@everyone `stop`")
+        for command in ("cancel", "close", "reload", "sessions"):
+            assert "may not talk" in said(await place.mallory.slash(thread, command))
+        assert "working" in said(await place.ann.slash(thread, "status"))
+        assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
+
+
+async def test_a_program_around_the_agent_is_ended_with_it(tmp_path: Path) -> None:
+    """`wrap`: the agent answers from inside, and nothing of either is left at the end."""
+    wrapper = tmp_path / "sandbox.sh"
+    wrapper.write_text('#!/bin/sh\necho "$1" > "$1/seen"\nshift\n"$@"\n')
+    wrapper.chmod(0o755)
+    async with stage(tmp_path, agent_extra=f'wrap = ["{wrapper}", "{{cwd}}"]') as place:
+        thread = await place.thread("say from inside")
+        await place.ann.sees(thread, "from inside", by=place.bot)
+        assert (place.project / "seen").read_text().strip() == str(place.project)
+        assert len(marked(place.config)) == 2
+    assert marked(place.config) == []
