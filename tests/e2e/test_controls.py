@@ -241,6 +241,8 @@ async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it
         await place.ann.slash(own, "cancel")
         await place.ann.say(own, "say done")
         await place.ann.sees(own, re.compile("^done"), by=place.bot)
+        looked = re.compile(rf"/channels/{own.id}$")
+        await place.discord.until(lambda: [call for call in place.discord.record if looked.search(call.path)] != [])
         await place.ann.rename(thread, "mine too")
         await place.ann.say(thread, "say again")
         await place.ann.sees(thread, re.compile("^again"), by=place.bot)
