@@ -6,7 +6,9 @@ from typing import Final
 
 from acp import Text
 from bench.figure import Against, Figure
+from bench.proc import cpu_seconds
 from bench.run import Measurement, Run
+from bench.stage import PATIENCE, staged
 from bot.style import Style
 from bot.transcript import Transcript
 
@@ -17,6 +19,12 @@ CHUNKS_PER_EDIT: Final = 65
 
 SAMPLES: Final = 20
 """Chunks at which the whole is rendered anew; the cost of the others lies between."""
+
+WORD: Final = "word "
+"""What the agent's `flood` repeats."""
+
+SECONDS: Final = 12.0
+"""About what the pages of a long reply take to be posted."""
 
 STYLE: Final = Style(max_pages=0)
 """Every page is made, whatever the configuration would put into a file."""
@@ -36,11 +44,27 @@ async def _measure(run: Run) -> list[Figure]:
     streamed = min(_stream(chunks) for _ in range(run.choose(5, 2)))
     run.progress.step("anew at each chunk", 1, 2)
     anew = _anew(text, chunks)
+    broker = await _broker(run, len(chunks))
     how = f"{len(chunks):,} chunks of {characters} characters, pages asked for at every {CHUNKS_PER_EDIT}th; CPU time"
+    all_of_it = f"{len(chunks):,} chunks of {len(WORD)} characters as fast as they are read, to the last message"
     return [
         Figure("CPU of a reply while it streams", streamed * 1000, "ms", how, Against("all anew", anew * 1000)),
         Figure("the same for each chunk", streamed / len(chunks) * 1e6, "us", how),
+        Figure("CPU of the whole bot for a reply", broker * 1000, "ms", all_of_it, Against("all anew", anew * 1000)),
     ]
+
+
+async def _broker(run: Run, chunks: int) -> float:
+    """CPU seconds of the bot's process, from a question to the last message of its answer, Discord's calls and all."""
+    async with staged(agents=1) as stage:
+        thread = await stage.ready_thread()
+        before = cpu_seconds(stage.pid)
+        asked = await stage.ann.say(thread, f"flood {chunks} {len(WORD)}")
+        async with run.progress.lasting("the whole bot", SECONDS):
+            await stage.ann.sees(
+                thread, lambda said: bool(said.attachments), by=stage.bot, after=asked, timeout=SECONDS + PATIENCE
+            )
+        return cpu_seconds(stage.pid) - before
 
 
 def _stream(chunks: Sequence[str]) -> float:

@@ -112,13 +112,15 @@ class Delivery:
 
     # ---- when something is written
 
-    def _ask(self, delay: float = 0.0, since: float | None = None) -> None:
+    def _ask(self, delay: float = 0.0, since: float | None = None, bucket: Bucket | None = None) -> None:
         now = asyncio.get_running_loop().time()
         if self._posted and self._posted[-1].is_old(now):
             delay = max(delay, self._written_at + OLD_EDIT_SECONDS - now)
         self._job.urgency = self._urgency()
         waits = self._job.waiting
-        if not waits or self._unread() > self._room:
+        if bucket is not None:
+            self._job.bucket = bucket
+        elif not waits or self._unread() > self._room:
             # Where a page has become full another one is sent, and need not wait as long as an edit.
             self._job.bucket = self._bucket(self._first_difference(self._pages()))
             self._room = max(self._room, LOOK_AGAIN if waits else 0)
@@ -285,9 +287,9 @@ class Delivery:
         number = self._first_difference(self._pages())
         if number is not None:
             # A page that goes on where one was full has waited as long as that one.
-            self._ask(since=self._since if number == len(self._posted) else None)
+            self._ask(since=self._since if number == len(self._posted) else None, bucket=self._bucket(number))
         elif self._postscripts:
-            self._ask()
+            self._ask(bucket=self._bucket(None))
         else:
             self._settle_if_ended()
 

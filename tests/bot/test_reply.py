@@ -171,6 +171,22 @@ async def test_what_follows_the_pages_is_sent_once_whatever_answer_is_lost(lost:
     assert it.board.shown == ["📎 `code.py` · 300 lines", "", "done"]
 
 
+async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_came_meanwhile() -> None:
+    """It is sent, and a send need not keep the distance of an edit."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        reply.apply(Text("word " * 380))
+        await quiet()
+        reply.apply(Text("more " * 40))
+        await quiet(0.05)
+        assert it.board.in_flight == 1
+        reply.apply(Text("and more"))
+        await quiet(0.3)
+        assert it.board.whats[-2:] == ["edit", "send"]
+        assert it.board.shown[-1].endswith("and more")
+
+
 async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
     """Words that do not settle yet may go over a page's end, and fit again once their markup is known."""
     async with stage() as it:
