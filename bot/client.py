@@ -31,6 +31,7 @@ from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
+from .naming import name_for
 from .offers import Offers, read_offers
 from .opening import open_thread
 from .pacer import Urgency
@@ -216,7 +217,9 @@ class ThreadlineClient(discord.Client):
 
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs."""
-        desk, minutes = self.desk, self.desk.agents.config.threads.auto_archive_minutes
+        desk, request = self.desk, exchange.request
+        minutes = desk.agents.config.threads.auto_archive_minutes
+        desk.naming.opened(request.thread_id, name_for(request, desk.redact))
         await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:

@@ -19,7 +19,7 @@ from .gate import Right
 from .helping import help_command
 from .markdown import escape
 from .picking import setting_commands
-from .queue import queue
+from .queue import queue_commands
 from .sessions import session_commands
 from .showing import showing_commands
 from .words import cancelled, fitting
@@ -42,12 +42,11 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
-            (queue, "What waits in this thread, with a menu to drop some of it."),
             (_reload, "Read the configuration again. Running turns are not touched."),
         ):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=words, callback=callback))
-        families = (session_commands(), asking_commands(), setting_commands(), showing_commands())
+        families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
         for command in [*chain.from_iterable(families), agent_command(), help_command()]:
             self.add_command(command)
 

@@ -21,7 +21,7 @@ from acp import (
     Withdrawn,
 )
 from acp.jsonrpc import RequestId
-from acp.schema import Plan, PromptCapabilities, ToolCallUpdate
+from acp.schema import Plan, PromptCapabilities, SessionInfoUpdate, ToolCallUpdate
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.exchange import Exchange as PooledExchange
 from pool.journal import Journal, State
@@ -39,6 +39,7 @@ from .finish import Timing, sealed
 from .introduction import introduction
 from .login import login_words
 from .markdown import escape
+from .naming import Naming
 from .offers import Offers, write_offers
 from .pacer import Pacer
 from .post import Post
@@ -85,6 +86,7 @@ class Desk:
         self.agents = agents
         self.attachments = attachments
         self.redact = redact
+        self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
@@ -364,6 +366,8 @@ class Exchange:
             case ElicitationCompleted(elicitation_id):
                 if self._questions is not None:
                     self._questions.completed(elicitation_id)
+            case SessionInfoUpdate(title=str(title)):
+                self._desk.naming.title(self.request.thread_id, title)
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 import structlog
 
 from .exchange import Exchange
+from .naming import name_for
 from .pacer import Bucket, Pacer, Urgency
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["NAME", "OPEN_SECONDS", "open_thread", "thread_name"]
+__all__ = ["OPEN_SECONDS", "open_thread"]
 
 OPEN_SECONDS = 900.0
 """How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
@@ -19,9 +20,6 @@ VISIBLE_SECONDS = 3.0
 
 LONGEST_WAIT = 30.0
 """Seconds between two tries, where Discord does not ask for more."""
-
-NAME = 60
-"""Characters of a thread's name; Discord allows 100, lists show fewer."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -58,8 +56,7 @@ async def _open(
     exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str]
 ) -> None:
     request = exchange.request
-    first = request.attachments[0].name if request.attachments else ""
-    name = thread_name(redact(request.text)) or thread_name(redact(first)) or "Conversation"
+    name = name_for(request, redact)
     wait = 0.5
     while True:
         await pacer.admit(request.channel_id, Urgency.FIRST, Bucket.THREAD)
@@ -73,12 +70,3 @@ async def _open(
             wait = min(wait * 2, LONGEST_WAIT)
         else:
             return
-
-
-def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
-    if len(words) <= NAME:
-        return words
-    head = words[:NAME]
-    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

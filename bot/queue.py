@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 import structlog
+from discord import app_commands
 
 from pool.conversation import Conversation
 from pool.exchange import Exchange as PooledExchange
@@ -16,7 +17,7 @@ from .markdown import LIMIT, escape
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["DropMenu", "QueueButton", "queue", "queue_view", "send_now", "steer"]
+__all__ = ["DropMenu", "QueueButton", "queue_commands", "queue_view", "steer"]
 
 SHOWN = 25
 """Messages that `/queue` lists (Discord, Select Menu Structure: 25 options)."""
@@ -113,7 +114,15 @@ def queue_view(thread_id: int) -> discord.ui.View:
     return _view(QueueButton("now", thread_id), QueueButton("unqueue", thread_id))
 
 
-async def queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+def queue_commands() -> list[app_commands.Command[Any, Any, Any] | app_commands.ContextMenu]:
+    """Make the command, and the menu entry of a message."""
+    listing: app_commands.Command[Any, Any, Any] = app_commands.Command(
+        name="queue", description="What waits in this thread, with a menu to drop some of it.", callback=_queue
+    )
+    return [listing, app_commands.ContextMenu(name="Send now", callback=_send_now)]
+
+
+async def _queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     """List what waits in this thread, with a menu to drop some of it."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     conversation = client.pool.conversation(thread_id)
@@ -130,14 +139,14 @@ async def queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     await interaction.response.send_message(text, view=view, ephemeral=True)
 
 
-async def send_now(interaction: discord.Interaction["ThreadlineClient"], message_id: int) -> None:
+async def _send_now(interaction: discord.Interaction["ThreadlineClient"], message: discord.Message) -> None:
     """Send a message that waits in this thread at once; what runs is stopped for it."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admit(interaction, Right.STOP, asker_id=client.journal.asker(thread_id)):
         return
     conversation = client.pool.conversation(thread_id)
     waiting = conversation.queue if conversation is not None else ()
-    exchange = next((each for each in waiting if message_id in each.message_ids), None)
+    exchange = next((each for each in waiting if message.id in each.message_ids), None)
     if conversation is None or exchange is None:
         await interaction.response.send_message("This message is not waiting.", ephemeral=True)
         return

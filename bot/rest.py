@@ -245,6 +245,14 @@ class Rest:
             if _code(error) != THREAD_EXISTS:
                 raise
 
+    async def rename(self, thread_id: int, given: str, name: str) -> None:
+        """Give a thread another name, if it still has the `given` one."""
+        client = self._live()
+        async with self._writing(thread_id):
+            thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
+            if thread.get("name") == given:
+                await client.http.edit_channel(thread_id, name=name)
+
     async def archive(self, thread_id: int) -> None:
         """Archive a thread."""
         client = self._live()

@@ -209,6 +209,7 @@ class Message:
 
     `history` is every content so far as (monotonic seconds, content), comparable with the REST record's times.
     `mentions` are the users it pings, after allowed_mentions. `reactions` maps an emoji to the users who gave it.
+    `forwarded` is the message that it passes on.
     `ephemeral_to` is the only person who sees it, and None for an ordinary message. `pinned` is when it was pinned,
     `author_name` what a webhook called itself for this message.
     """
@@ -231,6 +232,7 @@ class Message:
     mention_everyone: bool = False
     reactions: dict[str, list[int]] = field(default_factory=dict)
     reference: Reference | None = None
+    forwarded: Message | None = field(default=None, repr=False)
     thread_id: int | None = None
     application_id: int | None = None
     interaction: Interaction | None = field(default=None, repr=False)

@@ -10,6 +10,11 @@ from loopback.world import World
 
 MESSAGE_CONTENT: Final = 1 << 15
 
+_SNAPSHOT: Final = (
+    *("type", "content", "mentions", "mention_roles", "attachments", "embeds"),
+    *("timestamp", "edited_timestamp", "flags", "components"),
+)
+
 
 def emoji(name: str) -> Json:
     """A partial emoji from a path's name: a Unicode emoji, or `name:id`."""
@@ -61,7 +66,9 @@ def message(world: World, one: Message, viewer: int, *, content: bool = True, ne
         payload["interaction_metadata"] = _metadata(world, one.interaction)
     if one.thread_id is not None and isinstance(opened := world.channels.get(one.thread_id), Thread):
         payload["thread"] = payloads.thread(opened, viewer)
-    if one.reference is not None:
+    if one.forwarded is not None:
+        payload |= _forward(world, one.forwarded, viewer, content=content)
+    elif one.reference is not None:
         payload |= _reference(world, one.reference, viewer, content=content, nested=nested)
     return payload
 
@@ -86,6 +93,16 @@ def _reference(world: World, one: Reference, viewer: int, *, content: bool, nest
     if shown is not None:
         shown.pop("thread", None)
     return {"message_reference": pointer, "referenced_message": shown}
+
+
+def _forward(world: World, one: Message, viewer: int, *, content: bool) -> Json:
+    """The pointer to a message that is passed on, and what it says: who wrote it is left out."""
+    pointer: Json = {"type": 1, "channel_id": str(one.channel_id), "message_id": str(one.id)}
+    if one.guild_id is not None:
+        pointer["guild_id"] = str(one.guild_id)
+    whole = message(world, one, viewer, content=content, nested=False)
+    snapshot = {name: whole[name] for name in _SNAPSHOT}
+    return {"message_reference": pointer, "message_snapshots": [{"message": snapshot}]}
 
 
 def event_message(world: World, one: Message, viewer: int, intents: int) -> Json:

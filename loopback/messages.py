@@ -59,6 +59,7 @@ class Origin:
     mentions: tuple[int, ...] = ()
     webhook: bool = False
     author_name: str | None = None
+    forwarded: Message | None = None
 
 
 def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: Origin | None = None) -> Message:
@@ -73,7 +74,7 @@ def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: O
     system = origin.type is not None and origin.type not in _PLAIN
     if origin.interaction is None and not system and not origin.webhook:
         _may_post(world, channel, author_id, draft)
-    if draft.empty and not origin.loading and not system:
+    if draft.empty and not origin.loading and not system and origin.forwarded is None:
         raise DiscordError(Reason.EMPTY_MESSAGE)
     if draft.enforce_nonce and (same := _same_nonce(world, channel, author_id, draft.nonce)):
         return same
@@ -134,6 +135,7 @@ def _build(world: World, channel: Channel, author_id: int, draft: Draft, origin:
         embeds=list(draft.embeds),
         components=list(draft.components),
         reference=reference,
+        forwarded=origin.forwarded,
         application_id=origin.interaction.bot.application_id if origin.interaction else None,
         author_name=origin.author_name,
         interaction=origin.interaction,

@@ -20,6 +20,8 @@ from loopback.entities import (
     InteractionType,
     Json,
     Message,
+    MessageType,
+    Reference,
     Thread,
 )
 from loopback.messages import Origin
@@ -66,6 +68,13 @@ class User(Account):
         )
         origin = Origin(type=type) if type else None
         return messages.post(self._world, self._channel(channel), self.id, draft, origin)
+
+    async def forward(self, message: Message, channel: Channel | int) -> Message:
+        """Pass a message on to another channel."""
+        place = self._channel(channel)
+        reference = Reference(message.channel_id, message.id, message.guild_id)
+        origin = Origin(type=MessageType.DEFAULT, forwarded=message, reference=reference)
+        return messages.post(self._world, place, self.id, Draft(), origin)
 
     async def edit(self, message: Message, text: str) -> Message:
         """Change the text of a message of one's own."""

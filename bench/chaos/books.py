@@ -107,7 +107,7 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
     """Return all that is wrong in a thread. `prompts` is how often agents were asked for each token."""
     found: list[Entry] = []
     for asked in thread.asked:
-        retries = deeds.retried.get(asked.message_id, 0)
+        retries = deeds.retried.get(thread.exchange(asked), 0)
         entries = [
             *((Fault.LOST, what) for what in _lost(thread, asked, deeds)),
             *((Fault.DOUBLED, what) for what in _doubled(thread, asked, prompts.get(asked.line.token, 0), retries)),
@@ -141,7 +141,7 @@ def _lost(thread: Thread, asked: Asked, deeds: Deeds) -> Iterable[str]:
     if state in OPEN:
         yield f"{name} is left {state}"
         return
-    if asked.message_id in deeds.skipped and reason == "skipped":
+    if thread.exchange(asked) in deeds.skipped and reason == "skipped":
         return
     if thread.thread_id in deeds.dropped and reason == "dropped":
         return
@@ -181,7 +181,7 @@ def _disorder(thread: Thread, deeds: Deeds) -> Iterable[str]:
     places = [
         (whole.index(asked.line.token), asked.line.token)
         for asked in sorted(thread.asked, key=lambda asked: asked.message_id)
-        if asked.line.token in whole and asked.message_id not in deeds.retried
+        if asked.line.token in whole and thread.exchange(asked) not in deeds.retried
     ]
     for (one, before), (other, after) in pairwise(places):
         if other < one:

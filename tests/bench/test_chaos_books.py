@@ -132,6 +132,8 @@ def test_messages_that_were_taken_together_have_one_reply() -> None:
     thread = replace(WELL, asked=(first, second), pages=(Page(103, reply, 102),), together={100: 102, 102: 102})
     assert faults(thread) == []
     assert faults(replace(thread, pages=(Page(103, reply.replace("line_2 = 2\n", ""), 102),))) == [Fault.PAGE]
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2)) == [Fault.DOUBLED, Fault.DOUBLED]
+    assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), deeds=Deeds(retried={102: 1})) == []
     cancelled = {100: ("closed", "cancelled"), 102: ("closed", "cancelled")}
     declared = replace(thread, pages=(Page(103, "-# ⏹ cancelled by <@5>", 102),), rows=cancelled)
     assert faults(declared, deeds=Deeds(harsh={1})) == []

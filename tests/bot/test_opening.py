@@ -12,7 +12,8 @@ from bot.attachments import Attachments
 from bot.card import Cards
 from bot.exchange import Desk, Exchange
 from bot.logs import redactor
-from bot.opening import OPEN_SECONDS, open_thread, thread_name
+from bot.naming import thread_name
+from bot.opening import OPEN_SECONDS, open_thread
 from bot.pacer import Pacer
 from bot.request import Request
 from bot.rest import Refused, TryLater

@@ -68,3 +68,20 @@ async def test_what_is_answered_is_quoted_and_what_was_said_before_is_told_as_a_
         await place.ann.say(thread, "echo\nsay once more")
         again = await place.ann.sees(thread, "once more", by=place.bot)
         assert "recent" not in again.content
+
+
+async def test_a_message_that_is_passed_on_comes_with_its_files(tmp_path: Path) -> None:
+    """With its words as a quote; taken together with what the same person writes about it."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        picture = await place.mallory.say(place.channel, "look at this", files=[("shot.png", PNG)])
+        await place.ann.forward(picture, thread)
+        await place.ann.say(thread, "echo\nsay all of it")
+        await place.ann.slash(thread, "cancel")
+        notice = await place.ann.sees(thread, "2 messages are held. Continue", by=place.bot)
+        await place.ann.click(notice, "Continue")
+        reply = await place.ann.sees(thread, "all of it", by=place.bot)
+        shown = reply.content.replace("\\", "")
+        assert "[image image/png" in shown
+        assert re.search(r'"forwarded":\[\{"sent":"[^"]*","text":"look at this","files":\["shot.png"\]', shown)

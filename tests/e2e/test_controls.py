@@ -226,3 +226,22 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
         world.delete_channel(place.channel)
         await asleep(client, third)
         assert client.pool.load.held == 0
+
+
+async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it(tmp_path: Path) -> None:
+    """The scripted agent calls a conversation by the first 60 characters of its first prompt."""
+    async with stage(tmp_path) as place:
+        text = "say " + "many words about it " * 5
+        thread = await place.thread(text)
+        assert thread.name.endswith("…")
+        await place.discord.until(lambda: thread.name == text[:60].strip())
+        place.discord.world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
+        own = await place.thread(f"hang\n{text}")
+        await place.ann.rename(own, "mine")
+        await place.ann.slash(own, "cancel")
+        await place.ann.say(own, "say done")
+        await place.ann.sees(own, re.compile("^done"), by=place.bot)
+        await place.ann.rename(thread, "mine too")
+        await place.ann.say(thread, "say again")
+        await place.ann.sees(thread, re.compile("^again"), by=place.bot)
+        assert (own.name, thread.name) == ("mine", "mine too")

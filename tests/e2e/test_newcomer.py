@@ -176,6 +176,19 @@ async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path,
     assert names(tmp_path) == ["spaces", "there.toml", "token"]
 
 
+async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: Path) -> None:
+    """The agent would read the token there; nothing is written."""
+    async with Loopback() as server:
+        guild = server.add_guild("Lab")
+        server.add_channel(guild, "general")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        args = ["--yes", "--endpoint", server.endpoint, "--agent", "true", "--cwd", "."]
+        code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+    assert code == 1
+    assert "the agent could read and change threadline.toml there" in said
+    assert names(tmp_path) == []
+
+
 async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) -> None:
     """Where Discord does not let the intent be turned on, the click is explained; then the wait has a bound."""
     async with Loopback() as server:

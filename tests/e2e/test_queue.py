@@ -102,6 +102,14 @@ async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path)
         begun, *others = await answers(place, thread)
         assert begun.startswith("begun\n-# ⏹ cancelled")
         assert others == ["number 1", "number 2\nnumber 3"]
+        hanging = await place.ann.say(thread, "say again\nhang")
+        await place.ann.sees(thread, "again", by=place.bot)
+        await place.ann.say(thread, "say later")
+        chosen = await place.ann.say(thread, "say chosen")
+        assert "not waiting" in said(await place.ann.menu(hanging, "Send now"))
+        assert "It is next" in said(await place.ann.menu(chosen, "Send now"))
+        await place.ann.sees(thread, "later", by=place.bot)
+        assert (await answers(place, thread))[-2:] == ["chosen", "later"]
 
 
 async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: Path) -> None:

@@ -128,6 +128,17 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
         assert journal.state(10) is None
 
 
+def test_a_message_is_found_by_its_request_and_as_a_page_of_a_reply(tmp_path: Path) -> None:
+    """What was never accepted, or posted, is neither."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="please")
+        journal.intend(10, 0, "page")
+        journal.posted(10, 0, 77)
+        assert journal.request(10) == "please"
+        assert journal.request(11) is None
+        assert [journal.exchange_of(message_id) for message_id in (10, 77, 11)] == [10, 10, None]
+
+
 def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
     """The second event of the same message is refused and leaves its row as far as it had come (P2, P3)."""
     with Journal.open(tmp_path / "journal.db") as journal:

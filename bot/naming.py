@@ -1,0 +1,71 @@
+"""A thread's name: once the agent's own title, if nobody else has named the thread meanwhile."""
+
+from collections.abc import Callable
+
+import structlog
+
+from pool.threads import Threads
+
+from .pacer import Bucket, Job, Pacer, Urgency
+from .patience import Patience
+from .request import Request
+from .rest import Rest, RestError, TryLater
+
+__all__ = ["NAME", "Naming", "name_for", "thread_name"]
+
+NAME = 60
+"""Characters of a thread's name; Discord allows 100, lists show fewer."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Naming:
+    """Renames threads, each once, when nothing more urgent is to be written: Discord takes two in ten minutes."""
+
+    def __init__(self, *, threads: Threads, pacer: Pacer, rest: Rest, redact: Callable[[str], str]) -> None:
+        """`threads` remembers the names that the bot has given; `redact` takes secrets out of what an agent says."""
+        self._threads = threads
+        self._pacer = pacer
+        self._rest = rest
+        self._redact = redact
+
+    def opened(self, thread_id: int, name: str) -> None:
+        """Learn that the bot has opened a thread under a name."""
+        self._threads.set_name(thread_id, name)
+
+    def title(self, thread_id: int, title: str) -> None:
+        """Learn what an agent calls the conversation."""
+        given = self._threads.name(thread_id)
+        name = thread_name(self._redact(title))
+        if not given or not name:
+            return
+        self._threads.set_name(thread_id, "")
+        if name != given:
+            patience = Patience()
+            job = Job(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
+            self._pacer.put(job)
+
+    async def _rename(self, job: Job, patience: Patience, given: str, name: str) -> None:
+        try:
+            await self._rest.rename(job.channel_id or 0, given, name)
+        except TryLater as error:
+            wait = patience.wait(error)
+            if wait is not None:
+                self._pacer.put(job, delay=wait)
+        except RestError as error:
+            log.info("a thread could not be renamed", thread_id=job.channel_id, reason=str(error))
+
+
+def name_for(request: Request, redact: Callable[[str], str]) -> str:
+    """Name the thread of a request: by its words, else by its first file, with secrets taken out by `redact`."""
+    first = request.attachments[0].name if request.attachments else ""
+    return thread_name(redact(request.text)) or thread_name(redact(first)) or "Conversation"
+
+
+def thread_name(text: str) -> str:
+    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
+    words = " ".join(text.split())
+    if len(words) <= NAME:
+        return words
+    head = words[:NAME]
+    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"
