@@ -195,12 +195,13 @@ def test_an_agent_without_a_fault_has_none(tmp_path: Path) -> None:
 
 def test_what_an_agent_is_not_given_is_said_and_is_no_fault(tmp_path: Path) -> None:
     """A server that it cannot reach, a directory that it does not take; the log has no more to say."""
-    more = 'additional_directories = ["."]\nmcp_servers = [{ name = "wiki", url = "http://127.0.0.1:9/mcp" }]'
+    (tmp_path / "library").mkdir()
+    more = 'additional_directories = ["library"]\nmcp_servers = [{ name = "wiki", url = "http://127.0.0.1:9/mcp" }]'
     path = odd(tmp_path, "asks", "announces", more=more)
     found, _ = examined(path)
     assert found["left_out"] == [
         "the MCP server 'wiki': the agent reaches none over HTTP",
-        f"the directories {tmp_path}: the agent takes only one",
+        f"the directories {tmp_path}/library: the agent takes only one",
     ]
     assert found["faults"] == []
     assert "  not given: the MCP server 'wiki': the agent reaches none over HTTP\n" in run(path).stdout

@@ -45,7 +45,7 @@ async def test_an_agent_has_files_and_commands_done_for_it_after_a_question_each
     async with stage(tmp_path, agent=(str(PYTHON), str(AGENT)), agent_extra=OFFERED) as place:
         (place.project / "note.txt").write_text("a secret plan")
         thread = await place.thread("what were you given?")
-        await place.ann.sees(thread, f"Servers ['shell'], besides ['{tmp_path}/library'].", by=place.bot)
+        await place.ann.sees(thread, f"Servers ['shell'], besides ['{tmp_path}/library'", by=place.bot)
         await place.ann.say(thread, "copy the note")
         card = await place.ann.sees(thread, "May I", by=place.bot)
         assert "+A SECRET PLAN" in card.content

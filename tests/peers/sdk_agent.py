@@ -1,6 +1,6 @@
 """An agent built on the official Python SDK: a peer for the tests that this project did not write the protocol of.
 
-Run by the SDK's own environment (`.venv-sdk`), where `acp` is the SDK. What it does depends on the prompt's text:
+Run by the SDK's own environment (`.venv-sdk`), where `acp` is the SDK. What it does depends on the prompt's first text:
 
 * `permission`: asks whether a command may run, with three options, and says which was chosen;
 * `note`: has its client read `note.txt` in the session's directory, and write it back in capitals as `NOTE.txt`;
@@ -79,7 +79,8 @@ class Peer:
         if session_id not in self._cancelled:
             raise RequestError.invalid_params({"sessionId": session_id})
         self._cancelled[session_id].clear()
-        text = " ".join(block.text for block in prompt if isinstance(block, TextContentBlock))
+        # What the person wrote comes first; what stands behind it is the client's own.
+        text = next((block.text for block in prompt if isinstance(block, TextContentBlock)), "")
         acts = {
             "permission": self._ask,
             "note": self._copy,
