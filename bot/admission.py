@@ -287,14 +287,13 @@ def _named(interaction: discord.Interaction[Any]) -> str:
 
 
 _DEEDS: dict[Right, Deed] = {
-    Right.TALK: "started",
     Right.GO_ON: "started",
     Right.STOP: "stopped",
-    Right.CHANGE: "changed",
     Right.RESET: "changed",
     Right.ADMIN: "changed",
 }
-"""What the audit log calls the use of a right. Looking is none, and of an answer the question itself tells more."""
+"""What the audit log calls the use of a right. Of the others it is told by what comes of them: a message that is taken
+up, an answer, a value that is set."""
 
 
 def _in_forum(channel: object) -> bool:

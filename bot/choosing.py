@@ -48,6 +48,7 @@ async def _agent(interaction: Interaction, name: str) -> None:
         conversation.reset(by)
         conversation.close(by)  # Its process is of the other agent.
     agents.assign(thread_id, name)
+    client.desk.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
     log.info("agent changed by a person", thread_id=thread_id, user_id=by, agent=name)
     words = f"This thread's agent is **{escape(agents.title(thread_id))}** now. The next message begins a new session."
     await interaction.response.send_message(f"{words} It knows nothing of what was said here.")

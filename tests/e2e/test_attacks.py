@@ -7,7 +7,7 @@ from typing import Any
 
 from loopback import Message
 from loopback.permissions import Permission
-from tests.e2e.stage import Stage, marked, said, stage
+from tests.e2e.stage import Stage, marked, said, stage, write_config
 from tests.e2e.test_supervision import client_of
 
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
@@ -126,3 +126,24 @@ async def test_a_program_around_the_agent_is_ended_with_it(tmp_path: Path) -> No
         assert (place.project / "seen").read_text().strip() == str(place.project)
         assert len(marked(place.config)) == 2
     assert marked(place.config) == []
+
+
+async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path: Path) -> None:
+    """Not another's by writing in their thread last, and not their own where `approvers` does not name the asker."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.ben.say(thread, "say by ben")
+        await place.ben.sees(thread, "by ben", by=place.bot)
+        for command in ("mode", "agent"):
+            options = {"name": "default"} if command == "agent" else {}
+            refused = said(await place.ben.slash(thread, command, **options))
+            assert "may not" in refused, command
+        people = f'users = ["{place.ann.id}", "{place.ben.id}"]\napprovers = ["{place.ann.id}"]'
+        write_config(place.config, place, access=people)
+        assert "access.approvers" in said(await place.ann.slash(thread, "reload"))
+        own = await place.thread("say mine", place.ben)
+        await place.ben.sees(own, "mine", by=place.bot)
+        assert "may not change what the agent may do unasked" in said(await place.ben.slash(own, "mode"))
+        await place.ben.say(own, "mode")
+        await place.ben.sees(own, "default", by=place.bot)

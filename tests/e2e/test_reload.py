@@ -1,5 +1,6 @@
 """`/reload` and SIGHUP: who may do what changes under a running turn, and a broken file changes nothing."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -40,3 +41,24 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
     assert '"what": "/reload"' in text
     assert '"what": "configuration: access.users"' in text
     assert f'"deed": "refused", "user_id": "{place.mallory.id}"' in text
+
+
+async def test_the_audit_log_tells_who_did_what_once(tmp_path: Path) -> None:
+    """Started, approved, stopped, changed, refused: a line each, in order; looking leaves none."""
+    path = tmp_path / "audit.jsonl"
+    async with stage(tmp_path, extra=f'[audit]\npath = "{path}"') as place:
+        thread = await place.thread("ask execute make install\nhang", place.ben)
+        card = await place.ben.sees(thread, "May I", by=place.bot)
+        await place.ben.click(card, "Allow once")
+        await place.ben.sees(thread, "allowed (allow_once)", by=place.bot)
+        await place.ben.slash(thread, "status")
+        await place.mallory.slash(thread, "cancel")
+        await place.ben.slash(thread, "cancel")
+        await place.ann.slash(thread, "reset")
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+    told = [(line["deed"], int(line["user_id"])) for line in lines]
+    ann, ben, mallory = place.ann.id, place.ben.id, place.mallory.id
+    assert told == [("started", ben), ("approved", ben), ("refused", mallory), ("stopped", ben), ("changed", ann)]
+    assert all(line["thread_id"] == str(thread.id) for line in lines)
+    assert "make install" in lines[1]["what"]
+    assert lines[3]["what"] == "/cancel"
