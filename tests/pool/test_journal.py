@@ -756,13 +756,3 @@ def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> 
         requests = [row.request for message_id in (10, 11, 12) if (row := journal.row(message_id)) is not None]
         assert requests == ["after", "after", "before"]
         assert journal.row(13) is None
-
-
-def test_a_message_leads_to_its_exchange_and_to_what_was_asked(tmp_path: Path) -> None:
-    """A request's own, and a page's of the reply; of anything else nothing is known."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="asked")
-        journal.intend(10, 0, "page")
-        journal.posted(10, 0, 99)
-        assert [journal.exchange_of(message_id) for message_id in (10, 99, 98)] == [10, 10, None]
-        assert [journal.request(message_id) for message_id in (10, 99)] == ["asked", None]
