@@ -25,8 +25,9 @@ from .changes import deleted, edited
 from .commands import Commands
 from .config import Config
 from .connecting import intents
+from .desk import Desk
 from .elicitation import ElicitationButton
-from .exchange import Desk, Exchange
+from .exchange import Exchange
 from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton

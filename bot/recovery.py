@@ -18,7 +18,8 @@ from pool.postscripts import FIRST, Postscript
 
 from . import words
 from .buttons import interrupted_view
-from .exchange import Desk, Exchange
+from .desk import Desk
+from .exchange import Exchange
 from .pacer import Bucket, Urgency
 from .post import Post
 from .request import read_request

@@ -14,7 +14,8 @@ from acp.schema import PromptCapabilities, TextBlock
 from bot import words
 from bot.attachments import Attachments
 from bot.card import Cards
-from bot.exchange import Desk, Exchange
+from bot.desk import Desk
+from bot.exchange import Exchange
 from bot.logs import redactor
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
