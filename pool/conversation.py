@@ -1,7 +1,7 @@
 """One thread: its inbox, its seat, the turn that runs.
 
-A conversation is one task, which by its seat also starts and stops the agent; everything else here is synchronous and is called
-from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
+A conversation is one task, which also starts and stops the agent (see `seat`); everything else here is synchronous and
+is called from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
 """
 
 import asyncio
