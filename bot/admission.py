@@ -11,7 +11,7 @@ import structlog
 from pool.journal import Journal
 
 from .audit import Deed
-from .exchange import Desk
+from .desk import Desk
 from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .pacer import Bucket, Urgency
 from .rest import RestError

@@ -27,8 +27,8 @@ from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
 from .connecting import StartFailed
+from .desk import Desk
 from .endpoint import Endpoint
-from .exchange import Desk
 from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock

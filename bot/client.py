@@ -25,8 +25,9 @@ from .changes import deleted, edited
 from .commands import Commands
 from .config import Config
 from .connecting import intents
+from .desk import Desk
 from .elicitation import ElicitationButton
-from .exchange import Desk, Exchange
+from .exchange import Exchange
 from .filling import take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
@@ -296,8 +297,8 @@ class ThreadlineClient(discord.Client):
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""
         conversation = self.pool.conversation(thread_id)
-        if conversation is not None and conversation.session is not None:
-            return Offers.of(conversation.session)
+        if conversation is not None and conversation.seat.session is not None:
+            return Offers.of(conversation.seat.session)
         return read_offers(self.journal.threads.offers(thread_id))
 
     # ---- commands, buttons and forms

@@ -11,7 +11,7 @@ import discord
 import structlog
 
 from . import words
-from .exchange import Desk
+from .desk import Desk
 from .gate import Right
 from .post import Post
 from .request import Request, write_request

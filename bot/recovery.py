@@ -18,7 +18,8 @@ from pool.postscripts import FIRST, Postscript
 
 from . import words
 from .buttons import interrupted_view
-from .exchange import Desk, Exchange
+from .desk import Desk
+from .exchange import Exchange
 from .pacer import Bucket, Urgency
 from .post import Post
 from .request import read_request
@@ -103,7 +104,7 @@ class Recovery:
         exchange = self._exchange(together, again=row.prompt)
         if row.prompt is not None:  # Another try has messages of its own.
             self._drafts.append((row, draft))
-        elif exchange is not None and draft is not None and draft.message_id is not None:
+        elif exchange is not None and draft is not None:
             exchange.reply.adopt(draft.message_id)
         return exchange
 

@@ -78,8 +78,8 @@ class Reply:
             self._after = before
             before._followers.append(self)  # noqa: SLF001 - the same class
 
-    def adopt(self, message_id: int) -> None:
-        """Go on with the message in which an earlier run of the bot had begun."""
+    def adopt(self, message_id: int | None) -> None:
+        """Go on with the message in which an earlier run of the bot had begun; None: by its nonce, if it is there."""
         self._delivery.restore([message_id])
 
     @property

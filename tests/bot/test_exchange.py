@@ -12,7 +12,8 @@ from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, 
 from acp.schema import PromptCapabilities, TextBlock, ToolCall
 from bot.attachments import Attachments
 from bot.card import Cards
-from bot.exchange import Desk, Exchange
+from bot.desk import Desk
+from bot.exchange import Exchange
 from bot.logs import redactor
 from bot.pacer import Pacer
 from bot.request import Attachment, Request

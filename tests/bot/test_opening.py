@@ -10,7 +10,8 @@ import pytest
 from acp.schema import PromptCapabilities
 from bot.attachments import Attachments
 from bot.card import Cards
-from bot.exchange import Desk, Exchange
+from bot.desk import Desk
+from bot.exchange import Exchange
 from bot.logs import redactor
 from bot.naming import thread_name
 from bot.opening import OPEN_SECONDS, open_thread

@@ -14,7 +14,8 @@ from acp.schema import PromptCapabilities, TextBlock
 from bot import words
 from bot.attachments import Attachments
 from bot.card import Cards
-from bot.exchange import Desk, Exchange
+from bot.desk import Desk
+from bot.exchange import Exchange
 from bot.logs import redactor
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
@@ -415,15 +416,18 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
 IN_LINE = words.in_line(2, [])
 
 
-async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
+async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path, *, known: bool) -> None:
     """However long the bot was away: the word that it waits does not stay, and what was behind it comes behind it."""
     async with journaled(tmp_path) as journal:
         for message_id in (100, 101):
             left(journal, message_id, State.RECEIVED)
         journal.intend(100, 0, IN_LINE)
-        journal.posted(100, 0, -5)
+        if known:
+            journal.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, IN_LINE)
+            it.board._nonces["64.0.0"] = -5
             await it.recovered()
             assert it.shown == ["request 100", "request 101"]
             assert it.board.messages[-5].content.startswith("request 100")

@@ -1,0 +1,119 @@
+"""Where exchanges are made: what they share, and which reply of a thread was the last."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from pool.journal import Journal, State
+
+from . import words
+from .agents import Agents
+from .attachments import Attachments
+from .audit import Audit
+from .buttons import held_view, warning_view
+from .card import Cards
+from .exchange import Exchange
+from .naming import Naming
+from .pacer import Pacer
+from .post import Post
+from .redaction import Redactor
+from .reply import Reply
+from .request import Request
+from .rest import Rest
+from .signs import Reactions
+
+__all__ = ["Desk"]
+
+
+class Desk:
+    """Makes exchanges, and keeps what they share: what they write with, and which reply of a thread was the last."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        cards: Cards,
+        agents: Agents,
+        attachments: Attachments,
+        redact: Redactor,
+        reactions: Reactions,
+    ) -> None:
+        """`agents` knows each thread's agent, `attachments` has people's files.
+
+        `redact` takes secrets out of text for people; `reactions` says which signs messages get.
+        """
+        self.journal = journal
+        self._last: dict[int, Reply] = {}
+        self._working: dict[int, Exchange] = {}
+        self.pacer = pacer
+        self.rest = rest
+        self.cards = cards
+        self.agents = agents
+        self.attachments = attachments
+        self.redact = redact
+        self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
+        self.reactions = reactions
+        self.audit = Audit()
+        """Where it is written down who did what; nowhere, unless it is set."""
+
+    def exchange(self, request: Request, *, before: Sequence[Request] = (), again: str | None = None) -> Exchange:
+        """Take up a request, with those `before` it that belong to it; or with `again` a prompt once more."""
+        return Exchange(request, self, before=before, again=again)
+
+    def line_up(self, exchange: Exchange) -> None:
+        """Let an exchange's reply come after those of its thread that have lined up before."""
+        thread_id = exchange.request.thread_id
+        before = self._last.get(thread_id)
+        if before is not None:
+            exchange.reply.follow(before)
+        self._last[thread_id] = exchange.reply
+
+    def began(self, exchange: Exchange) -> None:
+        """Learn that it is an exchange's turn."""
+        self._working[exchange.request.message_id] = exchange
+
+    def ended(self, exchange: Exchange) -> None:
+        """Learn that its turn is over."""
+        self._working.pop(exchange.request.message_id, None)
+
+    def working(self, message_id: int) -> Exchange | None:
+        """Return the exchange of a message if it is being worked on."""
+        return self._working.get(message_id)
+
+    def settled(self, exchange: Exchange, *, confirmed: bool) -> None:
+        """Learn that a reply is confirmed, or given up."""
+        thread_id = exchange.request.thread_id
+        if self._last.get(thread_id) is exchange.reply:
+            del self._last[thread_id]
+        match self.journal.state(exchange.request.message_id):
+            case State.FINISHED if confirmed:
+                self.journal.answer(exchange.message_ids)
+            case State.FINISHED:
+                self.journal.close_rows(exchange.message_ids, "undeliverable")
+            case State.CLOSED:
+                self.journal.told(exchange.message_ids)
+
+    def tell(self, channel_id: int, text: str) -> None:
+        """Post a notice."""
+        Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)).show(text)
+
+    def tell_held(self, thread_id: int, count: int) -> None:
+        """Say that messages wait for a person, with buttons to go on or drop them."""
+        post = Post(thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
+        post.show(words.held(count), lambda: held_view(thread_id))
+
+    def warn(self, channel_id: int, text: str) -> None:
+        """Post a word about a running turn, with a button that stops it."""
+        post = Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
+        post.show(text, lambda: warning_view(channel_id))
+
+    async def finish(self, seconds: float, thread_id: int | None = None) -> None:
+        """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""
+        replies = [reply for key, reply in self._last.items() if thread_id in (None, key)]
+        waits = [asyncio.ensure_future(reply.settled.wait()) for reply in replies if reply.ended or thread_id]
+        if waits:
+            _, late = await asyncio.wait(waits, timeout=seconds)
+            for wait in late:
+                wait.cancel()
