@@ -48,6 +48,12 @@ EVENTS: Final[dict[str, tuple[str, frozenset[str]]]] = {
 _TEXT_OR_NUMBER: Final = ["string", "integer"]
 EXCEPTIONS: Final[tuple[tuple[str, tuple[str | int, ...], Any, str], ...]] = (
     ("SnowflakeType", ("type",), _TEXT_OR_NUMBER, "libraries send ids as numbers, which Discord takes"),
+    (
+        "MessageReferenceType",
+        ("oneOf",),
+        [{"const": 0}, {"const": 1}],
+        "a message that is passed on is referred to with type 1",
+    ),
     ("Error", ("properties", "code", "type"), _TEXT_OR_NUMBER, "a form's error codes are words"),
     (
         "CreateMessageInteractionCallbackResponse",
@@ -98,7 +104,7 @@ def problem(schema: dict[str, Any], payload: Any) -> str | None:
 
 def _distance(errors: list[jsonschema.ValidationError]) -> tuple[bool, int]:
     """How far a payload is from a shape: far if it is of another `type`, as objects of Discord say what they are."""
-    return any(error.validator == "type" and not error.path or "type" in error.path for error in errors), len(errors)
+    return any((error.validator == "type" and not error.path) or "type" in error.path for error in errors), len(errors)
 
 
 def _named(schema: str) -> dict[str, Any]:
