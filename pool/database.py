@@ -99,6 +99,9 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE INDEX files_of_postscripts ON files (exchange_id, number);
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN notice INTEGER;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 
