@@ -127,7 +127,8 @@ def test_kubernetes_runs_one_pod_and_never_two() -> None:
 def test_the_configuration_in_the_example_for_kubernetes_is_one(tmp_path: Path) -> None:
     """It loads as it stands, but for the agent and the folder of another machine; its port is the probes'."""
     text = kubernetes("ConfigMap")["data"]["threadline.toml"]
-    text = text.replace('cwd = "/work"', f'cwd = "{tmp_path}"\ncommand = "{sys.executable}"')
+    (work := tmp_path / "work").mkdir()
+    text = text.replace('cwd = "/work"', f'cwd = "{work}"\ncommand = "{sys.executable}"')
     (tmp_path / "threadline.toml").write_text(text)
     config = load(tmp_path / "threadline.toml", {"DISCORD_TOKEN": "a token that opens nothing"})
     assert config.warnings() == []
