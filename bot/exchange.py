@@ -40,7 +40,7 @@ from .questions import Questions
 from .redaction import Redacting
 from .reply import Reply
 from .request import Request, belong_together
-from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .signs import EYE, WAITING, Typing
 from .stop import stop_view
 from .turn_record import TurnRecord
 
@@ -91,9 +91,7 @@ class Exchange:
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
         self._progress = Progress(self._show) if desk.reactions.progress else None
-        self.signs = [
-            Sign(each.channel_id, each.message_id, pacer=desk.pacer, rest=desk.rest) for each in (*before, request)
-        ]
+        self.signs = [desk.sign(each.channel_id, each.message_id) for each in (*before, request)]
         self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self._show(EYE)
 
@@ -146,19 +144,12 @@ class Exchange:
         reason: str | None,
     ) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
-        for sign in self.signs:
-            sign.assume(EYE)
-        self._show_end(failed=reason == "failed", stop_reason=reason)
+        self._show_end(reason)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
         self._show(WAITING)
-
-    def has_waited(self) -> None:
-        """Learn that it may have been waiting, and marked so, in an earlier run of the bot."""
-        for sign in self.signs:
-            sign.assume(WAITING)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
@@ -309,7 +300,7 @@ class Exchange:
         self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
-        self._show_end(failed=ending.error is not None, stop_reason=ending.stop_reason)
+        self._show_end("failed" if ending.error is not None else ending.stop_reason)
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
@@ -362,11 +353,10 @@ class Exchange:
         for sign in self.signs if self._desk.reactions.enabled else ():
             sign.show(emoji)
 
-    def _show_end(self, *, failed: bool, stop_reason: str | None) -> None:
+    def _show_end(self, reason: str | None) -> None:
         if self._progress is not None:
             self._progress.stop()
-        sign = FAILED if failed else DONE if stop_reason == "end_turn" else None
-        self._show(sign if self._desk.reactions.keep else None)
+        self._show(self._desk.reactions.end(reason))
 
     def _is_working(self) -> bool:
         return self._turn is not None and not self._turn.ended and not self._turn.unanswered

@@ -99,6 +99,14 @@ _MIGRATIONS = (
     ) STRICT;
     CREATE INDEX files_of_postscripts ON files (exchange_id, number);
     """,
+    """
+    CREATE TABLE signs (
+        message_id INTEGER NOT NULL,
+        emoji TEXT NOT NULL,
+        channel_id INTEGER NOT NULL,
+        PRIMARY KEY (message_id, emoji)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 
