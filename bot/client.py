@@ -297,8 +297,8 @@ class ThreadlineClient(discord.Client):
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""
         conversation = self.pool.conversation(thread_id)
-        if conversation is not None and conversation.session is not None:
-            return Offers.of(conversation.session)
+        if conversation is not None and conversation.seat.session is not None:
+            return Offers.of(conversation.seat.session)
         return read_offers(self.journal.threads.offers(thread_id))
 
     # ---- commands, buttons and forms

@@ -227,7 +227,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
         return
     named = f"**{escape(option.name[:WIDTH])}**: {escape(choice.name[:WIDTH])}"
     conversation = client.pool.conversation(thread_id)
-    session = None if conversation is None else conversation.session
+    session = None if conversation is None else conversation.seat.session
     if session is None:
         _remember(interaction, option, choice)
         await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)

@@ -71,7 +71,7 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
     conversation = client.pool.conversation(thread_id)
     name = client.desk.agents.name(thread_id)
     lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
-    session = None if conversation is None else conversation.session
+    session = None if conversation is None else conversation.seat.session
     if session is not None:
         lines.append(f"mode: {escape(session.mode or 'not told')}")
         if session.usage is not None:
@@ -92,8 +92,8 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
 def _state_line(client: "ThreadlineClient", conversation: Conversation | None) -> str:
     if conversation is None:
         return "**asleep** — a message wakes the agent."
-    state = str(conversation.state)
-    if conversation.state is State.IN_LINE:
+    state = str(conversation.seat.state)
+    if conversation.seat.state is State.IN_LINE:
         state += f", number {client.pool.place(conversation)}"
     if conversation.asked_since is not None:
         state += ", and waits for the answer to its question"
@@ -131,7 +131,7 @@ async def _sessions(interaction: Interaction) -> None:
         return
     everything = client.may(interaction, Right.ADMIN)
     shown = [each for each in client.pool.conversations if everything or _can_view(interaction, each.thread_id)]
-    sizes = await asyncio.to_thread(resident, [each.agent.pid for each in shown if each.agent is not None])
+    sizes = await asyncio.to_thread(resident, [each.seat.agent.pid for each in shown if each.seat.agent is not None])
     lines = [_session_line(client, each, sizes) for each in shown]
     text = "\n".join(lines) or "No agent is running in a thread that you can see."
     await interaction.response.send_message(fitting(text), ephemeral=True)
@@ -151,17 +151,17 @@ def _can_view(interaction: Interaction, thread_id: int) -> bool:
 
 
 def _session_line(client: "ThreadlineClient", conversation: Conversation, sizes: dict[int, int]) -> str:
-    thread_id = conversation.thread_id
-    parts = [f"<#{thread_id}> **{conversation.state}**"]
+    thread_id, seat = conversation.thread_id, conversation.seat
+    parts = [f"<#{thread_id}> **{seat.state}**"]
     asker_id = client.journal.asker(thread_id)
     if asker_id is not None:
         parts.append(f"<@{asker_id}>")
     if conversation.waiting:
         parts.append(f"{conversation.waiting} {'held' if conversation.held else 'waiting'}")
     parts.append(escape(client.desk.agents.name(thread_id)))
-    if conversation.agent is not None:
-        parts.append(f"{conversation.agent_seconds / 60:.0f} min")
-        parts.append(f"{sizes.get(conversation.agent.pid, 0) / 2**20:.0f} MiB")
+    if seat.agent is not None:
+        parts.append(f"{seat.held_seconds / 60:.0f} min")
+        parts.append(f"{sizes.get(seat.agent.pid, 0) / 2**20:.0f} MiB")
     return " · ".join(parts)
 
 

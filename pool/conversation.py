@@ -1,7 +1,7 @@
-"""One thread: its inbox, its agent and session, the turn that runs.
+"""One thread: its inbox, its seat, the turn that runs.
 
-A conversation is one task, which also starts and stops the agent; everything else here is synchronous and is called
-from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
+A conversation is one task, which also starts and stops the agent (see `seat`); everything else here is synchronous and
+is called from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
 """
 
 import asyncio
@@ -12,19 +12,16 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
-from acp import AcpError, Agent, AgentClosed, AuthRequired, Event, Session
+from acp import AcpError, AgentClosed, AuthRequired, Event, Session
 
 from . import journal as rows
-from .exchange import Ending, Exchange, ExchangeFailed, Notice
+from .exchange import Ending, Exchange, ExchangeFailed
 from .house import Cancelled, House, State
 from .inbox import Inbox
-from .opening import open_session, settle
 from .running import Running
+from .seat import Seat
 
 __all__ = ["Conversation"]
-
-FAIR_SECONDS = 60.0
-"""While others wait in line, a slot held for longer than this is given up at the end of a turn."""
 
 FAILED_STARTS = 3
 """After so many failed starts in a row, what waits is held until a person says so."""
@@ -43,30 +40,20 @@ class Conversation:
         self.thread_id = thread_id
         self._house = house
         self._journal = house.journal
-        self._slots = house.slots
         self._inbox = Inbox(house.journal, on_held=lambda count: house.on_held(thread_id, count), on_time=self._release)
         self._wake = asyncio.Event()
         self._current: Exchange | None = None
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
-        self._untold: list[Notice] = []
-        self._failed_starts = 0
-        self._resets = 0
         self._retiring = False
-        self._yields = False
-        self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
-        self.state = State.ASLEEP
-        self.idle_since = 0.0
-        self.settings = house.settings(thread_id)
-        """Its agent's, as of the start of the process that it has or had last."""
-        self.agent: Agent | None = None
-        self.session: Session | None = None
+        self.seat = Seat(thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready)
+        """Its agent, and the session."""
         self.running: Running | None = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
         waiting = f", {self._inbox!r}" if self._inbox else ""
-        return f"<{self.thread_id} {self.state}{waiting}>"
+        return f"<{self.thread_id} {self.seat.state}{waiting}>"
 
     @property
     def held(self) -> bool:
@@ -99,11 +86,6 @@ class Conversation:
         """Who has something to do here."""
         current = {self._current.author_id} if self._current is not None else set[int]()
         return current | self._inbox.authors
-
-    @property
-    def agent_seconds(self) -> float:
-        """How long its process has had a slot."""
-        return self._slots.held_for(self)
 
     @property
     def asked_since(self) -> float | None:
@@ -163,31 +145,21 @@ class Conversation:
     def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
         """End an exchange that has not got as far as the agent, wherever it waits."""
         self._current = None
-        self._slots.leave(self)
+        self._house.slots.leave(self.seat)
         self._wake.set()
         self._close(current, ending, reason)
 
     def reset(self, by: int) -> Cancelled:
         """Cancel, and forget the session: the next message starts a new one."""
         done = self.cancel(by)
-        self._resets += 1
-        self.session = None
-        self._untold.clear()
-        self._journal.set_session(self.thread_id, None)
+        self.seat.forget()
         return done
 
     def close(self, by: int) -> Cancelled:
         """Cancel, and let the agent go: the session is kept, and the next message wakes it."""
         done = self.cancel(by)
-        self._let_go()
+        self.seat.let_go()
         return done
-
-    def _let_go(self) -> None:
-        """Stop the agent as soon as it has nothing to do."""
-        self._yields = True
-        if self.state is State.IDLE:
-            self.state = State.STOPPING
-        self._wake.set()
 
     def vanish(self) -> None:
         """Learn that the thread is gone: everything in it ends, and nobody is told."""
@@ -197,12 +169,12 @@ class Conversation:
             self.running.turn.cancel()
         elif self._current is not None:
             self._give_up(self._current, Ending(), "gone")
-        self._let_go()
+        self.seat.let_go()
 
     def resume(self) -> None:
         """Go on with what was held."""
         if self._inbox.resume():
-            self._failed_starts = 0
+            self.seat.failed_starts = 0
             self._changed()
         self._wake.set()
 
@@ -219,23 +191,6 @@ class Conversation:
         self._wake.set()
         return len(dropped)
 
-    @property
-    def evictable(self) -> bool:
-        """Whether the slot can be taken away now with nothing lost."""
-        agent = self.agent
-        idle = self.state is State.IDLE and not self._inbox.ready
-        return (
-            (idle or (self._outside and self.state is State.IN_LINE))
-            and agent is not None
-            and not agent.connection.lock.locked()
-            and agent.can_load
-        )
-
-    def evict(self) -> None:
-        """Put an evictable conversation to sleep."""
-        self.state = State.STOPPING
-        self._wake.set()
-
     def placed(self, place: int) -> None:
         """Learn the place in line, from 1."""
         if self._current is not None:
@@ -246,18 +201,13 @@ class Conversation:
         try:
             if self.running is not None:
                 self.running.look()
-            if self._outside and self.agent is not None and self._idle_seconds >= self._house.idle_seconds:
-                self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
+            self.seat.look()
         except Exception:  # the isolation boundary once more: the caller looks after all threads
             log.exception("a look at the clock failed", thread_id=self.thread_id)
 
-    @property
-    def _idle_seconds(self) -> float:
-        return asyncio.get_running_loop().time() - self.idle_since
-
     def make_way(self) -> None:
         """Give the slot to those who wait: questions are ended, and after the turn the conversation sleeps."""
-        self._yields = self.agent is not None and self.agent.can_load
+        self.seat.make_way()
         if self.running is not None:
             self.running.make_way()
 
@@ -270,8 +220,8 @@ class Conversation:
 
     def cut_off(self) -> None:
         """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
-        if self.agent is not None:
-            self.agent.connection.close(AgentClosed("Threadline is shutting down"))
+        if self.seat.agent is not None:
+            self.seat.agent.connection.close(AgentClosed("Threadline is shutting down"))
 
     def _changed(self) -> None:
         self._house.on_queue(self.thread_id)
@@ -282,10 +232,6 @@ class Conversation:
             pages = exchange.ended(ending)
         finally:
             self._journal.close_rows(exchange.message_ids, reason, pages)
-
-    @property
-    def _held_for_long(self) -> bool:
-        return self._slots.held_for(self) > FAIR_SECONDS
 
     # ---- the task
 
@@ -300,21 +246,22 @@ class Conversation:
                 if self._current is not None:
                     self._interrupt(self._current)
             finally:
-                await self._sleep()
+                await self.seat.sleep()
 
     async def _step(self) -> bool:
         """Do the next thing. An error in it is shown in this thread and touches no other."""
         try:
             if self._retiring:
                 return False
-            if self.state is State.STOPPING or (self.agent and self.agent.connection.error):
-                await self._sleep()
+            if self.seat.is_lost:
+                await self.seat.sleep()
             elif self._inbox.ready:
                 await self._serve(self._inbox.take())
-            elif self.agent is not None:
-                await self._idle()
+            elif self.seat.agent is not None:
+                await self.seat.idle()
             elif self._inbox:
-                await self._woken()
+                await self._wake.wait()
+                self._wake.clear()
             else:
                 return False
         except (AcpError, ExchangeFailed) as error:
@@ -325,35 +272,6 @@ class Conversation:
             self._fail(error)
         return True
 
-    async def _woken(self) -> None:
-        await self._wake.wait()
-        self._wake.clear()
-
-    async def _idle(self) -> None:
-        self._wake.clear()
-        self.state = State.IDLE
-        self.idle_since = asyncio.get_running_loop().time()
-        self._house.on_idle()
-        try:
-            async with asyncio.timeout(self._house.idle_seconds):
-                await self._woken()
-        except TimeoutError:
-            # No await between this check and the change of state: a message that comes now waits for the stop.
-            if not self._inbox.ready:
-                self.state = State.STOPPING
-
-    async def _sleep(self) -> None:
-        """Stop the agent; the session's id is kept. The slot is given back when the processes are gone."""
-        self.state, self.session = State.STOPPING, None
-        try:
-            if self.agent is not None:
-                await self.agent.stop()
-        finally:
-            self.agent = None
-            self.state = State.ASLEEP
-            self._yields = False
-            self._slots.release(self)
-
     # ---- one exchange
 
     async def _serve(self, exchange: Exchange) -> None:
@@ -361,107 +279,14 @@ class Conversation:
         exchange.starting()
         self._changed()
         try:
-            session = await self._ready(exchange)
+            session = await self.seat.take(exchange, lambda: self._current is exchange and not self._retiring)
             if session is not None:
                 with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
                     await self._converse(session, exchange)
         finally:
-            if self.agent is None:
-                self.state = State.ASLEEP
-                self._slots.release(self)
-            for other in self._house.directories.leave(self):
-                other.look_again()
+            self.seat.leave()
         self._current = None
-        if self.agent and (self._yields or (self._slots.line and self._held_for_long and self.agent.can_load)):
-            self.state = State.STOPPING
-        self._yields = False
-
-    async def _ready(self, exchange: Exchange) -> Session | None:
-        """Return the session, starting whatever is missing. None: the exchange was cancelled meanwhile."""
-        self.state = State.IN_LINE
-        if not await self._enter(exchange):
-            return None
-        if self.agent is None:
-            self.settings = self._house.settings(self.thread_id)
-            self.agent = self._house.claim(self, self.settings)
-        if not await self._slots.acquire(self) or self._current is not exchange:
-            return None
-        exchange.waiting(0, ())
-        self.state = State.STARTING
-        try:
-            if self.agent is None:
-                self.settings = self._house.settings(self.thread_id)  # A person may have chosen another meanwhile.
-                self.agent = await self._house.spawn(self.settings)
-            self.agent.connection.on_closed = self._wake.set
-            if self.session is None:
-                begins = self._journal.session_id(self.thread_id) is None
-                await self._open(self.agent)
-                if begins:
-                    self._name_neighbours(exchange)
-        except AcpError:
-            self._failed_starts += 1
-            self._tell(exchange)
-            await self._sleep()
-            raise
-        self._failed_starts = 0
-        self._tell(exchange)
-        return self.session if self._current is exchange else None
-
-    async def _enter(self, exchange: Exchange) -> bool:
-        """Come to the directory, and where one at a time works there wait for it. False: cancelled meanwhile.
-
-        Whoever is let in holds no slot yet, or an agent of its own; whoever waits may lose both. So nobody who has
-        what another needs waits for what that one has.
-        """
-        directories = self._house.directories
-        settings = self._house.settings(self.thread_id) if self.agent is None else self.settings
-        directories.enter(self, settings.cwd)
-        self._wake.clear()
-        self.idle_since = asyncio.get_running_loop().time()
-        while self._house.exclusive and (ahead := directories.ahead(self)):
-            exchange.beside([other.thread_id for other in ahead], waits=True)
-            self._outside = True
-            self._house.on_idle()
-            await self._woken()
-            self._outside = False
-            if self.state is State.STOPPING:
-                await self._sleep()
-                self.state = State.IN_LINE
-            if self._current is not exchange or self._retiring:
-                return False
-        return True
-
-    def _name_neighbours(self, exchange: Exchange) -> None:
-        """Say who else works in the directory in which this thread begins."""
-        busy = [other.thread_id for other in self._house.directories.ahead(self) if other.state is State.WORKING]
-        if busy and self._current is exchange:
-            exchange.beside(busy, waits=False)
-
-    def look_again(self) -> None:
-        """Learn that the way may be free."""
-        self._wake.set()
-
-    def _tell(self, exchange: Exchange) -> None:
-        """Pass on what the thread must know before the answer, unless the exchange was cancelled: then to the next."""
-        if self._current is exchange:
-            untold, self._untold = self._untold, []
-            for notice in untold:
-                exchange.notice(notice)
-
-    async def _open(self, agent: Agent) -> None:
-        """Take up the thread's session, or open one, and set it up. After a reset meanwhile nothing of this counts."""
-        resets = self._resets
-        opened = await open_session(agent, self.thread_id, self.settings, self._journal)
-        if opened.new and resets == self._resets:
-            self._journal.set_session(self.thread_id, opened.session.session_id)
-            self._untold.extend(opened.notices)
-        choices: dict[str, str] | None = None
-        while choices != (now := self._journal.choices(self.thread_id)):  # Somebody may choose meanwhile.
-            choices = now
-            notices = await settle(opened.session, self.settings, choices)
-        if resets == self._resets:
-            self.session = opened.session
-            self._untold.extend(notices)
+        self.seat.share()
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
@@ -470,10 +295,10 @@ class Conversation:
         if self._current is not exchange:
             return
         self._journal.prompted(exchange.message_ids, exchange.kept())
-        self.state = State.WORKING
+        self.seat.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
-                running = self.running = Running(exchange, turn, self.settings.bounds)
+                running = self.running = Running(exchange, turn, self.seat.settings.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
                 async for event in turn:
@@ -496,7 +321,7 @@ class Conversation:
         pages = exchange.ended(running.ending(shutdown=self._retiring))
         self._current = None
         if isinstance(turn.error, AuthRequired):
-            self._yields = True  # Whoever logs in now does so for the next process, not for one that runs.
+            self.seat.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
         self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
         if running.made_way and running.cancelled_by is None and not self._retiring:
@@ -519,7 +344,7 @@ class Conversation:
         try:
             if exchange is not None:
                 self._close(exchange, Ending(error=error), "failed")
-            if self._failed_starts >= FAILED_STARTS:
+            if self.seat.failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
                 self._changed()
         except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice

@@ -13,7 +13,7 @@ from .opening import Settings
 from .slots import Slots
 
 if TYPE_CHECKING:
-    from .conversation import Conversation
+    from .seat import Seat
 
 __all__ = ["Cancelled", "House", "State"]
 
@@ -52,10 +52,10 @@ class House:
     settings: Callable[[int], Settings]
     journal: Journal
     slots: Slots[object]
-    directories: Directories["Conversation"]
+    directories: Directories["Seat"]
     exclusive: bool
     spawn: Callable[[Settings], Awaitable[Agent]]
-    claim: Callable[["Conversation", Settings], Agent | None]
+    claim: Callable[["Seat", Settings], Agent | None]
     asking: Callable[[], Sequence[int]]
     idle_seconds: float
     on_idle: Callable[[], None]

@@ -224,7 +224,7 @@ class Pool:
     def place(self, conversation: Conversation) -> int:
         """Return the place in line, from 1; 0 when not in line."""
         line = self._slots.line
-        return line.index(conversation) + 1 if conversation in line else 0
+        return line.index(conversation.seat) + 1 if conversation.seat in line else 0
 
     @property
     def conversations(self) -> Iterable[Conversation]:
@@ -234,15 +234,15 @@ class Pool:
     @property
     def agents(self) -> list[Agent]:
         """All agents that run, spares included."""
-        used = [each.agent for each in self._conversations.values() if each.agent is not None]
+        used = [each.seat.agent for each in self._conversations.values() if each.seat.agent is not None]
         return [*used, *self._spares.agents, *self.listing.guests]
 
     def _running_agents(self, settings: Settings) -> list[Agent]:
         """Return the living agents of the kind, whatever their directory."""
         of_threads = [
-            each.agent
+            each.seat.agent
             for each in self._conversations.values()
-            if each.agent is not None and self._house.settings(each.thread_id).agent == settings.agent
+            if each.seat.agent is not None and self._house.settings(each.thread_id).agent == settings.agent
         ]
         agents = [*of_threads, *self._spares.of(settings.agent)]
         return [agent for agent in agents if agent.connection.error is None]
@@ -272,21 +272,21 @@ class Pool:
     def _tell_places(self, places: range) -> None:
         line = {waiter: place for place, waiter in enumerate(self._slots.line, start=1)}
         for conversation in self._conversations.values():
-            if line.get(conversation, 0) in places:
-                conversation.placed(line[conversation])
+            if line.get(conversation.seat, 0) in places:
+                conversation.placed(line[conversation.seat])
 
     def _make_room(self) -> None:
         """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
-        stopping = sum(conversation.state is State.STOPPING for conversation in self._conversations.values())
+        stopping = sum(conversation.seat.state is State.STOPPING for conversation in self._conversations.values())
         wanted = len(self._slots.line) - stopping - self._spares.leaving
         if wanted > 0:
             wanted -= self._spares.dismiss(wanted)
         for conversation in self._longest_idle()[: max(0, wanted)]:
-            conversation.evict()
+            conversation.seat.evict()
 
     def _longest_idle(self) -> list[Conversation]:
-        idle = [conversation for conversation in self._conversations.values() if conversation.evictable]
-        return sorted(idle, key=lambda conversation: conversation.idle_since)
+        idle = [conversation for conversation in self._conversations.values() if conversation.seat.evictable]
+        return sorted(idle, key=lambda conversation: conversation.seat.idle_since)
 
     # ---- the keeper
 
@@ -333,14 +333,14 @@ class Pool:
 
     async def _relieve_memory(self) -> None:
         """Put the longest idle to sleep while the agents use more memory than they may."""
-        staying = [each for each in self._conversations.values() if each.state is not State.STOPPING]
-        pids = {each: each.agent.pid for each in staying if each.agent is not None}
+        staying = [each for each in self._conversations.values() if each.seat.state is not State.STOPPING]
+        pids = {each: each.seat.agent.pid for each in staying if each.seat.agent is not None}
         sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
         excess = sum(sizes.values()) - self._limits.max_memory
         for conversation in self._longest_idle():
             if excess > 0:
                 excess -= sizes.get(pids.get(conversation, 0), 0)
-                conversation.evict()
+                conversation.seat.evict()
 
     # ---- the end
 
@@ -356,12 +356,12 @@ class Pool:
         self.listing.close()
         for conversation, task in self._running.items():
             conversation.retire()
-            if conversation.state in {State.IN_LINE, State.STARTING}:  # Nothing was prompted; nothing will be.
+            if conversation.seat.state in {State.IN_LINE, State.STARTING}:  # Nothing was prompted; nothing will be.
                 task.cancel()
         if self._running:
             await asyncio.wait(self._running.values(), timeout=TURN_SECONDS)
         for conversation, task in self._running.items():
             # A stop in progress must not be cut short, nor one that a start, cancelled above, has come to.
-            if conversation.state is not State.STOPPING and not task.cancelling():
+            if conversation.seat.state is not State.STOPPING and not task.cancelling():
                 conversation.cut_off()
                 task.cancel()

@@ -59,7 +59,7 @@ async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
         now = asyncio.get_running_loop().time()
         await it.answered(1, 11)
         assert asyncio.get_running_loop().time() == now
@@ -112,7 +112,7 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
     async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         await asyncio.sleep(AN_HOUR - 1)
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
         await asyncio.sleep(2)
         assert it.pool.conversation(1) is None
         assert it.crew.alive == 0
@@ -147,7 +147,7 @@ async def test_a_message_in_the_same_step_as_the_end_of_the_idle_time_keeps_the_
         await quiet()
         loop = asyncio.get_running_loop()
         exchange = Recorder(11)
-        loop.call_at(it.talk(1).idle_since + 60, lambda: it.say(1, 11, exchange))
+        loop.call_at(it.talk(1).seat.idle_since + 60, lambda: it.say(1, 11, exchange))
         await exchange.end()
         assert len(it.crew.agents) == 1
 
@@ -157,7 +157,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
     async with house(tmp_path, every(capabilities={}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert not it.talk(1).evictable
+        assert not it.talk(1).seat.evictable
         newcomer = it.say(2, 20)
         await asyncio.sleep(59)
         assert newcomer.told == ["starting", "waiting 1"]
@@ -664,7 +664,7 @@ async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: P
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()
         assert it.journal.session_id(1) is None
-        assert it.talk(1).session is None
+        assert it.talk(1).seat.session is None
         second = it.say(1, 11)
         agent.reply(await agent.expect(method), {"sessionId": "s-2", "modes": MODES})
         await second.until("prompted")
@@ -836,7 +836,7 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         assert await second.end() == Ending(stop_reason="end_turn")
         assert broken.endings[0] == Ending(stop_reason="end_turn")
         assert it.row(10) is Row.CLOSED
-        assert it.talk(2).state is State.WORKING
+        assert it.talk(2).seat.state is State.WORKING
 
 
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:

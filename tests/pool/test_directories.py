@@ -72,7 +72,7 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
         assert third.told == ["starting", "waits for 1, 2"]
         it.talk(1).cancel(A_PERSON)
         await second.until("prompted")
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
         assert third.told[-1] == "waits for 2"
         it.talk(2).cancel(A_PERSON)
         assert (await third.end()).stop_reason == "end_turn"
@@ -87,7 +87,7 @@ async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> Non
         await first.until("prompted")
         second = it.say(2, 21)
         await second.until("waits for 1")
-        assert it.talk(2).agent is not None
+        assert it.talk(2).seat.agent is not None
         assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
         assert second.told == ["starting", "waits for 1", "waits for 1", "waits for 1"]
         it.talk(1).cancel(A_PERSON)
@@ -103,9 +103,9 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
         second = it.say(2, 21)
         await second.until("waits for 1")
         await asyncio.sleep(50)
-        assert it.talk(2).agent is not None
+        assert it.talk(2).seat.agent is not None
         await asyncio.sleep(15)
-        assert it.talk(2).agent is None
+        assert it.talk(2).seat.agent is None
         it.talk(1).cancel(A_PERSON)
         await second.end()
         assert "FORGOTTEN" in second.told
@@ -138,7 +138,7 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
         await second.until("waits for 1")
         it.say(3, 30)
         await quiet()
-        assert it.talk(2).state is State.STOPPING
+        assert it.talk(2).seat.state is State.STOPPING
         asyncio.get_running_loop().call_later(1, stops.set)
         await it.pool.__aexit__()
         assert it.row(21) == "received"

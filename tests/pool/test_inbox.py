@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pool.conversation import FAILED_STARTS, FAIR_SECONDS
+from pool.conversation import FAILED_STARTS
 from pool.exchange import Ending
 from pool.house import Cancelled, State
 from pool.journal import State as Row
+from pool.seat import FAIR_SECONDS
 from tests.memory import MemoryAgent
 from tests.pool.house import House, every, house, only, prompt_text, quiet
 from tests.pool.recorder import Recorder
@@ -184,7 +185,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
         assert "FORGOTTEN" not in exchange.told
         assert it.journal.session_id(1) == "agent1-1"
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
 
 
 @pytest.mark.parametrize("capabilities", [{"loadSession": True}, {}], ids=["can load", "cannot load"])
@@ -221,7 +222,7 @@ async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path)
         it.talk(2).resume()
         assert await behind.end() == Ending(stop_reason="end_turn")
         await quiet()
-        assert it.talk(2).state is State.IDLE
+        assert it.talk(2).seat.state is State.IDLE
 
 
 async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp
         assert agent.stopped
         await it.answered(1, 11)
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
 
 
 async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path:
         stops.set()
         assert await exchange.end() == Ending(stop_reason="end_turn")
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
         assert it.crew.most == 1
 
 
@@ -280,7 +281,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
         assert "session/load" in agent.methods()
         assert await second.end() == Ending(stop_reason="end_turn")
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
 
 
 async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_path: Path) -> None:
@@ -298,7 +299,7 @@ async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_pat
         agent.end_turn(prompt)
         await exchange.end()
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
 
 
 async def test_a_thread_without_a_turn_makes_way_for_nobody_later(tmp_path: Path) -> None:
@@ -309,7 +310,7 @@ async def test_a_thread_without_a_turn_makes_way_for_nobody_later(tmp_path: Path
         it.talk(1).resume()
         await exchange.end()
         await quiet()
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
 
 
 # ---- taken together, sent now, taken back

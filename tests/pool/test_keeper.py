@@ -66,7 +66,7 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         assert await waiting.end() == Ending(stop_reason="end_turn")
         assert it.pool.conversation(1) is None
         assert it.journal.session_id(1) == "agent1-1"
-        assert it.talk(2).state is State.WORKING
+        assert it.talk(2).seat.state is State.WORKING
         assert it.crew.most == 2
         assert it.made_way == [1]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pool.conversation import FAIR_SECONDS
 from pool.exchange import Ending
 from pool.house import State
 from pool.journal import State as Row
+from pool.seat import FAIR_SECONDS
 from pool.slots import Load
 from tests.pool.house import AN_HOUR, every, house, only, quiet
 
@@ -29,7 +29,7 @@ async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
         await it.answered(2, 21)
         await it.answered(3, 30)
         assert asyncio.get_running_loop().time() == now
-        assert it.talk(1).state is State.WORKING
+        assert it.talk(1).seat.state is State.WORKING
         assert hung.told[-1] == "prompted"
 
 
@@ -51,7 +51,7 @@ async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None
         slow = it.say(1, 10)
         await it.crew.agent(1)
         await it.answered(2, 20)
-        assert it.talk(1).state is State.STARTING
+        assert it.talk(1).seat.state is State.STARTING
         assert (await slow.end()).error is not None
         assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
 
@@ -62,11 +62,11 @@ async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path
     async with house(tmp_path, only(1, stops=stops), slots=2, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await asyncio.sleep(61)
-        assert it.talk(1).state is State.STOPPING
+        assert it.talk(1).seat.state is State.STOPPING
         await it.answered(2, 20)
         await it.answered(3, 30)
         assert it.crew.most == 2
-        assert it.talk(1).state is State.STOPPING
+        assert it.talk(1).seat.state is State.STOPPING
         stops.set()
 
 
@@ -141,10 +141,10 @@ async def test_a_conversation_with_something_in_its_inbox_is_not_evicted(tmp_pat
     async with house(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).evictable
+        assert it.talk(1).seat.evictable
         exchange = it.say(1, 11)
         assert repr(it.talk(1)) == "<1 idle, 1 waiting>"
-        assert not it.talk(1).evictable
+        assert not it.talk(1).seat.evictable
         newcomer = it.say(2, 20)
         await exchange.end()
         await newcomer.end()
@@ -235,8 +235,8 @@ async def test_a_pool_says_in_numbers_how_full_it_is(tmp_path: Path) -> None:
         await asyncio.sleep(30)
         assert it.pool.load == Load(size=1, held=1, in_line=1)
         assert [agent.pid for agent in it.pool.agents] == [it.crew.agents[0].pid]
-        assert it.talk(1).agent_seconds == pytest.approx(30)
-        assert it.talk(2).agent_seconds == 0
+        assert it.talk(1).seat.held_seconds == pytest.approx(30)
+        assert it.talk(2).seat.held_seconds == 0
 
 
 # ---- fairness
@@ -299,7 +299,7 @@ async def test_a_dead_agent_is_no_other_threads_concern(tmp_path: Path) -> None:
         hung = it.say(2, 20, text="hang")
         await hung.until("prompted")
         assert (await it.say(1, 10, text="die").end()).error is not None
-        assert it.talk(2).state is State.WORKING
+        assert it.talk(2).seat.state is State.WORKING
         it.talk(2).cancel(A_PERSON)
         assert await hung.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
 
@@ -325,7 +325,7 @@ async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tm
             stops.clear()
             await it.answered(1, 10)
             await asyncio.sleep(61)
-            assert it.talk(1).state is State.STOPPING
+            assert it.talk(1).seat.state is State.STOPPING
             stops.set()
             for _ in range(steps):
                 await asyncio.sleep(0)

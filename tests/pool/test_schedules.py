@@ -145,9 +145,9 @@ class Play:
 
     async def end(self, it: House) -> None:
         """Cancel what runs until nothing does: what waits behind it is held."""
-        while any(talk.state not in {State.IDLE, State.ASLEEP} for talk in it.pool.conversations):
+        while any(talk.seat.state not in {State.IDLE, State.ASLEEP} for talk in it.pool.conversations):
             for talk in it.pool.conversations:
-                if talk.state is State.WORKING:
+                if talk.seat.state is State.WORKING:
                     talk.cancel(A_PERSON)
             await asyncio.sleep(5)
 

@@ -86,7 +86,7 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         it.say(5, 50)
         await it.crew.agent(4)
         await quiet()
-        assert it.talk(5).state is State.IN_LINE
+        assert it.talk(5).seat.state is State.IN_LINE
         in_line = it.say(6, 60)
         await in_line.until("waiting 2")
         unread = it.say(4, 41)
@@ -111,7 +111,7 @@ async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
     async with house(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await asyncio.sleep(61)
-        assert it.talk(1).state is State.STOPPING
+        assert it.talk(1).seat.state is State.STOPPING
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
         assert it.crew.agents[0].stopped
@@ -139,7 +139,7 @@ async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> N
         await quiet()
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
-        assert [talk.state for talk in it.pool.conversations] == [State.STOPPING] * 3
+        assert [talk.seat.state for talk in it.pool.conversations] == [State.STOPPING] * 3
         stops.set()
         await stopping
         assert it.crew.alive == 0
@@ -210,7 +210,7 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
         await working.until("prompted")
         in_line = it.say(4, 40)
         await in_line.until("waiting 1")
-        states = [talk.state for talk in it.pool.conversations]
+        states = [talk.seat.state for talk in it.pool.conversations]
         assert states == [State.STOPPING, State.IDLE, State.WORKING, State.IN_LINE]
         it.pool.kill()
         assert [agent.killed for agent in it.crew.agents] == [True, True, True]

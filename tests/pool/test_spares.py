@@ -94,7 +94,7 @@ async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path
         newcomer = it.say(3, 30)
         await newcomer.end()
         assert it.crew.agents[1].stopped
-        assert it.talk(1).state is State.IDLE
+        assert it.talk(1).seat.state is State.IDLE
         await asyncio.sleep(FILL)
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle> <2 working> <3 idle>>"
         assert it.crew.most == 3
@@ -238,10 +238,10 @@ async def test_a_thread_gets_a_spare_of_its_own_agent_only(tmp_path: Path) -> No
         assert [settings.agent for settings in it.crew.settings] == ["default", "other", "default"]
         await it.answered(2, 20)
         assert len(it.crew.agents) == 3
-        assert it.talk(2).agent is not None
+        assert it.talk(2).seat.agent is not None
         assert it.crew.agents[1].methods()[1] == "session/new"
         assert it.crew.agents[1].received[1]["params"]["cwd"] == str(project)
         await it.answered(3, 30)
         assert it.crew.agents[2].received[1]["params"]["cwd"] == str(project)
         assert "session/new" not in it.crew.agents[0].methods()
-        assert it.talk(3).settings == elsewhere
+        assert it.talk(3).seat.settings == elsewhere
