@@ -121,7 +121,7 @@ class App:
         )
         desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
-        pool.on_queue = Waiting(pool, pacer=pacer, rest=rest).show
+        pool.on_queue = Waiting(pool, threads=journal.threads, pacer=pacer, rest=rest).show
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
         pulse = Pulse(lambda: supervised.connected)
         metrics.watch(pool, cards, pulse)

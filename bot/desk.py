@@ -64,7 +64,7 @@ class Desk:
 
     def sign(self, channel_id: int, message_id: int) -> Sign:
         """Make the sign of a message."""
-        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, signs=self.journal.signs)
+        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs)
 
     def end_signs(self, message_ids: Collection[int]) -> None:
         """Let messages that have ended without an exchange show how, instead of what an earlier run left on them."""

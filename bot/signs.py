@@ -1,18 +1,20 @@
-"""Signs of life: one reaction on a message that says how it stands, and the bot's typing."""
+"""Signs of life: one reaction on each message that says how it stands, and the bot's typing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
-from pool.signs import Signs
+from acp import Event
+from pool.signs import KeptSigns
 
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
+from .progress import SILENT, Progress
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Typing"]
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Signs", "Typing"]
 
 EYE = "👀"
 """Put on a message when it has been accepted."""
@@ -52,15 +54,15 @@ class Sign:
     leaves nothing that the next one does not find.
     """
 
-    def __init__(self, channel_id: int, message_id: int, *, pacer: Pacer, rest: Rest, signs: Signs) -> None:
+    def __init__(self, channel_id: int, message_id: int, *, pacer: Pacer, rest: Rest, kept: KeptSigns) -> None:
         """Start with what an earlier run of the bot may have left, which is taken away with the first wish."""
         self._channel_id = channel_id
         self._message_id = message_id
         self._pacer = pacer
         self._rest = rest
         self._wanted: str | None = None
-        self._signs = signs
-        self._standing = signs.of(message_id)
+        self._kept = kept
+        self._standing = kept.of(message_id)
         self._confirmed: set[str] = set()
         self._patience = Patience()
         self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
@@ -106,13 +108,13 @@ class Sign:
         """Take note that a reaction may be on from now on, whatever is heard of it."""
         self._standing.append(emoji)
         if emoji not in _STAYING:
-            self._signs.put(self._channel_id, self._message_id, emoji)
+            self._kept.put(self._channel_id, self._message_id, emoji)
 
     def _gone(self, emoji: str) -> None:
         if emoji in self._standing:
             self._standing.remove(emoji)
             self._confirmed.discard(emoji)
-            self._signs.gone(self._message_id, emoji)
+            self._kept.gone(self._message_id, emoji)
 
     def _fail(self, error: RestError) -> None:
         wait = self._patience.wait(error) if isinstance(error, TryLater) else None
@@ -120,6 +122,41 @@ class Sign:
             log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
         else:
             self._pacer.put(self._job, delay=wait)
+
+
+class Signs:
+    """The signs on the messages of one exchange: all show the same, if any; while the agent works, what it does."""
+
+    def __init__(self, signs: Iterable[Sign], reactions: Reactions) -> None:
+        """Start with none."""
+        self._signs = [*signs]
+        self._reactions = reactions
+        self._progress = Progress(self.show) if reactions.progress else None
+
+    def take_in(self, earlier: "Signs") -> None:
+        """Take those of messages that were taken together with these, and came before."""
+        self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
+
+    def show(self, emoji: str | None) -> None:
+        """Replace the reactions by this one; None takes them away."""
+        for sign in self._signs if self._reactions.enabled else ():
+            sign.show(emoji)
+
+    def event(self, event: Event) -> None:
+        """Show what the agent is doing."""
+        if self._progress is not None:
+            self._progress.event(event)
+
+    def silent(self) -> None:
+        """Show that nothing comes from the agent."""
+        if self._progress is not None:
+            self._progress.note(SILENT)
+
+    def end(self, reason: str | None) -> None:
+        """Show how it ended, where that is wanted; see `Reactions.end`."""
+        if self._progress is not None:
+            self._progress.stop()
+        self.show(self._reactions.end(reason))
 
 
 class Typing:

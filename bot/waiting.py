@@ -3,6 +3,7 @@
 import secrets
 
 from pool.pool import Pool
+from pool.threads import Threads
 
 from . import words
 from .exchange import Exchange
@@ -17,12 +18,15 @@ __all__ = ["Waiting"]
 class Waiting:
     """The notices of all threads, at most one each; it is edited in place, and goes when nothing waits any more."""
 
-    def __init__(self, pool: Pool, *, pacer: Pacer, rest: Rest) -> None:
-        """Give `show` to the pool as `on_queue`."""
+    def __init__(self, pool: Pool, *, threads: Threads, pacer: Pacer, rest: Rest) -> None:
+        """Give `show` to the pool as `on_queue`. `threads` remembers the notices; those that it has are taken up."""
         self._pool = pool
         self._pacer = pacer
         self._rest = rest
-        self._notices: dict[int, Post] = {}
+        self._threads = threads
+        self._notices = {
+            thread_id: self._notice(thread_id, message_id) for thread_id, message_id in threads.notices().items()
+        }
 
     def show(self, thread_id: int) -> None:
         """Bring a thread up to date. What is held has a notice of its own."""
@@ -35,11 +39,24 @@ class Waiting:
         notice = self._notices.get(thread_id)
         if conversation.queue and not conversation.held:
             if notice is None:
-                notice = self._notices[thread_id] = self._new(thread_id)
+                notice = self._notices[thread_id] = self._notice(thread_id)
             notice.show(words.queued(len(conversation.queue)), lambda: queue_view(thread_id))
         elif notice is not None:
             del self._notices[thread_id]
+            self._threads.set_notice(thread_id, None)
             notice.remove()
 
-    def _new(self, thread_id: int) -> Post:
-        return Post(thread_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8), silent=True)
+    def _notice(self, thread_id: int, message_id: int | None = None) -> Post:
+        return Post(
+            thread_id,
+            pacer=self._pacer,
+            rest=self._rest,
+            nonce=secrets.token_hex(8),
+            silent=True,
+            message_id=message_id,
+            on_posted=lambda posted_id: self._posted(thread_id, posted_id),
+        )
+
+    def _posted(self, thread_id: int, message_id: int) -> None:
+        if thread_id in self._notices:  # Else it is removed at once.
+            self._threads.set_notice(thread_id, message_id)

@@ -47,7 +47,7 @@ def shown(world: World, message: Message) -> list[Json]:
 
 
 def _shown(one: Json, media: Callable[[Json], Json]) -> Json:
-    complete = {**_DEFAULTS.get(one["type"], {}), **one}
+    complete = {**_DEFAULTS.get(one["type"], {}), **_given(one)}
     match one["type"]:
         case components.FILE:
             found = media(one.get("file") or {})
@@ -65,6 +65,16 @@ def _shown(one: Json, media: Callable[[Json], Json]) -> Json:
     if isinstance(accessory := one.get("accessory"), dict):
         complete["accessory"] = _shown(accessory, media)
     return complete
+
+
+def _given(one: Json) -> Json:
+    """What a bot gave: null is nothing, also in the emoji of a button and of a menu's options."""
+    given = {key: value for key, value in one.items() if value is not None}
+    if emoji := given.get("emoji"):
+        given["emoji"] = _given(emoji)
+    if options := given.get("options"):
+        given["options"] = [_given(option) for option in options]
+    return given
 
 
 def _without_name(found: Json) -> Json:

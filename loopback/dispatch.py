@@ -43,6 +43,8 @@ def guild_of(event: events.Event) -> int | None:
             | events.ReactionsCleared(message)
         ):
             return message.guild_id
+        case events.MessagesDeleted(messages):
+            return messages[0].guild_id
         case events.TypingStarted(place) | events.ChannelCreated(place) | events.ChannelUpdated(place):
             return place.guild_id
         case events.PinsChanged(place) | events.WebhooksChanged(place):
@@ -66,6 +68,9 @@ def translate(world: World, event: events.Event, bot: Bot, intents: int) -> Iter
     match event:
         case events.MessageCreated() | events.MessageEdited() | events.MessageDeleted():
             yield from _message(world, event, bot, intents)
+        case events.MessagesDeleted((first, *_) as gone):
+            if _reaches(world, first, bot, intents, GUILD_MESSAGES, DIRECT_MESSAGES):
+                yield "MESSAGE_DELETE_BULK", {"ids": [str(message.id) for message in gone], **_place(first)}
         case events.ReactionAdded() | events.ReactionRemoved() | events.ReactionsCleared():
             yield from _reaction(world, event, bot, intents)
         case events.TypingStarted(channel, user_id):

@@ -29,6 +29,13 @@ class MessageDeleted:
 
 
 @dataclass(frozen=True)
+class MessagesDeleted:
+    """Several messages of one channel are gone at once."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
 class ReactionAdded:
     """A user reacted."""
 
@@ -184,6 +191,7 @@ Event = (
     MessageCreated
     | MessageEdited
     | MessageDeleted
+    | MessagesDeleted
     | ReactionAdded
     | ReactionRemoved
     | ReactionsCleared

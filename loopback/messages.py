@@ -249,12 +249,24 @@ def _edit_attachments(world: World, channel: Channel, message: Message, draft: D
 
 def delete(world: World, message: Message) -> None:
     """Delete a message; the caller has checked who may."""
+    _drop(world, message)
+    world.emit(events.MessageDeleted(message))
+
+
+def delete_many(world: World, gone: tuple[Message, ...]) -> None:
+    """Delete messages of one channel, and tell so once; the caller has checked who may."""
+    for message in gone:
+        _drop(world, message)
+    if gone:
+        world.emit(events.MessagesDeleted(gone))
+
+
+def _drop(world: World, message: Message) -> None:
     channel = world.channels.get(message.channel_id)
     message.deleted = True
     world.archive.forget(message)
     if isinstance(channel, Thread):
         channel.message_count = max(0, channel.message_count - 1)
-    world.emit(events.MessageDeleted(message))
 
 
 def edit_as(world: World, channel: Channel, editor_id: int, message_id: int, draft: Draft) -> Message:

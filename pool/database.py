@@ -100,6 +100,9 @@ _MIGRATIONS = (
     CREATE INDEX files_of_postscripts ON files (exchange_id, number);
     """,
     """
+    ALTER TABLE conversations ADD COLUMN notice INTEGER;
+    """,
+    """
     CREATE TABLE signs (
         message_id INTEGER NOT NULL,
         emoji TEXT NOT NULL,

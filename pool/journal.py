@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
-from .signs import Signs
+from .signs import KeptSigns
 from .threads import Threads
 
 __all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
@@ -110,7 +110,7 @@ class Journal:
         self._threads = {thread_id for (thread_id,) in rows}
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
         self.threads = Threads(self._db, self._transaction)
-        self.signs = Signs(self._db, self._transaction)
+        self.signs = KeptSigns(self._db, self._transaction)
         self.postscripts = Postscripts(self._db, self._transaction)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []

@@ -4,10 +4,10 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-__all__ = ["Signs"]
+__all__ = ["KeptSigns"]
 
 
-class Signs:
+class KeptSigns:
     """The part of the journal that is about signs; `Journal.signs`. A method is one short transaction."""
 
     def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:

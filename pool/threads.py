@@ -1,4 +1,4 @@
-"""What the journal remembers of each thread besides its session: agent, directory, name, what can be set."""
+"""What the journal remembers of each thread besides its session: agent, directory, name, offers, its notice."""
 
 import sqlite3
 from collections.abc import Callable
@@ -49,6 +49,15 @@ class Threads:
         """Remember the name that the bot gave a thread, or with an empty one that it gives no other."""
         with self._transaction():
             self._db.execute("UPDATE conversations SET name = ? WHERE thread_id = ?", (name, thread_id))
+
+    def notices(self) -> dict[int, int]:
+        """Return by thread the message that says there how many wait."""
+        return dict(self._db.execute("SELECT thread_id, notice FROM conversations WHERE notice IS NOT NULL"))
+
+    def set_notice(self, thread_id: int, message_id: int | None) -> None:
+        """Remember the message that says how many wait, or with None that there is none."""
+        with self._transaction():
+            self._db.execute("UPDATE conversations SET notice = ? WHERE thread_id = ?", (message_id, thread_id))
 
     def in_channel(self, channel_id: int) -> list[int]:
         """Return the threads that were opened in a channel, and the channel itself if a conversation lives there."""

@@ -30,6 +30,9 @@ class Feed:
                 self._terminal.show(message.id, self._block(message))
             case events.MessageDeleted(message):
                 self._terminal.forget(message.id)
+            case events.MessagesDeleted(messages):
+                for message in messages:
+                    self._terminal.forget(message.id)
             case events.InteractionCreated(interaction):
                 self._note(interaction)
             case _:

@@ -63,8 +63,8 @@ def _bulk_delete(call: Call) -> None:
     named = [str(one) for one in call.fields.get("messages") or () if str(one).isdigit()]
     if len(named) not in BULK:
         raise invalid(("messages",), "BASE_TYPE_BAD_LENGTH", "Must be between 2 and 100 in length.")
-    for message in [channel.messages[int(one)] for one in named if int(one) in channel.messages]:
-        messages.delete(call.world, message)
+    there = dict.fromkeys(int(one) for one in named if int(one) in channel.messages)
+    messages.delete_many(call.world, tuple(channel.messages[one] for one in there))
 
 
 def _emoji(call: Call) -> str:

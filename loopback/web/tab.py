@@ -85,6 +85,9 @@ class Tab:
                 | events.ReactionsCleared(message)
             ):
                 self._note(message)
+            case events.MessagesDeleted(messages):
+                for message in messages:
+                    self._note(message)
             case events.TypingStarted(channel, user_id):
                 if user_id != self.viewer.id and channel.id in self._oldest:
                     self._typing[channel.id, user_id] = None

@@ -16,6 +16,7 @@ from bot.rest import Archived, Gone, Refused, Rest, TryLater
 from loopback import Loopback
 from loopback.limits import Limit
 from tests.bot.board import pacing
+from tests.loopback.description import strictly
 
 TOKEN = "token-of-the-test"
 PATIENCE = 30.0
@@ -46,7 +47,7 @@ class Stage:
 @asynccontextmanager
 async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> AsyncIterator[Stage]:
     """A channel, Ann, and the bot; rate limits as Discord has them, or none."""
-    async with Loopback(limits=limits) as place, pacing(Pacer()) as pacer:
+    async with Loopback(limits=limits, strict=strictly()) as place, pacing(Pacer()) as pacer:
         guild = place.add_guild("Lab")
         channel = place.add_channel(guild, "general")
         ann = place.add_person("ann", guilds=(guild,))

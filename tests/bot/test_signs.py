@@ -30,7 +30,7 @@ async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
     """There is always one to be seen."""
     board = Board()
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         sign.show(DONE)
@@ -44,7 +44,7 @@ async def test_wishes_that_were_never_shown_cost_nothing() -> None:
     board = Board()
     board.held = asyncio.Event()
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         for emoji in (EYE, WAITING, EYE, None, DONE):
             sign.show(emoji)
             await quiet(0.01)
@@ -59,7 +59,7 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
     board = Board()
     board.faults.append(Refused("Reaction blocked"))
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         sign.show(DONE)
@@ -72,7 +72,7 @@ async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -
     """Each change is tried again (P70); what an earlier try took away already is gone, and that is all right."""
     board = Board()
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
@@ -90,7 +90,7 @@ async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
     board = Board()
     board.faults.extend([TryLater("503")] * ATTEMPTS)
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet(3600)
         assert board.whats == ["react"] * ATTEMPTS
@@ -104,7 +104,7 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
     board = Board()
     board.faults.append(AnswerLost("reset by peer"))
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet(0.15)
         assert board.reactions == {(MESSAGE, EYE)}
@@ -119,7 +119,7 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
     board, late = Board(), Board()
     async with signing() as (pacer, journal):
         board.held = asyncio.Event()
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, signs=journal.signs)
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         assert journal.signs.of(MESSAGE) == [EYE]
@@ -129,7 +129,7 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
         sign.show(WAITING)
         await quiet()
         late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
-        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, signs=journal.signs)
+        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs)
         left.show(DONE)
         await quiet()
         assert late.reactions == {(MESSAGE, DONE)}

@@ -14,6 +14,7 @@ from bot.app import App
 from bot.config import load
 from loopback import Loopback, Message, Outcome, User
 from loopback.entities import Thread
+from tests.loopback.description import strictly
 
 __all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "spoken", "stage", "write_config"]
 
@@ -104,7 +105,7 @@ def toml(text: str) -> str:
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Stage]:
     """The stage without a bot process on it."""
-    async with Loopback(port=0) as discord:
+    async with Loopback(port=0, strict=strictly()) as discord:
         guild = discord.add_guild("Lab")
         channel = discord.add_channel(guild, "general")
         ann, ben, mallory = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben", "mallory"))

@@ -161,11 +161,12 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
             outcome = await pressed(place, place.mallory, thread, custom_id, button)
             assert outcome.acknowledged, button.__qualname__
             assert "may not talk to me" in said(outcome), button.__qualname__
+        opened = outcome.interaction
         for form in FORMS:
             sent = {"custom_id": sample(form, thread, reply), "components": []}
             bot = place.discord.world.accounts[place.bot.id]
             assert isinstance(bot, Bot)
-            outcome = await place.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply)
+            outcome = await place.mallory._begin(bot, thread, InteractionType.MODAL, sent, message=reply, origin=opened)
             assert "may not talk to me" in said(outcome), form
         assert "working" in repr(client.pool.conversation(thread.id))
         assert "Stopping" in said(await place.ann.slash(thread, "cancel"))

@@ -64,7 +64,7 @@ async def running(cwd: Path) -> AsyncIterator[None]:
 
 async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_path: Path) -> None:
     """The intent is turned on, the bot is waited for, two files are written, both commands find what they need."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -178,7 +178,7 @@ async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path,
 
 async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: Path) -> None:
     """The agent would read the token there; nothing is written."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         server.add_channel(guild, "general")
         server.add_bot("threadline", token=TOKEN, guilds=(guild,))
@@ -191,7 +191,7 @@ async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: 
 
 async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) -> None:
     """Where Discord does not let the intent be turned on, the click is explained; then the wait has a bound."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         bot = server.add_bot("threadline", token=TOKEN, intents=NO_TEXT)
         server.fault(method="PATCH", path="/applications/@me", status=403, body={"message": "Not yours", "code": 50013})
         args = ["--yes", "--endpoint", server.endpoint, "--wait", "0.2", "--agent", "true"]

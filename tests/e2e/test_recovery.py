@@ -31,7 +31,10 @@ async def settled(place: Stage, message_id: int) -> State | None:
 
 
 async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tmp_path: Path) -> None:
-    """Invariant 7: what waited behind a running turn was accepted, and is answered once, in order."""
+    """Invariant 7: what waited behind a running turn was accepted, and is answered once, in order.
+
+    The notice that said how many waited does not stay.
+    """
     async with scene(tmp_path) as place:
         remembering(place)
         async with bot_process(place) as process:
@@ -41,6 +44,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             await place.ann.say(thread, "say second")
             third = await place.ann.say(thread, "say third")
             await place.ann.sees(thread, lambda message: message.id == third.id and bool(message.reactions))
+            await place.ann.sees(thread, "2 waiting", by=place.bot)
             process.kill()
             await process.communicate()
         async with bot_process(place) as process:
@@ -49,6 +53,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             await place.ann.sees(thread, "third", by=place.bot)
             words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
             assert [word for word in words if word in {"second", "third"}] == ["second", "third"]
+            await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
             process.send_signal(signal.SIGTERM)
             await process.communicate()
         assert await settled(place, third.id) is State.ANSWERED

@@ -92,7 +92,7 @@ async def test_where_all_channels_are_meant_only_those_that_lack_something_are_t
 
 async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path: Path) -> None:
     """Nothing is looked at behind them."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         nobody = config(tmp_path, server.endpoint, "")
         assert await rows(nobody) == [("token", "FAILED", "Discord refused the token: check discord.token")]
         server.add_bot("threadline", token=TOKEN, intents=ALL_INTENTS & ~(1 << 15))
@@ -104,7 +104,7 @@ async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path:
 
 async def test_a_bot_in_no_server_is_told_how_to_be_invited(tmp_path: Path) -> None:
     """With the link."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         bot = server.add_bot("threadline", token=TOKEN)
         last = (await rows(config(tmp_path, server.endpoint, 'channels = ["1"]')))[-1]
     assert last[:2] == ("servers", "FAILED")
@@ -116,7 +116,7 @@ async def test_a_silent_gateway_and_an_absent_server_end_within_a_bound(
 ) -> None:
     """Nothing hangs half dead."""
     monkeypatch.setattr(visit, "READY_SECONDS", 0.3)
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token=TOKEN)
         server.event_fault("READY", Turbulence.LOST)
         last = (await rows(config(tmp_path, server.endpoint, "")))[-1]

@@ -48,6 +48,12 @@ EVENTS: Final[dict[str, tuple[str, frozenset[str]]]] = {
 _TEXT_OR_NUMBER: Final = ["string", "integer"]
 EXCEPTIONS: Final[tuple[tuple[str, tuple[str | int, ...], Any, str], ...]] = (
     ("SnowflakeType", ("type",), _TEXT_OR_NUMBER, "libraries send ids as numbers, which Discord takes"),
+    (
+        "MessageReferenceType",
+        ("oneOf",),
+        [{"const": 0}, {"const": 1}],
+        "a message that is passed on is referred to with type 1",
+    ),
     ("Error", ("properties", "code", "type"), _TEXT_OR_NUMBER, "a form's error codes are words"),
     (
         "CreateMessageInteractionCallbackResponse",
@@ -86,9 +92,19 @@ def _validator(schema: str) -> Validator:
 
 
 def problem(schema: dict[str, Any], payload: Any) -> str | None:
-    """The deepest problem of the payload, in words."""
-    found = jsonschema.exceptions.best_match(_validator(json.dumps(schema)).iter_errors(payload))
+    """A problem of the payload, in words: where several shapes are allowed, of the one that it was meant to have."""
+    found = next(_validator(json.dumps(schema)).iter_errors(payload), None)
+    while found is not None and found.context:
+        shapes: dict[Any, list[jsonschema.ValidationError]] = {}
+        for error in found.context:
+            shapes.setdefault(error.relative_schema_path[0], []).append(error)
+        found = min(shapes.values(), key=_distance)[0]
     return None if found is None else f"{found.message[:300]} at {list(found.absolute_path)}"
+
+
+def _distance(errors: list[jsonschema.ValidationError]) -> tuple[bool, int]:
+    """How far a payload is from a shape: far if it is of another `type`, as objects of Discord say what they are."""
+    return any((error.validator == "type" and not error.path) or "type" in error.path for error in errors), len(errors)
 
 
 def _named(schema: str) -> dict[str, Any]:

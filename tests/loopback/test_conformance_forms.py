@@ -63,7 +63,7 @@ async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
 
 async def test_a_form_that_discord_would_refuse_is_refused() -> None:
     """A title too long and a field's label too long, each at its path, before the person sees anything."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -187,7 +187,7 @@ async def test_components_v2_carry_text_files_and_buttons() -> None:
 
 async def test_an_answer_after_three_seconds_is_unknown_and_followups_last_fifteen_minutes() -> None:
     """10062 and 50027 as the library sees them; the clock is jumped, nobody waits."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

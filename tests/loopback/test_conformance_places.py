@@ -92,7 +92,7 @@ async def test_a_webhook_posts_under_any_name_and_is_known_for_one() -> None:
 
 async def test_two_bots_race_for_the_thread_of_a_message_and_one_gets_160004() -> None:
     """Whoever comes second finds the thread under the message's id."""
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
@@ -185,7 +185,7 @@ async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> N
 async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """160006 for one more in any of its channels, until one is archived; another guild is not concerned."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 3)
-    async with Loopback() as server:
+    async with Loopback(strict=strictly()) as server:
         lab, shop = server.add_guild("Lab"), server.add_guild("Shop")
         channels = [server.add_channel(lab, "one"), server.add_channel(lab, "two")]
         ann = server.add_person("ann", guilds=(lab, shop))
