@@ -267,12 +267,23 @@ class Journal:
         with self._transaction():
             self._move(message_ids, state)
 
-    def prompted(self, message_ids: Sequence[int], prompt: str) -> None:
-        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again."""
+    def prompted(self, message_ids: Sequence[int], prompt: str) -> str | None:
+        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again.
+
+        Returns what an earlier try had sent, if there was one.
+        """
+        before = self.row(message_ids[-1])
         with self._transaction():
             self._move(message_ids, State.PROMPTED)
             self._join(message_ids)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
+        return None if before is None else before.prompt
+
+    def unsent(self, message_ids: Sequence[int], earlier: str | None) -> None:
+        """Write down that nothing was sent after all; `earlier` is what `prompted` returned."""
+        with self._transaction():
+            self._move(message_ids, State.RECEIVED)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
 
     def amend(self, message_id: int, request: str) -> bool:
         """Replace the request of a message that waits. False: it does not wait any more, and stays what it was."""
