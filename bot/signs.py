@@ -1,16 +1,19 @@
-"""Signs of life: one reaction on a message that says how it stands, and the bot's typing."""
+"""Signs of life: one reaction on each message that says how it stands, and the bot's typing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
+from acp import Event
+
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
+from .progress import SILENT, Progress
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Typing"]
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Signs", "Typing"]
 
 EYE = "👀"
 """Put on a message when it has been accepted."""
@@ -93,6 +96,47 @@ class Sign:
             log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
         else:
             self._pacer.put(self._job, delay=wait)
+
+
+class Signs:
+    """The signs on the messages of one exchange: all show the same, if any; while the agent works, what it does."""
+
+    def __init__(self, signs: Iterable[Sign], reactions: Reactions) -> None:
+        """Start with none."""
+        self._signs = [*signs]
+        self._reactions = reactions
+        self._progress = Progress(self.show) if reactions.progress else None
+
+    def take_in(self, earlier: "Signs") -> None:
+        """Take those of messages that were taken together with these, and came before."""
+        self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
+
+    def assume(self, emoji: str) -> None:
+        """Take note of reactions that an earlier run of the bot has put on."""
+        for sign in self._signs:
+            sign.assume(emoji)
+
+    def show(self, emoji: str | None) -> None:
+        """Replace the reactions by this one; None takes them away."""
+        for sign in self._signs if self._reactions.enabled else ():
+            sign.show(emoji)
+
+    def event(self, event: Event) -> None:
+        """Show what the agent is doing."""
+        if self._progress is not None:
+            self._progress.event(event)
+
+    def silent(self) -> None:
+        """Show that nothing comes from the agent."""
+        if self._progress is not None:
+            self._progress.note(SILENT)
+
+    def end(self, *, failed: bool, stop_reason: str | None) -> None:
+        """Show how it ended, where that is wanted."""
+        if self._progress is not None:
+            self._progress.stop()
+        sign = FAILED if failed else DONE if stop_reason == "end_turn" else None
+        self.show(sign if self._reactions.keep else None)
 
 
 class Typing:

@@ -56,7 +56,7 @@ def main() -> None:
             case "session/load":
                 result = {"modes": MODES}
             case "session/prompt":
-                result = prompted(params["sessionId"], params["prompt"][-1]["text"])
+                result = prompted(params["sessionId"], params["prompt"][0]["text"])
             case _:
                 result = {}
         if "id" in message:
