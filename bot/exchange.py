@@ -39,7 +39,7 @@ from .questions import Questions
 from .redaction import Redacting
 from .reply import Reply
 from .request import Request, belong_together
-from .signs import EYE, WAITING, Sign, Signs, Typing
+from .signs import EYE, WAITING, Signs, Typing
 from .stop import stop_view
 from .turn_record import TurnRecord
 
@@ -89,7 +89,7 @@ class Exchange:
         self._questions: Questions | None = None
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
-        signs = (Sign(each.channel_id, each.message_id, pacer=desk.pacer, rest=desk.rest) for each in self.requests)
+        signs = (desk.sign(each.channel_id, each.message_id) for each in self.requests)
         self.signs = Signs(signs, desk.reactions)
         self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self.signs.show(EYE)
@@ -143,17 +143,12 @@ class Exchange:
         reason: str | None,
     ) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
-        self.signs.assume(EYE)
-        self.signs.end(failed=reason == "failed", stop_reason=reason)
+        self.signs.end(reason)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
         self.signs.show(WAITING)
-
-    def has_waited(self) -> None:
-        """Learn that it may have been waiting, and marked so, in an earlier run of the bot."""
-        self.signs.assume(WAITING)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
@@ -304,7 +299,7 @@ class Exchange:
         self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
-        self.signs.end(failed=ending.error is not None, stop_reason=ending.stop_reason)
+        self.signs.end("failed" if ending.error is not None else ending.stop_reason)
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)

@@ -491,6 +491,8 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
             journal.answer((message_id,))
         journal.close_rows((15,), "dropped")
         journal.mark((16,), State.HELD)
+        for message_id in (10, 14):
+            journal.signs.put(1, message_id, "⏳")
         assert journal.prune() == 0
         monkeypatch.setattr("pool.journal.KEPT_SECONDS", -1.0)
         assert [journal.prune() for _ in range(3)] == [3, 2, 0]
@@ -498,6 +500,7 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.state(message_id) for message_id in gone] == [None] * 5
         assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
+        assert journal.signs.standing() == {14: 1}
         assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
         assert journal.session_id(1) == "session"
     connection = sqlite3.connect(path)
