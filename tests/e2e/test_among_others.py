@@ -92,7 +92,7 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
 
 
 async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> None:
-    """Its first message is for the agent, also where it was missed; the thread goes on without mentions, others do not."""
+    """Its first message is for the agent, also one that was missed; there no mention is needed, elsewhere it is."""
     async with scene(tmp_path) as place:
         forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM)
         write_config(place.config, place)
