@@ -97,6 +97,14 @@ class CatchUp:
         if len(others) < len(waiting):
             self._gap.waiting[channel_id] = [*others, edited] if edited is not None else others
 
+    def begin_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
+        """Learn which posts of a forum are active: those above its mark are new, and missed from their first word."""
+        mark = self._journal.seen(forum_id)
+        for post_id in post_ids:
+            if mark is not None and post_id > mark and self._journal.seen(post_id) is None:
+                self._journal.mark_seen(post_id, post_id - 1)  # Its first message has the id of the post.
+        self._journal.mark_seen(forum_id, max(newest or forum_id, *post_ids, forum_id))
+
     async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
         """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other."""
         gap, behind = self._gap, {}

@@ -150,6 +150,9 @@ class ThreadlineClient(discord.Client):
         for guild in self.guilds:
             for channels in (guild.text_channels, guild.voice_channels, guild.stage_channels):
                 places.extend((each.id, each.last_message_id) for each in channels if self.admission.lists(each))
+            for forum in filter(self.admission.lists, guild.forums):
+                self._catch_up.begin_posts(forum.id, [each.id for each in forum.threads], forum.last_message_id)
+                places.extend((each.id, each.last_message_id or each.id) for each in forum.threads)
             threads = (each for each in guild.threads if self.journal.knows(each.id))
             places.extend((each.id, each.last_message_id) for each in threads)
         if self.admission.rules.dm:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pool.journal import Journal, State
 
@@ -20,7 +20,7 @@ from .redaction import Redactor
 from .reply import Reply
 from .request import Request
 from .rest import Rest
-from .signs import Reactions
+from .signs import Reactions, Sign
 
 __all__ = ["Desk"]
 
@@ -61,6 +61,17 @@ class Desk:
     def exchange(self, request: Request, *, before: Sequence[Request] = (), again: str | None = None) -> Exchange:
         """Take up a request, with those `before` it that belong to it; or with `again` a prompt once more."""
         return Exchange(request, self, before=before, again=again)
+
+    def sign(self, channel_id: int, message_id: int) -> Sign:
+        """Make the sign of a message."""
+        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs)
+
+    def end_signs(self, message_ids: Collection[int]) -> None:
+        """Let messages that have ended without an exchange show how, instead of what an earlier run left on them."""
+        for message_id, channel_id in self.journal.signs.standing().items():
+            if message_id in message_ids:
+                row = self.journal.row(message_id)
+                self.sign(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
 
     def line_up(self, exchange: Exchange) -> None:
         """Let an exchange's reply come after those of its thread that have lined up before."""

@@ -35,12 +35,11 @@ from .introduction import introduction
 from .login import login_words
 from .markdown import escape
 from .offers import Offers, write_offers
-from .progress import SILENT, Progress
 from .questions import Questions
 from .redaction import Redacting
 from .reply import Reply
 from .request import Request, belong_together
-from .signs import DONE, EYE, FAILED, WAITING, Sign, Typing
+from .signs import EYE, WAITING, Signs, Typing
 from .stop import stop_view
 from .turn_record import TurnRecord
 
@@ -90,12 +89,10 @@ class Exchange:
         self._questions: Questions | None = None
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
-        self._progress = Progress(self._show) if desk.reactions.progress else None
-        self.signs = [
-            Sign(each.channel_id, each.message_id, pacer=desk.pacer, rest=desk.rest) for each in (*before, request)
-        ]
+        signs = (desk.sign(each.channel_id, each.message_id) for each in self.requests)
+        self.signs = Signs(signs, desk.reactions)
         self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
-        self._show(EYE)
+        self.signs.show(EYE)
 
     @property
     def author_id(self) -> int:
@@ -122,7 +119,7 @@ class Exchange:
         if not belong_together(together):
             return False
         self._briefing.requests = together
-        self.signs = [*earlier.signs, *self.signs]
+        self.signs.take_in(earlier.signs)
         return True
 
     def amend(self, request: Request) -> bool:
@@ -146,23 +143,16 @@ class Exchange:
         reason: str | None,
     ) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
-        for sign in self.signs:
-            sign.assume(EYE)
-        self._show_end(failed=reason == "failed", stop_reason=reason)
+        self.signs.end(reason)
         self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
-        self._show(WAITING)
-
-    def has_waited(self) -> None:
-        """Learn that it may have been waiting, and marked so, in an earlier run of the bot."""
-        for sign in self.signs:
-            sign.assume(WAITING)
+        self.signs.show(WAITING)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
-        self._show(EYE)
+        self.signs.show(EYE)
         self._place = channel_id
         self._opened.set_result(None)
         self._begin()
@@ -204,7 +194,7 @@ class Exchange:
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
             self._desk.line_up(self)
-        self._show(EYE)
+        self.signs.show(EYE)
         self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
@@ -248,8 +238,8 @@ class Exchange:
     def event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
         self._record.event(event)
-        if self._progress is not None and self._is_working():
-            self._progress.event(event)
+        if self._is_working():
+            self.signs.event(event)
         for each in self._redacting.take(event):
             self._show_or_ask(each)
 
@@ -309,7 +299,7 @@ class Exchange:
         self._remember_offers()
         if self._typing is not None:
             self._typing.stop()
-        self._show_end(failed=ending.error is not None, stop_reason=ending.stop_reason)
+        self.signs.end("failed" if ending.error is not None else ending.stop_reason)
         self._close_questions("no longer open: the turn has ended")
         for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
             self.reply.line(line)
@@ -337,8 +327,8 @@ class Exchange:
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
-        if self._progress is not None and due is Due.SILENT:
-            self._progress.note(SILENT)
+        if due is Due.SILENT:
+            self.signs.silent()
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
@@ -355,18 +345,6 @@ class Exchange:
     async def settled(self) -> None:
         """Wait for the reply."""
         await self.reply.settled.wait()
-
-    # ---- signs
-
-    def _show(self, emoji: str | None) -> None:
-        for sign in self.signs if self._desk.reactions.enabled else ():
-            sign.show(emoji)
-
-    def _show_end(self, *, failed: bool, stop_reason: str | None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-        sign = FAILED if failed else DONE if stop_reason == "end_turn" else None
-        self._show(sign if self._desk.reactions.keep else None)
 
     def _is_working(self) -> bool:
         return self._turn is not None and not self._turn.ended and not self._turn.unanswered

@@ -54,7 +54,10 @@ class Recovery:
         self._held: list[tuple[list[Row], int]] = []
         self._questions = journal.open_questions()
         self._interrupted: dict[int, list[Row]] = {}
-        for row in journal.open_rows():
+        rows = journal.open_rows()
+        self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
+        """Messages that have ended, with signs of an earlier run that say otherwise."""
+        for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
 
     def begin(self) -> list[Exchange]:
@@ -63,6 +66,8 @@ class Recovery:
         Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. After a later
         READY there is nothing left, and both do nothing.
         """
+        signed, self._signed = self._signed, set()
+        self._desk.end_signs(signed)
         unopened: list[Exchange] = []
         rows, self._rows = self._rows, {}
         for thread_id, exchanged in rows.items():
@@ -77,8 +82,6 @@ class Recovery:
             self._interrupted.update({together[-1].message_id: together for together in by_state[State.PROMPTED]})
             waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
             exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
-            for exchange in exchanges:
-                exchange.has_waited()
             unopened += [exchange for exchange in exchanges if not exchange.is_open]
             interrupted = bool(by_state[State.PROMPTED])
             held = interrupted or bool(by_state[State.HELD])
@@ -206,6 +209,7 @@ class Recovery:
             self._pool.go_first(thread_id, exchange)
             return "Sent again."
         self._journal.close_rows(message_ids, "skipped")
+        self._desk.end_signs(message_ids)
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             conversation.resume()

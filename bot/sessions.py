@@ -20,7 +20,7 @@ from .admission import admitted
 from .gate import Right
 from .markdown import LIMIT, escape
 from .presets import PRESETS
-from .words import fitting, waiting
+from .words import fitting, links, waiting
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -94,7 +94,8 @@ def _state_line(client: "ThreadlineClient", conversation: Conversation | None) -
         return "**asleep** — a message wakes the agent."
     state = str(conversation.seat.state)
     if conversation.seat.state is State.IN_LINE:
-        state += f", number {client.pool.place(conversation)}"
+        ahead = conversation.seat.ahead
+        state += f", behind {links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
     if conversation.asked_since is not None:
         state += ", and waits for the answer to its question"
     held = "held" if conversation.held else "waiting"

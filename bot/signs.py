@@ -1,16 +1,20 @@
-"""Signs of life: one reaction on a message that says how it stands, and the bot's typing."""
+"""Signs of life: one reaction on each message that says how it stands, and the bot's typing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
 
+from acp import Event
+from pool.signs import KeptSigns
+
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
+from .progress import SILENT, Progress
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Typing"]
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Signs", "Typing"]
 
 EYE = "👀"
 """Put on a message when it has been accepted."""
@@ -20,6 +24,7 @@ WAITING = "⏳"
 
 DONE = "✅"
 FAILED = "❌"
+_STAYING = frozenset({DONE, FAILED})
 
 TYPING_SECONDS = 8.0
 """Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
@@ -35,24 +40,32 @@ class Reactions:
     keep: bool = True
     progress: bool = False
 
+    def end(self, reason: str | None) -> str | None:
+        """Return the sign that stays on a message which ended for `reason`: a stop reason, or a word or two."""
+        if not (self.enabled and self.keep):
+            return None
+        return FAILED if reason == "failed" else DONE if reason == "end_turn" else None
+
 
 class Sign:
-    """The one reaction of the bot's on a message. `show` may be called at any time; the newest wish wins."""
+    """The one reaction of the bot's on a message. `show` may be called at any time; the newest wish wins.
 
-    def __init__(self, channel_id: int, message_id: int, *, pacer: Pacer, rest: Rest) -> None:
-        """Start with none."""
+    What is not to stay is written down before it is put on, and until it is known to be gone: a bot that is killed
+    leaves nothing that the next one does not find.
+    """
+
+    def __init__(self, channel_id: int, message_id: int, *, pacer: Pacer, rest: Rest, kept: KeptSigns) -> None:
+        """Start with what an earlier run of the bot may have left, which is taken away with the first wish."""
         self._channel_id = channel_id
         self._message_id = message_id
         self._pacer = pacer
         self._rest = rest
         self._wanted: str | None = None
-        self._shown: list[str] = []
+        self._kept = kept
+        self._standing = kept.of(message_id)
+        self._confirmed: set[str] = set()
         self._patience = Patience()
         self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
-
-    def assume(self, emoji: str) -> None:
-        """Take note of a reaction that an earlier run of the bot has put on."""
-        self._shown.append(emoji)
 
     def show(self, emoji: str | None) -> None:
         """Replace the reaction by this one; None takes it away."""
@@ -63,9 +76,9 @@ class Sign:
 
     def _change(self) -> tuple[str, bool] | None:
         """Return the next reaction to change, and whether it is put on. The new one comes before the old one goes."""
-        if self._wanted is not None and self._wanted not in self._shown:
+        if self._wanted is not None and self._wanted not in self._confirmed:
             return self._wanted, True
-        return next(((emoji, False) for emoji in self._shown if emoji != self._wanted), None)
+        return next(((emoji, False) for emoji in self._standing if emoji != self._wanted), None)
 
     def _next_write(self) -> Awaitable[None] | None:
         change = self._change()
@@ -73,19 +86,35 @@ class Sign:
 
     async def _write(self, emoji: str, on: bool) -> None:  # noqa: FBT001 - a private step
         call = self._rest.react if on else self._rest.unreact
+        if on and emoji not in self._standing:
+            self._begins(emoji)
         try:
             await call(self._channel_id, self._message_id, emoji)
         except RestError as error:
+            if not isinstance(error, TryLater):
+                self._gone(emoji)
             if on or isinstance(error, TryLater):  # What is gone need not be taken away.
                 self._fail(error)
                 return
         self._patience.renew()
         if on:
-            self._shown.append(emoji)
+            self._confirmed.add(emoji)
         else:
-            self._shown.remove(emoji)
+            self._gone(emoji)
         if self._change() is not None:
             self._pacer.put(self._job)
+
+    def _begins(self, emoji: str) -> None:
+        """Take note that a reaction may be on from now on, whatever is heard of it."""
+        self._standing.append(emoji)
+        if emoji not in _STAYING:
+            self._kept.put(self._channel_id, self._message_id, emoji)
+
+    def _gone(self, emoji: str) -> None:
+        if emoji in self._standing:
+            self._standing.remove(emoji)
+            self._confirmed.discard(emoji)
+            self._kept.gone(self._message_id, emoji)
 
     def _fail(self, error: RestError) -> None:
         wait = self._patience.wait(error) if isinstance(error, TryLater) else None
@@ -93,6 +122,41 @@ class Sign:
             log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
         else:
             self._pacer.put(self._job, delay=wait)
+
+
+class Signs:
+    """The signs on the messages of one exchange: all show the same, if any; while the agent works, what it does."""
+
+    def __init__(self, signs: Iterable[Sign], reactions: Reactions) -> None:
+        """Start with none."""
+        self._signs = [*signs]
+        self._reactions = reactions
+        self._progress = Progress(self.show) if reactions.progress else None
+
+    def take_in(self, earlier: "Signs") -> None:
+        """Take those of messages that were taken together with these, and came before."""
+        self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
+
+    def show(self, emoji: str | None) -> None:
+        """Replace the reactions by this one; None takes them away."""
+        for sign in self._signs if self._reactions.enabled else ():
+            sign.show(emoji)
+
+    def event(self, event: Event) -> None:
+        """Show what the agent is doing."""
+        if self._progress is not None:
+            self._progress.event(event)
+
+    def silent(self) -> None:
+        """Show that nothing comes from the agent."""
+        if self._progress is not None:
+            self._progress.note(SILENT)
+
+    def end(self, reason: str | None) -> None:
+        """Show how it ended, where that is wanted; see `Reactions.end`."""
+        if self._progress is not None:
+            self._progress.stop()
+        self.show(self._reactions.end(reason))
 
 
 class Typing:

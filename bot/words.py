@@ -35,6 +35,7 @@ __all__ = [
     "held",
     "in_line",
     "interrupted",
+    "links",
     "missed",
     "outside",
     "queued",
@@ -89,17 +90,18 @@ def in_line(place: int, asking: Sequence[int]) -> str:
 
 def outside(thread_ids: Sequence[int]) -> str:
     """Say whose turns must end before a thread may work in its directory."""
-    return f"-# ⏳ one thread at a time works in this directory; before this one comes {_links(thread_ids)}"
+    return f"-# ⏳ one thread at a time works in this directory; before this one comes {links(thread_ids)}"
 
 
 def beside(thread_ids: Sequence[int]) -> str:
     """Say who else works in the same directory."""
-    return f"-# ⚠ Another agent works in the same directory now: {_links(thread_ids)}"
+    return f"-# ⚠ Another agent works in the same directory now: {links(thread_ids)}"
 
 
-def _links(thread_ids: Sequence[int]) -> str:
-    links = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
-    return links if len(thread_ids) <= 5 else f"{links} and others"
+def links(thread_ids: Sequence[int]) -> str:
+    """Name threads; of many the first ones."""
+    named = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
+    return named if len(thread_ids) <= 5 else f"{named} and others"
 
 
 def due(due: Due, silent_seconds: float) -> str:

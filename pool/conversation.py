@@ -294,7 +294,7 @@ class Conversation:
         blocks = await exchange.blocks(session.capabilities)
         if self._current is not exchange:
             return
-        self._journal.prompted(exchange.message_ids, exchange.kept())
+        earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
         self.seat.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
@@ -306,7 +306,7 @@ class Conversation:
                 self._finish(running)
             self.running = None
         except AgentClosed as error:
-            self._once_more(exchange, error)
+            self._once_more(exchange, error, earlier)
 
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
@@ -327,10 +327,10 @@ class Conversation:
         if running.made_way and running.cancelled_by is None and not self._retiring:
             self._house.on_made_way(self.thread_id)
 
-    def _once_more(self, exchange: Exchange, error: AgentClosed) -> None:
+    def _once_more(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
         self.running = None
-        self._journal.mark(exchange.message_ids, rows.State.RECEIVED)
+        self._journal.unsent(exchange.message_ids, earlier)
         if self._retried is exchange:
             raise error
         self._retried = exchange

@@ -102,6 +102,14 @@ _MIGRATIONS = (
     """
     ALTER TABLE conversations ADD COLUMN notice INTEGER;
     """,
+    """
+    CREATE TABLE signs (
+        message_id INTEGER NOT NULL,
+        emoji TEXT NOT NULL,
+        channel_id INTEGER NOT NULL,
+        PRIMARY KEY (message_id, emoji)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
+from .signs import KeptSigns
 from .threads import Threads
 
 __all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
@@ -109,6 +110,7 @@ class Journal:
         self._threads = {thread_id for (thread_id,) in rows}
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
         self.threads = Threads(self._db, self._transaction)
+        self.signs = KeptSigns(self._db, self._transaction)
         self.postscripts = Postscripts(self._db, self._transaction)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
@@ -265,12 +267,23 @@ class Journal:
         with self._transaction():
             self._move(message_ids, state)
 
-    def prompted(self, message_ids: Sequence[int], prompt: str) -> None:
-        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again."""
+    def prompted(self, message_ids: Sequence[int], prompt: str) -> str | None:
+        """Write down that the prompt is about to be sent, and what it is: a person may want it sent again.
+
+        Returns what an earlier try had sent, if there was one.
+        """
+        before = self.row(message_ids[-1])
         with self._transaction():
             self._move(message_ids, State.PROMPTED)
             self._join(message_ids)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
+        return None if before is None else before.prompt
+
+    def unsent(self, message_ids: Sequence[int], earlier: str | None) -> None:
+        """Write down that nothing was sent after all; `earlier` is what `prompted` returned."""
+        with self._transaction():
+            self._move(message_ids, State.RECEIVED)
+            self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
 
     def amend(self, message_id: int, request: str) -> bool:
         """Replace the request of a message that waits. False: it does not wait any more, and stays what it was."""
@@ -364,7 +377,8 @@ class Journal:
         )
         ids = self._db.execute(query, (time.time() - KEPT_SECONDS, PRUNE_BATCH)).fetchall()
         with self._transaction():
-            for table, key in (("pages", "exchange_id"), ("posts", "exchange_id"), ("messages", "message_id")):
+            ended = {"pages": "exchange_id", "posts": "exchange_id", "signs": "message_id", "messages": "message_id"}
+            for table, key in ended.items():
                 self._db.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)  # noqa: S608 - names from the line above
         return len(ids)
 
@@ -429,11 +443,12 @@ class Journal:
     def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
         before = _BEFORE[state]
         marks = ", ".join("?" * len(before))
+        # Why a turn ended is still true when its answer is confirmed.
+        change = (
+            f"UPDATE messages SET state = ?, reason = coalesce(?, reason) WHERE message_id = ? AND state IN ({marks})"  # noqa: S608 - only question marks are put in
+        )
         for message_id in message_ids:
-            moved = self._db.execute(
-                f"UPDATE messages SET state = ?, reason = ? WHERE message_id = ? AND state IN ({marks})",  # noqa: S608 - only question marks are put in
-                (state, reason, message_id, *before),
-            ).rowcount
+            moved = self._db.execute(change, (state, reason, message_id, *before)).rowcount
             if moved != 1:
                 raise JournalError(f"message {message_id} is {self.state(message_id)} and cannot become {state}")
         self._moves.append((state, reason, len(message_ids)))

@@ -46,6 +46,11 @@ class Seat:
         return self._slots.held_for(self)
 
     @property
+    def ahead(self) -> list[int]:
+        """The threads whose turns must end before it may come into its directory."""
+        return [other.thread_id for other in self._house.directories.ahead(self)] if self._outside else []
+
+    @property
     def is_lost(self) -> bool:
         """Whether the agent is to be stopped, or has stopped by itself."""
         return self.state is State.STOPPING or (self.agent is not None and self.agent.connection.error is not None)

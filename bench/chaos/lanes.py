@@ -81,6 +81,7 @@ async def _lane(asked: Run, lane: int, folder: Path, result: Result, on_round: C
                 result.orphans += len(outcome.strays)
                 result.evidence += [f"round {number}: outlived a killed bot: {stray}" for stray in outcome.strays]
                 on_round(outcome)
+            await stage.signs_settled()
         except NoBot as error:
             stage.process.ends.append(str(error))
     _note(stage, balance(stage, stage.asked), result)

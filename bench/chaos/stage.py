@@ -5,7 +5,7 @@ import json
 import secrets
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ AGENTS: Final = 3
 BEGIN_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.05
 
+SIGN_SECONDS: Final = 20.0
 SIGNS: Final = ("👀", "⏳")
 
 PLENTY: Final = 100_000
@@ -96,6 +97,11 @@ class Stage:
         """Count the messages of people that the bot still has a sign on that they wait or are worked on."""
         places = self.discord.world.channels.values()
         return sum(self._has_sign(message) for place in places for message in self.discord.messages(place))
+
+    async def signs_settled(self) -> None:
+        """Wait until no sign is left, for `SIGN_SECONDS`: signs are the last that the bot sees to."""
+        with suppress(TimeoutError):
+            await self.discord.until(lambda: not self.eyes(), timeout=SIGN_SECONDS)
 
     def _has_sign(self, message: Message) -> bool:
         return any(self.bot.id in message.reactions.get(sign, ()) for sign in SIGNS)

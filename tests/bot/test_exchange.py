@@ -328,8 +328,9 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
 ) -> None:
     """As it would have had before; the eye of the earlier run goes (P70)."""
     async with stage(tmp_path, reactions=True) as it:
-        exchange = it.exchange()
+        it.desk.journal.signs.put(THREAD, THREAD, EYE)
         it.board.reactions.add((THREAD, EYE))
+        exchange = it.exchange()
         exchange.opened(THREAD)
         exchange.restore(["the end of it"], [], {}, reason)
         await exchange.settled()

@@ -22,7 +22,7 @@ from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
-from bot.signs import Reactions
+from bot.signs import DONE, EYE, FAILED, WAITING, Reactions
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript
@@ -105,7 +105,7 @@ def left(
 
 
 @asynccontextmanager
-async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
+async def restarted(journal: Journal, folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage]:
     """Start the bot over what stands in the journal; every agent does what its prompts say."""
     board, crew, players = Board(), Crew(every()), list[asyncio.Task[None]]()
 
@@ -123,7 +123,7 @@ async def restarted(journal: Journal, folder: Path) -> AsyncIterator[Stage]:
             agents=one_agent(folder, journal),
             attachments=Attachments(folder / "attachments"),
             redact=redactor([]),
-            reactions=Reactions(enabled=False),
+            reactions=Reactions(enabled=reactions),
         )
         pool = Pool(
             desk.agents.settings,
@@ -145,6 +145,44 @@ async def journaled(folder: Path) -> AsyncIterator[Journal]:
     """Open the journal in which an earlier run has written."""
     with Journal.open(folder / "journal.db") as journal:
         yield journal
+
+
+# ---- signs
+
+
+async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_path: Path) -> None:
+    """P70: the bot was killed after it had written down the end, and before the sign was changed; once, and no more."""
+    async with journaled(tmp_path) as journal:
+        for message_id, state in ((100, State.FINISHED), (101, State.CLOSED), (102, State.FINISHED)):
+            left(journal, message_id, state)
+        journal.answer((100,))
+        left(journal, 103, State.RECEIVED)
+        journal.close_rows((103,), "dropped")
+        for message_id in range(100, 104):
+            for emoji in (EYE, WAITING):
+                journal.signs.put(THREAD, message_id, emoji)
+        async with restarted(journal, tmp_path, reactions=True) as it:
+            it.board.reactions = {(message_id, emoji) for message_id in range(100, 104) for emoji in (EYE, WAITING)}
+            await it.recovered()
+            assert it.board.reactions == {(100, DONE), (101, FAILED), (102, DONE)}
+            assert journal.signs.standing() == {}
+        async with restarted(journal, tmp_path, reactions=True) as it:
+            await it.recovered()
+            assert it.board.calls == []
+
+
+async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path) -> None:
+    """It stays while a person may choose; then nothing is done about the message any more."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.signs.put(THREAD, 100, EYE)
+        async with restarted(journal, tmp_path, reactions=True) as it:
+            it.board.reactions.add((100, EYE))
+            await it.recovered()
+            assert it.board.reactions == {(100, EYE)}
+            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            await quiet()
+            assert it.board.reactions == set()
 
 
 # ---- received

@@ -1,6 +1,8 @@
 """Signs of life: one reaction that follows the newest wish, and typing that lasts as long as work does."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -8,18 +10,27 @@ from bot.pacer import Job, Pacer, Urgency
 from bot.patience import ATTEMPTS
 from bot.rest import Gone, Refused, TryLater
 from bot.signs import DONE, EYE, TYPING_SECONDS, WAITING, Sign, Typing
-from tests.bot.board import AnswerLost, Board, pacing, quiet
+from pool.journal import Journal
+from tests.bot.board import AnswerLost, Board, pacing, quiet, scratch_journal
 
 pytestmark = pytest.mark.virtual_time
 
 CHANNEL, MESSAGE = 7, 8
 
 
+@asynccontextmanager
+async def signing() -> AsyncIterator[tuple[Pacer, Journal]]:
+    """Have a schedule that is performed, and a journal."""
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer:
+            yield pacer, journal
+
+
 async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
     """There is always one to be seen."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         sign.show(DONE)
@@ -32,8 +43,8 @@ async def test_wishes_that_were_never_shown_cost_nothing() -> None:
     """Only the newest counts when a call may be made."""
     board = Board()
     board.held = asyncio.Event()
-    async with pacing(Pacer()) as pacer:
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         for emoji in (EYE, WAITING, EYE, None, DONE):
             sign.show(emoji)
             await quiet(0.01)
@@ -47,8 +58,8 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
     """A later wish is tried."""
     board = Board()
     board.faults.append(Refused("Reaction blocked"))
-    async with pacing(Pacer()) as pacer:
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         sign.show(DONE)
@@ -60,8 +71,8 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
 async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -> None:
     """Each change is tried again (P70); what an earlier try took away already is gone, and that is all right."""
     board = Board()
-    async with pacing(Pacer()) as pacer:
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet()
         board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
@@ -78,14 +89,51 @@ async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
     """After minutes; the next wish is a reason to try anew."""
     board = Board()
     board.faults.extend([TryLater("503")] * ATTEMPTS)
-    async with pacing(Pacer()) as pacer:
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board)
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await quiet(3600)
         assert board.whats == ["react"] * ATTEMPTS
         sign.show(DONE)
         await quiet()
     assert board.reactions == {(MESSAGE, DONE)}
+
+
+async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
+    """Nobody heard that the eye is there when it is no longer wanted."""
+    board = Board()
+    board.faults.append(AnswerLost("reset by peer"))
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await quiet(0.15)
+        assert board.reactions == {(MESSAGE, EYE)}
+        sign.show(None)
+        await quiet()
+        assert journal.signs.standing() == {}
+    assert board.reactions == set()
+
+
+async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sign() -> None:
+    """Before it is put on, until it is gone: whichever signs stand when the next run begins. What stays is not kept."""
+    board, late = Board(), Board()
+    async with signing() as (pacer, journal):
+        board.held = asyncio.Event()
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await quiet()
+        assert journal.signs.of(MESSAGE) == [EYE]
+        board.held.set()
+        await quiet()
+        board.held = asyncio.Event()
+        sign.show(WAITING)
+        await quiet()
+        late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
+        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs)
+        left.show(DONE)
+        await quiet()
+        assert late.reactions == {(MESSAGE, DONE)}
+        assert journal.signs.of(MESSAGE) == []
 
 
 async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:

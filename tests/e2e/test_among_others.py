@@ -92,7 +92,7 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
 
 
 async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> None:
-    """Its first message is for the agent, and the thread goes on without mentions; other threads need one."""
+    """Its first message is for the agent, also one that was missed; there no mention is needed, elsewhere it is."""
     async with scene(tmp_path) as place:
         forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM)
         write_config(place.config, place)
@@ -107,6 +107,10 @@ async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> 
             await place.ann.say(mine, f"{place.bot.mention} say now with you")
             await place.ann.sees(mine, "now with you", by=place.bot)
             assert replies(place, mine, "among people") == 0
+        missed = await place.ann.open_thread(forum, "And that?", "say while you were away")
+        async with performing(place):
+            await place.ann.sees(missed, "while you were away", by=place.bot)
+            assert replies(place, post, "like this") == 1
 
 
 async def test_direct_messages_are_not_even_heard_by_default(tmp_path: Path) -> None:

@@ -42,6 +42,16 @@ async def test_status_tells_all_there_is_to_know_while_the_turn_hangs_and_when_i
         assert continuing[0] in slept
 
 
+async def test_status_names_the_thread_before_it_where_one_at_a_time_works_in_a_directory(tmp_path: Path) -> None:
+    """It has no place in line: it waits for its directory, not for a slot."""
+    async with stage(tmp_path, extra='[threads]\ndirectory = "exclusive"\n') as place:
+        thread = await place.thread("hang")
+        await place.ann.sees(thread, "working", by=place.bot)
+        other = await place.thread("say me too", place.ben)
+        await place.ben.sees(other, "before this one comes", by=place.bot)
+        assert said(await place.ben.slash(other, "status")).startswith(f"**in line, behind <#{thread.id}>**")
+
+
 async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) -> None:
     """Who, where, which agent, in which state, for how long, how large; a private thread only for its people."""
     async with stage(tmp_path, access='users = ["*"]') as place:

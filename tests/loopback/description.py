@@ -69,6 +69,14 @@ EXCEPTIONS: Final[tuple[tuple[str, tuple[str | int, ...], Any, str], ...]] = (
     ),
 )
 
+# What requests say beside what is described, and why it is let pass; anything else that is not described is not.
+BESIDE: Final[dict[str, str]] = {
+    "tts": "libraries send it also with edits and answers",
+    "enforce_nonce": "discord.js sends it also with edits",
+    "nsfw": "discord.py says it of each command; described for what Discord answers",
+    "type": "discord.py names the kind of a thread also where it is on a message",
+}
+
 
 @cache
 def description() -> dict[str, Any]:
@@ -86,14 +94,28 @@ def description() -> dict[str, Any]:
 
 
 @cache
-def _validator(schema: str) -> Validator:
+def _validator(schema: str, *, closed: bool) -> Validator:
     """The validator of a schema, given as text, whose references lead into the description."""
-    return jsonschema.Draft202012Validator({**json.loads(schema), "components": description()["components"]})
+    whole = {**json.loads(schema), "components": description()["components"]}
+    return jsonschema.Draft202012Validator(_closed(whole) if closed else whole)
 
 
-def problem(schema: dict[str, Any], payload: Any) -> str | None:
+def _closed(node: Any) -> Any:
+    """The same schema, with which an object has no properties but those that it names, and BESIDE."""
+    if isinstance(node, list):
+        return [_closed(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {key: _closed(value) for key, value in node.items()}
+    if isinstance(node.get("properties"), dict) and node.get("type") == "object":
+        inner["properties"] = {**dict.fromkeys(BESIDE, True), **inner["properties"]}
+        inner.setdefault("additionalProperties", False)
+    return inner
+
+
+def problem(schema: dict[str, Any], payload: Any, *, closed: bool = False) -> str | None:
     """A problem of the payload, in words: where several shapes are allowed, of the one that it was meant to have."""
-    found = next(_validator(json.dumps(schema)).iter_errors(payload), None)
+    found = next(_validator(json.dumps(schema), closed=closed).iter_errors(payload), None)
     while found is not None and found.context:
         shapes: dict[Any, list[jsonschema.ValidationError]] = {}
         for error in found.context:
@@ -136,7 +158,7 @@ class Description:
     """Looks at all that is said; see `loopback.inspection.Inspector`."""
 
     def request(self, method: str, path: str, body: Any) -> str | None:
-        """Whether the body is one of those that are described."""
+        """Whether the body is one of those that are described, and says nothing else."""
         operation = _operation(method, path)
         if operation is None:
             return "no such operation"
@@ -144,7 +166,7 @@ class Description:
         if body is None or not kinds:
             return None
         described = kinds.get("application/json") or next(iter(kinds.values()))
-        return problem(described["schema"], body)
+        return problem(described["schema"], body, closed=True)
 
     def answer(self, method: str, path: str, status: int, body: Any) -> str | None:
         """Whether the answer's status and body are described."""

@@ -69,11 +69,12 @@ async def test_a_test_that_failed_by_itself_keeps_its_own_failure() -> None:
         ("PATCH", "/channels/1/messages/2", {"embeds": [{"title": 1}]}, "title"),
         ("PUT", "/applications/1/commands", [{"description": "no name"}], "name"),
         ("POST", "/channels/1/messages", {"components": [{"type": 1, "components": [{"type": 2}]}]}, "'style'"),
+        ("POST", "/channels/1/messages", {"content": "hello", "mentions": []}, "'mentions' was unexpected"),
         ("POST", "/channels/1/nothing", {}, "no such operation"),
     ],
 )
 def test_a_request_that_discord_does_not_describe_is_found(method: str, path: str, body: Any, words: str) -> None:
-    """The body's type, a field's, a field that is missing, one that only a button has, a path that is none."""
+    """The body's type, a field's, a field that is missing, a button's own, one too many, a path that is none."""
     wrong = Description().request(method, path, body)
     assert wrong is not None
     assert words in wrong

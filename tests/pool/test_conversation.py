@@ -194,6 +194,9 @@ async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path
         it.crew.agents[0].die(1)
         fetched.set()
         agent = await it.crew.agent(2)
+        row = it.journal.row(10)
+        assert row is not None
+        assert (row.state, row.prompt) == (Row.RECEIVED, None)  # A bot that is killed now has not interrupted it.
         for text, recorder in (("first", exchange), ("second", second)):
             prompt = await agent.expect("session/prompt")
             assert prompt_text(prompt) == text

@@ -70,6 +70,7 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
         await quiet()
         assert second.told == ["starting", "waits for 1"]
         assert third.told == ["starting", "waits for 1, 2"]
+        assert [it.talk(thread_id).seat.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
         it.talk(1).cancel(A_PERSON)
         await second.until("prompted")
         assert it.talk(1).seat.state is State.IDLE

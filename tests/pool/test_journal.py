@@ -210,7 +210,7 @@ def crashes(journal: Journal, path: Path) -> Iterator[list[Path]]:
     crash()
 
 
-STEPS: dict[State, Callable[[Journal, tuple[int, ...]], None]] = {
+STEPS: dict[State, Callable[[Journal, tuple[int, ...]], object]] = {
     State.RECEIVED: lambda journal, ids: journal.mark(ids, State.RECEIVED),
     State.HELD: lambda journal, ids: journal.mark(ids, State.HELD),
     State.PROMPTED: lambda journal, ids: journal.prompted(ids, "the prompt"),
@@ -491,6 +491,8 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
             journal.answer((message_id,))
         journal.close_rows((15,), "dropped")
         journal.mark((16,), State.HELD)
+        for message_id in (10, 14):
+            journal.signs.put(1, message_id, "⏳")
         assert journal.prune() == 0
         monkeypatch.setattr("pool.journal.KEPT_SECONDS", -1.0)
         assert [journal.prune() for _ in range(3)] == [3, 2, 0]
@@ -498,6 +500,7 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.state(message_id) for message_id in gone] == [None] * 5
         assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
+        assert journal.signs.standing() == {14: 1}
         assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
         assert journal.session_id(1) == "session"
     connection = sqlite3.connect(path)
@@ -756,3 +759,17 @@ def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> 
         requests = [row.request for message_id in (10, 11, 12) if (row := journal.row(message_id)) is not None]
         assert requests == ["after", "after", "before"]
         assert journal.row(13) is None
+
+
+def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> None:
+    """With what an earlier try had sent, if there was one: only that one may have been interrupted."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10)
+        assert journal.prompted((10,), "first") is None
+        journal.unsent((10,), None)
+        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, None)]
+        journal.prompted((10,), "first")
+        journal.mark((10,), State.RECEIVED)
+        assert journal.prompted((10,), "second") == "first"
+        journal.unsent((10,), "first")
+        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, "first")]

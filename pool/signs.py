@@ -1,0 +1,35 @@
+"""What the journal remembers of signs: reactions of the bot's on messages that have to go some day."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+__all__ = ["KeptSigns"]
+
+
+class KeptSigns:
+    """The part of the journal that is about signs; `Journal.signs`. A method is one short transaction."""
+
+    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
+        """`transaction` is the journal's."""
+        self._db = db
+        self._transaction = transaction
+
+    def put(self, channel_id: int, message_id: int, emoji: str) -> None:
+        """Write down that a reaction is about to be put on a message."""
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO signs VALUES (?, ?, ?)", (message_id, emoji, channel_id))
+
+    def gone(self, message_id: int, emoji: str) -> None:
+        """Write down that a reaction is not on a message, or no longer."""
+        with self._transaction():
+            self._db.execute("DELETE FROM signs WHERE message_id = ? AND emoji = ?", (message_id, emoji))
+
+    def of(self, message_id: int) -> list[str]:
+        """Return the reactions that are on a message, or may be."""
+        rows = self._db.execute("SELECT emoji FROM signs WHERE message_id = ? ORDER BY emoji", (message_id,))
+        return [emoji for (emoji,) in rows]
+
+    def standing(self) -> dict[int, int]:
+        """Return the messages that have some, or may have, each with its channel."""
+        return dict(self._db.execute("SELECT message_id, channel_id FROM signs ORDER BY message_id"))
