@@ -29,7 +29,7 @@ channels = ["42"]
 [agents.default]
 command = {python}
 args = ["-c", {script}, "--api-key", "{ARGUMENT}", "--token={ARGUMENT}"]
-cwd = "{folder}"
+cwd = "{folder}/project"
 env = {{ A_KEY = "${{MODEL_KEY}}", B_KEY = "{LITERAL}" }}
 inherit_env = ["HELD_BACK"]
 [[agents.default.mcp_servers]]
@@ -46,6 +46,7 @@ def make_report(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run the command beside a configuration and a log that are full of secrets."""
     quote = "'{}'".format
     text = CONFIG.format(**SECRETS, python=quote(sys.executable), script=quote(TALKS), folder=folder)
+    (folder / "project").mkdir()
     (folder / "threadline.toml").write_text(text)
     beside = folder / "threadline.env"
     beside.touch(mode=0o600)
