@@ -3,10 +3,11 @@
 import asyncio
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from bot.client import ThreadlineClient
-from loopback.entities import Thread
+from loopback.entities import Message, Thread
 from loopback.permissions import Permission
 from tests.e2e.stage import SCRIPTED, performing, said, scene, stage, toml, write_config
 from tests.e2e.test_supervision import client_of
@@ -151,6 +152,33 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         assert client.journal.choices(thread.id) == {"model": "large", "mode": "auto"}
         await place.ann.say(thread, "mode")
         await place.ann.sees(thread, re.compile("^auto"), by=place.bot)
+
+
+async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_current_entry(tmp_path: Path) -> None:
+    """Discord's menus hold 25; every entry is on exactly one page, and one of the last page can be chosen."""
+    agent = (sys.executable, "-I", "-S", str(Path(__file__).with_name("wide_agent.py")))
+    async with stage(tmp_path, agent=agent) as place:
+        thread = await place.thread("hello")
+        await place.ann.sees(thread, "I am model 30", by=place.bot)
+        menu = (await place.ann.slash(thread, "model")).message
+        assert menu is not None
+        pages = [labels(menu)]
+        for _ in range(2):
+            await place.ann.click(menu, "More")
+            pages.append(labels(menu))
+        assert [len(page) for page in pages] == [25, 25, 10]
+        listed = [label for page in pages for label in page]
+        assert listed[0] == "Model 30"
+        assert sorted(listed) == [f"Model {number:02}" for number in range(1, 61)]
+        await place.ann.pick(menu, [pages[-1][-1]])
+        await place.ann.say(thread, "and now?")
+        await place.ann.sees(thread, "I am model 60", by=place.bot)
+
+
+def labels(menu: Message) -> list[str]:
+    """The entries of the menu in a message."""
+    (select,) = menu.components[0]["components"]
+    return [option["label"] for option in select["options"]]
 
 
 async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: Path) -> None:
