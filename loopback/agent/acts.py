@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import subprocess
 import threading
 from collections.abc import Callable
@@ -262,15 +263,28 @@ def _vendor(turn: Turn, directive: Directive) -> None:
 
 @act("gate")
 def _gate(turn: Turn, directive: Directive) -> None:
+    # Without blocking and closed at the end: a reader left behind would take what is written for the next turn.
+    gate = os.open(directive.text("path"), os.O_RDONLY | os.O_NONBLOCK)
+    ended, end = os.pipe()
     opened = threading.Event()
 
-    def read() -> None:
-        Path(directive.text("path")).read_bytes()
-        opened.set()
-        turn.wake()
+    def watch() -> None:
+        ready = select.poll()
+        ready.register(gate, select.POLLIN)
+        ready.register(ended, select.POLLIN)
+        if any(descriptor == gate for descriptor, _ in ready.poll()):
+            opened.set()
+            turn.wake()
 
-    threading.Thread(target=read, name="gate", daemon=True).start()
-    turn.wait_until(opened.is_set)
+    watching = threading.Thread(target=watch, name="gate", daemon=True)
+    watching.start()
+    try:
+        turn.wait_until(opened.is_set)
+    finally:
+        os.close(end)
+        watching.join()
+        os.close(ended)
+        os.close(gate)
 
 
 @act("sleep")

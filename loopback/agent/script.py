@@ -93,7 +93,7 @@ GRAMMAR: dict[str, Word] = {
     ),
     "late": Word("late TEXT", "one chunk of text after the prompt's response", _TEXT),
     "vendor": Word("vendor METHOD", "sends an unknown request and says how it was answered", r"(?P<method>\S+)"),
-    "gate": Word("gate PATH", "goes on when somebody has written to the FIFO at PATH and closed it", r"(?P<path>/\S+)"),
+    "gate": Word("gate PATH", "goes on when somebody has written to the FIFO at PATH, or closed it", r"(?P<path>/\S+)"),
     "sleep": Word("sleep SECONDS", "waits", f"(?P<seconds>{_NUMBER})"),
     "usage": Word("usage", "reports the context window's use and the cost", ""),
     "help": Word("help", "this list", ""),
