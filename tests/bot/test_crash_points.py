@@ -7,7 +7,7 @@ is what a kill at this moment leaves. `tests/e2e/test_recovery.py` and `make cha
 import copy
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -80,7 +80,8 @@ class FilmedJournal(Journal):
         if (move, side) not in self.scenes:
             path = self.folder / f"{move[0]}-{move[1]}-{side}.db"
             # Another connection sees what is committed, and nothing of a transaction in progress.
-            with sqlite3.connect(self.folder / "journal.db") as source, sqlite3.connect(path) as target:
+            live = self.folder / "journal.db"
+            with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(path)) as target:
                 source.backup(target)
             messages = {message_id: copy.copy(message) for message_id, message in self.board.messages.items()}
             self.scenes[move, side] = Scene(path, messages, dict(self.board._nonces))
