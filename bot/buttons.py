@@ -9,6 +9,7 @@ import discord
 
 from . import words
 from .gate import Right
+from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -99,22 +100,14 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
 
 def held_view(thread_id: int) -> discord.ui.View:
     """Make the buttons below a notice that messages are held."""
-    return _view(ThreadButton("continue", thread_id), ThreadButton("drop", thread_id))
+    return view_of(ThreadButton("continue", thread_id), ThreadButton("drop", thread_id))
 
 
 def warning_view(thread_id: int) -> discord.ui.View:
     """Make the buttons below a word about a running turn."""
-    return _view(ThreadButton("keep", thread_id), ThreadButton("stop", thread_id))
+    return view_of(ThreadButton("keep", thread_id), ThreadButton("stop", thread_id))
 
 
 def interrupted_view(message_id: int) -> discord.ui.View:
     """Make the buttons below a notice that a restart interrupted a turn."""
-    return _view(InterruptedButton("retry", message_id), InterruptedButton("skip", message_id))
-
-
-def _view(*items: Button) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for item in items:
-        view.add_item(item)
-    view.stop()
-    return view
+    return view_of(InterruptedButton("retry", message_id), InterruptedButton("skip", message_id))

@@ -21,6 +21,7 @@ from .pacer import Pacer
 from .policy import Permission
 from .post import Post
 from .rest import Rest
+from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -100,11 +101,7 @@ class Card(ABC):
 
     def view(self) -> discord.ui.View:
         """Put the buttons together."""
-        view = discord.ui.View(timeout=None)
-        for item in self.items():
-            view.add_item(item)
-        view.stop()  # Dispatched by the items' templates, also after a restart; the library need not keep it.
-        return view
+        return view_of(*self.items())
 
     def renumber(self, number: int) -> None:
         """Show a number from now on."""

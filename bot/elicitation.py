@@ -15,6 +15,7 @@ from .fields import Field, Given, Unusable, Wrong, fields_of, read
 from .form import Form
 from .markdown import code_block, escape
 from .patterns import unfit
+from .view import view_of
 from .visible import visible
 
 if TYPE_CHECKING:
@@ -202,10 +203,7 @@ class PageCard(ElicitationCard):
 
     def link(self) -> discord.ui.View:
         """Make the link button."""
-        view = discord.ui.View(timeout=None)
-        view.add_item(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
-        view.stop()
-        return view
+        return view_of(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
 
     def completed(self) -> None:
         """Say that what the person did there has reached the agent."""

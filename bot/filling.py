@@ -10,6 +10,7 @@ from . import words
 from .card import admitted, record
 from .elicitation import ElicitationButton, FormCard
 from .form import Form
+from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -52,9 +53,7 @@ async def take_form(interaction: "discord.Interaction[ThreadlineClient]") -> Non
 
 async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
     """Say something to one person with a button to another form: a form cannot be answered by one."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(ElicitationButton(token, str(step), label))
-    view.stop()
+    view = view_of(ElicitationButton(token, str(step), label))
     if _is_ephemeral(interaction):
         await interaction.response.edit_message(content=text, view=view)
     else:

@@ -15,6 +15,7 @@ from .desk import Desk
 from .gate import Right
 from .post import Post
 from .request import Request, write_request
+from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -72,11 +73,4 @@ class GoOnButton(
 def tell_made_way(desk: Desk, thread_id: int) -> None:
     """Say in a thread that its question was ended for others, with the button."""
     post = Post(thread_id, pacer=desk.pacer, rest=desk.rest, nonce=secrets.token_hex(8))
-    post.show(words.MADE_WAY, lambda: _view(thread_id))
-
-
-def _view(thread_id: int) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    view.add_item(GoOnButton(thread_id))
-    view.stop()  # Dispatched by the template, also after a restart; the library need not keep it.
-    return view
+    post.show(words.MADE_WAY, lambda: view_of(GoOnButton(thread_id)))

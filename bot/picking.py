@@ -19,6 +19,7 @@ from .admission import admitted
 from .gate import Right
 from .markdown import escape
 from .offers import Offers
+from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -127,16 +128,11 @@ def _now(option: Option) -> str:
 
 
 def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
     last = max(0, (len(entries) - 1) // PAGE)
     page = min(page, last)
-    if entries:
-        view.add_item(OptionMenu(key, entries[page * PAGE : (page + 1) * PAGE]))
-    for label, to in (("Back", page - 1), ("More", page + 1)):
-        if 0 <= to <= last:
-            view.add_item(PageButton(key, to, label))
-    view.stop()
-    return view
+    menus = [OptionMenu(key, entries[page * PAGE : (page + 1) * PAGE])] if entries else []
+    turns = (("Back", page - 1), ("More", page + 1))
+    return view_of(*menus, *(PageButton(key, to, label) for label, to in turns if 0 <= to <= last))
 
 
 # ---- menus and buttons

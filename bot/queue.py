@@ -13,6 +13,7 @@ from pool.exchange import Exchange as PooledExchange
 from .exchange import Exchange
 from .gate import Right
 from .markdown import LIMIT, escape
+from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -111,7 +112,7 @@ class DropMenu(
 
 def queue_view(thread_id: int) -> discord.ui.View:
     """Make the buttons of the notice that messages wait."""
-    return _view(QueueButton("now", thread_id), QueueButton("unqueue", thread_id))
+    return view_of(QueueButton("now", thread_id), QueueButton("unqueue", thread_id))
 
 
 def queue_commands() -> list[app_commands.Command[Any, Any, Any] | app_commands.ContextMenu]:
@@ -135,7 +136,7 @@ async def _queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     text = "\n".join([*lines[:SHOWN], *more])[:LIMIT]
     own = [(number, each) for number, each in enumerate(waiting, 1) if _may_drop(interaction, each)][:SHOWN]
     options = [(each.message_ids[-1], f"{number}. {_snippet(each)}") for number, each in own]
-    view = _view(DropMenu(thread_id, options)) if options else discord.utils.MISSING
+    view = view_of(DropMenu(thread_id, options)) if options else discord.utils.MISSING
     await interaction.response.send_message(text, view=view, ephemeral=True)
 
 
@@ -186,11 +187,3 @@ def _snippet(exchange: PooledExchange) -> str:
     texts = [request.text for request in exchange.requests if request.text] if isinstance(exchange, Exchange) else []
     text = " ".join(" ".join(texts).split()) or "(no text)"
     return text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…"
-
-
-def _view(*items: discord.ui.DynamicItem[Any]) -> discord.ui.View:
-    view = discord.ui.View(timeout=None)
-    for item in items:
-        view.add_item(item)
-    view.stop()  # Dispatched by their templates.
-    return view

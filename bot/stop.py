@@ -6,6 +6,7 @@ import discord
 import structlog
 
 from .gate import Right
+from .view import view_of
 from .words import cancelled
 
 if TYPE_CHECKING:
@@ -75,7 +76,4 @@ class StopButton(
 
 def stop_view(thread_id: int, message_id: int) -> discord.ui.View:
     """Make the button."""
-    view = discord.ui.View(timeout=None)
-    view.add_item(StopButton(thread_id, message_id))
-    view.stop()  # Dispatched by the template, also after a restart; the library need not keep it.
-    return view
+    return view_of(StopButton(thread_id, message_id))
