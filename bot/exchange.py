@@ -35,6 +35,7 @@ from .introduction import introduction
 from .login import login_words
 from .markdown import escape
 from .offers import Offers, write_offers
+from .outbox import Outbox
 from .questions import Questions
 from .redaction import Redacting
 from .reply import Reply
@@ -85,7 +86,7 @@ class Exchange:
         self._timing = Timing(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
         self._session: Session | None = None
-        self._outbox = desk.agents.outbox(request.thread_id)
+        self._outbox: Outbox | None = None
         self._questions: Questions | None = None
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
@@ -222,6 +223,8 @@ class Exchange:
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn, self._session = turn, session
+        # Not sooner: to follow the links to the directories costs more than all else that a message's arrival does.
+        self._outbox = self._desk.agents.outbox(self.request.thread_id)
         earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
         fresh = self._briefing.forgotten or not earlier
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
@@ -264,7 +267,8 @@ class Exchange:
                 self.reply.apply(event)
                 if isinstance(event, ToolCallUpdate) and self._questions is not None:
                     self._questions.changed(event)
-                self.reply.fetch(self._outbox.read_now)
+                if self._outbox is not None:
+                    self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
