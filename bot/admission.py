@@ -139,8 +139,8 @@ class Admission:
 
     def covers(self, message: discord.Message) -> bool:
         """Whether every message of this place is seen: it is listed, or a conversation lives there."""
-        place = self.place(message.guild, message.channel)
-        return self._journal.knows(place.channel_id) or listed(place, self.rules)
+        channel = message.channel
+        return self._journal.knows(channel.id) or listed(self.place(message.guild, channel), self.rules)
 
     # ---- what the gate is told
 
@@ -200,9 +200,9 @@ class Admission:
         """Describe a place. A thread that the library does not know is looked up in the journal."""
         guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
         parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
-        known = self._journal.place(channel.id)
-        if parent_id is None and known is not None and known[1] != channel.id:
-            parent_id = known[1]
+        if parent_id is None and self._journal.knows(channel.id):
+            known = self._journal.place(channel.id)
+            parent_id = known[1] if known is not None and known[1] != channel.id else None
         opens_threads = not isinstance(channel, discord.VoiceChannel | discord.StageChannel)
         return Place(guild_id, channel.id, parent_id, opens_threads=opens_threads)
 
