@@ -5,7 +5,6 @@ read only where the agent works, never one whose name, or a directory's on the w
 bot's own. Links in the file system are followed at the moment of reading, in steps that cannot be raced (`acp.roots`).
 """
 
-import asyncio
 import os
 import stat
 from collections.abc import Sequence
@@ -45,15 +44,11 @@ class Outbox:
         self._places = [Path(os.path.realpath(directory)) for directory in directories]
         self._withheld = [Path(os.path.realpath(path)) for path in withheld]
 
-    async def read(self, uri: str) -> bytes | str:
+    def read_now(self, uri: str) -> bytes | str:
         """Return the bytes of the file that `uri` (`file:` or an absolute path) names, or words that say why not.
 
-        Reads in a thread: a file system that hangs holds up nobody else.
+        Blocks on the file system.
         """
-        return await asyncio.to_thread(self.read_now, uri)
-
-    def read_now(self, uri: str) -> bytes | str:
-        """Return what `read` does; blocks."""
         try:
             with self._roots.entry(_path_of(uri)) as entry:
                 self._check(entry)

@@ -25,12 +25,6 @@ def test_a_file_of_the_session_is_read(tmp_path: Path) -> None:
     assert outbox.read_now(str(tmp_path / "link")) == b"data"
 
 
-async def test_reading_happens_in_a_thread(tmp_path: Path) -> None:
-    """A file system that hangs holds up nobody else."""
-    (tmp_path / "a").write_bytes(b"data")
-    assert await Outbox([tmp_path]).read(str(tmp_path / "a")) == b"data"
-
-
 @pytest.mark.parametrize(
     "uri",
     [
