@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -71,18 +72,28 @@ class SavedFiles:
         return data if isinstance(data, bytes) else None
 
     def clean(self, now: float) -> None:
-        """Remove the files of messages that are older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`."""
+        """Remove the files of messages that are older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.
+
+        A thread's directory goes when it has been empty for as long: each session is given one, with files or without.
+        """
         room = KEPT_BYTES
         for written, directory in sorted(self._messages(), reverse=True):
             room -= sum(file.lstat().st_size for file in directory.iterdir())
             if room < 0 or now - written > KEPT_SECONDS:
                 shutil.rmtree(directory, ignore_errors=True)
+        for thread in self._threads():
+            if now - thread.lstat().st_mtime > KEPT_SECONDS:
+                with suppress(OSError):  # Where something is in it, it stays.
+                    thread.rmdir()
 
     def _messages(self) -> Iterator[tuple[float, Path]]:
-        for thread in self._root.iterdir():
-            for message in thread.iterdir() if thread.is_dir() and not thread.is_symlink() else ():
+        for thread in self._threads():
+            for message in thread.iterdir():
                 if message.is_dir() and not message.is_symlink():
                     yield message.lstat().st_mtime, message
+
+    def _threads(self) -> Iterator[Path]:
+        return (each for each in self._root.iterdir() if each.is_dir() and not each.is_symlink())
 
 
 def safe_name(name: str, taken: set[str]) -> str:

@@ -263,3 +263,15 @@ def test_old_files_go_and_so_do_the_oldest_of_too_many(tmp_path: Path, monkeypat
     assert [files.size(files.path(THREAD, number, "a")) for number in (1, 2, 3)] == [None, None, 100]
     with pytest.raises(Refused):
         files.create(tmp_path / "elsewhere")
+
+
+def test_the_directory_of_a_thread_goes_when_it_was_empty_for_long(tmp_path: Path) -> None:
+    """Each session is given one; what holds a file stays, and so does one whose agent may have begun today."""
+    files, now = SavedFiles(tmp_path / "saved"), time.time()
+    for thread_id in (1, 2, 3):
+        files.directory(thread_id).mkdir()
+    (files.directory(2) / "note").write_bytes(b"x")
+    for thread_id, age in ((1, KEPT_SECONDS + 60), (2, KEPT_SECONDS + 60), (3, KEPT_SECONDS - 60)):
+        os.utime(files.directory(thread_id), (now - age, now - age))
+    files.clean(now)
+    assert [files.directory(thread_id).exists() for thread_id in (1, 2, 3)] == [False, True, True]
