@@ -499,6 +499,21 @@ async def test_a_lost_answer_makes_no_second_message_and_hides_no_newer_text(los
     assert it.board.shown == ["newer and newest"]
 
 
+async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:
+    """It may have been made: that the text is what was last confirmed is no proof that the message shows it."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        await quiet()
+        it.board.faults.append(AnswerLost("no answer in time"))
+        reply.placeholder("another")
+        await quiet(0.05)
+        reply.placeholder("⏳")
+        await quiet()
+    assert it.board.whats == ["send", "edit", "edit"]
+    assert it.board.shown == ["⏳"]
+
+
 async def test_a_try_that_was_never_taken_ends_in_the_newest_text_too() -> None:
     """Whether the first try arrived cannot be known; both ways end the same."""
     async with stage() as it:
