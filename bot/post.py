@@ -77,6 +77,7 @@ class Post:
         try:
             content = await self._put(content)
         except (TryLater, Archived) as error:
+            self._shown = None  # It may have been made all the same.
             await self._try_again(error)
         except (Gone, Refused) as error:
             self._give_up(error)

@@ -88,6 +88,34 @@ async def test_a_failure_that_may_pass_is_tried_again(fault: Exception) -> None:
     assert board.whats == ["send"] * 3
 
 
+async def test_a_message_whose_answer_was_lost_shows_the_newer_wish_in_the_end() -> None:
+    """Each try says what the first one said, for Discord knows its nonce; only then comes what is wished now."""
+    board = Board()
+    board.faults.append(AnswerLost("reset"))
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("one")
+        await quiet(0.05)
+        post.show("two")
+        await quiet()
+    assert board.shown == ["two"]
+
+
+async def test_an_edit_whose_answer_was_lost_is_undone_where_the_wish_goes_back() -> None:
+    """It may have been made: that the wish is what was last confirmed is no proof that the message shows it."""
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("one")
+        await quiet()
+        board.faults.append(AnswerLost("reset"))
+        post.show("two")
+        await quiet(0.05)
+        post.show("one")
+        await quiet()
+    assert board.shown == ["one"]
+
+
 @pytest.mark.parametrize("faults", [[Refused("no")], [TryLater("503")] * ATTEMPTS], ids=["refused", "away"])
 async def test_what_cannot_be_posted_is_given_up(faults: list[Exception]) -> None:
     """After as many tries as make sense."""
