@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
-from .refusal import INVALID_PARAMS, Refused
+from .jsonrpc import INVALID_PARAMS
+from .refusal import Refused
 from .survivors import end_survivors
 from .tail import Tail
 
