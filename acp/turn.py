@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from .connection import Connection, Reply
 from .errors import AcpError, AgentClosed, ProtocolError
-from .events import Accept, Answer, Decline, Elicitation, Event, Question, Withdrawn
+from .events import Answer, Elicitation, Event, Question, Withdrawn
 from .jsonrpc import RequestId, Result
 from .schema import PromptResponse, PromptUsage
 
@@ -213,25 +213,3 @@ class Turn:
         self.cancel()
         async for _ in self:
             pass
-
-
-def outcome(answer: Answer | None) -> dict[str, Any]:
-    """Write the answer to session/request_permission; None means cancelled."""
-    match answer:
-        case str(option_id):
-            return {"outcome": {"outcome": "selected", "optionId": option_id}}
-        case _:
-            return {"outcome": {"outcome": "cancelled"}}
-
-
-def action(answer: Answer | None) -> dict[str, Any]:
-    """Write the answer to elicitation/create; None means cancelled."""
-    match answer:
-        case Accept(None):
-            return {"action": "accept"}
-        case Accept(content):
-            return {"action": "accept", "content": dict(content or {})}
-        case Decline():
-            return {"action": "decline"}
-        case _:
-            return {"action": "cancel"}
