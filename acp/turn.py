@@ -80,16 +80,6 @@ class Turn:
         return self.ended and not self._events
 
     @property
-    def open_questions(self) -> tuple[Question, ...]:
-        """The permissions that the agent waits for, oldest first."""
-        return tuple(each.question for each in self._open.values() if isinstance(each.question, Question))
-
-    @property
-    def open_elicitations(self) -> tuple[Elicitation, ...]:
-        """The elicitations that the agent waits for, oldest first."""
-        return tuple(each.question for each in self._open.values() if isinstance(each.question, Elicitation))
-
-    @property
     def unanswered(self) -> tuple[Question | Elicitation, ...]:
         """All that the agent waits for, oldest first."""
         return tuple(each.question for each in self._open.values())

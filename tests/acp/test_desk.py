@@ -281,7 +281,7 @@ async def test_a_malformed_request_is_refused(method: str, params: Json, tmp_pat
     """Nobody is asked about it (P33)."""
     async with working(tmp_path) as desk:
         assert (await desk.told(method, **params))["code"] == -32602
-        assert not desk.turn.open_questions
+        assert not desk.turn.unanswered
 
 
 async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_path: Path) -> None:
