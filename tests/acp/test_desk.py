@@ -252,6 +252,21 @@ async def test_a_request_that_is_taken_back_at_once_is_answered(tmp_path: Path) 
         assert await desk.result("fs/read_text_file", path=str(path)) == {"content": "one\n"}
 
 
+async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) -> None:
+    """It takes nothing from the one that is being done."""
+    path = tmp_path / "a.txt"
+    path.write_text("one\n")
+    async with working(tmp_path) as desk:
+        asked = {"id": "again", "method": "fs/read_text_file"}
+        params = {"sessionId": desk.session_id, "path": str(path)}
+        desk.peer.say({**asked, "params": params})
+        await desk.question()
+        desk.peer.say({**asked, "params": params})
+        assert result_of(await desk.peer.answer_to("again"))["code"] == -32603
+        assert desk.turn.answer("again", "allow")
+        assert result_of(await desk.peer.answer_to("again")) == {"content": "one\n"}
+
+
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     """One more is refused at once, whatever it is, and one that ends makes room (invariant 12)."""
     async with working(tmp_path) as desk:
