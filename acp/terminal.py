@@ -12,7 +12,7 @@ from typing import Any, Self
 from .child import Child
 from .jsonrpc import INVALID_PARAMS
 from .refusal import Refused
-from .survivors import end_survivors
+from .survivors import end_survivors, stat_fields
 from .tail import Tail
 
 __all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
@@ -196,8 +196,7 @@ def _sessions(terminal_id: str, leader: int, *, reaped: bool) -> set[int]:
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):  # It ended while we looked at it, or is not ours.
                 if wanted in b"\0" + Path(entry.path, "environ").read_bytes():
-                    # The fields after the command's closing bracket: state, parent, group, session (proc_pid_stat(5)).
-                    found.add(int(Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()[3]))
+                    found.add(int(stat_fields(entry.path)[3]))
     return found
 
 
