@@ -12,11 +12,8 @@ from structlog.testing import capture_logs
 
 from acp.schema import PromptCapabilities, TextBlock
 from bot import words
-from bot.attachments import Attachments
-from bot.card import Cards
 from bot.desk import Desk
 from bot.exchange import Exchange
-from bot.logs import redactor
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
@@ -27,7 +24,7 @@ from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, quiet
-from tests.bot.one_agent import one_agent
+from tests.bot.one_agent import desk_of_one
 from tests.memory import MemoryAgent
 from tests.pool.house import Crew, every, obey, prompt_text
 
@@ -114,17 +111,7 @@ async def restarted(journal: Journal, folder: Path, *, reactions: bool = False) 
 
     crew.after_start = play
     async with pacing(Pacer()) as pacer:
-        cards = Cards(journal=journal, pacer=pacer, rest=board)
-        desk = Desk(
-            journal=journal,
-            pacer=pacer,
-            rest=board,
-            cards=cards,
-            agents=one_agent(folder, journal),
-            attachments=Attachments(folder / "attachments"),
-            redact=redactor([]),
-            reactions=Reactions(enabled=reactions),
-        )
+        desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
         pool = Pool(
             desk.agents.settings,
             spawn=crew.spawn,
