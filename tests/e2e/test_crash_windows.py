@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 
 from pool.journal import Journal
-from tests.e2e.stage import Stage, scene, spoken
-from tests.e2e.test_recovery import answered_once, remembering, running
+from tests.e2e.stage import Stage, remembering, scene, spoken
+from tests.e2e.test_recovery import answered_once, running
 
 
 async def accepted(place: Stage, journal: Journal, thread_id: int, text: str) -> int:

@@ -11,14 +11,8 @@ from pathlib import Path
 from loopback import User
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import SCRIPTED, Stage, scene, spoken, write_config
+from tests.e2e.stage import Stage, remembering, scene, spoken
 from tests.e2e.test_processes import GENEROUS, bot_process
-
-
-def remembering(place: Stage, **options: str) -> None:
-    """Write the stage's configuration, with an agent whose sessions survive it."""
-    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
-    write_config(place.config, place, agent=agent, **options)
 
 
 @asynccontextmanager
