@@ -204,6 +204,10 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
         (patch,) = shown.message.attachments
         assert all(line in (patch.content or b"").decode() for line in ("-one", "+two", "+new"))
         assert not trap.exists()
+        (place.project / ".git" / "index").unlink()
+        (place.project / ".git" / "index").symlink_to("/dev/zero")
+        endless = await place.ben.slash(thread, "diff")
+        await place.discord.until(lambda: "the index is not a regular file" in said(endless))
 
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
