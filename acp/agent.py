@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 import structlog
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from .client import INFO, Client, supports
 from .connection import Connection, Wire
 from .desk import Desk
 from .dispatch import Dispatch
-from .errors import AcpError, ProtocolError, RemoteError, Unsupported
+from .errors import AcpError, RemoteError, Unsupported
 from .jsonrpc import METHOD_NOT_FOUND
 from .process import AgentProcess, Launch
 from .schema import (
@@ -24,7 +24,7 @@ from .schema import (
     SessionInfo,
     SessionResponse,
 )
-from .schema.part import Part
+from .schema.part import read
 from .session import Session
 
 __all__ = ["Agent"]
@@ -51,8 +51,6 @@ LIST_SESSIONS = 10_000
 NOTHING = Client()
 
 log = structlog.stdlib.get_logger("acp")
-
-_Part = TypeVar("_Part", bound=Part)
 
 
 class Body(Wire, Protocol):
@@ -142,7 +140,7 @@ class Agent:
             "clientInfo": INFO,
         }
         result = await self.connection.request("initialize", params, seconds=INITIALIZE_SECONDS)
-        self.info = _read(InitializeResponse, "initialize", result)
+        self.info = read(InitializeResponse, "initialize", result)
         if self.info.protocol_version != PROTOCOL_VERSION:
             # Agents exist that echo another number while they speak version 1.
             log.warning("agent answers another protocol version", version=self.info.protocol_version)
@@ -186,7 +184,7 @@ class Agent:
         """
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
         result = await self.connection.request("session/new", self._setup(directories), seconds=NEW_SECONDS)
-        response = _read(NewSessionResponse, "session/new", result)
+        response = read(NewSessionResponse, "session/new", result)
         session = self._add(response.session_id, directories, also)
         session.opened(response)
         for update, size in self._dispatch.early.take(session.session_id):
@@ -250,7 +248,7 @@ class Agent:
         cursors: set[str | None] = {None}
         for _ in range(LIST_PAGES):
             result = await self.connection.request("session/list", params, seconds=SESSIONS_SECONDS)
-            page = _read(ListSessionsResponse, "session/list", result or {})
+            page = read(ListSessionsResponse, "session/list", result or {})
             found += page.sessions
             if page.next_cursor in cursors or len(found) >= LIST_SESSIONS:
                 break
@@ -289,10 +287,3 @@ class Agent:
     def kill(self) -> None:
         """Send SIGKILL to the agent's group, now; `stop` must still follow."""
         self._process.kill()
-
-
-def _read(kind: type[_Part], method: str, result: Any) -> _Part:
-    try:
-        return kind.model_validate(result)
-    except ValidationError as error:
-        raise ProtocolError(f"{method} was answered by something else than version 1 allows: {error}") from None

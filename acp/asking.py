@@ -4,15 +4,16 @@ Each becomes a question of the running turn. With none in flight nobody could an
 """
 
 import asyncio
+from typing import Any
 
 import structlog
 
 from .connection import Connection
-from .events import Answer, Elicitation, Question
+from .events import Accept, Answer, Decline, Elicitation, Question
 from .jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, RequestId
 from .refusal import Refused
 from .schema import CreateElicitation, PermissionOption, RequestPermission, ToolCallUpdate
-from .turn import Turn, action, outcome
+from .turn import Turn
 
 __all__ = ["ask", "elicit", "permit"]
 
@@ -27,7 +28,7 @@ def ask(connection: Connection, turn: Turn | None, request_id: RequestId, params
     """Take a session/request_permission and answer it when somebody has; `cancelled` at once without a turn."""
 
     def reply(answer: Answer | None) -> None:
-        connection.answer(request_id, outcome(answer))
+        connection.answer(request_id, _outcome(answer))
 
     if turn is None:
         log.warning("agent asked for permission outside a turn", tool_call_id=params.tool_call.tool_call_id)
@@ -40,7 +41,7 @@ def elicit(connection: Connection, turn: Turn | None, request_id: RequestId, par
     """Take an elicitation/create and answer it when somebody has; `cancel` at once without a turn."""
 
     def reply(answer: Answer | None) -> None:
-        connection.answer(request_id, action(answer))
+        connection.answer(request_id, _action(answer))
 
     if turn is None:
         reply(None)
@@ -71,3 +72,25 @@ async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUp
             raise Refused(REQUEST_CANCELLED, "Request cancelled")
         case _:
             raise Refused(INTERNAL_ERROR, "The user rejected this")
+
+
+def _outcome(answer: Answer | None) -> dict[str, Any]:
+    """Write the answer to session/request_permission; None means cancelled."""
+    match answer:
+        case str(option_id):
+            return {"outcome": {"outcome": "selected", "optionId": option_id}}
+        case _:
+            return {"outcome": {"outcome": "cancelled"}}
+
+
+def _action(answer: Answer | None) -> dict[str, Any]:
+    """Write the answer to elicitation/create; None means cancelled."""
+    match answer:
+        case Accept(None):
+            return {"action": "accept"}
+        case Accept(content):
+            return {"action": "accept", "content": dict(content or {})}
+        case Decline():
+            return {"action": "decline"}
+        case _:
+            return {"action": "cancel"}

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from .client import Client
 from .filesystem import FileSystem
-from .refusal import INVALID_PARAMS, Refused
+from .jsonrpc import INVALID_PARAMS
+from .refusal import Refused
 from .roots import Roots
 from .schema import (
     CreateTerminal,

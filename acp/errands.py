@@ -7,6 +7,7 @@ with the session, when the agent takes it back ($/cancel_request), or with the a
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -45,23 +46,25 @@ class Errands:
             return
         task = asyncio.create_task(self._run(request_id, work), name=f"{request.method} {request_id!r}")
         self._running[request_id] = _Errand(session_id, task)
+        task.add_done_callback(partial(self._ended, request_id))
 
     async def _run(self, request_id: RequestId, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         try:
             result = await work()
         except Refused as refusal:
             self._connection.refuse(request_id, refusal.code, refusal.message)
-        except asyncio.CancelledError:
-            self._connection.refuse(request_id, REQUEST_CANCELLED, "Request cancelled")
-            raise
         except Exception:
             # Whatever it is, the agent must not wait for ever, and its other requests go on.
             log.exception("a request of the agent could not be done", request_id=request_id)
             self._connection.refuse(request_id, INTERNAL_ERROR, "Internal error")
         else:
             self._connection.answer(request_id, result)
-        finally:
-            del self._running[request_id]
+
+    def _ended(self, request_id: RequestId, task: asyncio.Task[None]) -> None:
+        # Not in the task, which does not run at all when it is cancelled before its first step.
+        del self._running[request_id]
+        if task.cancelled():
+            self._connection.refuse(request_id, REQUEST_CANCELLED, "Request cancelled")
 
     def cancel(self, request_id: RequestId) -> None:
         """Give up the errand for that request, if it runs."""

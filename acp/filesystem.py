@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import islice
 
-from .refusal import INTERNAL_ERROR, INVALID_PARAMS, Refused
+from .jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
+from .refusal import Refused
 from .roots import Entry, Roots
 
 __all__ = ["READ_BYTES", "WRITE_BYTES", "FileSystem"]

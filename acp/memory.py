@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from .survivors import stat_fields
+
 __all__ = ["resident"]
 
 _PROC = Path("/proc")
@@ -23,11 +25,10 @@ def resident(leaders: Iterable[int]) -> dict[int, int]:
         if not entry.name.isdecimal():
             continue
         try:
-            # Behind the command's closing bracket: state, parent, group, session, ...; resident pages are the 22nd.
-            fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
+            fields = stat_fields(entry.path)
         except OSError:
             continue  # It ended while we looked.
-        leader = int(fields[3])
+        leader = int(fields[3])  # Its session; the resident pages are the 22nd field.
         if leader in sums:
             sums[leader] += int(fields[21]) * page
     return sums

@@ -1,7 +1,6 @@
 """A local agent process: started in a session of its own, read within bounds, and ended for certain."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections import deque
@@ -13,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from .child import Child
 from .connection import Connection
 from .errors import AcpError, AgentClosed, SpawnFailed
 from .pipes import Pipe
@@ -62,11 +62,12 @@ def environment(source: Mapping[str, str], *, inherit: Iterable[str], env: Mappi
     return {**{name: source[name] for name in names if name in source}, **env}
 
 
-class AgentProcess(asyncio.SubprocessProtocol):
+class AgentProcess(Child):
     """The process and its three pipes; the wire under a `Connection`. Start with `spawn`, end with `stop`."""
 
     def __init__(self, marker: str) -> None:
         """Use `spawn`."""
+        super().__init__()
         self._marker = marker
         self._connection: Connection | None = None
         self._early = bytearray()
@@ -74,9 +75,7 @@ class AgentProcess(asyncio.SubprocessProtocol):
         self._stderr_rest = b""
         self._stdout = Pipe(self._keep_early, self._check_ended)
         self._stderr = Pipe(self._take_stderr, self._check_ended)
-        self._exited = asyncio.Event()
         self._linger: asyncio.TimerHandle | None = None
-        self._transport: asyncio.SubprocessTransport | None = None
         self._started: int | None = None
 
     @classmethod
@@ -121,11 +120,6 @@ class AgentProcess(asyncio.SubprocessProtocol):
         return f"<AgentProcess {self.pid} {state}>"
 
     @property
-    def pid(self) -> int:
-        """The process id, which is also its group's and its session's."""
-        return self._process.get_pid()
-
-    @property
     def exit_status(self) -> int | None:
         """The exit code, or the negative number of the signal that ended it; None while it runs."""
         return self._process.get_returncode()
@@ -144,12 +138,6 @@ class AgentProcess(asyncio.SubprocessProtocol):
             connection.feed(bytes(self._early))
             self._early.clear()
         self._check_ended()
-
-    @property
-    def _process(self) -> asyncio.SubprocessTransport:
-        if self._transport is None:
-            raise RuntimeError("the process was not started by spawn()")
-        return self._transport
 
     # ---- the wire
 
@@ -200,12 +188,12 @@ class AgentProcess(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The process runs."""
-        self._transport = cast("asyncio.SubprocessTransport", transport)
+        super().connection_made(transport)
         self._started = start_time(self.pid)
 
     def process_exited(self) -> None:
         """Take note that the process has ended."""
-        self._exited.set()
+        super().process_exited()
         self._check_ended()
 
     def pause_writing(self) -> None:
@@ -273,20 +261,6 @@ class AgentProcess(asyncio.SubprocessProtocol):
     def kill(self) -> None:
         """Send SIGKILL to the group, now."""
         self._signal_group(signal.SIGKILL)
-
-    async def _exits_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._exited.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def _signal_group(self, number: signal.Signals) -> None:
-        # The group's id is the leader's pid: safe only while the leader has not been reaped.
-        if self.exit_status is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
 
 
 def _readable(line: bytes) -> str:

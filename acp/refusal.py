@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from .errors import AcpError
+from .jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
-__all__ = ["INTERNAL_ERROR", "INVALID_PARAMS", "NOT_FOUND", "Refused"]
+__all__ = ["NOT_FOUND", "Refused"]
 
-INVALID_PARAMS = -32602
-INTERNAL_ERROR = -32603
 NOT_FOUND = -32002
-"""The codes used here, from JSON-RPC 2.0, section 5.1, and ACP's own for a resource that is not there."""
+"""ACP's code for a resource that is not there (schema: ErrorCode)."""
 
 _CODES = {errno.ENOENT: NOT_FOUND, errno.ENOTDIR: NOT_FOUND, errno.ENAMETOOLONG: INVALID_PARAMS}
 

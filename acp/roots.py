@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .refusal import INVALID_PARAMS, Refused
+from .jsonrpc import INVALID_PARAMS
+from .refusal import Refused
 
 __all__ = ["MAX_LINKS", "Entry", "Roots"]
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from .chunks import Kind
 from .connection import Connection
 from .desk import Desk
-from .errors import RemoteError, Unsupported
+from .errors import ProtocolError, RemoteError, Unsupported
 from .events import Event, Text, Thought
 from .prompt import fit
 from .schema import (
@@ -30,6 +30,7 @@ from .schema import (
     UserMessageChunk,
     parse_update,
 )
+from .schema.part import read
 from .settings import Option, Value, Way, options_of
 from .turn import Turn
 
@@ -148,8 +149,8 @@ class Session:
     async def set_option(self, option_id: str, value: Value) -> bool:
         """Set one of `options` and read it back where the agent tells. Returns whether it has the value now.
 
-        Raises `Unsupported` for an option that is not there, `RemoteError` when the agent refuses, `AgentClosed`,
-        `RequestTimeout`.
+        Raises `Unsupported` for an option that is not there, `RemoteError` when the agent refuses, `ProtocolError` when
+        its answer does not have the options, `AgentClosed`, `RequestTimeout`.
         """
         option = next((each for each in self.options if each.option_id == option_id), None)
         if option is None or isinstance(value, bool) != isinstance(option.current, bool):
@@ -159,7 +160,7 @@ class Session:
                 typed = {"type": "boolean"} if isinstance(value, bool) else {}
                 params = {"configId": option_id, "value": value, **typed}
                 result = await self._request(option.way.value, params)
-                self._take_options(ConfigOptionUpdate.model_validate(result).config_options)
+                self._take_options(read(ConfigOptionUpdate, option.way.value, result).config_options)
             case Way.MODE:
                 await self._set_mode(str(value))
             case Way.MODEL:
@@ -183,7 +184,7 @@ class Session:
         option = self._mode_option
         try:
             return option is not None and await self.set_option(option.option_id, mode_id)
-        except (RemoteError, ValueError) as error:
+        except (RemoteError, ProtocolError) as error:
             log.warning("the agent's mode could not be set", mode=mode_id, reason=str(error))
             return False
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-__all__ = ["MARKER", "end_survivors", "start_time"]
+__all__ = ["MARKER", "end_survivors", "start_time", "stat_fields"]
 
 MARKER = "THREADLINE_AGENT"
 """Name of the environment variable that marks an agent and everything it starts."""
@@ -61,13 +61,13 @@ def start_time(pid: int) -> int | None:
     None where there is no such process, or no /proc.
     """
     try:
-        return int(_stat(f"{_PROC}/{pid}")[19])
+        return int(stat_fields(f"{_PROC}/{pid}")[19])
     except OSError:
         return None
 
 
-def _stat(path: str) -> list[bytes]:
-    """The fields after the command's closing bracket: state, parent, group, session ... (proc_pid_stat(5))."""
+def stat_fields(path: str) -> list[bytes]:
+    """Read the fields after the command's closing bracket: state, parent, group, session ... (proc_pid_stat(5))."""
     return Path(path, "stat").read_bytes().rpartition(b")")[2].split()
 
 
@@ -136,7 +136,7 @@ def _matcher(marker: str, leader: int | None) -> Callable[[str], bool]:
     def matches(path: str) -> bool:
         if path == own:
             return False
-        fields = _stat(path)
+        fields = stat_fields(path)
         if fields[0] in b"ZX":
             return False
         if leader is not None and int(fields[3]) == leader:

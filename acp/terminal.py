@@ -7,10 +7,12 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from .refusal import INVALID_PARAMS, Refused
-from .survivors import end_survivors
+from .child import Child
+from .jsonrpc import INVALID_PARAMS
+from .refusal import Refused
+from .survivors import end_survivors, stat_fields
 from .tail import Tail
 
 __all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
@@ -54,17 +56,16 @@ class Output:
     exit_status: ExitStatus | None
 
 
-class Terminal(asyncio.SubprocessProtocol):
+class Terminal(Child):
     """A process without input, whose output and errors are one stream. Start with `spawn`, end with `close`."""
 
     def __init__(self, terminal_id: str, limit: int) -> None:
         """Use `spawn`."""
+        super().__init__()
         self.terminal_id = terminal_id
         self._tail = Tail(limit)
-        self._exited = asyncio.Event()
         self._finished = asyncio.Event()
         self._linger: asyncio.TimerHandle | None = None
-        self._transport: asyncio.SubprocessTransport | None = None
 
     @classmethod
     async def spawn(
@@ -93,11 +94,6 @@ class Terminal(asyncio.SubprocessProtocol):
         return f"<Terminal {self.terminal_id} {self.pid} {self.exit_status or 'running'}>"
 
     @property
-    def pid(self) -> int:
-        """The process id, which is also its group's and its session's."""
-        return self._process.get_pid()
-
-    @property
     def exit_status(self) -> ExitStatus | None:
         """How the process ended, once its last output is in too, or late; None before that."""
         return _exit_status(self._process.get_returncode()) if self._finished.is_set() else None
@@ -113,18 +109,12 @@ class Terminal(asyncio.SubprocessProtocol):
         await self._finished.wait()
         return _exit_status(self._process.get_returncode())
 
-    @property
-    def _process(self) -> asyncio.SubprocessTransport:
-        if self._transport is None:
-            raise RuntimeError("the process was not started by spawn()")
-        return self._transport
-
     # ---- what asyncio tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The pipe is connected."""
-        self._transport = cast("asyncio.SubprocessTransport", transport)
-        pipe: Any = self._transport.get_pipe_transport(1)
+        super().connection_made(transport)
+        pipe: Any = self._process.get_pipe_transport(1)
         pipe.max_size = READ_SIZE  # What asyncio asks for at each read; not in the type stubs.
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
@@ -138,7 +128,7 @@ class Terminal(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         """Take note that the process has ended; others may still write."""
-        self._exited.set()
+        super().process_exited()
         if self._pipe_is_open:
             self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._finish)
         else:
@@ -181,20 +171,6 @@ class Terminal(asyncio.SubprocessProtocol):
             self._process.close()
             self._finish()
 
-    def _signal_group(self, number: signal.Signals) -> None:
-        # The group's id is the leader's pid: safe only while the leader has not been reaped.
-        if self._process.get_returncode() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, number)
-
-    async def _exits_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._exited.wait()
-        except TimeoutError:
-            return False
-        return True
-
     async def _end_rest(self, *, gently: bool) -> bool:
         """End the sessions in which something of this terminal runs. Returns whether anything was found."""
         reaped = self._process.get_returncode() is not None
@@ -220,8 +196,7 @@ def _sessions(terminal_id: str, leader: int, *, reaped: bool) -> set[int]:
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):  # It ended while we looked at it, or is not ours.
                 if wanted in b"\0" + Path(entry.path, "environ").read_bytes():
-                    # The fields after the command's closing bracket: state, parent, group, session (proc_pid_stat(5)).
-                    found.add(int(Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()[3]))
+                    found.add(int(stat_fields(entry.path)[3]))
     return found
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from .refusal import INTERNAL_ERROR, INVALID_PARAMS, NOT_FOUND, Refused
+from .jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
+from .refusal import NOT_FOUND, Refused
 from .roots import Roots
 from .survivors import MARKER
 from .terminal import ExitStatus, Output, Terminal

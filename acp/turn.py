@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from .connection import Connection, Reply
 from .errors import AcpError, AgentClosed, ProtocolError
-from .events import Accept, Answer, Decline, Elicitation, Event, Question, Withdrawn
+from .events import Answer, Elicitation, Event, Question, Withdrawn
 from .jsonrpc import RequestId, Result
 from .schema import PromptResponse, PromptUsage
 
@@ -78,16 +78,6 @@ class Turn:
     def exhausted(self) -> bool:
         """Whether it has ended and all of it was read. What comes then has nothing to stay in order behind."""
         return self.ended and not self._events
-
-    @property
-    def open_questions(self) -> tuple[Question, ...]:
-        """The permissions that the agent waits for, oldest first."""
-        return tuple(each.question for each in self._open.values() if isinstance(each.question, Question))
-
-    @property
-    def open_elicitations(self) -> tuple[Elicitation, ...]:
-        """The elicitations that the agent waits for, oldest first."""
-        return tuple(each.question for each in self._open.values() if isinstance(each.question, Elicitation))
 
     @property
     def unanswered(self) -> tuple[Question | Elicitation, ...]:
@@ -213,25 +203,3 @@ class Turn:
         self.cancel()
         async for _ in self:
             pass
-
-
-def outcome(answer: Answer | None) -> dict[str, Any]:
-    """Write the answer to session/request_permission; None means cancelled."""
-    match answer:
-        case str(option_id):
-            return {"outcome": {"outcome": "selected", "optionId": option_id}}
-        case _:
-            return {"outcome": {"outcome": "cancelled"}}
-
-
-def action(answer: Answer | None) -> dict[str, Any]:
-    """Write the answer to elicitation/create; None means cancelled."""
-    match answer:
-        case Accept(None):
-            return {"action": "accept"}
-        case Accept(content):
-            return {"action": "accept", "content": dict(content or {})}
-        case Decline():
-            return {"action": "decline"}
-        case _:
-            return {"action": "cancel"}

@@ -41,8 +41,6 @@ MEASUREMENTS: Final = {
         rounds.MEASUREMENT,
         pacing.MEASUREMENT,
         rendering.MEASUREMENT,
-        ingest.MEASUREMENT,
-        rounds.MEASUREMENT,
     )
 }
 

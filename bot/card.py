@@ -158,7 +158,7 @@ class Cards:
         self._rest = rest
         self._whom = whom
         self._open: dict[str, Card] = {}
-        self._left = {each.token: each.exchange_id for each in journal.open_questions()}
+        self._left = {each.token: each.exchange_id for each in journal.questions.standing()}
         self._missed: dict[int, list[str]] = {}
         self.answered = 0
         """How many a person has answered."""
@@ -174,7 +174,9 @@ class Cards:
         card.on_closed = self._forget
         card.post = self._post(card, nonce=card.token, files=card.files, on_posted=lambda id_: self._posted(card, id_))
         self._open[card.token] = card
-        self._journal.asked(card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=card.content)
+        self._journal.questions.asked(
+            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=card.content
+        )
         card.post.show(card.content, card.view)
 
     def find(self, token: str) -> Card | None:
@@ -219,12 +221,12 @@ class Cards:
 
     def _posted(self, card: Card, message_id: int) -> None:
         card.message_id = message_id
-        self._journal.question_posted(card.token, message_id)
+        self._journal.questions.posted(card.token, message_id)
 
     def _forget(self, card: Card) -> None:
         if self._open.pop(card.token, None) is not None:
             self.answered += card.answered
-            self._journal.settled(card.token)
+            self._journal.questions.settled(card.token)
 
 
 _Kind = TypeVar("_Kind", bound=Card)

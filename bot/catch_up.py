@@ -147,9 +147,11 @@ class CatchUp:
         oldest = datetime.now(UTC) - timedelta(hours=self._reach.hours)
         kept = [message for message in missed[-self._reach.messages :] if message.created_at >= oldest]
         self._on_missed(len(kept))
-        if len(kept) < len(missed):
+        passed = missed[: len(missed) - len(kept)]
+        if passed:
             log.warning("messages are too long ago to be taken up", channel_id=channel_id)
             self._beyond(channel_id)
+            self._journal.mark_seen(channel_id, passed[-1].id)
         await self._deliver(gap, channel_id, kept, tasks)
 
     async def _deliver(

@@ -250,8 +250,8 @@ def _folder(answers: Answers, ask: Interview) -> Path:
     folder = Path(
         ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))
     )
-    folder = folder.expanduser().absolute()
-    if answers.path.absolute().is_relative_to(folder):
+    folder = folder.expanduser().resolve()
+    if answers.path.resolve().is_relative_to(folder):
         fail(f"{folder}: the agent could read and change {answers.path} there; keep them apart", 1)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -233,7 +233,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
     try:
         done = await session.set_option(option.option_id, value)
-    except (AcpError, ValueError) as error:
+    except AcpError as error:
         await interaction.edit_original_response(content=f"{named} could not be set: {escape(str(error)[:500])}")
         return
     if done:

@@ -11,10 +11,11 @@ from typing import TypeVar
 
 import structlog
 
-from pool.journal import Journal, OpenQuestion, Row, State
+from pool.journal import Journal, Row, State
 from pool.journal import Post as JournaledPost
 from pool.pool import Pool
 from pool.postscripts import FIRST, Postscript
+from pool.questions import OpenQuestion
 
 from . import words
 from .buttons import interrupted_view
@@ -52,7 +53,7 @@ class Recovery:
         self._cut: list[tuple[Row, JournaledPost | None]] = []
         self._drafts: list[tuple[Row, JournaledPost | None]] = []
         self._held: list[tuple[list[Row], int]] = []
-        self._questions = journal.open_questions()
+        self._questions = journal.questions.standing()
         self._interrupted: dict[int, list[Row]] = {}
         rows = journal.open_rows()
         self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
@@ -287,7 +288,7 @@ class Recovery:
                 await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
-        self._journal.settled(question.token)
+        self._journal.questions.settled(question.token)
 
 
 async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:

@@ -51,7 +51,7 @@ def main() -> int:
         help="where scripts play the people; 0 takes a free one (default: %(default)s)",
     )
     parser.add_argument("--limits", action="store_true", help="enforce Discord's rate limits")
-    parser.add_argument("--token", default="loopback", help="the bot's token (default: %(default)s)")
+    parser.add_argument("--token", default="loopback-token", help="the bot's token (default: %(default)s)")
     asked = parser.parse_args()
     try:
         asyncio.run(serve(asked.port, asked.hands_port, asked.token, limits=asked.limits))

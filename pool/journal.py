@@ -20,10 +20,11 @@ from typing import Any, Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
+from .questions import KeptQuestions
 from .signs import KeptSigns
 from .threads import Threads
 
-__all__ = ["NEW", "Journal", "JournalError", "OpenQuestion", "Post", "Row", "State"]
+__all__ = ["NEW", "Journal", "JournalError", "Post", "Row", "State"]
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
@@ -77,17 +78,6 @@ class Post:
     message_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenQuestion:
-    """A question whose message still has buttons. Without `message_id` nobody knows whether it was posted."""
-
-    token: str
-    thread_id: int
-    exchange_id: int
-    content: str
-    message_id: int | None
-
-
 _BEFORE = {
     State.RECEIVED: (State.HELD, State.PROMPTED),
     State.HELD: (State.RECEIVED,),
@@ -111,6 +101,7 @@ class Journal:
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
         self.threads = Threads(self._db, self._transaction)
         self.signs = KeptSigns(self._db, self._transaction)
+        self.questions = KeptQuestions(self._db, self._transaction)
         self.postscripts = Postscripts(self._db, self._transaction)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
@@ -401,30 +392,6 @@ class Journal:
         """Return the pages of an exchange that were sent, or may have been, by number."""
         query = "SELECT number, content, message_id FROM posts WHERE exchange_id = ? ORDER BY number"
         return [Post(*fields) for fields in self._db.execute(query, (exchange_id,))]
-
-    # ---- questions
-
-    def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
-        """Write down that a question is about to be posted, and what its message says."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
-            )
-
-    def question_posted(self, token: str, message_id: int) -> None:
-        """Write down which message a question has become."""
-        with self._transaction():
-            self._db.execute("UPDATE questions SET message_id = ? WHERE token = ?", (message_id, token))
-
-    def settled(self, token: str) -> None:
-        """Write down that a question is no longer open."""
-        with self._transaction():
-            self._db.execute("DELETE FROM questions WHERE token = ?", (token,))
-
-    def open_questions(self) -> list[OpenQuestion]:
-        """Return the questions that stand open in messages."""
-        rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id FROM questions")
-        return [OpenQuestion(*fields) for fields in rows]
 
     # ----
 

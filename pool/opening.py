@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from acp import Agent, AuthRequired, Launch, RemoteError, Session
+from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session
 from acp.settings import Option, Value
 
 from .exchange import Notice
@@ -89,7 +89,7 @@ async def _all_set(session: Session, choices: dict[str, str]) -> bool:
             continue
         try:
             done = option is not None and await session.set_option(option_id, _read(option, chosen)) and done
-        except (RemoteError, ValueError) as error:
+        except (RemoteError, ProtocolError) as error:
             log.warning("a choice could not be set again", option=option_id, reason=str(error))
             done = False
     return done

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWr
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticUseDefault
 
-__all__ = ["Items", "Lenient", "Part"]
+from acp.errors import ProtocolError
+
+__all__ = ["Items", "Lenient", "Part", "read"]
 
 
 class Part(BaseModel):
@@ -39,3 +41,13 @@ def _read_valid_items(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 _T = TypeVar("_T")
 Lenient = Annotated[_T, WrapValidator(_read_or_default)]
 Items = Annotated[list[_T], WrapValidator(_read_valid_items)]
+
+_P = TypeVar("_P", bound=Part)
+
+
+def read(kind: type[_P], method: str, result: Any) -> _P:
+    """Read the answer to `method`. Raises `ProtocolError` where what is needed of it is missing or wrong."""
+    try:
+        return kind.model_validate(result)
+    except ValidationError as error:
+        raise ProtocolError(f"{method} was answered by something else than version 1 allows: {error}") from None

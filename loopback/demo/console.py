@@ -16,7 +16,7 @@ Type to talk. In the channel the bot is mentioned for you, and opens a thread.
   /threads        what threads there are      /channel       back to the channel
   /thread N       go to thread N              /as ann|ben    be somebody else
   /click LABEL    press a button              /quit          leave (or Ctrl-D)
-Other commands go to the bot: /status, /cancel, /reset.
+Other commands go to the bot: /status, /queue, /cancel and the rest.
 The scripted agent can do more than talk: say help in a thread."""
 
 _PATIENCE: Final = 10.0  # seconds until a thread or a button that does not come is given up
@@ -79,7 +79,9 @@ class Console:
         if isinstance(self.place, Thread):
             await self._who.say(self.place, text)
             return
-        message = await self._who.say(self.place, f"{self._stage.bot.mention} {text}")
+        # Whoever has watched the conversation above mentions the bot themselves.
+        request = text.removeprefix(f"@{self._stage.bot.name} ")
+        message = await self._who.say(self.place, f"{self._stage.bot.mention} {request}")
         self.place = await self._who.sees_thread(message, timeout=_PATIENCE)
 
     async def _click(self, label: str) -> None:

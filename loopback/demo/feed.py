@@ -11,7 +11,6 @@ _SHOWN = frozenset(
     {MessageType.DEFAULT, MessageType.REPLY, MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND}
 )
 
-_TEXT_DISPLAY = 10  # text among components, in a message of their second version
 _NAME = 40  # characters of a thread's name that are shown
 
 
@@ -45,7 +44,7 @@ class Feed:
         texts = [message.content]
         texts += [str(embed[key]) for embed in message.embeds for key in ("title", "description") if embed.get(key)]
         found = [component for _, component in components.walk(message.components)]
-        texts += [str(one["content"]) for one in found if one.get("type") == _TEXT_DISPLAY]
+        texts += [str(one["content"]) for one in found if one.get("type") == components.TEXT_DISPLAY]
         texts += [f"-# attached: {attachment.filename}" for attachment in message.attachments]
         buttons = [one for one in found if one.get("type") == components.BUTTON]
         asks = any(not one.get("disabled") for one in buttons)
@@ -71,8 +70,7 @@ class Feed:
         self._terminal.show(("interaction", interaction.id), Block("", where, text, settled=True))
 
     def _name(self, user_id: int) -> str:
-        account = self._world.accounts.get(user_id)
-        return account.name if account else str(user_id)
+        return name_in(self._world, user_id)
 
     def _where(self, channel_id: int) -> str:
         channel = self._world.channels.get(channel_id)
@@ -80,6 +78,12 @@ class Feed:
             return "a deleted channel"
         name = channel.name if len(channel.name) <= _NAME else f"{channel.name[: _NAME - 1]}…"
         return f"› {name}" if isinstance(channel, Thread) else f"#{name}"
+
+
+def name_in(world: World, some_id: int) -> str:
+    """What the person, bot, channel or thread with this id is called; the id where there is none."""
+    found = world.accounts.get(some_id) or world.channels.get(some_id)
+    return found.name if found else str(some_id)
 
 
 def _label(interaction: Interaction) -> str:

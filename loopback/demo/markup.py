@@ -24,13 +24,14 @@ _INLINE = re.compile(
     r"|(?<![\w*])\*(?P<italic>[^*\s][^*\n]*)\*"
     r"|\|\|(?P<dim>[^\n]+?)\|\|"
     r"|<@!?(?P<user>\d+)>"
+    r"|<#(?P<channel>\d+)>"
 )
 _HEADING = re.compile(r"#{1,3} ")
 _FENCE = "```"
 
 
 def styled(text: str, width: int, name_of: NameOf) -> list[Line]:
-    """The text's lines, none longer than `width` columns; `name_of` says who a mention means.
+    """The text's lines, none longer than `width` columns; `name_of` says who or which place a mention means.
 
     Fences are not shown, what is inside them is code; in a diff, lines are added or removed.
     """
@@ -76,6 +77,8 @@ def _inline(text: str, name_of: NameOf) -> Iterator[Span]:
         style = str(found.lastgroup)
         if style == "user":
             yield Span("mention", f"@{name_of(int(found['user']))}")
+        elif style == "channel":
+            yield Span("mention", f"#{name_of(int(found['channel']))}")
         else:
             yield Span(style, found[style])
     yield Span("plain", text[end:])

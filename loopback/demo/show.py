@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO, TypeVar
 from loopback.demo import child
 from loopback.demo.checks import Check, Played, check_plain, check_scripted
 from loopback.demo.console import HELP, Console
-from loopback.demo.feed import Feed
+from loopback.demo.feed import Feed, name_in
 from loopback.demo.keyboard import typed_lines
 from loopback.demo.play import Stage, play_plain, play_scripted
 from loopback.demo.terminal import Terminal
@@ -61,7 +61,7 @@ async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool,
     """
     async with Loopback(port=0) as discord, _interrupts() as interrupted:
         stage, place = _set(discord, workdir)
-        terminal = Terminal(out, lambda user_id: _name(discord, user_id))
+        terminal = Terminal(out, lambda some_id: name_in(discord.world, some_id))
         discord.world.listeners.append(Feed(discord.world, terminal))
         terminal.say("Threadline demo", "bold")
         terminal.say(_HEADLINE, "dim")
@@ -167,11 +167,6 @@ def _set(discord: Loopback, workdir: Path) -> tuple[Stage, Place]:
     bot = discord.add_bot("threadline", token=token, owner=ann, guilds=(guild,))
     stage = Stage(discord, channel, bot, ann, ben)
     return stage, Place(discord.endpoint, token, guild.id, channel.id, ann.id, (ann.id, ben.id), workdir)
-
-
-def _name(discord: Loopback, user_id: int) -> str:
-    account = discord.world.accounts.get(user_id)
-    return account.name if account else str(user_id)
 
 
 @contextlib.asynccontextmanager

@@ -74,7 +74,7 @@ class Terminal:
 
     On a TTY the blocks that may still change are redrawn in place, above an input line if `footer` is set; finished
     ones are left to the scrollback. Elsewhere, or with NO_COLOR set, a block is written once it is quiet, and what
-    changes in it later is added. `name_of` says who a mention means. `clock` is in seconds.
+    changes in it later is added. `name_of` says who or which place a mention means. `clock` is in seconds.
     """
 
     def __init__(self, out: TextIO, name_of: NameOf, clock: Callable[[], float] = time.monotonic) -> None:

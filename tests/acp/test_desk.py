@@ -1,6 +1,7 @@
 """What an agent asks of its client, over the wire: a question first, then files and terminals that are really there."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,14 +42,15 @@ class Desk:
     """The agent's side: sends its requests, in a turn whose questions are answered as the test says."""
 
     def __init__(self, opened: Opened, turn: Turn) -> None:
-        self.peer, _, self._session = opened
+        self.peer, _, session = opened
+        self.session_id = session.session_id
         self.turn = turn
         self._ids = iter(range(1000))
 
     def send(self, method: str, **params: Any) -> int:
         """Send a request; return its id."""
         request_id = next(self._ids)
-        params = {"sessionId": self._session.session_id, **params}
+        params = {"sessionId": self.session_id, **params}
         self.peer.say({"id": request_id, "method": method, "params": params})
         return request_id
 
@@ -234,6 +236,37 @@ async def test_a_request_that_is_being_done_may_be_taken_back(tmp_path: Path) ->
         assert "exitStatus" not in await desk.told("terminal/output", terminalId=created["terminalId"])
 
 
+async def test_a_request_that_is_taken_back_at_once_is_answered(tmp_path: Path) -> None:
+    """In the same read, before anything of it was done; and its place is free again."""
+    path = tmp_path / "a.txt"
+    path.write_text("one\n")
+    async with working(tmp_path) as desk:
+        taken_back = range(1000, 1000 + MAX_ERRANDS)
+        for request_id in taken_back:
+            params = {"sessionId": desk.session_id, "path": str(path)}
+            asked = {"id": request_id, "method": "fs/read_text_file", "params": params}
+            withdrawn = {"method": "$/cancel_request", "params": {"requestId": request_id}}
+            desk.peer.raw(b"".join(json.dumps(message).encode() + b"\n" for message in (asked, withdrawn)))
+        for request_id in taken_back:
+            assert result_of(await desk.peer.answer_to(request_id))["code"] == -32800
+        assert await desk.result("fs/read_text_file", path=str(path)) == {"content": "one\n"}
+
+
+async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) -> None:
+    """It takes nothing from the one that is being done."""
+    path = tmp_path / "a.txt"
+    path.write_text("one\n")
+    async with working(tmp_path) as desk:
+        asked = {"id": "again", "method": "fs/read_text_file"}
+        params = {"sessionId": desk.session_id, "path": str(path)}
+        desk.peer.say({**asked, "params": params})
+        await desk.question()
+        desk.peer.say({**asked, "params": params})
+        assert result_of(await desk.peer.answer_to("again"))["code"] == -32603
+        assert desk.turn.answer("again", "allow")
+        assert result_of(await desk.peer.answer_to("again")) == {"content": "one\n"}
+
+
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     """One more is refused at once, whatever it is, and one that ends makes room (invariant 12)."""
     async with working(tmp_path) as desk:
@@ -263,7 +296,7 @@ async def test_a_malformed_request_is_refused(method: str, params: Json, tmp_pat
     """Nobody is asked about it (P33)."""
     async with working(tmp_path) as desk:
         assert (await desk.told(method, **params))["code"] == -32602
-        assert not desk.turn.open_questions
+        assert not desk.turn.unanswered
 
 
 async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_path: Path) -> None:

@@ -55,13 +55,13 @@ async def test_a_form_is_an_event_of_the_turn_and_answered_once(answer: Accept |
         elicit(peer, 0, sessionId=session.session_id, toolCallId="c")
         event = await anext(turn)
         assert event == Elicitation(0, "form", "Who are you?", SCHEMA, tool_call_id="c")
-        assert (turn.open_elicitations, turn.open_questions, turn.unanswered) == ((event,), (), (event,))
+        assert turn.unanswered == (event,)
         with pytest.raises(TypeError, match="Elicitation 0"):
             turn.answer(0, "yes")
         assert turn.answer(0, answer)
         assert not turn.answer(0, Decline())
         assert (await peer.answer_to(0))["result"] == written
-        assert turn.open_elicitations == ()
+        assert not turn.unanswered
         peer.end_turn(prompt)
     await agent.stop()
 
@@ -171,7 +171,7 @@ async def test_an_id_that_is_used_again_ends_the_question_that_had_it() -> None:
         assert [message["result"] for message in peer.received if "result" in message] == [
             {"outcome": {"outcome": "cancelled"}}
         ]
-        assert len(turn.open_questions) == 1
+        assert len(turn.unanswered) == 1
         peer.end_turn(prompt)
     await agent.stop()
 

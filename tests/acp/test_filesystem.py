@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import acp.filesystem
 import acp.roots
 from acp.filesystem import FileSystem
-from acp.refusal import INTERNAL_ERROR, INVALID_PARAMS, NOT_FOUND, Refused
+from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
+from acp.refusal import NOT_FOUND, Refused
 from acp.roots import MAX_LINKS, Roots
 
 SECRET = "what nobody may read\n"

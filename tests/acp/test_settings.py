@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from acp import Choice, Option, RemoteError, Unsupported
+from acp import Choice, Option, ProtocolError, RemoteError, Unsupported
 from acp.schema import ConfigOption, ModelState, ModeState
 from acp.settings import Way, options_of
 from tests.acp.official import by_the_schema
@@ -163,3 +163,19 @@ async def test_an_agent_that_refuses_an_option_says_why() -> None:
         with pytest.raises(RemoteError, match="Unknown model"):
             await task
         assert session.options[0].current == "big"
+
+
+@pytest.mark.parametrize("answer", [None, {}], ids=repr)
+async def test_an_answer_that_does_not_have_the_options_is_the_agents_fault(answer: Json | None) -> None:
+    """An error of the package's own; a mode is then not set."""
+    mode = FLAT | {"id": "mode", "category": "mode"}
+    async with opened(MemoryAgent(config_options=[mode], manual={"session/set_config_option"})) as (peer, _, session):
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(session.set_mode("high"))
+            peer.reply(await peer.expect("session/set_config_option"), answer)
+        assert not task.result()
+        setting = asyncio.create_task(session.set_option("mode", "high"))
+        peer.reply(await peer.expect("session/set_config_option"), answer)
+        with pytest.raises(ProtocolError, match="session/set_config_option"):
+            await setting
+        assert session.mode == "low"

@@ -14,7 +14,8 @@ import pytest
 import acp.terminal
 import acp.terminals
 from acp import end_survivors, environment
-from acp.refusal import INTERNAL_ERROR, INVALID_PARAMS, NOT_FOUND, Refused
+from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
+from acp.refusal import NOT_FOUND, Refused
 from acp.roots import Roots
 from acp.survivors import MARKER
 from acp.terminal import TERMINAL, ExitStatus, Output

@@ -115,10 +115,10 @@ async def test_a_question_is_answered_once_with_the_option_chosen(request_id: in
         peer.ask(session.session_id, request_id=request_id)
         question = await anext(turn)
         assert isinstance(question, Question)
-        assert turn.open_questions == (question,)
+        assert turn.unanswered == (question,)
         assert turn.answer(request_id, question.options[0].option_id)
         assert not turn.answer(request_id, "no")
-        assert not turn.open_questions
+        assert not turn.unanswered
         answer = await peer.answer_to(request_id)
         assert answer["result"] == {"outcome": {"outcome": "selected", "optionId": "yes"}}
         peer.end_turn(prompt)
@@ -194,7 +194,7 @@ async def test_questions_of_an_agent_that_died_are_no_longer_open() -> None:
         asked = peer.ask(session.session_id)
         peer.die()
         assert len(await _all(turn)) == 1
-        assert not turn.open_questions
+        assert not turn.unanswered
         assert not turn.answer(asked, "yes")
 
 

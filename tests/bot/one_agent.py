@@ -1,12 +1,20 @@
-"""A configuration of one agent, for tests that need no other."""
+"""A configuration of one agent, and a desk for it, for tests that need no other."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from bot.agents import Agents
+from bot.attachments import Attachments
+from bot.card import Cards
 from bot.config import Config
+from bot.desk import Desk
+from bot.logs import redactor
+from bot.pacer import Pacer
+from bot.signs import Reactions
 from pool.journal import Journal
+from tests.bot.board import Board
 
-__all__ = ["one_agent"]
+__all__ = ["desk_of_one", "one_agent"]
 
 
 def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents:
@@ -21,3 +29,19 @@ def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents
         "reply": {"finish": finish},
     }
     return Agents(Config.model_validate(tables), journal)
+
+
+def desk_of_one(
+    folder: Path, journal: Journal, *, pacer: Pacer, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
+) -> Desk:
+    """Return a desk in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
+    return Desk(
+        journal=journal,
+        pacer=pacer,
+        rest=board,
+        cards=Cards(journal=journal, pacer=pacer, rest=board),
+        agents=one_agent(folder, journal),
+        attachments=Attachments(folder / "attachments"),
+        redact=redactor([*secrets]),
+        reactions=reactions,
+    )

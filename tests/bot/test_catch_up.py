@@ -227,6 +227,18 @@ async def test_what_is_too_long_ago_is_named_and_not_taken_up() -> None:
         assert (it.beyond, it.seen(HERE)) == ([HERE], 5)
 
 
+async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
+    """The mark is past what was named, also where nothing is taken up and no word of the bot's comes behind it."""
+    hours = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(hours=2)) - NOW
+    async with stage(seen={HERE: hours - 10}, reach=Reach(hours=1)) as it:
+        it.past(HERE, (hours - 1, hours))
+        await it.run(HERE)
+        it.catch_up.begin()
+        await it.run(HERE)
+        assert (it.taken, it.beyond, it.seen(HERE)) == ([], [HERE], hours)
+        assert len(it.rest.asked) == 1
+
+
 # ---- live messages meanwhile
 
 

@@ -10,11 +10,8 @@ import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall
-from bot.attachments import Attachments
-from bot.card import Cards
 from bot.desk import Desk
 from bot.exchange import Exchange
-from bot.logs import redactor
 from bot.pacer import Pacer
 from bot.request import Attachment, Request
 from bot.rest import Refused
@@ -24,7 +21,7 @@ from pool.journal import Journal, State
 from pool.watch import Due
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, quiet
-from tests.bot.one_agent import one_agent
+from tests.bot.one_agent import desk_of_one
 
 pytestmark = pytest.mark.virtual_time
 
@@ -60,18 +57,8 @@ async def stage(
     board = Board()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            cards = Cards(journal=journal, pacer=pacer, rest=board)
-            redact = redactor([SECRET])
-            desk = Desk(
-                journal=journal,
-                pacer=pacer,
-                rest=board,
-                cards=cards,
-                agents=one_agent(folder, journal),
-                attachments=Attachments(folder / "attachments"),
-                redact=redact,
-                reactions=Reactions(reactions, keep, progress),
-            )
+            signs = Reactions(reactions, keep, progress)
+            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=signs, secrets=[SECRET])
             yield Stage(desk, journal, board)
 
 

@@ -8,11 +8,7 @@ from pathlib import Path
 import pytest
 
 from acp.schema import PromptCapabilities
-from bot.attachments import Attachments
-from bot.card import Cards
-from bot.desk import Desk
 from bot.exchange import Exchange
-from bot.logs import redactor
 from bot.naming import thread_name
 from bot.opening import OPEN_SECONDS, open_thread
 from bot.pacer import Pacer
@@ -22,7 +18,7 @@ from bot.signs import EYE, WAITING, Reactions
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing, quiet
-from tests.bot.one_agent import one_agent
+from tests.bot.one_agent import desk_of_one
 
 pytestmark = pytest.mark.virtual_time
 
@@ -59,17 +55,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     board = OpeningBoard()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            cards = Cards(journal=journal, pacer=pacer, rest=board)
-            desk = Desk(
-                journal=journal,
-                pacer=pacer,
-                rest=board,
-                cards=cards,
-                agents=one_agent(folder, journal),
-                attachments=Attachments(folder / "attachments"),
-                redact=redactor([]),
-                reactions=Reactions(enabled=True),
-            )
+            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=True))
             exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))
             yield Stage(board, pacer, exchange)
 

@@ -195,7 +195,7 @@ async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
         assert (await it.peer.answer_to(it.question.request_id))["result"] == {"outcome": {"outcome": "cancelled"}}
     async with asked() as it:
         assert it.card.answer(DENY, ADA) is None  # a forged press: the agent has its own
-        assert it.turn.open_questions
+        assert it.turn.unanswered
 
 
 @pytest.mark.parametrize(

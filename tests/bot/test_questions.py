@@ -68,7 +68,7 @@ class Asking:
     @property
     def open(self) -> list[PermissionCard]:
         """The cards whose buttons mean something, oldest first."""
-        tokens = [question.token for question in self.journal.open_questions()]
+        tokens = [question.token for question in self.journal.questions.standing()]
         cards = [self.cards.find(token) for token in tokens]
         return [card for card in cards if isinstance(card, PermissionCard)]
 
@@ -279,7 +279,7 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         await quiet()
         assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
         assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
-        (card,) = [it.cards.find(each.token) for each in it.journal.open_questions()]
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
         assert isinstance(card, FormCard)
         assert card.accept(ADA, here=True) is not None
         assert answers == [Accept({})]
@@ -299,7 +299,7 @@ async def test_what_one_person_enters_is_not_anothers() -> None:
     async with asking() as it:
         properties: Json = {f"f{number}": {"type": "string"} for number in range(6)}
         answers = elicited(it, schema={"properties": properties, "required": ["f0"]})
-        (card,) = [it.cards.find(each.token) for each in it.journal.open_questions()]
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
         assert isinstance(card, FormCard)
         assert card.next_step(1) == 0
         assert await card.enter(0, 1, {"f0": ""}) == ["**f0** must be filled in"]
@@ -353,11 +353,11 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
     """By the state in which the restart found it, also when its card was corrected (P52)."""
     with scratch_journal() as journal:
         accepted(journal, ASKED_BY)
-        journal.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
+        journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
         cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
         assert cards.became("0" * 16) == became(State.RECEIVED)
         journal.prompted((ASKED_BY,), "[]")
-        journal.settled("0" * 16)
+        journal.questions.settled("0" * 16)
         assert cards.became("0" * 16) == became(State.PROMPTED)
         assert "Retry" in became(State.PROMPTED)
         assert cards.became("1" * 16) == "This question is no longer open: its turn is over."

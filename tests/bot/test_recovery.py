@@ -12,11 +12,8 @@ from structlog.testing import capture_logs
 
 from acp.schema import PromptCapabilities, TextBlock
 from bot import words
-from bot.attachments import Attachments
-from bot.card import Cards
 from bot.desk import Desk
 from bot.exchange import Exchange
-from bot.logs import redactor
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
@@ -27,7 +24,7 @@ from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, quiet
-from tests.bot.one_agent import one_agent
+from tests.bot.one_agent import desk_of_one
 from tests.memory import MemoryAgent
 from tests.pool.house import Crew, every, obey, prompt_text
 
@@ -114,17 +111,7 @@ async def restarted(journal: Journal, folder: Path, *, reactions: bool = False) 
 
     crew.after_start = play
     async with pacing(Pacer()) as pacer:
-        cards = Cards(journal=journal, pacer=pacer, rest=board)
-        desk = Desk(
-            journal=journal,
-            pacer=pacer,
-            rest=board,
-            cards=cards,
-            agents=one_agent(folder, journal),
-            attachments=Attachments(folder / "attachments"),
-            redact=redactor([]),
-            reactions=Reactions(enabled=reactions),
-        )
+        desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
         pool = Pool(
             desk.agents.settings,
             spawn=crew.spawn,
@@ -680,15 +667,15 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_p
     """Also one of which nobody knows whether it was posted; once (P52)."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.CLOSED)
-        journal.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+        journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
         if known:
-            journal.question_posted("token", -9)
+            journal.questions.posted("token", -9)
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, QUESTION, buttons=["a button"])
             await it.recovered()
             assert it.board.messages[-9].content == CLOSED
             assert it.board.messages[-9].buttons == []
-            assert journal.open_questions() == []
+            assert journal.questions.standing() == []
             await it.recovered()
             assert it.board.whats.count("edit") == 1
 
@@ -697,14 +684,14 @@ async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path
     """Not found, refused, deleted: no start is kept busy with it again."""
     async with journaled(tmp_path) as journal:
         for token, message_id in (("never", None), ("deleted", -8), ("refused", None)):
-            journal.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
+            journal.questions.asked(token, thread_id=THREAD, exchange_id=100, content=QUESTION)
             if message_id is not None:
-                journal.question_posted(token, message_id)
+                journal.questions.posted(token, message_id)
         async with restarted(journal, tmp_path) as it:
-            by_token = [question.token for question in journal.open_questions()]
+            by_token = [question.token for question in journal.questions.standing()]
             it.board.faults.extend([Refused("Missing Access") if token == "refused" else None for token in by_token])
             await it.recovered()
-            assert journal.open_questions() == []
+            assert journal.questions.standing() == []
             assert it.board.messages == {}
 
 

@@ -16,7 +16,7 @@ from loopback import Loopback, Message, Outcome, User
 from loopback.entities import Thread
 from tests.loopback.description import strictly
 
-__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "said", "spoken", "stage", "write_config"]
+__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "remembering", "said", "spoken", "stage", "write_config"]
 
 TOKEN = "token-of-the-stage"
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
@@ -95,6 +95,12 @@ path = {toml(str(path.with_name("threadline.db")))}
         encoding="utf-8",
     )
     return path
+
+
+def remembering(place: Stage, **options: str) -> None:
+    """Write the stage's configuration, with an agent whose sessions survive it."""
+    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
+    write_config(place.config, place, agent=agent, **options)
 
 
 def toml(text: str) -> str:

@@ -5,20 +5,8 @@ import signal
 from pathlib import Path
 
 from pool.journal import Journal
-from tests.e2e.stage import Stage, scene, spoken
-from tests.e2e.test_processes import bot_process
-from tests.e2e.test_recovery import remembering
-
-
-async def stopped(place: Stage, text: str) -> int:
-    """Open a thread with the bot, have it answered, and stop the bot; return the thread's id."""
-    async with bot_process(place) as process:
-        await place.discord.connected(place.bot)
-        thread = await place.thread(text)
-        await place.ann.sees(thread, "first", by=place.bot)
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
-    return thread.id
+from tests.e2e.stage import Stage, remembering, scene, spoken
+from tests.e2e.test_recovery import answered_once, running
 
 
 async def accepted(place: Stage, journal: Journal, thread_id: int, text: str) -> int:
@@ -46,15 +34,13 @@ async def test_a_word_that_a_crash_kept_back_is_posted_after_the_restart(tmp_pat
     """The row was closed, and then the bot was killed before the thread was told why."""
     async with scene(tmp_path) as place:
         remembering(place)
-        thread_id = await stopped(place, "say first")
+        thread_id = (await answered_once(place)).id
         path = place.config.with_name("threadline.db")
         with Journal.open(path) as journal:
             message_id = await accepted(place, journal, thread_id, "say never")
             journal.close_rows((message_id,), "failed", ["❌ no agent could be started"])
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread_id, "no agent could be started", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
         with Journal.open(path) as journal:
             assert journal.open_rows() == []
 
@@ -63,47 +49,38 @@ async def test_a_finished_answer_is_posted_before_those_that_waited_behind_it(tm
     """The order of a thread is that of its messages, also where one needs no agent any more."""
     async with scene(tmp_path) as place:
         remembering(place)
-        thread_id = await stopped(place, "say first")
+        thread_id = (await answered_once(place)).id
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             second = await accepted(place, journal, thread_id, "say second")
             await accepted(place, journal, thread_id, "say third")
             journal.prompted((second,), "[]")
             journal.finish((second,), "end_turn", ["second"])
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread_id, "third", by=place.bot)
             answers = [spoken(each) for each in place.said_by_bot(thread_id)]
-            assert answers == ["first", "second", "third"]
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+            assert answers == ["hello there", "second", "third"]
 
 
 async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ever(tmp_path: Path) -> None:
     """Once its turn was cut off, the placeholder says so."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place, signal.SIGKILL):
             thread = await place.thread("hang")
             draft = await place.ann.sees(thread, "⏳ working", by=place.bot)
-            process.kill()
-            await process.communicate()
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread, lambda message: message.id == draft.id and "cut this off" in message.content)
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             await place.ann.click(notice, "Skip")
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
 
 
 async def test_a_history_that_cannot_be_read_at_first_is_read_again(tmp_path: Path) -> None:
     """What was missed is not passed over because Discord was busy at the wrong moment."""
     async with scene(tmp_path) as place:
         remembering(place)
-        thread_id = await stopped(place, "say first")
+        thread_id = (await answered_once(place)).id
         await place.ann.say(thread_id, "say missed")
         fault = place.discord.fault(method="GET", path=f"/channels/{thread_id}/messages", status=503, times=2)
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread_id, "missed", by=place.bot)
             assert fault.hits == 2
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import SCRIPTED, marked, performing, said, scene, stage, write_config
+from tests.e2e.stage import marked, performing, remembering, said, scene, stage
 
 AGENTS = 3
 POOL = f"[pool]\nmax_agents = {AGENTS}\nper_user = 100\n"
@@ -40,7 +40,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
 ) -> None:
     """P32, P48: only the oldest one is ended, for somebody who has waited; the others are left alone."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place, agent=(*SCRIPTED, "--state", str(tmp_path / "sessions")), extra=POOL)
+        remembering(place, extra=POOL)
         async with performing(place):
             asking = [await place.thread(f"say case {number}\nask execute make {number}") for number in (1, 2)]
             cards = [await place.ann.sees(thread, "May I", by=place.bot) for thread in asking]

@@ -176,13 +176,14 @@ async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path,
     assert names(tmp_path) == ["spaces", "there.toml", "token"]
 
 
-async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: Path) -> None:
-    """The agent would read the token there; nothing is written."""
+@pytest.mark.parametrize("folder", [".", "other/.."])
+async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: Path, folder: str) -> None:
+    """The agent would read the token there, whichever way the folder is named; nothing is written."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         server.add_channel(guild, "general")
         server.add_bot("threadline", token=TOKEN, guilds=(guild,))
-        args = ["--yes", "--endpoint", server.endpoint, "--agent", "true", "--cwd", "."]
+        args = ["--yes", "--endpoint", server.endpoint, "--agent", "true", "--cwd", folder]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
     assert code == 1
     assert "the agent could read and change threadline.toml there" in said

@@ -4,21 +4,37 @@ import asyncio
 import os
 import re
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from loopback import User
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import SCRIPTED, Stage, scene, spoken, write_config
+from tests.e2e.stage import Stage, remembering, scene, spoken
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
-def remembering(place: Stage, **options: str) -> None:
-    """Write the stage's configuration, with an agent whose sessions survive it."""
-    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
-    write_config(place.config, place, agent=agent, **options)
+@asynccontextmanager
+async def running(place: Stage, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
+    """One run of the bot as a program of its own, from its READY to the signal that ends it after the block."""
+    async with bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        yield
+        process.send_signal(end)
+        async with asyncio.timeout(GENEROUS):
+            await process.communicate()
 
 
-def lines_said(place: Stage, thread: Thread, begin: str) -> list[str]:
+async def answered_once(place: Stage, person: User | None = None) -> Thread:
+    """Let a thread be opened and answered by one run of the bot, which is over then."""
+    async with running(place):
+        thread = await place.thread("say hello there", person)
+        await place.ann.sees(thread, "hello there", by=place.bot)
+    return thread
+
+
+def lines_said(place: Stage, thread: Thread, begin: str | tuple[str, ...]) -> list[str]:
     """The lines of the bot's messages that begin so, oldest first: messages of one person may be answered together."""
     words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
     return [word for word in words if word.startswith(begin)]
@@ -37,25 +53,19 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
     """
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place, signal.SIGKILL):
             thread = await place.thread("say begun\nhang")
             await place.ann.sees(thread, "begun", by=place.bot)
             await place.ann.say(thread, "say second")
             third = await place.ann.say(thread, "say third")
             await place.ann.sees(thread, lambda message: message.id == third.id and bool(message.reactions))
             await place.ann.sees(thread, "2 waiting", by=place.bot)
-            process.kill()
-            await process.communicate()
-        async with bot_process(place) as process:
+        async with running(place):
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             await place.ann.click(notice, "Skip")
             await place.ann.sees(thread, "third", by=place.bot)
-            words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
-            assert [word for word in words if word in {"second", "third"}] == ["second", "third"]
+            assert lines_said(place, thread, ("second", "third")) == ["second", "third"]
             await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
         assert await settled(place, third.id) is State.ANSWERED
 
 
@@ -63,13 +73,10 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
     """P1, DESIGN 5: the agent may have acted. Retry sends the same request with a word that it is the second time."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place, signal.SIGKILL):
             thread = await place.thread("say the draft\nhang")
             await place.ann.sees(thread, "the draft", by=place.bot)
-            process.kill()
-            await process.communicate()
-        async with bot_process(place) as process:
+        async with running(place):
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             pressed = await place.mallory.click(notice, "Retry")
             assert "may not" in (pressed.message.content if pressed.message else "")
@@ -77,98 +84,65 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
             await place.ann.sees(thread, "the draft", by=place.bot, after=notice)
             await place.ann.slash(thread, "cancel")
             await place.ann.sees(thread, "cancelled by", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
-            drafts = [each for each in place.said_by_bot(thread) if "the draft" in each.content]
-            assert len(drafts) == 2
+        drafts = [each for each in place.said_by_bot(thread) if "the draft" in each.content]
+        assert len(drafts) == 2
 
 
 async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path) -> None:
     """P1, P2: in a known thread and in the channel, in order, once."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say hello there")
-            await place.ann.sees(thread, "hello there", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+        thread = await answered_once(place)
         await place.ann.say(thread, "say missed one")
         await place.ann.say(thread, "say missed two")
         missed = await place.ben.say(place.channel, f"{place.bot.mention} say missed mention")
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread, "missed two", by=place.bot)
             other = await place.ben.sees_thread(missed)
             await place.ben.sees(other, "missed mention", by=place.bot)
-            words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
-            assert [word for word in words if word.startswith("missed")] == ["missed one", "missed two"]
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+            assert lines_said(place, thread, "missed") == ["missed one", "missed two"]
+        async with running(place):
             await place.ann.say(thread, "recall")
             await place.ann.sees(thread, re.compile("prompt|recall|1"), by=place.bot)
             assert sum("missed one" in each.content for each in place.said_by_bot(thread)) == 1
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
 
 
 async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(tmp_path: Path) -> None:
     """P3: after a refused resume the events between are lost; the history has them."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place):
             thread = await place.thread("say hello there")
             await place.ann.sees(thread, "hello there", by=place.bot)
             place.discord.drop_gateway(place.bot, resume=False)
             for number in range(3):
                 await place.ann.say(thread, f"say while away {number}")
             await place.ann.sees(thread, "while away 2", by=place.bot)
-            words = [line for each in place.said_by_bot(thread) for line in spoken(each).split("\n")]
-            assert [word for word in words if word.startswith("while")] == [
-                f"while away {number}" for number in range(3)
-            ]
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+            assert lines_said(place, thread, "while") == [f"while away {number}" for number in range(3)]
 
 
 async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> None:
     """P52: its buttons are gone, and the card says what has become of the turn."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place, signal.SIGKILL):
             thread = await place.thread("ask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)
-            process.kill()
-            await process.communicate()
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread, lambda message: message.id == card.id and not message.components)
             assert "restarted" in card.content
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(GENEROUS):
-                await process.communicate()
 
 
 async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
     """Sleep, wake and restarts are silent where nothing is going on."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say all done")
-            await place.ann.sees(thread, "all done", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+        thread = await answered_once(place)
         before = [each.content for each in place.discord.messages(thread)]
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place):
             other = await place.thread("say I am here", place.ben)
             await place.ben.sees(other, "I am here", by=place.bot)
             assert [each.content for each in place.discord.messages(thread)] == before
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
 
 
 # ---- catching up
@@ -178,27 +152,17 @@ async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_p
     """P1: the newest are answered; that there were older ones is said, and they are not answered later."""
     async with scene(tmp_path) as place:
         remembering(place, extra="[catch_up]\nmessages = 3")
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say hello there")
-            await place.ann.sees(thread, "hello there", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+        thread = await answered_once(place)
         for number in range(8):
             await place.ann.say(thread, f"say missed {number}")
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ann.sees(thread, "I was away for long", by=place.bot)
             await place.ann.sees(thread, "missed 7", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place):
             await place.ann.say(thread, "say missed nothing")
             await place.ann.sees(thread, "missed nothing", by=place.bot)
             assert lines_said(place, thread, "missed") == ["missed 5", "missed 6", "missed 7", "missed nothing"]
             assert sum("I was away for long" in each.content for each in place.said_by_bot(thread)) == 1
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
 
 
 async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path: Path) -> None:
@@ -207,19 +171,12 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
         crew = place.discord.add_role(place.guild, "crew")
         place.discord.give_role(place.guild, place.ben, crew)
         remembering(place, access=f'users = ["role:{crew.id}"]')
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say hello there", place.ben)
-            await place.ben.sees(thread, "hello there", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+        thread = await answered_once(place, place.ben)
         refused = await place.mallory.say(thread, "say missed by mallory")
         await place.ben.say(thread, "say missed by ben")
-        async with bot_process(place) as process:
+        async with running(place):
             await place.ben.sees(thread, "missed by ben", by=place.bot)
             await place.mallory.sees(thread, lambda message: message.id == refused.id and bool(message.reactions))
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
         assert lines_said(place, thread, "missed") == ["missed by ben"]
 
 
@@ -227,23 +184,15 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
     """Invariant 2, P3: the history of the thread takes its time, and the live message waits for it."""
     async with scene(tmp_path) as place:
         remembering(place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say hello there")
-            await place.ann.sees(thread, "hello there", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
+        thread = await answered_once(place)
         for number in range(2):
             await place.ann.say(thread, f"say missed {number}")
         slow = place.discord.fault(method="GET", path=f"/channels/{thread.id}/messages", slow=1.5)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place):
             await place.ann.say(thread, "say missed not at all")
             await place.ann.sees(thread, "missed not at all", by=place.bot)
             assert slow.hits == 1
             assert lines_said(place, thread, "missed") == ["missed 0", "missed 1", "missed not at all"]
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
 
 
 # ---- kill -9 between two steps
@@ -254,20 +203,15 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
     async with scene(tmp_path) as place:
         remembering(place)
         no_threads = place.discord.fault(method="POST", path=re.compile(r"/threads$"), status=503, times=None)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place, signal.SIGKILL):
             message = await place.ann.say(place.channel, f"{place.bot.mention} say found again")
             await place.ann.sees(place.channel, lambda each: each.id == message.id and bool(each.reactions))
-            process.kill()
-            await process.communicate()
         assert await settled(place, message.id) is State.RECEIVED
         no_threads.remove()
-        async with bot_process(place) as process:
+        async with running(place):
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "found again", by=place.bot)
             await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
         assert [spoken(each) for each in place.said_by_bot(thread)] == ["found again"]
         assert await settled(place, message.id) is State.ANSWERED
 
@@ -284,8 +228,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         full = place.discord.fault(
             method="POST", path=re.compile(r"/channels/\d+/messages$"), status=503, times=None, after=1
         )
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
+        async with running(place, signal.SIGKILL):
             message = await place.ann.say(place.channel, f"{place.bot.mention} gate {gate}\nhuge 5000\ncode 300")
             await place.ann.sees(place.channel, lambda each: each.id == message.id and bool(each.reactions))
             thread = await place.ann.sees_thread(message)
@@ -293,18 +236,14 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
             await asyncio.to_thread(gate.write_text, "")
             # The eye becomes another sign when the turn has ended.
             await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
-            process.kill()
-            await process.communicate()
         assert await settled(place, message.id) is State.FINISHED
         full.remove()
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             pages = journal.pages(message.id)
         assert len(pages) == 3
         assert len(place.said_by_bot(thread)) == 1
-        async with bot_process(place) as process:
+        async with running(place):
             ping = await place.ann.sees(thread, re.compile(rf"^<@{place.ann.id}> ✅ done\n-# \d+ s$"), by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await process.communicate()
         *shown, files, last = place.said_by_bot(thread)
         assert [each.content for each in shown] == pages
         assert [each.filename for each in files.attachments] == ["code.py"]

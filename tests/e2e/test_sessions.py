@@ -7,7 +7,7 @@ from pathlib import Path
 from loopback import Outcome, threads
 from loopback.agent.sessions import Sessions
 from loopback.entities import ChannelType
-from tests.e2e.stage import SCRIPTED, Stage, performing, said, scene, stage, write_config
+from tests.e2e.stage import performing, remembering, said, scene, stage
 
 
 def offered(outcome: Outcome) -> Sequence[str]:
@@ -125,9 +125,3 @@ async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) 
             await place.ben.sees(thread, "say from a terminal", by=place.bot)
             beyond = await place.ann.slash(other, "resume", session=foreign.session_id)
             assert "another thread" in said(beyond)
-
-
-def remembering(place: Stage) -> None:
-    """Write the configuration, with an agent that keeps its sessions."""
-    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
-    write_config(place.config, place, agent=agent)

@@ -10,6 +10,9 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from loopback import Loopback
+from loopback.entities import Bot, Channel
+from loopback.user import User
+from tests.loopback.description import strictly
 
 BOUND = 30.0
 TOKEN = "T"
@@ -42,3 +45,15 @@ async def logged_in(server: Loopback, client: discord.Client, *, token: str = TO
             await client.close()
             await asyncio.wait([task])
     task.result()
+
+
+@asynccontextmanager
+async def at_work(client: discord.Client) -> AsyncIterator[tuple[Loopback, Channel, User, Bot]]:
+    """The client runs inside, on a strict server: ann and the bot are in one guild with one channel."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        async with logged_in(server, client):
+            yield server, channel, ann, bot

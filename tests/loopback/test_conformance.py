@@ -10,7 +10,7 @@ from discord import app_commands
 
 from loopback import Loopback
 from tests.loopback.description import strictly
-from tests.loopback.library import BOUND, intents, logged_in, point_at
+from tests.loopback.library import BOUND, at_work, intents, logged_in, point_at
 
 
 class Client(discord.Client):
@@ -67,64 +67,54 @@ async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edit
 
 async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None:
     """create_thread, 160004 for the second, add_user, archive and rename by its owner, fetching it again."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        async with logged_in(server, client):
-            said = await ann.say(channel, f"{bot.mention} hello")
-            heard = await client.heard.get()
-            thread = await heard.create_thread(name="hello", auto_archive_duration=60)
-            assert thread.id == said.id
-            with pytest.raises(discord.HTTPException) as refused:
-                await heard.create_thread(name="again")
-            assert refused.value.code == 160004
-            await thread.add_user(heard.author)
-            opened = await ann.sees_thread(said)
-            await thread.send("in the thread")
-            await ann.sees(opened, "in the thread", by=bot)
-            await ann.say(opened, "and on")
-            assert (await client.heard.get()).channel.id == thread.id
-            edited = await thread.edit(name="renamed", archived=True)
-            assert (edited.archived, opened.name) == (True, "renamed")
-            fetched = await client.fetch_channel(thread.id)
-            assert isinstance(fetched, discord.Thread)
-            assert [member.id for member in await fetched.fetch_members()] == sorted([bot.id, ann.id])
-            archived = [one async for one in (await client.fetch_channel(channel.id)).archived_threads()]  # type: ignore[union-attr]
-            assert [one.id for one in archived] == [thread.id]
+    client = Client()
+    async with at_work(client) as (_, channel, ann, bot):
+        said = await ann.say(channel, f"{bot.mention} hello")
+        heard = await client.heard.get()
+        thread = await heard.create_thread(name="hello", auto_archive_duration=60)
+        assert thread.id == said.id
+        with pytest.raises(discord.HTTPException) as refused:
+            await heard.create_thread(name="again")
+        assert refused.value.code == 160004
+        await thread.add_user(heard.author)
+        opened = await ann.sees_thread(said)
+        await thread.send("in the thread")
+        await ann.sees(opened, "in the thread", by=bot)
+        await ann.say(opened, "and on")
+        assert (await client.heard.get()).channel.id == thread.id
+        edited = await thread.edit(name="renamed", archived=True)
+        assert (edited.archived, opened.name) == (True, "renamed")
+        fetched = await client.fetch_channel(thread.id)
+        assert isinstance(fetched, discord.Thread)
+        assert [member.id for member in await fetched.fetch_members()] == sorted([bot.id, ann.id])
+        archived = [one async for one in (await client.fetch_channel(channel.id)).archived_threads()]  # type: ignore[union-attr]
+        assert [one.id for one in archived] == [thread.id]
 
 
 async def test_reactions_typing_and_history_work_as_in_discord() -> None:
     """Reactions both ways, TYPING as a REST call, history in both directions with its limits."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        async with logged_in(server, client):
-            said = [await ann.say(channel, f"number {number}") for number in range(5)]
-            heard = await client.heard.get()
-            await heard.add_reaction("👀")
-            assert said[0].reactions == {"👀": [bot.id]}
-            await ann.react(said[0], "✅")
-            while (reacted := await client.reactions.get()).user_id != ann.id:
-                assert reacted.user_id == bot.id
-            assert (str(reacted.emoji), reacted.message_id) == ("✅", said[0].id)
-            assert client.user is not None
-            await heard.remove_reaction("👀", client.user)
-            assert said[0].reactions == {"✅": [ann.id]}
-            async with heard.channel.typing():
-                pass
-            assert server.record[-1].path.endswith("/typing")
-            after = [one.id async for one in heard.channel.history(after=said[1], limit=2, oldest_first=True)]
-            assert after == [said[2].id, said[3].id]
-            before = [one.content async for one in heard.channel.history(before=said[3], limit=2)]
-            assert before == ["number 2", "number 1"]
-            around = [one.id async for one in heard.channel.history(around=said[2], limit=3)]
-            assert sorted(around) == [one.id for one in said[1:4]]
+    client = Client()
+    async with at_work(client) as (server, channel, ann, bot):
+        said = [await ann.say(channel, f"number {number}") for number in range(5)]
+        heard = await client.heard.get()
+        await heard.add_reaction("👀")
+        assert said[0].reactions == {"👀": [bot.id]}
+        await ann.react(said[0], "✅")
+        while (reacted := await client.reactions.get()).user_id != ann.id:
+            assert reacted.user_id == bot.id
+        assert (str(reacted.emoji), reacted.message_id) == ("✅", said[0].id)
+        assert client.user is not None
+        await heard.remove_reaction("👀", client.user)
+        assert said[0].reactions == {"✅": [ann.id]}
+        async with heard.channel.typing():
+            pass
+        assert server.record[-1].path.endswith("/typing")
+        after = [one.id async for one in heard.channel.history(after=said[1], limit=2, oldest_first=True)]
+        assert after == [said[2].id, said[3].id]
+        before = [one.content async for one in heard.channel.history(before=said[3], limit=2)]
+        assert before == ["number 2", "number 1"]
+        around = [one.id async for one in heard.channel.history(around=said[2], limit=3)]
+        assert sorted(around) == [one.id for one in said[1:4]]
 
 
 async def test_a_slash_command_is_synced_deferred_and_answered() -> None:
@@ -177,27 +167,22 @@ class Answer(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"answer:(
 
 async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
     """Components stored and sent back, the press acknowledged by an update, absent and disabled buttons refused."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        client.add_dynamic_items(Answer)
-        async with logged_in(server, client):
-            view = discord.ui.View(timeout=None)
-            view.add_item(Answer(7))
-            view.add_item(discord.ui.Button(label="Off", custom_id="off", disabled=True))
-            await client.get_partial_messageable(channel.id).send("choose", view=view)
-            card = await ann.sees(channel, "choose", by=bot)
-            with pytest.raises(AssertionError, match="cannot be used"):
-                await ann.click(card, "Off")
-            with pytest.raises(AssertionError, match="there are \\['Answer 7', 'Off'\\]"):
-                await ann.click(card, "Absent")
-            outcome = await ann.click(card, "Answer 7")
-            assert outcome.acknowledged
-            assert outcome.message is card
-            assert (card.content, card.components) == ("answered 7", [])
+    client = Client()
+    client.add_dynamic_items(Answer)
+    async with at_work(client) as (_, channel, ann, bot):
+        view = discord.ui.View(timeout=None)
+        view.add_item(Answer(7))
+        view.add_item(discord.ui.Button(label="Off", custom_id="off", disabled=True))
+        await client.get_partial_messageable(channel.id).send("choose", view=view)
+        card = await ann.sees(channel, "choose", by=bot)
+        with pytest.raises(AssertionError, match="cannot be used"):
+            await ann.click(card, "Off")
+        with pytest.raises(AssertionError, match="there are \\['Answer 7', 'Off'\\]"):
+            await ann.click(card, "Absent")
+        outcome = await ann.click(card, "Answer 7")
+        assert outcome.acknowledged
+        assert outcome.message is card
+        assert (card.content, card.components) == ("answered 7", [])
 
 
 async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
@@ -247,41 +232,31 @@ async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
 
 async def test_without_the_content_intent_text_is_empty_unless_the_bot_is_meant() -> None:
     """The message_content intent decides, except for mentions."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client(intents=discord.Intents.default())
-        async with logged_in(server, client):
-            await ann.say(channel, "for others", files=[("a.txt", b"abc")])
-            heard = await client.heard.get()
-            assert (heard.content, heard.attachments) == ("", [])
-            await ann.say(channel, f"{bot.mention} for you")
-            assert (await client.heard.get()).content.endswith("for you")
+    client = Client(intents=discord.Intents.default())
+    async with at_work(client) as (_, channel, ann, bot):
+        await ann.say(channel, "for others", files=[("a.txt", b"abc")])
+        heard = await client.heard.get()
+        assert (heard.content, heard.attachments) == ("", [])
+        await ann.say(channel, f"{bot.mention} for you")
+        assert (await client.heard.get()).content.endswith("for you")
 
 
 async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
     """What is said while the socket is gone is replayed after RESUME, in order, once."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        async with logged_in(server, client):
-            server.drop_gateway(bot)
-            assert not server.is_connected(bot)
-            await ann.say(channel, "one")
-            await ann.say(channel, "two")
-            await client.resumed.wait()
-            assert [(await client.heard.get()).content for _ in range(2)] == ["one", "two"]
-            await server.connected(bot)
-            server.replay_last(bot, "MESSAGE_CREATE")
-            assert (await client.heard.get()).content == "two"
-            client.resumed.clear()
-            server.ask_reconnect(bot)
-            await client.resumed.wait()
+    client = Client()
+    async with at_work(client) as (server, channel, ann, bot):
+        server.drop_gateway(bot)
+        assert not server.is_connected(bot)
+        await ann.say(channel, "one")
+        await ann.say(channel, "two")
+        await client.resumed.wait()
+        assert [(await client.heard.get()).content for _ in range(2)] == ["one", "two"]
+        await server.connected(bot)
+        server.replay_last(bot, "MESSAGE_CREATE")
+        assert (await client.heard.get()).content == "two"
+        client.resumed.clear()
+        server.ask_reconnect(bot)
+        await client.resumed.wait()
 
 
 async def test_a_refused_resume_identifies_again() -> None:

@@ -13,7 +13,7 @@ from loopback import Loopback
 from loopback.entities import ALL_INTENTS
 from loopback.permissions import Permission
 from tests.loopback.description import strictly
-from tests.loopback.library import BOUND, logged_in
+from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
 
 MESSAGE_CONTENT = 1 << 15
@@ -155,27 +155,22 @@ class Answers(app_commands.Group, name="answers"):
 
 async def test_a_command_answers_in_each_way_in_a_channel_and_in_a_direct_message() -> None:
     """Contexts are synced; files in the answer and in a follow-up; an ephemeral menu that changes twice."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        client.tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=True)
-        client.tree.add_command(Answers())
-        async with logged_in(server, client), asyncio.timeout(BOUND):
-            await client.tree.sync()
-            for place in (channel, ann.direct(bot)):
-                aloud = await (await ann.slash(place, "answers aloud", text="why?")).settled()
-                assert (aloud.attachments[0].content, aloud.mentions) == (b"why?", [])
-                later = await (await ann.slash(place, "answers later")).settled("here")
-                assert (later.attachments[0].filename, later.ephemeral_to) == ("a.patch", ann.id)
-                asked = await (await ann.slash(place, "answers menu")).settled("which?")
-                changed = await ann.pick(asked, ["Red"])
-                await changed.settled("red.")
-                assert asked.components == []
-                typed = await ann.autocomplete(place, "answers aloud", "text", "a")
-                assert (typed.acknowledged, typed.choices) == (True, [])
+    client = Client()
+    client.tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=True)
+    client.tree.add_command(Answers())
+    async with at_work(client) as (_, channel, ann, bot), asyncio.timeout(BOUND):
+        await client.tree.sync()
+        for place in (channel, ann.direct(bot)):
+            aloud = await (await ann.slash(place, "answers aloud", text="why?")).settled()
+            assert (aloud.attachments[0].content, aloud.mentions) == (b"why?", [])
+            later = await (await ann.slash(place, "answers later")).settled("here")
+            assert (later.attachments[0].filename, later.ephemeral_to) == ("a.patch", ann.id)
+            asked = await (await ann.slash(place, "answers menu")).settled("which?")
+            changed = await ann.pick(asked, ["Red"])
+            await changed.settled("red.")
+            assert asked.components == []
+            typed = await ann.autocomplete(place, "answers aloud", "text", "a")
+            assert (typed.acknowledged, typed.choices) == (True, [])
 
 
 async def test_what_vanishes_or_changes_is_heard_of_also_where_it_was_never_seen() -> None:

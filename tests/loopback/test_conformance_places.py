@@ -11,7 +11,7 @@ import pytest
 from loopback import Loopback, threads
 from loopback.permissions import Permission
 from tests.loopback.description import strictly
-from tests.loopback.library import BOUND, logged_in
+from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
 
 FORUM = 15
@@ -140,22 +140,17 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
 
 async def test_a_deleted_channel_takes_its_threads_along() -> None:
     """on_guild_channel_delete; a send into either is 10003."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
-            thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
-            gone = asyncio.create_task(client.wait_for("guild_channel_delete"))
-            await asyncio.sleep(0)
-            server.world.delete_channel(channel)
-            assert (await gone).id == channel.id
-            for place in (channel, thread):
-                with pytest.raises(discord.NotFound) as refused:
-                    await client.get_partial_messageable(place.id).send("hello?")
-                assert refused.value.code == 10003
+    client = Client()
+    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+        thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+        gone = asyncio.create_task(client.wait_for("guild_channel_delete"))
+        await asyncio.sleep(0)
+        server.world.delete_channel(channel)
+        assert (await gone).id == channel.id
+        for place in (channel, thread):
+            with pytest.raises(discord.NotFound) as refused:
+                await client.get_partial_messageable(place.id).send("hello?")
+            assert refused.value.code == 10003
 
 
 async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> None:
@@ -223,24 +218,19 @@ async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole(
 
 async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
     """MESSAGE_UPDATE with an embed and no edited_timestamp: what a bot must not take for a new prompt."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        async with logged_in(server, client), asyncio.timeout(BOUND):
-            said = await ann.say(channel, "see http://example.org")
-            await client.heard.get()
-            updated = asyncio.create_task(client.wait_for("raw_message_edit"))
-            await asyncio.sleep(0)
-            server.unfurl(said, "http://example.org", title="Example")
-            event = await updated
-            assert (event.message.edited_at, event.message.embeds[0].title) == (None, "Example")
-            quiet = await client.get_partial_messageable(channel.id).send("http://example.org", suppress_embeds=True)
-            unfurled = server.world.message(channel, quiet.id)
-            server.unfurl(unfurled, "http://example.org", title="Example")
-            assert unfurled.embeds == []
+    client = Client()
+    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+        said = await ann.say(channel, "see http://example.org")
+        await client.heard.get()
+        updated = asyncio.create_task(client.wait_for("raw_message_edit"))
+        await asyncio.sleep(0)
+        server.unfurl(said, "http://example.org", title="Example")
+        event = await updated
+        assert (event.message.edited_at, event.message.embeds[0].title) == (None, "Example")
+        quiet = await client.get_partial_messageable(channel.id).send("http://example.org", suppress_embeds=True)
+        unfurled = server.world.message(channel, quiet.id)
+        server.unfurl(unfurled, "http://example.org", title="Example")
+        assert unfurled.embeds == []
 
 
 async def test_history_is_paged_without_members_and_with_everything_said() -> None:

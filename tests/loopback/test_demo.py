@@ -34,9 +34,9 @@ class Clock:
         return self.now
 
 
-def name_of(user_id: int) -> str:
+def name_of(some_id: int) -> str:
     """Every id has a name."""
-    return {1: "ann"}.get(user_id, "someone")
+    return {1: "ann", 2: "general"}.get(some_id, "someone")
 
 
 def words(text: str, width: int = 40) -> list[str]:
@@ -46,8 +46,8 @@ def words(text: str, width: int = 40) -> list[str]:
 
 def test_markdown_reads_well_in_a_terminal() -> None:
     """Marks become styles, fences become an indent, mentions become names."""
-    assert words("**bold** `code` <@1> \\*no\\*\n- item\n-# small\n```python\nx = 1\n```\nend") == [
-        "bold code @ann *no*",
+    assert words("**bold** `code` <@1> <#2> \\*no\\*\n- item\n-# small\n```python\nx = 1\n```\nend") == [
+        "bold code @ann #general *no*",
         "• item",
         "small",
         "  x = 1",
@@ -60,7 +60,7 @@ def test_markdown_reads_well_in_a_terminal() -> None:
     ]
 
 
-@given(st.text(alphabet="ab *`<@1>|\\-#\n", max_size=200), st.integers(1, 30))
+@given(st.text(alphabet="ab *`<@#1>|\\-#\n", max_size=200), st.integers(1, 30))
 def test_no_line_is_wider_than_the_terminal(text: str, width: int) -> None:
     """Whatever was said, at any width."""
     assert all(len(line) <= width for line in words(text, width))
@@ -241,7 +241,8 @@ async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: p
     """Lines are said in the channel, then in the thread that they opened; other commands go to the bot."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr("loopback.demo.play.READING", 0.2)
-    script = "say hello from stdin\nask edit a.py\n/click Reject\n/thread 9\n/as ben\n/nonsense\nhang\n/cancel\n/quit\n"
+    script = "@threadline say hello from stdin\nask edit a.py\n/click Reject\n/thread 9\n/as ben\n/nonsense\nhang\n"
+    script += "/cancel\n/quit\n"
     read, write = os.pipe()
     os.write(write, script.encode())
     out = io.StringIO()
@@ -250,7 +251,7 @@ async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: p
         code = await demo(bot=standin, once=False, scripted=True, out=out, workdir=tmp_path)
     os.close(write)
     assert code == 0, out.getvalue()
-    assert "hello from stdin" in out.getvalue()
+    assert "▌ @threadline say hello from stdin\n" in out.getvalue()
     assert "ann presses [ Reject ]" in out.getvalue()
     assert "that did not work" in out.getvalue()
     assert "ben uses /cancel" in out.getvalue()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pool.database import _MIGRATIONS, put_aside
-from pool.journal import Journal, JournalError, OpenQuestion, Post, Row, State
+from pool.journal import Journal, JournalError, Post, Row, State
 
 ROOT = Path(__file__).parents[2]
 
@@ -270,9 +270,9 @@ NOTES: dict[str, Callable[[Journal], None]] = {
     "mark": lambda journal: journal.mark_seen(2, 99),
     "intent": lambda journal: journal.intend(10, 1, "page"),
     "page": lambda journal: journal.posted(10, 0, 500),
-    "question": lambda journal: journal.asked("new", thread_id=1, exchange_id=10, content="May I?"),
-    "card": lambda journal: journal.question_posted("old", 600),
-    "settled": lambda journal: journal.settled("old"),
+    "question": lambda journal: journal.questions.asked("new", thread_id=1, exchange_id=10, content="May I?"),
+    "card": lambda journal: journal.questions.posted("old", 600),
+    "settled": lambda journal: journal.questions.settled("old"),
     "told": lambda journal: journal.told((12,)),
 }
 
@@ -281,7 +281,7 @@ def everything(journal: Journal) -> tuple[object, ...]:
     """All that is remembered about thread 1 and its messages but for their states."""
     return (
         *(journal.session_id(1), journal.choices(1), journal.seen(2), journal.posts(10)),
-        *(journal.open_questions(), journal.pages(12)),
+        *(journal.questions.standing(), journal.pages(12)),
     )
 
 
@@ -295,7 +295,7 @@ def test_a_crash_finds_a_note_whole_or_not_at_all(tmp_path: Path, note: str) -> 
         journal.choose(1, "mode", "default")
         journal.mark_seen(2, 9)
         journal.intend(10, 0, "page")
-        journal.asked("old", thread_id=1, exchange_id=10, content="May I?")
+        journal.questions.asked("old", thread_id=1, exchange_id=10, content="May I?")
         journal.close_rows((12,), "failed", ["sorry"])
         before = everything(journal)
         with crashes(journal, path) as found:
@@ -420,23 +420,6 @@ def test_a_page_is_intended_before_it_is_posted(tmp_path: Path) -> None:
         assert journal.posts(12) == []
         journal.intend(10, 0, "once more")  # the message was deleted
         assert journal.posts(10) == [Post(0, "once more", None), Post(1, "two", None)]
-
-
-def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
-    """After a crash its card is found by the id of its message, or by what it says (P52)."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        assert journal.open_questions() == []
-        for token in ("a", "b", "c"):
-            journal.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?")
-        journal.question_posted("a", 500)
-        journal.settled("b")
-        journal.settled("b")
-    with Journal.open(path) as journal:
-        assert journal.open_questions() == [
-            OpenQuestion("a", 1, 10, "May I a?", 500),
-            OpenQuestion("c", 1, 10, "May I c?", None),
-        ]
 
 
 def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
         assert exchange.turn is not None
         assert exchange.turn.answer(third, "yes")
         await agent.answer_to(first)
-        assert [question.request_id for question in exchange.turn.open_questions] == [second]
+        assert [question.request_id for question in exchange.turn.unanswered] == [second]
         await agent.answer_to(second)
         await asyncio.sleep(LOOK)
         assert running.asked_since is None

@@ -1,0 +1,51 @@
+"""What an agent's process and a command of its terminal have in common: a child that leads a session of its own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import cast
+
+__all__ = ["Child"]
+
+
+class Child(asyncio.SubprocessProtocol):
+    """A child process as asyncio tells of it, started with `start_new_session`."""
+
+    def __init__(self) -> None:
+        """Not started yet."""
+        self._exited = asyncio.Event()
+        self._transport: asyncio.SubprocessTransport | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also its group's and its session's."""
+        return self._process.get_pid()
+
+    @property
+    def _process(self) -> asyncio.SubprocessTransport:
+        if self._transport is None:
+            raise RuntimeError("the process was not started by spawn()")
+        return self._transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The process runs."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)
+
+    def process_exited(self) -> None:
+        """Take note that the process itself has ended."""
+        self._exited.set()
+
+    async def _exits_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._exited.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        # The group's id is the leader's pid: safe only while the leader has not been reaped.
+        if self._process.get_returncode() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
