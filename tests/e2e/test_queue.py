@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loopback import Message
 from loopback.entities import Thread
-from tests.e2e.stage import Stage, said, spoken, stage
+from tests.e2e.stage import Stage, said, spoken, stage, write_config
 
 PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
