@@ -67,8 +67,11 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
     ) -> None:
         """Say that a command failed, and log why."""
         log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
-        if not interaction.response.is_done():
-            await interaction.response.send_message("That failed, and the reason is in the log.", ephemeral=True)
+        words = "That failed, and the reason is in the log."
+        if interaction.response.is_done():  # Discord shows "thinking" for a quarter of an hour otherwise.
+            await interaction.followup.send(words, ephemeral=True)
+        else:
+            await interaction.response.send_message(words, ephemeral=True)
 
 
 async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:

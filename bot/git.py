@@ -6,7 +6,7 @@ that configuration: it is given a directory of its own with a copy of the index,
 
 import asyncio
 import os
-import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ LARGEST = 8 * 1024 * 1024
 """Bytes of output that are read; the smallest bound on attachments that Discord has is larger."""
 
 LARGEST_INDEX = 64 * 1024 * 1024
+"""Bytes of the index, with those it refers to, that are copied."""
 
 _SETTINGS = ("core.fsmonitor=", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.quotePath=false")
 
@@ -53,8 +54,7 @@ async def changes(directory: Path) -> Changes:
         await _git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
         (own / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
-        await asyncio.to_thread(_copy_index, index, own / "index")
-        await asyncio.to_thread(_copy_shared, git_directory, own)
+        await asyncio.to_thread(_copy_indexes, index, git_directory, own)
         where = (f"--git-dir={own}", f"--work-tree={top}")
         await _git(directory, *where, "add", "--intent-to-add", "--", ".")
         compared = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--no-renames")
@@ -71,17 +71,30 @@ async def _head(directory: Path) -> str:
         return (await _git(directory, "hash-object", "-t", "tree", "/dev/null")).decode().strip()
 
 
-def _copy_index(source: Path, target: Path) -> None:
-    if source.exists():
-        if source.stat().st_size > LARGEST_INDEX:
-            raise GitFailed("the repository is too large")
-        shutil.copyfile(source, target)
+def _copy_indexes(index: Path, git_directory: Path, own: Path) -> None:
+    """Copy the index, and what a split one refers to. Raises `GitFailed`."""
+    left = LARGEST_INDEX
+    for source in (index, *git_directory.glob("sharedindex.*")):
+        data = _content(source, left)
+        if data is not None:
+            left -= len(data)
+            (own / ("index" if source is index else source.name)).write_bytes(data)
 
 
-def _copy_shared(git_directory: Path, own: Path) -> None:
-    """Copy what a split index refers to."""
-    for shared in git_directory.glob("sharedindex.*"):
-        _copy_index(shared, own / shared.name)
+def _content(source: Path, most: int) -> bytes | None:
+    """Read a file that an agent may have put there: a device has no end, a pipe none to wait for. None: no file."""
+    try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise GitFailed("the index is not a regular file")
+        with os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
+            data = file.read(most + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise GitFailed(f"the index cannot be read: {error.strerror}") from None
+    if len(data) > most:
+        raise GitFailed("the repository is too large")
+    return data
 
 
 async def _git(directory: Path, *args: str) -> bytes:

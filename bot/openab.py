@@ -29,12 +29,11 @@ _SAME = {
 """Keys whose values mean the same here."""
 
 _WITHOUT = {
-    "discord.message_processing_mode": "messages of a thread always go to the agent one by one, in order",
+    "discord.message_processing_mode": "messages of a thread go to the agent in order, one person's in a row together",
     "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
-    "discord.max_batch_tokens": "messages are not put together",
+    "discord.max_batch_tokens": "up to 10 messages of one person in a row go together, or 20,000 characters",
     "pool.hung_grace_secs": "a cancelled turn has 10 seconds, then its agent is stopped",
     "pool.default_config_options": "options are chosen in the thread; only mode can be preset",
-    "reactions.remove_after_reply": "signs are taken away when the message is dealt with",
     "reactions.emojis": "the signs are fixed",
     "reactions.timing": "signs are neither delayed nor held",
     "reactions.mapping": "reactions of people are not read",
@@ -88,6 +87,8 @@ def translate(old: Mapping[str, Any]) -> Translation:
     _pool(given, done)
     if (tools := given.pop("reactions.tool_display", None)) is not None:
         done.put("reply.tools", _TOOLS.get(tools, "compact"), "reactions.tool_display")
+    if (removed := given.pop("reactions.remove_after_reply", None)) is not None:
+        done.put("reactions.keep", not removed, "reactions.remove_after_reply")
     for theirs, ours in _SAME.items():
         if theirs in given:
             done.put(ours, given.pop(theirs), theirs)

@@ -71,9 +71,11 @@ def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is
     text = EXAMPLE.replace("PROJECT", str(tmp_path / "project"))
     done = migrate(tmp_path, text)
     assert done.returncode == 0, done.stderr
-    for key in ("reactions.emojis.queued", "reactions.timing.stall_hard_ms", "reactions.remove_after_reply"):
+    for key in ("reactions.emojis.queued", "reactions.timing.stall_hard_ms"):
         assert done.stdout.count(f"  {key}: ") == 1
     assert "  pool.session_ttl_hours -> pool.idle_minutes" in done.stdout
+    assert "  reactions.remove_after_reply -> reactions.keep" in done.stdout
+    assert "keep = true" in (tmp_path / "threadline.toml").read_text()
     assert "The agent acts unasked because of --trust-all-tools" in done.stdout
     assert "openab let everybody talk to the agent; here only you may." in done.stdout
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
@@ -107,6 +109,7 @@ prompt_hard_timeout_secs = 1800
 default_config_options = { mode = "yolo", model = "big" }
 [reactions]
 tool_display = "none"
+remove_after_reply = true
 [cron]
 usercron_enabled = true
 [[cron.jobs]]
@@ -135,6 +138,7 @@ def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
             "inherit_env": ["KEY"],
         },
         "reply": {"tools": "off"},
+        "reactions": {"keep": False},
     }
     named = {line.partition(":")[0] for line in done.left} | {line.partition(" ")[0] for line in done.taken}
     assert named >= {"discord.message_processing_mode", "pool.default_config_options.model", "cron.jobs"}

@@ -39,6 +39,16 @@ def test_lists_of_people_and_places_are_taken_over(tmp_path: Path) -> None:
     assert done.config.file == running.file
 
 
+@pytest.mark.parametrize("key", ["users", "approvers", "admins"])
+def test_a_person_who_is_struck_off_a_list_loses_the_right_at_once(tmp_path: Path, key: str) -> None:
+    """Whichever list it is."""
+    running = loaded(tmp_path, f'[access]\n{key} = ["1", "2"]\n')
+    loaded(tmp_path, f'[access]\n{key} = ["1"]\n')
+    done = reload(running)
+    assert done.applied == (f"access.{key}",)
+    assert getattr(done.config.rules, key).user_ids == frozenset({1})
+
+
 def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> None:
     """Also where it stands in a table of which other keys are taken over."""
     running = loaded(tmp_path)

@@ -8,6 +8,7 @@ from typing import Any
 from loopback import Message
 from loopback.permissions import Permission
 from tests.e2e.stage import Stage, marked, said, stage, write_config
+from tests.e2e.test_questions import forge
 from tests.e2e.test_supervision import client_of
 
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
@@ -139,6 +140,10 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
             options = {"name": "default"} if command == "agent" else {}
             refused = said(await place.ben.slash(thread, command, **options))
             assert "may not" in refused, command
+        listed = await place.ben.slash(thread, "config")
+        assert listed.message is not None
+        await place.ben.pick(listed.message, ["Mode"])
+        assert "may not change what the agent may do unasked" in said(await place.ben.pick(listed.message, ["Auto"]))
         people = f'users = ["{place.ann.id}", "{place.ben.id}"]\napprovers = ["{place.ann.id}"]'
         write_config(place.config, place, access=people)
         assert "access.approvers" in said(await place.ann.slash(thread, "reload"))
@@ -147,3 +152,20 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
         assert "may not change what the agent may do unasked" in said(await place.ben.slash(own, "mode"))
         await place.ben.say(own, "mode")
         await place.ben.sees(own, "default", by=place.bot)
+
+
+async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> None:
+    """Who has a turn of their own elsewhere may stop that one, and not somebody else's by putting the two together."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        reply = await place.ann.sees(thread, "begun", by=place.bot)
+        own = await place.thread("say mine\nhang", place.ben)
+        await place.ben.sees(own, "mine", by=place.bot)
+        forged = await forge(place.ben, reply, f"threadline:stop:{thread.id}:{own.id}")
+        assert "may not stop the agent" in said(forged)
+        carried = await forge(place.ben, reply, f"threadline:stop:{own.id}")
+        assert "belongs to another thread" in said(carried)
+        assert "working" in said(await place.ben.slash(own, "status"))
+        assert "working" in said(await place.ann.slash(thread, "status"))
+        assert "Stopping" in said(await place.ann.click(reply, "Stop"))
+        assert "Stopping" in said(await place.ben.slash(own, "cancel"))

@@ -4,7 +4,10 @@ import asyncio
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from bot.client import ThreadlineClient
 from loopback.entities import Message, Thread
@@ -204,6 +207,23 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
         (patch,) = shown.message.attachments
         assert all(line in (patch.content or b"").decode() for line in ("-one", "+two", "+new"))
         assert not trap.exists()
+        (place.project / ".git" / "index").unlink()
+        (place.project / ".git" / "index").symlink_to("/dev/zero")
+        endless = await place.ben.slash(thread, "diff")
+        await place.discord.until(lambda: "the index is not a regular file" in said(endless))
+
+
+async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for an answer that does not come."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.ann.sees(thread, "hello", by=place.bot)
+        git("init", "--quiet", at=place.project)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        failed = await place.ann.slash(thread, "diff")
+        await place.discord.until(lambda: failed.message is not None and "That failed" in said(failed))
 
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:

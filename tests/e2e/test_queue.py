@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loopback import Message
 from loopback.entities import Thread
-from tests.e2e.stage import Stage, said, spoken, stage
+from tests.e2e.stage import Stage, said, spoken, stage, write_config
 
 PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
@@ -132,6 +132,22 @@ async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: 
         await place.ann.say(thread, "say done")
         await place.ann.sees(thread, "done", by=place.bot)
         assert "too late" not in " ".join(each.content for each in place.said_by_bot(thread))
+
+
+async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_path: Path) -> None:
+    """What was let in stays as it was let in."""
+    async with stage(tmp_path) as place:
+        thread, gate = await busy(place)
+        written = await place.ben.say(thread, "say before")
+        await place.ben.sees(thread, "1 waiting", by=place.bot)
+        write_config(place.config, place, access=f'users = ["{place.ann.id}"]')
+        assert "access.users" in said(await place.ann.slash(thread, "reload"))
+        await place.ben.edit(written, "say after")
+        await place.ann.say(thread, "say last")
+        await place.ann.sees(thread, "2 waiting", by=place.bot)
+        await open_gate(gate)
+        await place.ann.sees(thread, "last", by=place.bot)
+        assert await answers(place, thread) == ["begun", "before", "last"]
 
 
 async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> None:
