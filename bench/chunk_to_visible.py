@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from bench.figure import Against, Figure, percentile
@@ -57,34 +58,63 @@ async def _stream(run: Run, stage: Stage, threads: Sequence[Thread], seconds: in
                 after=message,
                 timeout=seconds + PATIENCE,
             )
-    delays = [_delays(stage, *pair) for pair in zip(threads, asked, strict=True)]
-    return _figures(delays, chunks, stage.refused(began))
+    sights = [_sights(stage, *pair) for pair in zip(threads, asked, strict=True)]
+    return _figures(sights, chunks, stage.refused(began))
 
 
-def _delays(stage: Stage, thread: Thread, asked: Message) -> dict[int, float]:
-    """Milliseconds from write to sight, of every chunk that was seen, by its number."""
-    seen: dict[int, float] = {}
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """When a chunk was written and when it was seen first, in seconds."""
+
+    written: float
+    seen: float
+
+    @property
+    def delay(self) -> float:
+        """In milliseconds."""
+        return (self.seen - self.written) * 1e3
+
+
+def _sights(stage: Stage, thread: Thread, asked: Message) -> dict[int, _Sight]:
+    """Every chunk that was seen, by its number."""
+    found: dict[int, _Sight] = {}
     for reply in stage.replies(thread, asked):
-        for number, written, visible in first_seen(reply.history):
-            seen[number] = min(seen.get(number, float("inf")), (visible - written) * 1e3)
-    return seen
+        for number, written, seen in first_seen(reply.history):
+            if number not in found or seen < found[number].seen:
+                found[number] = _Sight(written, seen)
+    return found
 
 
-def _figures(threads_delays: Sequence[dict[int, float]], chunks: int, refused: int) -> list[Figure]:
-    threads = len(threads_delays)
-    delays = [delay for seen in threads_delays for delay in seen.values()]
-    firsts, lasts = ([seen[number] for seen in threads_delays if number in seen] for number in (0, chunks - 1))
+def _figures(sights: Sequence[dict[int, _Sight]], chunks: int, refused: int) -> list[Figure]:
+    threads = len(sights)
+    delays = [sight.delay for found in sights for sight in found.values()]
+    firsts, lasts = ([found[number] for found in sights if number in found] for number in (0, chunks - 1))
+    first_delays, last_delays = ([sight.delay for sight in each] for each in (firsts, lasts))
     chunks *= threads
     # One write a thread every period; what arrives meanwhile waits for a time spread evenly over it.
     period = max(1.0, threads / REQUESTS) * 1e3
+    queue = _queue([sight.written for sight in lasts]) * 1e3
     name = f"{threads} thread{'s' if threads > 1 else ''}"
     how = f"agent writes -> visible, {chunks} chunks, {RATE} a second and thread"
-    bound = "what Discord's limits allow"
+    bound, last = "what Discord's limits allow", "the last chunk of each thread"
     return [
         Figure(f"{name}: p50", percentile(delays, 50), "ms", how, Against(bound, period * 0.5)),
         Figure(f"{name}: p99", percentile(delays, 99), "ms", "the same", Against(bound, period * 0.99)),
-        Figure(f"{name}: first text p99", percentile(firsts, 99), "ms", "the first chunk of each thread"),
-        Figure(f"{name}: final text p99", percentile(lasts, 99), "ms", "the last chunk of each thread"),
+        Figure(f"{name}: first text p99", percentile(first_delays, 99), "ms", "the first chunk of each thread"),
+        Figure(f"{name}: final text p50", percentile(last_delays, 50), "ms", last, Against(bound, queue)),
+        Figure(f"{name}: final text p99", percentile(last_delays, 99), "ms", last, Against(bound, queue)),
         Figure(f"{name}: not seen", chunks - len(delays), "chunks", "of the same, never in a message"),
         Figure(f"{name}: 429", refused, "calls", "refused for their rate, by limits as Discord has them"),
     ]
+
+
+def _queue(written: Sequence[float]) -> float:
+    """Seconds that the last of texts written at these times waits, if nothing else is sent and each leaves when it may.
+
+    For N texts that come within a spread that is N / `REQUESTS` less the spread.
+    """
+    left = wait = 0.0
+    for each in sorted(written):
+        left = max(each, left + 1 / REQUESTS)
+        wait = left - each
+    return wait

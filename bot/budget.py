@@ -5,8 +5,9 @@ after it was sent, and before its answer came. So a call is held against the bud
 after its answer. Of the calls that arrive in any one window, all are then held when the last of them is sent, and a
 budget that never holds more than the limit is never refused, whatever the delays.
 
-An answer takes its time too, after the call has arrived. Where that is worth something the hold ends so much earlier,
-by a part of the fastest call that was ever seen: `Budget.way_back`.
+That is more careful than it need be: a call takes its time to arrive, and another has arrived some time before its
+answer is here. Both together are what the fastest call takes, whose ways were the shortest; so much earlier a hold
+ends, but for a margin: `Budget.sure`.
 """
 
 from dataclasses import dataclass
@@ -53,8 +54,8 @@ class Budget:
         """Start with nothing spent."""
         self.limit = limit
         self.seconds = seconds
-        self.way_back = 0.0
-        """Seconds that every answer is known to take after its call has arrived."""
+        self.sure = 0.0
+        """Seconds that every call is known to take to arrive, and its answer from there, together."""
         self._holds: list[Hold] = []
         self._closed_until = float("-inf")
         self._left = 0
@@ -120,6 +121,6 @@ class Budget:
 
     def _releases(self, now: float) -> list[float]:
         """Forget the calls that no longer count; return when the others will not, soonest first."""
-        seconds = self.seconds - self.way_back
+        seconds = self.seconds - self.sure
         self._holds = [hold for hold in self._holds if hold.released(seconds) > now + ROUNDING]
         return sorted(hold.released(seconds) for hold in self._holds)

@@ -22,6 +22,7 @@ from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .posted import Posted
 from .rest import Archived, Gone, Refused, Rest, Stored, TryLater
+from .schedule import EDIT_GAP
 
 __all__ = ["Delivery"]
 
@@ -45,15 +46,15 @@ class Delivery:
         rest: Rest,
         journal: Journal,
         generation: int,
-        pages: Callable[[], list[str]],
+        pages: Callable[[int], list[str]],
         begun: Callable[[], bool],
-        unread: Callable[[], int],
+        said: Callable[[], int],
         stop: Callable[[], discord.ui.View] | None,
         on_settled: Callable[[bool], None],
     ) -> None:
-        """`pages` returns what is to be shown now, `begun` whether that is more than a placeholder.
+        """`pages` returns what is to be shown now, as `Transcript.pages`, and `begun` whether it is no placeholder.
 
-        `unread` returns how many characters have come since `pages` was called, for calling it costs something.
+        `said` returns how many characters have come: calling `pages` costs something.
         `key`, `generation` and `stop` are as for `Reply`. `on_settled` is called whenever all is confirmed after the
         end (True), or given up (False).
         """
@@ -64,9 +65,13 @@ class Delivery:
         self._generation = generation
         self._pages = pages
         self._begun = begun
-        self._unread = unread
+        self._said = said
+        self._read = 0
+        """What `said` was when the pages were last looked at."""
         self._room = 0
-        """Characters that the last page had room for when it was last looked at."""
+        """Characters that the last page had room for then."""
+        self._written = 0
+        """What `said` was at the last write."""
         self._stop = stop
         self._on_settled = on_settled
         self._channel_id: int | None = None
@@ -78,6 +83,7 @@ class Delivery:
         self._patience = Patience()
         self._written_at = 0.0
         self._since = 0.0
+        """Since when the page behind the one that is written has waited."""
         self._paused = False  # Writing failed for good; the end is a reason to try once more.
         self._started = False  # Until the first text is shown, which is as urgent as the placeholder before it.
         self._ended = False
@@ -120,9 +126,9 @@ class Delivery:
         waits = self._job.waiting
         if bucket is not None:
             self._job.bucket = bucket
-        elif not waits or self._unread() > self._room:
+        elif not waits or self._said() - self._read > self._room:
             # Where a page has become full another one is sent, and need not wait as long as an edit.
-            self._job.bucket = self._bucket(self._first_difference(self._pages()))
+            self._job.bucket = self._bucket(self._first_difference(self._look_at()))
             self._room = max(self._room, LOOK_AGAIN if waits else 0)
         self._pacer.put(self._job, delay=delay, since=since)
 
@@ -134,13 +140,20 @@ class Delivery:
     def _urgency(self) -> Urgency:
         if self._ended:
             return Urgency.FINAL
+        if self._started:
+            return Urgency.EDIT
+        if self._begun():
+            return Urgency.FIRST
         # One placeholder after another can wait; the first text behind them cannot, and would pay for them.
-        patient = self._started or (self._posted and not self._begun())
-        return Urgency.EDIT if patient else Urgency.FIRST
+        return Urgency.EDIT if self._posted else Urgency.PLACEHOLDER
 
     @property
     def _differs(self) -> bool:
-        return bool(self._postscripts) or self._first_difference(self._pages()) is not None
+        return bool(self._postscripts) or self._first_difference(self._look_at()) is not None
+
+    def _look_at(self, coming: int = 0) -> list[str]:
+        self._read = self._said()
+        return self._pages(coming)
 
     def _first_difference(self, pages: list[str]) -> int | None:
         self._room = LIMIT - len(pages[-1]) if pages else LIMIT
@@ -162,7 +175,13 @@ class Delivery:
         channel_id = self._channel_id
         if channel_id is None or self._paused:
             return None
-        pages = self._pages()
+        pages = self._look_at()
+        since = self._job.since
+        if self._pacer.busy and not self._ended:
+            # As much as came since the last write will come until the next, or a little more.
+            pages, before = self._look_at((self._said() - self._written) * 5 // 4), len(pages)
+            if len(pages) > before:
+                since = asyncio.get_running_loop().time() + EDIT_GAP  # It stands for the next edit.
         number = self._first_difference(pages)
         if number is None and not self._postscripts:
             self._settle_if_ended()
@@ -174,7 +193,7 @@ class Delivery:
             return self._write(channel_id, partial(self._put_postscript, channel_id))
         if number >= len(pages):
             return self._write(channel_id, partial(self._remove, channel_id, number), number)
-        self._since = self._job.since
+        self._since, self._written = since, self._said()
         live = self._stop is not None and not self._ended and number == len(pages) - 1
         provisional = not self._begun()
         put = partial(self._put_page, channel_id, number, pages[number], live=live, provisional=provisional)
@@ -284,9 +303,9 @@ class Delivery:
 
     def _go_on(self) -> None:
         """Look again: something may have changed meanwhile, or the end has to be confirmed."""
-        number = self._first_difference(self._pages())
+        number = self._first_difference(self._look_at())
         if number is not None:
-            # A page that goes on where one was full has waited as long as that one.
+            # A page that goes on where one was full has waited as long as that one; one may also have been ended early.
             self._ask(since=self._since if number == len(self._posted) else None, bucket=self._bucket(number))
         elif self._postscripts:
             self._ask(bucket=self._bucket(None))

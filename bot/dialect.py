@@ -1,6 +1,7 @@
 """The agent's CommonMark, as it streams in, into Discord's: settled text that never changes, then a draft. Pure.
 
-What is settled depends on nothing but the text before it: in whatever pieces the text arrives, it settles the same.
+What is settled depends on nothing but the text before it: in whatever pieces the text arrives, it settles the same,
+unless `settle_words` is called on the way.
 Most lines settle when they are complete; a table when it ends; a code block when it ends, or when it is so long that it
 becomes a file.
 """
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from .fences import Fence, closing, opening
 from .files import Shelf, code_name
 from .markdown import FENCE, defused, quote_of, shown_line, shown_words
+from .pages import whole_until
 from .spool import Spool
 from .style import Style
 from .tables import Table, cells_of, columns_of_rule
@@ -113,6 +115,20 @@ class Dialect:
         self._line = text[at:]
         return self._out()
 
+    def settle_words(self) -> str:
+        """Settle the line that is being written up to its last word; return what has settled.
+
+        Nothing, where only the rest of the line tells what it is.
+        """
+        line = self._line
+        plain = line[:1].isalnum() and "|" not in line and FENCE not in line and "~~~" not in line
+        if self._code is None and not self._rows and plain:
+            end = whole_until(line, 0, line.rstrip().rfind(" ") + 1)
+            if end:
+                self._settle_piece(line[:end])
+                self._line = line[end:]
+        return self._out()
+
     def close(self) -> str:
         """Settle everything: something else follows, or nothing. A code block that is open goes on in a new one."""
         line, self._line = self._line, ""
@@ -173,7 +189,11 @@ class Dialect:
         end = text.rfind(" ", at + PIECE // 2, at + PIECE) + 1 or at + PIECE
         while end > at + PIECE // 2 and text[end - 1] == text[end] == "`":
             end -= 1
-        piece = text[at:end]
+        self._settle_piece(text[at:end])
+        return end
+
+    def _settle_piece(self, piece: str) -> None:
+        """Take a part of a line that goes on behind it."""
         if self._code is not None:
             self._code.add(piece if self._in_line else self._code.fence.content_of(piece))
             self._grow(self._code)
@@ -182,7 +202,6 @@ class Dialect:
                 self._end_table()
             self._put(shown_words(piece) if self._in_line else shown_line(piece))
         self._in_line = True
-        return end
 
     def _take_words(self, line: str, *, ended: bool, in_line: bool = False) -> None:
         if self._rows and self._take_row(line):

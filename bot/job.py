@@ -8,17 +8,18 @@ __all__ = ["Bucket", "Job", "Urgency"]
 
 
 class Urgency(IntEnum):
-    """In this order calls are made; within one urgency the one that has had it longest first.
+    """In this order calls are made; within one urgency the one that has waited longest first.
 
     FIRST is what a person waits for at the start, FINAL the end of a turn, NOTICE a question or words of the bot's own,
-    EDIT the growing text, SIGN reactions and the like.
+    PLACEHOLDER what stands for a first text that is not there yet, EDIT the growing text, SIGN reactions and the like.
     """
 
     FIRST = 0
     FINAL = 1
     NOTICE = 2
-    EDIT = 3
-    SIGN = 4
+    PLACEHOLDER = 3
+    EDIT = 4
+    SIGN = 5
 
 
 class Bucket(StrEnum):

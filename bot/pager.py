@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from .dialect import Draft
 from .markdown import FENCE, LIMIT
-from .pages import Page, is_decided, take_page
+from .pages import Page, end_page, is_decided, take_page
 from .spool import Spool
 
 __all__ = ["MOST_CHARACTERS", "NOTE", "Pager", "Span"]
+
+MOST_MOVED = 200
+"""Characters that may move to the next page where a page is ended before it is full."""
 
 MOST_CHARACTERS = 200_000
 """Characters on pages, whatever the style says; the rest is spooled."""
@@ -61,16 +64,43 @@ class Pager:
             if self.over:
                 page = take_page(text, at, self._opening)
                 self.rest.write(text[at : page.end].encode())
+                self._opening = page.opening
             elif self._is_full() and words_end > take_page(text, at, self._opening).end:
                 return self._overflow(text, at)
             else:
                 page = self._whole(text, at, live)
-                if page.content:
-                    self._frozen.append(page.content)
-                    self._characters += len(page.content)
-            self._opening = page.opening
+                self._freeze(page)
             at = page.end
         return at
+
+    def is_short(self, text: str, draft: Draft, more: int) -> bool:
+        """Whether the open page is well filled, holds `text` and the draft, but not so many characters `more`.
+
+        Of the pages only the first half can be: room that is lost on all would send more into the file.
+        """
+        shown, room = len(text) + len(draft.text), LIMIT - len(self._opening)
+        late = 0 < self._most < 2 * (len(self._frozen) + 1)
+        return not (late or self.over or draft.fence) and LIMIT // 2 < shown <= room < shown + more
+
+    def end_page(self, text: str, draft: Draft, live: Sequence[Span]) -> int:
+        """Freeze the open page although it has room; return how many of the characters of `text` were taken.
+
+        None is, where too much would move to the next page, or nothing, or where a part that changes would be frozen.
+        """
+        page = end_page(text + draft.text, len(text), self._opening)
+        if page is None or not page.content or any(span.end >= page.end for span in live):
+            return 0
+        moved = text[page.end :] + draft.text
+        if not moved.strip() or len(moved) > MOST_MOVED:
+            return 0
+        self._freeze(page)
+        return page.end
+
+    def _freeze(self, page: Page) -> None:
+        if page.content:
+            self._frozen.append(page.content)
+            self._characters += len(page.content)
+        self._opening = page.opening
 
     def _is_full(self) -> bool:
         """Whether the page that is now open is the last one."""

@@ -10,7 +10,7 @@ from itertools import takewhile
 from .graphemes import boundary_before
 from .markdown import FENCE, LIMIT, quote_of
 
-__all__ = ["LOOKAHEAD", "Page", "is_decided", "opening_after", "take_page"]
+__all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "take_page", "whole_until"]
 
 LOOKAHEAD = 2000
 """Characters behind a page's limit that decide where it is cut, unless the line ends sooner: no atom is longer."""
@@ -70,6 +70,27 @@ def take_page(text: str, start: int = 0, opening: str = "", limit: int = LIMIT) 
     else:
         after = _line_mark(text, start, end, opening)
     return Page(_content(text, start, end, opening, after), end, after)
+
+
+def end_page(text: str, end: int, opening: str = "") -> Page | None:
+    """End the page that `text` begins with at `end` at the latest, although it has room; None inside a code block."""
+    end = whole_until(text, 0, end)
+    if end == 0 or opening_after(text, 0, end, opening).startswith(FENCE):
+        return None
+    after = _line_mark(text, 0, end, opening)
+    return Page(_content(text, 0, end, opening, after), end, after)
+
+
+def whole_until(text: str, start: int, end: int) -> int:
+    """Return the last place up to `end` at which nothing is cut that belongs together, or may yet when a line goes on.
+
+    Of the text nothing before `start` is looked at, nor anything behind the line that holds `end`.
+    """
+    line_start = max(start, text.rfind("\n", start, end) + 1)
+    line_end = text.find("\n", end)
+    atoms = _UNDECIDED.finditer(text, line_start, len(text) if line_end < 0 else line_end)
+    cut = next((atom.start() for atom in atoms if atom.start() < end < atom.end()), end)
+    return boundary_before(text, cut)
 
 
 def is_decided(text: str, start: int) -> bool:

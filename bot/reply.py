@@ -54,7 +54,7 @@ class Reply:
             generation=generation,
             pages=self.pages,
             begun=lambda: self._final is not None or self._transcript.has_text,
-            unread=lambda: self._transcript.unread,
+            said=lambda: self._transcript.said,
             stop=stop,
             on_settled=self._settle,
         )
@@ -145,11 +145,11 @@ class Reply:
         """Return what the turn came to, see `Transcript.receipt`."""
         return self._transcript.receipt(seconds, cost_before=cost_before)
 
-    def pages(self) -> list[str]:
-        """Return what the thread is to show now."""
+    def pages(self, coming: int = 0) -> list[str]:
+        """Return what the thread is to show now; `coming` is as for `Transcript.pages`."""
         if self._final is not None:
             return self._final
-        pages = self._transcript.pages()
+        pages = self._transcript.pages(coming)
         return pages or ([self._placeholder] if self._placeholder else [])
 
     # ---- its end

@@ -9,6 +9,7 @@ others observed). The library takes sends and edits for one bucket, of which it 
 holds up nobody as long as one edit is left, and one is kept for the final text.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -33,16 +34,25 @@ TOTAL_CALLS = 50
 TOTAL_SECONDS = 1.0
 """What Discord grants a bot. `Budget` needs no margin below it."""
 
-WAY_BACK = 0.4
-"""Of the fastest call that was seen, the part that its answer took at least. Discord counts a call before it acts."""
+SURE = 0.8
+"""Of the time that the fastest of the last calls took, the part that each is sure to take: see `Budget.sure`."""
 
-LONGEST_WAY_BACK = 0.05
+LONGEST_SURE = 0.06
 
-TOTAL_GAP = 0.02
+CALLS_COMPARED = 100
+"""As many are the last calls: enough for one with short ways, and Discord may come nearer or go farther."""
+
+TOTAL_GAP = 0.015
 """Seconds between two calls that can wait: a second's calls made at once would hold up the first text behind them."""
+
+EDIT_GAP = FIGURES[Bucket.EDIT][1] / (FIGURES[Bucket.EDIT][0] - 1)
+"""Seconds between two writes of a text that grows, whether they change a page or begin one."""
 
 SIGN_PATIENCE = 30.0
 """A sign goes before an edit that is asked for so many seconds later: lowest, but not for ever."""
+
+MODEST = {Urgency.PLACEHOLDER: 1.0, Urgency.SIGN: SIGN_PATIENCE}
+"""What leaves half of all calls to others for so many seconds: when many turns begin at once, their texts come next."""
 
 LANES_KEPT = 1000
 """Channels that may be remembered before the quiet ones are looked for."""
@@ -65,6 +75,8 @@ class _Lane:
 
     budget: Budget
     jobs: dict[Job, None] = field(default_factory=dict)
+    begun: float = float("-inf")
+    """In the lane of edits: when a page was begun that shows what an edit would have."""
 
 
 class Schedule:
@@ -81,7 +93,7 @@ class Schedule:
         self._later: list[tuple[float, int, Job]] = []
         self._numbers = count()
         self._last_patient = float("-inf")
-        self._fastest = TOTAL_SECONDS
+        self._took: deque[float] = deque(maxlen=CALLS_COMPARED)
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -95,7 +107,7 @@ class Schedule:
     def ask(self, job: Job, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
         """Ask for a job, at the earliest after `delay` seconds. Returns whether that changed anything.
 
-        `since` is when what it shows was there to be shown, if that is not now.
+        `since` is when what it shows was there to be shown, if that is not now; text that grows waits until then.
 
         A job that waits already keeps its place, but may have become more or less urgent, or have to wait longer.
         """
@@ -103,14 +115,14 @@ class Schedule:
         if not job.waiting:
             job.waiting, job.since, job.not_before = True, now if since is None else since, now + delay
             self.waiting += 1
-        elif since is not None and since < job.since:
+        elif since is not None and since != job.since:
             job.since = since
         elif later > job.not_before:
             job.not_before = later
         elif job.queued is None or job.queued[:2] == (job.urgency, job.bucket):
             return False
         elif job.queued[0] is not job.urgency:
-            job.since = now
+            job.since = min(job.since, now)
         if not job.in_flight:
             self._queue(job, now)
         return True
@@ -128,7 +140,7 @@ class Schedule:
             elif self._wait(job, now) > 0:
                 heappop(self._ready)
                 self._queue(job, now)
-            elif self._total_wait(job.urgency, now) > 0:
+            elif self._total_wait(job, now) > 0:
                 return None
             else:
                 heappop(self._ready)
@@ -141,15 +153,17 @@ class Schedule:
             heappop(self._later)
         times = [self._later[0][0]] if self._later else []
         if self._ready:
-            times.append(now + self._total_wait(self._ready[0][3].urgency, now))
+            times.append(now + self._total_wait(self._ready[0][3], now))
         return min(times, default=None)
 
     def answered(self, start: Start, now: float, told: Told | None = None) -> None:
         """Take note of an answer to a call, or of its failure."""
         start.hold.answered = now
         if told is not None:
-            self._fastest = min(self._fastest, now - start.hold.sent)
-            self.total.way_back = min(WAY_BACK * self._fastest, LONGEST_WAY_BACK)
+            self._took.append(now - start.hold.sent)
+            self.total.sure = min(SURE * min(self._took), LONGEST_SURE)
+            if start.lane is not None:
+                start.lane.budget.sure = self.total.sure
             if told.everywhere:
                 self.total.learn(told, now)
             elif start.lane is not None:
@@ -198,10 +212,13 @@ class Schedule:
         self.in_flight += 1
         hold = self.counted(now)
         if job.urgency >= Urgency.EDIT:
-            self._last_patient = now
-        if lane is not None:
+            due = self._last_patient + TOTAL_GAP
+            self._last_patient = due if now - due < TOTAL_GAP else now  # A little late puts off nothing behind it.
+        if lane is not None and job.channel_id is not None:
             lane.jobs.pop(job, None)
             lane.budget.spend(hold)
+            if job.bucket is Bucket.MESSAGE and job.urgency is Urgency.EDIT:
+                self._lane_of(Bucket.EDIT, job.channel_id).begun = now
         return Start(job, hold, lane)
 
     def _queue(self, job: Job, now: float) -> None:
@@ -231,24 +248,29 @@ class Schedule:
         lane = self._lane(job)
         if lane is None:
             return wait
-        if job.bucket is Bucket.EDIT and job.urgency is Urgency.EDIT:
-            return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
-        return max(wait, lane.budget.wait(now))
+        if job.urgency is not Urgency.EDIT:
+            return max(wait, lane.budget.wait(now))
+        if job.bucket is Bucket.EDIT:
+            free, due = lane.budget.pace(now, keep=1), lane.begun + EDIT_GAP  # One is kept for the final text.
+        else:
+            free, due = lane.budget.wait(now), job.since
+        return max(wait, free, due - now if due - now > ROUNDING else 0.0)
 
-    def _total_wait(self, urgency: Urgency, now: float) -> float:
-        wait = self.total.wait(now)
-        if urgency < Urgency.EDIT:
+    def _total_wait(self, job: Job, now: float) -> float:
+        modest = now - job.since < MODEST.get(job.urgency, 0.0)
+        wait = self.total.wait(now, keep=self.total.limit // 2 if modest else 0)
+        if job.urgency < Urgency.EDIT:
             return wait
         gap = self._last_patient + TOTAL_GAP - now
         return max(wait, gap if gap > ROUNDING else 0.0)
 
     def _lane(self, job: Job) -> _Lane | None:
-        if job.channel_id is None:
-            return None
-        key = (job.bucket, job.channel_id)
-        lane = self._lanes.get(key)
+        return None if job.channel_id is None else self._lane_of(job.bucket, job.channel_id)
+
+    def _lane_of(self, bucket: Bucket, channel_id: int) -> _Lane:
+        lane = self._lanes.get((bucket, channel_id))
         if lane is None:
-            lane = self._lanes[key] = _Lane(Budget(*FIGURES[job.bucket]))
+            lane = self._lanes[bucket, channel_id] = _Lane(Budget(*FIGURES[bucket]))
         return lane
 
     def _forget_quiet_lanes(self, now: float) -> None:

@@ -3,7 +3,8 @@
 A page that is full is frozen: it never changes again. Only what is behind the frozen pages changes. A chunk costs an
 append; everything else happens when somebody asks for the pages, and then costs what is new and the open pages,
 whatever lies before.
-Where pages are cut depends on the text and not on its chunks, nor on when somebody looked.
+Where pages are cut depends on the text and not on its chunks, nor on when somebody looked; but for a page that is
+ended before it is full because somebody who looks rarely says how much will have come by the next time.
 """
 
 from acp import Event, Text, Thought
@@ -128,14 +129,20 @@ class Transcript:
         return update if known is None else merged(known.update, update)
 
     @property
-    def unread(self) -> int:
-        """Characters that have come since somebody asked for the pages."""
-        return self._pending_size
+    def said(self) -> int:
+        """How many characters the agent has said."""
+        return self._size
 
-    def pages(self) -> list[str]:
-        """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist."""
+    def pages(self, coming: int = 0) -> list[str]:
+        """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist.
+
+        `coming` is how many characters are expected before the pages are asked for again. A page that has no room for
+        them ends here: then they are a new page, and not both the rest of one and the beginning of another.
+        """
         self._drain()
         text = self._freeze()
+        if coming and self._pager.is_short(text, self._draft(), coming):
+            text = self._end_page()
         return self._pager.pages(text, self._draft())
 
     @property
@@ -348,6 +355,16 @@ class Transcript:
             self._pager.finish(text[end:])
             self._blocks.clear()
             return ""
+        return text[end:]
+
+    def _end_page(self) -> str:
+        """End the page that is open. Returns the settled text behind it."""
+        if not self._thinking:
+            self._blocks.settle(self._dialect.settle_words())
+        pieces = self._blocks.pieces()
+        text = "".join(pieces)
+        end = self._pager.end_page(text, self._draft(), self._blocks.live(pieces))
+        self._blocks.drop(pieces, end)
         return text[end:]
 
 

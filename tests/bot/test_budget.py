@@ -23,19 +23,26 @@ class Server:
         return self.left >= 0
 
 
-delays = st.floats(0.0, UNANSWERED_SECONDS / 2)
+ways = st.floats(0.0, 0.1)
+delays = st.floats(0.0, UNANSWERED_SECONDS / 2 - 0.1)
 
 
 @given(
     limit=st.integers(1, 6),
     calls=st.lists(st.tuples(st.floats(0.0, 4.0), delays, delays), min_size=1, max_size=60),
+    ways=st.tuples(ways, ways),
 )
 def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
-    limit: int, calls: list[tuple[float, float, float]]
+    limit: int, calls: list[tuple[float, float, float]], ways: tuple[float, float]
 ) -> None:
-    """Each call is sent when the budget allows it, arrives late, and is answered later (0 calls refused)."""
+    """Each call is sent when the budget allows it, arrives late, and is answered later (0 calls refused).
+
+    No call arrives sooner, nor is any answer here sooner, than the `ways` take; both together are known.
+    """
     seconds = 5.0
     budget, server = Budget(limit, seconds), Server(limit, seconds)
+    budget.sure = sum(ways)
+    calls = [(pause, ways[0] + there, ways[1] + back) for pause, there, back in calls]
     now = 0.0
     holds: list[tuple[float, Hold]] = []
     arrivals: list[float] = []

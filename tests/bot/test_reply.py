@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from acp import Text
 from acp.schema import parse_update
 from bot.mentions import NOBODY, Mentions
-from bot.pacer import Pacer
+from bot.pacer import Job, Pacer, Urgency
 from bot.patience import ATTEMPTS
 from bot.posted import OLD_SECONDS
 from bot.reply import Reply
 from bot.rest import Refused, TryLater
+from bot.schedule import EDIT_GAP
 from pool.journal import Journal
 from pool.postscripts import Postscript
 from tests.bot.board import AnswerLost, Board, accepted, pacing, quiet, scratch_journal
@@ -185,6 +186,26 @@ async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_ca
         await quiet(0.3)
         assert it.board.whats[-2:] == ["edit", "send"]
         assert it.board.shown[-1].endswith("and more")
+
+
+async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -> None:
+    """It is ended before it is full, and the next one stands for the next edit; else it is two calls (P12)."""
+    async with stage() as it:
+        reply = it.reply()
+        reply.start(THREAD)
+        for number in range(1_400):
+            if number % 3 == 0:  # More than half of all calls are others'.
+                it.pacer.put(Job(number, lambda: quiet(0.07), Urgency.NOTICE))
+            reply.apply(Text(f"{number} "))
+            await quiet(0.01)
+        pages = reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == pages
+    assert " ".join(pages).split() == list(map(str, range(1_400)))
+    assert len(pages) == 4
+    writes = [call for call in it.board.calls if call.what in {"send", "edit"}]
+    assert len(writes) <= 14 / EDIT_GAP + 2
+    assert [call.what for call in writes].count("send") == len(pages)
 
 
 async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:

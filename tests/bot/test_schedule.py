@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bench.simulated import ONE_WAY, Scheduled
 from bot.budget import Told
 from bot.job import Bucket, Job, Urgency
-from bot.schedule import LANES_KEPT, SIGN_PATIENCE, TOTAL_GAP, Schedule, Start
+from bot.schedule import EDIT_GAP, LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Schedule, Start
 
 ROUNDING = 1e-6
 
@@ -64,8 +64,8 @@ def test_the_most_urgent_goes_first_and_among_equals_the_oldest() -> None:
     while schedule.waiting:
         order += [(start.job.urgency.name, start.job.channel_id) for start in take_all(schedule, now)]
         now += TOTAL_GAP
-    ranks = {"FIRST": [4, 5], "FINAL": [3, 6], "NOTICE": [2, 7], "EDIT": [1, 8], "SIGN": [0, 9]}
-    assert order == [(name, channel_id) for name, channel_ids in ranks.items() for channel_id in channel_ids]
+    last = len(Urgency) - 1
+    assert order == [(each.name, channel_id) for each in Urgency for channel_id in (last - each, last + 1 + each)]
 
 
 def test_a_sign_is_lowest_but_not_for_ever() -> None:
@@ -80,7 +80,7 @@ def test_a_sign_is_lowest_but_not_for_ever() -> None:
         if start is not None:
             schedule.finished(start, now)
             went = now if start.job is sign else went
-        now += TOTAL_GAP / 2
+        now += 0.01
     assert went is not None
     assert SIGN_PATIENCE <= went < 2 * SIGN_PATIENCE + 30
 
@@ -204,6 +204,53 @@ def test_calls_that_can_wait_are_not_made_in_one_burst() -> None:
         times += [now for _ in take_all(schedule, now)]
         now = schedule.look_again(now) or now
     assert all(after - before >= TOTAL_GAP - ROUNDING for before, after in pairwise(times))
+
+
+def test_a_call_that_is_made_a_little_late_puts_off_none_behind_it() -> None:
+    """A loop wakes a millisecond late each time: of fifty calls a second two or three would be lost."""
+    schedule = Schedule()
+    for channel_id in range(20):
+        schedule.ask(job(channel_id, Urgency.EDIT), 0.0)
+    now = 0.0
+    while schedule.waiting:
+        assert len(take_all(schedule, now)) == 1
+        now = (schedule.look_again(now) or now) + 0.002
+    assert now < 19 * TOTAL_GAP + 0.005
+
+
+def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -> None:
+    """Of sixty turns that begin at once the first to have a text does not wait for the placeholders of the rest."""
+    schedule = Schedule()
+    for channel_id in range(TOTAL_CALLS + 10):
+        schedule.ask(job(channel_id, Urgency.PLACEHOLDER), 0.0)
+        schedule.ask(job(None, Urgency.SIGN), 0.0)
+    assert len(take_all(schedule, 0.0)) == TOTAL_CALLS // 2
+    text = job(1_000, Urgency.FIRST)
+    schedule.ask(text, 0.1)
+    assert [start.job for start in take_all(schedule, 0.1)] == [text]
+    patience = MODEST[Urgency.PLACEHOLDER]
+    after = take_all(schedule, patience + 0.01)
+    assert {start.job.urgency for start in after} == {Urgency.PLACEHOLDER}
+    assert len(after) == TOTAL_CALLS + 10 - TOTAL_CALLS // 2
+
+
+def test_a_page_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> None:
+    """It stands for the next edit, keeps the distance of one, and the edit behind it keeps its distance too."""
+    schedule = Schedule()
+    page = job(7, Urgency.EDIT, Bucket.MESSAGE)
+    schedule.ask(page, 0.0, since=EDIT_GAP)
+    assert take_all(schedule, 1.0) == []
+    assert len(take_all(schedule, EDIT_GAP)) == 1
+    page.bucket = Bucket.EDIT
+    schedule.ask(page, EDIT_GAP + 0.1)
+    assert take_all(schedule, 2 * EDIT_GAP - 0.1) == []
+    assert len(take_all(schedule, 2 * EDIT_GAP)) == 1
+    page.bucket = Bucket.MESSAGE
+    schedule.ask(page, 3.0, since=9.0)
+    page.urgency = Urgency.FINAL
+    schedule.ask(page, 3.1)
+    assert len(take_all(schedule, 3.1)) == 1
+    assert page.since == 3.1
 
 
 def test_quiet_channels_are_forgotten() -> None:

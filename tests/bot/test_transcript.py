@@ -1,7 +1,7 @@
 """What a reply shows: the agent's events as pages, in whatever pieces they come; and what is attached."""
 
 import base64
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,69 @@ def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
     assert [(each.name, each.read()) for each in transcript.files()] == [
         (each.name, each.read()) for each in whole.files()
     ]
+
+
+@given(
+    text=texts, cuts=st.lists(st.integers(0, 5_000), max_size=30), coming=st.lists(st.integers(0, 1_500)), style=STYLES
+)
+def test_pages_that_are_ended_early_are_postable_stay_and_hold_all_words(
+    text: str, cuts: list[int], coming: list[int], style: Style
+) -> None:
+    """Whatever is said to be coming, at whatever moments (invariant 5)."""
+    text = "\n".join(line for line in text.split("\n") if "|" not in line and "#" not in line)
+    places = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    transcript = Transcript(style)
+    frozen: list[str] = []
+    for (start, end), more in zip(pairwise(places), chain(coming, repeat(300)), strict=False):
+        transcript.apply(Text(text[start:end]))
+        pages = list(transcript.pages(more))
+        assert_postable(pages)
+        assert pages[: len(frozen)] == frozen
+        frozen = pages[: transcript.frozen]
+    transcript.end()
+    pages = transcript.pages()
+    assert_postable(pages)
+    assert pages[: len(frozen)] == frozen
+    assert words_of(everything(transcript)) == words_of(everything(ended(Text(text), style=style)))
+
+
+def test_a_page_without_room_for_what_is_coming_ends_behind_its_last_word_but_one() -> None:
+    """So that the next write is one new message, and not the rest of one page and the beginning of another."""
+    transcript = Transcript()
+    transcript.apply(Text("word " * 350 + "last "))
+    assert transcript.pages(200) == [("word " * 350 + "last").strip()]
+    assert transcript.pages(300) == [("word " * 350).strip(), "last"]
+    transcript.apply(Text("and `some code` more"))
+    assert transcript.pages(300) == [("word " * 350).strip(), "last and `some code` more"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "short, though much is coming",
+        "word " * 300 + "```py\ncode",
+        "word " * 200 + "\n| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 50,
+        "word " * 300 + "[" + "label " * 40,
+        "x" * 1_500,
+        "word " * 300 + "\n",
+    ],
+)
+def test_a_page_is_not_ended_early_where_that_would_cut_or_move_too_much(text: str) -> None:
+    """Then it ends where it is full."""
+    transcript = Transcript()
+    transcript.apply(Text(text))
+    assert len(transcript.pages(1_000)) == 1
+    assert transcript.frozen == 0
+
+
+def test_a_tool_call_that_runs_keeps_its_page_open() -> None:
+    """Its line may still change."""
+    transcript = Transcript()
+    transcript.apply(Text("word " * 350))
+    transcript.apply(tool("1", "tool_call", title="build", status="in_progress"))
+    assert len(transcript.pages(1_000)) == 1
+    transcript.apply(tool("1", status="completed"))
+    assert transcript.pages(1_000)[0].endswith("✔ build")
 
 
 @pytest.mark.parametrize("size", [3, 1_999, 200_000])
