@@ -11,7 +11,7 @@ from pool.journal import State
 
 from .admission import admitted
 from .gate import Right, in_place
-from .message import text_of
+from .message import files_of, text_of
 from .request import Attachment, Quote, Request, read_request, sent_at
 
 if TYPE_CHECKING:
@@ -162,10 +162,11 @@ class _Question(discord.ui.Modal):
         label="What do you want to know?", style=discord.TextStyle.paragraph, max_length=4000
     )
 
-    def __init__(self, quote: Quote) -> None:
-        """`quote` is the message."""
+    def __init__(self, quote: Quote, files: Sequence[Attachment]) -> None:
+        """`quote` is the message, `files` are those of it that come along."""
         super().__init__(title="Ask about this message", timeout=900.0)
         self._quote = quote
+        self._files = files
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:  # type: ignore[override]
         """Ask the gate again: something may have changed while the form was open."""
@@ -173,16 +174,17 @@ class _Question(discord.ui.Modal):
 
     async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Ask."""
-        await ask(interaction, self.question.value, quotes=(self._quote,))
+        await ask(interaction, self.question.value, quotes=(self._quote,), attachments=self._files)
 
 
 async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
     if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
         return
-    author = message.author
-    files = tuple(each.filename for each in message.attachments)
-    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
-    await interaction.response.send_modal(_Question(quote))
+    author, files = message.author, files_of(message)
+    names = tuple(each.name for each in files)
+    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, names)
+    own = interaction.client.user is not None and author.id == interaction.client.user.id
+    await interaction.response.send_modal(_Question(quote, () if own else files))
 
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:

@@ -207,6 +207,12 @@ class Rest:
             messages = [message async for message in place.history(limit=most, before=discord.Object(message_id))]
         return messages[::-1]
 
+    async def message(self, channel_id: int, message_id: int, guild_id: int | None = None) -> discord.Message:
+        """Return a message as it is now. Raises `Gone` where there is none any more."""
+        channel = self._channel(channel_id, guild_id)
+        async with _calling():
+            return await channel.fetch_message(message_id)
+
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
         """Return the roles that a member has."""
         client = self._live()

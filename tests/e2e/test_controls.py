@@ -96,19 +96,20 @@ async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> No
 
 
 async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) -> None:
-    """From the menu of a message: of the request or of its answer; and a form for a question about any message."""
+    """From the menu of a message: of the request or of its answer; a form for a question about any, with its files."""
     async with stage(tmp_path) as place:
         thread = await place.thread("say well\nstop refusal")
         answer = await place.ann.sees(thread, "refused to go on", by=place.bot)
         await place.ann.menu(answer, "Retry")
         posted = await place.ann.sees(thread, "asks:", by=place.bot)
         await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
-        remark = await place.mallory.say(thread, "the build is red")
+        remark = await place.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
         assert "no request" in said(await place.ann.menu(remark, "Retry"))
         form = await place.ann.menu(remark, "Ask about this")
         sent = await place.ann.fill(form, {"What do you want to know?": "echo"})
         assert sent.acknowledged
-        await place.ann.sees(thread, re.compile("the build is red"), by=place.bot, after=posted)
+        told = await place.ann.sees(thread, re.compile("the build is red"), by=place.bot, after=posted)
+        assert "what went wrong" in told.content
 
 
 async def test_help_names_every_command(tmp_path: Path) -> None:
