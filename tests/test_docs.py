@@ -15,7 +15,6 @@ from pydantic.fields import FieldInfo
 
 from bot.cli import main
 from bot.config import Config, load
-from bot.connecting import REFUSED
 from bot.gate import People
 from bot.invitation import PERMISSIONS
 from pool.journal import _BEFORE
@@ -256,32 +255,7 @@ def test_the_table_of_a_messages_states_is_the_journals() -> None:
     assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)
 
 
-# ---- errors and shell
-
-
-ERRORS = (
-    *(reason.partition(":")[0] for reason in REFUSED.values()),
-    "is not set",
-    "unknown key",
-    "is missing",
-    "others may read it",
-    "cannot connect to",
-    "is in use by another process",
-    "cannot be read",
-    "was not found",
-    "the agent could read and change",
-    "Somebody must log in to the agent first",
-)
-"""What the program says when it cannot begin or go on, as far as the words do not change from case to case."""
-
-
-def test_what_keeps_the_bot_from_working_is_told_by_its_words() -> None:
-    """Somebody who searches the page for what they see finds what to do; and the code still says it so."""
-    page = (ROOT / "docs/troubleshooting.md").read_text()
-    code = "".join(path.read_text() for path in (ROOT / "bot").glob("*.py"))
-    for words in ERRORS:
-        assert words in page, words
-        assert words in code, words
+# ---- shell
 
 
 @pytest.mark.parametrize("block", blocks("sh"))

@@ -10,6 +10,7 @@ from acp.connection import JUNK_LOGGED, UNREAD_ANSWERS, WRITE_SECONDS, Connectio
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
 from acp.jsonrpc import MAX_LINE, Notification, Request, Result
 from tests.memory import Json, MemoryAgent
+from tests.virtual import elapse
 
 KNOWN_METHOD = "session/request_permission"
 
@@ -305,7 +306,7 @@ async def test_an_agent_that_reads_late_is_not_cut_off() -> None:
         for _ in range(3):
             client.peer.stop_reading()
             task = tasks.create_task(client.connection.request("m", {"x": "y" * 100_000}, seconds=600))
-            await asyncio.sleep(WRITE_SECONDS - 1)
+            await elapse(WRITE_SECONDS - 1)
             client.peer.start_reading()
             client.peer.reply(await client.peer.expect("m"), "ok")
             assert await task == "ok"
@@ -317,7 +318,7 @@ async def test_a_small_message_may_stay_unread() -> None:
     client = Client()
     client.peer.stop_reading()
     client.connection.notify("session/cancel", {})
-    await asyncio.sleep(10 * WRITE_SECONDS)
+    await elapse(10 * WRITE_SECONDS)
     assert client.connection.error is None
 
 

@@ -17,8 +17,9 @@ from acp import (
     Withdrawn,
 )
 from tests.acp.official import by_the_schema
-from tests.acp.opened import CWD, HELLO, Opened, quiet
+from tests.acp.opened import CWD, HELLO, Opened
 from tests.memory import Json, MemoryAgent
+from tests.virtual import quiet
 
 pytestmark = by_the_schema
 

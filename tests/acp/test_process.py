@@ -3,7 +3,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from acp.process import BASE_NAMES, STDERR_LINES, STDERR_WIDTH, AgentProcess
 from acp.schema import TextBlock
 from acp.survivors import MARKER
 from tests.acp.children import PATIENCE, RUN, SLEEPER, Child, gone, launch, running
+from tests.virtual import step
 
 pytestmark = pytest.mark.real_time
 
@@ -251,7 +251,7 @@ async def test_a_write_that_fails_before_the_end_is_seen_waits_for_the_reason(tm
         await child.said("closed")
         async with asyncio.TaskGroup() as tasks:
             failing = tasks.create_task(failure(child.connection.start("m", {}, lambda _: None)))
-            await asyncio.sleep(0)
+            await step()
             assert child.connection.error is None
             os.kill(child.process.pid, signal.SIGTERM)
         error = failing.result()
@@ -480,12 +480,18 @@ async def test_an_agent_that_ends_while_it_is_not_read_is_heard_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However late: what it said waits in the pipe, and only then it is over."""
+    lingered, stop_lingering = asyncio.Event(), AgentProcess._stop_lingering
+
+    def note(process: AgentProcess) -> None:
+        stop_lingering(process)
+        lingered.set()
+
     monkeypatch.setattr(acp.process, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(AgentProcess, "_stop_lingering", note)
     async with running('say("first"); say("last")', tmp_path, attach=False) as child:
         child.connection.pause_reading()
         child.attach()
-        await gone(child.process.pid)
-        await asyncio.to_thread(time.sleep, 0.3)
+        await lingered.wait()
         assert child.connection.error is None
         child.connection.resume_reading()
         assert isinstance(await child.over(), AgentClosed)

@@ -7,7 +7,8 @@ from acp import AgentClosed, Event, ProtocolError, Question, RemoteError, Text, 
 from acp.schema import PermissionOption, Plan, ToolCall, ToolCallUpdate, UsageUpdate
 from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
 from tests.acp.official import by_the_schema
-from tests.acp.opened import HELLO, opened, quiet
+from tests.acp.opened import HELLO, opened
+from tests.virtual import elapse, quiet
 
 pytestmark = by_the_schema
 
@@ -284,10 +285,10 @@ async def test_the_grace_ends_with_the_response() -> None:
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
             turn.cancel()
-            await asyncio.sleep(CANCEL_SECONDS - 1)
+            await elapse(CANCEL_SECONDS - 1)
             peer.end_turn(prompt, "cancelled")
             await _all(turn)
-        await asyncio.sleep(10 * CANCEL_SECONDS)
+        await elapse(10 * CANCEL_SECONDS)
         assert agent.connection.error is None
 
 

@@ -17,7 +17,8 @@ from bot.exchange import Exchange
 from bot.pacer import Pacer
 from bot.rest import Refused, TryLater
 from pool.journal import Journal
-from tests.bot.board import Board, accepted, pacing, quiet, scratch_journal
+from tests.bot.board import Board, accepted, pacing, scratch_journal
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -249,7 +250,7 @@ async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() ->
         assert it.comes(HERE, 3)
         it.rest.slow[HERE] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 5)
         assert it.comes(HERE, 4)
         assert (it.taken, it.seen(HERE)) == ([], 0)
@@ -266,10 +267,10 @@ async def test_a_message_that_comes_while_others_are_taken_up_waits_behind_them(
         it.pauses[2] = asyncio.Event()
         it.pauses[3] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 3)
         it.pauses[2].set()
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 4)
         it.pauses[3].set()
         await running
@@ -284,7 +285,7 @@ async def test_a_place_that_is_slow_delays_no_other() -> None:
             it.past(channel_id, (1,))
         it.rest.slow[HERE] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE, THERE, 12))
-        await quiet(1)
+        await elapse(1)
         assert it.taken == [(THERE, 1)]
         assert not it.comes(THERE, 2)
         assert not it.comes(12, 2)
@@ -300,7 +301,7 @@ async def test_the_mark_never_moves_past_what_was_not_looked_at() -> None:
         it.past(HERE, (1, 2, 3))
         it.pauses[2] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 4)
         assert it.seen(HERE) == 1
         running.cancel()
@@ -314,7 +315,7 @@ async def test_a_second_outage_in_the_middle_of_a_catch_up_loses_nothing() -> No
         it.past(HERE, (1, 2))
         it.rest.slow[HERE] = asyncio.Event()
         first = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 3)
         it.past(HERE, (4, 5))  # While the gateway was gone.
         it.catch_up.begin()
@@ -349,7 +350,7 @@ async def test_a_place_is_read_as_often_as_it_takes() -> None:
         it.past(HERE, (1, 2))
         it.rest.faults.extend([TryLater("503")] * 10 + [TryLater("429", 200.0)])
         running = asyncio.create_task(it.run(HERE))
-        await quiet(3)
+        await elapse(3)
         assert it.comes(HERE, 3)
         await running
         assert it.taken == [(HERE, 1), (HERE, 2), (HERE, 3)]
@@ -378,7 +379,7 @@ async def test_a_thread_that_is_being_opened_holds_up_nobody() -> None:
         it.unopened[1] = "an exchange"
         it.opening.clear()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.taken == [(HERE, 1), (HERE, 2)]
         assert not it.comes(HERE, 3)
         assert (running.done(), it.opened) == (False, [])

@@ -23,7 +23,7 @@ from bot.questions import MOST as MOST_OPEN
 from bot.words import became
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
-from tests.bot.board import Board, Message, accepted, pacing, quiet, scratch_journal
+from tests.bot.board import Board, Message, accepted, pacing, scratch_journal, settle
 from tests.bot.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.memory import OPTIONS, Json, MemoryAgent
 
@@ -53,13 +53,13 @@ class Asking:
         question = await anext(self.turn)
         assert isinstance(question, Question)
         self.questions.ask(question, question.tool_call)
-        await quiet()
+        await settle()
         return question
 
     async def change(self, **fields: object) -> None:
         """Let the agent send an update of its call."""
         self.questions.changed(ToolCallUpdate.model_validate({"toolCallId": "c", **fields}))
-        await quiet()
+        await settle()
 
     @property
     def messages(self) -> list[Message]:
@@ -276,7 +276,7 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
     """And a long message is attached in full, with the choices that no menu can show."""
     async with asking() as it:
         answers = elicited(it, message="m" * 3_000)
-        await quiet()
+        await settle()
         assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
         assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
         (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
@@ -288,7 +288,7 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         assert card.leave("cancel", ADA) is None
     async with asking() as it:
         elicited(it, schema={"properties": {"x": {"type": "string", "enum": [f"c{n}" for n in range(30)]}}})
-        await quiet()
+        await settle()
         ((name, content),) = it.messages[0].files
         assert name == "choices.txt"
         assert content.decode().count("\n") == 31
@@ -325,7 +325,7 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
     async with asking() as it:
         question = await it.ask({"title": "Run [it](x)"})
         it.questions.remind(question.request_id, 7200)
-        await quiet()
+        await settle()
         reminder = it.messages[1]
         link = f"https://discord.com/channels/1/{THREAD}/1"
         assert reminder.content == f"<@{ADA}> still waiting for an answer, 2 h more: [Run \\[it\\]\\(x\\)](<{link}>)"
@@ -333,7 +333,7 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
         it.questions.remind("another", 7200)
         assert it.open[0].answer("0", ADA) is not None
         it.questions.remind(question.request_id, 60)
-        await quiet()
+        await settle()
         assert len(it.messages) == 2
 
 
@@ -343,7 +343,7 @@ async def test_the_agent_is_told_what_nobody_answered() -> None:
         for number in range(MISSED + 2):
             question = await it.ask({"title": f"Run {number}"})
             it.questions.unanswered(question.request_id)
-            await quiet()
+            await settle()
         assert it.messages[0].content.endswith("-# closed: nobody answered in time")
         assert it.cards.take_missed(THREAD) == [f"Run {number}" for number in range(2, MISSED + 2)]
         assert it.cards.take_missed(THREAD) == []

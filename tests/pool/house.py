@@ -15,7 +15,7 @@ from pool.watch import Bounds
 from tests.memory import Json, MemoryAgent
 from tests.pool.recorder import Recorder
 
-__all__ = ["AN_HOUR", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text", "quiet"]
+__all__ = ["AN_HOUR", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text"]
 
 AN_HOUR = 3600.0
 
@@ -33,11 +33,6 @@ def every(**how: Any) -> Callable[[int], MemoryAgent]:
 def only(which: int, **how: Any) -> Callable[[int], MemoryAgent]:
     """Make agents of which only the one of this number, from 1, is as `how` says."""
     return lambda number: every(**how if number == which else {})(number)
-
-
-async def quiet() -> None:
-    """Return when everything that can happen now has happened: virtual time moves only when nothing is ready."""
-    await asyncio.sleep(0.001)
 
 
 def prompt_text(prompt: Json) -> str:

@@ -17,8 +17,9 @@ from pool.exchange import Ending, ExchangeFailed
 from pool.house import Cancelled, State
 from pool.journal import State as Row
 from tests.memory import MemoryAgent
-from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text, quiet
+from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 
@@ -111,9 +112,9 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
     """The process is gone after the idle time, the session is not (P37)."""
     async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(AN_HOUR - 1)
+        await elapse(AN_HOUR - 1)
         assert it.talk(1).seat.state is State.IDLE
-        await asyncio.sleep(2)
+        await elapse(2)
         assert it.pool.conversation(1) is None
         assert it.crew.alive == 0
         exchange = await it.answered(1, 11)
@@ -127,7 +128,7 @@ async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes
     stops = asyncio.Event()
     async with house(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         talk = it.talk(1)
         assert repr(talk) == "<1 stopping>"
         exchange = it.say(1, 11)
@@ -159,7 +160,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
         await quiet()
         assert not it.talk(1).seat.evictable
         newcomer = it.say(2, 20)
-        await asyncio.sleep(59)
+        await elapse(59)
         assert newcomer.told == ["starting", "waiting 1"]
         await newcomer.end()
         exchange = await it.answered(1, 11)
@@ -556,14 +557,14 @@ async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_firs
     """The word that all was forgotten comes before the answer, once, and the new id is kept (P43)."""
     async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
         await exchange.end()
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
         assert it.journal.session_id(1) == "agent2-1"
-        await asyncio.sleep(61)
+        await elapse(61)
         assert "FORGOTTEN" not in (await it.answered(1, 12)).told
         assert it.journal.session_id(1) == "agent2-1"
 
@@ -572,7 +573,7 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
     """A time-out is no refusal: no new session is opened, and the next message finds the old one (P44)."""
     async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         ending = await exchange.end()
         assert isinstance(ending.error, RequestTimeout)
@@ -589,7 +590,7 @@ async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
     """An agent that wants a login before it loads has not forgotten anything (P44)."""
     async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32000, "Authentication required")
@@ -604,7 +605,7 @@ async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_pa
     """A session lost during a start that was cancelled does not become a silent loss of memory (P43)."""
     async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         request = await agent.expect("session/load")
@@ -621,7 +622,7 @@ async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchang
         tmp_path, only(2, manual={"session/load", "session/set_mode"}), idle_seconds=60, obedient=True
     ) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
@@ -679,7 +680,7 @@ async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None
     """Also the one that could have been loaded."""
     async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         it.say(1, 11)
         agent = await it.crew.agent(2)
         request = await agent.expect("session/load")
@@ -912,7 +913,7 @@ async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: 
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
-        await asyncio.sleep(61)
+        await elapse(61)
         it.talk(1).cut_off()
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
