@@ -22,7 +22,7 @@ from acp import (
 )
 from acp.jsonrpc import RequestId
 from acp.schema import Plan, PromptCapabilities, SessionInfoUpdate, ToolCallUpdate
-from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.exchange import Ending, ExchangeFailed, Notice, Unanswered
 from pool.exchange import Exchange as PooledExchange
 from pool.postscripts import Postscript
 from pool.watch import Due
@@ -180,8 +180,8 @@ class Exchange:
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
-        if titles := self._desk.cards.take_missed(self.request.thread_id):
-            self._briefing.unanswered = words.missed(titles)
+        if missed := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(missed)
         blocks = await self._briefing.blocks(capabilities)
         for skipped in self._briefing.skipped:
             self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
@@ -338,10 +338,10 @@ class Exchange:
         if self._questions is not None:
             self._questions.remind(request_id, seconds_left)
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there, and to the agent with the next prompt."""
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
         if self._questions is not None:
-            self._questions.unanswered(request_id)
+            self._questions.unanswered(request_id, words.UNANSWERED[why])
 
     async def settled(self) -> None:
         """Wait for the reply."""

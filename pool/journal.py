@@ -327,19 +327,18 @@ class Journal:
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else State(row[0])
 
-    def request(self, message_id: int) -> str | None:
-        """Return the request of a message; None where it was never accepted."""
-        row = self._db.execute("SELECT request FROM messages WHERE message_id = ?", (message_id,)).fetchone()
-        return None if row is None else row[0]
-
-    def exchange_of(self, message_id: int) -> int | None:
-        """Return the exchange that a message belongs to: as its request, or as a page of its reply."""
+    def exchange(self, message_id: int) -> list[Row]:
+        """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
         query = (
-            "SELECT message_id FROM messages WHERE message_id = ?"
-            " UNION SELECT exchange_id FROM posts WHERE message_id = ? LIMIT 1"
+            "SELECT thread_id, coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
+            " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
         )
-        row = self._db.execute(query, (message_id, message_id)).fetchone()
-        return None if row is None else row[0]
+        place = self._db.execute(query, (message_id, message_id)).fetchone()
+        query = (
+            f"SELECT {_ROW} FROM messages"  # noqa: S608 - names from above
+            " WHERE thread_id = ? AND coalesce(exchange_id, message_id) = ? ORDER BY message_id"
+        )
+        return [] if place is None else [_row(fields) for fields in self._db.execute(query, place)]
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""

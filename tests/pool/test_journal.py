@@ -128,15 +128,16 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
         assert journal.state(10) is None
 
 
-def test_a_message_is_found_by_its_request_and_as_a_page_of_a_reply(tmp_path: Path) -> None:
-    """What was never accepted, or posted, is neither."""
+def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply(tmp_path: Path) -> None:
+    """All that was sent together, in order; what was never accepted, or posted, belongs to none."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="please")
-        journal.intend(10, 0, "page")
-        journal.posted(10, 0, 77)
-        assert journal.request(10) == "please"
-        assert journal.request(11) is None
-        assert [journal.exchange_of(message_id) for message_id in (10, 77, 11)] == [10, 10, None]
+        for message_id in (10, 11, 12):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=str(message_id))
+        journal.prompted((10, 11), "[]")
+        journal.intend(11, 0, "page")
+        journal.posted(11, 0, 77)
+        found = {each: [row.request for row in journal.exchange(each)] for each in (10, 11, 77, 12, 13)}
+        assert found == {10: ["10", "11"], 11: ["10", "11"], 77: ["10", "11"], 12: ["12"], 13: []}
 
 
 def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
