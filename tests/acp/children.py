@@ -79,7 +79,7 @@ class Child:
 
 
 def launch(code: str, cwd: Path, env: Mapping[str, str] | None = None) -> Launch:
-    """Make the launch of a Python process that runs `code`, after a prelude that imports and defines `say` and `hang`."""
+    """Make the launch of a Python process that runs `code`, after a prelude with imports, `say` and `hang`."""
     env = environment(os.environ, inherit=(), env={}) if env is None else env
     return Launch(sys.executable, ("-c", PRELUDE + code), cwd, env)
 
