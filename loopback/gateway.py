@@ -114,7 +114,7 @@ class Gateway:
         try:
             frame = json.loads(text)
             op, data = frame["op"], frame.get("d")
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Closed(Close.DECODE_ERROR) from None
         match op:
             case Op.HEARTBEAT:
@@ -130,8 +130,10 @@ class Gateway:
                 self._resume(connection, data)
             case Op.PRESENCE | Op.VOICE | Op.REQUEST_MEMBERS if connection.session is None:
                 raise Closed(Close.NOT_AUTHENTICATED)
+            case Op.REQUEST_MEMBERS if not isinstance(data, dict):
+                raise Closed(Close.DECODE_ERROR)
             case Op.REQUEST_MEMBERS:
-                self._send_members(connection.session, data or {})
+                self._send_members(connection.session, data)
             case Op.PRESENCE | Op.VOICE:
                 pass
             case _:
@@ -152,9 +154,11 @@ class Gateway:
         if intents & ~bot.allowed_intents:
             raise Closed(Close.DISALLOWED_INTENTS)
         shard = data.get("shard") or [0, 1]
-        if not isinstance(shard, list) or len(shard) != 2 or not 0 <= shard[0] < shard[1]:
-            raise Closed(Close.INVALID_SHARD)
-        connection.session = self._sessions.open(bot, intents, (shard[0], shard[1]), connection, self.url)
+        match shard:
+            case [int(number), int(count)] if 0 <= number < count:
+                connection.session = self._sessions.open(bot, intents, (number, count), connection, self.url)
+            case _:
+                raise Closed(Close.INVALID_SHARD)
 
     def _resume(self, connection: Connection, data: Json) -> None:
         bot = self._bot(data)
@@ -172,13 +176,15 @@ class Gateway:
         return self._world.cdn.replace("http", "ws", 1) + "/gateway/"
 
     def _send_members(self, session: Session | None, data: Json) -> None:
-        guild = self._world.guilds.get(int(data.get("guild_id") or 0))
+        wanted = data.get("user_ids") or []
+        try:
+            guild = self._world.guilds.get(int(data.get("guild_id") or 0))
+            ids = [int(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+        except (ValueError, TypeError):
+            raise Closed(Close.DECODE_ERROR) from None
         if session is None or guild is None or session.bot.id not in guild.members:
             return
-        wanted = data.get("user_ids")
-        ids = (
-            [int(one) for one in (wanted if isinstance(wanted, list) else [wanted])] if wanted else list(guild.members)
-        )
+        ids = ids or list(guild.members)
         prefix = str(data.get("query") or "").lower()
         found = [guild.members[one] for one in ids if one in guild.members]
         found = [one for one in found if self._world.accounts[one.user_id].name.lower().startswith(prefix)]
