@@ -130,6 +130,16 @@ async def test_a_frame_of_the_wrong_shape_closes_as_one_that_cannot_be_read(fram
             assert await client.close_code() == 4002
 
 
+async def test_a_heartbeats_answer_takes_its_time() -> None:
+    """Before the library has noted its own beat, an answer would read as a whole interval late: "can't keep up"."""
+    async with Loopback(strict=strictly()) as server:
+        server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
+        async with connect(server) as client:
+            await client.send(1, None)
+            await client.send(2, identity())
+            assert [(await client.receive())["op"] for _ in range(2)] == [0, 11]
+
+
 async def test_resume_sends_what_was_missed_and_nothing_else() -> None:
     """The same sequence numbers as before, then RESUMED; a strange session id gets op 9."""
     async with Loopback(strict=strictly()) as server:
