@@ -314,8 +314,9 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
     tmp_path: Path, reason: str, sign: set[str]
 ) -> None:
     """As it would have had before; the eye of the earlier run goes (P70)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.signs.put(THREAD, THREAD, EYE)
     async with stage(tmp_path, reactions=True) as it:
-        it.desk.journal.signs.put(THREAD, THREAD, EYE)
         it.board.reactions.add((THREAD, EYE))
         exchange = it.exchange()
         exchange.opened(THREAD)

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from loopback import Bot, Loopback, interactions
 from loopback.entities import InteractionType
@@ -294,3 +295,33 @@ async def test_the_smaller_routes_answer_as_discord_describes() -> None:
         ):
             answered, payload = await call(method, path, body)
             assert answered == status, (method, path, payload)
+
+
+async def test_a_files_address_is_good_for_a_day_and_its_message_says_the_next() -> None:
+    """With Discord's three parameters; without them, with others, or too late there is nothing."""
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        said = await ann.say(channel, "look", files=[("a b.txt", b"abc")])
+        call = Caller(server, http)
+
+        async def address() -> URL:
+            _, message = await call("GET", f"/channels/{channel.id}/messages/{said.id}")
+            return URL(message["attachments"][0]["url"], encoded=True)
+
+        async def given(url: URL) -> tuple[int, bytes]:
+            async with http.get(url) as answer:
+                return answer.status, await answer.read()
+
+        first = await address()
+        assert set(first.query) == {"ex", "is", "hm"}
+        assert await given(first) == (200, b"abc")
+        assert first == await address()
+        longer = first.update_query(ex=f"{int(first.query['ex'], 16) + 1:x}")
+        for changed in (first.with_query(None), longer):
+            assert (await given(changed))[0] == 404
+        server.jump(26 * 3600)
+        assert await given(first) == (404, b"This content is no longer available.")
+        assert await given(await address()) == (200, b"abc")
