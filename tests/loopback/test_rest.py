@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import pytest
 from yarl import URL
 
 from loopback import Bot, Loopback, interactions
@@ -102,6 +103,7 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
             ("POST", f"/channels/{channel.id}/threads", {"name": "x", "type": 11, "applied_tags": 7}, 400, 50035),
             ("POST", here, {"content": {"text": "hello"}}, 400, 50035),
             ("POST", "/interactions/1/token/callback", {"type": 5}, 404, 10062),
+            ("POST", "/interactions/@me/token/callback", {"type": 5}, 400, 50035),
             ("GET", "/webhooks/1/token/messages/@original", None, 404, 10015),
             ("PATCH", f"/channels/{channel.id}", {"name": "x"}, 403, 50013),
         ]
@@ -112,6 +114,27 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
             401,
             {"message": "401: Unauthorized", "code": 0},
         )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{"),
+        ("application/json", b"[" * 100_000),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=x", b"another boundary"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_refused(kind: str, body: bytes) -> None:
+    """By an answer, for a bot's author to read; not by an error of the server."""
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        headers = {"Authorization": "Bot T", "Content-Type": kind}
+        url = f"{server.endpoint}/api/v10/channels/{channel.id}/messages"
+        async with http.post(url, data=body, headers=headers) as response:
+            assert (response.status, (await response.json())["code"]) == (400, 50109)
 
 
 async def test_a_form_error_names_each_field_at_its_path() -> None:
