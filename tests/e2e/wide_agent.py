@@ -11,7 +11,7 @@ def options(current: str) -> list[dict[str, object]]:
     choices = [{"value": each, "name": each.capitalize()} for each in MODELS]
     model = {"id": "model", "name": "Model", "category": "model", "type": "select"}
     no = {"value": "", "name": "\u202eno"}
-    odd = {"id": "odd", "name": " ", "type": "select", "currentValue": "", "options": [no]}
+    odd: dict[str, object] = {"id": "odd", "name": " ", "type": "select", "currentValue": "", "options": [no]}
     return [{**model, "currentValue": current, "options": choices}, odd]
 
 
