@@ -200,17 +200,17 @@ class Cards:
         exchange_id = self._left.get(token)
         return words.became(None if exchange_id is None else self._journal.state(exchange_id))
 
-    # ---- questions that nobody answered, to be told with the next prompt
+    # ---- questions that nobody has answered, to be told with the next prompt
 
-    def missed(self, card: Card) -> None:
-        """Take note of a question that was ended because nobody answered."""
-        self.audit.record("denied", f"nobody answered: {card.title}", user_id=None, thread_id=card.where.channel_id)
-        titles = self._missed.setdefault(card.where.channel_id, [])
-        titles.append(card.title)
-        del titles[:-MISSED]
+    def missed(self, card: Card, why: str) -> None:
+        """Take note of a question that was ended without an answer."""
+        self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.where.channel_id)
+        missed = self._missed.setdefault(card.where.channel_id, [])
+        missed.append(f"{card.title}: {why}")
+        del missed[:-MISSED]
 
     def take_missed(self, thread_id: int) -> list[str]:
-        """Return, once, what nobody has answered in a thread."""
+        """Return, once, what nobody has answered in a thread, and why."""
         return self._missed.pop(thread_id, [])
 
     # ----
@@ -251,7 +251,7 @@ async def admitted(
         return None
     if card is not None and not card.answered:
         return card
-    message = interaction.message
+    message, became = interaction.message, client.desk.cards.became(token)
     # Only a card that is not open loses its buttons: a forged id must not take away somebody else's.
     if (
         found is None
@@ -259,10 +259,9 @@ async def admitted(
         and not message.flags.ephemeral
         and not client.desk.cards.shows(message.id)
     ):
-        content = words.with_line(message.content, client.desk.cards.became(token))
-        await interaction.response.edit_message(content=content, view=None)
+        await interaction.response.edit_message(content=words.with_line(message.content, became), view=None)
     else:
-        await interaction.response.send_message(words.became(None), ephemeral=True)
+        await interaction.response.send_message(became, ephemeral=True)
     return None
 
 

@@ -7,7 +7,7 @@ awaited here, so that messages keep the order in which Discord gave them.
 import asyncio
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import discord
@@ -19,6 +19,7 @@ from pool.pool import Bound, Pool
 
 from . import words
 from .admission import Admission
+from .asking import ABOUT_FORM, take_question
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
 from .changes import deleted, edited
@@ -28,7 +29,7 @@ from .connecting import intents
 from .desk import Desk
 from .elicitation import ElicitationButton
 from .exchange import Exchange
-from .filling import take_form
+from .filling import AGENTS_FORM, take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
@@ -52,11 +53,17 @@ __all__ = ["ThreadlineClient"]
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
 
+GUILD_SECONDS = 0.5
+"""How long after one server's arrival the next may take; then the start is complete without it."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
 class ThreadlineClient(discord.Client):
     """One connection to Discord; built anew when it has died."""
+
+    FORMS: ClassVar = {AGENTS_FORM: take_form, ABOUT_FORM: take_question}
+    """What takes a form that was sent, by the form's id. Each asks the gate first."""
 
     def __init__(  # noqa: PLR0913 - what a client is made of
         self,
@@ -83,7 +90,7 @@ class ThreadlineClient(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
-            guild_ready_timeout=0.5,
+            guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
         self.admission = Admission(self, journal=journal, desk=desk)
@@ -191,13 +198,13 @@ class ThreadlineClient(discord.Client):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Take back what still waits."""
         self._catch_up.amend(payload.channel_id, payload.message_id, None)
-        deleted(self, payload.message_id)
+        deleted(self, payload.channel_id, payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Take back what still waits."""
         for message_id in payload.message_ids:
             self._catch_up.amend(payload.channel_id, message_id, None)
-            deleted(self, message_id)
+            deleted(self, payload.channel_id, message_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """End what went on there."""
@@ -285,7 +292,6 @@ class ThreadlineClient(discord.Client):
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
         self.pool.submit(thread_id, exchange)
-        self.journal.mark_seen(thread_id, message_id)
         if self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None
             steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
@@ -308,8 +314,16 @@ class ThreadlineClient(discord.Client):
     # ---- commands, buttons and forms
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Take a form that was sent. Commands, buttons and menus find their own way."""
-        await take_form(interaction)
+        """Take a form that was sent. Commands, buttons and menus find their own way.
+
+        A form's id says all that is needed. The library's own way knows only the forms that this process has opened,
+        each for the first who sends it; one that was open while the bot was restarted would be answered by nobody.
+        """
+        if interaction.type is discord.InteractionType.modal_submit:
+            sent: Any = interaction.data or {}
+            for pattern, take in self.FORMS.items():
+                if match := pattern.fullmatch(str(sent.get("custom_id"))):
+                    await take(interaction, match)
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""

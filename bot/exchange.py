@@ -22,7 +22,7 @@ from acp import (
 )
 from acp.jsonrpc import RequestId
 from acp.schema import Plan, PromptCapabilities, SessionInfoUpdate, ToolCallUpdate
-from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.exchange import Ending, ExchangeFailed, Notice, Unanswered
 from pool.exchange import Exchange as PooledExchange
 from pool.postscripts import Postscript
 from pool.watch import Due
@@ -70,6 +70,7 @@ class Exchange:
             attachments=desk.attachments,
             again=again,
         )
+        self._style = desk.agents.style(request.thread_id)
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
@@ -78,7 +79,7 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.agents.style(request.thread_id),
+            style=self._style,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
@@ -179,8 +180,8 @@ class Exchange:
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
-        if titles := self._desk.cards.take_missed(self.request.thread_id):
-            self._briefing.unanswered = words.missed(titles)
+        if missed := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(missed)
         blocks = await self._briefing.blocks(capabilities)
         for skipped in self._briefing.skipped:
             self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
@@ -225,10 +226,7 @@ class Exchange:
         self._turn, self._session = turn, session
         # Not sooner: to follow the links to the directories costs more than all else that a message's arrival does.
         self._outbox = self._desk.agents.outbox(self.request.thread_id)
-        earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
-        fresh = self._briefing.forgotten or not earlier
-        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
-        self._remember_offers()
+        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
         self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
@@ -323,8 +321,7 @@ class Exchange:
             usage = None if self._turn is None else self._turn.usage
             if receipt.tokens is None and usage is not None:
                 receipt = replace(receipt, tokens=usage.total_tokens)
-        finish = self._desk.agents.style(self.request.thread_id).finish
-        seal = sealed(finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        seal = sealed(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
         if seal.line:
             self.reply.line(seal.line)
         return self.reply.end(seal.message)
@@ -341,10 +338,10 @@ class Exchange:
         if self._questions is not None:
             self._questions.remind(request_id, seconds_left)
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there, and to the agent with the next prompt."""
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
         if self._questions is not None:
-            self._questions.unanswered(request_id)
+            self._questions.unanswered(request_id, words.UNANSWERED[why])
 
     async def settled(self) -> None:
         """Wait for the reply."""

@@ -168,9 +168,9 @@ class Questions:
             if card.request_id == request_id and not card.answered:
                 self._cards.remind(card, seconds_left)
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there, and with the next prompt to the agent."""
+    def unanswered(self, request_id: RequestId, why: str) -> None:
+        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
         for card in self._open:
             if card.request_id == request_id and not card.answered:
-                self._cards.missed(card)
-        self.close("closed: nobody answered in time", request_id)
+                self._cards.missed(card, why)
+        self.close(f"closed: {why}", request_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
-from pool.exchange import Ending, Notice
+from pool.exchange import Ending, Notice, Unanswered
 from pool.house import Cancelled
 from pool.journal import State
 from pool.pool import Bound
@@ -27,6 +27,7 @@ __all__ = [
     "RELEASED",
     "STOP_OFFERED",
     "TOO_LONG",
+    "UNANSWERED",
     "became",
     "beside",
     "cancelled",
@@ -65,8 +66,8 @@ INTERRUPTED = (
 """Told to the agent above a prompt that is sent again."""
 
 GO_ON = (
-    "Nobody was there to answer your question, and others waited for you, so it was ended. Somebody is there again:"
-    " take up your work where you left it, and ask once more what you need to ask."
+    "Your question was ended because others had long been waiting for an agent, not because somebody rejected it."
+    " Somebody is there again: take up your work where you left it, and ask once more what you need to ask."
 )
 """What an agent that has made way is told when a person wants it to go on."""
 
@@ -79,6 +80,13 @@ _STOPS = {
     "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
     "cancelled": "⏹ The agent ended the turn as cancelled.",
 }
+
+
+UNANSWERED = {
+    Unanswered.TIME: "nobody answered in time",
+    Unanswered.OTHERS: "others had long been waiting for an agent",
+}
+"""Why a question was rejected without a person."""
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:
@@ -207,13 +215,10 @@ def _minutes(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
-def missed(titles: Sequence[str]) -> str:
-    """Tell the agent, with the next prompt, that nobody was there to answer."""
-    lines = "".join(f"\n- {title}" for title in titles)
-    return (
-        "Nobody was there to answer what you asked, so Threadline rejected it when the time was over."
-        f" It was not a person's decision:{lines}"
-    )
+def missed(questions: Sequence[str]) -> str:
+    """Tell the agent, with the next prompt, which of its questions no person has answered, each with the reason."""
+    lines = "".join(f"\n- {question}" for question in questions)
+    return f"Threadline rejected what you asked. It was not a person's decision:{lines}"
 
 
 def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:
@@ -232,7 +237,7 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
         return [] if said else ["-# The agent ended its turn without a word."]
     if ending.stop_reason is None:
         return []
-    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(ending.stop_reason)}')}"]
+    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(redact(ending.stop_reason))}')}"]
 
 
 def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:

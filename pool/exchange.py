@@ -13,7 +13,7 @@ from acp.schema import PromptCapabilities
 
 from .watch import Due
 
-__all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice"]
+__all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice", "Unanswered"]
 
 
 class Notice(Enum):
@@ -30,6 +30,16 @@ class Notice(Enum):
 
     UNASKED = auto()
     """The agent could not be put into its asking mode: it may act without asking."""
+
+
+class Unanswered(Enum):
+    """Why a question was rejected without a person."""
+
+    TIME = auto()
+    """Nobody has answered in time."""
+
+    OTHERS = auto()
+    """Others had long been waiting in line for an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +116,8 @@ class Exchange(Protocol):
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Learn that a question has been open for long, and is ended in `seconds_left` if nobody answers."""
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Learn that a question was answered with a rejection, because no person did."""
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        """Learn that a question is answered with a rejection, because no person did."""
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Take the end; return all pages of the reply as they must finally stand."""

@@ -211,9 +211,16 @@ class Journal:
     def mark_seen(self, channel_id: int, message_id: int) -> None:
         """Move a channel's high-water mark: everything at or below it has been recorded or ignored. Never back."""
         if message_id > self._marks.get(channel_id, -1):
-            self._marks[channel_id] = message_id
             with self._transaction():
-                self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (channel_id, message_id))
+                self._see(channel_id, message_id)
+            self._marks[channel_id] = message_id
+
+    def _see(self, channel_id: int, message_id: int) -> None:
+        self._db.execute(
+            "INSERT INTO marks VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET message_id = max(message_id, excluded.message_id)",
+            (channel_id, message_id),
+        )
 
     def seen(self, channel_id: int) -> int | None:
         """Return a channel's high-water mark; None where nothing was ever seen."""
@@ -232,7 +239,7 @@ class Journal:
         request: str = "",
         assignment: tuple[str, str] = ("", ""),
     ) -> bool:
-        """Accept a message, and its conversation with it. False: this message was accepted before.
+        """Accept a message, and its conversation with it; it is seen then. False: it was accepted before.
 
         `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
         of a conversation that begins.
@@ -250,7 +257,10 @@ class Journal:
             ).rowcount
             if new:
                 self._moves.append((State.RECEIVED, NEW, 1))
+                self._see(thread_id, message_id)
         self._threads.add(thread_id)
+        if new:
+            self._marks[thread_id] = max(message_id, self._marks.get(thread_id, message_id))
         return new == 1
 
     def mark(self, message_ids: Sequence[int], state: State) -> None:
@@ -317,19 +327,18 @@ class Journal:
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else State(row[0])
 
-    def request(self, message_id: int) -> str | None:
-        """Return the request of a message; None where it was never accepted."""
-        row = self._db.execute("SELECT request FROM messages WHERE message_id = ?", (message_id,)).fetchone()
-        return None if row is None else row[0]
-
-    def exchange_of(self, message_id: int) -> int | None:
-        """Return the exchange that a message belongs to: as its request, or as a page of its reply."""
+    def exchange(self, message_id: int) -> list[Row]:
+        """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
         query = (
-            "SELECT message_id FROM messages WHERE message_id = ?"
-            " UNION SELECT exchange_id FROM posts WHERE message_id = ? LIMIT 1"
+            "SELECT thread_id, coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
+            " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
         )
-        row = self._db.execute(query, (message_id, message_id)).fetchone()
-        return None if row is None else row[0]
+        place = self._db.execute(query, (message_id, message_id)).fetchone()
+        query = (
+            f"SELECT {_ROW} FROM messages"  # noqa: S608 - names from above
+            " WHERE thread_id = ? AND coalesce(exchange_id, message_id) = ? ORDER BY message_id"
+        )
+        return [] if place is None else [_row(fields) for fields in self._db.execute(query, place)]
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""

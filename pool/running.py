@@ -5,7 +5,7 @@ import asyncio
 from acp import Elicitation, Event, Question, Turn
 from acp.jsonrpc import RequestId
 
-from .exchange import Ending, Exchange
+from .exchange import Ending, Exchange, Unanswered
 from .watch import Bounds, Due, Watch
 
 __all__ = ["Running"]
@@ -61,7 +61,7 @@ class Running:
     def _look_at(self, question: Question | Elicitation, age: float) -> None:
         bounds = self._bounds
         if age >= bounds.question:
-            self._reject(question)
+            self._reject(question, Unanswered.TIME)
         elif bounds.reminder and age >= bounds.reminder and question.request_id not in self._reminded:
             self._reminded.add(question.request_id)
             self.exchange.remind(question.request_id, bounds.question - age)
@@ -72,20 +72,20 @@ class Running:
         return min(self._asked.values(), default=None)
 
     def make_way(self) -> None:
-        """End the open questions as if their time were over, for others wait."""
+        """End the open questions before their time is over, for others wait."""
         for question in self.turn.unanswered:
             self.made_way = True
-            self._reject(question)
+            self._reject(question, Unanswered.OTHERS)
         self._note_questions(_now())
 
-    def _reject(self, question: Question | Elicitation) -> None:
+    def _reject(self, question: Question | Elicitation, why: Unanswered) -> None:
         """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
         option_id = question.rejection if isinstance(question, Question) else None
         if option_id is None:
             self.turn.withdraw(question.request_id)
         else:
             self.turn.answer(question.request_id, option_id)
-        self.exchange.unanswered(question.request_id)
+        self.exchange.unanswered(question.request_id, why)
 
     def cancel(self, by: int) -> bool:
         """Cancel for a person. False: it is ending already."""

@@ -342,10 +342,12 @@ async def test_the_agent_is_told_what_nobody_answered() -> None:
     async with asking() as it:
         for number in range(MISSED + 2):
             question = await it.ask({"title": f"Run {number}"})
-            it.questions.unanswered(question.request_id)
+            it.questions.unanswered(question.request_id, "nobody answered in time")
             await settle()
         assert it.messages[0].content.endswith("-# closed: nobody answered in time")
-        assert it.cards.take_missed(THREAD) == [f"Run {number}" for number in range(2, MISSED + 2)]
+        assert it.cards.take_missed(THREAD) == [
+            f"Run {number}: nobody answered in time" for number in range(2, MISSED + 2)
+        ]
         assert it.cards.take_missed(THREAD) == []
 
 

@@ -57,9 +57,12 @@ def test_the_image_is_built_of_what_the_package_is_made_of() -> None:
 def test_the_image_installs_the_lock_by_its_hashes_and_runs_as_nobody_special() -> None:
     """Plain pip, no resolver; the last user is not root; the command is one that there is."""
     pip = [run for run in all_of("RUN") if " pip install" in run]
+    (user,) = [run for run in all_of("RUN") if run.startswith("useradd")]
     assert "--no-deps --require-hashes -r deploy/requirements.txt" in pip[0]
     assert pip[1].endswith("--no-deps .")
-    assert all_of("USER")[-1] == "threadline"
+    number = user.partition("--uid ")[2].split()[0]
+    assert all_of("USER")[-1] == f"{number}:{number}"
+    assert kubernetes("Deployment")["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == int(number)
     words = [*json.loads(all_of("ENTRYPOINT")[0]), *json.loads(all_of("CMD")[0])]
     assert words[:4] == ["tini", "--", "threadline", "run"]
     assert main.commands["run"].make_context("run", words[4:]).params["path"] == Path("/etc/threadline/threadline.toml")

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from acp import Event, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
-from pool.exchange import Ending, Exchange, Notice
+from pool.exchange import Ending, Exchange, Notice, Unanswered
 from pool.watch import Due
 
 __all__ = ["Recorder"]
@@ -138,8 +138,8 @@ class Recorder:
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         self._hear(f"remind {request_id} {seconds_left:.0f}")
 
-    def unanswered(self, request_id: RequestId) -> None:
-        self._hear(f"unanswered {request_id}")
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        self._hear(f"unanswered {request_id} {why.name}")
 
     def ended(self, ending: Ending) -> Sequence[str]:
         self.endings.append(ending)

@@ -128,15 +128,16 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
         assert journal.state(10) is None
 
 
-def test_a_message_is_found_by_its_request_and_as_a_page_of_a_reply(tmp_path: Path) -> None:
-    """What was never accepted, or posted, is neither."""
+def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply(tmp_path: Path) -> None:
+    """All that was sent together, in order; what was never accepted, or posted, belongs to none."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="please")
-        journal.intend(10, 0, "page")
-        journal.posted(10, 0, 77)
-        assert journal.request(10) == "please"
-        assert journal.request(11) is None
-        assert [journal.exchange_of(message_id) for message_id in (10, 77, 11)] == [10, 10, None]
+        for message_id in (10, 11, 12):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=str(message_id))
+        journal.prompted((10, 11), "[]")
+        journal.intend(11, 0, "page")
+        journal.posted(11, 0, 77)
+        found = {each: [row.request for row in journal.exchange(each)] for each in (10, 11, 77, 12, 13)}
+        assert found == {10: ["10", "11"], 11: ["10", "11"], 77: ["10", "11"], 12: ["12"], 13: []}
 
 
 def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
@@ -247,20 +248,22 @@ def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
 
 
 def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path: Path) -> None:
-    """Its row and its conversation; what was lost is accepted when it is found again (P1)."""
+    """Its row, its conversation and its mark; what was lost is accepted when it is found again (P1)."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal, crashes(journal, path) as found:
         receive(journal, 10)
     *early, late = found
-    assert len(early) == 4
+    assert len(early) == 5
     for crash in early:
         with Journal.open(crash) as journal:
             assert journal.state(10) is None
             assert not journal.knows(1)
+            assert journal.seen(1) is None
             receive(journal, 10)
     with Journal.open(late) as journal:
         assert journal.state(10) is State.RECEIVED
         assert journal.knows(1)
+        assert journal.seen(1) == 10
         assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
@@ -483,7 +486,7 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.state(message_id) for message_id in gone] == [None] * 5
         assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
-        assert journal.signs.standing() == {14: 1}
+        assert journal.signs.standing() == {14: (1, ["⏳"])}
         assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
         assert journal.session_id(1) == "session"
     connection = sqlite3.connect(path)

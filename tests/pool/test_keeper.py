@@ -32,7 +32,7 @@ class Asking:
     @property
     def rejected(self) -> bool:
         """Whether the question was ended for want of an answer."""
-        return f"unanswered {self.request_id}" in self.exchange.told
+        return f"unanswered {self.request_id} OTHERS" in self.exchange.told
 
 
 async def asking(it: House, thread_id: int, number: int) -> Asking:
@@ -95,9 +95,9 @@ async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> N
         agent.ask("agent1-1")
         await exchange.until("Question")
         await elapse(WAY_SECONDS - LOOK)
-        assert "unanswered 0" not in exchange.told
+        assert "unanswered 0 OTHERS" not in exchange.told
         await elapse(2 * LOOK)
-        assert "unanswered 0" in exchange.told
+        assert "unanswered 0 OTHERS" in exchange.told
 
 
 async def test_a_question_is_left_open_when_nobody_waits_long_enough(tmp_path: Path) -> None:

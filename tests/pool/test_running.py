@@ -223,7 +223,7 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
         request_id = agent.ask(SESSION, options=options)
         assert (await agent.answer_to(request_id))["result"] == {"outcome": outcome}
         assert now() - began == pytest.approx(1200, abs=2 * LOOK)
-        await exchange.until(f"unanswered {request_id}")
+        await exchange.until(f"unanswered {request_id} TIME")
         await quiet()
         assert "session/cancel" not in agent.methods()
         assert not exchange.endings
@@ -267,7 +267,7 @@ async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_p
         exchange.turn.ask(Elicitation("e", "form", "Who?", {}), answers.append)
         await elapse(1200 + 2 * LOOK)
         assert answers == [None]
-        assert [word.split()[0] for word in exchange.told if word.endswith((" e", "0 e"))] == ["unanswered"]
+        assert [word for word in exchange.told if word.startswith("unanswered")] == ["unanswered e TIME"]
         assert sum(word.startswith("remind e ") for word in exchange.told) == 1
         assert told(exchange, Due.SILENT) == 0
 
@@ -293,7 +293,8 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
         await agent.answer_to(second)
         await elapse(LOOK)
         assert running.asked_since is None
-        assert [word for word in exchange.told if word.startswith("unanswered")] == ["unanswered 0", "unanswered 1"]
+        ended = [word for word in exchange.told if word.startswith("unanswered")]
+        assert ended == ["unanswered 0 TIME", "unanswered 1 TIME"]
 
 
 async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
@@ -310,4 +311,4 @@ async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
             assert (await agent.answer_to(request_id))["result"]["outcome"]["optionId"] == "no"
         assert now() == began
         assert it.talk(1).asked_since is None
-        assert exchange.told[-2:] == ["unanswered 0", "unanswered 1"]
+        assert exchange.told[-2:] == ["unanswered 0 OTHERS", "unanswered 1 OTHERS"]
