@@ -70,7 +70,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
 
 
 async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_gets(tmp_path: Path) -> None:
-    """Edited and deleted messages change what still waits, also after a kill; no thread is opened on one that is gone."""
+    """Edits and deletions change what still waits, also after a kill; no thread is opened on a message that is gone."""
     async with scene(tmp_path) as place:
         remembering(place)
         unopened = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None, after=1)
