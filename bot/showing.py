@@ -45,10 +45,10 @@ def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
 async def _diff(interaction: Interaction) -> None:
     if not await admitted(interaction, Right.TALK):
         return
-    directory = interaction.client.desk.agents.of(interaction.channel_id or 0).cwd
+    agent = interaction.client.desk.agents.of(interaction.channel_id or 0)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await changes(directory)
+        found = await changes(agent.cwd, (agent.cwd, *agent.additional_directories))
     except GitFailed as error:
         await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
         return
