@@ -1,5 +1,6 @@
 """What an agent wants from a person: a form to fill in, or a page to visit. Accepted, declined or cancelled."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -31,6 +32,9 @@ STEP = 5
 
 SHOWN = 8
 """Fields whose titles stand on the card."""
+
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+"""A name as it is looked up, or an address; anything else, `%65` say, a browser reads otherwise than people."""
 
 DRAFTS = 20
 """People whose entries in one form are remembered while they go from step to step."""
@@ -222,9 +226,10 @@ def host_of(url: str) -> str:
         raise Unusable("the address of its page is none") from None
     if parts.scheme != "https":
         raise Unusable("its page is not https")
-    if not host or "@" in parts.netloc:
+    if "@" in parts.netloc or not _HOST.fullmatch(host):
         raise Unusable("the address of its page hides where it leads")
-    return host if port in (None, 443) else f"{host}:{port}"
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port in (None, 443) else f"{shown}:{port}"
 
 
 class ElicitationButton(

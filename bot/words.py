@@ -42,6 +42,7 @@ __all__ = [
     "outside",
     "queued",
     "reminder",
+    "undelivered",
     "waiting",
     "with_line",
 ]
@@ -95,6 +96,11 @@ def in_line(place: int, asking: Sequence[int]) -> str:
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
+
+
+def undelivered(thread_id: int) -> str:
+    """Say that an answer is lost to its thread."""
+    return f"-# ❌ An answer in <#{thread_id}> could not be posted: Discord does not let me write there."
 
 
 def outside(thread_ids: Sequence[int]) -> str:

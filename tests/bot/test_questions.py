@@ -11,6 +11,7 @@ from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
 from bot.card import MISSED, Cards, Where
 from bot.elicitation import DRAFTS, FormCard, host_of
+from bot.fields import Unusable
 from bot.files import LARGEST
 from bot.gate import People
 from bot.markdown import escape
@@ -264,12 +265,21 @@ async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str)
         ("https://A.Example:443/", "a.example"),
         ("https://a.example:8443/", "a.example:8443"),
         ("https://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
-        ("https://[::1]:1/", "::1:1"),
+        ("https://[::1]:1/", "[::1]:1"),
     ],
 )
 def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
     """As ASCII, with its port where that is unusual."""
     assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "url", ["https://%65vil.example/", "https://a.example%2eevil.example/", "https://./", "https://"]
+)
+def test_a_host_that_a_browser_reads_otherwise_is_none(url: str) -> None:
+    """Nobody is sent where they did not read that they would come."""
+    with pytest.raises(Unusable):
+        host_of(url)
 
 
 async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
