@@ -36,8 +36,8 @@ SIGNS = re.compile("[⚠❌⏹🚫]")
 ANSWERS = {"send_message", "send", "edit_message", "edit_original_response"}
 """How a command or a button is answered."""
 
-NO = re.compile(r"\b(?:cannot|could not|not|no|none)\b", re.IGNORECASE)
-"""What makes such an answer a no."""
+NO = re.compile(r"\b(?:cannot|could not|not|no|none)\b.*[.:]", re.IGNORECASE)
+"""What makes a sentence of such an answer a no."""
 
 UNTOLD = {
     "Refused": "answers an agent, or ends a write of which the log tells",
