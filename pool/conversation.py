@@ -26,6 +26,9 @@ __all__ = ["Conversation"]
 FAILED_STARTS = 3
 """After so many failed starts in a row, what waits is held until a person says so."""
 
+UNWRITABLE_SECONDS = 1.0
+"""Before the next try to write down that a prompt is to be sent, where the disk is full."""
+
 UNSETTLED = 2
 """With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
 
@@ -291,10 +294,15 @@ class Conversation:
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
-        blocks = await exchange.blocks(session.capabilities)
-        if self._current is not exchange:
-            return
-        earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
+        while True:
+            blocks = await exchange.blocks(session.capabilities)
+            if self._current is not exchange:
+                return
+            try:
+                earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
+                break
+            except rows.Unwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
+                await asyncio.sleep(UNWRITABLE_SECONDS)
         self.seat.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
