@@ -53,6 +53,9 @@ __all__ = ["ThreadlineClient"]
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
 
+GUILD_SECONDS = 0.5
+"""How long after one server's arrival the next may take; then the start is complete without it."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -87,7 +90,7 @@ class ThreadlineClient(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
-            guild_ready_timeout=0.5,
+            guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
         self.admission = Admission(self, journal=journal, desk=desk)
