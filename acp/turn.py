@@ -32,6 +32,9 @@ HIGH_WATER = 1024 * 1024
 LOW_WATER = HIGH_WATER // 4
 """Characters waiting in a turn at which reading pauses, and goes on."""
 
+STOP_REASON_LENGTH = 100
+"""Characters kept of a stop reason; those of the protocol have at most 17."""
+
 _EVENT_COST = 200
 
 
@@ -148,7 +151,7 @@ class Turn(OpenQuestions):
                 except ValidationError:
                     self.error = ProtocolError(f"session/prompt was answered without a stopReason: {result!r:.200}")
                 else:
-                    self.stop_reason, self.usage = response.stop_reason, response.usage
+                    self.stop_reason, self.usage = response.stop_reason[:STOP_REASON_LENGTH], response.usage
             case error:
                 self.error = error
         self.ended = True

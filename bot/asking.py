@@ -15,7 +15,7 @@ from .admission import admitted
 from .fields import Field
 from .form import Form
 from .gate import Right, in_place
-from .message import text_of
+from .message import files_of, text_of
 from .pacer import Urgency
 from .request import Attachment, Quote, Request, read_request, sent_at
 from .rest import RestError
@@ -122,7 +122,8 @@ async def ask(
         return
     message_id = await _post(interaction, said)
     if about is not None:  # Only now: Discord waits 3 s for an answer, and a busy one may take longer to be read.
-        quotes = await _quoted(interaction, about)
+        quote, attachments = await _quoted(interaction, about)
+        quotes = () if quote is None else (quote,)
     place = client.admission.place(interaction.guild, channel)
     here = in_place(place)
     request = Request(
@@ -187,25 +188,22 @@ async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
     await ask(interaction, str(entered or ""), about=int(match["message"]))
 
 
-async def _quoted(interaction: Interaction, message_id: int) -> tuple[Quote, ...]:
-    """Read a message of the place again; who asks about one that is gone is told so."""
-    desk = interaction.client.desk
+async def _quoted(interaction: Interaction, message_id: int) -> tuple[Quote | None, Sequence[Attachment]]:
+    """Read a message of the place again, with its files; who asks about one that is gone is told so."""
+    client = interaction.client
     try:
-        await desk.pacer.admit(None, Urgency.FIRST)
-        found = await desk.rest.before(interaction.channel_id or 0, message_id + 1, most=1)
+        await client.desk.pacer.admit(None, Urgency.FIRST)
+        message = await client.desk.rest.message(interaction.channel_id or 0, message_id)
     except RestError as error:
         log.info("a message cannot be read", message_id=message_id, reason=str(error))
-        found = []
-    quotes = tuple(_quote(message) for message in found if message.id == message_id)
-    if not quotes:
         words = "That message can no longer be read. The agent is asked without it."
         await interaction.followup.send(words, ephemeral=True)
-    return quotes
-
-
-def _quote(message: discord.Message) -> Quote:
-    author, files = message.author, tuple(each.filename for each in message.attachments)
-    return Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
+        return None, ()
+    author, files = message.author, files_of(message)
+    names = tuple(each.name for each in files)
+    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, names)
+    own = client.user is not None and author.id == client.user.id  # The agent made them.
+    return quote, () if own else files
 
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:

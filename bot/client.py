@@ -53,6 +53,9 @@ __all__ = ["ThreadlineClient"]
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
 
+GUILD_SECONDS = 0.5
+"""How long after one server's arrival the next may take; then the start is complete without it."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -87,7 +90,7 @@ class ThreadlineClient(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
-            guild_ready_timeout=0.5,
+            guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
         self.admission = Admission(self, journal=journal, desk=desk)
@@ -195,13 +198,13 @@ class ThreadlineClient(discord.Client):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Take back what still waits."""
         self._catch_up.amend(payload.channel_id, payload.message_id, None)
-        deleted(self, payload.message_id)
+        deleted(self, payload.channel_id, payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Take back what still waits."""
         for message_id in payload.message_ids:
             self._catch_up.amend(payload.channel_id, message_id, None)
-            deleted(self, message_id)
+            deleted(self, payload.channel_id, message_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """End what went on there."""
@@ -288,7 +291,6 @@ class ThreadlineClient(discord.Client):
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
         self.pool.submit(thread_id, exchange)
-        self.journal.mark_seen(thread_id, message_id)
         if self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None
             steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))

@@ -47,6 +47,8 @@ class Desk:
         self.journal = journal
         self._last: dict[int, Reply] = {}
         self._working: dict[int, Exchange] = {}
+        self._left = journal.signs.standing()
+        """What an earlier run may have left on messages; on those that come now there is nothing."""
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
@@ -64,14 +66,15 @@ class Desk:
 
     def sign(self, channel_id: int, message_id: int) -> Sign:
         """Make the sign of a message."""
-        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs)
+        _, left = self._left.pop(message_id, (channel_id, ()))
+        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs, left=left)
 
     def end_signs(self, message_ids: Collection[int]) -> None:
         """Let messages that have ended without an exchange show how, instead of what an earlier run left on them."""
-        for message_id, channel_id in self.journal.signs.standing().items():
-            if message_id in message_ids:
-                row = self.journal.row(message_id)
-                self.sign(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
+        for message_id in self._left.keys() & message_ids:
+            channel_id, _ = self._left[message_id]
+            row = self.journal.row(message_id)
+            self.sign(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
 
     def line_up(self, exchange: Exchange) -> None:
         """Let an exchange's reply come after those of its thread that have lined up before."""

@@ -73,6 +73,7 @@ class Exchange:
             attachments=desk.attachments,
             again=again,
         )
+        self._style = desk.agents.style(request.thread_id)
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
@@ -81,7 +82,7 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.agents.style(request.thread_id),
+            style=self._style,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
@@ -229,10 +230,7 @@ class Exchange:
         self._turn, self._session = turn, session
         # Not sooner: to follow the links to the directories costs more than all else that a message's arrival does.
         self._outbox = self._desk.agents.outbox(self.request.thread_id)
-        earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
-        fresh = self._briefing.forgotten or not earlier
-        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
-        self._remember_offers()
+        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
         self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
@@ -330,8 +328,7 @@ class Exchange:
             usage = None if self._turn is None else self._turn.usage
             if receipt.tokens is None and usage is not None:
                 receipt = replace(receipt, tokens=usage.total_tokens)
-        finish = self._desk.agents.style(self.request.thread_id).finish
-        seal = sealed(finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        seal = sealed(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
         if seal.line:
             self.reply.line(seal.line)
         return self.reply.end(seal.message)

@@ -19,12 +19,17 @@ _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message, where Discord keeps it; `size` is what Discord says, in bytes."""
+    """A file that came with a message, where Discord keeps it; `size` is what Discord says, in bytes.
+
+    `url` is good for about a day; the message says the present one. Both ids are 0 where the message is not known.
+    """
 
     name: str
     url: str
     content_type: str | None
     size: int
+    channel_id: int = 0
+    message_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

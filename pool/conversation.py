@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 import structlog
+from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, AgentClosed, AuthRequired, Event, Session
@@ -47,6 +48,8 @@ class Conversation:
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
         self._retiring = False
+        self._making: asyncio.Timeout | None = None
+        """While a prompt is made: what ends that at once where its exchange is given up."""
         self.seat = Seat(
             thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
         )
@@ -153,6 +156,8 @@ class Conversation:
             self.seat.asides.end()
         self._house.slots.leave(self.seat)
         self._wake.set()
+        if self._making is not None:
+            self._making.reschedule(asyncio.get_running_loop().time())
         self._close(current, ending, reason)
 
     def reset(self, by: int) -> Cancelled:
@@ -297,8 +302,8 @@ class Conversation:
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
-        blocks = await exchange.blocks(session.capabilities)
-        if self._current is not exchange:
+        blocks = await self._blocks(session, exchange)
+        if blocks is None or self._current is not exchange:
             return
         earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
         self.seat.state = State.WORKING
@@ -313,6 +318,18 @@ class Conversation:
             self.running = None
         except AgentClosed as error:
             self._once_more(exchange, error, earlier)
+
+    async def _blocks(self, session: Session, exchange: Exchange) -> Sequence[BaseModel] | None:
+        """Return an exchange's prompt; None where it was given up meanwhile, and nothing waits for its files."""
+        try:
+            async with asyncio.timeout(None) as self._making:
+                return await exchange.blocks(session.capabilities)
+        except TimeoutError:
+            if self._current is exchange:
+                raise
+            return None
+        finally:
+            self._making = None
 
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""

@@ -211,9 +211,16 @@ class Journal:
     def mark_seen(self, channel_id: int, message_id: int) -> None:
         """Move a channel's high-water mark: everything at or below it has been recorded or ignored. Never back."""
         if message_id > self._marks.get(channel_id, -1):
-            self._marks[channel_id] = message_id
             with self._transaction():
-                self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (channel_id, message_id))
+                self._see(channel_id, message_id)
+            self._marks[channel_id] = message_id
+
+    def _see(self, channel_id: int, message_id: int) -> None:
+        self._db.execute(
+            "INSERT INTO marks VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET message_id = max(message_id, excluded.message_id)",
+            (channel_id, message_id),
+        )
 
     def seen(self, channel_id: int) -> int | None:
         """Return a channel's high-water mark; None where nothing was ever seen."""
@@ -232,7 +239,7 @@ class Journal:
         request: str = "",
         assignment: tuple[str, str] = ("", ""),
     ) -> bool:
-        """Accept a message, and its conversation with it. False: this message was accepted before.
+        """Accept a message, and its conversation with it; it is seen then. False: it was accepted before.
 
         `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
         of a conversation that begins.
@@ -250,7 +257,10 @@ class Journal:
             ).rowcount
             if new:
                 self._moves.append((State.RECEIVED, NEW, 1))
+                self._see(thread_id, message_id)
         self._threads.add(thread_id)
+        if new:
+            self._marks[thread_id] = max(message_id, self._marks.get(thread_id, message_id))
         return new == 1
 
     def mark(self, message_ids: Sequence[int], state: State) -> None:

@@ -25,11 +25,10 @@ class KeptSigns:
         with self._transaction():
             self._db.execute("DELETE FROM signs WHERE message_id = ? AND emoji = ?", (message_id, emoji))
 
-    def of(self, message_id: int) -> list[str]:
-        """Return the reactions that are on a message, or may be."""
-        rows = self._db.execute("SELECT emoji FROM signs WHERE message_id = ? ORDER BY emoji", (message_id,))
-        return [emoji for (emoji,) in rows]
-
-    def standing(self) -> dict[int, int]:
-        """Return the messages that have some, or may have, each with its channel."""
-        return dict(self._db.execute("SELECT message_id, channel_id FROM signs ORDER BY message_id"))
+    def standing(self) -> dict[int, tuple[int, list[str]]]:
+        """Return the messages that have some, or may have, each with its channel and the reactions."""
+        found: dict[int, tuple[int, list[str]]] = {}
+        rows = self._db.execute("SELECT message_id, channel_id, emoji FROM signs ORDER BY message_id, emoji")
+        for message_id, channel_id, emoji in rows:
+            found.setdefault(message_id, (channel_id, []))[1].append(emoji)
+        return found

@@ -15,11 +15,14 @@ class Threads:
         self._db = db
         self._transaction = transaction
 
-    def assignment(self, thread_id: int) -> tuple[str, str]:
-        """Return the agent's name and the directory of a thread; empty where none was ever written down."""
-        query = "SELECT agent, directory FROM conversations WHERE thread_id = ?"
-        row: tuple[str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
-        return row or ("", "")
+    def assignment(self, thread_id: int) -> tuple[int, str, str]:
+        """Return the channel in which a thread was opened, its agent's name and its directory.
+
+        The thread's own id and nothing where no conversation lives in it, or none of it was ever written down.
+        """
+        query = "SELECT channel_id, agent, directory FROM conversations WHERE thread_id = ?"
+        row: tuple[int, str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
+        return row or (thread_id, "", "")
 
     def assign(self, thread_id: int, agent: str, directory: str) -> None:
         """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""

@@ -82,6 +82,13 @@ async def test_a_refusal_carries_the_agents_own_reason() -> None:
     assert str(error) == "session/new failed with 500 Internal error: {'details': 'no model'}"
 
 
+def test_of_a_refusal_of_a_million_characters_the_text_shows_the_beginning() -> None:
+    """The text goes into a log, on one line."""
+    error = RemoteError("session/new", 500, "Internal error", ["x" * 1_000_000])
+    assert str(error).startswith("session/new failed with 500 Internal error: ['xxx")
+    assert len(str(error)) == 4000
+
+
 async def test_ids_are_integers_that_never_repeat() -> None:
     """Also when the answer came long ago."""
     client = Client()

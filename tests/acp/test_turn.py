@@ -49,6 +49,14 @@ async def test_the_stop_reason_is_the_agents_own(reason: str) -> None:
     assert (turn.stop_reason, turn.error) == (reason, None)
 
 
+async def test_of_a_reason_of_a_million_characters_the_beginning_is_kept() -> None:
+    """It is shown in the thread, logged and written down."""
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        peer.end_turn(await peer.expect("session/prompt"), "x" * 1_000_000)
+        assert await _all(turn) == []
+    assert turn.stop_reason == "x" * 100
+
+
 async def test_a_refused_prompt_is_an_error_with_its_reason() -> None:
     """Code, message and data of the agent (P67)."""
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:

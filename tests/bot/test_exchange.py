@@ -186,6 +186,7 @@ ENDINGS = [
     (Ending(cancelled_by=ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
     (Ending("end_turn", cancelled_by=ADA), "said", "said"),
     (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
+    (Ending(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
     (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline was stopped while this was being worked on."),
     (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),
     (
@@ -314,8 +315,9 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
     tmp_path: Path, reason: str, sign: set[str]
 ) -> None:
     """As it would have had before; the eye of the earlier run goes (P70)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.signs.put(THREAD, THREAD, EYE)
     async with stage(tmp_path, reactions=True) as it:
-        it.desk.journal.signs.put(THREAD, THREAD, EYE)
         it.board.reactions.add((THREAD, EYE))
         exchange = it.exchange()
         exchange.opened(THREAD)

@@ -123,18 +123,19 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await settle()
-        assert journal.signs.of(MESSAGE) == [EYE]
+        assert journal.signs.standing() == {MESSAGE: (CHANNEL, [EYE])}
         board.held.set()
         await settle()
         board.held = asyncio.Event()
         sign.show(WAITING)
         await settle()
         late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
-        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs)
+        _, emoji = journal.signs.standing()[MESSAGE]
+        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs, left=emoji)
         left.show(DONE)
         await settle()
         assert late.reactions == {(MESSAGE, DONE)}
-        assert journal.signs.of(MESSAGE) == []
+        assert journal.signs.standing() == {}
 
 
 async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:

@@ -96,7 +96,7 @@ async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> No
 
 
 async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) -> None:
-    """From the menu of a message: of the request or of its answer; and a form for a question about any message.
+    """From the menu of a message: of the request or of its answer; a form for a question about any, with its files.
 
     What was taken together is sent again together, by whichever of its messages. A message that is gone by the time
     that the form is sent cannot be quoted.
@@ -115,12 +115,12 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
             posted = await place.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=place.bot, after=answer)
             answer = await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
             assert "one" in answer.content
-        remark = await place.mallory.say(thread, "the build is red")
+        remark = await place.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
         assert "no request" in said(await place.ann.menu(remark, "Retry"))
         form, late = [await place.ann.menu(remark, "Ask about this") for _ in range(2)]
         await place.ann.fill(form, {"What do you want to know?": "echo"})
         answer = await place.ann.sees(thread, "threadline-context", by=place.bot, after=answer)
-        assert "the build is red" in answer.content
+        assert all(text in answer.content for text in ("the build is red", "what went wrong"))
         await place.mallory.delete(remark)
         await place.ann.fill(late, {"What do you want to know?": "echo"})
         await place.ann.sees(thread, "can no longer be read", by=place.bot, after=answer)

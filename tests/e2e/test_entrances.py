@@ -12,7 +12,7 @@ from typing import Any
 
 import discord
 from discord import app_commands
-from hypothesis import find
+from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
 from bot.client import ThreadlineClient
@@ -82,7 +82,8 @@ def sample(pattern: str, thread: Thread, message: Message) -> str:
     """An id that a template takes: of this thread and message where it wants to know, any where it does not."""
     for name, value in (("thread", thread.id), ("message", message.id)):
         pattern = re.sub(rf"\(\?P<{name}>[^()]*\)", str(value), pattern)
-    return find(st.from_regex(re.compile(pattern), fullmatch=True), lambda _: True)
+    shape = st.from_regex(re.compile(pattern), fullmatch=True)
+    return find(shape, lambda _: True, settings=settings(max_examples=1, phases=[Phase.generate], database=None))
 
 
 async def pressed(place: Stage, person: User, thread: Thread, custom_id: str, kind: type[Any]) -> Outcome:

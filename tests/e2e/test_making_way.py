@@ -16,7 +16,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
 ) -> None:
     """P25, P29, P32: silence gets a word, the ceiling a cancel, and an agent that is deaf to it is killed."""
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 1.0)
-    options = {"extra": f"{POOL}silence_seconds = 1\n", "agent_extra": f"ceiling_minutes = {10 / 60}"}
+    options = {"extra": f"{POOL}silence_seconds = 1\n", "agent_extra": f"ceiling_minutes = {6 / 60}"}
     async with stage(tmp_path, **options) as place:
         hung = [await place.thread("say I hang\nhang"), await place.thread("say I hang\nhang deaf")]
         for thread in hung:

@@ -4,6 +4,8 @@ import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.stage import SCRIPTED, said, spoken, stage
 
 
@@ -112,8 +114,9 @@ async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
         assert "remember me" not in recalled.content
 
 
-async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path) -> None:
+async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """P22, P30: a turn that does not end is ended with its connection; the next message starts a new agent."""
+    monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 0.5)
     async with stage(tmp_path) as place:
         thread = await place.thread("say deaf now\nhang deaf")
         await place.ann.sees(thread, "deaf now", by=place.bot)

@@ -509,21 +509,43 @@ async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Pat
         assert it.pool.conversation(1) is None
 
 
-async def test_a_cancel_while_fetching_sends_nothing(tmp_path: Path) -> None:
-    """Attachments that arrive later are dropped with their message."""
+async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
+    """Nothing is sent of a message whose files never come, and nothing of the thread waits for them."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
+        await exchange.until("blocks")
+        with capture_logs() as logs:
+            assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+            assert it.row(10) is Row.CLOSED
+            async with asyncio.timeout(1):
+                assert (await it.answered(1, 11, "next")).text == "next"
+        assert logs == []
+        assert exchange.told[-1] == "ended"
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.crew.agents[0].methods().count("session/prompt") == 1
+
+
+async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_path: Path) -> None:
+    """Attachments that are there in the same moment are dropped with their message."""
     fetched = asyncio.Event()
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
         await exchange.until("blocks")
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
-        assert it.row(10) is Row.CLOSED
-        with capture_logs() as logs:
-            fetched.set()
-            await quiet()
-        assert logs == []
-        assert exchange.told[-1] == "ended"
+        fetched.set()
+        it.talk(1).cancel(A_PERSON)
+        await quiet()
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert "session/prompt" not in it.crew.agents[0].methods()
+
+
+async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    """It is told from a prompt that nobody wants any more."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, refuses=TimeoutError("too slow")))
+        with capture_logs():
+            ending = await exchange.end()
+        assert isinstance(ending.error, TimeoutError)
+        assert (await it.answered(1, 11, "next")).text == "next"
 
 
 async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_path: Path) -> None:

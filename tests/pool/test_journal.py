@@ -248,20 +248,22 @@ def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
 
 
 def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path: Path) -> None:
-    """Its row and its conversation; what was lost is accepted when it is found again (P1)."""
+    """Its row, its conversation and its mark; what was lost is accepted when it is found again (P1)."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal, crashes(journal, path) as found:
         receive(journal, 10)
     *early, late = found
-    assert len(early) == 4
+    assert len(early) == 5
     for crash in early:
         with Journal.open(crash) as journal:
             assert journal.state(10) is None
             assert not journal.knows(1)
+            assert journal.seen(1) is None
             receive(journal, 10)
     with Journal.open(late) as journal:
         assert journal.state(10) is State.RECEIVED
         assert journal.knows(1)
+        assert journal.seen(1) == 10
         assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
@@ -484,7 +486,7 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.state(message_id) for message_id in gone] == [None] * 5
         assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
-        assert journal.signs.standing() == {14: 1}
+        assert journal.signs.standing() == {14: (1, ["⏳"])}
         assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
         assert journal.session_id(1) == "session"
     connection = sqlite3.connect(path)
