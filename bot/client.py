@@ -271,7 +271,8 @@ class ThreadlineClient(discord.Client):
             self._too_much(request, bound)
             return None
         conversation = self.pool.conversation(thread_id)
-        if conversation is not None and conversation.current is not None and means_stop(request.text):
+        working = conversation is not None and conversation.current is not None
+        if working and request.is_only_text and means_stop(request.text):
             self.desk.warn(thread_id, words.STOP_OFFERED)
             return None
         channel_id = place.parent_id or place.channel_id
