@@ -12,6 +12,7 @@ from .attachments import Attachments
 from .audit import Audit
 from .buttons import held_view, warning_view
 from .card import Cards
+from .doubts import Doubts
 from .exchange import Exchange
 from .naming import Naming
 from .pacer import Pacer
@@ -58,6 +59,8 @@ class Desk:
         self.redact = redact
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
+        self.doubts = Doubts()
+        """The messages that waited while nobody listened."""
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 
