@@ -19,6 +19,7 @@ from .message import files_of, text_of
 from .pacer import Urgency
 from .request import Attachment, Quote, Request, read_request, sent_at
 from .rest import RestError
+from .visible import visible
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -34,7 +35,8 @@ SHOWN = 1500
 """Characters of a request that are shown; a longer one comes as a file too."""
 
 OFFERED = 25
-"""Choices that Discord shows for an option."""
+CHOICE = 100
+"""Choices that Discord shows for an option, and characters of a choice's name or value."""
 
 Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 Command = app_commands.Command[Any, Any, Any]
@@ -79,10 +81,14 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     typed = typed.removeprefix("/").casefold()
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
-        app_commands.Choice(name=f"{each.name} — {each.description or each.hint}"[:100], value=each.name)
+        app_commands.Choice(name=_shown(each.name, each.description or each.hint), value=each.name)
         for each in found[:OFFERED]
-        if each.name and len(each.name) <= 100
+        if each.name.strip() and len(each.name) <= CHOICE
     ]
+
+
+def _shown(name: str, about: str) -> str:
+    return visible(" ".join(f"{name} — {about}".split()) if about.strip() else name)[:CHOICE]
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:

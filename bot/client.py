@@ -7,6 +7,7 @@ awaited here, so that messages keep the order in which Discord gave them.
 import asyncio
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import aiohttp
@@ -22,7 +23,7 @@ from .admission import Admission
 from .asking import ABOUT_FORM, take_question
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
-from .changes import deleted, edited
+from .changes import deleted, doubt, edited, look_again
 from .commands import Commands
 from .config import Config
 from .connecting import intents
@@ -109,6 +110,8 @@ class ThreadlineClient(discord.Client):
             reach=Reach(config.catch_up.hours, config.catch_up.messages),
             take=self._take_missed,
             open_thread=self.open_for,
+            doubts=desk.doubts,
+            look_again=partial(look_again, self),
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
@@ -133,9 +136,10 @@ class ThreadlineClient(discord.Client):
             log.warning("the slash commands could not be registered", reason=str(error))
 
     async def on_connect(self) -> None:
-        """READY is there: from now on live messages wait until what was missed is in front of them."""
+        """READY is there: live messages wait until what was missed is in front of them; what waits may have changed."""
         self.greeted = True
         self._catch_up.begin()
+        doubt(self)
 
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
@@ -227,8 +231,9 @@ class ThreadlineClient(discord.Client):
         return exchange if exchange is not None and not exchange.is_open else None
 
     async def open_for(self, exchange: Exchange) -> None:
-        """Open the thread that an exchange needs."""
+        """Open the thread that an exchange needs, if its message is still there."""
         desk, request = self.desk, exchange.request
+        await desk.doubts.settled(exchange.message_ids)
         minutes = desk.agents.config.threads.auto_archive_minutes
         desk.naming.opened(request.thread_id, name_for(request, desk.redact))
         await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
@@ -271,7 +276,8 @@ class ThreadlineClient(discord.Client):
             self._too_much(request, bound)
             return None
         conversation = self.pool.conversation(thread_id)
-        if conversation is not None and conversation.current is not None and means_stop(request.text):
+        working = conversation is not None and conversation.current is not None
+        if working and request.is_only_text and means_stop(request.text):
             self.desk.warn(thread_id, words.STOP_OFFERED)
             return None
         channel_id = place.parent_id or place.channel_id

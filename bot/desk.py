@@ -12,6 +12,7 @@ from .attachments import Attachments
 from .audit import Audit
 from .buttons import held_view, warning_view
 from .card import Cards
+from .doubts import Doubts
 from .exchange import Exchange
 from .naming import Naming
 from .pacer import Pacer
@@ -47,6 +48,7 @@ class Desk:
         self.journal = journal
         self._last: dict[int, Reply] = {}
         self._working: dict[int, Exchange] = {}
+        self._warnings: dict[tuple[int, str], Post] = {}
         self._left = journal.signs.standing()
         """What an earlier run may have left on messages; on those that come now there is nothing."""
         self.pacer = pacer
@@ -57,6 +59,8 @@ class Desk:
         self.redact = redact
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
+        self.doubts = Doubts()
+        """The messages that waited while nobody listened."""
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 
@@ -91,6 +95,9 @@ class Desk:
     def ended(self, exchange: Exchange) -> None:
         """Learn that its turn is over."""
         self._working.pop(exchange.request.message_id, None)
+        thread_id = exchange.request.thread_id
+        for key in [key for key in self._warnings if key[0] == thread_id]:
+            self._warnings.pop(key).remove()
 
     def working(self, message_id: int) -> Exchange | None:
         """Return the exchange of a message if it is being worked on."""
@@ -118,10 +125,15 @@ class Desk:
         post = Post(thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
         post.show(words.held(count), lambda: held_view(thread_id))
 
-    def warn(self, channel_id: int, text: str) -> None:
-        """Post a word about a running turn, with a button that stops it."""
-        post = Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
-        post.show(text, lambda: warning_view(channel_id))
+    def warn(self, thread_id: int, text: str) -> None:
+        """Post a word about a running turn, with a button that stops it. It goes with the turn, or the next one."""
+        earlier = self._warnings.get((thread_id, text))
+        if earlier is not None:
+            earlier.remove()
+        post = self._warnings[thread_id, text] = Post(
+            thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)
+        )
+        post.show(text, lambda: warning_view(thread_id))
 
     async def finish(self, seconds: float, thread_id: int | None = None) -> None:
         """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""

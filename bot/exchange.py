@@ -180,6 +180,7 @@ class Exchange:
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
+        await self._desk.doubts.settled(self.message_ids)
         if missed := self._desk.cards.take_missed(self.request.thread_id):
             self._briefing.unanswered = words.missed(missed)
         blocks = await self._briefing.blocks(capabilities)

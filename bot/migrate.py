@@ -41,12 +41,14 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
         done = translate(old)
     except (TypeError, ValueError, AttributeError) as error:
         fail(f"{file}: has a value of another kind than openab takes: {error}", 1)
+    if done.token and beside(output).exists() and not force:
+        fail(f"{beside(output)} exists; --force writes it anew", 1)
     try:
         output.write_text(configuration(done, file.name), encoding="utf-8")
         if done.token:
             write_variables(beside(output), {TOKEN: done.token})
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}", 1)
+        fail(f"{output} cannot be written: {error.strerror}", 1)
     _tell(done, output)
 
 

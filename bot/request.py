@@ -69,7 +69,12 @@ class Request:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it for an agent."""
-        return not (self.text or self.attachments or any(quote.kind == "forward" for quote in self.quotes))
+        return not self.text and self.is_only_text
+
+    @property
+    def is_only_text(self) -> bool:
+        """Whether it brings nothing beside its words."""
+        return not (self.attachments or any(quote.kind == "forward" for quote in self.quotes))
 
 
 def belong_together(requests: Sequence[Request]) -> bool:

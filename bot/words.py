@@ -10,6 +10,7 @@ from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due
 
 from .markdown import LIMIT, code_block, escape
+from .tokens import without_tokens
 
 __all__ = [
     "AT_WORK",
@@ -240,7 +241,7 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
 
 
 def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
-    reason, _, rest = redact(str(error)).partition("\n")
+    reason, _, rest = without_tokens(redact(str(error))).partition("\n")
     lines = [f"❌ {escape(reason[:500])}"]
     if rest:
         lines.append(code_block(rest[-1000:]))
