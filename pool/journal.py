@@ -1,8 +1,8 @@
 """What survives: conversations and the state of every accepted message, in SQLite.
 
 Each state (see `rows`) is written before its effect. A method is one short transaction, and the exchange's messages
-change together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds and
-survives kill -9; a power cut may lose the last moments.
+change together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds
+and survives kill -9; a power cut may lose the last moments.
 """
 
 import sqlite3
