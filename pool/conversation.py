@@ -15,10 +15,11 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, AgentClosed, AuthRequired, Event, Session
 
-from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed
 from .house import Cancelled, House, State
 from .inbox import Inbox
+from .journal import Unwritable
+from .rows import State as RowState
 from .running import Running
 from .seat import Seat
 
@@ -309,7 +310,7 @@ class Conversation:
             try:
                 earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
                 break
-            except rows.Unwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
+            except Unwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
                 await asyncio.sleep(UNWRITABLE_SECONDS)
         else:
             return
@@ -384,7 +385,7 @@ class Conversation:
         """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
         cancelled_by = self.running.cancelled_by if self.running is not None else None
         ending = Ending(cancelled_by=cancelled_by, shutdown=True)
-        if self._journal.state(exchange.message_ids[0]) is rows.State.PROMPTED:
+        if self._journal.state(exchange.message_ids[0]) is RowState.PROMPTED:
             self._close(exchange, ending, "interrupted")
         else:
             exchange.ended(ending)

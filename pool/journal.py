@@ -1,26 +1,21 @@
 """What survives: conversations and the state of every accepted message, in SQLite.
 
-A message's row goes from `received` over `prompted` and `finished` to `answered`. It may be `held` before it is
-prompted: it waits for a person, and a restart does not run it. And it may be `closed(reason)` from any state but the
-last. `_BEFORE` has all transitions, docs/how-it-works.md draws them.
-
-Each state is written before its effect. A method is one short transaction, and the exchange's messages change
-together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds and
-survives kill -9; a power cut may lose the last moments.
+Each state (see `rows`) is written before its effect. A method is one short transaction, and the exchange's messages
+change together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds
+and survives kill -9; a power cut may lose the last moments.
 """
 
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
 from .questions import KeptQuestions
+from .rows import BEFORE, NEW, Post, Row, State
 from .signs import KeptSigns
 from .threads import Threads
 from .writer import Unwritable, Writer, surely
@@ -34,60 +29,7 @@ PRUNE_BATCH = 500
 """Rows dropped at once, so that no turn waits for it."""
 
 
-NEW = "new"
-"""Why a row that nobody has seen before is received; others are received again."""
-
-
-class State(StrEnum):
-    """The state of a message's row."""
-
-    RECEIVED = "received"
-    HELD = "held"
-    PROMPTED = "prompted"
-    FINISHED = "finished"
-    ANSWERED = "answered"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message that is open, or closed and owed a word about it: what is needed to take it up again.
-
-    `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
-    `exchange_id` is the last of the messages that were sent together with it, and its own id where none were.
-    """
-
-    message_id: int
-    thread_id: int
-    author_id: int
-    state: State
-    request: str
-    prompt: str | None
-    reason: str | None
-    exchange_id: int
-
-
 _ROW = "message_id, thread_id, author_id, state, request, prompt, reason, coalesce(exchange_id, message_id)"
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A page that was to be sent. Without `message_id` nobody knows whether it was."""
-
-    number: int
-    content: str
-    message_id: int | None
-
-
-_BEFORE = {
-    State.RECEIVED: (State.HELD, State.PROMPTED),
-    State.HELD: (State.RECEIVED,),
-    State.PROMPTED: (State.RECEIVED,),
-    State.FINISHED: (State.PROMPTED,),
-    State.ANSWERED: (State.FINISHED,),
-    State.CLOSED: (State.RECEIVED, State.HELD, State.PROMPTED, State.FINISHED),
-}
-"""The states from which each state is reached."""
 
 
 class Journal:
@@ -455,7 +397,7 @@ class Journal:
         self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
 
     def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
-        before = _BEFORE[state]
+        before = BEFORE[state]
         marks = ", ".join("?" * len(before))
         # Why a turn ended is still true when its answer is confirmed.
         change = (
