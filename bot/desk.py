@@ -12,6 +12,7 @@ from .attachments import Attachments
 from .audit import Audit
 from .buttons import held_view, warning_view
 from .card import Cards
+from .doubts import Doubts
 from .exchange import Exchange
 from .naming import Naming
 from .pacer import Pacer
@@ -58,6 +59,8 @@ class Desk:
         self.redact = redact
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
+        self.doubts = Doubts()
+        """The messages that waited while nobody listened."""
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 
@@ -105,14 +108,9 @@ class Desk:
         thread_id = exchange.request.thread_id
         if self._last.get(thread_id) is exchange.reply:
             del self._last[thread_id]
-        match self.journal.state(exchange.request.message_id):
-            case State.FINISHED if confirmed:
-                self.journal.answer(exchange.message_ids)
-            case State.FINISHED:
-                self.journal.close_rows(exchange.message_ids, "undeliverable")
-                self._undelivered(exchange)
-            case State.CLOSED:
-                self.journal.told(exchange.message_ids)
+        if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
+            self._undelivered(exchange)
+        self.journal.settle(exchange.message_ids, confirmed=confirmed)
 
     def _undelivered(self, exchange: Exchange) -> None:
         """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""

@@ -192,9 +192,14 @@ class Rest:
                 message = self._channel(channel_id).get_partial_message(message_id)
                 await message.remove_reaction(emoji, discord.Object(client.user.id))
 
-    async def history(self, channel_id: int, *, after: int, most: int) -> list[discord.Message]:
-        """Return the newest `most` messages above the id `after`, oldest first."""
-        place = self._readable(channel_id)
+    async def history(
+        self, channel_id: int, *, after: int, most: int, guild_id: int | None = None
+    ) -> list[discord.Message]:
+        """Return the newest `most` messages above the id `after`, oldest first.
+
+        `guild_id` is needed where the library does not know the place, as an archived thread.
+        """
+        place = self._readable(channel_id, guild_id)
         async with _calling():
             messages = [
                 message async for message in place.history(limit=most, after=discord.Object(after), oldest_first=False)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.catch_up import LONGEST_AGAIN_SECONDS, CatchUp, Reach
+from bot.doubts import Doubts
 from bot.exchange import Exchange
 from bot.pacer import Pacer
 from bot.rest import Refused, TryLater
@@ -22,7 +23,7 @@ from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
-HERE, THERE = 10, 11
+HERE, THERE, ELSEWHERE = 10, 11, 13
 NOW = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(minutes=1))
 """The id of a message of a minute ago; others are counted from it."""
 
@@ -36,7 +37,9 @@ class Archive(Board):
         self.slow: dict[int, asyncio.Event] = {}
         self.asked: list[tuple[int, int, int]] = []
 
-    async def history(self, channel_id: int, *, after: int, most: int) -> list[discord.Message]:
+    async def history(
+        self, channel_id: int, *, after: int, most: int, guild_id: int | None = None
+    ) -> list[discord.Message]:
         self.asked.append((channel_id, after - NOW, most))
         await self._call("history", "")
         found = [message for message in self.past[channel_id] if message.id > after][-most:]
@@ -61,6 +64,9 @@ class Stage:
         self.pauses: dict[int, asyncio.Event] = {}
         self.opening = asyncio.Event()
         self.opening.set()
+        self.doubts = Doubts()
+        self.looked: list[tuple[int, list[int]]] = []
+        """Where messages in doubt were looked at again, and what was read there."""
         # A real client, never connected: its messages are the library's own.
         self._client = discord.Client(intents=discord.Intents.none())
         self.catch_up = CatchUp(
@@ -70,6 +76,8 @@ class Stage:
             reach=reach,
             take=self._take,
             open_thread=self._open,
+            doubts=self.doubts,
+            look_again=self._look_again,
             beyond=self.beyond.append,
             on_missed=self.missed.append,
         )
@@ -82,6 +90,11 @@ class Stage:
             raise RuntimeError("no luck")
         self.taken.append((message.channel.id, number))
         return cast(Exchange | None, self.unopened.get(number))
+
+    async def _look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
+        if doubtful := self.doubts.at(channel_id):
+            self.looked.append((channel_id, [message.id - NOW for message in read]))
+            self.doubts.settle(*doubtful)
 
     async def _open(self, exchange: Exchange) -> None:
         await self.opening.wait()
@@ -238,6 +251,32 @@ async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
         await it.run(HERE)
         assert (it.taken, it.beyond, it.seen(HERE)) == ([], [HERE], hours)
         assert len(it.rest.asked) == 1
+
+
+# ---- messages that waited
+
+
+async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_its_own() -> None:
+    """One reading of a place, from the first that waits on; nothing that was taken up before is taken up again."""
+    async with stage(seen={HERE: 5, THERE: 5}) as it:
+        for place in (HERE, THERE):
+            it.past(place, range(1, 8))
+        it.doubts.begin({NOW + 3: HERE, NOW + 5: HERE, NOW + 4: ELSEWHERE})
+        it.past(ELSEWHERE, (4,))
+        it.journal.mark_seen(ELSEWHERE, NOW + 4)
+        await it.run(HERE, THERE, ELSEWHERE)
+        assert sorted(it.rest.asked) == [(HERE, 2, 201), (THERE, 5, 201), (ELSEWHERE, 3, 201)]
+        assert sorted(it.looked) == [(HERE, [3, 4, 5, 6, 7]), (ELSEWHERE, [4])]
+        assert sorted(it.taken) == [(HERE, 6), (HERE, 7), (THERE, 6), (THERE, 7)]
+
+
+async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> None:
+    """It stays as it was written, and its turn is not held up."""
+    async with stage(seen={HERE: 5}) as it:
+        it.doubts.begin({NOW + 3: HERE})
+        it.rest.faults.append(Refused("Missing Access"))
+        await it.run()
+        assert (it.looked, it.doubts.at(HERE)) == ([], [])
 
 
 # ---- live messages meanwhile

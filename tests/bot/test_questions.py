@@ -88,7 +88,9 @@ async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
         async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
             await peer.expect("session/prompt")
             cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission)
-            questions = Questions(cards, session, turn, Where(THREAD, ASKED_BY, ADA), tell=lines.append)
+            questions = Questions(
+                cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
+            )
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
 
 
