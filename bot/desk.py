@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Collection, Sequence
 
-from pool.journal import Journal, State
+from pool.journal import Journal
 
 from . import words
 from .agents import Agents
@@ -108,13 +108,7 @@ class Desk:
         thread_id = exchange.request.thread_id
         if self._last.get(thread_id) is exchange.reply:
             del self._last[thread_id]
-        match self.journal.state(exchange.request.message_id):
-            case State.FINISHED if confirmed:
-                self.journal.answer(exchange.message_ids)
-            case State.FINISHED:
-                self.journal.close_rows(exchange.message_ids, "undeliverable")
-            case State.CLOSED:
-                self.journal.told(exchange.message_ids)
+        self.journal.settle(exchange.message_ids, confirmed=confirmed)
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""

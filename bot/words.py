@@ -28,6 +28,7 @@ __all__ = [
     "STOP_OFFERED",
     "TOO_LONG",
     "UNANSWERED",
+    "UNWRITABLE",
     "became",
     "beside",
     "cancelled",
@@ -58,6 +59,9 @@ BOUNDS = {
     Bound.MINUTE: "You write faster than I may take up. Write this again in a minute.",
 }
 """Why a message was not taken up."""
+
+UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
+"""Why a message was not taken up, where the journal cannot be written."""
 
 INTERRUPTED = (
     "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"

@@ -15,10 +15,11 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, AgentClosed, AuthRequired, Event, Session
 
-from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed
 from .house import Cancelled, House, State
 from .inbox import Inbox
+from .journal import Unwritable
+from .rows import State as RowState
 from .running import Running
 from .seat import Seat
 
@@ -26,6 +27,9 @@ __all__ = ["Conversation"]
 
 FAILED_STARTS = 3
 """After so many failed starts in a row, what waits is held until a person says so."""
+
+UNWRITABLE_SECONDS = 1.0
+"""Before the next try to write down that a prompt is to be sent, where the disk is full."""
 
 UNSETTLED = 2
 """With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
@@ -302,10 +306,14 @@ class Conversation:
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
-        blocks = await self._blocks(session, exchange)
-        if blocks is None or self._current is not exchange:
+        while (blocks := await self._blocks(session, exchange)) is not None and self._current is exchange:
+            try:
+                earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
+                break
+            except Unwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
+                await asyncio.sleep(UNWRITABLE_SECONDS)
+        else:
             return
-        earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
         self.seat.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
@@ -377,7 +385,7 @@ class Conversation:
         """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
         cancelled_by = self.running.cancelled_by if self.running is not None else None
         ending = Ending(cancelled_by=cancelled_by, shutdown=True)
-        if self._journal.state(exchange.message_ids[0]) is rows.State.PROMPTED:
+        if self._journal.state(exchange.message_ids[0]) is RowState.PROMPTED:
             self._close(exchange, ending, "interrupted")
         else:
             exchange.ended(ending)
