@@ -565,6 +565,22 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
 # ---- sessions
 
 
+async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_the_prompt(tmp_path: Path) -> None:
+    """Whoever chooses while the agent starts is not told that it counts, and then it does not."""
+    modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "plan", "name": "Plan"}]}
+    async with house(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
+        it.say(1, 10)
+        agent = await it.crew.agent(1)
+        first = await agent.expect("session/set_mode")
+        it.journal.choose(1, "mode", "plan")
+        agent.reply(first, {})
+        second = await agent.expect("session/set_mode")
+        assert (first["params"]["modeId"], second["params"]["modeId"]) == ("default", "plan")
+        assert "session/prompt" not in agent.methods()
+        agent.reply(second, {})
+        await agent.expect("session/prompt")
+
+
 async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
     """A crash while the agent's mode is being set, long before the first answer, does not lose it (P45)."""
     async with house(tmp_path, every(manual={"session/set_mode"})) as it:
