@@ -15,8 +15,8 @@ import discord
 import structlog
 
 from pool.conversation import Conversation
-from pool.journal import Journal
-from pool.pool import Bound, Pool
+from pool.journal import Journal, Unwritable
+from pool.pool import Pool
 
 from . import words
 from .admission import Admission
@@ -268,12 +268,12 @@ class ThreadlineClient(discord.Client):
     def take_up(self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "") -> Exchange | None:
         """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
 
-        None: it was accepted before, or is too much now. One whose thread is not open yet needs `open_for`.
+        None: it was accepted before, or cannot be taken up now. One whose thread is not open yet needs `open_for`.
         """
         message_id, thread_id, author_id = request.message_id, request.thread_id, request.author_id
         bound = self.pool.bound(thread_id, author_id)
         if bound is not None:
-            self._too_much(request, bound)
+            self._turn_away(request, bound.name, words.BOUNDS[bound])
             return None
         conversation = self.pool.conversation(thread_id)
         working = conversation is not None and conversation.current is not None
@@ -281,15 +281,20 @@ class ThreadlineClient(discord.Client):
             self.desk.warn(thread_id, words.STOP_OFFERED)
             return None
         channel_id = place.parent_id or place.channel_id
-        if not self.journal.receive(
-            message_id,
-            thread_id=thread_id,
-            channel_id=channel_id,
-            guild_id=place.guild_id,
-            author_id=author_id,
-            request=write_request(request),
-            assignment=self.desk.agents.begin(channel_id, agent),
-        ):
+        try:
+            new = self.journal.receive(
+                message_id,
+                thread_id=thread_id,
+                channel_id=channel_id,
+                guild_id=place.guild_id,
+                author_id=author_id,
+                request=write_request(request),
+                assignment=self.desk.agents.begin(channel_id, agent),
+            )
+        except Unwritable as error:
+            self._turn_away(request, str(error), words.UNWRITABLE)
+            return None
+        if not new:
             log.info("message was accepted before", message_id=message_id)
             return None
         self.desk.audit.record("started", "a message", user_id=author_id, thread_id=thread_id)
@@ -302,12 +307,12 @@ class ThreadlineClient(discord.Client):
             steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
         return exchange
 
-    def _too_much(self, request: Request, bound: Bound) -> None:
+    def _turn_away(self, request: Request, reason: str, said: str) -> None:
         """Say that a message was not taken up; not of each of thousands."""
         channel_id, author_id = request.channel_id, request.author_id
-        if self.admission.notices.lets((channel_id, author_id, bound)):
-            log.warning("message is too much", message_id=request.message_id, author_id=author_id, bound=bound.name)
-            self.desk.tell(channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
+        if self.admission.notices.lets((channel_id, author_id, reason)):
+            log.warning("message is turned away", message_id=request.message_id, author_id=author_id, reason=reason)
+            self.desk.tell(channel_id, f"<@{author_id}> {said}")
 
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""

@@ -108,13 +108,17 @@ class Desk:
         thread_id = exchange.request.thread_id
         if self._last.get(thread_id) is exchange.reply:
             del self._last[thread_id]
-        match self.journal.state(exchange.request.message_id):
-            case State.FINISHED if confirmed:
-                self.journal.answer(exchange.message_ids)
-            case State.FINISHED:
-                self.journal.close_rows(exchange.message_ids, "undeliverable")
-            case State.CLOSED:
-                self.journal.told(exchange.message_ids)
+        if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
+            self._undelivered(exchange)
+        self.journal.settle(exchange.message_ids, confirmed=confirmed)
+
+    def _undelivered(self, exchange: Exchange) -> None:
+        """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""
+        exchange.signs.end("failed")
+        thread_id = exchange.request.thread_id
+        place = self.journal.place(thread_id)
+        if place is not None and place[1] != thread_id and thread_id not in self.rest.gone:
+            self.tell(place[1], words.undelivered(thread_id))
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""

@@ -10,10 +10,12 @@ import discord
 from pydantic import BaseModel
 
 from acp import (
+    Aside,
     AuthRequired,
     Elicitation,
     ElicitationCompleted,
     Event,
+    OpenQuestions,
     Question,
     Session,
     Text,
@@ -28,6 +30,7 @@ from pool.postscripts import Postscript
 from pool.watch import Due
 
 from . import words
+from .asides import Asides
 from .briefing import Briefing
 from .card import Where
 from .finish import Timing, sealed
@@ -89,6 +92,7 @@ class Exchange:
         self._session: Session | None = None
         self._outbox: Outbox | None = None
         self._questions: Questions | None = None
+        self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
         signs = (desk.sign(each.channel_id, each.message_id) for each in self.requests)
@@ -231,11 +235,15 @@ class Exchange:
         self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
-            desk, request = self._desk, self.request
-            where = Where(self._place, request.message_id, request.author_id)
-            self._questions = Questions(desk.cards, session, turn, where, tell=self.reply.line)
+            desk, directories = self._desk, session.directories
+            self._questions = Questions(desk.cards, turn, self._where, directories=directories, tell=self.reply.line)
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
+
+    @property
+    def _where(self) -> Where:
+        request = self.request
+        return Where(self._place or request.thread_id, request.message_id, request.author_id)
 
     def event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
@@ -254,8 +262,7 @@ class Exchange:
                 if self._questions is not None:
                     self._questions.elicit(event)
             case ElicitationCompleted(elicitation_id):
-                if self._questions is not None:
-                    self._questions.completed(elicitation_id)
+                self._desk.cards.completed(self._where.channel_id, elicitation_id)
             case SessionInfoUpdate(title=str(title)):
                 self._desk.naming.title(self.request.thread_id, title)
             case Withdrawn(request_id):
@@ -334,13 +341,19 @@ class Exchange:
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        """Ask it, or say on its card what came of it, as soon as the thread is there."""
+        self._opened.add_done_callback(lambda _: self._asides.take(event, questions, self._where))
+
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Ping those who may answer a question once more."""
+        self._asides.remind(request_id, seconds_left)
         if self._questions is not None:
             self._questions.remind(request_id, seconds_left)
 
     def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
+        self._asides.unanswered(request_id, words.UNANSWERED[why])
         if self._questions is not None:
             self._questions.unanswered(request_id, words.UNANSWERED[why])
 

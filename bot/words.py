@@ -28,6 +28,7 @@ __all__ = [
     "STOP_OFFERED",
     "TOO_LONG",
     "UNANSWERED",
+    "UNWRITABLE",
     "became",
     "beside",
     "cancelled",
@@ -42,6 +43,7 @@ __all__ = [
     "outside",
     "queued",
     "reminder",
+    "undelivered",
     "waiting",
     "with_line",
 ]
@@ -58,6 +60,9 @@ BOUNDS = {
     Bound.MINUTE: "You write faster than I may take up. Write this again in a minute.",
 }
 """Why a message was not taken up."""
+
+UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
+"""Why a message was not taken up, where the journal cannot be written."""
 
 INTERRUPTED = (
     "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"
@@ -95,6 +100,11 @@ def in_line(place: int, asking: Sequence[int]) -> str:
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
+
+
+def undelivered(thread_id: int) -> str:
+    """Say that an answer is lost to its thread."""
+    return f"-# ❌ An answer in <#{thread_id}> could not be posted: Discord does not let me write there."
 
 
 def outside(thread_ids: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from acp import Event, Session, Turn
+from acp import Aside, Event, OpenQuestions, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
 
@@ -109,6 +109,12 @@ class Exchange(Protocol):
 
     def event(self, event: Event) -> None:
         """Take an event of the turn; also one that came after its end, with no other turn in flight."""
+
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.
+
+        `remind` and `unanswered` may follow, as for a question of the turn.
+        """
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Learn that the turn is silent, for so long, or that it goes on for long."""

@@ -1,8 +1,6 @@
 """What the journal remembers of signs: reactions of the bot's on messages that have to go some day."""
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from .writer import Writer, surely
 
 __all__ = ["KeptSigns"]
 
@@ -10,19 +8,21 @@ __all__ = ["KeptSigns"]
 class KeptSigns:
     """The part of the journal that is about signs; `Journal.signs`. A method is one short transaction."""
 
-    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
-        """`transaction` is the journal's."""
-        self._db = db
-        self._transaction = transaction
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
 
+    @surely
     def put(self, channel_id: int, message_id: int, emoji: str) -> None:
         """Write down that a reaction is about to be put on a message."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("INSERT OR IGNORE INTO signs VALUES (?, ?, ?)", (message_id, emoji, channel_id))
 
+    @surely
     def gone(self, message_id: int, emoji: str) -> None:
         """Write down that a reaction is not on a message, or no longer."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("DELETE FROM signs WHERE message_id = ? AND emoji = ?", (message_id, emoji))
 
     def standing(self) -> dict[int, tuple[int, list[str]]]:

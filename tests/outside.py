@@ -16,9 +16,9 @@ PARTS = {
     "docker": ("build -f FILE -t NAME SOURCES", "compose -f FILE up --detach"),
     "kubectl": ("create secret generic NAME --from-env-file=FILE", "apply -f FILE"),
     "loginctl": ("enable-linger",),
-    "pipx": ("install SOURCES",),
+    "pipx": ("install SOURCES", "install --force SOURCES"),
     "systemctl": ("--user daemon-reload", "--user enable --now UNIT"),
-    "uv": ("tool install SOURCES",),
+    "uv": ("tool install SOURCES", "tool install --force SOURCES"),
 }
 """The lines that are right, by program; a word in capitals stands for what `STANDS` accepts."""
 

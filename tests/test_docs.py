@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from bot.config import Config, load
 from bot.gate import People
 from bot.invitation import PERMISSIONS
-from pool.journal import _BEFORE
+from pool.rows import BEFORE
 from tests.pages import PAGES, ROOT, blocks
 
 EXAMPLE = ROOT / "config.example.toml"
@@ -198,4 +198,4 @@ def test_the_table_of_a_messages_states_is_the_journals() -> None:
     """Each transition that the journal allows has its line, and no other one has."""
     text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
-    assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)
+    assert sorted(lines) == sorted((before, after) for after, befores in BEFORE.items() for before in befores)

@@ -27,8 +27,8 @@ RETURNS = {
 }
 """Functions and methods that return such words to where they are said."""
 
-WRITES = {"error", "exception", "critical"}
-"""Levels of the log that ask for somebody."""
+WRITES = {"error", "critical"}
+"""Levels of the log that ask for somebody. A line with a traceback is a mistake of ours, whatever it says."""
 
 SIGNS = re.compile("[⚠❌⏹🚫]")
 """With these begins a word in a thread that something is wrong."""
@@ -36,8 +36,8 @@ SIGNS = re.compile("[⚠❌⏹🚫]")
 ANSWERS = {"send_message", "send", "edit_message", "edit_original_response"}
 """How a command or a button is answered."""
 
-NO = re.compile(r"\b(?:cannot|could not|not|no|none)\b", re.IGNORECASE)
-"""What makes such an answer a no."""
+NO = re.compile(r"\b(?:cannot|could not|failed|not|no|none)\b.*[.:]", re.IGNORECASE)
+"""What makes a sentence of such an answer a no."""
 
 UNTOLD = {
     "Refused": "answers an agent, or ends a write of which the log tells",
@@ -124,7 +124,9 @@ def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]
     """What of a node holds such words, and by what one knows them."""
     in_bot = path.startswith("bot/")
     match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="log")), args=[event, *_]) if called(node) in WRITES:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log")), args=[event], keywords=bound) if called(
+            node
+        ) in WRITES and "exc_info" not in {each.arg for each in bound}:
             yield event, WORDS
         case ast.Call(args=args, keywords=keywords) if called(node) in (EXCEPTIONS | SAYS if in_bot else EXCEPTIONS):
             if "Level.WELL" not in map(ast.unparse, args):

@@ -56,6 +56,8 @@ class Stage:
         self.rest = Archive()
         self.taken: list[tuple[int, int]] = []
         """Place and message, in the order in which they were taken up; ids are counted from NOW."""
+        self.read: list[str] = []
+        """What those messages said."""
         self.beyond: list[int] = []
         self.missed: list[int] = []
         self.opened: list[object] = []
@@ -89,6 +91,7 @@ class Stage:
         if number in self.breaks:
             raise RuntimeError("no luck")
         self.taken.append((message.channel.id, number))
+        self.read.append(message.content)
         return cast(Exchange | None, self.unopened.get(number))
 
     async def _look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
@@ -100,14 +103,14 @@ class Stage:
         await self.opening.wait()
         self.opened.append(exchange)
 
-    def message(self, channel_id: int, number: int) -> discord.Message:
+    def message(self, channel_id: int, number: int, content: str = "") -> discord.Message:
         """A message of the library's, in a place."""
         author = {"id": "1", "username": "ann", "discriminator": "0", "avatar": None}
         data: Any = {
             "id": str(NOW + number),
             "channel_id": str(channel_id),
             "author": author,
-            "content": f"{number}",
+            "content": content or f"{number}",
             "type": 0,
             "attachments": [],
             "embeds": [],
@@ -297,6 +300,18 @@ async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() ->
         await running
         assert it.taken == [(HERE, number) for number in (1, 2, 3, 4, 5)]
         assert it.seen(HERE) == 5
+
+
+async def test_a_message_that_is_held_back_is_taken_up_as_it_is_by_then() -> None:
+    """An edit counts, and what was deleted meanwhile is nobody's request any more."""
+    async with stage(seen={HERE: 0}) as it:
+        assert it.comes(HERE, 1)
+        assert it.comes(HERE, 2)
+        it.catch_up.amend(HERE, NOW + 1, it.message(HERE, 1, "corrected"))
+        it.catch_up.amend(HERE, NOW + 2, None)
+        it.rest.past[HERE] = [it.message(HERE, 1)]  # As it was read before the edit.
+        await it.run(HERE)
+        assert it.read == ["corrected"]
 
 
 async def test_a_message_that_comes_while_others_are_taken_up_waits_behind_them() -> None:

@@ -19,7 +19,8 @@ from bot.exchange import Exchange
 from bot.recovery import CHOICE_SECONDS, Recovery
 from bot.rest import Refused
 from pool.conversation import Conversation
-from pool.journal import _BEFORE, Journal, State
+from pool.journal import Journal, State
+from pool.rows import BEFORE
 from tests.bot.board import Board, Message, settle
 from tests.bot.test_recovery import ADA, ASKED, CHANNEL, THREAD, Stage, left, restarted
 from tests.virtual import elapse
@@ -233,7 +234,7 @@ NEXT_START: dict[State, Callable[[Stage], Awaitable[None]]] = {
 
 def test_there_is_a_story_for_every_transition() -> None:
     """As the journal has them."""
-    assert set(STORIES) == {(before, after) for after, befores in _BEFORE.items() for before in befores}
+    assert set(STORIES) == {(before, after) for after, befores in BEFORE.items() for before in befores}
 
 
 @pytest.mark.parametrize("side", ["before", "after"])

@@ -24,8 +24,9 @@ from bot.endpoint import Endpoint
 from bot.health import Pulse
 from bot.metrics import Metrics
 from bot.pacer import Pacer
-from pool.journal import Journal, JournalError, State
+from pool.journal import Journal, JournalError, State, Unwritable
 from tests.bot.board import Board
+from tests.pool.disk import LARGE, no_room
 from tests.pool.house import house
 from tests.virtual import elapse, quiet, step
 
@@ -229,6 +230,17 @@ async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
     await elapse(health.DOWN_SECONDS - 2)
     assert pulse.complaints() == []
     beating.cancel()
+
+
+async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) -> None:
+    """For as long as that is so."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        pulse = Pulse(lambda: True, trouble=lambda: journal.trouble)
+        with no_room(journal), pytest.raises(Unwritable):
+            journal.note("name", LARGE)
+        assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
+        journal.retry()
+        assert pulse.complaints() == []
 
 
 async def test_a_stuck_loop_is_written_into_the_log_with_the_place_where_it_stands(

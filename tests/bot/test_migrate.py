@@ -169,7 +169,10 @@ def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: 
     [
         ("[discord", "is not TOML"),
         ('[slack]\nbot_token = "x"\n', "has no table [discord]"),
+        ("discord = 5\n", "has no table [discord]"),
         ('[discord]\nbot_token = "${X}"\n[pool]\nmax_sessions = "many"\n', "a value of another kind"),
+        ('[discord]\nbot_token = "${X}"\n[pool]\nsession_ttl_hours = "long"\n', "a value of another kind"),
+        ('[discord]\nbot_token = "${X}"\n[agent.env]\nSINCE = 2026-01-31\n', "a value of another kind"),
     ],
 )
 def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:

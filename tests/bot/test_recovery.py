@@ -243,6 +243,18 @@ async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) 
             assert it.prompts == ["request 100", "request 101"]
 
 
+async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_time(tmp_path: Path) -> None:
+    """Ten minutes are for what nobody has held (P28)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.HELD)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            await elapse(CHOICE_SECONDS * 2)
+            assert it.prompts == []
+            assert repr(it.pool.conversation(THREAD)) == "<20 asleep, 1 held>"
+
+
 # ---- interrupted
 
 

@@ -371,3 +371,29 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
         await place.ann.click(asked, "allow once")
         await place.ann.sees(thread, lambda message: message.id == card.id and "done" in message.content)
         await place.ann.sees(thread, re.compile(r'"decline".*"action": "accept"', re.DOTALL), by=place.bot)
+
+
+async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Path) -> None:
+    """A visit before there is a session, told done after its turn; a form between turns; one that the end closes."""
+    async with stage(tmp_path, agent=(*PUPPET, "--login")) as place:
+        one: Json = {"name": {"type": "string"}}
+        done = ["notify", "elicitation/complete", {"elicitationId": "login"}]
+        thread = await place.thread(strings(["say", "I am in"], ["after", done], ["after", form(7, one)]))
+        visit = await place.ann.sees(thread, "Log in first", by=place.bot)
+        assert "waits for the answer" in said(await place.ann.slash(thread, "status"))
+        refused = await place.mallory.click(visit, "Open the page")
+        assert "may not" in said(refused)
+        await place.ann.click(visit, "Open the page")
+        await place.ann.sees(thread, "I am in", by=place.bot)
+        await place.ann.sees(thread, lambda message: message.id == visit.id and "done" in message.content)
+        card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        await place.ann.fill(await place.ann.click(card, "Fill in"), {"name": "Ada"})
+        assert f"Filled in by <@{place.ann.id}>" in card.content
+        await place.ann.say(thread, strings(["await", 7], ["after", form(8, one)]))
+        await place.ann.sees(thread, '{"action": "accept", "content": {"name": "Ada"}}', by=place.bot)
+        last = await place.ann.sees(thread, "Please fill this in", by=place.bot, after=card)
+        form_of_last = await place.ann.click(last, "Fill in")
+        await place.ann.slash(thread, "close")
+        await place.ann.sees(thread, lambda message: message.id == last.id and "nobody waits" in message.content)
+        assert last.components == []
+        assert "no longer open" in said(await place.ann.fill(form_of_last, {"name": "Ada"}))

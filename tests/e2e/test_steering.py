@@ -1,11 +1,13 @@
 """What people do with a running agent: answer its questions, cancel, reset, look."""
 
 import asyncio
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from loopback.threads import change
 from tests.e2e.stage import SCRIPTED, said, spoken, stage
 
 
@@ -220,3 +222,18 @@ async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path:
         thread = await place.thread("error -32000 Authentication required")
         told = await place.ann.sees(thread, "Authentication required", by=place.bot)
         assert "threadline login" in told.content
+
+
+async def test_an_answer_that_cannot_be_posted_is_not_shown_as_done(tmp_path: Path) -> None:
+    """P20: the thread was locked meanwhile. Its message says failed, and the channel above hears of it."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with stage(tmp_path) as place:
+        thread = await place.thread(f"say begun\ngate {gate}\nsay nobody reads this")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        change(place.discord.world, thread, place.bot.id, {"archived": True, "locked": True})
+        await asyncio.to_thread(gate.write_text, "go on")
+        told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
+        assert f"<#{thread.id}>" in told.content
+        (asked,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
+        await place.discord.until(lambda: list(asked.reactions) == ["❌"])

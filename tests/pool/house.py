@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from acp import Agent, Launch
+from acp import Agent, Client, Launch
 from pool.conversation import Conversation
 from pool.journal import Journal, State
 from pool.opening import Settings
@@ -83,7 +83,7 @@ class Crew:
         self.agents.append(body)
         self.most = max(self.most, self.alive)
         self._changed.set()
-        agent = await Agent.start(body)
+        agent = await Agent.start(body, Client(elicitation=frozenset({"form", "url"})))
         self.after_start(body)
         return agent
 

@@ -17,6 +17,7 @@ from pool.exchange import Ending, ExchangeFailed
 from pool.house import Cancelled, State
 from pool.journal import State as Row
 from tests.memory import MemoryAgent
+from tests.pool.disk import LARGE, no_room
 from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
 from tests.pool.recorder import Recorder
 from tests.virtual import elapse, quiet
@@ -564,6 +565,22 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
 # ---- sessions
 
 
+async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_the_prompt(tmp_path: Path) -> None:
+    """Whoever chooses while the agent starts is not told that it counts, and then it does not."""
+    modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "plan", "name": "Plan"}]}
+    async with house(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
+        it.say(1, 10)
+        agent = await it.crew.agent(1)
+        first = await agent.expect("session/set_mode")
+        it.journal.choose(1, "mode", "plan")
+        agent.reply(first, {})
+        second = await agent.expect("session/set_mode")
+        assert (first["params"]["modeId"], second["params"]["modeId"]) == ("default", "plan")
+        assert "session/prompt" not in agent.methods()
+        agent.reply(second, {})
+        await agent.expect("session/prompt")
+
+
 async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
     """A crash while the agent's mode is being set, long before the first answer, does not lose it (P45)."""
     async with house(tmp_path, every(manual={"session/set_mode"})) as it:
@@ -863,6 +880,41 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         assert broken.endings[0] == Ending(stop_reason="end_turn")
         assert it.row(10) is Row.CLOSED
         assert it.talk(2).seat.state is State.WORKING
+
+
+async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> None:
+    """Nothing is sent before; what is cancelled meanwhile is not sent, and what comes behind it is."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        first, second = it.say(1, 11, text=LARGE), it.say(1, 12)
+        with no_room(it.journal):
+            await elapse(5)
+            assert it.row(11) is Row.RECEIVED
+            it.talk(1).cancel(7)
+            assert first.ending == Ending(cancelled_by=7)
+            await elapse(5)
+        it.talk(1).resume()
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert [it.row(message_id) for message_id in (11, 12)] == [Row.CLOSED, Row.FINISHED]
+        assert sum(message.get("method") == "session/prompt" for message in it.crew.agents[0].received) == 2
+
+
+async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp_path: Path) -> None:
+    """Its thread and the others go on; the keeper finds out that there is room again."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        with no_room(it.journal):
+            agent.text(prompt["params"]["sessionId"], LARGE)
+            agent.end_turn(prompt)
+            assert await exchange.end() == Ending(stop_reason="end_turn")
+            await elapse(5)
+            assert it.row(10) is Row.PROMPTED
+            assert it.talk(1).seat.state is State.IDLE
+        await elapse(2)
+        assert it.row(10) is Row.FINISHED
+        assert it.journal.pages(10) == [LARGE]
 
 
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:

@@ -175,6 +175,23 @@ def test_pages_are_kept_in_order_also_when_the_answer_is_confirmed(tmp_path: Pat
         assert journal.state(10) is State.ANSWERED
 
 
+def test_a_reply_that_has_come_to_its_end_ends_its_row(tmp_path: Path) -> None:
+    """Confirmed or given up; of a closed one nothing is owed any more, and one that runs again stays as it is."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10, 11, 12, 13)
+        for message_id in (10, 11):
+            journal.prompted((message_id,), "")
+            journal.finish((message_id,), "end_turn", ["page"])
+        journal.close_rows((12,), "failed", ["sorry"])
+        for message_id in (10, 12, 13):
+            journal.settle((message_id,), confirmed=True)
+        journal.settle((11,), confirmed=False)
+        states = [journal.state(message_id) for message_id in (10, 11, 12, 13)]
+        assert states == [State.ANSWERED, State.CLOSED, State.CLOSED, State.RECEIVED]
+        assert journal.pages(12) == []
+    assert reason_of(tmp_path / "journal.db", 11) == "undeliverable"
+
+
 def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
     """A finished exchange that is closed instead of answered leaves nothing behind but its row."""
     with Journal.open(tmp_path / "journal.db") as journal:

@@ -153,6 +153,18 @@ async def test_a_conversation_with_something_in_its_inbox_is_not_evicted(tmp_pat
         assert exchange.told[-1] == "ended"
 
 
+async def test_a_conversation_whose_prompt_is_in_flight_is_not_evicted(tmp_path: Path) -> None:
+    """Whatever its state says: the connection's lock decides, and nothing awaits between the look and the stop."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        agent = it.talk(1).seat.agent
+        assert agent is not None
+        async with agent.connection.lock:
+            assert not it.talk(1).seat.evictable
+        assert it.talk(1).seat.evictable
+
+
 async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> None:
     """What waits for a person needs no agent: it must not keep the others from theirs (P32, P37)."""
     async with house(tmp_path, slots=1, obedient=True) as it:
