@@ -14,6 +14,7 @@ from .errors import (
 )
 from .events import (
     Accept,
+    Aside,
     Decline,
     Elicitation,
     ElicitationCompleted,
@@ -24,6 +25,7 @@ from .events import (
     Withdrawn,
 )
 from .filesystem import FileSystem
+from .open_questions import OpenQuestions
 from .process import Launch, environment
 from .session import Session
 from .settings import Choice, Option
@@ -36,6 +38,7 @@ __all__ = [
     "AcpError",
     "Agent",
     "AgentClosed",
+    "Aside",
     "AuthRequired",
     "Choice",
     "Client",
@@ -45,6 +48,7 @@ __all__ = [
     "Event",
     "FileSystem",
     "Launch",
+    "OpenQuestions",
     "Option",
     "ProtocolError",
     "Question",

@@ -1,7 +1,7 @@
 """An agent: its process, its connection, and the sessions it holds."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -13,6 +13,7 @@ from .connection import Connection, Wire
 from .desk import Desk
 from .dispatch import Dispatch
 from .errors import AcpError, RemoteError, Unsupported
+from .events import Aside
 from .jsonrpc import METHOD_NOT_FOUND
 from .process import AgentProcess, Launch
 from .schema import (
@@ -86,6 +87,8 @@ class Agent:
         self._process = process
         self._client = client
         self._dispatch = Dispatch(process, client)
+        self.asides = self._dispatch.asides
+        """What it has asked while no turn runs, about a session or a request of ours, and waits for."""
         self.connection = self._dispatch.connection
         self.info = InitializeResponse(protocol_version=PROTOCOL_VERSION)
         process.attach(self.connection)
@@ -129,6 +132,13 @@ class Agent:
     def can_load(self) -> bool:
         """Whether a session survives this process: it can be loaded, or resumed."""
         return self.info.agent_capabilities.load_session or self._can("resume")
+
+    def ask_aside(self, on_aside: Callable[[Aside], None]) -> None:
+        """Let `on_aside` have what is asked while no turn runs; without it that is cancelled at once.
+
+        It is called synchronously, in the agent's order, and must not raise. Answer through `asides`.
+        """
+        self._dispatch.on_aside = on_aside
 
     def _can(self, method: str) -> bool:
         return supports(getattr(self.info.agent_capabilities.session_capabilities, method))
@@ -277,6 +287,7 @@ class Agent:
 
     async def stop(self) -> None:
         """End the agent and all that it started, its terminals too; bounded, see `AgentProcess.stop`."""
+        self._dispatch.end_asides()
         await self._dispatch.errands.end()
         async with asyncio.TaskGroup() as group:
             for session in self._dispatch.sessions.values():

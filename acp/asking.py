@@ -1,9 +1,12 @@
 """What an agent asks of a person: permission, values, a visit to a page; and what we ask on its behalf.
 
-Each becomes a question of the running turn. With none in flight nobody could answer, so nobody is asked.
+Each becomes a question of the running turn. What needs one is cancelled where there is none; values and a visit may be
+asked for aside, for they belong to a session, or to a request of ours such as session/new (schema:
+CreateElicitationRequest).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -37,15 +40,13 @@ def ask(connection: Connection, turn: Turn | None, request_id: RequestId, params
         turn.ask(Question(request_id, params.tool_call, tuple(params.options)), reply)
 
 
-def elicit(connection: Connection, turn: Turn | None, request_id: RequestId, params: CreateElicitation) -> None:
-    """Take an elicitation/create and answer it when somebody has; `cancel` at once without a turn."""
-
-    def reply(answer: Answer | None) -> None:
-        connection.answer(request_id, _action(answer))
-
-    if turn is None:
-        reply(None)
-        return
+def elicit(
+    connection: Connection,
+    ask: Callable[[Elicitation, Callable[[Answer | None], None]], None],
+    request_id: RequestId,
+    params: CreateElicitation,
+) -> None:
+    """Take an elicitation/create and answer it when somebody has; `ask` brings it to whoever can."""
     elicitation = Elicitation(
         request_id,
         params.mode,
@@ -55,7 +56,7 @@ def elicit(connection: Connection, turn: Turn | None, request_id: RequestId, par
         params.elicitation_id,
         params.tool_call_id,
     )
-    turn.ask(elicitation, reply)
+    ask(elicitation, lambda answer: connection.answer(request_id, _action(answer)))
 
 
 async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate) -> None:

@@ -10,7 +10,7 @@ take it and never wait for it.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -41,6 +41,7 @@ from .jsonrpc import (
     encode_result,
     parse,
 )
+from .pending import Pending, Reply
 
 __all__ = ["WRITE_SECONDS", "Connection", "Reply", "Wire"]
 
@@ -56,9 +57,6 @@ LAST_WORDS_SECONDS = 2.0
 
 JUNK_LOGGED = 20
 """Lines that are no messages, after which a connection's further ones are only counted."""
-
-Reply = Result | AcpError
-"""How a request ends: with its result, or with the reason why there is none."""
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -81,12 +79,6 @@ class Wire(Protocol):
     @property
     def stderr(self) -> tuple[str, ...]:
         """The last lines that the agent wrote beside the link, for its errors."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    method: str
-    on_reply: Callable[[Reply], None]
 
 
 class Connection:
@@ -113,7 +105,7 @@ class Connection:
         self._on_text = on_text
         self._splitter = LineSplitter()
         self._stencil = Stencil()
-        self._pending: dict[RequestId, _Pending] = {}
+        self._pending: dict[RequestId, Pending] = {}
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None
         self._unread_answers = 0
@@ -180,9 +172,9 @@ class Connection:
             # A late answer to a request given up, or an error without an id: it belongs to nobody who still waits.
             log.info("agent answered a request that nobody waits for", request_id=request_id, reply=repr(reply)[:200])
         elif isinstance(reply, Failure):
-            pending.on_reply(self._remote_error(pending.method, reply))
+            pending.reply(self._remote_error(pending.method, reply))
         else:
-            pending.on_reply(reply)
+            pending.reply(reply)
 
     def _remote_error(self, method: str, failure: Failure) -> RemoteError:
         kind = AuthRequired if failure.code == AUTH_REQUIRED else RemoteError
@@ -198,7 +190,7 @@ class Connection:
         """
         if self.error is None:
             self._last_id = request_id = self._last_id + 1
-            self._pending[request_id] = _Pending(method, on_reply)
+            self._pending[request_id] = Pending(method, on_reply)
             if self._wire.write(encode_request(request_id, method, params)):
                 return request_id
             del self._pending[request_id]
@@ -223,16 +215,22 @@ class Connection:
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         request_id = await self.start(method, params, lambda reply: None if future.done() else future.set_result(reply))
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as bound:
+                self._pending[request_id].bound(bound, seconds)
                 reply = await future
         except TimeoutError:
             raise RequestTimeout(method, seconds, self._wire.stderr) from None
         finally:
-            if self._pending.pop(request_id, None) is not None:
+            if (given_up := self._pending.pop(request_id, None)) is not None:
+                given_up.end()
                 self.notify("$/cancel_request", {"requestId": request_id})
         if isinstance(reply, AcpError):
             raise reply
         return reply.result
+
+    def pending(self, request_id: RequestId) -> Pending | None:
+        """Return a request of ours that waits for its reply."""
+        return self._pending.get(request_id)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Send a notification. On a connection that is gone this does nothing."""
@@ -288,6 +286,6 @@ class Connection:
         self.resume_writing()
         pending, self._pending = self._pending, {}
         for each in pending.values():
-            each.on_reply(replace(error, method=each.method) if isinstance(error, AgentClosed) else error)
+            each.reply(replace(error, method=each.method) if isinstance(error, AgentClosed) else error)
         if self.on_closed is not None:
             self.on_closed()

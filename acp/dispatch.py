@@ -1,5 +1,6 @@
 """What an agent says and asks, brought to the session that it is about; synchronous, in the agent's order."""
 
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -11,10 +12,13 @@ from .client import Client
 from .connection import Connection, Wire
 from .early import EarlyUpdates
 from .errands import Errands
-from .events import ElicitationCompleted
+from .events import Answer, Aside, Elicitation, ElicitationCompleted, Withdrawn
 from .jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
+from .open_questions import OpenQuestions
+from .pending import Pending
 from .schema import CreateElicitation, RequestPermission, ToolCallUpdate
 from .session import Session
+from .turn import Turn
 
 __all__ = ["Dispatch"]
 
@@ -33,6 +37,9 @@ class Dispatch:
             wire, on_request=self._on_request, on_notification=self._on_notification, on_text=self._on_text
         )
         self.errands = Errands(self.connection)
+        self.asides = OpenQuestions()
+        self.on_aside: Callable[[Aside], None] | None = None
+        """Whom to ask what is no turn's, and who learns what becomes of it."""
 
     # ---- what the agent says
 
@@ -56,16 +63,42 @@ class Dispatch:
             case "$/cancel_request", {"requestId": int() | str() | None as request_id}:
                 self._withdraw(request_id)
             case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
-                for session in self.sessions.values():
-                    if session.turn is not None:
-                        session.turn.put(ElicitationCompleted(elicitation_id))
+                self._completed(ElicitationCompleted(elicitation_id))
             case method, _:
                 log.debug("agent sent a notification that is not for us", method=method)
 
-    def _withdraw(self, request_id: RequestId) -> None:
+    @property
+    def _turns(self) -> list[Turn]:
         turns = (session.turn for session in self.sessions.values())
-        if not any(turn is not None and turn.withdraw(request_id) for turn in turns):
+        return [turn for turn in turns if turn is not None and not turn.exhausted]
+
+    def _completed(self, event: ElicitationCompleted) -> None:
+        for turn in self._turns:
+            turn.put(event)
+        if not self._turns:
+            self._tell(event)
+
+    def _withdraw(self, request_id: RequestId) -> None:
+        if not (any(turn.take_back(request_id) for turn in self._turns) or self._take_back(request_id)):
             self.errands.cancel(request_id)
+
+    def _take_back(self, request_id: RequestId) -> bool:
+        """End a question that was asked aside, for the agent waits no longer."""
+        withdrawn = self.asides.withdraw(request_id)
+        if withdrawn:
+            self._tell(Withdrawn(request_id))
+        return withdrawn
+
+    def _tell(self, event: Aside) -> None:
+        if self.on_aside is not None:
+            self.on_aside(event)
+
+    def end_asides(self) -> None:
+        """End what was asked aside, for the agent ends."""
+        asked = self.asides.unanswered
+        self.asides.close_questions()
+        for each in asked:
+            self._tell(Withdrawn(each.request_id))
 
     # ---- what the agent asks
 
@@ -94,14 +127,38 @@ class Dispatch:
     def _elicit(self, request_id: RequestId, params: CreateElicitation) -> None:
         if params.mode not in self._client.elicitation:
             raise LookupError(f"mode {params.mode!r} is not offered")
-        if params.session_id is None:
-            turns = (session.turn for session in self.sessions.values())
-            turn = next((turn for turn in turns if turn is not None and turn.request_id == params.request_id), None)
-            if turn is None:
-                raise LookupError(f"no request {params.request_id!r} waits for an answer")
+        if params.session_id is not None:
+            turn, pending = self._running(params.session_id), None
         else:
-            turn = self._session(params.session_id).turn
-        elicit(self.connection, turn, request_id, params)
+            turn = next((turn for turn in self._turns if turn.request_id == params.request_id), None)
+            pending = self.connection.pending(params.request_id)
+            if pending is None:
+                raise LookupError(f"no request {params.request_id!r} waits for an answer")
+        elicit(self.connection, turn.ask if turn is not None else partial(self._ask_aside, pending), request_id, params)
+
+    def _running(self, session_id: str) -> Turn | None:
+        if not self.sessions:  # An agent may ask right behind its answer to session/new, before that was read.
+            return None
+        turn = self._session(session_id).turn
+        return None if turn is None or turn.ended else turn
+
+    def _ask_aside(self, about: Pending | None, asked: Elicitation, on_answer: Callable[[Answer | None], None]) -> None:
+        """Ask outside of all turns. A question about a request of ours ends with it, which waits for the answer."""
+
+        def on_end() -> None:
+            self._take_back(asked.request_id)
+
+        def answered(answer: Answer | None) -> None:
+            if about is not None:
+                about.untie(on_end)
+            on_answer(answer)
+
+        if self.on_aside is None:
+            on_answer(None)
+        elif self.asides.open(asked, answered):
+            if about is not None:
+                about.tie(on_end)
+            self._tell(asked)
 
     def _serve(self, request: Request) -> None:
         params = request.params if isinstance(request.params, dict) else {}

@@ -31,6 +31,9 @@ __all__ = [
 AUTH_REQUIRED = -32000
 """ACP's code for a request that needs a login first (schema: ErrorCode)."""
 
+TOLD_LENGTH = 4000
+"""Characters of an agent's error that its text shows: it goes into logs and messages."""
+
 
 class AcpError(Exception):
     """Base of all failures of this package."""
@@ -79,9 +82,9 @@ class RemoteError(AcpError):
     stderr: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Everything the agent told, in one line for a person."""
+        """Everything the agent told, in one line for a person, as far as one may want to read it."""
         detail = "" if self.data in (None, {}, [], "") else f": {self.data}"
-        return f"{self.method} failed with {self.code} {self.message}{detail}"
+        return f"{self.method} failed with {self.code} {self.message}{detail}"[:TOLD_LENGTH]
 
 
 class AuthRequired(RemoteError):

@@ -10,6 +10,7 @@ from .schema import PermissionOption, ToolCallUpdate, Update
 __all__ = [
     "Accept",
     "Answer",
+    "Aside",
     "Decline",
     "Elicitation",
     "ElicitationCompleted",
@@ -86,6 +87,9 @@ class ElicitationCompleted:
 
     elicitation_id: str
 
+
+Aside = Elicitation | Withdrawn | ElicitationCompleted
+"""What an agent may ask, or take back, while no turn of its runs."""
 
 Event = Text | Thought | Update | Question | Elicitation | Withdrawn | ElicitationCompleted
 

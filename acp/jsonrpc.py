@@ -43,6 +43,9 @@ REQUEST_CANCELLED = -32800
 
 _EXCERPT = 200
 
+_DEPTH = 200
+"""Objects and arrays in each other, as many as the strict parser takes. What is deeper is left out."""
+
 RequestId = int | str | None
 """An id as ACP v1 has it: integer, string or null. 0 and null are ids like any other."""
 
@@ -145,9 +148,27 @@ def parse(line: bytes | bytearray) -> Message | None:
 def _parse_lenient(line: bytes | bytearray) -> Any:
     """Take what the strict parser refuses and real agents write: half a surrogate pair, or bytes that are not UTF-8.
 
-    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own.
+    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own. A `text`
+    may go on in the next message and keeps its half; everywhere else, as no file or database takes it, it is replaced.
     """
-    return json.loads(line.decode("utf-8", errors="replace"))
+    return _mended(json.loads(line.decode("utf-8", errors="replace")), _DEPTH)
+
+
+def _mended(value: Any, depth: int) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case dict() | list() if depth == 0:
+            return None
+        case dict():
+            return {
+                _mended(key, depth): each if key == "text" and isinstance(each, str) else _mended(each, depth - 1)
+                for key, each in value.items()
+            }
+        case list():
+            return [_mended(each, depth - 1) for each in value]
+        case _:
+            return value
 
 
 def _classify(message: dict[str, Any], line: bytes | bytearray) -> Message:

@@ -1,13 +1,16 @@
 """What can be set in a session, in one type, whichever way the agent offers it. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from .schema import ConfigOption, ModelState, ModeState
 
 __all__ = ["Choice", "Option", "Value", "Way", "options_of"]
+
+
+T = TypeVar("T")
 
 
 class Way(Enum):
@@ -54,15 +57,19 @@ def options_of(
     """Return all options of a session, in the agent's order.
 
     `modes` counts unless a config option chooses the mode (ACP, Config Options), and so does `models`, which the
-    protocol no longer has. An option of a type that is not known is left out.
+    protocol no longer has. An option of a type that is not known is left out, and so are a select without choices and
+    what comes a second time: an option's id, a value in its choices.
     """
-    options = [option for each in config if (option := _of_config(each)) is not None]
+    read = [option for each in config if (option := _of_config(each)) is not None]
+    options = list(_first(read, lambda option: option.option_id))
     chosen = {option.category for option in options}
     if modes is not None and "mode" not in chosen:
-        choices = tuple(Choice(mode.id, mode.name or mode.id, mode.description or "") for mode in modes.available_modes)
+        choices = _unique(
+            Choice(mode.id, mode.name or mode.id, mode.description or "") for mode in modes.available_modes
+        )
         options.append(Option("mode", "Mode", "mode", modes.current_mode_id, choices, Way.MODE))
     if models is not None and "model" not in chosen:
-        choices = tuple(
+        choices = _unique(
             Choice(each.model_id, each.name or each.model_id, each.description or "")
             for each in models.available_models
         )
@@ -73,7 +80,9 @@ def options_of(
 def _of_config(told: ConfigOption) -> Option | None:
     match told.type, told.current_value:
         case ("select", str(current)):
-            choices = tuple(choice for entry in told.options for choice in _choices(entry, ""))
+            choices = _unique(choice for entry in told.options for choice in _choices(entry, ""))
+            if not choices:
+                return None
             category = told.category or (told.id if told.id in {"mode", "model"} else "")
         case ("boolean", bool(current)):
             choices = ()
@@ -81,6 +90,18 @@ def _of_config(told: ConfigOption) -> Option | None:
         case _:
             return None
     return Option(told.id, told.name or told.id, category, current, choices, Way.CONFIG, told.description or "")
+
+
+def _unique(choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    return _first(choices, lambda choice: choice.value)
+
+
+def _first(items: Iterable[T], key: Callable[[T], str]) -> tuple[T, ...]:
+    """Keep the first of those with one key."""
+    found: dict[str, T] = {}
+    for item in items:
+        found.setdefault(key(item), item)
+    return tuple(found.values())
 
 
 def _choices(entry: dict[str, Any], group: str) -> Iterator[Choice]:

@@ -11,15 +11,16 @@ and the stream goes on until the response (ACP, Prompt Turn, Cancellation). An a
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from .connection import Connection, Reply
+from .connection import Connection
 from .errors import AcpError, AgentClosed, ProtocolError
 from .events import Answer, Elicitation, Event, Question, Withdrawn
 from .jsonrpc import RequestId, Result
+from .open_questions import OpenQuestions
+from .pending import Reply
 from .schema import PromptResponse, PromptUsage
 
 __all__ = ["CANCEL_SECONDS", "Turn"]
@@ -31,18 +32,13 @@ HIGH_WATER = 1024 * 1024
 LOW_WATER = HIGH_WATER // 4
 """Characters waiting in a turn at which reading pauses, and goes on."""
 
+STOP_REASON_LENGTH = 100
+"""Characters kept of a stop reason; those of the protocol have at most 17."""
+
 _EVENT_COST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A question and what takes its answer; None: it was withdrawn, or the turn ended or was cancelled."""
-
-    question: Question | Elicitation
-    on_answer: Callable[[Answer | None], None]
-
-
-class Turn:
+class Turn(OpenQuestions):
     """An asynchronous iterator over the events of one prompt, in the agent's order. It ends when the turn does.
 
     Afterwards exactly one of `stop_reason` and `error` is set.
@@ -50,6 +46,7 @@ class Turn:
 
     def __init__(self, connection: Connection, session_id: str) -> None:
         """Prepare a turn of `session_id`; `start` sends the prompt."""
+        super().__init__()
         self._connection = connection
         self._session_id = session_id
         self._events: deque[tuple[Event, int]] = deque()
@@ -57,7 +54,6 @@ class Turn:
         self._paused = False
         self._wake: asyncio.Future[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
-        self._open: dict[RequestId, _Open] = {}
         self.request_id: RequestId = None
         """The id of the prompt's request; None before it was sent."""
         self.ended = False
@@ -78,11 +74,6 @@ class Turn:
     def exhausted(self) -> bool:
         """Whether it has ended and all of it was read. What comes then has nothing to stay in order behind."""
         return self.ended and not self._events
-
-    @property
-    def unanswered(self) -> tuple[Question | Elicitation, ...]:
-        """All that the agent waits for, oldest first."""
-        return tuple(each.question for each in self._open.values())
 
     async def start(self, prompt: list[dict[str, Any]]) -> None:
         """Send the prompt, as `Connection.start`. Raises `AgentClosed` with `handed=False` when nothing was sent."""
@@ -127,40 +118,16 @@ class Turn:
     # ---- questions
 
     def ask(self, question: Question | Elicitation, on_answer: Callable[[Answer | None], None]) -> None:
-        """Take a question; `on_answer` is called once, with None if it ends without an answer.
+        """Take a question into the stream, see `open`. After a cancel it ends at once, as the protocol demands."""
+        if self.open(question, on_answer):
+            self.put(question)
 
-        After a cancel that is at once, as the protocol demands.
-        """
-        if self.cancelled or self.ended:
-            on_answer(None)
-            return
-        if (before := self._open.pop(question.request_id, None)) is not None:
-            before.on_answer(None)  # The agent uses an id that is still open.
-        self._open[question.request_id] = _Open(question, on_answer)
-        self.put(question)
-
-    def answer(self, request_id: RequestId, answer: Answer) -> bool:
-        """Answer an open question. False: somebody was first, or it is no longer open.
-
-        Raises TypeError for an answer that does not go with the question; it then stays open.
-        """
-        asked = self._open.get(request_id)
-        if asked is None:
-            return False
-        if isinstance(asked.question, Question) != isinstance(answer, str):
-            raise TypeError(f"{answer!r} is no answer to {type(asked.question).__name__} {request_id!r}")
-        del self._open[request_id]
-        asked.on_answer(answer)
-        return True
-
-    def withdraw(self, request_id: RequestId) -> bool:
+    def take_back(self, request_id: RequestId) -> bool:
         """The agent no longer wants an answer ($/cancel_request). False: no such question is open."""
-        asked = self._open.pop(request_id, None)
-        if asked is None:
-            return False
-        asked.on_answer(None)
-        self.put(Withdrawn(request_id))
-        return True
+        withdrawn = self.withdraw(request_id)
+        if withdrawn:
+            self.put(Withdrawn(request_id))
+        return withdrawn
 
     # ---- the end
 
@@ -170,16 +137,11 @@ class Turn:
             return
         self.cancelled = True
         self._connection.notify("session/cancel", {"sessionId": self._session_id})
-        self._close_questions()
+        self.close_questions()
         self._grace = asyncio.get_running_loop().call_later(CANCEL_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         self._connection.close(AgentClosed(f"the agent did not end a cancelled turn within {CANCEL_SECONDS:g} s"))
-
-    def _close_questions(self) -> None:
-        questions, self._open = self._open, {}
-        for each in questions.values():
-            each.on_answer(None)
 
     def _replied(self, reply: Reply) -> None:
         match reply:
@@ -189,13 +151,13 @@ class Turn:
                 except ValidationError:
                     self.error = ProtocolError(f"session/prompt was answered without a stopReason: {result!r:.200}")
                 else:
-                    self.stop_reason, self.usage = response.stop_reason, response.usage
+                    self.stop_reason, self.usage = response.stop_reason[:STOP_REASON_LENGTH], response.usage
             case error:
                 self.error = error
         self.ended = True
         if self._grace is not None:
             self._grace.cancel()
-        self._close_questions()
+        self.close_questions()
         self._wake_consumer()
 
     async def settle(self) -> None:

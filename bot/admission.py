@@ -115,11 +115,18 @@ class Admission:
 
     async def judge_missed(self, message: discord.Message) -> Verdict:
         """Judge a message from the history, which carries no roles; for want of them nobody is refused."""
-        facts = self.facts(message)
+        return self.judge(message, await self._known(message, self.facts(message)))
+
+    async def judge_missed_again(self, message: discord.Message) -> Verdict:
+        """Judge a message from the history that was let in, and may have been edited since."""
+        return decide(await self._known(message, replace(self.facts(message), mentioned=True)), self.rules)
+
+    async def _known(self, message: discord.Message, facts: Facts) -> Facts:
+        """Add the roles of whoever would be refused for want of them."""
         unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
         if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
-            facts = replace(facts, person=await self._with_roles(facts.person, message.guild.id))
-        return self.judge(message, facts)
+            return replace(facts, person=await self._with_roles(facts.person, message.guild.id))
+        return facts
 
     async def _with_roles(self, person: Person, guild_id: int) -> Person:
         try:

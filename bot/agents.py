@@ -39,26 +39,36 @@ class Agents:
 
     def assign(self, thread_id: int, name: str) -> None:
         """Give a thread another agent, or its own anew: in today's directory, with a new session."""
-        self._journal.threads.assign(thread_id, *self.begin(self._channel_of(thread_id), name))
+        channel_id, _, _ = self._journal.threads.assignment(thread_id)
+        self._journal.threads.assign(thread_id, *self.begin(channel_id, name))
 
     def name(self, thread_id: int) -> str:
         """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
-        name, _ = self._journal.threads.assignment(thread_id)
-        return name if name in self.config.agents.by_name else self._channel(self._channel_of(thread_id)).agent
+        _, name, _ = self._assignment(thread_id)
+        return name
 
     def title(self, thread_id: int) -> str:
         """Return what a thread's agent is called: by its preset or its program, and by its name if it has one."""
-        name, agent = self.name(thread_id), self.of(thread_id)
+        channel, name, directory = self._assignment(thread_id)
+        agent = self._of(channel, name, directory)
         program = agent.known.title if agent.known else Path(agent.command).name
         return program if name == DEFAULT else f"{name} · {program}"
 
     def of(self, thread_id: int) -> AgentConfig:
         """Return a thread's agent, with what the channel and the thread have of their own put in."""
-        name, channel_id = self.name(thread_id), self._channel_of(thread_id)
-        remembered, directory = self._journal.threads.assignment(thread_id)
-        if name != remembered or not directory:
-            _, directory = self.begin(channel_id, name)
+        return self._of(*self._assignment(thread_id))
+
+    def _assignment(self, thread_id: int) -> tuple[ChannelConfig, str, str]:
+        """Return what is said of a thread's channel, and the agent and the directory that the thread has today."""
+        channel_id, name, directory = self._journal.threads.assignment(thread_id)
         channel = self._channel(channel_id)
+        if name not in self.config.agents.by_name:
+            return channel, *self.begin(channel_id)
+        if not directory:
+            return channel, *self.begin(channel_id, name)
+        return channel, name, directory
+
+    def _of(self, channel: ChannelConfig, name: str, directory: str) -> AgentConfig:
         update: dict[str, object] = {"cwd": Path(directory)}
         if channel.permission:
             update["permission"] = channel.permission
@@ -68,7 +78,8 @@ class Agents:
 
     def settings(self, thread_id: int) -> Settings:
         """Return what the pool has to know of a thread's agent."""
-        settings = self._settings(self.name(thread_id), self.of(thread_id))
+        channel, name, directory = self._assignment(thread_id)
+        settings = self._settings(name, self._of(channel, name, directory))
         return replace(settings, also=(self._files(thread_id),))
 
     def offer(self, settings: Settings, marker: str) -> Client:
@@ -113,10 +124,6 @@ class Agents:
     def _files(self, thread_id: int) -> Path:
         """Where the files are that people have attached in a thread."""
         return self.config.journal.attachments / str(thread_id)
-
-    def _channel_of(self, thread_id: int) -> int:
-        place = self._journal.place(thread_id)
-        return thread_id if place is None else place[1]
 
     def _channel(self, channel_id: int) -> ChannelConfig:
         return self.config.channels.get(channel_id, NOTHING_SAID)

@@ -123,7 +123,7 @@ class App:
         pool = self._pool(journal, desk, agents, metrics)
         pool.on_queue = Waiting(pool, threads=journal.threads, pacer=pacer, rest=rest).show
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
-        pulse = Pulse(lambda: supervised.connected)
+        pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble)
         metrics.watch(pool, cards, pulse)
         async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")

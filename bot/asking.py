@@ -1,33 +1,48 @@
 """`/ask`, `/run`, "Ask about this" and "Retry": the request is posted as a message, and goes on as from a mention."""
 
+import re
 from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import discord
+import structlog
 from discord import app_commands
 
 from pool.journal import State
 
 from .admission import admitted
+from .fields import Field
+from .form import Form
 from .gate import Right, in_place
-from .message import text_of
+from .message import files_of, text_of
+from .pacer import Urgency
 from .request import Attachment, Quote, Request, read_request, sent_at
+from .rest import RestError
+from .visible import visible
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["asking_commands", "offer_agents"]
+__all__ = ["ABOUT_FORM", "asking_commands", "offer_agents", "take_question"]
+
+ABOUT_FORM = re.compile(r"threadline:about:(?P<message>[0-9]{1,20})")
+"""The id of the form in which one asks about a message."""
+
+_ABOUT = (Field("question", "What do you want to know?", "text", required=True),)
 
 SHOWN = 1500
 """Characters of a request that are shown; a longer one comes as a file too."""
 
 OFFERED = 25
-"""Choices that Discord shows for an option."""
+CHOICE = 100
+"""Choices that Discord shows for an option, and characters of a choice's name or value."""
 
 Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 Command = app_commands.Command[Any, Any, Any]
 Choices = list[app_commands.Choice[str]]
+
+log = structlog.stdlib.get_logger("bot")
 
 
 def asking_commands() -> list[Command | app_commands.ContextMenu]:
@@ -66,10 +81,14 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     typed = typed.removeprefix("/").casefold()
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
-        app_commands.Choice(name=f"{each.name} — {each.description or each.hint}"[:100], value=each.name)
+        app_commands.Choice(name=_shown(each.name, each.description or each.hint), value=each.name)
         for each in found[:OFFERED]
-        if each.name and len(each.name) <= 100
+        if each.name.strip() and len(each.name) <= CHOICE
     ]
+
+
+def _shown(name: str, about: str) -> str:
+    return visible(" ".join(f"{name} — {about}".split()) if about.strip() else name)[:CHOICE]
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:
@@ -94,15 +113,23 @@ async def ask(
     agent: str = "",
     quotes: Sequence[Quote] = (),
     attachments: Sequence[Attachment] = (),
+    about: int | None = None,
 ) -> None:
-    """Post a person's request, and take it up where it was made; in a channel a thread is opened on it."""
+    """Post a person's request, and take it up where it was made; in a channel a thread is opened on it.
+
+    `about` is a message in the same place that is quoted to the agent.
+    """
     client, channel = interaction.client, interaction.channel
     if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
         return
-    if refusal := _not_now(interaction, text, agent):
+    said = text.strip() or ", ".join(each.name for each in attachments)
+    if refusal := _not_now(interaction, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return
-    message_id = await _post(interaction, text)
+    message_id = await _post(interaction, said)
+    if about is not None:  # Only now: Discord waits 3 s for an answer, and a busy one may take longer to be read.
+        quote, attachments = await _quoted(interaction, about)
+        quotes = () if quote is None else (quote,)
     place = client.admission.place(interaction.guild, channel)
     here = in_place(place)
     request = Request(
@@ -124,13 +151,13 @@ async def ask(
         await client.open_for(exchange)
 
 
-def _not_now(interaction: Interaction, text: str, agent: str) -> str:
+def _not_now(interaction: Interaction, said: str, agent: str) -> str:
     """Say why a request cannot be taken up; empty where it can."""
     client, thread_id = interaction.client, interaction.channel_id or 0
     agents = client.desk.agents
     if not client.intake:
         return "I am about to stop. Ask again when I am back."
-    if not text.strip():
+    if not said:
         return "There is nothing in it to ask."
     if agent and agent not in agents.choices(_channel_id(interaction)):
         return "There is no such agent here."
@@ -155,46 +182,50 @@ async def _post(interaction: Interaction, text: str) -> int:
 # ---- about a message
 
 
-class _Question(discord.ui.Modal):
-    """The form in which one asks about a message."""
-
-    question: discord.ui.TextInput[Any] = discord.ui.TextInput(
-        label="What do you want to know?", style=discord.TextStyle.paragraph, max_length=4000
-    )
-
-    def __init__(self, quote: Quote) -> None:
-        """`quote` is the message."""
-        super().__init__(title="Ask about this message", timeout=900.0)
-        self._quote = quote
-
-    async def interaction_check(self, interaction: Interaction, /) -> bool:  # type: ignore[override]
-        """Ask the gate again: something may have changed while the form was open."""
-        return await interaction.client.admit(interaction, Right.TALK, asker_id=None)
-
-    async def on_submit(self, interaction: Interaction) -> None:  # type: ignore[override]
-        """Ask."""
-        await ask(interaction, self.question.value, quotes=(self._quote,))
-
-
 async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
-    if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
-        return
-    author = message.author
-    files = tuple(each.filename for each in message.attachments)
-    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
-    await interaction.response.send_modal(_Question(quote))
+    if await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+        form = Form(f"threadline:about:{message.id}", "Ask about this message", _ABOUT, {})
+        await interaction.response.send_modal(form)
+
+
+async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
+    """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
+    entered = Form.entered(_ABOUT, interaction.data or {}).get("question")
+    await ask(interaction, str(entered or ""), about=int(match["message"]))
+
+
+async def _quoted(interaction: Interaction, message_id: int) -> tuple[Quote | None, Sequence[Attachment]]:
+    """Read a message of the place again, with its files; who asks about one that is gone is told so."""
+    client = interaction.client
+    try:
+        await client.desk.pacer.admit(None, Urgency.FIRST)
+        message = await client.desk.rest.message(interaction.channel_id or 0, message_id)
+    except RestError as error:
+        log.info("a message cannot be read", message_id=message_id, reason=str(error))
+        words = "That message can no longer be read. The agent is asked without it."
+        await interaction.followup.send(words, ephemeral=True)
+        return None, ()
+    author, files = message.author, files_of(message)
+    names = tuple(each.name for each in files)
+    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, names)
+    own = client.user is not None and author.id == client.user.id  # The agent made them.
+    return quote, () if own else files
 
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:
     client = interaction.client
     if not await client.admit(interaction, Right.TALK, asker_id=None):
         return
-    exchange_id = client.journal.exchange_of(message.id)
-    row = None if exchange_id is None else client.journal.request(exchange_id)
-    if exchange_id is None or row is None:
+    rows = client.journal.exchange(message.id)
+    if not rows:
         await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
-    elif client.journal.state(exchange_id) not in {State.ANSWERED, State.CLOSED}:
+    elif rows[-1].state not in {State.ANSWERED, State.CLOSED}:
         await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
     else:
-        request = read_request(row)
-        await ask(interaction, request.text, quotes=request.quotes, attachments=request.attachments)
+        requests = [read_request(row.request) for row in rows]
+        await ask(
+            interaction,
+            "\n\n".join(request.text for request in requests if request.text),
+            quotes=[quote for request in requests for quote in request.quotes],
+            attachments=[file for request in requests for file in request.attachments],
+        )

@@ -6,7 +6,7 @@ An agent gets a link to each file; what it can take directly, it is given direct
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -39,9 +39,6 @@ FETCH_SECONDS: Final = 60.0
 SILENCE_SECONDS: Final = 20.0
 """Without a byte for so long, a file is given up."""
 
-AT_ONCE: Final = 4
-"""Files that are fetched at the same time, of all threads."""
-
 MESSAGE_FILE: Final = "message.txt"
 MESSAGE_BYTES: Final = 256 * 1024
 """What Discord makes of a text that is too long for a message, and up to which size it is taken as that text."""
@@ -53,8 +50,19 @@ _PIECE = 64 * 1024
 log = structlog.stdlib.get_logger("bot")
 
 
+Fresh = Callable[[Attachment], Awaitable[str | None]]
+"""Says where a file is now, if that is known."""
+
+_OVER = frozenset({403, 404})
+"""What Discord answers where an address is good no more."""
+
+
 class _Skipped(Exception):
     """A file is not there; the text says why."""
+
+
+class _Over(_Skipped):
+    """It may have another address by now."""
 
 
 @dataclass(slots=True)
@@ -73,13 +81,14 @@ class Attachments:
     def __init__(self, root: Path) -> None:
         """They are saved below `root`, which is absolute and no agent's working directory. Raises OSError."""
         self._saved = SavedFiles(root)
-        self._places = asyncio.Semaphore(AT_ONCE)
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Be ready to fetch."""
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS, sock_read=SILENCE_SECONDS)
-        self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False)
+        # A thread fetches one file at a time, so the number of agents is the bound, and none waits for another's files.
+        connector = aiohttp.TCPConnector(limit=0)
+        self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=connector)
         return self
 
     async def __aexit__(
@@ -91,8 +100,11 @@ class Attachments:
 
     # ---- fetching
 
-    async def fetch(self, requests: Sequence[Request]) -> Fetched:
-        """Save the files of messages that are taken together, in order. What is not there in time is skipped."""
+    async def fetch(self, requests: Sequence[Request], fresh: Fresh) -> Fetched:
+        """Save the files of messages that are taken together, in order. What is not there in time is skipped.
+
+        A file whose address is over is looked for at the `fresh` one, once.
+        """
         fetched = Fetched()
         deadline = asyncio.get_running_loop().time() + FETCH_SECONDS
         for request in requests:
@@ -103,7 +115,7 @@ class Attachments:
                 path = self._saved.path(request.thread_id, request.message_id, safe_name(attachment.name, names))
                 try:
                     async with asyncio.timeout_at(deadline):
-                        parts.append(await self._take(attachment, path, request.thread_id, fetched))
+                        parts.append(await self._take(attachment, path, request.thread_id, fetched, fresh))
                 except _Skipped as skipped:
                     fetched.skipped.append(f"{attachment.name}: {skipped}")
                 except TimeoutError:
@@ -113,7 +125,7 @@ class Attachments:
                     fetched.skipped.append(f"{attachment.name}: it could not be fetched or saved")
         return fetched
 
-    async def _take(self, attachment: Attachment, path: Path, thread_id: int, fetched: Fetched) -> Part:
+    async def _take(self, attachment: Attachment, path: Path, thread_id: int, fetched: Fetched, fresh: Fresh) -> Part:
         """Save a file, unless it is there already; make a link, or of Discord's own file for a long text that text."""
         fetched.count += 1
         if fetched.count > FILES:
@@ -123,7 +135,7 @@ class Attachments:
             raise _Skipped(f"{in_words(attachment.size)} are more than {in_words(most)}")
         size = await asyncio.to_thread(self._saved.size, path)
         if size is None:
-            size = await self._save(attachment.url, path, most)
+            size = await self._fetch(attachment, path, most, fresh)
         fetched.size += size
         if attachment.name == MESSAGE_FILE and size <= MESSAGE_BYTES:
             data = await asyncio.to_thread(self._saved.read, thread_id, path.as_uri())
@@ -131,13 +143,23 @@ class Attachments:
                 return TextBlock(text=disarm(text))
         return ResourceLink(name=attachment.name, uri=path.as_uri(), mime_type=attachment.content_type, size=size)
 
+    async def _fetch(self, attachment: Attachment, path: Path, most: int, fresh: Fresh) -> int:
+        try:
+            return await self._save(attachment.url, path, most)
+        except _Over:
+            address = await fresh(attachment)
+            if address is None or address == attachment.url:
+                raise
+        return await self._save(address, path, most)
+
     async def _save(self, address: str, path: Path, most: int) -> int:
         url = URL(address, encoded=True)
         if url.scheme not in {"http", "https"} or self._http is None:
             raise _Skipped("it has no address to fetch it from")
-        async with self._places, self._http.get(url, allow_redirects=False) as response:
+        async with self._http.get(url, allow_redirects=False) as response:
             if response.status != 200:
-                raise _Skipped(f"Discord does not give it ({response.status})")
+                kind = _Over if response.status in _OVER else _Skipped
+                raise kind(f"Discord does not give it ({response.status})")
             size = await self._write(response.content, path, most)
         await asyncio.to_thread(self._saved.publish, path)
         return size

@@ -12,6 +12,7 @@ from acp.schema import PromptCapabilities, ResourceLink, TextBlock
 from pool.journal import Journal
 
 from . import words
+from .addresses import Addresses
 from .attachments import Attachments
 from .message import said_in
 from .pacer import Pacer, Urgency
@@ -82,7 +83,8 @@ class Briefing:
     async def _made(self, requests: Sequence[Request]) -> list[Part]:
         if not requests:
             return []
-        fetched = await self._attachments.fetch(requests)
+        addresses = Addresses(pacer=self._pacer, rest=self._rest)
+        fetched = await self._attachments.fetch(requests, addresses.fresh)
         recent: list[dict[str, Any]] = []
         if requests[0].joined:
             try:

@@ -2,6 +2,7 @@
 
 import secrets
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import discord
 import structlog
 
-from acp import Turn
+from acp import OpenQuestions
 from acp.jsonrpc import RequestId
 from pool.journal import Journal
 
@@ -31,6 +32,9 @@ __all__ = ["Card", "Cards", "Where", "admitted", "record"]
 MISSED = 10
 """Unanswered questions of a thread that its agent is told of with the next prompt."""
 
+VISITS = 1000
+"""Pages that were to be visited and are remembered, in all threads; of more the oldest are forgotten."""
+
 Item = discord.ui.Item[Any]
 
 log = structlog.stdlib.get_logger("bot")
@@ -51,10 +55,10 @@ class Card(ABC):
     lead = ""
     """How the message begins."""
 
-    def __init__(self, turn: Turn, request_id: RequestId, where: Where) -> None:
-        """`Cards.open` posts it."""
+    def __init__(self, questions: OpenQuestions, request_id: RequestId, where: Where) -> None:
+        """`Cards.open` posts it; it is answered through `questions`."""
         self.token = secrets.token_hex(8)
-        self.turn = turn
+        self.questions = questions
         self.request_id = request_id
         self.where = where
         self.mentions = NOBODY
@@ -160,6 +164,7 @@ class Cards:
         self._open: dict[str, Card] = {}
         self._left = {each.token: each.exchange_id for each in journal.questions.standing()}
         self._missed: dict[int, list[str]] = {}
+        self._visits: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
         self.answered = 0
         """How many a person has answered."""
 
@@ -195,22 +200,34 @@ class Cards:
             text = words.reminder(card.title, guild_id, card.where.channel_id, card.message_id, seconds_left)
             self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
 
+    def visit(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
+        """Remember a page that somebody is to visit, for as long as the agent may say that this has been done."""
+        self._visits[thread_id, elicitation_id] = on_completed
+        if len(self._visits) > VISITS:
+            self._visits.popitem(last=False)
+
+    def completed(self, thread_id: int, elicitation_id: str) -> None:
+        """Say on a page's card that the visit has come to something, also after its turn; of an unknown one nothing."""
+        on_completed = self._visits.pop((thread_id, elicitation_id), None)
+        if on_completed is not None:
+            on_completed()
+
     def became(self, token: str) -> str:
         """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
         exchange_id = self._left.get(token)
         return words.became(None if exchange_id is None else self._journal.state(exchange_id))
 
-    # ---- questions that nobody answered, to be told with the next prompt
+    # ---- questions that nobody has answered, to be told with the next prompt
 
-    def missed(self, card: Card) -> None:
-        """Take note of a question that was ended because nobody answered."""
-        self.audit.record("denied", f"nobody answered: {card.title}", user_id=None, thread_id=card.where.channel_id)
-        titles = self._missed.setdefault(card.where.channel_id, [])
-        titles.append(card.title)
-        del titles[:-MISSED]
+    def missed(self, card: Card, why: str) -> None:
+        """Take note of a question that was ended without an answer."""
+        self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.where.channel_id)
+        missed = self._missed.setdefault(card.where.channel_id, [])
+        missed.append(f"{card.title}: {why}")
+        del missed[:-MISSED]
 
     def take_missed(self, thread_id: int) -> list[str]:
-        """Return, once, what nobody has answered in a thread."""
+        """Return, once, what nobody has answered in a thread, and why."""
         return self._missed.pop(thread_id, [])
 
     # ----
@@ -251,7 +268,7 @@ async def admitted(
         return None
     if card is not None and not card.answered:
         return card
-    message = interaction.message
+    message, became = interaction.message, client.desk.cards.became(token)
     # Only a card that is not open loses its buttons: a forged id must not take away somebody else's.
     if (
         found is None
@@ -259,10 +276,9 @@ async def admitted(
         and not message.flags.ephemeral
         and not client.desk.cards.shows(message.id)
     ):
-        content = words.with_line(message.content, client.desk.cards.became(token))
-        await interaction.response.edit_message(content=content, view=None)
+        await interaction.response.edit_message(content=words.with_line(message.content, became), view=None)
     else:
-        await interaction.response.send_message(words.became(None), ephemeral=True)
+        await interaction.response.send_message(became, ephemeral=True)
     return None
 
 

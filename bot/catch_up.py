@@ -3,18 +3,23 @@
 Each known thread and each allowed channel has a high-water mark. After every READY a place whose newest message lies
 above its mark is read from there. Until that is done the place's live messages wait here, so that all are taken up in
 the order of their ids, and no mark moves past anything that was not looked at.
+
+What came before and still waits may have been changed meanwhile: the same reading begins with the first of it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import discord
 import structlog
 
 from pool.journal import Journal
 
+from .doubts import Doubts
 from .exchange import Exchange
 from .pacer import Pacer, Urgency
 from .rest import Rest, RestError, TryLater
@@ -52,7 +57,7 @@ class _Gap:
 class CatchUp:
     """The state of one client's catch-up. `begin` at READY, `run` when the guilds are known."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads with, and whom it tells
         self,
         *,
         journal: Journal,
@@ -61,12 +66,16 @@ class CatchUp:
         reach: Reach,
         take: Take,
         open_thread: Callable[[Exchange], Awaitable[None]],
+        doubts: Doubts,
+        look_again: Callable[[int, Sequence[discord.Message]], Coroutine[Any, Any, None]],
         beyond: Callable[[int], None],
         on_missed: Callable[[int], None],
     ) -> None:
         """`take` judges and accepts a message, and returns its exchange if a thread is to be opened for it.
 
-        `beyond` tells a place that some of its messages were too long ago; `on_missed` learns how many a place had.
+        `doubts` are the messages that may have been changed; `look_again` settles those of a place, given the messages
+        there from the first of them on. `beyond` tells a place that some of its messages were too long ago; `on_missed`
+        learns how many a place had.
         """
         self._journal = journal
         self._rest = rest
@@ -74,6 +83,8 @@ class CatchUp:
         self._reach = reach
         self._take = take
         self._open_thread = open_thread
+        self._doubts = doubts
+        self._look_again = look_again
         self._beyond = beyond
         self._on_missed = on_missed
         self._gap = _Gap()
@@ -108,6 +119,7 @@ class CatchUp:
     async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
         """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other."""
         gap, behind = self._gap, {}
+        doubtful = self._doubts.places()
         for channel_id, newest in places:
             mark = self._journal.seen(channel_id)
             if mark is None and self._journal.knows(channel_id):
@@ -126,24 +138,41 @@ class CatchUp:
                 tasks.create_task(self._deliver(gap, channel_id, [], tasks), name=f"catch-up-{channel_id}")
             for channel_id, mark in behind.items():
                 tasks.create_task(self._catch_up(gap, channel_id, mark, tasks), name=f"catch-up-{channel_id}")
+            for channel_id in doubtful.keys() - behind.keys():
+                tasks.create_task(self._read(channel_id, sys.maxsize, tasks), name=f"doubts-{channel_id}")
 
-    async def _missed(self, channel_id: int, mark: int) -> list[discord.Message]:
-        """Read a place from its mark, as often as Discord asks to try later: what is passed over now is lost."""
-        wait = AGAIN_SECONDS
+    async def _read(self, channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> list[discord.Message]:
+        """Read a place once, from the first message in doubt if there is one; return what is above the mark."""
+        first = self._doubts.places().get(channel_id, mark + 1)
+        read = await self._history(channel_id, min(mark, first - 1))
+        if read is None:
+            self._doubts.settle(*self._doubts.at(channel_id))
+            return []
+        tasks.create_task(self._look_again(channel_id, read), name=f"look-again-{channel_id}")
+        return [message for message in read if message.id > mark]
+
+    async def _history(self, channel_id: int, after: int) -> list[discord.Message] | None:
+        """Read a place above an id, as often as Discord asks to try later: what is passed over now is lost.
+
+        None: it may not be read.
+        """
+        known = self._journal.place(channel_id)
+        guild_id, wait = None if known is None else known[0], AGAIN_SECONDS
         while True:
             await self._pacer.admit(None, Urgency.EDIT)
+            most = self._reach.messages + 1
             try:
-                return await self._rest.history(channel_id, after=mark, most=self._reach.messages + 1)
+                return await self._rest.history(channel_id, after=after, most=most, guild_id=guild_id)
             except TryLater as error:
                 log.info("a channel cannot be read now", channel_id=channel_id, reason=str(error))
                 await asyncio.sleep(max(error.seconds, wait))
                 wait = min(wait * 2, LONGEST_AGAIN_SECONDS)
             except RestError as error:
                 log.warning("a channel cannot be read", channel_id=channel_id, reason=str(error))
-                return []
+                return None
 
     async def _catch_up(self, gap: "_Gap", channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> None:
-        missed = await self._missed(channel_id, mark)
+        missed = await self._read(channel_id, mark, tasks)
         oldest = datetime.now(UTC) - timedelta(hours=self._reach.hours)
         kept = [message for message in missed[-self._reach.messages :] if message.created_at >= oldest]
         self._on_missed(len(kept))

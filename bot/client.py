@@ -7,28 +7,30 @@ awaited here, so that messages keep the order in which Discord gave them.
 import asyncio
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import aiohttp
 import discord
 import structlog
 
 from pool.conversation import Conversation
-from pool.journal import Journal
-from pool.pool import Bound, Pool
+from pool.journal import Journal, Unwritable
+from pool.pool import Pool
 
 from . import words
 from .admission import Admission
+from .asking import ABOUT_FORM, take_question
 from .buttons import InterruptedButton, ThreadButton
 from .catch_up import CatchUp, Reach
-from .changes import deleted, edited
+from .changes import deleted, doubt, edited, look_again
 from .commands import Commands
 from .config import Config
 from .connecting import intents
 from .desk import Desk
 from .elicitation import ElicitationButton
 from .exchange import Exchange
-from .filling import take_form
+from .filling import AGENTS_FORM, take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
@@ -52,11 +54,17 @@ __all__ = ["ThreadlineClient"]
 ARCHIVE_SECONDS = 15.0
 """How long a thread's last reply may take before the thread is archived all the same."""
 
+GUILD_SECONDS = 0.5
+"""How long after one server's arrival the next may take; then the start is complete without it."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
 class ThreadlineClient(discord.Client):
     """One connection to Discord; built anew when it has died."""
+
+    FORMS: ClassVar = {AGENTS_FORM: take_form, ABOUT_FORM: take_question}
+    """What takes a form that was sent, by the form's id. Each asks the gate first."""
 
     def __init__(  # noqa: PLR0913 - what a client is made of
         self,
@@ -83,7 +91,7 @@ class ThreadlineClient(discord.Client):
             allowed_mentions=discord.AllowedMentions.none(),
             http_trace=http_trace,
             max_ratelimit_timeout=60.0,
-            guild_ready_timeout=0.5,
+            guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
         self.admission = Admission(self, journal=journal, desk=desk)
@@ -102,6 +110,8 @@ class ThreadlineClient(discord.Client):
             reach=Reach(config.catch_up.hours, config.catch_up.messages),
             take=self._take_missed,
             open_thread=self.open_for,
+            doubts=desk.doubts,
+            look_again=partial(look_again, self),
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
@@ -126,9 +136,10 @@ class ThreadlineClient(discord.Client):
             log.warning("the slash commands could not be registered", reason=str(error))
 
     async def on_connect(self) -> None:
-        """READY is there: from now on live messages wait until what was missed is in front of them."""
+        """READY is there: live messages wait until what was missed is in front of them; what waits may have changed."""
         self.greeted = True
         self._catch_up.begin()
+        doubt(self)
 
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
@@ -191,13 +202,13 @@ class ThreadlineClient(discord.Client):
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Take back what still waits."""
         self._catch_up.amend(payload.channel_id, payload.message_id, None)
-        deleted(self, payload.message_id)
+        deleted(self, payload.channel_id, payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Take back what still waits."""
         for message_id in payload.message_ids:
             self._catch_up.amend(payload.channel_id, message_id, None)
-            deleted(self, message_id)
+            deleted(self, payload.channel_id, message_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """End what went on there."""
@@ -220,8 +231,9 @@ class ThreadlineClient(discord.Client):
         return exchange if exchange is not None and not exchange.is_open else None
 
     async def open_for(self, exchange: Exchange) -> None:
-        """Open the thread that an exchange needs."""
+        """Open the thread that an exchange needs, if its message is still there."""
         desk, request = self.desk, exchange.request
+        await desk.doubts.settled(exchange.message_ids)
         minutes = desk.agents.config.threads.auto_archive_minutes
         desk.naming.opened(request.thread_id, name_for(request, desk.redact))
         await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
@@ -256,27 +268,33 @@ class ThreadlineClient(discord.Client):
     def take_up(self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "") -> Exchange | None:
         """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
 
-        None: it was accepted before, or is too much now. One whose thread is not open yet needs `open_for`.
+        None: it was accepted before, or cannot be taken up now. One whose thread is not open yet needs `open_for`.
         """
         message_id, thread_id, author_id = request.message_id, request.thread_id, request.author_id
         bound = self.pool.bound(thread_id, author_id)
         if bound is not None:
-            self._too_much(request, bound)
+            self._turn_away(request, bound.name, words.BOUNDS[bound])
             return None
         conversation = self.pool.conversation(thread_id)
-        if conversation is not None and conversation.current is not None and means_stop(request.text):
+        working = conversation is not None and conversation.current is not None
+        if working and request.is_only_text and means_stop(request.text):
             self.desk.warn(thread_id, words.STOP_OFFERED)
             return None
         channel_id = place.parent_id or place.channel_id
-        if not self.journal.receive(
-            message_id,
-            thread_id=thread_id,
-            channel_id=channel_id,
-            guild_id=place.guild_id,
-            author_id=author_id,
-            request=write_request(request),
-            assignment=self.desk.agents.begin(channel_id, agent),
-        ):
+        try:
+            new = self.journal.receive(
+                message_id,
+                thread_id=thread_id,
+                channel_id=channel_id,
+                guild_id=place.guild_id,
+                author_id=author_id,
+                request=write_request(request),
+                assignment=self.desk.agents.begin(channel_id, agent),
+            )
+        except Unwritable as error:
+            self._turn_away(request, str(error), words.UNWRITABLE)
+            return None
+        if not new:
             log.info("message was accepted before", message_id=message_id)
             return None
         self.desk.audit.record("started", "a message", user_id=author_id, thread_id=thread_id)
@@ -284,18 +302,17 @@ class ThreadlineClient(discord.Client):
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
         self.pool.submit(thread_id, exchange)
-        self.journal.mark_seen(thread_id, message_id)
         if self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None
             steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
         return exchange
 
-    def _too_much(self, request: Request, bound: Bound) -> None:
+    def _turn_away(self, request: Request, reason: str, said: str) -> None:
         """Say that a message was not taken up; not of each of thousands."""
         channel_id, author_id = request.channel_id, request.author_id
-        if self.admission.notices.lets((channel_id, author_id, bound)):
-            log.warning("message is too much", message_id=request.message_id, author_id=author_id, bound=bound.name)
-            self.desk.tell(channel_id, f"<@{author_id}> {words.BOUNDS[bound]}")
+        if self.admission.notices.lets((channel_id, author_id, reason)):
+            log.warning("message is turned away", message_id=request.message_id, author_id=author_id, reason=reason)
+            self.desk.tell(channel_id, f"<@{author_id}> {said}")
 
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""
@@ -307,8 +324,16 @@ class ThreadlineClient(discord.Client):
     # ---- commands, buttons and forms
 
     async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
-        """Take a form that was sent. Commands, buttons and menus find their own way."""
-        await take_form(interaction)
+        """Take a form that was sent. Commands, buttons and menus find their own way.
+
+        A form's id says all that is needed. The library's own way knows only the forms that this process has opened,
+        each for the first who sends it; one that was open while the bot was restarted would be answered by nobody.
+        """
+        if interaction.type is discord.InteractionType.modal_submit:
+            sent: Any = interaction.data or {}
+            for pattern, take in self.FORMS.items():
+                if match := pattern.fullmatch(str(sent.get("custom_id"))):
+                    await take(interaction, match)
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
         """Ask the gate about a command or a button; a refusal is answered here."""

@@ -1,35 +1,26 @@
 """The configuration file: TOML, every key known, every error with the file, the line and the dotted key."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
-
-from acp import Client, FileSystem, Launch, Terminals, environment
+from pydantic import Field, PrivateAttr, model_validator
 
 from . import variables
+from .agent_config import AgentConfig, AgentsConfig
 from .conditions import unmet
 from .confidential import secrets_of
 from .gate import Bots, Mention, People, Rules
-from .grammar import Address, Approvers, Channels, Name, PeopleList, PresetName, Size, Snowflake, Token, at_home
-from .policy import Permission
-from .presets import PRESETS, Preset
+from .grammar import Address, Approvers, Channels, PeopleList, Size, Snowflake, Table, Token, at_home
 from .reading import ConfigError, Variable, read
-from .servers import ServerConfig
 from .signs import Reactions
 from .style import Finish, Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class DiscordConfig(_Table):
+class DiscordConfig(Table):
     """`[discord]`."""
 
     token: Token
@@ -37,7 +28,7 @@ class DiscordConfig(_Table):
     """Base address of another Discord-compatible server; empty: Discord."""
 
 
-class AccessConfig(_Table):
+class AccessConfig(Table):
     """`[access]`."""
 
     guilds: frozenset[Snowflake] = frozenset()
@@ -54,107 +45,7 @@ class AccessConfig(_Table):
         return self
 
 
-class AgentConfig(_Table):
-    """`[agents.NAME]`. What is not given comes from the preset, if one is named."""
-
-    preset: PresetName = ""
-    command: Name
-    args: tuple[str, ...] = ()
-    wrap: tuple[Name, ...] = ()
-    cwd: Path
-    env: dict[str, str] = Field(default_factory=dict)
-    inherit_env: tuple[Name, ...] = ()
-    permission: Permission = "ask"
-    mode: str = ""
-    client: frozenset[Literal["fs", "terminal"]] = frozenset()
-    mcp_servers: tuple[ServerConfig, ...] = ()
-    additional_directories: tuple[Path, ...] = ()
-    warm: Annotated[int, Field(ge=0, le=100)] = 0
-    ceiling_minutes: Annotated[float, Field(gt=0)] = 120
-
-    @model_validator(mode="before")
-    @classmethod
-    def _filled_from_preset(cls, given: Any) -> Any:
-        """Fill what is not given. Variables are filled one by one: a key of one's own must not undo the others."""
-        if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str) or not name:
-            return given
-        preset = PRESETS.get(name)
-        if preset is None:
-            return {"command": name, **given}  # The unknown name is the mistake; a missing command would be another.
-        env = given.get("env", {})
-        return {
-            "command": preset.command,
-            "args": preset.args,
-            "mode": preset.mode,
-            "inherit_env": preset.inherit_env,
-            **given,
-            "env": {**preset.env, **env} if isinstance(env, dict) else env,
-        }
-
-    @property
-    def known(self) -> Preset | None:
-        """What is known of this agent beyond its settings."""
-        return PRESETS.get(self.preset)
-
-    def environment(self) -> dict[str, str]:
-        """Return the whole environment that the agent gets from us, but for its marker."""
-        return environment(os.environ, inherit=self.inherit_env, env=self.env)
-
-    def launch(self) -> Launch:
-        """Say how the agent is started: inside the program that wraps it, if there is one."""
-        wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
-        line = (*wrap, self.command, *self.args)
-        return Launch(line[0], line[1:], self.cwd, self.environment())
-
-    @model_validator(mode="after")
-    def _wrapped_whole(self) -> "AgentConfig":
-        if self.wrap and "terminal" in self.client:
-            raise ValueError('client = ["terminal"] runs commands outside of what wrap puts around the agent')
-        return self
-
-    @property
-    def search_path(self) -> str:
-        """Where the agent's commands are looked up."""
-        return self.environment().get("PATH", os.defpath)
-
-    def offer(self, marker: str, *, terminal_login: bool = False) -> Client:
-        """Say what the agent of that marker may ask of us, and what its sessions are given.
-
-        `terminal_login`: whether a person is there who can log in to it in a terminal.
-        """
-        env = self.environment()
-        return Client(
-            file_system=FileSystem if "fs" in self.client else None,
-            terminals=(lambda roots: Terminals(roots, env, marker)) if "terminal" in self.client else None,
-            terminal_login=terminal_login,
-            mcp_servers=tuple(server.entry(self.cwd, self.search_path) for server in self.mcp_servers),
-            additional_directories=self.additional_directories,
-        )
-
-
-class AgentsConfig(_Table):
-    """`[agents]`: the one that is used where nothing else is said, and others by their names."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, AgentConfig]
-
-    default: AgentConfig
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named(cls, given: Any) -> Any:
-        for name in given if isinstance(given, dict) else ():
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
-                raise ValueError(f"{name!r} is no name for an agent: up to 32 letters, digits, - and _")
-        return given
-
-    @property
-    def by_name(self) -> dict[str, AgentConfig]:
-        """All agents, by the NAME of their table."""
-        return dict(self)
-
-
-class ChannelConfig(_Table):
+class ChannelConfig(Table):
     """`[channels.ID]`: what is different in one channel and its threads."""
 
     agent: str = "default"
@@ -164,7 +55,7 @@ class ChannelConfig(_Table):
     permission: Literal["", "ask", "allow_reads", "allow_all", "deny"] = ""
 
 
-class PoolConfig(_Table):
+class PoolConfig(Table):
     """`[pool]`."""
 
     max_agents: Annotated[int, Field(ge=1, le=1000)] = 8
@@ -178,14 +69,14 @@ class PoolConfig(_Table):
     reminder_hours: Annotated[float, Field(ge=0)] = 2
 
 
-class CatchUpConfig(_Table):
+class CatchUpConfig(Table):
     """`[catch_up]`."""
 
     hours: Annotated[float, Field(gt=0, le=24 * 14)] = 24
     messages: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-class ReplyConfig(_Table):
+class ReplyConfig(Table):
     """`[reply]`."""
 
     tables: Tables = "code"
@@ -208,7 +99,7 @@ class ReplyConfig(_Table):
         )
 
 
-class ReactionsConfig(_Table):
+class ReactionsConfig(Table):
     """`[reactions]`."""
 
     enabled: bool = True
@@ -221,7 +112,7 @@ class ReactionsConfig(_Table):
         return Reactions(self.enabled, self.keep, self.progress)
 
 
-class ThreadsConfig(_Table):
+class ThreadsConfig(Table):
     """`[threads]`."""
 
     mention: Mention = "involved"
@@ -235,7 +126,7 @@ class ThreadsConfig(_Table):
     auto_archive_minutes: Literal[60, 1440, 4320, 10080] = 4320
 
 
-class JournalConfig(_Table):
+class JournalConfig(Table):
     """`[journal]`."""
 
     path: str = ""
@@ -254,7 +145,7 @@ class JournalConfig(_Table):
         return self.file.with_suffix(".attachments").absolute()
 
 
-class AuditConfig(_Table):
+class AuditConfig(Table):
     """`[audit]`."""
 
     path: str = ""
@@ -265,7 +156,7 @@ class AuditConfig(_Table):
         return at_home(Path(self.path)) if self.path else None
 
 
-class MetricsConfig(_Table):
+class MetricsConfig(Table):
     """`[metrics]`."""
 
     listen: Address = ""
@@ -277,7 +168,7 @@ class MetricsConfig(_Table):
         return (host.strip("[]"), int(port)) if self.listen else None
 
 
-class Config(_Table):
+class Config(Table):
     """The whole file."""
 
     discord: DiscordConfig

@@ -15,7 +15,7 @@ CLOSE_SECONDS = 2.0
 NO_TOKEN = 4004
 NO_INTENT = 4014
 REFUSED = {
-    NO_TOKEN: "Discord refused the token: check discord.token",
+    NO_TOKEN: "Discord refused the token: reset it in the developer portal, Bot, and write the new one",
     NO_INTENT: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
 }
 """The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""

@@ -13,7 +13,7 @@ from functools import partial
 import discord
 import structlog
 
-from pool.journal import Journal
+from pool.journal import Journal, Unwritable
 from pool.postscripts import Postscript
 
 from .markdown import LIMIT, escape
@@ -28,6 +28,9 @@ __all__ = ["Delivery"]
 
 OLD_EDIT_SECONDS = 6.0
 """Between two edits of messages older than an hour, which Discord takes more rarely."""
+
+UNWRITABLE_SECONDS = 1.0
+"""Before the next try to write down what is about to be sent, where the disk is full."""
 
 LOOK_AGAIN = 1000
 """Characters after which a page that is as good as full is looked at again."""
@@ -215,6 +218,8 @@ class Delivery:
             if number is not None:
                 self._posted[number].doubt()
             self._try_again(error)
+        except Unwritable:
+            self._ask(UNWRITABLE_SECONDS)  # Nothing was sent: that comes only after it is written down.
         except Refused as error:
             self._give_up(str(error))
         except Exception as error:  # a reply that never settles would hold its thread
@@ -285,8 +290,8 @@ class Delivery:
         nonce = f"{self._key:x}.{number}.{self._generation:x}"
         if (number, self._generation) not in self._intended:
             # What the first try said: Discord may have taken it although its answer was lost.
-            self._intended.add((number, self._generation))
             self._journal.intend(self._key, number, content)
+            self._intended.add((number, self._generation))
         whom = NOBODY if mention is None else Mentions((mention,))
         silent = mention is None
         stored = await self._rest.send(

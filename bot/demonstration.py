@@ -1,10 +1,10 @@
 """The configuration of the demo's bot: all is allowed to its two people, and it has the agent asked for."""
 
-import shlex
 import shutil
 import sys
 from pathlib import Path
 
+from . import first_config
 from .presets import PRESETS
 from .toml import quoted
 
@@ -14,7 +14,7 @@ SCRIPTED = (sys.executable, "-m", "loopback.agent")
 
 
 class NoAgent(Exception):
-    """No agent that is known was found on PATH; the text names those that were looked for."""
+    """There is no agent to use: the text says which were looked for, or what is wrong with the command."""
 
 
 def agent_lines(choice: str) -> list[str]:
@@ -27,8 +27,10 @@ def agent_lines(choice: str) -> list[str]:
             if shutil.which(preset.command):
                 return [f"preset = {quoted(name)}"]
         raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
-    command, *args = shlex.split(choice) or SCRIPTED
-    return [f"command = {quoted(command)}", f"args = [{', '.join(map(quoted, args))}]"]
+    try:
+        return first_config.agent_lines(first_config.typed(choice) if choice else SCRIPTED)
+    except ValueError as error:
+        raise NoAgent(f"--agent: {error} in {choice!r}") from None
 
 
 def configuration(

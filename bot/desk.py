@@ -12,6 +12,7 @@ from .attachments import Attachments
 from .audit import Audit
 from .buttons import held_view, warning_view
 from .card import Cards
+from .doubts import Doubts
 from .exchange import Exchange
 from .naming import Naming
 from .pacer import Pacer
@@ -47,6 +48,9 @@ class Desk:
         self.journal = journal
         self._last: dict[int, Reply] = {}
         self._working: dict[int, Exchange] = {}
+        self._warnings: dict[tuple[int, str], Post] = {}
+        self._left = journal.signs.standing()
+        """What an earlier run may have left on messages; on those that come now there is nothing."""
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
@@ -55,6 +59,8 @@ class Desk:
         self.redact = redact
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
+        self.doubts = Doubts()
+        """The messages that waited while nobody listened."""
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 
@@ -64,14 +70,15 @@ class Desk:
 
     def sign(self, channel_id: int, message_id: int) -> Sign:
         """Make the sign of a message."""
-        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs)
+        _, left = self._left.pop(message_id, (channel_id, ()))
+        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs, left=left)
 
     def end_signs(self, message_ids: Collection[int]) -> None:
         """Let messages that have ended without an exchange show how, instead of what an earlier run left on them."""
-        for message_id, channel_id in self.journal.signs.standing().items():
-            if message_id in message_ids:
-                row = self.journal.row(message_id)
-                self.sign(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
+        for message_id in self._left.keys() & message_ids:
+            channel_id, _ = self._left[message_id]
+            row = self.journal.row(message_id)
+            self.sign(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
 
     def line_up(self, exchange: Exchange) -> None:
         """Let an exchange's reply come after those of its thread that have lined up before."""
@@ -88,6 +95,9 @@ class Desk:
     def ended(self, exchange: Exchange) -> None:
         """Learn that its turn is over."""
         self._working.pop(exchange.request.message_id, None)
+        thread_id = exchange.request.thread_id
+        for key in [key for key in self._warnings if key[0] == thread_id]:
+            self._warnings.pop(key).remove()
 
     def working(self, message_id: int) -> Exchange | None:
         """Return the exchange of a message if it is being worked on."""
@@ -98,13 +108,17 @@ class Desk:
         thread_id = exchange.request.thread_id
         if self._last.get(thread_id) is exchange.reply:
             del self._last[thread_id]
-        match self.journal.state(exchange.request.message_id):
-            case State.FINISHED if confirmed:
-                self.journal.answer(exchange.message_ids)
-            case State.FINISHED:
-                self.journal.close_rows(exchange.message_ids, "undeliverable")
-            case State.CLOSED:
-                self.journal.told(exchange.message_ids)
+        if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
+            self._undelivered(exchange)
+        self.journal.settle(exchange.message_ids, confirmed=confirmed)
+
+    def _undelivered(self, exchange: Exchange) -> None:
+        """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""
+        exchange.signs.end("failed")
+        thread_id = exchange.request.thread_id
+        place = self.journal.place(thread_id)
+        if place is not None and place[1] != thread_id and thread_id not in self.rest.gone:
+            self.tell(place[1], words.undelivered(thread_id))
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""
@@ -115,10 +129,15 @@ class Desk:
         post = Post(thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
         post.show(words.held(count), lambda: held_view(thread_id))
 
-    def warn(self, channel_id: int, text: str) -> None:
-        """Post a word about a running turn, with a button that stops it."""
-        post = Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
-        post.show(text, lambda: warning_view(channel_id))
+    def warn(self, thread_id: int, text: str) -> None:
+        """Post a word about a running turn, with a button that stops it. It goes with the turn, or the next one."""
+        earlier = self._warnings.get((thread_id, text))
+        if earlier is not None:
+            earlier.remove()
+        post = self._warnings[thread_id, text] = Post(
+            thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)
+        )
+        post.show(text, lambda: warning_view(thread_id))
 
     async def finish(self, seconds: float, thread_id: int | None = None) -> None:
         """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""

@@ -1,12 +1,13 @@
 """What an agent wants from a person: a form to fill in, or a page to visit. Accepted, declined or cancelled."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import discord
 
-from acp import Accept, Decline, Elicitation, Turn
+from acp import Accept, Decline, Elicitation, OpenQuestions
 
 from . import words
 from .card import Card, Item, Where, admitted, record
@@ -32,21 +33,24 @@ STEP = 5
 SHOWN = 8
 """Fields whose titles stand on the card."""
 
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+"""A name as it is looked up, or an address; anything else, `%65` say, a browser reads otherwise than people."""
+
 DRAFTS = 20
 """People whose entries in one form are remembered while they go from step to step."""
 
 
-def card_of(asked: Elicitation, turn: Turn, where: Where) -> "ElicitationCard":
+def card_of(asked: Elicitation, questions: OpenQuestions, where: Where) -> "ElicitationCard":
     """Make the card of what is asked. Raises `Unusable` where nobody could answer it, or nobody should."""
-    return PageCard(asked, turn, where) if asked.mode == "url" else FormCard(asked, turn, where)
+    return PageCard(asked, questions, where) if asked.mode == "url" else FormCard(asked, questions, where)
 
 
 class ElicitationCard(Card):
     """The agent asks for something; it may be declined, or cancelled without an answer."""
 
-    def __init__(self, asked: Elicitation, turn: Turn, where: Where) -> None:
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
         """`Cards.open` posts it."""
-        super().__init__(turn, asked.request_id, where)
+        super().__init__(questions, asked.request_id, where)
         self.asked = asked
         self._message = visible(asked.message)
 
@@ -72,9 +76,9 @@ class ElicitationCard(Card):
     def leave(self, deed: str, by: int) -> str | None:
         """Decline or cancel; return what the message says then. None: it is answered already, or over."""
         if deed == "decline":
-            given = self.turn.answer(self.request_id, Decline())
+            given = self.questions.answer(self.request_id, Decline())
         else:
-            given = self.turn.withdraw(self.request_id)
+            given = self.questions.withdraw(self.request_id)
         return self.settle(f"{'Declined' if deed == 'decline' else 'Cancelled'} by <@{by}>") if given else None
 
     def items(self) -> Iterator[Item]:
@@ -88,9 +92,9 @@ class FormCard(ElicitationCard):
 
     lead = "Please fill this in:"
 
-    def __init__(self, asked: Elicitation, turn: Turn, where: Where) -> None:
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
         """Raises `Unusable`."""
-        super().__init__(asked, turn, where)
+        super().__init__(asked, questions, where)
         self.fields = fields_of(asked.schema)
         self.steps = [self.fields[start : start + STEP] for start in range(0, len(self.fields), STEP)]
         self.drafts: dict[int, dict[str, Given]] = {}
@@ -160,7 +164,7 @@ class FormCard(ElicitationCard):
         draft = self.drafts.get(by, {})
         values = {field.name: read(field, draft.get(field.name)) for field in self.fields}
         content = {name: value for name, value in values.items() if value is not None}
-        if not self.turn.answer(self.request_id, Accept(content)):
+        if not self.questions.answer(self.request_id, Accept(content)):
             return None
         return self.settle(f"Filled in by <@{by}>", here=here)
 
@@ -178,9 +182,9 @@ class PageCard(ElicitationCard):
 
     lead = "Please open a page:"
 
-    def __init__(self, asked: Elicitation, turn: Turn, where: Where) -> None:
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
         """Raises `Unusable` for what is no plain https address."""
-        super().__init__(asked, turn, where)
+        super().__init__(asked, questions, where)
         self.url = asked.url or ""
         self.host = host_of(self.url)
 
@@ -196,7 +200,7 @@ class PageCard(ElicitationCard):
 
     def accept(self, by: int) -> bool:
         """Tell the agent that the person goes there. False: it is answered already, or over."""
-        given = self.turn.answer(self.request_id, Accept())
+        given = self.questions.answer(self.request_id, Accept())
         if given:
             self.settle(f"`{self.host}` opened by <@{by}>", here=False)
         return given
@@ -206,9 +210,12 @@ class PageCard(ElicitationCard):
         return view_of(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
 
     def completed(self) -> None:
-        """Say that what the person did there has reached the agent."""
-        if self.answered and self.post is not None:
-            self.post.show(f"{self.text}\n-# ✔ `{self.host}`: done")
+        """Say that what was to be done there has reached the agent; also where nobody went there from here."""
+        line = f"✔ `{self.host}`: done"
+        if not self.answered and self.questions.answer(self.request_id, Accept()):
+            self.settle(line, here=False)
+        elif self.answered and self.post is not None:
+            self.post.show(self._closed(line))
 
 
 def host_of(url: str) -> str:
@@ -222,9 +229,10 @@ def host_of(url: str) -> str:
         raise Unusable("the address of its page is none") from None
     if parts.scheme != "https":
         raise Unusable("its page is not https")
-    if not host or "@" in parts.netloc:
+    if "@" in parts.netloc or not _HOST.fullmatch(host):
         raise Unusable("the address of its page hides where it leads")
-    return host if port in (None, 443) else f"{host}:{port}"
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port in (None, 443) else f"{shown}:{port}"
 
 
 class ElicitationButton(

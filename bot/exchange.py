@@ -10,10 +10,12 @@ import discord
 from pydantic import BaseModel
 
 from acp import (
+    Aside,
     AuthRequired,
     Elicitation,
     ElicitationCompleted,
     Event,
+    OpenQuestions,
     Question,
     Session,
     Text,
@@ -22,12 +24,13 @@ from acp import (
 )
 from acp.jsonrpc import RequestId
 from acp.schema import Plan, PromptCapabilities, SessionInfoUpdate, ToolCallUpdate
-from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.exchange import Ending, ExchangeFailed, Notice, Unanswered
 from pool.exchange import Exchange as PooledExchange
 from pool.postscripts import Postscript
 from pool.watch import Due
 
 from . import words
+from .asides import Asides
 from .briefing import Briefing
 from .card import Where
 from .finish import Timing, sealed
@@ -70,6 +73,7 @@ class Exchange:
             attachments=desk.attachments,
             again=again,
         )
+        self._style = desk.agents.style(request.thread_id)
         self.reply = Reply(
             request.message_id,
             pacer=desk.pacer,
@@ -78,7 +82,7 @@ class Exchange:
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
             stop=self._stop_view,
-            style=desk.agents.style(request.thread_id),
+            style=self._style,
         )
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
@@ -88,6 +92,7 @@ class Exchange:
         self._session: Session | None = None
         self._outbox: Outbox | None = None
         self._questions: Questions | None = None
+        self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
         self._redacting = Redacting(desk.redact)
         self._typing: Typing | None = None
         signs = (desk.sign(each.channel_id, each.message_id) for each in self.requests)
@@ -179,8 +184,9 @@ class Exchange:
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
         await asyncio.shield(self._opened)
-        if titles := self._desk.cards.take_missed(self.request.thread_id):
-            self._briefing.unanswered = words.missed(titles)
+        await self._desk.doubts.settled(self.message_ids)
+        if missed := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(missed)
         blocks = await self._briefing.blocks(capabilities)
         for skipped in self._briefing.skipped:
             self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
@@ -225,18 +231,19 @@ class Exchange:
         self._turn, self._session = turn, session
         # Not sooner: to follow the links to the directories costs more than all else that a message's arrival does.
         self._outbox = self._desk.agents.outbox(self.request.thread_id)
-        earlier = self._desk.journal.earlier(self.request.thread_id, self.request.message_id, most=1)
-        fresh = self._briefing.forgotten or not earlier
-        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=fresh)
-        self._remember_offers()
+        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
         self._record.began()
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
-            desk, request = self._desk, self.request
-            where = Where(self._place, request.message_id, request.author_id)
-            self._questions = Questions(desk.cards, session, turn, where, tell=self.reply.line)
+            desk, directories = self._desk, session.directories
+            self._questions = Questions(desk.cards, turn, self._where, directories=directories, tell=self.reply.line)
             self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
             self._typing.start()
+
+    @property
+    def _where(self) -> Where:
+        request = self.request
+        return Where(self._place or request.thread_id, request.message_id, request.author_id)
 
     def event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
@@ -255,8 +262,7 @@ class Exchange:
                 if self._questions is not None:
                     self._questions.elicit(event)
             case ElicitationCompleted(elicitation_id):
-                if self._questions is not None:
-                    self._questions.completed(elicitation_id)
+                self._desk.cards.completed(self._where.channel_id, elicitation_id)
             case SessionInfoUpdate(title=str(title)):
                 self._desk.naming.title(self.request.thread_id, title)
             case Withdrawn(request_id):
@@ -323,8 +329,7 @@ class Exchange:
             usage = None if self._turn is None else self._turn.usage
             if receipt.tokens is None and usage is not None:
                 receipt = replace(receipt, tokens=usage.total_tokens)
-        finish = self._desk.agents.style(self.request.thread_id).finish
-        seal = sealed(finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        seal = sealed(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
         if seal.line:
             self.reply.line(seal.line)
         return self.reply.end(seal.message)
@@ -336,15 +341,21 @@ class Exchange:
         if self._place is not None:
             self._desk.warn(self._place, words.due(due, silent_seconds))
 
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        """Ask it, or say on its card what came of it, as soon as the thread is there."""
+        self._opened.add_done_callback(lambda _: self._asides.take(event, questions, self._where))
+
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Ping those who may answer a question once more."""
+        self._asides.remind(request_id, seconds_left)
         if self._questions is not None:
             self._questions.remind(request_id, seconds_left)
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there, and to the agent with the next prompt."""
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
+        self._asides.unanswered(request_id, words.UNANSWERED[why])
         if self._questions is not None:
-            self._questions.unanswered(request_id)
+            self._questions.unanswered(request_id, words.UNANSWERED[why])
 
     async def settled(self) -> None:
         """Wait for the reply."""

@@ -83,7 +83,11 @@ class Field:
             bounds = self.bounds and f"{self.bounds} characters"
             shape = _FORMATS[self.format][0] if self.format in _FORMATS else self.pattern and f"like {self.pattern}"
             return shape or bounds
-        what = {"integer": "a whole number", "number": "a number", "many": "commas between them"}.get(self.kind, "")
+        typed = bool(self.choices) and not self.listed
+        what = {"integer": "a whole number", "number": "a number"}.get(self.kind, "")
+        if typed:
+            commas = "commas between them, " if self.kind == "many" else ""
+            what = f"{commas}from the {len(self.choices)} choices in the attached file"
         return ", ".join(word for word in (what, self.bounds) if word)
 
 

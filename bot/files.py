@@ -154,12 +154,17 @@ def _too_large(name: str, size: int) -> str:
     return f"{name} was not sent: {in_words(size)} are more than the {in_words(LARGEST)} that Discord takes"
 
 
+_SOUNDS = {"audio/wav": ".wav", "audio/wave": ".wav", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "audio/flac": ".flac"}
+"""What Python's own list does not know."""
+
+
 def _name_of(uri: str, kind: str) -> str:
     """Take the name from the address, if it has one with an extension, else make one from the MIME type."""
     name = PurePosixPath(unquote(urlsplit(uri).path)).name if "\0" not in uri and "[" not in uri else ""
     if "." in name.strip("."):
         return name
-    extension = mimetypes.guess_extension(kind.partition(";")[0].strip()) or ".bin"
+    kind = kind.partition(";")[0].strip()
+    extension = _SOUNDS.get(kind) or mimetypes.guess_extension(kind) or ".bin"
     family = kind.partition("/")[0]
     return f"{name or (family if family in {'image', 'audio', 'video', 'text'} else 'file')}{extension}"
 
@@ -167,5 +172,5 @@ def _name_of(uri: str, kind: str) -> str:
 def in_words(size: int) -> str:
     """Write a number of bytes for people."""
     if size < 1024:
-        return f"{size} bytes"
+        return "1 byte" if size == 1 else f"{size} bytes"
     return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"

@@ -1,7 +1,6 @@
 """A form of an agent's, filled in and sent: checked, corrected, taken step by step."""
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -15,25 +14,22 @@ from .view import view_of
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["take_form"]
+__all__ = ["AGENTS_FORM", "take_form"]
 
-_FORM_ID = re.compile(r"threadline:form:([0-9a-f]{16}):([0-9]{1,2})")
+AGENTS_FORM = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9]{1,2})")
+"""The id of a step of an agent's form."""
 
 
-async def take_form(interaction: "discord.Interaction[ThreadlineClient]") -> None:
-    """Take a form of ours that was sent; of other interactions nothing. Its id is all that is needed of it.
-
-    Not by the library's way, which knows only the forms that this process has opened, each for the first who sends it.
-    """
-    data: Mapping[str, Any] = interaction.data or {}
-    match = _FORM_ID.fullmatch(str(data.get("custom_id")))
-    if interaction.type is not discord.InteractionType.modal_submit or match is None:
+async def take_form(interaction: "discord.Interaction[ThreadlineClient]", match: re.Match[str]) -> None:
+    """Take a step of a form that was sent, if the person may."""
+    card, step = await admitted(interaction, FormCard, match["token"]), int(match["step"])
+    if card is None:
         return
-    card, step = await admitted(interaction, FormCard, match[1]), int(match[2])
-    if card is None or step >= len(card.steps):
+    if step >= len(card.steps):
+        await interaction.response.send_message(words.became(None), ephemeral=True)
         return
     by = interaction.user.id
-    problems = await card.enter(step, by, Form.entered(card.steps[step], data))
+    problems = await card.enter(step, by, Form.entered(card.steps[step], interaction.data or {}))
     following = card.next_step(by)
     if problems:
         lines = "\n".join(problems)

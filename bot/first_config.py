@@ -1,13 +1,16 @@
 """The configuration that `threadline init` writes: what was chosen, and a word on what one is likely to change."""
 
+import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .grammar import at_home
 from .presets import PRESETS
 from .toml import listed, quoted
 
-__all__ = ["TOKEN", "Choices", "agent_lines", "configuration", "variables"]
+__all__ = ["TOKEN", "Choices", "agent_lines", "configuration", "typed", "variables"]
 
 TOKEN = "DISCORD_TOKEN"  # noqa: S105 - the variable's name
 """The variable that holds the token."""
@@ -24,6 +27,14 @@ class Choices:
     agent: Sequence[str]
     cwd: Path
     users: Sequence[str]
+
+
+def typed(agent: str) -> list[str]:
+    """Split an agent's command as a shell does; a path is meant from here. Raises ValueError with what is wrong."""
+    command, *args = shlex.split(agent) or [""]
+    if not command:
+        raise ValueError("No command")
+    return [str(at_home(Path(command)).absolute()) if os.sep in command else command, *args]
 
 
 def agent_lines(agent: Sequence[str]) -> list[str]:

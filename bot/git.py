@@ -6,10 +6,12 @@ that configuration: it is given a directory of its own with a copy of the index,
 
 import asyncio
 import os
-import stat
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from .repository import GitFailed, check, read_regular
 
 __all__ = ["Changes", "GitFailed", "changes"]
 
@@ -22,11 +24,14 @@ LARGEST = 8 * 1024 * 1024
 LARGEST_INDEX = 64 * 1024 * 1024
 """Bytes of the index, with those it refers to, that are copied."""
 
+LARGEST_EXCLUDES = 1024 * 1024
+"""Bytes of the repository's own list of what is never added."""
+
 _SETTINGS = ("core.fsmonitor=", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.quotePath=false")
 
 
-class GitFailed(Exception):
-    """There is nothing to show; the text says why."""
+class Unsuccessful(GitFailed):
+    """A call of git ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,20 @@ class Changes:
     cut: bool
 
 
-async def changes(directory: Path) -> Changes:
-    """Look at what differs in `directory` from the last commit, new files included. Raises `GitFailed`."""
-    asked = ("--absolute-git-dir", "--show-toplevel", "--git-path", "index", "--git-path", "objects")
-    told = await _git(directory, "rev-parse", "--path-format=absolute", *asked)
-    git_directory, top, index, objects = (Path(line) for line in os.fsdecode(told).splitlines())
-    if not Path(await asyncio.to_thread(os.path.realpath, directory)).is_relative_to(top):
-        raise GitFailed("the repository's working tree is elsewhere")
+async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
+    """Look at what differs in `directory` from the last commit, new files included. Raises `GitFailed`.
+
+    `roots` are the directories where an agent may have written, `directory` among them.
+    """
+    paths = [word for name in ("index", "info/exclude") for word in ("--git-path", name)]
+    asked = ("--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", *paths)
+    try:
+        told = await _git(directory, "rev-parse", *asked)
+    except Unsuccessful:
+        raise GitFailed("the working directory is in no git repository") from None
+    git_directory, common, top, index, exclude = (Path(line) for line in os.fsdecode(told).splitlines())
+    worktree = await _worktree(git_directory)
+    objects = await asyncio.to_thread(_objects, directory, roots, git_directory, common, top, worktree)
     head = await _head(directory)
     with tempfile.TemporaryDirectory(prefix="threadline-diff-") as folder:
         own = Path(folder) / "git"
@@ -55,19 +67,46 @@ async def changes(directory: Path) -> Changes:
         (own / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
         await asyncio.to_thread(_copy_indexes, index, git_directory, own)
+        await asyncio.to_thread(_copy_excludes, exclude, own)
         where = (f"--git-dir={own}", f"--work-tree={top}")
         await _git(directory, *where, "add", "--intent-to-add", "--", ".")
-        compared = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--no-renames")
+        compared = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--find-renames")
         status = await _git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
-        patch = await _git(directory, *where, *compared, "--relative", head, "--", ".")
-    return Changes(status.decode(errors="replace"), patch[:LARGEST], cut=len(patch) > LARGEST)
+        patch = await _git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
+    return Changes(_readable(status), patch[:LARGEST], cut=len(patch) > LARGEST)
+
+
+def _objects(
+    directory: Path, roots: Sequence[Path], git_directory: Path, common: Path, top: Path, worktree: str
+) -> Path:
+    """Return where the objects are, if all that leads there can be followed. Raises `GitFailed`."""
+    here, own, common = directory.resolve(), git_directory.resolve(), common.resolve()
+    if not here.is_relative_to(top.resolve()):
+        raise GitFailed("the repository's working tree is elsewhere")
+    check(here, [root.resolve() for root in roots], own, common, (own / worktree).resolve() if worktree else None)
+    return common / "objects"
+
+
+async def _worktree(git_directory: Path) -> str:
+    """Return the working tree that a git directory's own configuration names, without what that includes."""
+    try:
+        told = await _git(git_directory, "config", "--no-includes", "--file", "config", "core.worktree")
+    except Unsuccessful:
+        return ""
+    return os.fsdecode(told).strip()
+
+
+def _readable(status: bytes) -> str:
+    """Write what git says for programs, a letter with a figure and one or two names, for people."""
+    lines = (line.split("\t") for line in status.decode(errors="replace").splitlines())
+    return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)
 
 
 async def _head(directory: Path) -> str:
     """Return the last commit; before the first one, the empty tree."""
     try:
         return (await _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{tree}")).decode().strip()
-    except GitFailed:
+    except Unsuccessful:
         return (await _git(directory, "hash-object", "-t", "tree", "/dev/null")).decode().strip()
 
 
@@ -75,26 +114,22 @@ def _copy_indexes(index: Path, git_directory: Path, own: Path) -> None:
     """Copy the index, and what a split one refers to. Raises `GitFailed`."""
     left = LARGEST_INDEX
     for source in (index, *git_directory.glob("sharedindex.*")):
-        data = _content(source, left)
+        data = read_regular(source, left, "index")
         if data is not None:
             left -= len(data)
-            (own / ("index" if source is index else source.name)).write_bytes(data)
+            copy = own / ("index" if source is index else source.name)
+            copy.write_bytes(data)
+            # Git looks into files that were changed no sooner than the index: their size and time may be the same.
+            written = source.lstat().st_mtime
+            os.utime(copy, (written, written))
 
 
-def _content(source: Path, most: int) -> bytes | None:
-    """Read a file that an agent may have put there: a device has no end, a pipe none to wait for. None: no file."""
-    try:
-        if not stat.S_ISREG(source.stat().st_mode):
-            raise GitFailed("the index is not a regular file")
-        with os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "rb") as file:
-            data = file.read(most + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise GitFailed(f"the index cannot be read: {error.strerror}") from None
-    if len(data) > most:
-        raise GitFailed("the repository is too large")
-    return data
+def _copy_excludes(exclude: Path, own: Path) -> None:
+    """Copy the patterns of what is never added: they name files, and run nothing. Raises `GitFailed`."""
+    data = read_regular(exclude, LARGEST_EXCLUDES, "list of excludes")
+    if data is not None:
+        (own / "info").mkdir(exist_ok=True)
+        (own / "info" / "exclude").write_bytes(data)
 
 
 async def _git(directory: Path, *args: str) -> bytes:
@@ -119,7 +154,7 @@ async def _git(directory: Path, *args: str) -> bytes:
         async with asyncio.timeout(GIT_SECONDS):
             output = await _output(process)
             if len(output) <= LARGEST and await process.wait() != 0:
-                raise GitFailed(f"git {next(each for each in args if not each.startswith('-'))} failed")
+                raise Unsuccessful(f"git {next(each for each in args if not each.startswith('-'))} failed")
             return output
     except TimeoutError:
         raise GitFailed(f"git took more than {GIT_SECONDS:.0f} s") from None

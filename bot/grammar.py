@@ -1,10 +1,10 @@
-"""What one value of the configuration may be: an id, people, a size, an address; mistakes are said in plain words."""
+"""What a table and a value of the configuration may be: an id, people, a size; mistakes are said in plain words."""
 
 import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from .gate import People
 from .presets import PRESETS
@@ -18,9 +18,16 @@ __all__ = [
     "PresetName",
     "Size",
     "Snowflake",
+    "Table",
     "Token",
     "at_home",
 ]
+
+
+class Table(BaseModel):
+    """A table of the configuration: every key known, every value checked, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 def at_home(path: Path) -> Path:

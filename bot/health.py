@@ -1,4 +1,4 @@
-"""Whether the bot is well: the event loop goes round, and the gateway is there."""
+"""Whether the bot is well: the event loop goes round, the gateway is there, and the journal can be written."""
 
 import asyncio
 import sys
@@ -29,9 +29,19 @@ log = structlog.stdlib.get_logger("bot")
 class Pulse:
     """Beats once a second while `run` runs. A thread watches it, and writes into the log where a stuck loop stands."""
 
-    def __init__(self, connected: Callable[[], bool], *, stuck_seconds: float = STUCK_SECONDS) -> None:
-        """`connected` says whether the gateway is there now; the time before it first is counts as gone."""
+    def __init__(
+        self,
+        connected: Callable[[], bool],
+        *,
+        trouble: Callable[[], str] = lambda: "",
+        stuck_seconds: float = STUCK_SECONDS,
+    ) -> None:
+        """`connected` says whether the gateway is there now; the time before it first is counts as gone.
+
+        `trouble` says why the journal cannot be written, if so.
+        """
         self._connected = connected
+        self._trouble = trouble
         self._stuck_seconds = stuck_seconds
         self._beat = time.monotonic()
         self._down_since: float | None = None
@@ -79,6 +89,8 @@ class Pulse:
         found = []
         if self.down_seconds >= DOWN_SECONDS:
             found.append(f"not connected to Discord for {self.down_seconds:.0f} s")
+        if trouble := self._trouble():
+            found.append(f"the journal cannot be written: {trouble}")
         stuck = time.monotonic() - self._beat
         if stuck >= self._stuck_seconds:
             # Seen only just after the loop got loose: while it is stuck nobody can ask.

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["help_command"]
 
 BEGIN = """\
-Mention me in a channel, or use `/ask`: I open a thread with an agent of its own. In the thread every message goes to
-the agent; what you write while it works waits its turn. What it wants to do it asks, with buttons."""
+Mention me in a channel, or use `/ask`: I open a thread with an agent of its own. In the thread every message goes to \
+the agent; what you write while it works waits its turn. It asks with buttons before it does what needs your word.
+"""
 
 
 def help_command() -> app_commands.Command[Any, Any, Any]:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shlex
 import shutil
 import sys
 from collections.abc import Collection
@@ -15,9 +14,10 @@ import discord
 from pydantic import SecretStr, ValidationError
 
 from .checking import checked
-from .config import DiscordConfig
+from .config import AccessConfig, DiscordConfig
 from .connecting import StartFailed
-from .first_config import TOKEN, Choices, configuration, variables
+from .first_config import TOKEN, Choices, configuration, typed, variables
+from .grammar import at_home
 from .interview import Interview
 from .invitation import invite_link
 from .presets import PRESETS
@@ -68,7 +68,13 @@ class Answers:
 @click.option(
     "--cwd", default="", metavar="FOLDER", help="The folder in which the agent works; made if it is not there."
 )
-@click.option("--wait", default=JOIN_SECONDS, show_default=True, help="Seconds to wait for the bot to be invited.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=JOIN_SECONDS,
+    show_default=True,
+    help="Seconds to wait for the bot to be invited.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: what no flag answers has its default.")
 @click.option("--force", is_flag=True, help="Write the files anew where they exist.")
 @click.option("--check/--no-check", default=None, help="Check afterwards whether it works.")
@@ -79,8 +85,7 @@ def init(**flags: object) -> None:
     """
     answers = Answers(**flags)  # type: ignore[arg-type]
     ask = Interview(ask=not answers.yes)
-    if answers.path.exists() and not answers.force:
-        fail(f"{answers.path} exists; --force writes it anew", 1)
+    _look_before(answers)
     settings, application_id = _log_in(answers, ask)
     click.echo(f"\nInvite the bot, if it is not in your server yet:\n  {invite_link(application_id)}\n")
     rooms = _join(settings, answers)
@@ -96,6 +101,23 @@ def init(**flags: object) -> None:
     if ask.agrees("Check now whether it works?", given=answers.check, default=ask.asking):
         raise SystemExit(0 if checked(answers.path) else 1)
     click.echo(f"Next: threadline check -c {answers.path}, then threadline run -c {answers.path}")
+
+
+def _look_before(answers: Answers) -> None:
+    """End the program where an answer cannot be used: before Discord is asked, and anything is written."""
+    for path in (answers.path, beside(answers.path)):
+        if path.exists() and not answers.force:
+            fail(f"{path} exists; --force writes it anew", 1)
+    if not answers.path.absolute().parent.is_dir():
+        fail(f"{answers.path.parent}: there is no such folder", 1)
+    _ids(answers.channels)
+    try:
+        AccessConfig.model_validate({"users": list(answers.users)})
+        typed(answers.agent or "auto")
+    except ValidationError as error:
+        fail(f"--user: {error.errors()[0]['ctx']['error']}", 1)
+    except ValueError as error:
+        fail(f"--agent: {error} in {answers.agent!r}", 1)
 
 
 # ---- the token and the intent
@@ -130,7 +152,9 @@ def _given_token(answers: Answers) -> str:
     try:
         text = sys.stdin.read() if str(answers.token_file) == "-" else answers.token_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"--token-file: cannot be read: {error}", 1)
+        fail(f"--token-file: cannot be read: {getattr(error, 'strerror', None) or error}", 1)
+    if not text.strip():
+        fail("--token-file: is empty", 1)
     return text.strip()
 
 
@@ -172,15 +196,22 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
             if not await visit.joined((), 0):
                 click.echo(f"Waiting for the bot to join a server, at most {answers.wait:g} s ...")
             if not await visit.joined(wanted, answers.wait):
-                lacks = sorted(wanted - {room.channel_id for room in visit.rooms()})
-                what = f"does not see the channels {', '.join(map(str, lacks))}" if lacks else "has joined no server"
-                raise StartFailed(f"the bot {what}; invite it by the link above, and begin again")
+                raise StartFailed(_why_not(visit, wanted))
             return visit.rooms()
 
     try:
         return asyncio.run(wait())
     except StartFailed as error:
         fail(str(error), 1)
+
+
+def _why_not(visit: Visit, wanted: set[int]) -> str:
+    if not visit.guilds:
+        return "the bot has joined no server; invite it by the link above, and begin again"
+    lacks = sorted(wanted - {room.channel_id for room in visit.rooms()})
+    which = f"the channels {', '.join(map(str, lacks))}" if lacks else "any channel"
+    where = ", ".join(guild.name for guild in visit.guilds)
+    return f"the bot does not see {which} in {where}; are the ids right, and may its role view them? Then begin again"
 
 
 def _ids(texts: Collection[str]) -> set[int]:
@@ -215,7 +246,7 @@ def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, 
 def _agent(answers: Answers, ask: Interview) -> list[str]:
     found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
     if answers.agent:
-        chosen = shlex.split(answers.agent)
+        chosen = typed(answers.agent)
     elif ask.asking:
         click.echo("Agents:")
         names = list(PRESETS)
@@ -250,13 +281,13 @@ def _folder(answers: Answers, ask: Interview) -> Path:
     folder = Path(
         ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))
     )
-    folder = folder.expanduser().resolve()
+    folder = at_home(folder).resolve()
     if answers.path.resolve().is_relative_to(folder):
         fail(f"{folder}: the agent could read and change {answers.path} there; keep them apart", 1)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        fail(f"{folder}: {error.strerror}", 1)
+        fail(f"{folder}: cannot be made: {error.strerror}", 1)
     return folder
 
 
@@ -266,5 +297,5 @@ def _write(path: Path, choices: Choices) -> None:
         write_variables(beside(path), values, comments)
         path.write_text(configuration(choices), encoding="utf-8")
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}", 1)
+        fail(f"{path} cannot be written: {error.strerror}", 1)
     click.echo(f"Written: {path}, and {beside(path)} with the token, readable by you alone.")

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import discord
 
 from .request import Attachment, Quote, Request, moment, sent_at
 
-__all__ = ["request_of", "said_in", "text_of"]
+__all__ = ["files_of", "request_of", "said_in", "text_of"]
 
 _MARKUP = re.compile(r"<(?:(@[!&]?|#)(\d{1,20})|a?:(\w{1,64}):\d{1,20}|t:(-?\d{1,12})(?::[a-zA-Z])?)>")
 
@@ -24,7 +25,7 @@ def request_of(message: discord.Message, me: discord.abc.User | None, *, thread_
         thread_id=thread_id,
         author_id=message.author.id,
         text=_addressed(message, me),
-        attachments=(*_files(message.attachments), *more),
+        attachments=(*_files(message, message.attachments), *more),
         author_name=message.author.display_name,
         guild_id=guild.id if guild is not None else None,
         guild_name=guild.name if guild is not None else "",
@@ -32,6 +33,12 @@ def request_of(message: discord.Message, me: discord.abc.User | None, *, thread_
         quotes=quotes,
         joined=joined,
     )
+
+
+def files_of(message: discord.Message) -> tuple[Attachment, ...]:
+    """Return the files that came with a message, and those of the messages that it passes on."""
+    passed_on = (_files(message, snapshot.attachments) for snapshot in message.message_snapshots)
+    return tuple(chain(_files(message, message.attachments), *passed_on))
 
 
 def said_in(message: discord.Message) -> dict[str, Any]:
@@ -100,13 +107,13 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> tuple[tupl
     quotes: list[Quote] = []
     files: list[Attachment] = []
     for snapshot in message.message_snapshots:
-        attached = _files(snapshot.attachments)
+        attached = _files(message, snapshot.attachments)
         text = _with_embeds(readable(snapshot.content, _names(message)), snapshot.embeds)
         quotes.append(Quote("forward", text, moment(snapshot.created_at), files=_called(attached)))
         files += attached
     answered = message.reference.resolved if message.reference is not None else None
     if isinstance(answered, discord.Message) and message.type is discord.MessageType.reply:
-        attached = () if me is not None and answered.author.id == me.id else _files(answered.attachments)
+        attached = () if me is not None and answered.author.id == me.id else _files(answered, answered.attachments)
         author = answered.author
         quote = Quote(
             "reply", text_of(answered), sent_at(answered.id), author.id, author.display_name, _called(attached)
@@ -120,8 +127,11 @@ def _called(files: Iterable[Attachment]) -> tuple[str, ...]:
     return tuple(each.name for each in files)
 
 
-def _files(attachments: Iterable[discord.Attachment]) -> tuple[Attachment, ...]:
-    return tuple(Attachment(each.filename, each.url, each.content_type, each.size) for each in attachments)
+def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(each.filename, each.url, each.content_type, each.size, message.channel.id, message.id)
+        for each in attachments
+    )
 
 
 def _with_embeds(text: str, embeds: Iterable[discord.Embed]) -> str:

@@ -35,18 +35,21 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
         fail(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}", 1)
     except tomllib.TOMLDecodeError as error:
         fail(f"{file}: is not TOML: {error}", 1)
-    if "discord" not in old:
+    if not isinstance(old.get("discord"), dict):
         fail(f"{file}: has no table [discord]; is it the config.toml of openab?", 1)
     try:
         done = translate(old)
+        text = configuration(done, file.name)
     except (TypeError, ValueError, AttributeError) as error:
         fail(f"{file}: has a value of another kind than openab takes: {error}", 1)
+    if done.token and beside(output).exists() and not force:
+        fail(f"{beside(output)} exists; --force writes it anew", 1)
     try:
-        output.write_text(configuration(done, file.name), encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
         if done.token:
             write_variables(beside(output), {TOKEN: done.token})
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}", 1)
+        fail(f"{output} cannot be written: {error.strerror}", 1)
     _tell(done, output)
 
 

@@ -10,6 +10,7 @@ from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .request import Request
 from .rest import Rest, RestError, TryLater
+from .tokens import without_tokens
 
 __all__ = ["NAME", "Naming", "name_for", "thread_name"]
 
@@ -63,8 +64,8 @@ def name_for(request: Request, redact: Callable[[str], str]) -> str:
 
 
 def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word."""
-    words = " ".join(text.split())
+    """Name a thread by the first words of a request: about 60 characters, cut at a word, without anybody's keys."""
+    words = " ".join(without_tokens(text).split())
     if len(words) <= NAME:
         return words
     head = words[:NAME]

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from acp import Session
-from acp.settings import Option
+from acp.settings import Option, Value
 
 __all__ = ["Command", "Offers", "read_offers", "write_offers"]
 
@@ -47,6 +47,11 @@ class Offers:
     def option(self, category: str) -> Option | None:
         """Return the option of a category that has choices; the first where there are several."""
         return next((each for each in self.options if each.category == category and each.choices), None)
+
+    def with_value(self, option_id: str, value: Value) -> "Offers":
+        """Return the same with an option set to another value: what it will be at wake."""
+        options = (replace(each, current=value) if each.option_id == option_id else each for each in self.options)
+        return replace(self, options=tuple(options))
 
 
 def _hint(told: Any) -> str:

@@ -162,9 +162,9 @@ def _pool(given: dict[str, Any], done: Translation) -> None:
     if (agents := given.get("pool.max_sessions")) is not None:
         given["pool.max_sessions"] = min(max(int(agents), 1), MOST_AGENTS)
     if (hours := given.pop("pool.session_ttl_hours", None)) is not None:
-        done.put("pool.idle_minutes", hours * 60, "pool.session_ttl_hours")
+        done.put("pool.idle_minutes", float(hours) * 60, "pool.session_ttl_hours")
     if (seconds := given.pop("pool.prompt_hard_timeout_secs", None)) is not None:
-        done.put("agents.default.ceiling_minutes", seconds / 60, "pool.prompt_hard_timeout_secs")
+        done.put("agents.default.ceiling_minutes", float(seconds) / 60, "pool.prompt_hard_timeout_secs")
     if (mode := given.pop("pool.default_config_options.mode", None)) is not None:
         done.put("agents.default.mode", mode, "pool.default_config_options.mode")
         done.advice.append(f"Is {mode} a mode in which the agent asks first? If not, leave mode out.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from acp import Question, Turn
+from acp import OpenQuestions, Question
 from acp.schema import PermissionOption, ToolCallUpdate
 
 from . import words
@@ -53,7 +53,7 @@ class PermissionCard(Card):
     def __init__(
         self,
         question: Question,
-        turn: Turn,
+        questions: OpenQuestions,
         call: ToolCallUpdate,
         where: Where,
         *,
@@ -64,7 +64,7 @@ class PermissionCard(Card):
 
         `changed`: the agent has changed what it asks for. `why` is why the configuration did not decide it.
         """
-        super().__init__(turn, question.request_id, where)
+        super().__init__(questions, question.request_id, where)
         self.question = question
         self.call = call
         self.described = describe(call)
@@ -132,9 +132,9 @@ class PermissionCard(Card):
         """Give the answer to the agent; return what the message says then. None: it is answered already, or over."""
         option = self.option(choice)
         if option is not None:
-            given = self.turn.answer(self.request_id, option.option_id)
+            given = self.questions.answer(self.request_id, option.option_id)
         else:
-            given = choice == DENY and self.question.rejection is None and self.turn.withdraw(self.request_id)
+            given = choice == DENY and self.question.rejection is None and self.questions.withdraw(self.request_id)
         if not given:
             return None
         name = escape(visible(option.name)[:LABEL]) if option is not None else "Denied"

@@ -18,8 +18,9 @@ from pool.opening import MODE, written
 from .admission import admitted
 from .gate import Right
 from .markdown import escape
-from .offers import Offers
+from .offers import Offers, write_offers
 from .view import view_of
+from .visible import visible
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -90,7 +91,16 @@ def _key(option_id: str) -> str:
 
 
 def _title(option: Option) -> str:
-    return f"**{escape(option.name[:WIDTH])}** {escape(option.description[:500])}".strip()
+    return f"**{escape(_name(option))}** {escape(visible(option.description)[:500])}".strip()
+
+
+def _name(named: Option | Choice) -> str:
+    """Return what to call it on one line; Discord refuses a name of nothing but space."""
+    return _line(named.name) or "(no name)"
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()))[:WIDTH]
 
 
 def _choices(option: Option) -> list[Choice]:
@@ -104,9 +114,9 @@ def _option_view(option: Option, page: int) -> discord.ui.View:
     current = written(option.current)
     entries = [
         discord.SelectOption(
-            label=choice.name[:WIDTH] or "?",
+            label=_name(choice),
             value=_key(choice.value),
-            description=" — ".join(part for part in (choice.group, choice.description) if part)[:WIDTH] or None,
+            description=_line(" — ".join(part for part in (choice.group, choice.description) if part)) or None,
             default=choice.value == current,
         )
         for choice in _choices(option)
@@ -116,14 +126,13 @@ def _option_view(option: Option, page: int) -> discord.ui.View:
 
 def _options_view(options: tuple[Option, ...], page: int) -> discord.ui.View:
     entries = [
-        discord.SelectOption(label=each.name[:WIDTH] or "?", value=_key(each.option_id), description=_now(each))
-        for each in options
+        discord.SelectOption(label=_name(each), value=_key(each.option_id), description=_now(each)) for each in options
     ]
     return _paged(entries, ALL, page)
 
 
 def _now(option: Option) -> str:
-    name = next((each.name for each in _choices(option) if each.value == written(option.current)), "?")
+    name = next((_name(each) for each in _choices(option) if each.value == written(option.current)), "?")
     return f"now: {name}"[:WIDTH]
 
 
@@ -221,16 +230,18 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     client, thread_id = interaction.client, interaction.channel_id or 0
     if option.category not in FREE and not await client.admit(interaction, Right.CHANGE, asker_id=None):
         return
-    named = f"**{escape(option.name[:WIDTH])}**: {escape(choice.name[:WIDTH])}"
+    named = f"**{escape(_name(option))}**: {escape(_name(choice))}"
+    value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
     conversation = client.pool.conversation(thread_id)
     session = None if conversation is None else conversation.seat.session
     if session is None:
         _remember(interaction, option, choice)
+        offers = client.offers(thread_id).with_value(option.option_id, value)
+        client.journal.threads.set_offers(thread_id, write_offers(offers))  # What a menu shows from now on.
         await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)
         return
     # At once, for the agent may take its time.
     await interaction.response.edit_message(content=f"{named} …", view=None)
-    value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
     try:
         done = await session.set_option(option.option_id, value)
     except AcpError as error:

@@ -12,6 +12,7 @@ are looked up without links as they are now: what is put in their place later is
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,9 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 
 POWER = frozenset({
     # directories: settings, hooks, commands and servers of agents, and what tools run by themselves
-    *(".agents", ".claude", ".codex", ".continue", ".cursor", ".devcontainer", ".fast-agent", ".gemini", ".git"),
-    *(".goose", ".husky", ".idea", ".kimi", ".opencode", ".qwen", ".ssh", ".vibe", ".vscode", ".windsurf", ".zed"),
+    *(".agents", ".claude", ".codex", ".config", ".continue", ".crush", ".cursor", ".devcontainer", ".fast-agent"),
+    *(".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo", ".ssh"),
+    *(".vibe", ".vscode", ".windsurf", ".zed"),
     # files: instructions, servers, permissions, and what a shell or a hook runs
     *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md", ".claude.json"),
     *(".clinerules", ".cursorrules", ".goosehints", ".windsurfrules", "copilot-instructions.md"),
@@ -49,9 +51,12 @@ _READS = frozenset({"read", "search"})
 _CHANGES = frozenset({"edit", "delete", "move"})
 _HARMLESS = _READS | {"think", "fetch"}
 
-_PLACE_KEY = re.compile(r"path|file|dir|cwd|source|destination|target", re.IGNORECASE)
+_PLACE_KEY = re.compile(r"path|file|dir|cwd|source|dest|dst|target|^(?:to|from)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 _PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{_ADDRESS.pattern}", re.IGNORECASE)
+_EXPANDED = re.compile(r"[${}`]")
+"""What a shell or a glob makes another path of."""
+
 _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
 _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(POWER)))})(?![\w-])", re.IGNORECASE)
 
@@ -119,7 +124,9 @@ class _Told:
         ]
         self._places = [location.path for location in call.locations or ()]
         self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
-        self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text)]
+        self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
+        self._words = {text for _, text in inputs if len(text) <= LONGEST and not re.search(r"\s", text)}
+        self._words.difference_update(self._places)
 
     def no_plain_read(self, directories: Sequence[Path]) -> str | None:
         """Say why this is more than reading inside `directories`; None: it is not."""
@@ -143,6 +150,7 @@ class _Told:
             return "it does not say what it changes"
         # A command is searched for the names; a change is told by its places, and its text may well speak of them.
         by_name = (self._kind not in _CHANGES or self._has_command) and any(map(_NAMED.search, self._texts))
+        by_name = by_name or any(not POWER.isdisjoint(_names(word)) for word in self._words)
         if by_name or not _look_up(self._places, directories, _powerless):
             return "it may change a file that says what the agent may do"
         return None
@@ -173,7 +181,7 @@ def _look_up(places: Sequence[str], directories: Sequence[Path], holds: Callable
 
 
 def _inside(place: str, directories: Sequence[Path]) -> bool:
-    if place.startswith("~") or _ADDRESS.match(place):
+    if place != place.strip() or place.startswith("~") or _EXPANDED.search(place) or _ADDRESS.match(place):
         return False  # What it leads to is known to the agent alone.
     real = Path(os.path.realpath(directories[0] / place))
     return any(real.is_relative_to(os.path.realpath(directory)) for directory in directories)
@@ -182,9 +190,16 @@ def _inside(place: str, directories: Sequence[Path]) -> bool:
 def _powerless(place: str, directories: Sequence[Path]) -> bool:
     path = directories[0] / place
     return all(
-        POWER.isdisjoint(part.casefold() for part in _below(each, directories).parts)
-        for each in (path, Path(os.path.realpath(path)))
+        POWER.isdisjoint(_names(str(_below(each, directories)))) for each in (path, Path(os.path.realpath(path)))
     )
+
+
+def _names(path: str) -> Iterator[str]:
+    """The names in a path as a file system may read them to which case, width, or what ends a name, is all the same."""
+    for part in re.split(r"[/\\]", path):
+        folded = unicodedata.normalize("NFKC", part).casefold()
+        shown = "".join(each for each in folded if unicodedata.category(each) != "Cf")
+        yield shown.partition(":")[0].rstrip(". ")
 
 
 def _below(path: Path, directories: Sequence[Path]) -> Path:

@@ -1,8 +1,9 @@
-"""What an agent asks while one message is answered: decided by the configuration, or put to people on cards."""
+"""What an agent asks for one message: decided by the configuration, or put to people on cards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from acp import Decline, Elicitation, Question, Session, Turn
+from acp import Decline, Elicitation, OpenQuestions, Question
 from acp.jsonrpc import RequestId
 from acp.schema import ToolCallUpdate
 
@@ -31,21 +32,26 @@ CHANGES = 5
 
 
 class Questions:
-    """The questions of one turn, in one thread."""
+    """The questions of one turn, or those that an agent asks aside from its turns, in one thread."""
 
     def __init__(
-        self, cards: Cards, session: Session, turn: Turn, where: Where, *, tell: Callable[[str], None]
+        self,
+        cards: Cards,
+        questions: OpenQuestions,
+        where: Where,
+        *,
+        directories: Sequence[Path] = (),
+        tell: Callable[[str], None],
     ) -> None:
-        """`tell` adds a line to the reply."""
+        """`questions` takes the answers, `directories` are the session's; `tell` adds a line to the reply."""
         self._cards = cards
-        self._session = session
-        self._turn = turn
+        self._directories = directories
+        self._questions = questions
         self._where = where
         self._tell = tell
         self._open: list[Card] = []
         self._count = 0
         self._lines = 0
-        self._pages: dict[str, PageCard] = {}
         self._changes: dict[RequestId, int] = {}
 
     # ---- what the agent asks
@@ -55,22 +61,22 @@ class Questions:
         # An id that is used again names another question, and the old card must not answer it.
         self.close("the agent has asked something else instead", question.request_id)
         permission = self._cards.permission(self._where.channel_id)
-        decision = decide(permission, question, call, self._session.directories)
+        decision = decide(permission, question, call, self._directories)
         match decision:
             case Allow(option_id):
                 self._record("approved", "as configured", call)
-                self._turn.answer(question.request_id, option_id)
+                self._questions.answer(question.request_id, option_id)
             case Deny():
                 self._reject(question, call, "denied, as configured")
             case Ask(reason):
-                card = PermissionCard(question, self._turn, call, self._where, why=reason)
+                card = PermissionCard(question, self._questions, call, self._where, why=reason)
                 self._open_card(card)
 
     def elicit(self, asked: Elicitation) -> None:
         """Ask for values, or for a visit to a page; what nobody could answer is declined."""
         self.close("the agent has asked something else instead", asked.request_id)
         try:
-            card = card_of(asked, self._turn, self._where)
+            card = card_of(asked, self._questions, self._where)
         except Unusable as unusable:
             self._decline(asked, str(unusable))
             return
@@ -78,18 +84,12 @@ class Questions:
             self._decline(asked, "too many questions are open")
             return
         if isinstance(card, PageCard) and asked.elicitation_id is not None:
-            self._pages[asked.elicitation_id] = card
+            self._cards.visit(self._where.channel_id, asked.elicitation_id, card.completed)
         self._add(card)
 
     def _decline(self, asked: Elicitation, why: str) -> None:
         self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
-        self._turn.answer(asked.request_id, Decline())
-
-    def completed(self, elicitation_id: str) -> None:
-        """Say on the card of a page that its visit has come to something; of an unknown one nothing."""
-        card = self._pages.pop(elicitation_id, None)
-        if card is not None:
-            card.completed()
+        self._questions.answer(asked.request_id, Decline())
 
     def _open_card(self, card: PermissionCard) -> None:
         if sum(len(data) for _, data in card.files) > LARGEST:
@@ -119,9 +119,9 @@ class Questions:
         self._record("denied", why, call)
         self._say(f"-# 🚫 {why}: {escape(headline(call))}")
         if question.rejection is None:
-            self._turn.withdraw(question.request_id)
+            self._questions.withdraw(question.request_id)
         else:
-            self._turn.answer(question.request_id, question.rejection)
+            self._questions.answer(question.request_id, question.rejection)
 
     def _say(self, line: str) -> None:
         self._lines += 1
@@ -149,7 +149,7 @@ class Questions:
             if changes > CHANGES:
                 self._reject(card.question, call, "rejected, for the agent keeps changing what it asks")
             else:
-                self._open_card(PermissionCard(card.question, self._turn, call, self._where, changed=True))
+                self._open_card(PermissionCard(card.question, self._questions, call, self._where, changed=True))
 
     # ---- how they end
 
@@ -168,9 +168,9 @@ class Questions:
             if card.request_id == request_id and not card.answered:
                 self._cards.remind(card, seconds_left)
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Say on the card that nobody was there, and with the next prompt to the agent."""
+    def unanswered(self, request_id: RequestId, why: str) -> None:
+        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
         for card in self._open:
             if card.request_id == request_id and not card.answered:
-                self._cards.missed(card)
-        self.close("closed: nobody answered in time", request_id)
+                self._cards.missed(card, why)
+        self.close(f"closed: {why}", request_id)

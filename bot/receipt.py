@@ -7,6 +7,10 @@ from acp.schema import UsageUpdate
 __all__ = ["Receipt", "cost_of"]
 
 
+_CURRENCY = 8
+"""Letters of a currency's code: ISO 4217 has three, others a few more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """The facts of one turn. None: the agent did not say."""
@@ -46,7 +50,9 @@ def cost_of(usage: UsageUpdate) -> tuple[float | None, str]:
     """Return the sum that a session has cost and its currency, as far as the agent says so."""
     cost = usage.cost if isinstance(usage.cost, dict) else {}
     amount = cost.get("amount")
-    return float(amount) if isinstance(amount, int | float) else None, str(cost.get("currency") or "")
+    currency = str(cost.get("currency") or "")
+    is_code = currency.isalpha() and len(currency) <= _CURRENCY
+    return float(amount) if isinstance(amount, int | float) else None, currency if is_code else ""
 
 
 def _time(seconds: float) -> str:

@@ -53,7 +53,7 @@ def report(path: Path, output: Path | None, *, no_agents: bool) -> None:
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as error:
-        fail(f"{output}: {error.strerror}", 1)
+        fail(f"{output} cannot be written: {error.strerror}", 1)
     click.echo(f"Written: {output}. Read it before you give it away.")
 
 
@@ -66,7 +66,7 @@ def _sections(path: Path, *, agents: bool) -> Iterator[str]:
             secrets.add(value)
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, ConfigError) as error:
-        yield from ("## Configuration", "", *_fenced([f"cannot be read: {error}"]))
+        yield from ("## Configuration", "", *_fenced([f"cannot be read: {getattr(error, 'strerror', None) or error}"]))
         return
     secrets |= set(_secrets(raw))
     redact = logs.redactor(secrets)

@@ -19,12 +19,17 @@ _EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that came with a message, where Discord keeps it; `size` is what Discord says, in bytes."""
+    """A file that came with a message, where Discord keeps it; `size` is what Discord says, in bytes.
+
+    `url` is good for about a day; the message says the present one. Both ids are 0 where the message is not known.
+    """
 
     name: str
     url: str
     content_type: str | None
     size: int
+    channel_id: int = 0
+    message_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,12 @@ class Request:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it for an agent."""
-        return not (self.text or self.attachments or any(quote.kind == "forward" for quote in self.quotes))
+        return not self.text and self.is_only_text
+
+    @property
+    def is_only_text(self) -> bool:
+        """Whether it brings nothing beside its words."""
+        return not (self.attachments or any(quote.kind == "forward" for quote in self.quotes))
 
 
 def belong_together(requests: Sequence[Request]) -> bool:

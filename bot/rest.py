@@ -101,6 +101,11 @@ class Rest:
             raise Refused("this place is gone")
         return self._live().get_partial_messageable(channel_id, guild_id=guild_id)
 
+    def _readable(self, channel_id: int, guild_id: int | None = None) -> discord.abc.Messageable:
+        """Return a place to read from: of one that the library knows, messages come with their names and people."""
+        channel = self._live().get_channel(channel_id)
+        return channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id, guild_id)
+
     def _live(self) -> discord.Client:
         if self.client is None or self.client.is_closed():
             raise TryLater("not connected to Discord", 1.0)
@@ -187,11 +192,14 @@ class Rest:
                 message = self._channel(channel_id).get_partial_message(message_id)
                 await message.remove_reaction(emoji, discord.Object(client.user.id))
 
-    async def history(self, channel_id: int, *, after: int, most: int) -> list[discord.Message]:
-        """Return the newest `most` messages above the id `after`, oldest first."""
-        client = self._live()
-        channel = client.get_channel(channel_id)
-        place = channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id)
+    async def history(
+        self, channel_id: int, *, after: int, most: int, guild_id: int | None = None
+    ) -> list[discord.Message]:
+        """Return the newest `most` messages above the id `after`, oldest first.
+
+        `guild_id` is needed where the library does not know the place, as an archived thread.
+        """
+        place = self._readable(channel_id, guild_id)
         async with _calling():
             messages = [
                 message async for message in place.history(limit=most, after=discord.Object(after), oldest_first=False)
@@ -200,12 +208,16 @@ class Rest:
 
     async def before(self, channel_id: int, message_id: int, *, most: int) -> list[discord.Message]:
         """Return the newest `most` messages below an id, oldest first."""
-        client = self._live()
-        channel = client.get_channel(channel_id)
-        place = channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id)
+        place = self._readable(channel_id)
         async with _calling():
             messages = [message async for message in place.history(limit=most, before=discord.Object(message_id))]
         return messages[::-1]
+
+    async def message(self, channel_id: int, message_id: int, *, guild_id: int | None = None) -> discord.Message:
+        """Return a message as it is now. Raises `Gone` where there is none any more."""
+        place = self._readable(channel_id, guild_id)
+        async with _calling():
+            return await place.fetch_message(message_id)
 
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
         """Return the roles that a member has."""

@@ -71,6 +71,8 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
     conversation = client.pool.conversation(thread_id)
     name = client.desk.agents.name(thread_id)
     lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
+    if client.journal.trouble:
+        lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
     session = None if conversation is None else conversation.seat.session
     if session is not None:
         lines.append(f"mode: {escape(session.mode or 'not told')}")

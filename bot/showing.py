@@ -45,10 +45,10 @@ def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
 async def _diff(interaction: Interaction) -> None:
     if not await admitted(interaction, Right.TALK):
         return
-    directory = interaction.client.desk.agents.of(interaction.channel_id or 0).cwd
+    agent = interaction.client.desk.agents.of(interaction.channel_id or 0)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await changes(directory)
+        found = await changes(agent.cwd, (agent.cwd, *agent.additional_directories))
     except GitFailed as error:
         await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
         return
@@ -59,7 +59,9 @@ async def _diff(interaction: Interaction) -> None:
     status = redact(found.status)
     shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
     words = code_block(shown) + ("\n-# The patch is too long, and was cut." if found.cut else "")
-    file = discord.File(BytesIO(redact(found.patch.decode(errors="replace")).encode()), "changes.patch")
+    # Whatever a file's encoding is: the patch is to fit it.
+    patch = redact(found.patch.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+    file = discord.File(BytesIO(patch), "changes.patch")
     await interaction.followup.send(words, file=file, ephemeral=True)
 
 
@@ -89,10 +91,16 @@ async def _thread_as_markdown(interaction: Interaction) -> str:
             break
         before = batch[0].id
     name = getattr(interaction.channel, "name", None) or "Conversation"
-    parts = [f"# {' '.join(name.split())}", *(_written(each) for each in messages[-MESSAGES:])]
-    return "\n\n".join(parts) + "\n"
+    written = (_written(each) for each in messages[-MESSAGES:])
+    return "\n\n".join([f"# {' '.join(name.split())}", *filter(None, written)]) + "\n"
 
 
 def _written(message: discord.Message) -> str:
+    """Write a message down; of what Discord itself says only the message that a thread was opened on."""
+    if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
+        first = message.reference.resolved
+        return _written(first) if isinstance(first, discord.Message) else ""
+    if message.is_system():
+        return ""
     files = "".join(f"\n\n[{each.filename}]({each.url})" for each in message.attachments)
     return f"## {' '.join(message.author.display_name.split())}, {sent_at(message.id)}\n\n{text_of(message)}{files}"

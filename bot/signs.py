@@ -54,15 +54,24 @@ class Sign:
     leaves nothing that the next one does not find.
     """
 
-    def __init__(self, channel_id: int, message_id: int, *, pacer: Pacer, rest: Rest, kept: KeptSigns) -> None:
-        """Start with what an earlier run of the bot may have left, which is taken away with the first wish."""
+    def __init__(
+        self,
+        channel_id: int,
+        message_id: int,
+        *,
+        pacer: Pacer,
+        rest: Rest,
+        kept: KeptSigns,
+        left: Iterable[str] = (),
+    ) -> None:
+        """Start with what an earlier run of the bot may have `left`, which is taken away with the first wish."""
         self._channel_id = channel_id
         self._message_id = message_id
         self._pacer = pacer
         self._rest = rest
         self._wanted: str | None = None
         self._kept = kept
-        self._standing = kept.of(message_id)
+        self._standing = [*left]
         self._confirmed: set[str] = set()
         self._patience = Patience()
         self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)

@@ -30,6 +30,8 @@ CONFIG = click.option(
 
 def loaded(path: Path) -> Config:
     """Read the configuration, with the variables beside it, or end with exit code 2."""
+    if not path.exists():
+        fail(f"{path}: there is no such file; threadline init writes one", 2)
     try:
         for name, value in read_variables(beside(path)).items():
             os.environ.setdefault(name, value)

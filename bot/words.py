@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
-from pool.exchange import Ending, Notice
+from pool.exchange import Ending, Notice, Unanswered
 from pool.house import Cancelled
 from pool.journal import State
 from pool.pool import Bound
 from pool.watch import LONG_SECONDS, Due
 
 from .markdown import LIMIT, code_block, escape
+from .tokens import without_tokens
 
 __all__ = [
     "AT_WORK",
@@ -26,6 +27,8 @@ __all__ = [
     "RELEASED",
     "STOP_OFFERED",
     "TOO_LONG",
+    "UNANSWERED",
+    "UNWRITABLE",
     "became",
     "beside",
     "cancelled",
@@ -40,6 +43,7 @@ __all__ = [
     "outside",
     "queued",
     "reminder",
+    "undelivered",
     "waiting",
     "with_line",
 ]
@@ -57,6 +61,9 @@ BOUNDS = {
 }
 """Why a message was not taken up."""
 
+UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
+"""Why a message was not taken up, where the journal cannot be written."""
+
 INTERRUPTED = (
     "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"
     " part. Look at what is there before you act."
@@ -64,8 +71,8 @@ INTERRUPTED = (
 """Told to the agent above a prompt that is sent again."""
 
 GO_ON = (
-    "Nobody was there to answer your question, and others waited for you, so it was ended. Somebody is there again:"
-    " take up your work where you left it, and ask once more what you need to ask."
+    "Your question was ended because others had long been waiting for an agent, not because somebody rejected it."
+    " Somebody is there again: take up your work where you left it, and ask once more what you need to ask."
 )
 """What an agent that has made way is told when a person wants it to go on."""
 
@@ -80,12 +87,24 @@ _STOPS = {
 }
 
 
+UNANSWERED = {
+    Unanswered.TIME: "nobody answered in time",
+    Unanswered.OTHERS: "others had long been waiting for an agent",
+}
+"""Why a question was rejected without a person."""
+
+
 def in_line(place: int, asking: Sequence[int]) -> str:
     """Say where a thread stands in line, and which threads wait for a person meanwhile."""
     text = f"-# ⏳ all agents are busy; this thread is number {place} in line"
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
+
+
+def undelivered(thread_id: int) -> str:
+    """Say that an answer is lost to its thread."""
+    return f"-# ❌ An answer in <#{thread_id}> could not be posted: Discord does not let me write there."
 
 
 def outside(thread_ids: Sequence[int]) -> str:
@@ -206,13 +225,10 @@ def _minutes(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
-def missed(titles: Sequence[str]) -> str:
-    """Tell the agent, with the next prompt, that nobody was there to answer."""
-    lines = "".join(f"\n- {title}" for title in titles)
-    return (
-        "Nobody was there to answer what you asked, so Threadline rejected it when the time was over."
-        f" It was not a person's decision:{lines}"
-    )
+def missed(questions: Sequence[str]) -> str:
+    """Tell the agent, with the next prompt, which of its questions no person has answered, each with the reason."""
+    lines = "".join(f"\n- {question}" for question in questions)
+    return f"Threadline rejected what you asked. It was not a person's decision:{lines}"
 
 
 def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:
@@ -231,11 +247,11 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
         return [] if said else ["-# The agent ended its turn without a word."]
     if ending.stop_reason is None:
         return []
-    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(ending.stop_reason)}')}"]
+    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(redact(ending.stop_reason))}')}"]
 
 
 def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
-    reason, _, rest = redact(str(error)).partition("\n")
+    reason, _, rest = without_tokens(redact(str(error))).partition("\n")
     lines = [f"❌ {escape(reason[:500])}"]
     if rest:
         lines.append(code_block(rest[-1000:]))

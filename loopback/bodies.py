@@ -21,13 +21,16 @@ class Body:
 
 
 async def read(request: web.Request) -> Body:
-    """The whole body; raises 50109 for JSON that is none, 40005 for more than REQUEST_BYTES."""
+    """The whole body; raises 50109 for JSON or a form that is none, 40005 for more than REQUEST_BYTES."""
     if not request.can_read_body:
         return Body()
     if (request.content_length or 0) > REQUEST_BYTES:
         raise DiscordError(Reason.TOO_LARGE)
     if request.content_type == "multipart/form-data":
-        return await _read_form(request)
+        try:
+            return await _read_form(request)
+        except ValueError:  # no boundary, or another than the header names
+            raise DiscordError(Reason.INVALID_JSON) from None
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -38,7 +41,7 @@ async def read(request: web.Request) -> Body:
 def _parse(raw: bytes) -> Any:
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise DiscordError(Reason.INVALID_JSON) from None
 
 

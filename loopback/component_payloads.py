@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote
 
-from loopback import components
+from loopback import addresses, components
 from loopback.entities import Attachment, Json, Message
 from loopback.world import World
 
@@ -27,7 +26,7 @@ _DEFAULTS: Final[dict[int, Json]] = {
 
 def attachment_url(world: World, one: Attachment) -> str:
     """Where an attachment is served."""
-    return f"{world.cdn}/attachments/{one.channel_id}/{one.id}/{quote(one.filename)}"
+    return f"{world.cdn}{addresses.path(world, one)}"
 
 
 def shown(world: World, message: Message) -> list[Json]:

@@ -22,6 +22,9 @@ from loopback.world import World
 
 HEARTBEAT: Final = 41.25
 HEARTBEAT_GRACE: Final = 1.5
+ACK_SECONDS: Final = 0.02
+"""As long as over a network: discord.py notes the time of a beat when it was sent, and an answer that comes sooner
+counts as the answer to the one before, a whole interval late."""
 SENDS_SECONDS: Final = 60.0
 CLOSE_SECONDS: Final = 1.0
 MEMBERS_CHUNK: Final = 1000
@@ -114,12 +117,12 @@ class Gateway:
         try:
             frame = json.loads(text)
             op, data = frame["op"], frame.get("d")
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise Closed(Close.DECODE_ERROR) from None
         match op:
             case Op.HEARTBEAT:
                 connection.beats += 1
-                connection.tell(Op.HEARTBEAT_ACK)
+                asyncio.get_running_loop().call_later(ACK_SECONDS, connection.tell, Op.HEARTBEAT_ACK)
             case Op.IDENTIFY | Op.RESUME if not isinstance(data, dict):
                 raise Closed(Close.DECODE_ERROR)
             case Op.IDENTIFY | Op.RESUME if connection.session is not None:
@@ -130,8 +133,10 @@ class Gateway:
                 self._resume(connection, data)
             case Op.PRESENCE | Op.VOICE | Op.REQUEST_MEMBERS if connection.session is None:
                 raise Closed(Close.NOT_AUTHENTICATED)
+            case Op.REQUEST_MEMBERS if not isinstance(data, dict):
+                raise Closed(Close.DECODE_ERROR)
             case Op.REQUEST_MEMBERS:
-                self._send_members(connection.session, data or {})
+                self._send_members(connection.session, data)
             case Op.PRESENCE | Op.VOICE:
                 pass
             case _:
@@ -152,9 +157,11 @@ class Gateway:
         if intents & ~bot.allowed_intents:
             raise Closed(Close.DISALLOWED_INTENTS)
         shard = data.get("shard") or [0, 1]
-        if not isinstance(shard, list) or len(shard) != 2 or not 0 <= shard[0] < shard[1]:
-            raise Closed(Close.INVALID_SHARD)
-        connection.session = self._sessions.open(bot, intents, (shard[0], shard[1]), connection, self.url)
+        match shard:
+            case [int(number), int(count)] if 0 <= number < count:
+                connection.session = self._sessions.open(bot, intents, (number, count), connection, self.url)
+            case _:
+                raise Closed(Close.INVALID_SHARD)
 
     def _resume(self, connection: Connection, data: Json) -> None:
         bot = self._bot(data)
@@ -172,13 +179,15 @@ class Gateway:
         return self._world.cdn.replace("http", "ws", 1) + "/gateway/"
 
     def _send_members(self, session: Session | None, data: Json) -> None:
-        guild = self._world.guilds.get(int(data.get("guild_id") or 0))
+        wanted = data.get("user_ids") or []
+        try:
+            guild = self._world.guilds.get(int(data.get("guild_id") or 0))
+            ids = [int(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+        except (ValueError, TypeError):
+            raise Closed(Close.DECODE_ERROR) from None
         if session is None or guild is None or session.bot.id not in guild.members:
             return
-        wanted = data.get("user_ids")
-        ids = (
-            [int(one) for one in (wanted if isinstance(wanted, list) else [wanted])] if wanted else list(guild.members)
-        )
+        ids = ids or list(guild.members)
         prefix = str(data.get("query") or "").lower()
         found = [guild.members[one] for one in ids if one in guild.members]
         found = [one for one in found if self._world.accounts[one.user_id].name.lower().startswith(prefix)]

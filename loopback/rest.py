@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from loopback import bodies
+from loopback import addresses, bodies
 from loopback.bodies import Body
 from loopback.clock import Clock
 from loopback.entities import Bot
@@ -166,6 +166,8 @@ class Rest:
         for message in channel.messages.values() if channel else ():
             for one in message.attachments:
                 if str(one.id) == wanted and one.content is not None:
+                    if not addresses.is_good(self._world, one.id, request.query):
+                        return web.Response(status=404, text="This content is no longer available.")
                     kind = one.content_type or "application/octet-stream"
                     # A browser must not run what somebody uploaded.
                     name = f"attachment; filename*=UTF-8''{quote(one.filename)}"

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 import structlog
+from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, AgentClosed, AuthRequired, Event, Session
 
-from . import journal as rows
 from .exchange import Ending, Exchange, ExchangeFailed
 from .house import Cancelled, House, State
 from .inbox import Inbox
+from .journal import Unwritable
+from .rows import State as RowState
 from .running import Running
 from .seat import Seat
 
@@ -25,6 +27,9 @@ __all__ = ["Conversation"]
 
 FAILED_STARTS = 3
 """After so many failed starts in a row, what waits is held until a person says so."""
+
+UNWRITABLE_SECONDS = 1.0
+"""Before the next try to write down that a prompt is to be sent, where the disk is full."""
 
 UNSETTLED = 2
 """With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
@@ -43,10 +48,15 @@ class Conversation:
         self._inbox = Inbox(house.journal, on_held=lambda count: house.on_held(thread_id, count), on_time=self._release)
         self._wake = asyncio.Event()
         self._current: Exchange | None = None
+        self._latest: Exchange  # There is one before there is an agent.
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
         self._retiring = False
-        self.seat = Seat(thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready)
+        self._making: asyncio.Timeout | None = None
+        """While a prompt is made: what ends that at once where its exchange is given up."""
+        self.seat = Seat(
+            thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
+        )
         """Its agent, and the session."""
         self.running: Running | None = None
 
@@ -90,7 +100,8 @@ class Conversation:
     @property
     def asked_since(self) -> float | None:
         """When the oldest open question was asked, in the loop's time; None when none is open."""
-        return self.running.asked_since if self.running is not None else None
+        asked = (each.asked_since for each in (self.running, self.seat.asides) if each is not None)
+        return min((since for since in asked if since is not None), default=None)
 
     # ---- what others do to it; never waits
 
@@ -145,8 +156,12 @@ class Conversation:
     def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
         """End an exchange that has not got as far as the agent, wherever it waits."""
         self._current = None
+        if self.seat.asides is not None:
+            self.seat.asides.end()
         self._house.slots.leave(self.seat)
         self._wake.set()
+        if self._making is not None:
+            self._making.reschedule(asyncio.get_running_loop().time())
         self._close(current, ending, reason)
 
     def reset(self, by: int) -> Cancelled:
@@ -275,7 +290,7 @@ class Conversation:
     # ---- one exchange
 
     async def _serve(self, exchange: Exchange) -> None:
-        self._current = exchange
+        self._current = self._latest = exchange
         exchange.starting()
         self._changed()
         try:
@@ -291,10 +306,14 @@ class Conversation:
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
-        blocks = await exchange.blocks(session.capabilities)
-        if self._current is not exchange:
+        while (blocks := await self._blocks(session, exchange)) is not None and self._current is exchange:
+            try:
+                earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
+                break
+            except Unwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
+                await asyncio.sleep(UNWRITABLE_SECONDS)
+        else:
             return
-        earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
         self.seat.state = State.WORKING
         try:
             async with session.prompt(blocks) as turn:
@@ -307,6 +326,18 @@ class Conversation:
             self.running = None
         except AgentClosed as error:
             self._once_more(exchange, error, earlier)
+
+    async def _blocks(self, session: Session, exchange: Exchange) -> Sequence[BaseModel] | None:
+        """Return an exchange's prompt; None where it was given up meanwhile, and nothing waits for its files."""
+        try:
+            async with asyncio.timeout(None) as self._making:
+                return await exchange.blocks(session.capabilities)
+        except TimeoutError:
+            if self._current is exchange:
+                raise
+            return None
+        finally:
+            self._making = None
 
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
@@ -354,7 +385,7 @@ class Conversation:
         """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
         cancelled_by = self.running.cancelled_by if self.running is not None else None
         ending = Ending(cancelled_by=cancelled_by, shutdown=True)
-        if self._journal.state(exchange.message_ids[0]) is rows.State.PROMPTED:
+        if self._journal.state(exchange.message_ids[0]) is RowState.PROMPTED:
             self._close(exchange, ending, "interrupted")
         else:
             exchange.ended(ending)

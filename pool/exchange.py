@@ -7,13 +7,13 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from acp import Event, Session, Turn
+from acp import Aside, Event, OpenQuestions, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
 
 from .watch import Due
 
-__all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice"]
+__all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice", "Unanswered"]
 
 
 class Notice(Enum):
@@ -30,6 +30,16 @@ class Notice(Enum):
 
     UNASKED = auto()
     """The agent could not be put into its asking mode: it may act without asking."""
+
+
+class Unanswered(Enum):
+    """Why a question was rejected without a person."""
+
+    TIME = auto()
+    """Nobody has answered in time."""
+
+    OTHERS = auto()
+    """Others had long been waiting in line for an agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +110,20 @@ class Exchange(Protocol):
     def event(self, event: Event) -> None:
         """Take an event of the turn; also one that came after its end, with no other turn in flight."""
 
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.
+
+        `remind` and `unanswered` may follow, as for a question of the turn.
+        """
+
     def due(self, due: Due, silent_seconds: float) -> None:
         """Learn that the turn is silent, for so long, or that it goes on for long."""
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Learn that a question has been open for long, and is ended in `seconds_left` if nobody answers."""
 
-    def unanswered(self, request_id: RequestId) -> None:
-        """Learn that a question was answered with a rejection, because no person did."""
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        """Learn that a question is answered with a rejection, because no person did."""
 
     def ended(self, ending: Ending) -> Sequence[str]:
         """Take the end; return all pages of the reply as they must finally stand."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from .exchange import Exchange
-from .journal import Journal, State
+from .journal import Journal
 
 __all__ = ["Inbox"]
 
@@ -81,7 +81,7 @@ class Inbox:
         if self._waiting and (self._timer is not None or not self.held):
             self._stop_timer()
             self.held = True
-            self._mark(State.HELD)
+            self._mark(held=True)
             self._on_held(len(self._waiting))
 
     def hold_again(self, seconds: float | None) -> None:
@@ -96,7 +96,7 @@ class Inbox:
         self._stop_timer()
         held, self.held = self.held, False
         if held:
-            self._mark(State.RECEIVED)
+            self._mark(held=False)
         return held
 
     def empty(self) -> Iterable[Exchange]:
@@ -106,10 +106,9 @@ class Inbox:
         removed, self._waiting = self._waiting, deque()
         return removed
 
-    def _mark(self, state: State) -> None:
+    def _mark(self, *, held: bool) -> None:
         for exchange in self._waiting:
-            if self._journal.state(exchange.message_ids[0]) is not state:
-                self._journal.mark(exchange.message_ids, state)
+            self._journal.hold(exchange.message_ids, held=held)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -1,30 +1,26 @@
 """What survives: conversations and the state of every accepted message, in SQLite.
 
-A message's row goes from `received` over `prompted` and `finished` to `answered`. It may be `held` before it is
-prompted: it waits for a person, and a restart does not run it. And it may be `closed(reason)` from any state but the
-last. `_BEFORE` has all transitions, docs/how-it-works.md draws them.
-
-Each state is written before its effect. A method is one short transaction, and the exchange's messages change
-together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds and
-survives kill -9; a power cut may lose the last moments.
+Each state (see `rows`) is written before its effect. A method is one short transaction, and the exchange's messages
+change together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds
+and survives kill -9; a power cut may lose the last moments.
 """
 
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from .database import JournalError, open_database
 from .postscripts import Postscripts
 from .questions import KeptQuestions
+from .rows import BEFORE, NEW, Post, Row, State
 from .signs import KeptSigns
 from .threads import Threads
+from .writer import Unwritable, Writer, surely
 
-__all__ = ["NEW", "Journal", "JournalError", "Post", "Row", "State"]
+__all__ = ["NEW", "Journal", "JournalError", "Post", "Row", "State", "Unwritable"]
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
@@ -33,60 +29,7 @@ PRUNE_BATCH = 500
 """Rows dropped at once, so that no turn waits for it."""
 
 
-NEW = "new"
-"""Why a row that nobody has seen before is received; others are received again."""
-
-
-class State(StrEnum):
-    """The state of a message's row."""
-
-    RECEIVED = "received"
-    HELD = "held"
-    PROMPTED = "prompted"
-    FINISHED = "finished"
-    ANSWERED = "answered"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A message that is open, or closed and owed a word about it: what is needed to take it up again.
-
-    `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
-    `exchange_id` is the last of the messages that were sent together with it, and its own id where none were.
-    """
-
-    message_id: int
-    thread_id: int
-    author_id: int
-    state: State
-    request: str
-    prompt: str | None
-    reason: str | None
-    exchange_id: int
-
-
 _ROW = "message_id, thread_id, author_id, state, request, prompt, reason, coalesce(exchange_id, message_id)"
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A page that was to be sent. Without `message_id` nobody knows whether it was."""
-
-    number: int
-    content: str
-    message_id: int | None
-
-
-_BEFORE = {
-    State.RECEIVED: (State.HELD, State.PROMPTED),
-    State.HELD: (State.RECEIVED,),
-    State.PROMPTED: (State.RECEIVED,),
-    State.FINISHED: (State.PROMPTED,),
-    State.ANSWERED: (State.FINISHED,),
-    State.CLOSED: (State.RECEIVED, State.HELD, State.PROMPTED, State.FINISHED),
-}
-"""The states from which each state is reached."""
 
 
 class Journal:
@@ -95,14 +38,15 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Use `open`."""
         self._db = connection
+        self._writer = Writer(connection)
         (self.journal_id,) = self._db.execute("SELECT value FROM facts WHERE name = 'journal_id'").fetchone()
         rows = self._db.execute("SELECT thread_id FROM conversations")
         self._threads = {thread_id for (thread_id,) in rows}
         self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
-        self.threads = Threads(self._db, self._transaction)
-        self.signs = KeptSigns(self._db, self._transaction)
-        self.questions = KeptQuestions(self._db, self._transaction)
-        self.postscripts = Postscripts(self._db, self._transaction)
+        self.threads = Threads(self._writer)
+        self.signs = KeptSigns(self._writer)
+        self.questions = KeptQuestions(self._writer)
+        self.postscripts = Postscripts(self._writer)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
         self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
@@ -114,7 +58,8 @@ class Journal:
         return cls(open_database(path))
 
     def close(self) -> None:
-        """Close the file."""
+        """Write what is owed, if that can be, and close the file."""
+        self._writer.retry()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -124,6 +69,15 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         """Close the file."""
         self.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why the file cannot be written; empty where it can."""
+        return self._writer.trouble
+
+    def retry(self) -> None:
+        """After a failure, see whether there is room again, and write what is owed; see `writer`."""
+        self._writer.retry()
 
     # ---- conversations
 
@@ -152,6 +106,7 @@ class Journal:
         row = self._db.execute("SELECT session_id FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
         return None if row is None else row[0]
 
+    @surely
     def set_session(self, thread_id: int, session_id: str | None) -> None:
         """Remember the session of a thread, or with None forget it."""
         with self._transaction():
@@ -208,12 +163,20 @@ class Journal:
 
     # ---- marks
 
+    @surely
     def mark_seen(self, channel_id: int, message_id: int) -> None:
         """Move a channel's high-water mark: everything at or below it has been recorded or ignored. Never back."""
         if message_id > self._marks.get(channel_id, -1):
-            self._marks[channel_id] = message_id
             with self._transaction():
-                self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (channel_id, message_id))
+                self._see(channel_id, message_id)
+            self._marks[channel_id] = message_id
+
+    def _see(self, channel_id: int, message_id: int) -> None:
+        self._db.execute(
+            "INSERT INTO marks VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET message_id = max(message_id, excluded.message_id)",
+            (channel_id, message_id),
+        )
 
     def seen(self, channel_id: int) -> int | None:
         """Return a channel's high-water mark; None where nothing was ever seen."""
@@ -232,7 +195,7 @@ class Journal:
         request: str = "",
         assignment: tuple[str, str] = ("", ""),
     ) -> bool:
-        """Accept a message, and its conversation with it. False: this message was accepted before.
+        """Accept a message, and its conversation with it; it is seen then. False: it was accepted before.
 
         `request` is whatever the bot needs to take it up again after a restart; `assignment` the agent and directory
         of a conversation that begins.
@@ -250,7 +213,10 @@ class Journal:
             ).rowcount
             if new:
                 self._moves.append((State.RECEIVED, NEW, 1))
+                self._see(thread_id, message_id)
         self._threads.add(thread_id)
+        if new:
+            self._marks[thread_id] = max(message_id, self._marks.get(thread_id, message_id))
         return new == 1
 
     def mark(self, message_ids: Sequence[int], state: State) -> None:
@@ -258,18 +224,26 @@ class Journal:
         with self._transaction():
             self._move(message_ids, state)
 
+    @surely
+    def hold(self, message_ids: Sequence[int], *, held: bool) -> None:
+        """Let rows that wait be held, or received again. Those that are so already stay so."""
+        state = State.HELD if held else State.RECEIVED
+        if self.state(message_ids[0]) is not state:
+            self.mark(message_ids, state)
+
     def prompted(self, message_ids: Sequence[int], prompt: str) -> str | None:
         """Write down that the prompt is about to be sent, and what it is: a person may want it sent again.
 
         Returns what an earlier try had sent, if there was one.
         """
-        before = self.row(message_ids[-1])
         with self._transaction():
+            before = self.row(message_ids[-1])
             self._move(message_ids, State.PROMPTED)
             self._join(message_ids)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
         return None if before is None else before.prompt
 
+    @surely
     def unsent(self, message_ids: Sequence[int], earlier: str | None) -> None:
         """Write down that nothing was sent after all; `earlier` is what `prompted` returned."""
         with self._transaction():
@@ -285,7 +259,8 @@ class Journal:
             ).rowcount
         return changed == 1
 
-    def close_rows(self, message_ids: Sequence[int], reason: str, pages: Iterable[str] = ()) -> None:
+    @surely
+    def close_rows(self, message_ids: Sequence[int], reason: str, pages: Sequence[str] = ()) -> None:
         """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
         with self._transaction():
             self._move(message_ids, State.CLOSED, reason)
@@ -294,42 +269,55 @@ class Journal:
             if not self._keep_pages(message_ids, pages):
                 self.postscripts.drop(message_ids[-1])
 
+    @surely
     def told(self, message_ids: Sequence[int]) -> None:
         """Write down that nothing is owed any more about rows that were closed."""
         with self._transaction():
             self._drop_pages(message_ids)
             self.postscripts.drop(message_ids[-1])
 
-    def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Iterable[str]) -> None:
+    @surely
+    def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Sequence[str]) -> None:
         """Write down that the turn has ended, and everything that must be posted, in one transaction."""
         with self._transaction():
             self._move(message_ids, State.FINISHED, stop_reason)
             self._keep_pages(message_ids, pages)
 
+    @surely
     def answer(self, message_ids: Sequence[int]) -> None:
         """Write down that Discord has confirmed the last page."""
         with self._transaction():
             self._move(message_ids, State.ANSWERED)
             self.postscripts.drop(message_ids[-1])
 
+    @surely
+    def settle(self, message_ids: Sequence[int], *, confirmed: bool) -> None:
+        """Write down that a reply has come to its end: Discord has confirmed all of it, or it was given up."""
+        match self.state(message_ids[-1]):
+            case State.FINISHED if confirmed:
+                self.answer(message_ids)
+            case State.FINISHED:
+                self.close_rows(message_ids, "undeliverable")
+            case State.CLOSED:
+                self.told(message_ids)
+
     def state(self, message_id: int) -> State | None:
         """Return the state of a message; None where it was never accepted."""
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
         return None if row is None else State(row[0])
 
-    def request(self, message_id: int) -> str | None:
-        """Return the request of a message; None where it was never accepted."""
-        row = self._db.execute("SELECT request FROM messages WHERE message_id = ?", (message_id,)).fetchone()
-        return None if row is None else row[0]
-
-    def exchange_of(self, message_id: int) -> int | None:
-        """Return the exchange that a message belongs to: as its request, or as a page of its reply."""
+    def exchange(self, message_id: int) -> list[Row]:
+        """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
         query = (
-            "SELECT message_id FROM messages WHERE message_id = ?"
-            " UNION SELECT exchange_id FROM posts WHERE message_id = ? LIMIT 1"
+            "SELECT thread_id, coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
+            " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
         )
-        row = self._db.execute(query, (message_id, message_id)).fetchone()
-        return None if row is None else row[0]
+        place = self._db.execute(query, (message_id, message_id)).fetchone()
+        query = (
+            f"SELECT {_ROW} FROM messages"  # noqa: S608 - names from above
+            " WHERE thread_id = ? AND coalesce(exchange_id, message_id) = ? ORDER BY message_id"
+        )
+        return [] if place is None else [_row(fields) for fields in self._db.execute(query, place)]
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""
@@ -380,6 +368,7 @@ class Journal:
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL)", (exchange_id, number, content))
 
+    @surely
     def posted(self, exchange_id: int, number: int, message_id: int) -> None:
         """Write down which message an intended page has become."""
         with self._transaction():
@@ -408,7 +397,7 @@ class Journal:
         self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
 
     def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
-        before = _BEFORE[state]
+        before = BEFORE[state]
         marks = ", ".join("?" * len(before))
         # Why a turn ended is still true when its answer is confirmed.
         change = (
@@ -422,15 +411,11 @@ class Journal:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._moves = []
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._writer.transaction():
+            self._moves = []
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-        for move in self._moves:
+        moves, self._moves = self._moves, []
+        for move in moves:
             self.on_moved(*move)
 
 

@@ -308,6 +308,7 @@ class Pool:
                         log.exception("the keeper failed", duty=duty.__name__)
 
     async def _look(self) -> None:
+        self._journal.retry()
         for conversation in self._conversations.values():
             conversation.look()
         self._make_way()

@@ -5,10 +5,11 @@ to a bound.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from .writer import Writer, surely
 
 __all__ = ["FIRST", "MOST_BYTES", "Enclosure", "FileLost", "KeptFile", "Postscript", "Postscripts"]
 
@@ -63,28 +64,28 @@ class KeptFile:
 class Postscripts:
     """Those that are kept, by exchange (its last message) and number."""
 
-    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
-        """Use the journal's open database, and its transactions."""
-        self._db = db
-        self._transaction = transaction
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
 
     def keep(self, exchange_id: int, postscripts: Mapping[int, Postscript]) -> None:
         """Write down all that is to follow the pages, in one transaction, instead of what was to before."""
-        with self._transaction():
-            self.drop(exchange_id)
-            left = MOST_BYTES
-            for number, postscript in postscripts.items():
-                row = (exchange_id, number, postscript.content, postscript.mention)
-                self._db.execute("INSERT INTO postscripts VALUES (?, ?, ?, ?)", row)
-                left = self._keep_files(exchange_id, number, postscript.files, left)
+        left, files = MOST_BYTES, []
+        for number, postscript in postscripts.items():
+            for file in postscript.files:
+                kept = _read(file, left)  # Of one for which there is no room only the name is kept.
+                left -= len(kept or b"")
+                files.append((exchange_id, number, file.name, kept))
+        rows = [(exchange_id, number, each.content, each.mention) for number, each in postscripts.items()]
+        self._keep(exchange_id, rows, files)
 
-    def _keep_files(self, exchange_id: int, number: int, files: Iterable[Enclosure], left: int) -> int:
-        """Write files down as long as there is room; of the others the names. Returns the room that is left."""
-        for file in files:
-            kept = _read(file, left)
-            left -= len(kept or b"")
-            self._db.execute("INSERT INTO files VALUES (?, ?, ?, ?)", (exchange_id, number, file.name, kept))
-        return left
+    @surely
+    def _keep(self, exchange_id: int, rows: Sequence[tuple[object, ...]], files: Sequence[tuple[object, ...]]) -> None:
+        with self._writer.transaction():
+            self.drop(exchange_id)
+            self._db.executemany("INSERT INTO postscripts VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", files)
 
     def of(self, exchange_id: int) -> dict[int, Postscript]:
         """Return what was to follow the pages of an exchange."""

@@ -1,9 +1,8 @@
 """What the journal remembers of questions: those whose messages have buttons that have to go some day."""
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
+
+from .writer import Writer, surely
 
 __all__ = ["KeptQuestions", "OpenQuestion"]
 
@@ -22,26 +21,29 @@ class OpenQuestion:
 class KeptQuestions:
     """The part of the journal that is about questions; `Journal.questions`. A method is one short transaction."""
 
-    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
-        """`transaction` is the journal's."""
-        self._db = db
-        self._transaction = transaction
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
 
+    @surely
     def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
         """Write down that a question is about to be posted, and what its message says."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute(
                 "INSERT INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
             )
 
+    @surely
     def posted(self, token: str, message_id: int) -> None:
         """Write down which message a question has become."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("UPDATE questions SET message_id = ? WHERE token = ?", (message_id, token))
 
+    @surely
     def settled(self, token: str) -> None:
         """Write down that a question is no longer open."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("DELETE FROM questions WHERE token = ?", (token,))
 
     def standing(self) -> list[OpenQuestion]:

@@ -3,8 +3,8 @@
 import asyncio
 
 from acp import Elicitation, Event, Question, Turn
-from acp.jsonrpc import RequestId
 
+from .deadlines import Deadlines
 from .exchange import Ending, Exchange
 from .watch import Bounds, Due, Watch
 
@@ -18,10 +18,8 @@ class Running:
         """Start the turn's clock."""
         self.exchange = exchange
         self.turn = turn
-        self._bounds = bounds
         self._watch = Watch(bounds, _now())
-        self._asked: dict[RequestId, float] = {}
-        self._reminded: set[RequestId] = set()
+        self._deadlines = Deadlines(turn, exchange, bounds)
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
         self.made_way = False
@@ -30,62 +28,38 @@ class Running:
 
     def event(self, event: Event) -> None:
         """Pass on an event of the turn."""
-        now = _now()
         if isinstance(event, Question | Elicitation):
-            self._asked.pop(event.request_id, None)  # An id that is used again is another question.
-            self._reminded.discard(event.request_id)
-        self._watch.event(event, now)
-        self._note_questions(now)
+            self._deadlines.begin(event.request_id)
+        self._watch.event(event, _now())
+        self._note_questions()
         self.exchange.event(event)
 
-    def _note_questions(self, now: float) -> None:
-        self._asked = {each.request_id: self._asked.get(each.request_id, now) for each in self.turn.unanswered}
-        self._reminded &= self._asked.keys()
-        self._watch.questions(waiting=bool(self._asked), now=now)
+    def _note_questions(self) -> None:
+        self._deadlines.note()
+        self._watch.questions(waiting=self.asked_since is not None, now=_now())
 
     def look(self) -> None:
         """Do what time calls for: tell the thread, end a question that nobody answers, end the turn."""
-        now = _now()
         if self.turn.ended:
             return
-        self._note_questions(now)
-        for question in self.turn.unanswered:
-            self._look_at(question, now - self._asked[question.request_id])
-        due = self._watch.due(now)
+        self._note_questions()
+        self._deadlines.look()
+        due = self._watch.due(_now())
         if due is Due.CEILING:
             self._over = True
             self.turn.cancel()
         elif due is not None:
-            self.exchange.due(due, self._watch.silent_for(now))
-
-    def _look_at(self, question: Question | Elicitation, age: float) -> None:
-        bounds = self._bounds
-        if age >= bounds.question:
-            self._reject(question)
-        elif bounds.reminder and age >= bounds.reminder and question.request_id not in self._reminded:
-            self._reminded.add(question.request_id)
-            self.exchange.remind(question.request_id, bounds.question - age)
+            self.exchange.due(due, self._watch.silent_for(_now()))
 
     @property
     def asked_since(self) -> float | None:
         """When the oldest open question was asked, in the loop's time; None when none is open."""
-        return min(self._asked.values(), default=None)
+        return self._deadlines.asked_since
 
     def make_way(self) -> None:
-        """End the open questions as if their time were over, for others wait."""
-        for question in self.turn.unanswered:
-            self.made_way = True
-            self._reject(question)
-        self._note_questions(_now())
-
-    def _reject(self, question: Question | Elicitation) -> None:
-        """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
-        option_id = question.rejection if isinstance(question, Question) else None
-        if option_id is None:
-            self.turn.withdraw(question.request_id)
-        else:
-            self.turn.answer(question.request_id, option_id)
-        self.exchange.unanswered(question.request_id)
+        """End the open questions before their time is over, for others wait."""
+        self.made_way = self._deadlines.make_way() or self.made_way
+        self._note_questions()
 
     def cancel(self, by: int) -> bool:
         """Cancel for a person. False: it is ending already."""

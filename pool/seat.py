@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from acp import AcpError, Agent, Session
 
+from .asides import Asides
 from .exchange import Exchange, Notice
 from .house import House, State
 from .opening import open_session, settle
@@ -18,14 +19,26 @@ FAIR_SECONDS = 60.0
 class Seat:
     """A thread's agent, from the line before the directory to its sleep. `take`, `idle` and `sleep` are one task's."""
 
-    def __init__(self, thread_id: int, house: House, *, wake: asyncio.Event, has_work: Callable[[], bool]) -> None:
-        """Begin asleep. `wake` ends all waiting here; `has_work` says whether an exchange could be taken up now."""
+    def __init__(
+        self,
+        thread_id: int,
+        house: House,
+        *,
+        wake: asyncio.Event,
+        has_work: Callable[[], bool],
+        whose: Callable[[], Exchange],
+    ) -> None:
+        """Begin asleep. `wake` ends all waiting here; `has_work` says whether an exchange could be taken up now.
+
+        `whose` names the exchange for which, or after which, the agent asks something aside from its turns.
+        """
         self.thread_id = thread_id
         self._house = house
         self._journal = house.journal
         self._slots = house.slots
         self._wake = wake
         self._has_work = has_work
+        self._whose = whose
         self._untold: list[Notice] = []
         self._resets = 0
         self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
@@ -38,6 +51,8 @@ class Seat:
         self.settings = house.settings(thread_id)
         """Its agent's, as of the start of the process that it has or had last."""
         self.agent: Agent | None = None
+        self.asides: Asides | None = None
+        """What the agent asks aside from its turns."""
         self.session: Session | None = None
 
     @property
@@ -67,6 +82,8 @@ class Seat:
     def make_way(self) -> None:
         """Let the agent go after the exchange, if it can come back."""
         self.yields = self.agent is not None and self.agent.can_load
+        if self.asides is not None:
+            self.asides.make_way()
 
     @property
     def evictable(self) -> bool:
@@ -87,6 +104,8 @@ class Seat:
 
     def look(self) -> None:
         """Do what time calls for."""
+        if self.asides is not None:
+            self.asides.look()
         waited = asyncio.get_running_loop().time() - self.idle_since
         if self._outside and self.agent is not None and waited >= self._house.idle_seconds:
             self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
@@ -124,6 +143,8 @@ class Seat:
                 self.settings = self._house.settings(self.thread_id)  # A person may have chosen another meanwhile.
                 self.agent = await self._house.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
+            if self.asides is None:
+                self.asides = Asides(self.agent, self.settings.bounds, self._whose)
             if self.session is None:
                 begins = self._journal.session_id(self.thread_id) is None
                 await self._open(self.agent)
@@ -232,7 +253,7 @@ class Seat:
             if self.agent is not None:
                 await self.agent.stop()
         finally:
-            self.agent = None
+            self.agent = self.asides = None
             self.state = State.ASLEEP
             self.yields = False
             self._slots.release(self)

@@ -1,8 +1,6 @@
 """What the journal remembers of each thread besides its session: agent, directory, name, offers, its notice."""
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from .writer import Writer, surely
 
 __all__ = ["Threads"]
 
@@ -10,20 +8,23 @@ __all__ = ["Threads"]
 class Threads:
     """The part of the journal that is about threads; `Journal.threads`. A method is one short transaction."""
 
-    def __init__(self, db: sqlite3.Connection, transaction: Callable[[], AbstractContextManager[None]]) -> None:
-        """`transaction` is the journal's."""
-        self._db = db
-        self._transaction = transaction
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
 
-    def assignment(self, thread_id: int) -> tuple[str, str]:
-        """Return the agent's name and the directory of a thread; empty where none was ever written down."""
-        query = "SELECT agent, directory FROM conversations WHERE thread_id = ?"
-        row: tuple[str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
-        return row or ("", "")
+    def assignment(self, thread_id: int) -> tuple[int, str, str]:
+        """Return the channel in which a thread was opened, its agent's name and its directory.
+
+        The thread's own id and nothing where no conversation lives in it, or none of it was ever written down.
+        """
+        query = "SELECT channel_id, agent, directory FROM conversations WHERE thread_id = ?"
+        row: tuple[int, str, str] | None = self._db.execute(query, (thread_id,)).fetchone()
+        return row or (thread_id, "", "")
 
     def assign(self, thread_id: int, agent: str, directory: str) -> None:
         """Give a thread another agent and directory. Its session and what was chosen for it are forgotten."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute(
                 "UPDATE conversations SET agent = ?, directory = ?, session_id = NULL, offers = '' WHERE thread_id = ?",
                 (agent, directory, thread_id),
@@ -35,9 +36,10 @@ class Threads:
         row = self._db.execute("SELECT offers FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
         return "" if row is None else row[0]
 
+    @surely
     def set_offers(self, thread_id: int, offers: str) -> None:
         """Remember what a thread's agent can be set to and told, for as long as it sleeps."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("UPDATE conversations SET offers = ? WHERE thread_id = ?", (offers, thread_id))
 
     def name(self, thread_id: int) -> str:
@@ -45,18 +47,20 @@ class Threads:
         row = self._db.execute("SELECT name FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
         return "" if row is None else row[0]
 
+    @surely
     def set_name(self, thread_id: int, name: str) -> None:
         """Remember the name that the bot gave a thread, or with an empty one that it gives no other."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("UPDATE conversations SET name = ? WHERE thread_id = ?", (name, thread_id))
 
     def notices(self) -> dict[int, int]:
         """Return by thread the message that says there how many wait."""
         return dict(self._db.execute("SELECT thread_id, notice FROM conversations WHERE notice IS NOT NULL"))
 
+    @surely
     def set_notice(self, thread_id: int, message_id: int | None) -> None:
         """Remember the message that says how many wait, or with None that there is none."""
-        with self._transaction():
+        with self._writer.transaction():
             self._db.execute("UPDATE conversations SET notice = ? WHERE thread_id = ?", (message_id, thread_id))
 
     def in_channel(self, channel_id: int) -> list[int]:

@@ -7,9 +7,9 @@ closest to the test decides.
 
 import asyncio
 import os
+import select
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -78,13 +78,23 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
         patch.setenv("TMPDIR", str(folder))
         yield
     mark = f"TMPDIR={folder}\0".encode()
-    given_up = time.monotonic() + LAST_MOMENTS
-    while (left := _started_by_this_run(mark)) and time.monotonic() < given_up:
-        time.sleep(0.05)
-    for pid in left:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    left = {pid: name for pid, name in _started_by_this_run(mark).items() if not _ends_by_itself(pid)}
     assert not left, f"processes that this run left behind (now killed): {left}"
+
+
+def _ends_by_itself(pid: int) -> bool:
+    """Wait for the last moments of a process; kill it if it has more of them."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        ended, _, _ = select.select([process], [], [], LAST_MOMENTS)
+        if not ended:
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        return bool(ended)
+    finally:
+        os.close(process)
 
 
 def _started_by_this_run(mark: bytes) -> dict[int, str]:

@@ -1,8 +1,6 @@
-"""What the documents say, against what the code does: keys, defaults, bounds, commands, targets, links, examples."""
+"""What the documents say, against what the code does: keys, defaults, bounds, links, examples, tables."""
 
-import os
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -13,20 +11,14 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.cli import main
 from bot.config import Config, load
-from bot.connecting import REFUSED
 from bot.gate import People
 from bot.invitation import PERMISSIONS
-from pool.journal import _BEFORE
+from pool.rows import BEFORE
+from tests.pages import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLE = ROOT / "config.example.toml"
 TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does this one"}
-
-MAKE_SECONDS = 60.0
-"""Only a make that hangs takes this long to say what it would do."""
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -162,60 +154,13 @@ def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> N
     assert loads(every, tmp_path) == loads(text, tmp_path)
 
 
-def blocks(language: str) -> list[Any]:
-    """All code blocks of a language in the documents."""
-    found = []
-    for page in PAGES:
-        for block in re.finditer(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL):
-            line = page.read_text()[: block.start()].count("\n") + 1
-            found.append(pytest.param(block[1], id=f"{page.name}:{line}"))
-    return found
-
-
 @pytest.mark.parametrize("block", blocks("toml"))
 def test_a_piece_of_configuration_in_the_documents_loads(block: str, tmp_path: Path) -> None:
     """What one copies from a page works."""
     loads(block, tmp_path)
 
 
-# ---- commands, targets, links
-
-
-def words(pattern: str) -> set[str]:
-    """What `pattern` finds in code, on all pages: the first group of each match."""
-    code = re.compile(r"^ *```.*?^ *```|^    .+?$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-    return {
-        found[1]
-        for page in PAGES
-        for piece in code.finditer(page.read_text())
-        for found in re.finditer(pattern, piece[0], re.MULTILINE)
-    }
-
-
-def test_every_make_target_in_the_documents_exists() -> None:
-    """`make -n` knows it; and the two that begin everything are named."""
-    targets = words(r"\bmake ([a-z]+)\b")
-    assert {"demo", "test"} <= targets
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    for target in sorted(targets):
-        done = subprocess.run(
-            ["make", "-n", target],  # noqa: S607 - make is what a reader types
-            cwd=ROOT,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=MAKE_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, f"make {target}: {done.stderr}"
-
-
-def test_every_threadline_command_in_the_documents_exists_and_none_is_missing() -> None:
-    """Commands and options are those that the program has."""
-    assert words(r"(?<!@)\bthreadline ([a-z]+)\b") == set(main.commands)
-    for name, command in main.commands.items():
-        options = {option for parameter in command.params for option in parameter.opts}
-        assert words(rf"\bthreadline {name}\b[^`\n]*? (--?[a-z]+(?:-[a-z]+)*)\b") <= options, name
+# ---- links and tables
 
 
 def slug(heading: str) -> str:
@@ -253,39 +198,4 @@ def test_the_table_of_a_messages_states_is_the_journals() -> None:
     """Each transition that the journal allows has its line, and no other one has."""
     text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
-    assert sorted(lines) == sorted((before, after) for after, befores in _BEFORE.items() for before in befores)
-
-
-# ---- errors and shell
-
-
-ERRORS = (
-    *(reason.partition(":")[0] for reason in REFUSED.values()),
-    "is not set",
-    "unknown key",
-    "is missing",
-    "others may read it",
-    "cannot connect to",
-    "is in use by another process",
-    "cannot be read",
-    "was not found",
-    "the agent could read and change",
-    "Somebody must log in to the agent first",
-)
-"""What the program says when it cannot begin or go on, as far as the words do not change from case to case."""
-
-
-def test_what_keeps_the_bot_from_working_is_told_by_its_words() -> None:
-    """Somebody who searches the page for what they see finds what to do; and the code still says it so."""
-    page = (ROOT / "docs/troubleshooting.md").read_text()
-    code = "".join(path.read_text() for path in (ROOT / "bot").glob("*.py"))
-    for words in ERRORS:
-        assert words in page, words
-        assert words in code, words
-
-
-@pytest.mark.parametrize("block", blocks("sh"))
-def test_a_piece_of_shell_in_the_documents_is_shell(block: str) -> None:
-    """What one copies from a page is understood, though it is not run: it would install and start things."""
-    done = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, timeout=60, check=False)  # noqa: S607
-    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(lines) == sorted((before, after) for after, befores in BEFORE.items() for before in befores)

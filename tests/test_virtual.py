@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.virtual import Deadlock, VirtualLoop
+from tests.virtual import Deadlock, VirtualLoop, elapse, quiet, step
 
 pytestmark = pytest.mark.virtual_time
 
@@ -103,6 +103,38 @@ async def test_a_job_that_cannot_start_is_not_waited_for() -> None:
     with pytest.raises(RuntimeError, match="shut"):
         await loop.run_in_executor(None, _really_work)
     await asyncio.sleep(WEEK)
+
+
+async def test_it_is_quiet_when_all_that_is_ready_has_run() -> None:
+    """However many steps that takes; nothing that is due later is reached."""
+    count = 0
+
+    async def count_on(steps: int, pause: float) -> None:
+        nonlocal count
+        for _ in range(steps):
+            await step()
+            count += 1
+        await elapse(pause)
+        count += 1_000
+
+    counting = [asyncio.create_task(count_on(100, pause)) for pause in (1.0, 3.0)]
+    await step()
+    assert count == 0
+    await step()
+    assert count == 2
+    await quiet()
+    assert count == 200
+    await elapse(2)
+    assert count == 1_200
+    await asyncio.wait(counting)
+
+
+@pytest.mark.real_time
+async def test_no_test_sleeps_in_real_time() -> None:
+    """Not even for a moment: it waits for what must happen."""
+    for sleep in (elapse(0.001), quiet()):
+        with pytest.raises(AssertionError, match="in real time"):
+            await sleep
 
 
 @pytest.mark.real_time

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+__all__ = ["Deadlock", "VirtualLoop", "elapse", "quiet", "step"]
+
 _Args = TypeVarTuple("_Args")
 _Result = TypeVar("_Result")
 
@@ -49,6 +51,25 @@ class _Clock(selectors.DefaultSelector):
             raise Deadlock(f"nothing can happen any more; pending: {self.pending()}")
         self.now += timeout
         return []
+
+
+async def elapse(seconds: float) -> None:
+    """Let that much virtual time pass, whatever is due in it.
+
+    It fails on any other loop: a test never sleeps in real time, it waits for what must happen.
+    """
+    assert isinstance(asyncio.get_running_loop(), VirtualLoop), f"this would sleep {seconds} s in real time"
+    await asyncio.sleep(seconds)
+
+
+async def quiet() -> None:
+    """Return when everything that can happen now has happened: virtual time moves only when nothing is ready."""
+    await elapse(0.001)
+
+
+async def step() -> None:
+    """Let everything that is ready run once: tasks that were just created have begun. On any loop."""
+    await asyncio.sleep(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -45,9 +45,9 @@ class Call:
         return drafts.read(self.fields, self.uploads)
 
     def id(self, name: str) -> int:
-        """An id from the path; `@me` is the caller."""
+        """An id from the path; `@me` is the caller, where there is one."""
         text = self.names[name]
-        return self.bot.id if text == "@me" else _snowflake(name, text)
+        return self.caller.id if text == "@me" and self.caller is not None else _snowflake(name, text)
 
     def given(self, name: str) -> int:
         """An id from the body; raises 50035."""

@@ -7,8 +7,8 @@ Ids are strings, times milliseconds since the epoch.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
+from loopback import addresses
 from loopback.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
 from loopback.web.markdown import to_html
 from loopback.web.people import Known
@@ -56,7 +56,7 @@ def message(world: World, one: Message, viewer: int) -> Json:
         "reply": _reply(world, one, viewer, known),
         "used": _used(one.interaction, known) if one.type in _COMMANDS else None,
         "thread": _thread(world, one),
-        "files": [_file(each) for each in one.attachments],
+        "files": [_file(world, each) for each in one.attachments],
         "embeds": [] if one.flags & MessageFlag.SUPPRESS_EMBEDS else [_embed(each, known) for each in one.embeds],
         "components": [component(each, known) for each in one.components],
         "reactions": [
@@ -147,11 +147,11 @@ def _thread(world: World, one: Message) -> Json | None:
     }
 
 
-def _file(one: Attachment) -> Json:
+def _file(world: World, one: Attachment) -> Json:
     return {
         "name": one.filename,
         "size": one.size,
-        "url": f"/attachments/{one.channel_id}/{one.id}/{quote(one.filename)}",
+        "url": addresses.path(world, one),
         "image": one.content_type in _IMAGES,
         "about": one.description or "",
         "kept": one.content is not None,

@@ -26,6 +26,8 @@ PRELUDE = """
 import json, os, signal, subprocess, sys, time
 def say(method, params=None):
     print(json.dumps({"method": method, "params": params}), flush=True)
+def hang():
+    time.sleep(600)
 """
 
 SLEEPER = "import time; time.sleep(600)"
@@ -77,7 +79,7 @@ class Child:
 
 
 def launch(code: str, cwd: Path, env: Mapping[str, str] | None = None) -> Launch:
-    """Make the launch of a Python process that runs `code`, after a prelude that imports and defines `say`."""
+    """Make the launch of a Python process that runs `code`, after a prelude with imports, `say` and `hang`."""
     env = environment(os.environ, inherit=(), env={}) if env is None else env
     return Launch(sys.executable, ("-c", PRELUDE + code), cwd, env)
 

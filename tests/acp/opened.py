@@ -1,6 +1,5 @@
 """An agent in memory with one open session, for tests of what comes after the handshake."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from acp import Agent, Session
 from acp.schema import TextBlock
 from tests.memory import MemoryAgent
 
-__all__ = ["CWD", "HELLO", "Opened", "opened", "quiet"]
+__all__ = ["CWD", "HELLO", "Opened", "opened"]
 
 CWD = Path("/srv/project")
 HELLO = [TextBlock(text="hello")]
@@ -33,8 +32,3 @@ async def opened(peer: MemoryAgent | None = None) -> AsyncIterator[Opened]:
         yield Opened(peer, agent, await agent.new_session(CWD))
     finally:
         await agent.stop()
-
-
-async def quiet() -> None:
-    """Return when nothing more happens by itself: the virtual clock moves only when no callback is left to run."""
-    await asyncio.sleep(0.001)

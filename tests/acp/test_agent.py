@@ -8,8 +8,9 @@ from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.schema import UsageUpdate
 from tests.acp.official import by_the_schema
-from tests.acp.opened import CWD, HELLO, opened, quiet
+from tests.acp.opened import CWD, HELLO, opened
 from tests.memory import MemoryAgent
+from tests.virtual import quiet
 
 pytestmark = by_the_schema
 

@@ -9,7 +9,7 @@ from acp.chunks import LONGEST_LEARNT, TRIES, Stencil
 from acp.jsonrpc import Notification, parse
 
 
-def line(text: str, session_id: str = "s", kind: str = "agent_message_chunk", **more: Any) -> bytes:
+def line(text: str, /, session_id: str = "s", kind: str = "agent_message_chunk", **more: Any) -> bytes:
     """A piece of text as a compact writer writes it."""
     update = {"sessionUpdate": kind, "content": {"type": "text", "text": text}, **more}
     params = {"sessionId": session_id, "update": update}

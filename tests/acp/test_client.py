@@ -9,8 +9,9 @@ from acp.agent import AUTHENTICATE_SECONDS, LIST_PAGES
 from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
 from acp.terminals import Terminals
 from tests.acp.official import by_the_schema
-from tests.acp.opened import CWD, HELLO, opened, quiet
+from tests.acp.opened import CWD, HELLO, opened
 from tests.memory import Json, MemoryAgent
+from tests.virtual import elapse, quiet
 
 pytestmark = by_the_schema
 
@@ -147,7 +148,7 @@ async def test_a_login_may_take_as_long_as_a_person() -> None:
     peer, agent = await started(Client(), auth_methods=AUTH, manual={"authenticate"})
     login = asyncio.create_task(agent.authenticate("web"))
     request = await peer.expect("authenticate")
-    await asyncio.sleep(AUTHENTICATE_SECONDS - 1)
+    await elapse(AUTHENTICATE_SECONDS - 1)
     peer.reply(request, {})
     await login
     await agent.stop()

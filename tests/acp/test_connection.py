@@ -10,6 +10,7 @@ from acp.connection import JUNK_LOGGED, UNREAD_ANSWERS, WRITE_SECONDS, Connectio
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
 from acp.jsonrpc import MAX_LINE, Notification, Request, Result
 from tests.memory import Json, MemoryAgent
+from tests.virtual import elapse
 
 KNOWN_METHOD = "session/request_permission"
 
@@ -79,6 +80,13 @@ async def test_a_refusal_carries_the_agents_own_reason() -> None:
     assert isinstance(error, RemoteError)
     assert (error.method, error.code, error.data) == ("session/new", 500, {"details": "no model"})
     assert str(error) == "session/new failed with 500 Internal error: {'details': 'no model'}"
+
+
+def test_of_a_refusal_of_a_million_characters_the_text_shows_the_beginning() -> None:
+    """The text goes into a log, on one line."""
+    error = RemoteError("session/new", 500, "Internal error", ["x" * 1_000_000])
+    assert str(error).startswith("session/new failed with 500 Internal error: ['xxx")
+    assert len(str(error)) == 4000
 
 
 async def test_ids_are_integers_that_never_repeat() -> None:
@@ -305,7 +313,7 @@ async def test_an_agent_that_reads_late_is_not_cut_off() -> None:
         for _ in range(3):
             client.peer.stop_reading()
             task = tasks.create_task(client.connection.request("m", {"x": "y" * 100_000}, seconds=600))
-            await asyncio.sleep(WRITE_SECONDS - 1)
+            await elapse(WRITE_SECONDS - 1)
             client.peer.start_reading()
             client.peer.reply(await client.peer.expect("m"), "ok")
             assert await task == "ok"
@@ -317,7 +325,7 @@ async def test_a_small_message_may_stay_unread() -> None:
     client = Client()
     client.peer.stop_reading()
     client.connection.notify("session/cancel", {})
-    await asyncio.sleep(10 * WRITE_SECONDS)
+    await elapse(10 * WRITE_SECONDS)
     assert client.connection.error is None
 
 

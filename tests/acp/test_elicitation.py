@@ -6,19 +6,23 @@ import pytest
 from acp import (
     Accept,
     Agent,
+    Aside,
     Client,
     Decline,
     Elicitation,
     ElicitationCompleted,
     Event,
     Question,
+    RequestTimeout,
     Text,
     Turn,
     Withdrawn,
 )
+from acp.agent import NEW_SECONDS
 from tests.acp.official import by_the_schema
-from tests.acp.opened import CWD, HELLO, Opened, quiet
+from tests.acp.opened import CWD, HELLO, Opened
 from tests.memory import Json, MemoryAgent
+from tests.virtual import elapse, quiet
 
 pytestmark = by_the_schema
 
@@ -123,6 +127,7 @@ async def test_an_elicitation_about_the_prompts_request_is_the_turns() -> None:
         {"message": None},
         {"sessionId": "somebody else's"},
         {"sessionId": None},
+        {"sessionId": None, "requestId": 99},
     ],
     ids=repr,
 )
@@ -134,11 +139,110 @@ async def test_an_elicitation_that_cannot_be_shown_is_refused(params: Json) -> N
     await agent.stop()
 
 
-async def test_an_elicitation_outside_a_turn_is_cancelled_at_once() -> None:
-    """Nobody could answer it (P33)."""
+async def test_an_elicitation_outside_a_turn_is_cancelled_at_once_where_nobody_is_to_be_asked() -> None:
+    """Nobody could answer it (P33); nor does anybody learn what came of it."""
     peer, agent, session = await opened("form")
     elicit(peer, 0, sessionId=session.session_id)
     assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
+    peer.notify("elicitation/complete", {"elicitationId": "e"})
+    await quiet()
+    await agent.stop()
+
+
+async def test_an_elicitation_outside_a_turn_is_asked_aside() -> None:
+    """Of a session, or one whose opening is not read yet; answered, taken back, ended with its agent (P33, P54)."""
+    peer = MemoryAgent(manual=("session/new",))
+    agent = await Agent.start(peer, Client(elicitation=frozenset({"form", "url"})))
+    heard: list[Aside] = []
+    agent.ask_aside(heard.append)
+    opening = asyncio.create_task(agent.new_session(CWD))
+    peer.reply(await peer.expect("session/new"), {"sessionId": "s"})
+    elicit(peer, 0, sessionId="s")
+    session = await opening
+    await quiet()
+    for request_id in (1, 2, 3):
+        elicit(peer, request_id, sessionId=session.session_id)
+    peer.notify("$/cancel_request", {"requestId": 1})
+    peer.notify("elicitation/complete", {"elicitationId": "e"})
+    await quiet()
+    assert [type(event).__name__ for event in heard] == ["Elicitation"] * 4 + ["Withdrawn", "ElicitationCompleted"]
+    assert agent.asides.answer(0, Accept({"name": "Ann"}))
+    assert agent.asides.withdraw(2)
+    assert not agent.asides.answer(2, Accept({}))
+    assert [each.request_id for each in agent.asides.unanswered] == [3]
+    answers = [(await peer.answer_to(number))["result"]["action"] for number in (0, 1, 2)]
+    assert answers == ["accept", "cancel", "cancel"]
+    await agent.stop()
+    assert heard[6:] == [Withdrawn(3)]
+    assert not agent.asides.unanswered
+
+
+async def test_what_is_asked_behind_a_turns_end_is_asked_aside() -> None:
+    """Before all of the turn was read; and its page is completed after it."""
+    peer, agent, session = await opened("form")
+    heard: list[Aside] = []
+    agent.ask_aside(heard.append)
+    async with session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        peer.text(session.session_id, "well")
+        peer.end_turn(prompt)
+        elicit(peer, 0, sessionId=session.session_id)
+        peer.notify("elicitation/complete", {"elicitationId": "in order"})
+        await quiet()
+        assert [type(event).__name__ for event in heard] == ["Elicitation"]
+        assert await _rest(turn) == [Text("well"), ElicitationCompleted("in order")]
+        peer.notify("elicitation/complete", {"elicitationId": "late"})
+        await quiet()
+        assert heard[1:] == [ElicitationCompleted("late")]
+    assert agent.asides.answer(0, Decline())
+    await agent.stop()
+
+
+async def test_a_request_waits_while_a_person_is_asked_about_it() -> None:
+    """However long that takes; after the last answer the agent has its whole time again, and no more."""
+    peer = MemoryAgent(manual=("session/new",))
+    agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
+    heard: list[Aside] = []
+    agent.ask_aside(heard.append)
+    opening = asyncio.create_task(agent.new_session(CWD))
+    asked = await peer.expect("session/new")
+    for request_id in (0, 1):
+        elicit(peer, request_id, requestId=asked["id"])
+    await elapse(10 * NEW_SECONDS)
+    assert len(agent.asides.unanswered) == 2
+    for request_id in (0, 1):
+        assert not opening.done()
+        assert agent.asides.answer(request_id, Accept({"name": "Ann"}))
+        await elapse(NEW_SECONDS - 1)
+    assert not opening.done()
+    await elapse(2)
+    with pytest.raises(RequestTimeout):
+        await opening
+    await agent.stop()
+
+
+async def test_a_question_about_a_request_ends_with_it() -> None:
+    """Answered, failed, or cut off with the agent: nobody is asked for what nobody waits for (P54)."""
+    peer = MemoryAgent(manual=("session/new",))
+    agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
+    heard: list[Aside] = []
+    agent.ask_aside(heard.append)
+    for request_id, end in enumerate(("reply", "fail", "cancel")):
+        opening = asyncio.create_task(agent.new_session(CWD))
+        asked = await peer.expect("session/new")
+        elicit(peer, request_id, requestId=asked["id"])
+        await quiet()
+        match end:
+            case "reply":
+                peer.reply(asked, {"sessionId": "s"})
+            case "fail":
+                peer.fail(asked, -32603, "no")
+            case _:
+                opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        assert heard[-1] == Withdrawn(request_id)
+        assert (await peer.answer_to(request_id))["result"] == {"action": "cancel"}
+    assert not agent.asides.unanswered
     await agent.stop()
 
 

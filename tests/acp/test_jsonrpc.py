@@ -176,6 +176,20 @@ def test_half_a_surrogate_pair_is_read_and_written() -> None:
     assert parse(encode_result(1, {"text": "\ud83d"})[:-1]) == Result(1, {"text": "\ud83d"})
 
 
+def test_half_a_surrogate_pair_outside_a_text_is_replaced() -> None:
+    """An id, a name or an error goes into the journal, which takes no halves; there nobody would put them together."""
+    message = b'{"id":1,"error":{"code":1,"message":"a\\ud83d","data":[{"\\ude00":"\\ud83d\\ude00"}]}}'
+    assert parse(message) == Failure(1, 1, "a\ufffd", [{"\ufffd": "\U0001f600"}])
+
+
+def test_what_is_nested_too_deep_is_left_out_and_the_rest_stays() -> None:
+    """Whoever walks through a message later must not run out of stack."""
+    message = parse(b'{"method":"m","params":{"a":' + b"[" * 500 + b"]" * 500 + b',"b":1}}')
+    assert isinstance(message, Notification)
+    assert message.params["b"] == 1
+    assert repr(message.params["a"]).count("[") == 198
+
+
 def test_bytes_that_are_not_utf_8_are_replaced() -> None:
     """A tool's output in another encoding spoils its own characters, not the message."""
     assert parse(b'{"id":1,"result":"caf\xe9"}') == Result(1, "caf\N{REPLACEMENT CHARACTER}")

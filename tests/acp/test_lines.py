@@ -7,8 +7,9 @@ from typing import Any
 
 from acp import Agent, Client, Text
 from acp.connection import Connection
-from tests.acp.opened import CWD, HELLO, quiet
+from tests.acp.opened import CWD, HELLO
 from tests.memory import Json, MemoryAgent
+from tests.virtual import quiet
 
 LINES = 100_000
 SEED = 20261124

@@ -3,7 +3,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from acp.process import BASE_NAMES, STDERR_LINES, STDERR_WIDTH, AgentProcess
 from acp.schema import TextBlock
 from acp.survivors import MARKER
 from tests.acp.children import PATIENCE, RUN, SLEEPER, Child, gone, launch, running
+from tests.virtual import step
 
 pytestmark = pytest.mark.real_time
 
@@ -214,7 +214,7 @@ async def test_a_connection_that_is_cut_while_reading_is_paused_stays_quiet(tmp_
 async def test_an_agent_that_does_not_read_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing into a full pipe never blocks; after the bound the connection ends (P31)."""
     monkeypatch.setattr(acp.connection, "WRITE_SECONDS", 0.1)
-    async with running('say("ready"); time.sleep(600)', tmp_path) as child:
+    async with running('say("ready"); hang()', tmp_path) as child:
         await child.said("ready")
         child.connection.notify("big", {"x": "y" * 1_000_000})
         assert "has not read its input" in str(await child.over())
@@ -251,7 +251,7 @@ async def test_a_write_that_fails_before_the_end_is_seen_waits_for_the_reason(tm
         await child.said("closed")
         async with asyncio.TaskGroup() as tasks:
             failing = tasks.create_task(failure(child.connection.start("m", {}, lambda _: None)))
-            await asyncio.sleep(0)
+            await step()
             assert child.connection.error is None
             os.kill(child.process.pid, signal.SIGTERM)
         error = failing.result()
@@ -345,7 +345,7 @@ async def test_an_agent_may_be_stopped_twice(tmp_path: Path) -> None:
 @impatient
 async def test_an_agent_that_ignores_the_end_of_its_input_gets_sigterm(tmp_path: Path) -> None:
     """Real ones do: it may still clean up (P35)."""
-    code = 'signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); say("ready"); time.sleep(600)'
+    code = 'signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); say("ready"); hang()'
     async with running(code, tmp_path) as child:
         await child.said("ready")
         await child.process.stop()
@@ -358,7 +358,7 @@ async def test_an_agent_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     code = f"""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 say("ready", subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid)
-time.sleep(600)
+hang()
 """
     async with running(code, tmp_path) as child:
         sleeper = await child.said("ready")
@@ -373,7 +373,7 @@ async def test_where_processes_cannot_be_searched_the_groups_signals_end_an_agen
 ) -> None:
     """Without /proc the ladder alone must be enough for an agent that ignores SIGTERM (P35)."""
     monkeypatch.setattr(acp.survivors, "_PROC", tmp_path / "none")
-    code = 'signal.signal(signal.SIGTERM, signal.SIG_IGN); say("ready"); time.sleep(600)'
+    code = 'signal.signal(signal.SIGTERM, signal.SIG_IGN); say("ready"); hang()'
     async with running(code, tmp_path) as child:
         await child.said("ready")
         await child.process.stop()
@@ -436,7 +436,7 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 command = [sys.executable, "-S", "-c", {SLEEPER!r}]
 say("children", [subprocess.Popen(command, start_new_session=own).pid for own in (False, True)])
 if os.getpid() % 2: sys.stdin.read()
-else: time.sleep(600)
+else: hang()
 """
 
     async def one(number: int) -> list[int]:
@@ -464,7 +464,7 @@ async def test_kill_ends_the_group_at_once_and_again_does_nothing(tmp_path: Path
     """For a second signal at shutdown; a pid that was given back is not signalled."""
     code = f"""
 say("child", subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid)
-time.sleep(600)
+hang()
 """
     async with running(code, tmp_path) as child:
         sleeper = await child.said("child")
@@ -480,12 +480,18 @@ async def test_an_agent_that_ends_while_it_is_not_read_is_heard_to_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However late: what it said waits in the pipe, and only then it is over."""
+    lingered, stop_lingering = asyncio.Event(), AgentProcess._stop_lingering
+
+    def note(process: AgentProcess) -> None:
+        stop_lingering(process)
+        lingered.set()
+
     monkeypatch.setattr(acp.process, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(AgentProcess, "_stop_lingering", note)
     async with running('say("first"); say("last")', tmp_path, attach=False) as child:
         child.connection.pause_reading()
         child.attach()
-        await gone(child.process.pid)
-        await asyncio.to_thread(time.sleep, 0.3)
+        await lingered.wait()
         assert child.connection.error is None
         child.connection.resume_reading()
         assert isinstance(await child.over(), AgentClosed)

@@ -11,9 +11,10 @@ import pytest
 from acp import Agent, Event, Question, RemoteError, Session, Text, Turn
 from acp.schema import TextBlock, ToolCallUpdate
 from tests.acp.official import by_the_schema
-from tests.acp.opened import CWD, quiet
+from tests.acp.opened import CWD
 from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_runs
 from tests.memory import MemoryAgent
+from tests.virtual import quiet
 
 pytestmark = by_the_schema
 

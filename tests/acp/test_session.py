@@ -7,8 +7,9 @@ from acp import AgentClosed, Event, RequestTimeout, Text, Turn
 from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpdate, SessionInfoUpdate, UsageUpdate
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
-from tests.acp.opened import CWD, HELLO, opened, quiet
+from tests.acp.opened import CWD, HELLO, opened
 from tests.memory import Json, MemoryAgent
+from tests.virtual import quiet
 
 pytestmark = by_the_schema
 

@@ -83,6 +83,18 @@ def test_a_config_option_takes_the_place_of_modes_and_models() -> None:
     assert [each.option_id for each in told(FLAT, modes=MODES, models=MODELS)] == ["effort", "mode", "model"]
 
 
+def test_what_comes_twice_or_has_nothing_to_choose_is_left_out() -> None:
+    """Discord refuses a whole menu in which a value comes twice, and an empty one."""
+    again = {"value": "low", "name": "Low once more"}
+    doubled = {**FLAT, "options": [*FLAT["options"], again]}
+    flat, switch = told(doubled, SWITCH, {**SWITCH, "name": "Once more"}, {**GROUPED, "options": []})
+    assert [choice.name for choice in flat.choices] == ["Low", "High"]
+    assert switch.name == "Web search"
+    modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "ask", "name": "Ask again"}]}
+    (mode,) = told(modes=modes)
+    assert [choice.value for choice in mode.choices] == ["auto", "ask"]
+
+
 def test_a_choice_that_is_none_is_left_out() -> None:
     """Junk in a list does not hide the rest."""
     (option,) = told({**GROUPED, "options": [{"options": ["junk", {"value": "a"}]}, {"name": "nameless"}]})

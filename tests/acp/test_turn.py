@@ -7,7 +7,8 @@ from acp import AgentClosed, Event, ProtocolError, Question, RemoteError, Text, 
 from acp.schema import PermissionOption, Plan, ToolCall, ToolCallUpdate, UsageUpdate
 from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
 from tests.acp.official import by_the_schema
-from tests.acp.opened import HELLO, opened, quiet
+from tests.acp.opened import HELLO, opened
+from tests.virtual import elapse, quiet
 
 pytestmark = by_the_schema
 
@@ -46,6 +47,14 @@ async def test_the_stop_reason_is_the_agents_own(reason: str) -> None:
         peer.end_turn(await peer.expect("session/prompt"), reason)
         assert await _all(turn) == []
     assert (turn.stop_reason, turn.error) == (reason, None)
+
+
+async def test_of_a_reason_of_a_million_characters_the_beginning_is_kept() -> None:
+    """It is shown in the thread, logged and written down."""
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        peer.end_turn(await peer.expect("session/prompt"), "x" * 1_000_000)
+        assert await _all(turn) == []
+    assert turn.stop_reason == "x" * 100
 
 
 async def test_a_refused_prompt_is_an_error_with_its_reason() -> None:
@@ -284,10 +293,10 @@ async def test_the_grace_ends_with_the_response() -> None:
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
             turn.cancel()
-            await asyncio.sleep(CANCEL_SECONDS - 1)
+            await elapse(CANCEL_SECONDS - 1)
             peer.end_turn(prompt, "cancelled")
             await _all(turn)
-        await asyncio.sleep(10 * CANCEL_SECONDS)
+        await elapse(10 * CANCEL_SECONDS)
         assert agent.connection.error is None
 
 

@@ -15,8 +15,9 @@ from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.rest import Archived, Gone, Own, Refused, Rest, Stored, TryLater
 from pool.journal import Journal
+from tests.virtual import elapse
 
-__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "quiet", "scratch_journal"]
+__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "scratch_journal", "settle"]
 
 
 class AnswerLost(TryLater):
@@ -158,7 +159,7 @@ class Board(Rest):
         self.in_flight += 1
         self.overlaps += self.in_flight > 1
         try:
-            await asyncio.sleep(self.latency)
+            await elapse(self.latency)
             if self.held is not None:
                 await self.held.wait()
         finally:
@@ -188,9 +189,9 @@ async def pacing(pacer: Pacer) -> AsyncIterator[Pacer]:
         assert not ended, "the pacer ended by itself"
 
 
-async def quiet(seconds: float = 30.0) -> None:
-    """Let that much virtual time pass: all that happens by itself has happened then."""
-    await asyncio.sleep(seconds)
+async def settle() -> None:
+    """Let half a minute of virtual time pass: what the bot does by itself has happened then."""
+    await elapse(30)
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """Files of people: fetched within bounds, saved where nothing leads out, shown to the agent as it can take them."""
 
+import asyncio
 import base64
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -32,14 +33,24 @@ class Stage:
     address: str
     root: Path
     served: list[str]
+    held: asyncio.Semaphore
+    """Released by each request for `never`, which is not answered."""
+    fresh: dict[str, str] = field(default_factory=dict)
+    """Where files are now, by name."""
+    asked: list[str] = field(default_factory=list)
+    """Of which files that was asked."""
 
     def file(self, name: str, kind: str | None = None, *, path: str | None = None, size: int = 5) -> Attachment:
         """An attachment as Discord describes it; `path` is where the server has it, where that is not its name."""
         return Attachment(name, f"{self.address}/{path or name}", kind, size)
 
-    async def fetch(self, *files: Attachment) -> Fetched:
+    async def fetch(self, *files: Attachment, thread_id: int = THREAD) -> Fetched:
         """Fetch the files of one message."""
-        return await self.attachments.fetch([Request(MESSAGE, 10, THREAD, 42, "", files)])
+        return await self.attachments.fetch([Request(MESSAGE, 10, thread_id, 42, "", files)], self._fresh)
+
+    async def _fresh(self, attachment: Attachment) -> str | None:
+        self.asked.append(attachment.name)
+        return self.fresh.get(attachment.name)
 
     async def shown(self, capabilities: PromptCapabilities, *files: Attachment) -> list[object]:
         """What the prompt has for the files of one message."""
@@ -51,12 +62,16 @@ class Stage:
 async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
     """Serve `contents` by name, with `_` for the dot; a name that is not there is answered with 404."""
     served: list[str] = []
+    held = asyncio.Semaphore(0)
 
     async def give(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         served.append(name)
         if name == "elsewhere":
             raise web.HTTPFound("/secret.txt")
+        if name == "never":
+            held.release()
+            await asyncio.Event().wait()
         if name == "endless":
             response = web.StreamResponse()
             await response.prepare(request)
@@ -73,7 +88,7 @@ async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         root = folder / "attachments"
         async with Attachments(root) as attachments:
-            yield Stage(attachments, f"http://127.0.0.1:{runner.addresses[0][1]}", root, served)
+            yield Stage(attachments, f"http://127.0.0.1:{runner.addresses[0][1]}", root, served, held)
     finally:
         await runner.cleanup()
 
@@ -178,6 +193,28 @@ async def test_what_cannot_be_fetched_is_said_and_the_others_come(tmp_path: Path
         ]
         assert len(fetched.parts[MESSAGE]) == 1
         assert it.served == ["gone.txt", "elsewhere", "a.txt"]
+
+
+async def test_a_file_whose_address_is_over_is_fetched_from_where_it_is_now(tmp_path: Path) -> None:
+    """Once: what is not there either, or has no other address, is said; other troubles are no question of addresses."""
+    async with stage(tmp_path, a_txt=b"abc") as it:
+        it.fresh = {name: f"{it.address}/{path}" for name, path in (("old", "a.txt"), ("worse", "gone"), ("b", "b"))}
+        fetched = await it.fetch(*map(it.file, ("old", "worse", "b", "unknown", "elsewhere")))
+        assert [part.name for part in fetched.parts[MESSAGE] if isinstance(part, ResourceLink)] == ["old"]
+        assert [each.partition(":")[0] for each in fetched.skipped] == ["worse", "b", "unknown", "elsewhere"]
+        assert it.served == ["old", "a.txt", "worse", "gone", "b", "unknown", "elsewhere"]
+        assert it.asked == ["old", "worse", "b", "unknown"]
+
+
+async def test_however_many_files_never_come_another_thread_has_its_own(tmp_path: Path) -> None:
+    """Slow downloads take nothing from others but their share of the wire."""
+    async with stage(tmp_path, a_txt=b"abc") as it, asyncio.TaskGroup() as tasks:
+        slow = [tasks.create_task(it.fetch(it.file("never"), thread_id=number)) for number in range(100, 250)]
+        for _ in slow:
+            await it.held.acquire()
+        assert len((await it.fetch(it.file("a.txt"))).parts[MESSAGE]) == 1
+        for each in slow:
+            each.cancel()
 
 
 async def test_what_was_saved_before_a_restart_is_not_fetched_again(tmp_path: Path) -> None:

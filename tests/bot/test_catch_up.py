@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,15 +13,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.catch_up import LONGEST_AGAIN_SECONDS, CatchUp, Reach
+from bot.doubts import Doubts
 from bot.exchange import Exchange
 from bot.pacer import Pacer
 from bot.rest import Refused, TryLater
 from pool.journal import Journal
-from tests.bot.board import Board, accepted, pacing, quiet, scratch_journal
+from tests.bot.board import Board, accepted, pacing, scratch_journal
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
-HERE, THERE = 10, 11
+HERE, THERE, ELSEWHERE = 10, 11, 13
 NOW = discord.utils.time_snowflake(datetime.now(UTC) - timedelta(minutes=1))
 """The id of a message of a minute ago; others are counted from it."""
 
@@ -35,7 +37,9 @@ class Archive(Board):
         self.slow: dict[int, asyncio.Event] = {}
         self.asked: list[tuple[int, int, int]] = []
 
-    async def history(self, channel_id: int, *, after: int, most: int) -> list[discord.Message]:
+    async def history(
+        self, channel_id: int, *, after: int, most: int, guild_id: int | None = None
+    ) -> list[discord.Message]:
         self.asked.append((channel_id, after - NOW, most))
         await self._call("history", "")
         found = [message for message in self.past[channel_id] if message.id > after][-most:]
@@ -52,6 +56,8 @@ class Stage:
         self.rest = Archive()
         self.taken: list[tuple[int, int]] = []
         """Place and message, in the order in which they were taken up; ids are counted from NOW."""
+        self.read: list[str] = []
+        """What those messages said."""
         self.beyond: list[int] = []
         self.missed: list[int] = []
         self.opened: list[object] = []
@@ -60,6 +66,9 @@ class Stage:
         self.pauses: dict[int, asyncio.Event] = {}
         self.opening = asyncio.Event()
         self.opening.set()
+        self.doubts = Doubts()
+        self.looked: list[tuple[int, list[int]]] = []
+        """Where messages in doubt were looked at again, and what was read there."""
         # A real client, never connected: its messages are the library's own.
         self._client = discord.Client(intents=discord.Intents.none())
         self.catch_up = CatchUp(
@@ -69,6 +78,8 @@ class Stage:
             reach=reach,
             take=self._take,
             open_thread=self._open,
+            doubts=self.doubts,
+            look_again=self._look_again,
             beyond=self.beyond.append,
             on_missed=self.missed.append,
         )
@@ -80,20 +91,26 @@ class Stage:
         if number in self.breaks:
             raise RuntimeError("no luck")
         self.taken.append((message.channel.id, number))
+        self.read.append(message.content)
         return cast(Exchange | None, self.unopened.get(number))
+
+    async def _look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
+        if doubtful := self.doubts.at(channel_id):
+            self.looked.append((channel_id, [message.id - NOW for message in read]))
+            self.doubts.settle(*doubtful)
 
     async def _open(self, exchange: Exchange) -> None:
         await self.opening.wait()
         self.opened.append(exchange)
 
-    def message(self, channel_id: int, number: int) -> discord.Message:
+    def message(self, channel_id: int, number: int, content: str = "") -> discord.Message:
         """A message of the library's, in a place."""
         author = {"id": "1", "username": "ann", "discriminator": "0", "avatar": None}
         data: Any = {
             "id": str(NOW + number),
             "channel_id": str(channel_id),
             "author": author,
-            "content": f"{number}",
+            "content": content or f"{number}",
             "type": 0,
             "attachments": [],
             "embeds": [],
@@ -239,6 +256,32 @@ async def test_a_place_in_which_all_is_too_long_ago_is_named_once() -> None:
         assert len(it.rest.asked) == 1
 
 
+# ---- messages that waited
+
+
+async def test_what_waited_is_read_with_what_was_missed_and_costs_no_reading_of_its_own() -> None:
+    """One reading of a place, from the first that waits on; nothing that was taken up before is taken up again."""
+    async with stage(seen={HERE: 5, THERE: 5}) as it:
+        for place in (HERE, THERE):
+            it.past(place, range(1, 8))
+        it.doubts.begin({NOW + 3: HERE, NOW + 5: HERE, NOW + 4: ELSEWHERE})
+        it.past(ELSEWHERE, (4,))
+        it.journal.mark_seen(ELSEWHERE, NOW + 4)
+        await it.run(HERE, THERE, ELSEWHERE)
+        assert sorted(it.rest.asked) == [(HERE, 2, 201), (THERE, 5, 201), (ELSEWHERE, 3, 201)]
+        assert sorted(it.looked) == [(HERE, [3, 4, 5, 6, 7]), (ELSEWHERE, [4])]
+        assert sorted(it.taken) == [(HERE, 6), (HERE, 7), (THERE, 6), (THERE, 7)]
+
+
+async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> None:
+    """It stays as it was written, and its turn is not held up."""
+    async with stage(seen={HERE: 5}) as it:
+        it.doubts.begin({NOW + 3: HERE})
+        it.rest.faults.append(Refused("Missing Access"))
+        await it.run()
+        assert (it.looked, it.doubts.at(HERE)) == ([], [])
+
+
 # ---- live messages meanwhile
 
 
@@ -249,7 +292,7 @@ async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() ->
         assert it.comes(HERE, 3)
         it.rest.slow[HERE] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 5)
         assert it.comes(HERE, 4)
         assert (it.taken, it.seen(HERE)) == ([], 0)
@@ -259,6 +302,18 @@ async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() ->
         assert it.seen(HERE) == 5
 
 
+async def test_a_message_that_is_held_back_is_taken_up_as_it_is_by_then() -> None:
+    """An edit counts, and what was deleted meanwhile is nobody's request any more."""
+    async with stage(seen={HERE: 0}) as it:
+        assert it.comes(HERE, 1)
+        assert it.comes(HERE, 2)
+        it.catch_up.amend(HERE, NOW + 1, it.message(HERE, 1, "corrected"))
+        it.catch_up.amend(HERE, NOW + 2, None)
+        it.rest.past[HERE] = [it.message(HERE, 1)]  # As it was read before the edit.
+        await it.run(HERE)
+        assert it.read == ["corrected"]
+
+
 async def test_a_message_that_comes_while_others_are_taken_up_waits_behind_them() -> None:
     """Up to the last moment: it is neither lost nor first (P5)."""
     async with stage(seen={HERE: 0}) as it:
@@ -266,10 +321,10 @@ async def test_a_message_that_comes_while_others_are_taken_up_waits_behind_them(
         it.pauses[2] = asyncio.Event()
         it.pauses[3] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 3)
         it.pauses[2].set()
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 4)
         it.pauses[3].set()
         await running
@@ -284,7 +339,7 @@ async def test_a_place_that_is_slow_delays_no_other() -> None:
             it.past(channel_id, (1,))
         it.rest.slow[HERE] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE, THERE, 12))
-        await quiet(1)
+        await elapse(1)
         assert it.taken == [(THERE, 1)]
         assert not it.comes(THERE, 2)
         assert not it.comes(12, 2)
@@ -300,7 +355,7 @@ async def test_the_mark_never_moves_past_what_was_not_looked_at() -> None:
         it.past(HERE, (1, 2, 3))
         it.pauses[2] = asyncio.Event()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 4)
         assert it.seen(HERE) == 1
         running.cancel()
@@ -314,7 +369,7 @@ async def test_a_second_outage_in_the_middle_of_a_catch_up_loses_nothing() -> No
         it.past(HERE, (1, 2))
         it.rest.slow[HERE] = asyncio.Event()
         first = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.comes(HERE, 3)
         it.past(HERE, (4, 5))  # While the gateway was gone.
         it.catch_up.begin()
@@ -349,7 +404,7 @@ async def test_a_place_is_read_as_often_as_it_takes() -> None:
         it.past(HERE, (1, 2))
         it.rest.faults.extend([TryLater("503")] * 10 + [TryLater("429", 200.0)])
         running = asyncio.create_task(it.run(HERE))
-        await quiet(3)
+        await elapse(3)
         assert it.comes(HERE, 3)
         await running
         assert it.taken == [(HERE, 1), (HERE, 2), (HERE, 3)]
@@ -378,7 +433,7 @@ async def test_a_thread_that_is_being_opened_holds_up_nobody() -> None:
         it.unopened[1] = "an exchange"
         it.opening.clear()
         running = asyncio.create_task(it.run(HERE))
-        await quiet(1)
+        await elapse(1)
         assert it.taken == [(HERE, 1), (HERE, 2)]
         assert not it.comes(HERE, 3)
         assert (running.done(), it.opened) == (False, [])

@@ -19,9 +19,11 @@ from bot.exchange import Exchange
 from bot.recovery import CHOICE_SECONDS, Recovery
 from bot.rest import Refused
 from pool.conversation import Conversation
-from pool.journal import _BEFORE, Journal, State
-from tests.bot.board import Board, Message, quiet
+from pool.journal import Journal, State
+from pool.rows import BEFORE
+from tests.bot.board import Board, Message, settle
 from tests.bot.test_recovery import ADA, ASKED, CHANNEL, THREAD, Stage, left, restarted
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -120,14 +122,14 @@ async def behind(it: Stage) -> None:
 async def continued(it: Stage) -> None:
     """It is held, and then continued."""
     await behind(it)
-    await quiet()
+    await settle()
     talk(it).resume()
 
 
 async def dropped_when_held(it: Stage) -> None:
     """It is held, and then dropped."""
     await behind(it)
-    await quiet()
+    await settle()
     talk(it).drop()
 
 
@@ -180,29 +182,29 @@ STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
 
 async def goes_on(it: Stage) -> None:
     """It is answered, by itself, once; behind a turn that was cut off when the time for a choice is over."""
-    await quiet(CHOICE_SECONDS)
+    await elapse(CHOICE_SECONDS)
     assert it.prompts == [ANSWER]
 
 
 async def is_held(it: Stage) -> None:
     """It is held, and that stands in the thread; it is answered when a person says so."""
-    await quiet(CHOICE_SECONDS)
+    await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) is State.HELD
     assert it.board.shown.count(words.held(1)) == 1
     talk(it).resume()
-    await quiet()
+    await settle()
     assert it.prompts == [ANSWER]
 
 
 async def is_asked_about(it: Stage) -> None:
     """It is not sent again by itself; it is when a person says so."""
-    await quiet(CHOICE_SECONDS)
+    await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) is State.PROMPTED
     assert it.board.shown.count(ASKED) == 1
     it.recovery.decide(THREAD, WATCHED, retry=True)
-    await quiet()
+    await settle()
     assert it.prompts == [ANSWER]
 
 
@@ -215,7 +217,7 @@ async def is_posted(it: Stage) -> None:
 
 async def is_over(it: Stage) -> None:
     """Nothing is left to be done."""
-    await quiet(CHOICE_SECONDS)
+    await elapse(CHOICE_SECONDS)
     assert it.prompts == []
     assert it.state(WATCHED) in {State.ANSWERED, State.CLOSED}
 
@@ -232,7 +234,7 @@ NEXT_START: dict[State, Callable[[Stage], Awaitable[None]]] = {
 
 def test_there_is_a_story_for_every_transition() -> None:
     """As the journal has them."""
-    assert set(STORIES) == {(before, after) for after, befores in _BEFORE.items() for before in befores}
+    assert set(STORIES) == {(before, after) for after, befores in BEFORE.items() for before in befores}
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
@@ -245,7 +247,7 @@ async def test_a_crash_beside_a_transition_loses_nothing_and_repeats_nothing(
         async with restarted(journal, tmp_path) as it:
             journal.board = it.board
             await STORIES[move](it)
-            await quiet()
+            await settle()
         scene = journal.scenes[move, side]
     with Journal.open(scene.journal) as journal:
         state = move[0] if side == "before" else move[1]

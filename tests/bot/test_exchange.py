@@ -20,7 +20,7 @@ from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
 from tests.acp.opened import HELLO, opened
-from tests.bot.board import Board, pacing, quiet
+from tests.bot.board import Board, pacing, settle
 from tests.bot.one_agent import desk_of_one
 
 pytestmark = pytest.mark.virtual_time
@@ -68,19 +68,19 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         prompt = await peer.expect("session/prompt")
         exchange = it.exchange()
         exchange.opened(THREAD)
-        await quiet()
+        await settle()
         assert it.board.shown == []  # not its turn yet: an exchange behind another shows nothing
         exchange.starting()
-        await quiet()
+        await settle()
         assert it.board.shown == ["-# ⏳ starting"]
         exchange.waiting(2, [])
-        await quiet()
+        await settle()
         assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
         exchange.waiting(0, [])
-        await quiet()
+        await settle()
         assert it.board.shown == ["-# ⏳ starting"]
         exchange.prompted(session, turn)
-        await quiet()
+        await settle()
         assert it.board.shown == ["-# ⏳ working"]
         exchange.event(Text("answer"))
         peer.end_turn(prompt)
@@ -147,9 +147,9 @@ async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         first, second = (asyncio.ensure_future(exchange.blocks(PromptCapabilities())) for _ in range(2))
-        await quiet()
+        await settle()
         first.cancel()
-        await quiet()
+        await settle()
         assert not second.done()
         exchange.opened(THREAD)
         asked, _context = await second
@@ -186,6 +186,7 @@ ENDINGS = [
     (Ending(cancelled_by=ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
     (Ending("end_turn", cancelled_by=ADA), "said", "said"),
     (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
+    (Ending(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
     (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline was stopped while this was being worked on."),
     (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),
     (
@@ -207,7 +208,7 @@ async def test_every_end_has_its_words(tmp_path: Path, ending: Ending, said: str
         exchange = it.exchange()
         exchange.opened(THREAD)
         exchange.starting()
-        await quiet()
+        await settle()
         exchange.event(Text(said))
         it.finish(exchange, ending)
         await exchange.settled()
@@ -230,7 +231,7 @@ async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None
         it.journal.close_rows(exchange.message_ids, "dropped")
         assert exchange.ended(Ending()) == []
         await exchange.settled()
-        await quiet()
+        await settle()
         assert it.board.calls == []
         assert it.journal.state(THREAD) is State.CLOSED
 
@@ -258,7 +259,7 @@ async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
         exchange.event(Text(", late"))
-        await quiet()
+        await settle()
         assert it.board.shown == ["answer\n, late"]
 
 
@@ -271,7 +272,7 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
             exchange.starting()
             exchange.event(Text(text))
         it.finish(second, Ending("end_turn"))
-        await quiet()
+        await settle()
         assert it.board.shown == ["one"]
         it.finish(first, Ending("end_turn"))
         await second.settled()
@@ -314,14 +315,15 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
     tmp_path: Path, reason: str, sign: set[str]
 ) -> None:
     """As it would have had before; the eye of the earlier run goes (P70)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.signs.put(THREAD, THREAD, EYE)
     async with stage(tmp_path, reactions=True) as it:
-        it.desk.journal.signs.put(THREAD, THREAD, EYE)
         it.board.reactions.add((THREAD, EYE))
         exchange = it.exchange()
         exchange.opened(THREAD)
         exchange.restore(["the end of it"], [], {}, reason)
         await exchange.settled()
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, each) for each in sign}
 
 
@@ -342,16 +344,16 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
             question = await anext(turn)
             assert isinstance(question, Question)
             exchange.event(question)
-        await quiet()
+        await settle()
         assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
         exchange.event(Withdrawn(0))
-        await quiet()
+        await settle()
         assert it.board.shown[1].endswith("-# withdrawn by the agent")
         assert it.board.shown[2].startswith(f"<@{ADA}>")
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange, Ending("end_turn"))
-        await quiet()
+        await settle()
         assert it.board.shown[2].endswith("-# no longer open: the turn has ended")
         assert all(not message.buttons for message in it.board.messages.values())
 
@@ -363,13 +365,13 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
     """At once, not only when its turn begins; then it gives way to the sign that it is done (P70)."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, EYE)}
         exchange.opened(THREAD)
         exchange.starting()
         exchange.event(Text("answer"))
         it.finish(exchange, Ending("end_turn"))
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, DONE)}
 
 
@@ -386,11 +388,11 @@ async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Endi
     """What a person cancelled needs none."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
-        await quiet()
+        await settle()
         exchange.opened(THREAD)
         exchange.starting()
         it.finish(exchange, ending)
-        await quiet()
+        await settle()
         assert it.board.reactions == sign
 
 
@@ -398,11 +400,11 @@ async def test_no_sign_stays_where_none_is_to(tmp_path: Path) -> None:
     """The eye goes, and nothing comes for it (P70)."""
     async with stage(tmp_path, reactions=True, keep=False) as it:
         exchange = it.exchange()
-        await quiet()
+        await settle()
         exchange.opened(THREAD)
         exchange.starting()
         it.finish(exchange, Ending("end_turn"))
-        await quiet()
+        await settle()
         assert it.board.reactions == set()
 
 
@@ -419,19 +421,19 @@ async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: 
         exchange.starting()
         exchange.prompted(session, turn)
         exchange.event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, "💻")}
         exchange.due(Due.SILENT, 120)
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, "💤")}
         exchange.event(Text("answer"))
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, "✍️")}
         exchange.event(Thought("more"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange, Ending("end_turn"))
-        await quiet()
+        await settle()
         assert it.board.reactions == {(THREAD, DONE)}
 
 
@@ -440,11 +442,11 @@ async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(t
     async with stage(tmp_path, reactions=True) as it:
         it.board.held = asyncio.Event()
         exchange = it.exchange()
-        await quiet()
+        await settle()
         assert it.board.in_flight == 1
         exchange.ended(Ending())
         it.board.held.set()
-        await quiet()
+        await settle()
         assert it.board.whats == ["react", "unreact"]
         assert it.board.reactions == set()
 
@@ -453,12 +455,12 @@ async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None
     """A reaction that Discord refuses changes nothing else."""
     async with stage(tmp_path / "off") as it:
         it.exchange()
-        await quiet()
+        await settle()
         assert it.board.calls == []
     async with stage(tmp_path / "refused", reactions=True) as it:
         it.board.faults.append(Refused("Reaction blocked"))
         exchange = it.exchange()
-        await quiet()
+        await settle()
         exchange.opened(THREAD)
         exchange.starting()
         exchange.event(Text("answer"))

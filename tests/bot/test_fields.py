@@ -177,3 +177,13 @@ async def test_whatever_the_schema_discord_can_take_the_form(written: Json, requ
                 for each in part["options"]:
                     assert 0 < len(each["label"]) <= 100
                     assert len(each.get("description") or "") <= 100
+
+
+def test_a_menu_has_no_word_about_commas_and_a_long_list_says_where_it_is() -> None:
+    """What may be entered depends on whether it is chosen or typed."""
+    few, many = (
+        Field("x", "X", "many", choices=tuple(Choice(str(n), str(n)) for n in range(count))) for count in (3, 60)
+    )
+    assert few.hint == ""
+    assert many.hint == "commas between them, from the 60 choices in the attached file"
+    assert Field("x", "X", "one", choices=many.choices).hint == "from the 60 choices in the attached file"

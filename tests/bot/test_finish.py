@@ -5,7 +5,7 @@ import pytest
 from acp import SpawnFailed
 from acp.schema import UsageUpdate
 from bot.finish import FRESH_SECONDS, PING_SECONDS, Sealed, Timing, sealed
-from bot.receipt import Receipt
+from bot.receipt import Receipt, cost_of
 from bot.style import Finish
 from pool.exchange import Ending
 from pool.postscripts import Postscript
@@ -81,3 +81,10 @@ def test_a_turns_cost_is_what_the_session_costs_more_than_before_it() -> None:
     assert timing.cost_before == 0.5
     timing.begin(1.0, UsageUpdate(used=1, size=2), fresh=False)
     assert timing.cost_before is None
+
+
+@pytest.mark.parametrize("currency", ["@everyone\n# BIG", "x" * 5000, "", None, 7, ["USD"]])
+def test_a_currency_that_is_no_code_is_left_out(currency: object) -> None:
+    """An agent that writes prose there adds nothing to the line of facts."""
+    usage = UsageUpdate(used=1, size=2, cost={"amount": 0.5, "currency": currency})
+    assert cost_of(usage) == (0.5, "")

@@ -24,9 +24,11 @@ from bot.endpoint import Endpoint
 from bot.health import Pulse
 from bot.metrics import Metrics
 from bot.pacer import Pacer
-from pool.journal import Journal, JournalError, State
+from pool.journal import Journal, JournalError, State, Unwritable
 from tests.bot.board import Board
-from tests.pool.house import house, quiet
+from tests.pool.disk import LARGE, no_room
+from tests.pool.house import house
+from tests.virtual import elapse, quiet, step
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
@@ -217,17 +219,28 @@ async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
     there = False
     pulse = Pulse(lambda: there)
     beating = asyncio.create_task(pulse.run())
-    await asyncio.sleep(health.DOWN_SECONDS - 2)
+    await elapse(health.DOWN_SECONDS - 2)
     assert pulse.complaints() == []
-    await asyncio.sleep(4)
+    await elapse(4)
     assert pulse.complaints() == [f"not connected to Discord for {health.DOWN_SECONDS + 2:.0f} s"]
     there = True
     assert pulse.complaints() == []
-    await asyncio.sleep(health.BEAT_SECONDS)
+    await elapse(health.BEAT_SECONDS)
     there = False
-    await asyncio.sleep(health.DOWN_SECONDS - 2)
+    await elapse(health.DOWN_SECONDS - 2)
     assert pulse.complaints() == []
     beating.cancel()
+
+
+async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) -> None:
+    """For as long as that is so."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        pulse = Pulse(lambda: True, trouble=lambda: journal.trouble)
+        with no_room(journal), pytest.raises(Unwritable):
+            journal.note("name", LARGE)
+        assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
+        journal.retry()
+        assert pulse.complaints() == []
 
 
 async def test_a_stuck_loop_is_written_into_the_log_with_the_place_where_it_stands(
@@ -245,7 +258,7 @@ async def test_a_stuck_loop_is_written_into_the_log_with_the_place_where_it_stan
     monkeypatch.setattr(health, "log", structlog.wrap_logger(None, processors=[take]))
     pulse = Pulse(lambda: True, stuck_seconds=0.2)
     beating = asyncio.create_task(pulse.run())
-    await asyncio.sleep(0)
+    await step()
     assert pulse.complaints() == []
     assert told.wait(GENEROUS)
     (complaint,) = pulse.complaints()

@@ -169,7 +169,10 @@ def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: 
     [
         ("[discord", "is not TOML"),
         ('[slack]\nbot_token = "x"\n', "has no table [discord]"),
+        ("discord = 5\n", "has no table [discord]"),
         ('[discord]\nbot_token = "${X}"\n[pool]\nmax_sessions = "many"\n', "a value of another kind"),
+        ('[discord]\nbot_token = "${X}"\n[pool]\nsession_ttl_hours = "long"\n', "a value of another kind"),
+        ('[discord]\nbot_token = "${X}"\n[agent.env]\nSINCE = 2026-01-31\n', "a value of another kind"),
     ],
 )
 def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
@@ -179,3 +182,13 @@ def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str)
     assert words in done.stderr
     assert not (tmp_path / "threadline.toml").exists()
     assert "exists; --force" in migrate(tmp_path, text, "-o", "config.toml").stderr
+
+
+def test_variables_that_are_there_are_not_written_over(tmp_path: Path) -> None:
+    """The file may hold an agent's key; without a token to be put there it is left alone."""
+    (tmp_path / "threadline.env").write_text("KEY=value\n")
+    done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n')
+    assert (done.returncode, "threadline.env exists; --force" in done.stderr) == (1, True)
+    assert not (tmp_path / "threadline.toml").exists()
+    assert migrate(tmp_path, '[discord]\nbot_token = "${TOKEN}"\n').returncode == 0
+    assert (tmp_path / "threadline.env").read_text() == "KEY=value\n"

@@ -17,8 +17,9 @@ from bot.rest import Refused, TryLater
 from bot.signs import EYE, WAITING, Reactions
 from pool.exchange import ExchangeFailed
 from pool.journal import Journal
-from tests.bot.board import Board, pacing, quiet
+from tests.bot.board import Board, pacing
 from tests.bot.one_agent import desk_of_one
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -64,7 +65,7 @@ async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path
     """By the first words of the request."""
     async with stage(tmp_path) as it:
         await it.open()
-        await quiet(1)
+        await elapse(1)
         assert sorted(it.board.whats) == ["add", "open", "react"]
         assert await it.exchange.blocks(PromptCapabilities())
 
@@ -72,10 +73,10 @@ async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path
 async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:
     """Discord asks for 250 s; then the sign is the usual one."""
     async with stage(tmp_path) as it:
-        await quiet(1)
+        await elapse(1)
         it.board.faults.extend([TryLater("429", 250.0)])
         await it.open()
-        await quiet(20)
+        await elapse(20)
         assert it.board.whats.count("open") == 2
         assert it.board.reactions == {(MESSAGE, EYE)}
         assert [call.content for call in it.board.calls if call.what == "react"] == [EYE, WAITING, EYE]
@@ -84,7 +85,7 @@ async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:
 async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Path) -> None:
     """In the channel, after a bound that is longer than what Discord was seen to ask for."""
     async with stage(tmp_path) as it:
-        await quiet(1)
+        await elapse(1)
         it.board.faults.extend([TryLater("429", 280.0)] * 10)
         await it.open()
         with pytest.raises(ExchangeFailed, match=f"{OPEN_SECONDS / 60:.0f} minutes"):
@@ -94,7 +95,7 @@ async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Pat
 async def test_a_request_whose_thread_is_refused_is_told_so_at_once(tmp_path: Path) -> None:
     """No permission does not come with time."""
     async with stage(tmp_path) as it:
-        await quiet(1)
+        await elapse(1)
         it.board.faults.append(Refused("Missing Permissions"))
         await it.open()
         with pytest.raises(ExchangeFailed, match="Missing Permissions"):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bot.budget import UNANSWERED_SECONDS
 from bot.pacer import Bucket, Job, Pacer, Urgency
-from tests.bot.board import pacing, quiet
+from tests.bot.board import pacing, settle
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -57,7 +58,7 @@ class Writer:
         self.left -= 1
         if self.left and self._pacer is not None:
             self._pacer.put(self.job)
-        await asyncio.sleep(self._seconds)
+        await elapse(self._seconds)
         self._running = False
         if not self.left:
             self.done.set()
@@ -105,7 +106,7 @@ async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
             writers.append(writer)
             pacer.put(writer.job, delay=delay)
         await asyncio.gather(*(writer.done.wait() for writer in writers))
-        await quiet(0)
+        await elapse(0)
         assert repr(pacer) == "<Pacer 0 waiting, 0 in flight>"
     assert_within_budget(log)
     assert len(log) == sum(times for _, _, times, _, _ in wanted)
@@ -144,7 +145,7 @@ async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> N
         edits = Writer(log, CHANNEL, Urgency.EDIT, 100, 0.1)
         for _ in range(400):
             pacer.put(edits.job)
-            await quiet(0.1)
+            await elapse(0.1)
         gaps = [after.at - before.at for before, after in pairwise(log)]
         assert all(1.2 < gap < 1.4 for gap in gaps)
         assert len(gaps) == 31
@@ -161,13 +162,13 @@ async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
     async with pacing(Pacer()) as pacer:
         for _ in range(5):
             pacer.put(Writer(log, CHANNEL, Urgency.NOTICE).job)
-        await quiet(1)
+        await elapse(1)
         order: list[str] = []
         urgencies = [Urgency.SIGN, Urgency.NOTICE, Urgency.FINAL, Urgency.FIRST]
         for number, urgency in enumerate([*urgencies, *reversed(urgencies)]):
             pacer.put(Job(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency, Bucket.EDIT))
-            await quiet(0.01)
-        await quiet(60)
+            await elapse(0.01)
+        await elapse(60)
     assert order == ["FIRST 3", "FIRST 4", "FINAL 2", "FINAL 5", "NOTICE 1", "NOTICE 6", "SIGN 0", "SIGN 7"]
 
 
@@ -191,13 +192,13 @@ async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
     async with pacing(Pacer()) as pacer:
         for _ in range(5):
             pacer.put(Writer([], CHANNEL, Urgency.NOTICE).job)
-        await quiet(1)
+        await elapse(1)
         job = Job(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
         for text[0] in ("old", "newer", "newest"):
             pacer.put(job)
-            await quiet(0.5)
+            await elapse(0.5)
         assert repr(pacer) == "<Pacer 1 waiting, 0 in flight>"
-        await quiet()
+        await settle()
     assert written == ["newest"]
 
 
@@ -217,10 +218,10 @@ async def test_a_job_asked_for_while_in_flight_runs_once_more_and_not_at_the_sam
         pacer.put(job)
         await entered.wait()
         pacer.put(job)
-        await quiet()
+        await settle()
         assert (runs, repr(pacer)) == (["begins"], "<Pacer 1 waiting, 1 in flight>")
         leave.set()
-        await quiet()
+        await settle()
     assert runs == ["begins", "ends"] * 2
 
 
@@ -256,7 +257,7 @@ async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
         job = Job(CHANNEL, fail, Urgency.FIRST)
         for _ in range(2):
             pacer.put(job)
-            await quiet(1)
+            await elapse(1)
         after = Writer(log, CHANNEL, Urgency.FIRST)
         pacer.put(after.job)
         await after.done.wait()
@@ -271,7 +272,7 @@ async def test_a_chunk_for_a_write_that_waits_wakes_nobody() -> None:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
         for _ in range(5_000):
             pacer.put(edits.job)
-            await quiet(0.01)
+            await elapse(0.01)
         assert len(log) == 40
         assert pacer.looks < 5 * len(log)
 

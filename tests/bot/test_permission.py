@@ -1,6 +1,5 @@
 """An agent's question as people see it: all of it, with its own buttons, answered once."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,9 +21,10 @@ from bot.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, Answ
 from bot.rest import TryLater
 from pool.journal import Journal
 from tests.acp.opened import HELLO, opened
-from tests.bot.board import AnswerLost, Board, Message, pacing, quiet, scratch_journal
+from tests.bot.board import AnswerLost, Board, Message, pacing, scratch_journal, settle
 from tests.bot.pages import open_fence
 from tests.memory import OPTIONS, Json, MemoryAgent
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -123,7 +123,7 @@ def test_characters_that_hide_or_turn_text_are_made_visible(hidden: str) -> None
 async def test_a_question_is_a_message_that_pings_the_asker() -> None:
     """With what will be done and a button for each option, by the agent's names."""
     async with asked(call(title="Run the tests", kind="execute", rawInput={"command": "make test"})) as it:
-        await quiet()
+        await settle()
         assert it.message.content == f"<@{ADA}> **May I?** Run the tests (execute)\n```\n$ make test\n```"
         assert it.message.mention == Mentions((ADA,))
         assert [button.label for button in it.message.buttons] == ["Allow once", "Always allow", "Reject"]
@@ -134,7 +134,7 @@ async def test_a_question_is_a_message_that_pings_the_asker() -> None:
 async def test_a_long_command_is_attached_in_full(command: str) -> None:
     """The message has its beginning and says so; the file has every character (P51)."""
     async with asked(call(title="Run", rawInput={"command": command})) as it:
-        await quiet()
+        await settle()
         assert "The rest is in the attached file." in it.message.content
         ((name, content),) = it.message.files
         assert (name, content.decode()) == ("request.txt", f"$ {command}")
@@ -148,7 +148,7 @@ def option(number: int, name: str, kind: str = "allow_once") -> Json:
 async def test_two_options_of_one_kind_are_two_buttons() -> None:
     """Each with its own name and its own answer (P49)."""
     async with asked(options=[option(0, "Yes, this file"), option(1, "Yes, all files")]) as it:
-        await quiet()
+        await settle()
         assert [button.label for button in it.message.buttons] == ["Yes, this file", "Yes, all files", "Deny"]
         assert it.card.answer("1", ADA) is not None
         answer = await it.peer.answer_to(it.question.request_id)
@@ -160,7 +160,7 @@ async def test_every_option_gets_a_label_that_discord_takes() -> None:
     names = ["n" * 300, "", "  ", "tu\u202ern"]
     options = [option(number, name, "invented_later") for number, name in enumerate(names)]
     async with asked(options=[*options, option(9, "No", "reject_once")]) as it:
-        await quiet()
+        await settle()
         labels = [button.label or "" for button in it.message.buttons]
         assert labels == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "No"]
 
@@ -173,7 +173,7 @@ async def test_options_beyond_what_buttons_can_be_are_in_menus() -> None:
     async with asked(options=options[:BUTTONS]) as it:
         assert [type(item) for item in it.card.items()] == [AnswerButton] * BUTTONS
     async with asked(options=options) as it:
-        await quiet()
+        await settle()
         menus = [item.item for item in it.card.items() if isinstance(item, AnswerMenu)]
         assert [each.label for menu in menus for each in menu.options] == [f"option {n}" for n in range(MENU * MENUS)]
         assert "20 more options cannot be shown" in it.message.content
@@ -186,7 +186,7 @@ async def test_options_beyond_what_buttons_can_be_are_in_menus() -> None:
 async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
     """The card says that it ends the turn, and only then the answer is `cancelled` (P50)."""
     async with asked(options=[option(0, "Yes")]) as it:
-        await quiet()
+        await settle()
         assert [button.label for button in it.message.buttons] == ["Yes", "Deny"]
         assert "Deny ends its turn" in it.message.content
         said = it.card.answer(DENY, ADA)
@@ -221,7 +221,7 @@ async def test_what_lasts_needs_more_than_the_right_to_answer(kind: str, option_
 async def test_a_megabyte_is_shown_and_attached() -> None:
     """Every character, hidden ones too, in no time that one would notice."""
     async with asked(call(title="Run", rawInput={"command": "é\u200b" * 500_000})) as it:
-        await quiet()
+        await settle()
         ((_, content),) = it.message.files
         assert len(content.decode()) == 2 + 9 * 500_000
 
@@ -229,7 +229,7 @@ async def test_a_megabyte_is_shown_and_attached() -> None:
 async def test_a_button_carries_only_a_token_and_a_number() -> None:
     """Nobody can guess another question's, and a press finds its way back."""
     async with asked() as it:
-        await quiet()
+        await settle()
         template = AnswerButton.__discord_ui_compiled_template__
         found = [template.fullmatch(button.custom_id or "") for button in it.message.buttons]
         assert [match and (match["token"], match["choice"]) for match in found] == [
@@ -264,7 +264,7 @@ bodies = st.fixed_dictionaries(
 async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: list[Json]) -> None:
     """Open, answered or closed: 1 to 2,000 characters, fences balanced, nothing lost that was not attached (P51)."""
     async with asked(call(**body), options) as it:
-        await quiet(1)
+        await elapse(1)
         ((message_id, message),) = it.board.messages.items()
         assert message.content.startswith(f"<@{ADA}> **May I?**")
         assert not open_fence(message.content)
@@ -273,7 +273,7 @@ async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: li
         content = it.card.answer(str(len(options) - 1), 2**63)
         if content is None:
             it.card.close("withdrawn by the agent")
-            await quiet()
+            await settle()
             content = it.board.messages[message_id].content
         assert 0 < len(content) <= 2_000
         assert not open_fence(content)
@@ -285,13 +285,13 @@ async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: li
 async def test_the_first_answer_wins() -> None:
     """The agent gets one answer; the message says who chose what, and the second press is told that it is over."""
     async with asked() as it:
-        await quiet()
+        await settle()
         said = it.card.answer("0", ADA)
         assert said is not None
         assert said.endswith(f"\n-# Allow once — chosen by <@{ADA}>")
         assert it.card.answer("2", 43) is None
         it.card.close("no longer open: the turn has ended")
-        await quiet()
+        await settle()
         assert it.cards.find(it.card.token) is None
         assert it.board.whats == ["send"]  # the press's own answer has changed the message
         assert [each for each in it.peer.received if "result" in each] == [
@@ -302,10 +302,10 @@ async def test_the_first_answer_wins() -> None:
 async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
     """And nobody can answer it any more (P54)."""
     async with asked() as it:
-        await quiet()
+        await settle()
         it.turn.withdraw(it.question.request_id)
         it.card.close("withdrawn by the agent")
-        await quiet()
+        await settle()
         assert it.message.content.endswith("\n-# withdrawn by the agent")
         assert "May I?" not in it.message.content
         assert it.message.buttons == []
@@ -319,9 +319,9 @@ async def test_a_question_that_ends_before_it_is_posted_keeps_no_buttons(fault: 
     board = Board()
     board.faults.append(fault)
     async with asked(board=board) as it:
-        await asyncio.sleep(0.05)
+        await elapse(0.05)
         it.card.close("withdrawn by the agent")
-        await quiet()
+        await settle()
         assert it.message.content.endswith("\n-# withdrawn by the agent")
         assert it.message.buttons == []
 

@@ -57,6 +57,9 @@ READS: list[tuple[Json, bool]] = [
     (READ | {"rawInput": {"file_path": "a.py", "limit": 5}}, True),
     (READ | {"rawInput": {"file_path": "a.py", "description": "to see it"}}, True),
     (SEARCH | at("HERE") | {"rawInput": {"pattern": "TODO: x"}}, True),
+    *((READ | at(path), False) for path in (" /etc/passwd", "\t/etc", "$HOME/.netrc", "{a,/etc/passwd}", "`pwd`/../x")),
+    (SEARCH | at("HERE") | {"rawInput": {"glob": " /etc/*"}}, False),
+    (SEARCH | at("HERE") | {"rawInput": {"glob": "src/{..,x}/../../etc"}}, False),
     (SEARCH | at("HERE/src", "/etc"), False),
     (SEARCH | {"rawInput": {"pattern": "/etc/*", "path": "HERE"}}, False),
     (SEARCH | {"rawInput": {"pattern": "x"}}, False),
@@ -116,6 +119,12 @@ EVERYTHING: list[tuple[Json, bool]] = [
     (OTHER | {"rawInput": {"file": "HERE/.cursor/mcp.json"}}, False),
     (EDIT | at("HERE/.claude/settings.json"), False),
     (EDIT | at("HERE/sub/.Claude/settings.local.json"), False),
+    *(
+        (EDIT | at(f"HERE/{name}"), False)
+        for name in ("AGENTS.md.", "AGENTS.md ", ".git./hooks/x", ".g\u200cit/config")
+    ),
+    *((EDIT | at(f"HERE/{name}"), False) for name in ("a\\..\\.git\\x", "\uff21GENTS.md", "CLAUDE.md::$DATA")),
+    *(({"kind": "move", **at("HERE/a"), "rawInput": {key: ".claude"}}, False) for key in ("to", "dest", "new_name")),
     (EDIT | at("HERE/a.py", "HERE/Agents.MD"), False),
     (EDIT | diff("HERE/CLAUDE.md"), False),
     (EDIT | diff("HERE/.git/hooks/post-checkout"), False),

@@ -10,7 +10,8 @@ from bot.pacer import Pacer
 from bot.patience import ATTEMPTS
 from bot.post import Post
 from bot.rest import Refused, TryLater
-from tests.bot.board import AnswerLost, Board, pacing, quiet
+from tests.bot.board import AnswerLost, Board, pacing, settle
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -35,13 +36,13 @@ async def test_a_message_is_sent_once_and_then_edited() -> None:
     async with pacing(Pacer()) as pacer:
         post = post_on(board, pacer)
         post.show("question", buttons)
-        await quiet()
+        await settle()
         (message,) = board.messages.values()
         assert (message.content, message.mention, len(message.buttons)) == ("question", Mentions((5,)), 1)
         post.show("answered")
-        await quiet()
+        await settle()
         post.show("answered")
-        await quiet()
+        await settle()
     assert board.whats == ["send", "edit"]
     assert (message.content, message.buttons) == ("answered", [])
 
@@ -53,11 +54,11 @@ async def test_the_newest_wish_wins_over_a_write_in_flight() -> None:
         post = post_on(board, pacer)
         board.held = asyncio.Event()
         post.show("one")
-        await quiet()
+        await settle()
         post.show("two")
         post.show("three")
         board.held.set()
-        await quiet()
+        await settle()
     assert board.shown == ["three"]
     assert board.whats == ["send", "edit"]
 
@@ -68,10 +69,10 @@ async def test_what_an_interaction_has_shown_is_not_written_again() -> None:
     async with pacing(Pacer()) as pacer:
         post = post_on(board, pacer)
         post.show("question", buttons)
-        await quiet()
+        await settle()
         post.shown("answered")
         post.show("answered")
-        await quiet()
+        await settle()
     assert board.whats == ["send"]
 
 
@@ -83,7 +84,7 @@ async def test_a_failure_that_may_pass_is_tried_again(fault: Exception) -> None:
     async with pacing(Pacer()) as pacer:
         post = post_on(board, pacer)
         post.show("notice")
-        await quiet(60)
+        await elapse(60)
     assert board.shown == ["notice"]
     assert board.whats == ["send"] * 3
 
@@ -95,9 +96,9 @@ async def test_a_message_whose_answer_was_lost_shows_the_newer_wish_in_the_end()
     async with pacing(Pacer()) as pacer:
         post = post_on(board, pacer)
         post.show("one")
-        await quiet(0.05)
+        await elapse(0.05)
         post.show("two")
-        await quiet()
+        await settle()
     assert board.shown == ["two"]
 
 
@@ -107,12 +108,12 @@ async def test_an_edit_whose_answer_was_lost_is_undone_where_the_wish_goes_back(
     async with pacing(Pacer()) as pacer:
         post = post_on(board, pacer)
         post.show("one")
-        await quiet()
+        await settle()
         board.faults.append(AnswerLost("reset"))
         post.show("two")
-        await quiet(0.05)
+        await elapse(0.05)
         post.show("one")
-        await quiet()
+        await settle()
     assert board.shown == ["one"]
 
 
@@ -123,7 +124,7 @@ async def test_what_cannot_be_posted_is_given_up(faults: list[Exception]) -> Non
     board.faults.extend(faults)
     async with pacing(Pacer()) as pacer:
         post_on(board, pacer).show("notice")
-        await quiet(1_000)
+        await elapse(1_000)
     assert len(board.calls) == len(faults)
     assert board.shown == []
 
@@ -135,10 +136,10 @@ async def test_an_archived_thread_is_opened_for_a_notice_unless_it_is_locked(*, 
     async with pacing(Pacer()) as pacer:
         post = post_on(board, pacer)
         post.show("question", buttons)
-        await quiet()
+        await settle()
         board.archived, board.locked = True, locked
         post.show("closed")
-        await quiet()
+        await settle()
     assert board.whats == ["send", "edit", "reopen", *([] if locked else ["edit"])]
     assert board.shown == ["question" if locked else "closed"]
 
@@ -149,14 +150,14 @@ async def test_a_message_that_is_no_longer_wanted_goes() -> None:
     async with pacing(Pacer()) as pacer:
         standing, flying, unsent = (Post(THREAD, pacer=pacer, rest=board, nonce=each, silent=True) for each in "abc")
         standing.show("one")
-        await quiet()
+        await settle()
         assert [message.silent for message in board.messages.values()] == [True]
         board.held = asyncio.Event()
         flying.show("two")
-        await quiet()
+        await settle()
         for post in (standing, flying, unsent):
             post.remove()
         board.held.set()
-        await quiet()
+        await settle()
     assert board.messages == {}
     assert sorted(board.whats) == ["delete", "delete", "send", "send"]

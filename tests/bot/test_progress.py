@@ -7,7 +7,8 @@ import pytest
 from acp import Text, Thought
 from acp.schema import ToolCall, ToolCallUpdate, UsageUpdate
 from bot.progress import SETTLE_SECONDS, SILENT, Progress
-from tests.bot.board import quiet
+from tests.bot.board import settle
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -26,9 +27,9 @@ async def test_each_thing_that_is_done_has_its_sign() -> None:
         Text("more"),
     ):
         progress.event(event)
-        await quiet()
+        await settle()
     progress.note(SILENT)
-    await quiet()
+    await settle()
     assert shown == ["🤔", "📖", "🔧", "✍️", "💤"]
 
 
@@ -39,9 +40,9 @@ async def test_of_many_changes_the_last_one_shows_and_an_agent_that_never_rests_
     progress = Progress(lambda emoji: shown.append((round(asyncio.get_running_loop().time() - start), emoji)))
     for number in range(100):
         progress.event(Thought("hm") if number % 2 else Text("word"))
-        await quiet(0.1)
+        await elapse(0.1)
     progress.event(Text("word"))
-    await quiet()
+    await settle()
     assert [emoji for _, emoji in shown][-1] == "✍️"
     assert 2 <= len(shown) <= 10 / SETTLE_SECONDS + 1
     assert shown[0][0] == SETTLE_SECONDS
@@ -54,5 +55,5 @@ async def test_a_turn_that_has_ended_shows_nothing_more() -> None:
     progress.event(Text("word"))
     progress.stop()
     progress.stop()
-    await quiet()
+    await settle()
     assert shown == []

@@ -9,8 +9,9 @@ import pytest
 
 from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
-from bot.card import MISSED, Cards, Where
-from bot.elicitation import DRAFTS, FormCard, host_of
+from bot.card import MISSED, VISITS, Cards, Where
+from bot.elicitation import DRAFTS, FormCard, PageCard, host_of
+from bot.fields import Unusable
 from bot.files import LARGEST
 from bot.gate import People
 from bot.markdown import escape
@@ -23,7 +24,7 @@ from bot.questions import MOST as MOST_OPEN
 from bot.words import became
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
-from tests.bot.board import Board, Message, accepted, pacing, quiet, scratch_journal
+from tests.bot.board import Board, Message, accepted, pacing, scratch_journal, settle
 from tests.bot.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.memory import OPTIONS, Json, MemoryAgent
 
@@ -53,13 +54,13 @@ class Asking:
         question = await anext(self.turn)
         assert isinstance(question, Question)
         self.questions.ask(question, question.tool_call)
-        await quiet()
+        await settle()
         return question
 
     async def change(self, **fields: object) -> None:
         """Let the agent send an update of its call."""
         self.questions.changed(ToolCallUpdate.model_validate({"toolCallId": "c", **fields}))
-        await quiet()
+        await settle()
 
     @property
     def messages(self) -> list[Message]:
@@ -87,7 +88,9 @@ async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
         async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
             await peer.expect("session/prompt")
             cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission)
-            questions = Questions(cards, session, turn, Where(THREAD, ASKED_BY, ADA), tell=lines.append)
+            questions = Questions(
+                cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
+            )
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
 
 
@@ -264,7 +267,7 @@ async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str)
         ("https://A.Example:443/", "a.example"),
         ("https://a.example:8443/", "a.example:8443"),
         ("https://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
-        ("https://[::1]:1/", "::1:1"),
+        ("https://[::1]:1/", "[::1]:1"),
     ],
 )
 def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
@@ -272,11 +275,20 @@ def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
     assert host_of(url) == host
 
 
+@pytest.mark.parametrize(
+    "url", ["https://%65vil.example/", "https://a.example%2eevil.example/", "https://./", "https://"]
+)
+def test_a_host_that_a_browser_reads_otherwise_is_none(url: str) -> None:
+    """Nobody is sent where they did not read that they would come."""
+    with pytest.raises(Unusable):
+        host_of(url)
+
+
 async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
     """And a long message is attached in full, with the choices that no menu can show."""
     async with asking() as it:
         answers = elicited(it, message="m" * 3_000)
-        await quiet()
+        await settle()
         assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
         assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
         (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
@@ -288,10 +300,44 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         assert card.leave("cancel", ADA) is None
     async with asking() as it:
         elicited(it, schema={"properties": {"x": {"type": "string", "enum": [f"c{n}" for n in range(30)]}}})
-        await quiet()
+        await settle()
         ((name, content),) = it.messages[0].files
         assert name == "choices.txt"
         assert content.decode().count("\n") == 31
+
+
+async def test_the_agent_says_that_a_page_was_visited() -> None:
+    """Whoever opened it; also where nobody has from here: then it waits no more. Of what ended before, nothing."""
+    async with asking() as it:
+        page: Json = {"mode": "url", "url": "https://a.example/"}
+        answers = [elicited(it, **page, request_id=number, elicitation_id=f"e{number}") for number in range(3)]
+        await settle()
+        tokens = [question.token for question in it.journal.questions.standing()]
+        opened, _, ended = sorted(filter(None, map(it.cards.find, tokens)), key=lambda card: card.number or 0)
+        assert isinstance(opened, PageCard)
+        assert opened.accept(ADA)
+        it.questions.close("withdrawn by the agent", ended.request_id)
+        it.turn.withdraw(ended.request_id)
+        for number in (0, 1, 2, 1, 7):
+            it.cards.completed(THREAD, f"e{number}")
+            it.cards.completed(THREAD + 1, f"e{number}")
+        await settle()
+        done = "-# ✔ `a.example`: done"
+        assert [message.content.endswith(done) for message in it.messages] == [True, True, False]
+        assert [message.buttons for message in it.messages] == [[], [], []]
+        assert answers == [[Accept()], [Accept()], [None]]
+        assert len(it.cards) == 0
+
+
+async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
+    """Their cards keep what they say."""
+    with scratch_journal() as journal:
+        cards, told = Cards(journal=journal, pacer=Pacer(), rest=Board()), list[int]()
+        for number in range(VISITS + 1):
+            cards.visit(THREAD, str(number), lambda number=number: told.append(number))  # type: ignore[misc]
+        for number in range(2):
+            cards.completed(THREAD, str(number))
+        assert told == [1]
 
 
 async def test_what_one_person_enters_is_not_anothers() -> None:
@@ -325,7 +371,7 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
     async with asking() as it:
         question = await it.ask({"title": "Run [it](x)"})
         it.questions.remind(question.request_id, 7200)
-        await quiet()
+        await settle()
         reminder = it.messages[1]
         link = f"https://discord.com/channels/1/{THREAD}/1"
         assert reminder.content == f"<@{ADA}> still waiting for an answer, 2 h more: [Run \\[it\\]\\(x\\)](<{link}>)"
@@ -333,7 +379,7 @@ async def test_a_reminder_pings_with_a_link_once_more() -> None:
         it.questions.remind("another", 7200)
         assert it.open[0].answer("0", ADA) is not None
         it.questions.remind(question.request_id, 60)
-        await quiet()
+        await settle()
         assert len(it.messages) == 2
 
 
@@ -342,10 +388,12 @@ async def test_the_agent_is_told_what_nobody_answered() -> None:
     async with asking() as it:
         for number in range(MISSED + 2):
             question = await it.ask({"title": f"Run {number}"})
-            it.questions.unanswered(question.request_id)
-            await quiet()
+            it.questions.unanswered(question.request_id, "nobody answered in time")
+            await settle()
         assert it.messages[0].content.endswith("-# closed: nobody answered in time")
-        assert it.cards.take_missed(THREAD) == [f"Run {number}" for number in range(2, MISSED + 2)]
+        assert it.cards.take_missed(THREAD) == [
+            f"Run {number}: nobody answered in time" for number in range(2, MISSED + 2)
+        ]
         assert it.cards.take_missed(THREAD) == []
 
 

@@ -23,10 +23,11 @@ from bot.signs import DONE, EYE, FAILED, WAITING, Reactions
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript
-from tests.bot.board import Board, Message, pacing, quiet
+from tests.bot.board import Board, Message, pacing, settle
 from tests.bot.one_agent import desk_of_one
 from tests.memory import MemoryAgent
 from tests.pool.house import Crew, every, obey, prompt_text
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -57,7 +58,7 @@ class Stage:
         """Take everything up, as at READY, and let all happen that does by itself at once."""
         unopened = self.recovery.begin()
         await self.recovery.finish()
-        await quiet()
+        await settle()
         return unopened
 
     @property
@@ -168,7 +169,7 @@ async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path) -> None:
             await it.recovered()
             assert it.board.reactions == {(100, EYE)}
             assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
-            await quiet()
+            await settle()
             assert it.board.reactions == set()
 
 
@@ -201,7 +202,7 @@ async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Pat
             assert exchange.request.message_id == THREAD
             assert it.prompts == []
             exchange.opened(THREAD)
-            await quiet()
+            await settle()
             assert it.prompts == ["request 20", "request 101"]
             assert it.shown == ["request 20", "request 101"]
 
@@ -232,14 +233,26 @@ async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) 
             (notice,) = it.board.messages.values()
             assert notice.content == words.held(2)
             assert [button.label for button in notice.buttons] == ["Continue", "Drop all"]
-            await quiet(CHOICE_SECONDS * 2)
+            await elapse(CHOICE_SECONDS * 2)
             assert it.prompts == []
             conversation = it.pool.conversation(THREAD)
             assert conversation is not None
             assert repr(conversation) == "<20 asleep, 2 held>"
             conversation.resume()
-            await quiet()
+            await settle()
             assert it.prompts == ["request 100", "request 101"]
+
+
+async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_time(tmp_path: Path) -> None:
+    """Ten minutes are for what nobody has held (P28)."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.HELD)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            await elapse(CHOICE_SECONDS * 2)
+            assert it.prompts == []
+            assert repr(it.pool.conversation(THREAD)) == "<20 asleep, 1 held>"
 
 
 # ---- interrupted
@@ -256,12 +269,12 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
             assert notice.content == ASKED
             assert [button.label for button in notice.buttons] == ["Retry", "Skip"]
             assert it.prompts == []
-            await quiet(CHOICE_SECONDS)
+            await elapse(CHOICE_SECONDS)
             assert it.prompts == ["request 101"]
             assert it.shown[1:] == [words.RELEASED, "request 101"]
             assert [it.state(100), it.state(101)] == [State.PROMPTED, State.ANSWERED]
             assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
-            await quiet()
+            await settle()
             assert it.prompts == ["request 101", "request 100"]
 
 
@@ -283,7 +296,7 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             it.board._ids = iter(range(2, 100))  # type: ignore[assignment]
             await it.recovered()
             assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
-            await quiet()
+            await settle()
             assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
             (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
             assert prompt_text(first) == words.INTERRUPTED
@@ -308,7 +321,7 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
             assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
             assert it.recovery.decide(THREAD, 102, retry=True) == "Sent again."
             assert it.recovery.decide(THREAD, 106, retry=False) == "Skipped."
-            await quiet()
+            await settle()
             assert it.prompts == ["both"]
             assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
             assert [it.state(number) for number in (104, 106)] == [State.CLOSED] * 2
@@ -323,7 +336,7 @@ async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path) 
         journal.finish((100, 102), "end_turn", ["one answer"])
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            await quiet()
+            await settle()
             assert it.board.shown == ["one answer"]
             assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
 
@@ -336,7 +349,7 @@ async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
-            await quiet(CHOICE_SECONDS * 2)
+            await elapse(CHOICE_SECONDS * 2)
             assert it.prompts == ["request 101"]
             assert words.RELEASED not in it.shown
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
@@ -625,12 +638,12 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
         left(journal, 102, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             (owed,) = it.recovery.begin()
-            await quiet()
+            await settle()
             assert it.prompts == ["request 102"]
             assert it.shown == []
             owed.opened(THREAD)
             await it.recovery.finish()
-            await quiet()
+            await settle()
             assert it.shown == ["sorry", "finished", "request 102"]
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
             assert journal.open_rows() == []
@@ -646,7 +659,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
             it.board.held = asyncio.Event()
             it.recovery.begin()
             client = asyncio.create_task(it.recovery.finish())
-            await quiet()
+            await settle()
             assert it.board.whats == ["read"]
             client.cancel()
             await asyncio.wait([client])

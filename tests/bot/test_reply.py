@@ -23,7 +23,8 @@ from bot.rest import Refused, TryLater
 from bot.schedule import EDIT_GAP
 from pool.journal import Journal
 from pool.postscripts import Postscript
-from tests.bot.board import AnswerLost, Board, accepted, pacing, quiet, scratch_journal
+from tests.bot.board import AnswerLost, Board, accepted, pacing, scratch_journal, settle
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -86,11 +87,11 @@ async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind
         reply = it.reply()
         start = now()
         reply.start(THREAD)
-        await quiet(0.05)
+        await elapse(0.05)
         reply.apply(Text("first"))
-        await quiet(0.5)
+        await elapse(0.5)
         reply.apply(Text(" second"))
-        await quiet()
+        await settle()
     assert [(round(call.at - start, 1), call.what, call.content) for call in it.board.calls] == [
         (0.0, "send", "⏳"),
         (0.1, "edit", "first"),
@@ -105,7 +106,7 @@ async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
         reply.start(THREAD)
         for number in range(1_000):
             reply.apply(Text(f"{number} "))
-            await quiet(0.01)
+            await elapse(0.01)
         pages = reply.end()
         await reply.settled.wait()
     assert it.board.shown == pages == [" ".join(map(str, range(1_000)))[:2000].rpartition(" ")[0], pages[1]]
@@ -132,7 +133,7 @@ async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> 
     async with stage() as it:
         reply = it.reply()
         reply.start(THREAD)
-        await quiet()
+        await settle()
         reply.apply(Text("x" * 3_000))
         reply.apply(Text("\n```py\n" + "line\n" * 300 + "```\n"))
         reply.end(Postscript("<@42> done", mention=42))
@@ -178,12 +179,12 @@ async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_ca
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(Text("word " * 380))
-        await quiet()
+        await settle()
         reply.apply(Text("more " * 40))
-        await quiet(0.05)
+        await elapse(0.05)
         assert it.board.in_flight == 1
         reply.apply(Text("and more"))
-        await quiet(0.3)
+        await elapse(0.3)
         assert it.board.whats[-2:] == ["edit", "send"]
         assert it.board.shown[-1].endswith("and more")
 
@@ -214,10 +215,10 @@ async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
         reply = it.reply()
         reply.apply(Text("x" * 1_900 + "\n| wide" + " " * 200 + "| b |\n"))
         reply.start(THREAD)
-        await quiet()
+        await settle()
         assert len(it.board.shown) == 2
         reply.apply(Text("|---|---|\n"))
-        await quiet()
+        await settle()
         pages = reply.end()
         await reply.settled.wait()
         assert reply.settled.is_set()
@@ -231,13 +232,13 @@ async def test_nothing_is_written_twice() -> None:
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(Text("text"))
-        await quiet()
+        await settle()
         made = len(it.board.calls)
         for _ in range(5):
             reply.apply(Text(""))
             reply.apply(Text("\n"))
             reply.placeholder("⏳ working")
-            await quiet()
+            await settle()
         reply.end()
         await reply.settled.wait()
     assert len(it.board.calls) == made
@@ -249,19 +250,19 @@ async def test_an_older_text_never_overwrites_a_newer_one() -> None:
     async with stage() as it:
         reply = it.reply()
         reply.start(THREAD)
-        await quiet()
+        await settle()
         it.board.held = asyncio.Event()
         reply.apply(Text("draft"))
-        await quiet()
+        await settle()
         assert it.board.in_flight == 1
         reply.apply(Text(" and more"))
         reply.end()
-        await quiet()
+        await settle()
         assert it.board.calls[-1].content == "draft"
         assert not reply.settled.is_set()
         it.board.held.set()
         await reply.settled.wait()
-        await quiet()
+        await settle()
     assert it.board.shown == ["draft and more"]
     assert it.board.overlaps == 0
 
@@ -272,13 +273,13 @@ async def test_an_end_that_changes_nothing_waits_for_the_edit_in_flight() -> Non
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(plan("one"))
-        await quiet()
+        await settle()
         it.board.held = asyncio.Event()
         reply.apply(plan("two"))
-        await quiet()
+        await settle()
         reply.apply(plan("one"))
         reply.end()
-        await quiet()
+        await settle()
         assert not reply.settled.is_set()
         it.board.held.set()
         await reply.settled.wait()
@@ -291,7 +292,7 @@ async def test_a_change_that_is_taken_back_before_its_edit_settles_all_the_same(
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(plan("one"))
-        await quiet(0.2)
+        await elapse(0.2)
         reply.apply(plan("two"))
         reply.end()
         reply.apply(plan("one"))
@@ -309,7 +310,7 @@ async def test_what_comes_after_the_end_is_shown_too() -> None:
         reply.end()
         await reply.settled.wait()
         reply.apply(Text(", late"))
-        await quiet()
+        await settle()
     assert it.board.shown == ["answer\n, late"]
     assert told == [True]
 
@@ -340,10 +341,10 @@ async def test_a_message_that_a_person_deleted_stays_deleted() -> None:
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(Text("x" * 2_500))
-        await quiet()
+        await settle()
         it.board.messages.pop(min(it.board.messages))
         reply.apply(Text(" and more"))
-        await quiet()
+        await settle()
         (last,) = it.board.messages
         del it.board.messages[last]
         reply.apply(Text(", and the end"))
@@ -357,7 +358,7 @@ async def test_a_deleted_placeholder_hides_no_text() -> None:
     async with stage() as it:
         reply = it.reply()
         reply.start(THREAD)
-        await quiet()
+        await settle()
         it.board.messages.clear()
         reply.apply(Text("answer"))
         reply.end()
@@ -371,7 +372,7 @@ async def test_code_goes_on_as_code_in_a_new_message() -> None:
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(Text("```py\na = 1\n"))
-        await quiet()
+        await settle()
         it.board.messages.clear()
         reply.apply(Text("b = 2\n```"))
         reply.end()
@@ -385,9 +386,9 @@ async def test_a_message_older_than_an_hour_is_not_edited_but_followed() -> None
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(Text("early"))
-        await quiet(OLD_SECONDS)
+        await elapse(OLD_SECONDS)
         reply.apply(Text(" and late"))
-        await quiet()
+        await settle()
         reply.apply(Text(", and later"))
         reply.end()
         await reply.settled.wait()
@@ -400,11 +401,11 @@ async def test_a_change_inside_an_old_message_is_edited_at_a_slow_pace() -> None
         reply = it.reply()
         reply.start(THREAD)
         reply.apply(plan("one"))
-        await quiet(OLD_SECONDS)
+        await elapse(OLD_SECONDS)
         made = len(it.board.calls)
         for number in range(60):
             reply.apply(plan(str(number)))
-            await quiet(0.5)
+            await elapse(0.5)
         reply.end()
         await reply.settled.wait()
         times = [call.at for call in it.board.calls[made:]]
@@ -418,7 +419,7 @@ async def test_a_thread_that_was_archived_is_opened_again() -> None:
     async with stage() as it:
         reply = it.reply()
         reply.start(THREAD)
-        await quiet()
+        await settle()
         it.board.archived = True
         reply.apply(Text("answer"))
         reply.end()
@@ -433,12 +434,12 @@ async def test_in_a_thread_that_is_locked_the_reply_is_given_up() -> None:
     async with stage() as it:
         reply = it.reply(told=told.append)
         reply.start(THREAD)
-        await quiet()
+        await settle()
         it.board.archived = it.board.locked = True
         reply.apply(Text("answer"))
         reply.end()
         await reply.settled.wait()
-        await quiet(1_000)
+        await elapse(1_000)
     assert told == [False]
     assert it.board.whats == ["send", "edit", "reopen"]
 
@@ -448,10 +449,10 @@ async def test_a_text_that_discord_stored_otherwise_is_written_again_and_counted
     async with stage() as it:
         reply = it.reply()
         reply.start(THREAD)
-        await quiet()
+        await settle()
         it.board.mangle = lambda content: content[:3]
         reply.apply(Text("answer"))
-        await quiet(1.0)
+        await elapse(1.0)
         assert it.board.shown == ["ans"]
         it.board.mangle = str
         reply.end()
@@ -496,7 +497,7 @@ async def test_a_wait_that_discord_asks_for_is_kept_although_more_text_comes() -
         reply.start(THREAD)
         for number in range(40):
             reply.apply(Text(f"{number} "))
-            await quiet(0.5)
+            await elapse(0.5)
         reply.end()
         await reply.settled.wait()
         refused, again = it.board.calls[1:3]
@@ -511,9 +512,9 @@ async def test_a_lost_answer_makes_no_second_message_and_hides_no_newer_text(los
         reply = it.reply()
         it.board.faults.extend([AnswerLost("reset by peer")] * lost)
         reply.start(THREAD)
-        await quiet(0.05)
+        await elapse(0.05)
         reply.apply(Text("newer"))
-        await quiet(0.5)
+        await elapse(0.5)
         reply.apply(Text(" and newest"))
         reply.end()
         await reply.settled.wait()
@@ -525,12 +526,12 @@ async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back(
     async with stage() as it:
         reply = it.reply()
         reply.start(THREAD)
-        await quiet()
+        await settle()
         it.board.faults.append(AnswerLost("no answer in time"))
         reply.placeholder("another")
-        await quiet(0.05)
+        await elapse(0.05)
         reply.placeholder("⏳")
-        await quiet()
+        await settle()
     assert it.board.whats == ["send", "edit", "edit"]
     assert it.board.shown == ["⏳"]
 
@@ -541,7 +542,7 @@ async def test_a_try_that_was_never_taken_ends_in_the_newest_text_too() -> None:
         reply = it.reply()
         it.board.faults.extend([TryLater("503"), AnswerLost("reset"), TryLater("503")])
         reply.start(THREAD)
-        await quiet(0.05)
+        await elapse(0.05)
         reply.apply(Text("newest"))
         reply.end()
         await reply.settled.wait()
@@ -569,11 +570,11 @@ async def test_the_final_text_is_complete_and_there_once_whatever_fails(
         reply.start(THREAD)
         for piece, pause in zip(pieces, pauses, strict=False):
             reply.apply(Text(piece))
-            await quiet(pause)
+            await elapse(pause)
         reply.line("-# the end")
         pages = reply.end()
         await reply.settled.wait()
-        await quiet()
+        await settle()
         assert it.board.shown == pages
         assert told == [True]
         assert it.board.overlaps == 0
@@ -595,7 +596,7 @@ async def test_a_reply_that_is_refused_is_given_up_and_says_so(fault: Exception)
         reply.start(THREAD)
         await reply.settled.wait()
         reply.apply(Text("late"))
-        await quiet()
+        await settle()
     assert told == [False]
     assert it.board.whats == ["send"]
 
@@ -612,7 +613,7 @@ async def test_a_discord_that_stays_away_is_given_up_after_minutes() -> None:
         reply.start(THREAD)
         await reply.settled.wait()
         assert 120 < now() - start < 600
-        await quiet(1_000)
+        await elapse(1_000)
     assert told == [False]
     assert len(it.board.calls) == ATTEMPTS
 
@@ -627,9 +628,9 @@ async def test_a_reply_that_failed_in_the_middle_is_tried_once_more_at_its_end(f
         reply = it.reply(told=told.append)
         it.board.faults.extend(faults)
         reply.start(THREAD)
-        await quiet(1_000)
+        await elapse(1_000)
         reply.apply(Text("text"))
-        await quiet()
+        await settle()
         assert not reply.settled.is_set()
         assert it.board.shown == []
         reply.apply(Text(", all of it"))
@@ -653,11 +654,11 @@ async def test_a_reply_waits_for_the_one_before_it() -> None:
         for reply, text in ((third, "three"), (second, "two"), (first, "one")):
             reply.start(THREAD)
             reply.apply(Text(text))
-        await quiet()
+        await settle()
         assert it.board.shown == ["one"]
         second.end()
         third.end()
-        await quiet()
+        await settle()
         assert it.board.shown == ["one"]
         first.end()
         await asyncio.gather(*(reply.settled.wait() for reply in (first, second, third)))
@@ -717,10 +718,10 @@ async def test_the_stop_button_is_on_the_page_that_grows_and_gone_at_the_end() -
     async with stage() as it:
         reply = it.reply(stop=stop_button)
         reply.start(THREAD)
-        await quiet()
+        await settle()
         assert [len(message.buttons) for _, message in sorted(it.board.messages.items())] == [1]
         reply.apply(Text("x" * 2_500))
-        await quiet()
+        await settle()
         assert [len(message.buttons) for _, message in sorted(it.board.messages.items())] == [0, 1]
         reply.end()
         await reply.settled.wait()
@@ -734,7 +735,7 @@ async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> 
         it.board.faults.append(AnswerLost("reset by peer"))
         reply = it.reply(stop=stop_button)
         reply.start(THREAD)
-        await quiet(0.2)
+        await elapse(0.2)
         reply.apply(Text("answer"))
         reply.end()
         await reply.settled.wait()

@@ -11,7 +11,8 @@ from bot.patience import ATTEMPTS
 from bot.rest import Gone, Refused, TryLater
 from bot.signs import DONE, EYE, TYPING_SECONDS, WAITING, Sign, Typing
 from pool.journal import Journal
-from tests.bot.board import AnswerLost, Board, pacing, quiet, scratch_journal
+from tests.bot.board import AnswerLost, Board, pacing, scratch_journal, settle
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -32,9 +33,9 @@ async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
     async with signing() as (pacer, journal):
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
-        await quiet()
+        await settle()
         sign.show(DONE)
-        await quiet()
+        await settle()
     assert board.reactions == {(MESSAGE, DONE)}
     assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
 
@@ -47,9 +48,9 @@ async def test_wishes_that_were_never_shown_cost_nothing() -> None:
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         for emoji in (EYE, WAITING, EYE, None, DONE):
             sign.show(emoji)
-            await quiet(0.01)
+            await elapse(0.01)
         board.held.set()
-        await quiet()
+        await settle()
     assert board.reactions == {(MESSAGE, DONE)}
     assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
 
@@ -61,9 +62,9 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
     async with signing() as (pacer, journal):
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
-        await quiet()
+        await settle()
         sign.show(DONE)
-        await quiet()
+        await settle()
     assert board.reactions == {(MESSAGE, DONE)}
 
 
@@ -74,14 +75,14 @@ async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -
     async with signing() as (pacer, journal):
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
-        await quiet()
+        await settle()
         board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
         sign.show(DONE)
-        await quiet()
+        await settle()
         assert board.reactions == {(MESSAGE, DONE)}
         assert board.whats == ["react", "react", "react", "unreact", "unreact"]
         sign.show(None)
-        await quiet()
+        await settle()
     assert board.reactions == set()
 
 
@@ -92,10 +93,10 @@ async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
     async with signing() as (pacer, journal):
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
-        await quiet(3600)
+        await elapse(3600)
         assert board.whats == ["react"] * ATTEMPTS
         sign.show(DONE)
-        await quiet()
+        await settle()
     assert board.reactions == {(MESSAGE, DONE)}
 
 
@@ -106,10 +107,10 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
     async with signing() as (pacer, journal):
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
-        await quiet(0.15)
+        await elapse(0.15)
         assert board.reactions == {(MESSAGE, EYE)}
         sign.show(None)
-        await quiet()
+        await settle()
         assert journal.signs.standing() == {}
     assert board.reactions == set()
 
@@ -121,19 +122,20 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
         board.held = asyncio.Event()
         sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
-        await quiet()
-        assert journal.signs.of(MESSAGE) == [EYE]
+        await settle()
+        assert journal.signs.standing() == {MESSAGE: (CHANNEL, [EYE])}
         board.held.set()
-        await quiet()
+        await settle()
         board.held = asyncio.Event()
         sign.show(WAITING)
-        await quiet()
+        await settle()
         late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
-        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs)
+        _, emoji = journal.signs.standing()[MESSAGE]
+        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs, left=emoji)
         left.show(DONE)
-        await quiet()
+        await settle()
         assert late.reactions == {(MESSAGE, DONE)}
-        assert journal.signs.of(MESSAGE) == []
+        assert journal.signs.standing() == {}
 
 
 async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:
@@ -142,16 +144,16 @@ async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits
     async with pacing(Pacer()) as pacer:
         typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
         typing.start()
-        await quiet(3.5 * TYPING_SECONDS)
+        await elapse(3.5 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 4
         asking = True
-        await quiet(3 * TYPING_SECONDS)
+        await elapse(3 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 4
         asking = False
-        await quiet(TYPING_SECONDS)
+        await elapse(TYPING_SECONDS)
         assert board.whats == ["typing"] * 5
         typing.stop()
-        await quiet(3 * TYPING_SECONDS)
+        await elapse(3 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 5
 
 
@@ -159,17 +161,17 @@ async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() 
     """Nobody misses it beside a text that grows."""
 
     async def perform() -> None:
-        await asyncio.sleep(0.1)
+        await elapse(0.1)
 
     board = Board()
     async with pacing(Pacer()) as pacer:
         for _ in range(100):
             pacer.put(Job(None, perform, Urgency.NOTICE))
-        await quiet(0.01)
+        await elapse(0.01)
         assert pacer.busy
         typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
         typing.start()
-        await quiet(TYPING_SECONDS / 2)
+        await elapse(TYPING_SECONDS / 2)
         assert board.calls == []
         typing.stop()
 
@@ -181,6 +183,6 @@ async def test_typing_that_is_refused_ends_nothing() -> None:
     async with pacing(Pacer()) as pacer:
         typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
         typing.start()
-        await quiet(1.5 * TYPING_SECONDS)
+        await elapse(1.5 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 2
         typing.stop()

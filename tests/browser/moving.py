@@ -47,7 +47,7 @@ class Camera:
                     self.frames[-1] = (before, now - since)
                 self.frames.append((frame, FRAME_SECONDS))
                 before, since = frame, now
-            await asyncio.sleep(FRAME_SECONDS)
+            await asyncio.sleep(FRAME_SECONDS)  # noqa: TID251 - a film, not a test
 
 
 async def play(folder: Path, scheme: str) -> list[tuple[bytes, float]]:

@@ -1,13 +1,18 @@
 """The Dockerfile, the compose file and the example for Kubernetes, by their parts: there is no Docker in a test."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from bot.app import REPLY_SECONDS
@@ -16,6 +21,8 @@ from bot.config import load
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+NOBODY = 65534
+BOUND = 60.0
 STOP_SECONDS = 25
 """What the bot takes at most to stop (docs/operating.md)."""
 
@@ -57,12 +64,46 @@ def test_the_image_is_built_of_what_the_package_is_made_of() -> None:
 def test_the_image_installs_the_lock_by_its_hashes_and_runs_as_nobody_special() -> None:
     """Plain pip, no resolver; the last user is not root; the command is one that there is."""
     pip = [run for run in all_of("RUN") if " pip install" in run]
+    (user,) = [run for run in all_of("RUN") if run.startswith("useradd")]
     assert "--no-deps --require-hashes -r deploy/requirements.txt" in pip[0]
     assert pip[1].endswith("--no-deps .")
-    assert all_of("USER")[-1] == "threadline"
+    number = user.partition("--uid ")[2].split()[0]
+    assert all_of("USER")[-1] == f"{number}:{number}"
+    assert kubernetes("Deployment")["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == int(number)
     words = [*json.loads(all_of("ENTRYPOINT")[0]), *json.loads(all_of("CMD")[0])]
     assert words[:4] == ["tini", "--", "threadline", "run"]
     assert main.commands["run"].make_context("run", words[4:]).params["path"] == Path("/etc/threadline/threadline.toml")
+
+
+def test_what_has_the_token_in_its_environment_cannot_be_looked_into() -> None:
+    """An agent runs under the same account: tini and Python may be started there, and not read."""
+    (run,) = [run for run in all_of("RUN") if "chmod" in run]
+    assert run == 'chmod 0711 /usr/bin/tini "$(readlink -f /opt/threadline/bin/python)"'
+    words = [word for word, _ in instructions()]
+    assert words.index("USER") > instructions().index(("RUN", run))
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.getuid() != 0, reason="needs another account, on Linux")
+def test_linux_hides_the_environment_of_a_program_that_cannot_be_read() -> None:
+    """What the image relies on; a program that can be read shows it."""
+    seen = {}
+    for mode in (0o711, 0o755):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o711)
+            program = Path(shutil.copy(shutil.which("cat") or "cat", folder))
+            program.chmod(mode)
+            with subprocess.Popen(
+                program, env={"TOKEN": "x"}, user=NOBODY, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ) as process:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(b"it runs\n")
+                process.stdin.flush()
+                process.stdout.readline()
+                read = ["cat", f"/proc/{process.pid}/environ"]
+                seen[mode] = subprocess.run(read, user=NOBODY, capture_output=True, check=False, timeout=BOUND).stdout
+                process.stdin.close()
+    assert seen == {0o711: b"", 0o755: b"TOKEN=x\0"}
 
 
 def test_no_instruction_is_one_that_a_linter_warns_of() -> None:

@@ -8,7 +8,9 @@
     ["big", COUNT]                    a permission request whose command has so many characters
     ["many", COUNT]                   one with so many options
     ["said"]                          say all that was prompted
+    ["after", LINE]                   do what LINE says when the turn has ended
 
+With `--login` it wants a page to be visited before it opens a session.
 It speaks the wire by itself and imports nothing of this project.
 """
 
@@ -18,6 +20,7 @@ from typing import Any
 
 session_id = "puppet"
 answers: dict[Any, Any] = {}
+later: list[list[Any]] = []
 cancelled = False
 
 
@@ -80,6 +83,8 @@ def act(line: list[Any], prompted: str) -> None:
             permission(toolCall={"toolCallId": "many", "title": "Choose"}, options=options)
         case ["said"]:
             say(prompted)
+        case ["after", line]:
+            later.append(line)
 
 
 def prompt(params: dict[str, Any]) -> dict[str, Any]:
@@ -93,6 +98,14 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
     return {"stopReason": "cancelled" if cancelled else "end_turn"}
 
 
+def log_in(request_id: Any) -> None:
+    """Have a page visited on behalf of a request of the client's."""
+    page = {"mode": "url", "message": "Log in first", "url": "https://login.example/", "elicitationId": "login"}
+    send(id="login", method="elicitation/create", params={"requestId": request_id, **page})
+    while "login" not in answers:
+        take()
+
+
 def main() -> None:
     """Serve until the end of the input."""
     while True:
@@ -103,10 +116,14 @@ def main() -> None:
                 info = {"name": told, "version": "1"}
                 send(id=message["id"], result={"protocolVersion": 1, "agentInfo": info})
             case "session/new":
+                if "--login" in sys.argv:
+                    log_in(message["id"])
                 modes = {"currentModeId": "ask", "availableModes": [{"id": "ask", "name": "Ask"}]}
                 send(id=message["id"], result={"sessionId": session_id, "modes": modes})
             case "session/prompt":
                 send(id=message["id"], result=prompt(message["params"]))
+                while later:
+                    act(later.pop(0), "")
             case str() if "id" in message:
                 send(id=message["id"], result={})
 

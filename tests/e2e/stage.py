@@ -9,18 +9,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from acp.survivors import MARKER
 from bot.app import App
 from bot.config import load
 from loopback import Loopback, Message, Outcome, User
 from loopback.entities import Thread
+from loopback.limits import Limit
 from tests.loopback.description import strictly
 
-__all__ = ["SCRIPTED", "TOKEN", "Stage", "marked", "numbers", "remembering", "said", "spoken", "stage", "write_config"]
+__all__ = [
+    "IMPATIENCE",
+    "SCRIPTED",
+    "TOKEN",
+    "Stage",
+    "marked",
+    "numbers",
+    "remembering",
+    "said",
+    "spoken",
+    "stage",
+    "write_config",
+]
 
 TOKEN = "token-of-the-stage"
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
 """The agent that does what its prompt says."""
+HASTE = 10
+"""The stage's Discord counts calls in windows shorter by this factor, and enforces them: the bot believes what it is
+told, so no scene waits for the figures of the real one."""
+IMPATIENCE = {"bot.client.GUILD_SECONDS": 0.05, "pool.pool.TURN_SECONDS": 1.5}
+"""Waits of the bot that a scene would wait out for nothing, and how long they are on the stage: for a server that does
+not come, and at the end for a turn that was left hanging."""
 
 
 @dataclass
@@ -112,6 +133,9 @@ def toml(text: str) -> str:
 async def scene(folder: Path) -> AsyncIterator[Stage]:
     """The stage without a bot process on it."""
     async with Loopback(port=0, strict=strictly()) as discord:
+        for limit in (Limit.MESSAGES, Limit.REACTIONS, Limit.CHANNELS):
+            rule = discord.limits.rule(limit)
+            discord.limits.change(limit, rule.limit, rule.seconds / HASTE)
         guild = discord.add_guild("Lab")
         channel = discord.add_channel(guild, "general")
         ann, ben, mallory = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben", "mallory"))
@@ -134,17 +158,20 @@ async def stage(folder: Path, **options: Any) -> AsyncIterator[Stage]:
 async def performing(place: Stage) -> AsyncIterator[App]:
     """Run the bot of a stage for as long as the block lasts."""
     app = place.app = App(load(place.config))
-    task = asyncio.create_task(app.run(), name="app")
-    ready = asyncio.create_task(app.ready.wait())
-    await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
-    ready.cancel()
-    if task.done():
-        await task
-    try:
-        yield app
-    finally:
-        app.stop()
-        await task
+    with pytest.MonkeyPatch.context() as patch:
+        for wait, seconds in IMPATIENCE.items():
+            patch.setattr(wait, seconds)
+        task = asyncio.create_task(app.run(), name="app")
+        ready = asyncio.create_task(app.ready.wait())
+        await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if task.done():
+            await task
+        try:
+            yield app
+        finally:
+            app.stop()
+            await task
 
 
 def said(outcome: Outcome) -> str:

@@ -14,7 +14,7 @@ from tests.e2e.test_supervision import client_of
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""
 
-THOUSANDS = 10_000
+THOUSANDS = 3_000
 
 LINK = re.compile(r"(?<!\\)\[free\]\(https")
 
@@ -78,7 +78,7 @@ async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> No
         assert not any("sk-live" in text for text in shown)
 
 
-async def test_ten_thousand_messages_make_few_notices_and_hold_no_memory(tmp_path: Path) -> None:
+async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(tmp_path: Path) -> None:
     """At most `per_thread` wait, whoever writes; one notice to each person; the rest is gone when it is refused."""
     extra = "[pool]\nper_thread = 5\nper_minute = 20000\n"
     async with stage(tmp_path, extra=extra) as place:

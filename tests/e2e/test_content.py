@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.e2e.stage import stage
+from tests.e2e.stage import performing, remembering, scene, stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
@@ -85,3 +85,24 @@ async def test_a_message_that_is_passed_on_comes_with_its_files(tmp_path: Path) 
         shown = reply.content.replace("\\", "")
         assert "[image image/png" in shown
         assert re.search(r'"forwarded":\[\{"sent":"[^"]*","text":"look at this","files":\["shot.png"\]', shown)
+
+
+async def test_a_file_that_waited_for_more_than_a_day_is_fetched_from_its_new_address(tmp_path: Path) -> None:
+    """Discord's addresses end; the messages that say where the files are now are read once more."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with performing(place):
+            thread = await place.thread("say begun\nhang")
+            await place.ann.sees(thread, "begun", by=place.bot)
+            answered = await place.mallory.say(thread, "look", files=[("old.txt", b"what mallory has")])
+            await place.ann.say(thread, "echo\nsay got it", files=[("new.txt", b"what ann has")], reply_to=answered)
+            await place.ann.sees(thread, "1 waiting", by=place.bot)
+            await place.ann.slash(thread, "cancel")
+            notice = await place.ann.sees(thread, "1 message is held. Continue", by=place.bot)
+        place.discord.jump(26 * 3600)
+        async with performing(place):
+            await place.ann.click(notice, "Continue")
+            reply = await place.ann.sees(thread, "got it", by=place.bot)
+            assert "what ann has" in reply.content
+            assert "what mallory has" in reply.content
+            assert "not passed on" not in reply.content

@@ -96,19 +96,36 @@ async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> No
 
 
 async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) -> None:
-    """From the menu of a message: of the request or of its answer; and a form for a question about any message."""
+    """From the menu of a message: of the request or of its answer; a form for a question about any, with its files.
+
+    What was taken together is sent again together, by whichever of its messages. A message that is gone by the time
+    that the form is sent cannot be quoted.
+    """
     async with stage(tmp_path) as place:
-        thread = await place.thread("say well\nstop refusal")
+        thread = await place.thread("hang")
+        first = await place.ann.say(thread, "say one")
+        await place.ann.say(thread, "say two\nstop refusal")
+        await place.ann.sees(thread, "2 waiting", by=place.bot)
+        assert "waits" in said(await place.ann.menu(first, "Retry"))
+        await place.ann.slash(thread, "cancel")
+        await place.ann.slash(thread, "resume")
         answer = await place.ann.sees(thread, "refused to go on", by=place.bot)
-        await place.ann.menu(answer, "Retry")
-        posted = await place.ann.sees(thread, "asks:", by=place.bot)
-        await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
-        remark = await place.mallory.say(thread, "the build is red")
+        for message in (answer, first):
+            await place.ann.menu(message, "Retry")
+            posted = await place.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=place.bot, after=answer)
+            answer = await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
+            assert "one" in answer.content
+        remark = await place.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
         assert "no request" in said(await place.ann.menu(remark, "Retry"))
-        form = await place.ann.menu(remark, "Ask about this")
-        sent = await place.ann.fill(form, {"What do you want to know?": "echo"})
-        assert sent.acknowledged
-        await place.ann.sees(thread, re.compile("the build is red"), by=place.bot, after=posted)
+        form, late = [await place.ann.menu(remark, "Ask about this") for _ in range(2)]
+        await place.ann.fill(form, {"What do you want to know?": "echo"})
+        answer = await place.ann.sees(thread, "threadline-context", by=place.bot, after=answer)
+        assert all(text in answer.content for text in ("the build is red", "what went wrong"))
+        await place.mallory.delete(remark)
+        await place.ann.fill(late, {"What do you want to know?": "echo"})
+        await place.ann.sees(thread, "can no longer be read", by=place.bot, after=answer)
+        unquoted = await place.ann.sees(thread, "threadline-context", by=place.bot, after=answer)
+        assert "the build is red" not in unquoted.content
 
 
 async def test_help_names_every_command(tmp_path: Path) -> None:
@@ -153,6 +170,9 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         await place.ann.pick(listed.message, ["Auto"])
         assert "as soon as the agent is awake" in listed.message.content
         assert client.journal.choices(thread.id) == {"model": "large", "mode": "auto"}
+        again = await place.ann.slash(thread, "config")
+        assert again.message is not None
+        assert "now: Auto" in str(again.message.components)
         await place.ann.say(thread, "mode")
         await place.ann.sees(thread, re.compile("^auto"), by=place.bot)
 
@@ -174,6 +194,11 @@ async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_cur
         assert listed[0] == "Model 30"
         assert sorted(listed) == [f"Model {number:02}" for number in range(1, 61)]
         await place.ann.pick(menu, [pages[-1][-1]])
+        odd = (await place.ann.slash(thread, "config")).message
+        assert odd is not None
+        assert labels(odd) == ["Model", "(no name)"]
+        await place.ann.pick(odd, ["(no name)"])
+        assert labels(odd) == [r"\u{202e}no"]
         await place.ann.say(thread, "and now?")
         await place.ann.sees(thread, "I am model 60", by=place.bot)
 
@@ -190,7 +215,7 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
         nothing = await place.ann.slash(thread, "diff")
-        await place.discord.until(lambda: "There is no diff to show" in said(nothing))
+        await place.discord.until(lambda: "the working directory is in no git repository" in said(nothing))
         trap = tmp_path / "trap"
         git("init", "--quiet", at=place.project)
         (place.project / "a.txt").write_text("one\n")
@@ -211,6 +236,33 @@ async def test_the_diff_shows_new_and_changed_files_and_runs_nothing(tmp_path: P
         (place.project / ".git" / "index").symlink_to("/dev/zero")
         endless = await place.ben.slash(thread, "diff")
         await place.discord.until(lambda: "the index is not a regular file" in said(endless))
+
+
+async def test_the_diff_can_be_applied_and_leaves_out_what_the_repository_excludes(tmp_path: Path) -> None:
+    """Binary files, a text in another encoding, a file with another name; and the list that only git reads."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.ann.sees(thread, "hello", by=place.bot)
+        work = place.project
+        git("init", "--quiet", at=work)
+        (work / "old.txt").write_text("the same\n" * 20)
+        (work / "binary").write_bytes(bytes(range(256)))
+        git("add", ".", at=work)
+        git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first", at=work)
+        git("clone", "--quiet", str(work), str(tmp_path / "clone"), at=work)
+        (work / "old.txt").rename(work / "new.txt")
+        (work / "binary").write_bytes(bytes(reversed(range(256))))
+        (work / "latin.txt").write_bytes("né\n".encode("latin-1"))
+        (work / "own.txt").write_text("nobody's business\n")
+        (work / ".git" / "info" / "exclude").write_text("own.txt\n")
+        shown = await place.ann.slash(thread, "diff")
+        await place.discord.until(lambda: shown.message is not None and bool(shown.message.attachments))
+        assert said(shown) == "```\nM binary\nA latin.txt\nR old.txt → new.txt\n```"
+        assert shown.message is not None
+        (tmp_path / "changes.patch").write_bytes(shown.message.attachments[0].content or b"")
+        git("apply", str(tmp_path / "changes.patch"), at=tmp_path / "clone")
+        for name in ("binary", "latin.txt", "new.txt"):
+            assert (tmp_path / "clone" / name).read_bytes() == (work / name).read_bytes()
 
 
 async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
@@ -236,9 +288,9 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
         assert exported.message is not None
         assert exported.message.ephemeral_to == place.ben.id
         text = (exported.message.attachments[0].content or b"").decode()
+        heads = re.findall(r"^## (\w+), [\d-]+T[\d:]+Z\n\n(.*)$", text, re.MULTILINE)
         assert text.startswith("# say hello\n")
-        assert "## threadline, " in text
-        assert "\n\nhello" in text
+        assert heads == [("ann", "@threadline say hello"), ("threadline", "hello")]
 
 
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:

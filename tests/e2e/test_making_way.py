@@ -16,7 +16,7 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
 ) -> None:
     """P25, P29, P32: silence gets a word, the ceiling a cancel, and an agent that is deaf to it is killed."""
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 1.0)
-    options = {"extra": f"{POOL}silence_seconds = 1\n", "agent_extra": f"ceiling_minutes = {10 / 60}"}
+    options = {"extra": f"{POOL}silence_seconds = 1\n", "agent_extra": f"ceiling_minutes = {6 / 60}"}
     async with stage(tmp_path, **options) as place:
         hung = [await place.thread("say I hang\nhang"), await place.thread("say I hang\nhang deaf")]
         for thread in hung:
@@ -54,7 +54,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             assert f"<#{asking[0].id}>, <#{asking[1].id}>" in told.content
             monkeypatch.setattr("pool.pool.WAY_SECONDS", 0.5)
             await place.ben.sees(newcomer, "at last", by=place.bot)
-            assert "nobody answered in time" in cards[0].content
+            assert "closed: others had long been waiting" in cards[0].content
             await place.ann.sees(asking[0], "rejected (reject_once)", by=place.bot)
             notice = await place.ann.sees(asking[0], "Others had waited for long", by=place.bot)
             assert "asleep" in said(await place.ann.slash(asking[0], "status"))
@@ -68,7 +68,8 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             assert not notice.components
             assert "Continued by" in notice.content
             # The agent is told why it is asked again; this one repeats what it does not understand.
-            await place.ann.sees(asking[0], "Somebody is there again", by=place.bot)
+            told = await place.ann.sees(asking[0], "Somebody is there again", by=place.bot)
+            assert "not because somebody rejected it" in told.content
             await place.ann.say(asking[0], "recall")
             recalled = await place.ann.sees(asking[0], "say case 1", by=place.bot)
             assert "3" in recalled.content

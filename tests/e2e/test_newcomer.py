@@ -161,19 +161,28 @@ def names(folder: Path) -> list[str]:
         (["--token-file", "spaces"], "that is no token"),
         (["--token-file", "token", "--endpoint", "localhost"], "is no address like http://127.0.0.1:8377"),
         (["--token-file", "token", "--endpoint", "http://127.0.0.1:9"], "cannot connect to Discord"),
+        (["--token-file", "empty"], "--token-file: is empty"),
         (["-c", "there.toml"], "there.toml exists; --force writes it anew"),
+        (["-c", "token.toml"], "token.env exists; --force writes it anew"),
+        (["-c", "nowhere/threadline.toml"], "nowhere: there is no such folder"),
+        (["--channel", "general"], "--channel: 'general' is no id"),
+        (["--user", "bob"], "--user: entry 1 is none of: a user id"),
+        (["--agent", "it's"], '--agent: No closing quotation in "it\'s"'),
+        (["--agent", " "], "--agent: No command in ' '"),
     ],
 )
 async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path, args: list[str], words: str) -> None:
     """Exit code 1, and the flag that would help."""
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "spaces").write_text("Bot MTIz.copied")
-    (tmp_path / "there.toml").touch()
+    for name in ("there.toml", "token.env", "empty"):
+        (tmp_path / name).touch()
+    before = names(tmp_path)
     code, said = await threadline("init", "--yes", *args, cwd=tmp_path)
     (line,) = said.splitlines()
     assert (code, line.startswith("threadline: ")) == (1, True)
     assert words in line
-    assert names(tmp_path) == ["spaces", "there.toml", "token"]
+    assert names(tmp_path) == before
 
 
 @pytest.mark.parametrize("folder", [".", "other/.."])
@@ -202,6 +211,30 @@ async def test_a_server_that_nobody_invites_it_to_ends_the_wait(tmp_path: Path) 
     assert f"https://discord.com/developers/applications/{bot.application_id}/bot" in said
     assert said.endswith("the bot has joined no server; invite it by the link above, and begin again\n")
     assert names(tmp_path) == []
+
+
+async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> None:
+    """The bot has joined; what it lacks is a channel, and another invitation would not bring one."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        args = ["--yes", "--endpoint", server.endpoint, "--wait", "0.2", "--cwd", "~nobody-of-that-name/project"]
+        code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+        assert code == 1
+        assert said.splitlines()[-1].startswith("threadline: the bot does not see any channel in Lab; ")
+        assert names(tmp_path) == []
+
+
+async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -> None:
+    """The agent starts in its own folder, where the path would lead elsewhere."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        server.add_channel(guild, "general")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        args = ["--yes", "--endpoint", server.endpoint, "--agent", "./agent --fast", "--cwd", "project"]
+        code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+    assert code == 0, said
+    assert f'command = "{tmp_path}/agent"\nargs = ["--fast"]' in (tmp_path / "threadline.toml").read_text()
 
 
 async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_its_name(tmp_path: Path) -> None:

@@ -215,6 +215,43 @@ async def test_a_forged_press_does_nothing(tmp_path: Path) -> None:
         await place.ben.sees(other, '"optionId": "reject_once"', by=place.bot)
 
 
+async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_path: Path) -> None:
+    """P52: in the middle of an agent's form, and in the bot's own; its sender never reads that the interaction failed.
+
+    The bot is killed, and its card could not be corrected before somebody uses it.
+    """
+    access = 'users = ["*"]\napprovers = ["*"]'
+    async with scene(tmp_path) as place:
+        write_config(place.config, place, agent=PUPPET, access=access)
+        async with bot_process(place) as process:
+            await place.discord.connected(place.bot)
+            thread = await place.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
+            card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+            first = await place.ann.fill(await place.ann.click(card, "Fill in"), {"Name": "Ada", "Age": "36"})
+            assert first.message is not None
+            second = await place.ann.click(first.message, "Step 2")
+            bens = await place.ben.click(card, "Fill in")
+            about = await place.ben.menu(card, "Ask about this")
+            process.kill()
+            await process.communicate()
+        stuck = place.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)
+        async with bot_process(place):
+            await place.ann.sees(thread, "I was restarted", by=place.bot)
+            sent = await place.ann.fill(second, {"Days": ["Mo"]})
+            assert "the turn is interrupted; Retry" in said(sent)
+            assert "the turn is interrupted; Retry" in said(await place.ann.click(first.message, "Step 2"))
+            assert card.components
+            assert (await place.ben.fill(bens, {"Name": "Ben", "Age": "40"})).acknowledged
+            assert "the turn is interrupted; Retry" in card.content
+            assert card.components == []
+            asked = await place.ben.fill(about, {"What do you want to know?": strings(["said"])})
+            assert "asks:" in said(asked)
+            await place.ben.click(await place.ben.sees(thread, "I was restarted", by=place.bot), "Skip")
+            told = await place.ben.sees(thread, "replies_to", by=place.bot)
+            assert "Who are you?" in told.content
+            stuck.remove()
+
+
 # ---- elicitation
 
 EVERY_KIND: Json = {
@@ -334,3 +371,29 @@ async def test_a_page_is_shown_with_its_host_and_linked_to_who_opens_it(tmp_path
         await place.ann.click(asked, "allow once")
         await place.ann.sees(thread, lambda message: message.id == card.id and "done" in message.content)
         await place.ann.sees(thread, re.compile(r'"decline".*"action": "accept"', re.DOTALL), by=place.bot)
+
+
+async def test_what_is_asked_aside_from_turns_stands_in_the_thread(tmp_path: Path) -> None:
+    """A visit before there is a session, told done after its turn; a form between turns; one that the end closes."""
+    async with stage(tmp_path, agent=(*PUPPET, "--login")) as place:
+        one: Json = {"name": {"type": "string"}}
+        done = ["notify", "elicitation/complete", {"elicitationId": "login"}]
+        thread = await place.thread(strings(["say", "I am in"], ["after", done], ["after", form(7, one)]))
+        visit = await place.ann.sees(thread, "Log in first", by=place.bot)
+        assert "waits for the answer" in said(await place.ann.slash(thread, "status"))
+        refused = await place.mallory.click(visit, "Open the page")
+        assert "may not" in said(refused)
+        await place.ann.click(visit, "Open the page")
+        await place.ann.sees(thread, "I am in", by=place.bot)
+        await place.ann.sees(thread, lambda message: message.id == visit.id and "done" in message.content)
+        card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        await place.ann.fill(await place.ann.click(card, "Fill in"), {"name": "Ada"})
+        assert f"Filled in by <@{place.ann.id}>" in card.content
+        await place.ann.say(thread, strings(["await", 7], ["after", form(8, one)]))
+        await place.ann.sees(thread, '{"action": "accept", "content": {"name": "Ada"}}', by=place.bot)
+        last = await place.ann.sees(thread, "Please fill this in", by=place.bot, after=card)
+        form_of_last = await place.ann.click(last, "Fill in")
+        await place.ann.slash(thread, "close")
+        await place.ann.sees(thread, lambda message: message.id == last.id and "nobody waits" in message.content)
+        assert last.components == []
+        assert "no longer open" in said(await place.ann.fill(form_of_last, {"name": "Ada"}))

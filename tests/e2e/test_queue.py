@@ -151,16 +151,22 @@ async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_pa
 
 
 async def test_a_plain_stop_offers_to_stop_and_does_not_wait(tmp_path: Path) -> None:
-    """Nothing of it reaches the agent; where nothing runs it is a message like any other."""
+    """Nothing of it reaches the agent, and the offer goes with the turn. With a file it is like any other message."""
     async with stage(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         await place.ann.sees(thread, "begun", by=place.bot)
         await place.ann.say(thread, "Stop!!")
-        offered = await place.ann.sees(thread, "Shall it stop?", by=place.bot)
+        first = await place.ann.sees(thread, "Shall it stop?", by=place.bot)
+        await place.ann.say(thread, "wait", files=[("log.txt", b"this is not lost")])
+        await place.ann.sees(thread, "1 waiting", by=place.bot)
+        await place.ann.say(thread, "stop it")
+        offered = await place.ann.sees(thread, "Shall it stop?", by=place.bot, after=first)
+        await place.discord.until(lambda: first.deleted)
         await place.ann.click(offered, "Stop")
         await place.ann.sees(thread, "cancelled by", by=place.bot)
+        await place.discord.until(lambda: offered.deleted)
         await place.ann.say(thread, "wait")
-        await place.ann.sees(thread, re.compile('You said: "wait"'), by=place.bot)
+        await place.ann.sees(thread, re.compile("You said: .wait\nwait"), by=place.bot)
 
 
 async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None:

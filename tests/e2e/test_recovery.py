@@ -69,6 +69,32 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
         assert await settled(place, third.id) is State.ANSWERED
 
 
+async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_gets(tmp_path: Path) -> None:
+    """Edits and deletions change what still waits, also after a kill; no thread is opened on a message that is gone."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        unopened = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None, after=1)
+        async with running(place, signal.SIGKILL):
+            thread = await place.thread("say begun\nhang")
+            await place.ann.sees(thread, "begun", by=place.bot)
+            edited = await place.ann.say(thread, "say frist")
+            gone = [await place.ben.say(thread, f"say gone {number}") for number in range(2)]
+            await place.ann.say(thread, "say last")
+            request = await place.ben.say(place.channel, f"{place.bot.mention} say request")
+            await place.ann.sees(thread, "4 waiting", by=place.bot)
+            await place.discord.until(lambda: bool(request.reactions))
+        await place.ann.edit(edited, "say first")
+        for each in (*gone, request):
+            await place.ben.delete(each)
+        unopened.remove()
+        async with running(place):
+            restarted = await place.ann.sees(thread, "I was restarted", by=place.bot)
+            await place.ann.click(restarted, "Skip")
+            await place.ann.sees(thread, "first\nlast", by=place.bot)
+            words = " ".join(each.content for each in (*place.said_by_bot(thread), *place.said_by_bot(place.channel)))
+            assert not any(text in words for text in ("frist", "gone", "request", "could not"))
+
+
 async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Path) -> None:
     """P1, DESIGN 5: the agent may have acted. Retry sends the same request with a word that it is the second time."""
     async with scene(tmp_path) as place:

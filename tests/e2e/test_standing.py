@@ -8,6 +8,7 @@ import pytest
 
 from bot import visit
 from bot.config import Config, load
+from bot.connecting import NO_TOKEN, REFUSED
 from bot.findings import Level
 from bot.standing import discord_findings
 from loopback import Loopback
@@ -94,7 +95,7 @@ async def test_a_refused_token_and_a_refused_intent_are_one_clear_line(tmp_path:
     """Nothing is looked at behind them."""
     async with Loopback(strict=strictly()) as server:
         nobody = config(tmp_path, server.endpoint, "")
-        assert await rows(nobody) == [("token", "FAILED", "Discord refused the token: check discord.token")]
+        assert await rows(nobody) == [("token", "FAILED", REFUSED[NO_TOKEN])]
         server.add_bot("threadline", token=TOKEN, intents=ALL_INTENTS & ~(1 << 15))
         (token, gateway) = await rows(nobody)
         assert token[:2] == ("token", "well")

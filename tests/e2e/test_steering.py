@@ -1,9 +1,13 @@
 """What people do with a running agent: answer its questions, cancel, reset, look."""
 
 import asyncio
+import os
 import re
 from pathlib import Path
 
+import pytest
+
+from loopback.threads import change
 from tests.e2e.stage import SCRIPTED, said, spoken, stage
 
 
@@ -112,8 +116,9 @@ async def test_reset_begins_a_new_session(tmp_path: Path) -> None:
         assert "remember me" not in recalled.content
 
 
-async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path) -> None:
+async def test_a_deaf_agent_is_cut_off_after_a_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """P22, P30: a turn that does not end is ended with its connection; the next message starts a new agent."""
+    monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 0.5)
     async with stage(tmp_path) as place:
         thread = await place.thread("say deaf now\nhang deaf")
         await place.ann.sees(thread, "deaf now", by=place.bot)
@@ -217,3 +222,18 @@ async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path:
         thread = await place.thread("error -32000 Authentication required")
         told = await place.ann.sees(thread, "Authentication required", by=place.bot)
         assert "threadline login" in told.content
+
+
+async def test_an_answer_that_cannot_be_posted_is_not_shown_as_done(tmp_path: Path) -> None:
+    """P20: the thread was locked meanwhile. Its message says failed, and the channel above hears of it."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with stage(tmp_path) as place:
+        thread = await place.thread(f"say begun\ngate {gate}\nsay nobody reads this")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        change(place.discord.world, thread, place.bot.id, {"archived": True, "locked": True})
+        await asyncio.to_thread(gate.write_text, "go on")
+        told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
+        assert f"<#{thread.id}>" in told.content
+        (asked,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
+        await place.discord.until(lambda: list(asked.reactions) == ["❌"])

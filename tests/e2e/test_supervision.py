@@ -16,7 +16,7 @@ from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
 from loopback.entities import Thread
-from tests.e2e.stage import Stage, numbers, performing, scene, spoken, stage, write_config
+from tests.e2e.stage import IMPATIENCE, Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
@@ -188,8 +188,11 @@ async def test_a_start_that_fails_half_way_is_done_again(tmp_path: Path, monkeyp
         assert answers(place, thread, "hello") == ["hello there"]
 
 
-async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(tmp_path: Path) -> None:
+async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is written then is answered after the next start, once."""
+    monkeypatch.setitem(IMPATIENCE, "pool.pool.TURN_SECONDS", 4.0)
     async with scene(tmp_path) as place:
         write_config(place.config, place)
         async with performing(place) as app:

@@ -7,10 +7,12 @@ MODELS = [f"model {number:02}" for number in range(1, 61)]
 
 
 def options(current: str) -> list[dict[str, object]]:
-    """The list of its only option."""
+    """The list of its options: the models, and one with names that cannot be shown as they are."""
     choices = [{"value": each, "name": each.capitalize()} for each in MODELS]
     model = {"id": "model", "name": "Model", "category": "model", "type": "select"}
-    return [{**model, "currentValue": current, "options": choices}]
+    no = {"value": "", "name": "\u202eno"}
+    odd: dict[str, object] = {"id": "odd", "name": " ", "type": "select", "currentValue": "", "options": [no]}
+    return [{**model, "currentValue": current, "options": choices}, odd]
 
 
 def send(**fields: object) -> None:

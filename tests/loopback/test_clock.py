@@ -6,6 +6,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.clock import Clock
+from tests.virtual import step
 
 BOUND = 30.0
 
@@ -14,7 +15,7 @@ async def test_a_jump_wakes_those_whose_time_it_brings_and_nobody_else() -> None
     """Two jumps of half the time wake a sleeper once, at the second; a longer one sleeps on."""
     clock = Clock()
     short, long = (asyncio.create_task(clock.sleep(seconds)) for seconds in (1000.0, 5000.0))
-    await asyncio.sleep(0)
+    await step()
     clock.jump(500)
     done, _ = await asyncio.wait({short, long}, timeout=0)
     assert not done

@@ -15,6 +15,7 @@ from loopback.permissions import Permission
 from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
+from tests.virtual import step
 
 MESSAGE_CONTENT = 1 << 15
 
@@ -187,7 +188,7 @@ async def test_what_vanishes_or_changes_is_heard_of_also_where_it_was_never_seen
         async with logged_in(server, client), asyncio.timeout(BOUND):
             names = ("raw_message_edit", "raw_message_delete", "raw_bulk_message_delete", "raw_thread_delete")
             heard = [asyncio.create_task(client.wait_for(name)) for name in (*names, "guild_channel_create")]
-            await asyncio.sleep(0)
+            await step()
             await ann.edit(said[0], "number none")
             await ann.delete(said[1])
             place: Any = client.get_channel(channel.id)

@@ -13,6 +13,7 @@ from loopback.permissions import Permission
 from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
+from tests.virtual import step
 
 FORUM = 15
 
@@ -54,7 +55,7 @@ async def test_pins_are_set_listed_told_and_taken_off() -> None:
             await ann.say(channel, "remember")
             heard = await client.heard.get()
             updated = asyncio.create_task(client.wait_for("guild_channel_pins_update"))
-            await asyncio.sleep(0)
+            await step()
             await heard.pin()
             await updated
             assert [message.type for message in server.messages(channel)] == [0, 6]
@@ -121,13 +122,13 @@ async def test_each_guild_is_heard_and_one_that_removes_the_bot_is_gone() -> Non
         client = Client()
         async with logged_in(server, client), asyncio.timeout(BOUND):
             joined = asyncio.create_task(client.wait_for("guild_join"))
-            await asyncio.sleep(0)
+            await step()
             server.world.join(shop, bot)
             assert (await joined).name == "Shop"
             await ann.say(sales, "in the shop")
             assert (await client.heard.get()).channel.id == sales.id
             left = asyncio.create_task(client.wait_for("guild_remove"))
-            await asyncio.sleep(0)
+            await step()
             server.world.leave(shop, bot)
             assert (await left).id == shop.id
             with pytest.raises(discord.Forbidden) as refused:
@@ -144,7 +145,7 @@ async def test_a_deleted_channel_takes_its_threads_along() -> None:
     async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
         thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
         gone = asyncio.create_task(client.wait_for("guild_channel_delete"))
-        await asyncio.sleep(0)
+        await step()
         server.world.delete_channel(channel)
         assert (await gone).id == channel.id
         for place in (channel, thread):
@@ -223,7 +224,7 @@ async def test_an_unfurled_link_is_an_update_without_an_edit() -> None:
         said = await ann.say(channel, "see http://example.org")
         await client.heard.get()
         updated = asyncio.create_task(client.wait_for("raw_message_edit"))
-        await asyncio.sleep(0)
+        await step()
         server.unfurl(said, "http://example.org", title="Example")
         event = await updated
         assert (event.message.edited_at, event.message.embeds[0].title) == (None, "Example")

@@ -26,7 +26,11 @@ class Socket:
         self._inflate = zlib.decompressobj()
 
     async def send(self, op: int, data: Any) -> None:
-        await self._socket.send_str(json.dumps({"op": op, "d": data}))
+        await self.send_frame(json.dumps({"op": op, "d": data}))
+
+    async def send_frame(self, frame: str) -> None:
+        """Send it as it is."""
+        await self._socket.send_str(frame)
 
     async def receive(self) -> dict[str, Any]:
         message = await self._socket.receive(BOUND)
@@ -96,6 +100,7 @@ async def test_identify_gets_ready_then_each_guild_with_its_threads() -> None:
         (2, identity(intents=1 << 1), 4014),
         (2, identity(intents=1 << 40), 4013),
         (2, {**identity(), "shard": [3, 2]}, 4010),
+        (2, {**identity(), "shard": ["0", None]}, 4010),
         (3, {}, 4003),
         (99, {}, 4001),
         (2, "nonsense", 4002),
@@ -109,6 +114,30 @@ async def test_a_wrong_frame_closes_with_discords_code(op: int, data: Any, code:
         async with connect(server) as client:
             await client.send(op, data)
             assert await client.close_code() == code
+
+
+@pytest.mark.parametrize(
+    "frame", ["[" * 4000, '{"op":8}', '{"op":8,"d":{"guild_id":[1]}}', '{"op":8,"d":{"user_ids":[[]]}}']
+)
+async def test_a_frame_of_the_wrong_shape_closes_as_one_that_cannot_be_read(frame: str) -> None:
+    """Also after the identification, where the server would look into it."""
+    async with Loopback(strict=strictly()) as server:
+        server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
+        async with connect(server) as client:
+            await client.send(2, identity())
+            await client.until("READY")
+            await client.send_frame(frame)
+            assert await client.close_code() == 4002
+
+
+async def test_a_heartbeats_answer_takes_its_time() -> None:
+    """Before the library has noted its own beat, an answer would read as a whole interval late: "can't keep up"."""
+    async with Loopback(strict=strictly()) as server:
+        server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
+        async with connect(server) as client:
+            await client.send(1, None)
+            await client.send(2, identity())
+            assert [(await client.receive())["op"] for _ in range(2)] == [0, 11]
 
 
 async def test_resume_sends_what_was_missed_and_nothing_else() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import pytest
+from yarl import URL
 
 from loopback import Bot, Loopback, interactions
 from loopback.entities import InteractionType
@@ -101,6 +103,7 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
             ("POST", f"/channels/{channel.id}/threads", {"name": "x", "type": 11, "applied_tags": 7}, 400, 50035),
             ("POST", here, {"content": {"text": "hello"}}, 400, 50035),
             ("POST", "/interactions/1/token/callback", {"type": 5}, 404, 10062),
+            ("POST", "/interactions/@me/token/callback", {"type": 5}, 400, 50035),
             ("GET", "/webhooks/1/token/messages/@original", None, 404, 10015),
             ("PATCH", f"/channels/{channel.id}", {"name": "x"}, 403, 50013),
         ]
@@ -111,6 +114,27 @@ async def test_refusals_have_discords_status_code_and_body() -> None:
             401,
             {"message": "401: Unauthorized", "code": 0},
         )
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{"),
+        ("application/json", b"[" * 100_000),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=x", b"another boundary"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_refused(kind: str, body: bytes) -> None:
+    """By an answer, for a bot's author to read; not by an error of the server."""
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        headers = {"Authorization": "Bot T", "Content-Type": kind}
+        url = f"{server.endpoint}/api/v10/channels/{channel.id}/messages"
+        async with http.post(url, data=body, headers=headers) as response:
+            assert (response.status, (await response.json())["code"]) == (400, 50109)
 
 
 async def test_a_form_error_names_each_field_at_its_path() -> None:
@@ -271,3 +295,33 @@ async def test_the_smaller_routes_answer_as_discord_describes() -> None:
         ):
             answered, payload = await call(method, path, body)
             assert answered == status, (method, path, payload)
+
+
+async def test_a_files_address_is_good_for_a_day_and_its_message_says_the_next() -> None:
+    """With Discord's three parameters; without them, with others, or too late there is nothing."""
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        said = await ann.say(channel, "look", files=[("a b.txt", b"abc")])
+        call = Caller(server, http)
+
+        async def address() -> URL:
+            _, message = await call("GET", f"/channels/{channel.id}/messages/{said.id}")
+            return URL(message["attachments"][0]["url"], encoded=True)
+
+        async def given(url: URL) -> tuple[int, bytes]:
+            async with http.get(url) as answer:
+                return answer.status, await answer.read()
+
+        first = await address()
+        assert set(first.query) == {"ex", "is", "hm"}
+        assert await given(first) == (200, b"abc")
+        assert first == await address()
+        longer = first.update_query(ex=f"{int(first.query['ex'], 16) + 1:x}")
+        for changed in (first.with_query(None), longer):
+            assert (await given(changed))[0] == 404
+        server.jump(26 * 3600)
+        assert await given(first) == (404, b"This content is no longer available.")
+        assert await given(await address()) == (200, b"abc")

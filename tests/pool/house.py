@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from acp import Agent, Launch
+from acp import Agent, Client, Launch
 from pool.conversation import Conversation
 from pool.journal import Journal, State
 from pool.opening import Settings
@@ -15,7 +15,7 @@ from pool.watch import Bounds
 from tests.memory import Json, MemoryAgent
 from tests.pool.recorder import Recorder
 
-__all__ = ["AN_HOUR", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text", "quiet"]
+__all__ = ["AN_HOUR", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text"]
 
 AN_HOUR = 3600.0
 
@@ -33,11 +33,6 @@ def every(**how: Any) -> Callable[[int], MemoryAgent]:
 def only(which: int, **how: Any) -> Callable[[int], MemoryAgent]:
     """Make agents of which only the one of this number, from 1, is as `how` says."""
     return lambda number: every(**how if number == which else {})(number)
-
-
-async def quiet() -> None:
-    """Return when everything that can happen now has happened: virtual time moves only when nothing is ready."""
-    await asyncio.sleep(0.001)
 
 
 def prompt_text(prompt: Json) -> str:
@@ -88,7 +83,7 @@ class Crew:
         self.agents.append(body)
         self.most = max(self.most, self.alive)
         self._changed.set()
-        agent = await Agent.start(body)
+        agent = await Agent.start(body, Client(elicitation=frozenset({"form", "url"})))
         self.after_start(body)
         return agent
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from acp import Event, Session, Text, Turn
+from acp import Aside, Event, OpenQuestions, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
-from pool.exchange import Ending, Exchange, Notice
+from pool.exchange import Ending, Exchange, Notice, Unanswered
 from pool.watch import Due
 
 __all__ = ["Recorder"]
@@ -47,6 +47,7 @@ class Recorder:
         """The threads that it was last told wait for a person."""
         self.session: Session | None = None
         self.turn: Turn | None = None
+        self.asides: OpenQuestions | None = None
         self._fetched = fetched
         self._confirmed = confirmed
         self._refuses = refuses
@@ -138,8 +139,14 @@ class Recorder:
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         self._hear(f"remind {request_id} {seconds_left:.0f}")
 
-    def unanswered(self, request_id: RequestId) -> None:
-        self._hear(f"unanswered {request_id}")
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        self.asides = questions
+        self._hear(f"aside {type(event).__name__}")
+        if self._chokes is not None:
+            raise self._chokes
+
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        self._hear(f"unanswered {request_id} {why.name}")
 
     def ended(self, ending: Ending) -> Sequence[str]:
         self.endings.append(ending)

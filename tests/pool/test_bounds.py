@@ -1,6 +1,5 @@
 """How much the pool takes: of a thread, of a person, in a minute; and a house full of threads. In virtual time."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 from pool.exchange import Ending
 from pool.journal import State as Row
 from pool.pool import LINE_SECONDS, NEAR, Bound
-from tests.pool.house import House, house, quiet
+from tests.pool.house import House, house
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 ANN, BEN, A_PERSON = 7, 8, 42
 
@@ -64,16 +64,16 @@ async def test_a_person_writes_so_many_messages_in_a_minute(tmp_path: Path) -> N
     async with house(tmp_path, obedient=True, per_minute=3) as it:
         for number in (10, 11, 12):
             assert isinstance(wrote(it, 1, number), Recorder)
-            await asyncio.sleep(10)
+            await elapse(10)
         assert wrote(it, 1, 13) is Bound.MINUTE
         assert wrote(it, 2, 20) is Bound.MINUTE
         assert isinstance(wrote(it, 1, 14, BEN), Recorder)
-        await asyncio.sleep(29.5)
+        await elapse(29.5)
         assert wrote(it, 1, 15) is Bound.MINUTE
-        await asyncio.sleep(1)
+        await elapse(1)
         assert isinstance(wrote(it, 1, 16), Recorder)
         assert wrote(it, 1, 17) is Bound.MINUTE
-        await asyncio.sleep(10)
+        await elapse(10)
         assert isinstance(wrote(it, 1, 18), Recorder)
 
 
@@ -110,7 +110,7 @@ async def test_everybody_learns_their_place_on_entry_and_the_first_five_every_mo
         assert places(line[4])[-1] == 4
         assert places(line[5])[-1] == 5
         assert [places(exchange) for exchange in line[6:]] == [[7], [8], [9]]
-        await asyncio.sleep(LINE_SECONDS + 1)
+        await elapse(LINE_SECONDS + 1)
         assert [places(exchange) for exchange in line[6:]] == [[7, 6], [8, 7], [9, 8]]
 
 
@@ -139,7 +139,7 @@ async def test_those_in_line_learn_whose_answer_would_let_it_move(tmp_path: Path
         assert waiting.asking == [1]
         assert asking.turn is not None
         asking.turn.answer(request_id, "yes")
-        await asyncio.sleep(2)
+        await elapse(2)
         it.say(4, 40)
         await quiet()
         assert waiting.asking == []

@@ -17,8 +17,10 @@ from pool.exchange import Ending, ExchangeFailed
 from pool.house import Cancelled, State
 from pool.journal import State as Row
 from tests.memory import MemoryAgent
-from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text, quiet
+from tests.pool.disk import LARGE, no_room
+from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 
@@ -111,9 +113,9 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
     """The process is gone after the idle time, the session is not (P37)."""
     async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(AN_HOUR - 1)
+        await elapse(AN_HOUR - 1)
         assert it.talk(1).seat.state is State.IDLE
-        await asyncio.sleep(2)
+        await elapse(2)
         assert it.pool.conversation(1) is None
         assert it.crew.alive == 0
         exchange = await it.answered(1, 11)
@@ -127,7 +129,7 @@ async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes
     stops = asyncio.Event()
     async with house(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         talk = it.talk(1)
         assert repr(talk) == "<1 stopping>"
         exchange = it.say(1, 11)
@@ -159,7 +161,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
         await quiet()
         assert not it.talk(1).seat.evictable
         newcomer = it.say(2, 20)
-        await asyncio.sleep(59)
+        await elapse(59)
         assert newcomer.told == ["starting", "waiting 1"]
         await newcomer.end()
         exchange = await it.answered(1, 11)
@@ -508,21 +510,43 @@ async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Pat
         assert it.pool.conversation(1) is None
 
 
-async def test_a_cancel_while_fetching_sends_nothing(tmp_path: Path) -> None:
-    """Attachments that arrive later are dropped with their message."""
+async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
+    """Nothing is sent of a message whose files never come, and nothing of the thread waits for them."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
+        await exchange.until("blocks")
+        with capture_logs() as logs:
+            assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+            assert it.row(10) is Row.CLOSED
+            async with asyncio.timeout(1):
+                assert (await it.answered(1, 11, "next")).text == "next"
+        assert logs == []
+        assert exchange.told[-1] == "ended"
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.crew.agents[0].methods().count("session/prompt") == 1
+
+
+async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_path: Path) -> None:
+    """Attachments that are there in the same moment are dropped with their message."""
     fetched = asyncio.Event()
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
         await exchange.until("blocks")
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
-        assert it.row(10) is Row.CLOSED
-        with capture_logs() as logs:
-            fetched.set()
-            await quiet()
-        assert logs == []
-        assert exchange.told[-1] == "ended"
+        fetched.set()
+        it.talk(1).cancel(A_PERSON)
+        await quiet()
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert "session/prompt" not in it.crew.agents[0].methods()
+
+
+async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    """It is told from a prompt that nobody wants any more."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, Recorder(10, refuses=TimeoutError("too slow")))
+        with capture_logs():
+            ending = await exchange.end()
+        assert isinstance(ending.error, TimeoutError)
+        assert (await it.answered(1, 11, "next")).text == "next"
 
 
 async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_path: Path) -> None:
@@ -541,6 +565,22 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
 # ---- sessions
 
 
+async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_the_prompt(tmp_path: Path) -> None:
+    """Whoever chooses while the agent starts is not told that it counts, and then it does not."""
+    modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "plan", "name": "Plan"}]}
+    async with house(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
+        it.say(1, 10)
+        agent = await it.crew.agent(1)
+        first = await agent.expect("session/set_mode")
+        it.journal.choose(1, "mode", "plan")
+        agent.reply(first, {})
+        second = await agent.expect("session/set_mode")
+        assert (first["params"]["modeId"], second["params"]["modeId"]) == ("default", "plan")
+        assert "session/prompt" not in agent.methods()
+        agent.reply(second, {})
+        await agent.expect("session/prompt")
+
+
 async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
     """A crash while the agent's mode is being set, long before the first answer, does not lose it (P45)."""
     async with house(tmp_path, every(manual={"session/set_mode"})) as it:
@@ -556,14 +596,14 @@ async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_firs
     """The word that all was forgotten comes before the answer, once, and the new id is kept (P43)."""
     async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
         await exchange.end()
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
         assert it.journal.session_id(1) == "agent2-1"
-        await asyncio.sleep(61)
+        await elapse(61)
         assert "FORGOTTEN" not in (await it.answered(1, 12)).told
         assert it.journal.session_id(1) == "agent2-1"
 
@@ -572,7 +612,7 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
     """A time-out is no refusal: no new session is opened, and the next message finds the old one (P44)."""
     async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         ending = await exchange.end()
         assert isinstance(ending.error, RequestTimeout)
@@ -589,7 +629,7 @@ async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
     """An agent that wants a login before it loads has not forgotten anything (P44)."""
     async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32000, "Authentication required")
@@ -604,7 +644,7 @@ async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_pa
     """A session lost during a start that was cancelled does not become a silent loss of memory (P43)."""
     async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         request = await agent.expect("session/load")
@@ -621,7 +661,7 @@ async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchang
         tmp_path, only(2, manual={"session/load", "session/set_mode"}), idle_seconds=60, obedient=True
     ) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
@@ -679,7 +719,7 @@ async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None
     """Also the one that could have been loaded."""
     async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         it.say(1, 11)
         agent = await it.crew.agent(2)
         request = await agent.expect("session/load")
@@ -842,6 +882,41 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         assert it.talk(2).seat.state is State.WORKING
 
 
+async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> None:
+    """Nothing is sent before; what is cancelled meanwhile is not sent, and what comes behind it is."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        first, second = it.say(1, 11, text=LARGE), it.say(1, 12)
+        with no_room(it.journal):
+            await elapse(5)
+            assert it.row(11) is Row.RECEIVED
+            it.talk(1).cancel(7)
+            assert first.ending == Ending(cancelled_by=7)
+            await elapse(5)
+        it.talk(1).resume()
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert [it.row(message_id) for message_id in (11, 12)] == [Row.CLOSED, Row.FINISHED]
+        assert sum(message.get("method") == "session/prompt" for message in it.crew.agents[0].received) == 2
+
+
+async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp_path: Path) -> None:
+    """Its thread and the others go on; the keeper finds out that there is room again."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        with no_room(it.journal):
+            agent.text(prompt["params"]["sessionId"], LARGE)
+            agent.end_turn(prompt)
+            assert await exchange.end() == Ending(stop_reason="end_turn")
+            await elapse(5)
+            assert it.row(10) is Row.PROMPTED
+            assert it.talk(1).seat.state is State.IDLE
+        await elapse(2)
+        assert it.row(10) is Row.FINISHED
+        assert it.journal.pages(10) == [LARGE]
+
+
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:
     """The reply that is already complete is not taken back, and the conversation goes on."""
     async with house(tmp_path) as it:
@@ -912,7 +987,7 @@ async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: 
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
-        await asyncio.sleep(61)
+        await elapse(61)
         it.talk(1).cut_off()
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"

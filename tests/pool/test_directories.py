@@ -7,8 +7,9 @@ from acp import Launch
 from pool.directories import Directories
 from pool.house import State
 from pool.opening import Settings
-from tests.pool.house import every, house, quiet
+from tests.pool.house import every, house
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 
@@ -103,9 +104,9 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
         await first.until("prompted")
         second = it.say(2, 21)
         await second.until("waits for 1")
-        await asyncio.sleep(50)
+        await elapse(50)
         assert it.talk(2).seat.agent is not None
-        await asyncio.sleep(15)
+        await elapse(15)
         assert it.talk(2).seat.agent is None
         it.talk(1).cancel(A_PERSON)
         await second.end()

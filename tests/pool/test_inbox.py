@@ -11,8 +11,9 @@ from pool.house import Cancelled, State
 from pool.journal import State as Row
 from pool.seat import FAIR_SECONDS
 from tests.memory import MemoryAgent
-from tests.pool.house import House, every, house, only, prompt_text, quiet
+from tests.pool.house import House, every, house, only, prompt_text
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 TEN_MINUTES = 600.0
@@ -51,14 +52,14 @@ async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its
     """No agent is started before; then the thread is told, once (DESIGN 5)."""
     async with house(tmp_path, obedient=True) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
-        await asyncio.sleep(TEN_MINUTES - 1)
+        await elapse(TEN_MINUTES - 1)
         assert repr(it.talk(1)) == "<1 asleep, 2 held>"
         assert it.crew.agents == []
         assert (it.row(10), it.released) == (Row.RECEIVED, [])
         for exchange in exchanges:
             assert await exchange.end() == Ending(stop_reason="end_turn")
         assert it.released == [1]
-        await asyncio.sleep(TEN_MINUTES)
+        await elapse(TEN_MINUTES)
         assert it.released == [1]
         assert it.held == []
 
@@ -69,7 +70,7 @@ async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_take
         exchange = it.receive(1, Recorder(10))
         it.journal.mark((10,), Row.HELD)
         it.pool.restore(1, [exchange], held=True)
-        await asyncio.sleep(3600)
+        await elapse(3600)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         assert it.row(10) is Row.HELD
         it.talk(1).resume()
@@ -85,7 +86,7 @@ async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
         await quiet()
         assert it.pool.conversation(1) is None
         await it.answered(1, 10)
-        await asyncio.sleep(TEN_MINUTES + 1)
+        await elapse(TEN_MINUTES + 1)
         assert it.released == []
 
 
@@ -95,7 +96,7 @@ async def test_the_next_message_lets_what_was_restored_go_on_before_it(tmp_path:
         restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         it.say(1, 20, text="new")
         assert await prompts(await it.crew.agent(1), 3) == ["10", "11", "new"]
-        await asyncio.sleep(TEN_MINUTES + 1)
+        await elapse(TEN_MINUTES + 1)
         assert it.released == []
 
 
@@ -106,7 +107,7 @@ async def test_what_was_dropped_is_not_released_later(tmp_path: Path) -> None:
         assert it.talk(1).drop() == 2
         assert [exchange.ending for exchange in exchanges] == [Ending(), Ending()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
-        await asyncio.sleep(TEN_MINUTES + 1)
+        await elapse(TEN_MINUTES + 1)
         assert it.released == []
 
 
@@ -117,7 +118,7 @@ async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) 
         assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=1)
         assert it.row(10) is Row.HELD
         assert it.held == [(1, 1)]
-        await asyncio.sleep(TEN_MINUTES + 1)
+        await elapse(TEN_MINUTES + 1)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         assert it.released == []
         it.talk(1).resume()
@@ -130,7 +131,7 @@ async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path:
         restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
         assert await prompts(await it.crew.agent(1), 3) == ["again", "10", "11"]
-        await asyncio.sleep(TEN_MINUTES + 1)
+        await elapse(TEN_MINUTES + 1)
         assert it.released == []
 
 
@@ -295,7 +296,7 @@ async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_pat
         await exchange.until("Question")
         it.talk(1).make_way()
         await agent.answer_to(request_id)
-        await asyncio.sleep(FAIR_SECONDS + 1)
+        await elapse(FAIR_SECONDS + 1)
         agent.end_turn(prompt)
         await exchange.end()
         await quiet()
@@ -376,7 +377,7 @@ async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
         it.talk(1).withdraw(second, "deleted")
         assert [each.ending for each in (first, second)] == [Ending(), Ending()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
-        await asyncio.sleep(TEN_MINUTES + 1)
+        await elapse(TEN_MINUTES + 1)
         assert it.released == []
         assert it.pool.conversation(1) is None
 

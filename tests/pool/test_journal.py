@@ -128,15 +128,16 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
         assert journal.state(10) is None
 
 
-def test_a_message_is_found_by_its_request_and_as_a_page_of_a_reply(tmp_path: Path) -> None:
-    """What was never accepted, or posted, is neither."""
+def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply(tmp_path: Path) -> None:
+    """All that was sent together, in order; what was never accepted, or posted, belongs to none."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="please")
-        journal.intend(10, 0, "page")
-        journal.posted(10, 0, 77)
-        assert journal.request(10) == "please"
-        assert journal.request(11) is None
-        assert [journal.exchange_of(message_id) for message_id in (10, 77, 11)] == [10, 10, None]
+        for message_id in (10, 11, 12):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=str(message_id))
+        journal.prompted((10, 11), "[]")
+        journal.intend(11, 0, "page")
+        journal.posted(11, 0, 77)
+        found = {each: [row.request for row in journal.exchange(each)] for each in (10, 11, 77, 12, 13)}
+        assert found == {10: ["10", "11"], 11: ["10", "11"], 77: ["10", "11"], 12: ["12"], 13: []}
 
 
 def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
@@ -172,6 +173,23 @@ def test_pages_are_kept_in_order_also_when_the_answer_is_confirmed(tmp_path: Pat
         journal.answer((10, 11))
         assert journal.pages(11) == pages
         assert journal.state(10) is State.ANSWERED
+
+
+def test_a_reply_that_has_come_to_its_end_ends_its_row(tmp_path: Path) -> None:
+    """Confirmed or given up; of a closed one nothing is owed any more, and one that runs again stays as it is."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10, 11, 12, 13)
+        for message_id in (10, 11):
+            journal.prompted((message_id,), "")
+            journal.finish((message_id,), "end_turn", ["page"])
+        journal.close_rows((12,), "failed", ["sorry"])
+        for message_id in (10, 12, 13):
+            journal.settle((message_id,), confirmed=True)
+        journal.settle((11,), confirmed=False)
+        states = [journal.state(message_id) for message_id in (10, 11, 12, 13)]
+        assert states == [State.ANSWERED, State.CLOSED, State.CLOSED, State.RECEIVED]
+        assert journal.pages(12) == []
+    assert reason_of(tmp_path / "journal.db", 11) == "undeliverable"
 
 
 def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
@@ -247,20 +265,22 @@ def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
 
 
 def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path: Path) -> None:
-    """Its row and its conversation; what was lost is accepted when it is found again (P1)."""
+    """Its row, its conversation and its mark; what was lost is accepted when it is found again (P1)."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal, crashes(journal, path) as found:
         receive(journal, 10)
     *early, late = found
-    assert len(early) == 4
+    assert len(early) == 5
     for crash in early:
         with Journal.open(crash) as journal:
             assert journal.state(10) is None
             assert not journal.knows(1)
+            assert journal.seen(1) is None
             receive(journal, 10)
     with Journal.open(late) as journal:
         assert journal.state(10) is State.RECEIVED
         assert journal.knows(1)
+        assert journal.seen(1) == 10
         assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
@@ -483,7 +503,7 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.state(message_id) for message_id in gone] == [None] * 5
         assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
-        assert journal.signs.standing() == {14: 1}
+        assert journal.signs.standing() == {14: (1, ["⏳"])}
         assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
         assert journal.session_id(1) == "session"
     connection = sqlite3.connect(path)

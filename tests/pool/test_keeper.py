@@ -13,8 +13,9 @@ from pool.house import State
 from pool.journal import Journal
 from pool.pool import MEMORY_SECONDS, PRUNE_SECONDS, WAY_SECONDS, YIELD_SECONDS
 from tests.memory import Json, MemoryAgent
-from tests.pool.house import House, house, quiet
+from tests.pool.house import House, house
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 LOOK = 1.1
 
@@ -31,7 +32,7 @@ class Asking:
     @property
     def rejected(self) -> bool:
         """Whether the question was ended for want of an answer."""
-        return f"unanswered {self.request_id}" in self.exchange.told
+        return f"unanswered {self.request_id} OTHERS" in self.exchange.told
 
 
 async def asking(it: House, thread_id: int, number: int) -> Asking:
@@ -48,12 +49,12 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
     """Only it; its turn goes on to its end, its thread sleeps with its session, and the line moves (P32, P48)."""
     async with house(tmp_path, slots=2) as it:
         older = await asking(it, 1, 1)
-        await asyncio.sleep(60)
+        await elapse(60)
         younger = await asking(it, 2, 2)
         waiting = it.say(3, 300)
-        await asyncio.sleep(WAY_SECONDS - LOOK)
+        await elapse(WAY_SECONDS - LOOK)
         assert not older.rejected
-        await asyncio.sleep(2 * LOOK)
+        await elapse(2 * LOOK)
         assert older.rejected
         assert not younger.rejected
         assert (await older.agent.answer_to(older.request_id))["result"]["outcome"]["optionId"] == "no"
@@ -90,22 +91,22 @@ async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> N
         agent = await it.crew.agent(1)
         await agent.expect("session/prompt")
         it.say(2, 200)
-        await asyncio.sleep(WAY_SECONDS + 300)
+        await elapse(WAY_SECONDS + 300)
         agent.ask("agent1-1")
         await exchange.until("Question")
-        await asyncio.sleep(WAY_SECONDS - LOOK)
-        assert "unanswered 0" not in exchange.told
-        await asyncio.sleep(2 * LOOK)
-        assert "unanswered 0" in exchange.told
+        await elapse(WAY_SECONDS - LOOK)
+        assert "unanswered 0 OTHERS" not in exchange.told
+        await elapse(2 * LOOK)
+        assert "unanswered 0 OTHERS" in exchange.told
 
 
 async def test_a_question_is_left_open_when_nobody_waits_long_enough(tmp_path: Path) -> None:
     """Its own bound is hours."""
     async with house(tmp_path, slots=1) as it:
         asked = await asking(it, 1, 1)
-        await asyncio.sleep(WAY_SECONDS * 2)
+        await elapse(WAY_SECONDS * 2)
         it.say(2, 200)
-        await asyncio.sleep(WAY_SECONDS - LOOK)
+        await elapse(WAY_SECONDS - LOOK)
         assert not asked.rejected
 
 
@@ -114,15 +115,15 @@ async def test_one_question_at_a_time_is_ended_for_the_line(tmp_path: Path) -> N
     async with house(tmp_path, slots=3) as it:
         asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2, 3)]
         it.say(4, 400)
-        await asyncio.sleep(WAY_SECONDS + LOOK)
+        await elapse(WAY_SECONDS + LOOK)
         assert [each.rejected for each in asked] == [True, False, False]
-        await asyncio.sleep(YIELD_SECONDS - 2 * LOOK)
+        await elapse(YIELD_SECONDS - 2 * LOOK)
         assert [each.rejected for each in asked] == [True, False, False]
-        await asyncio.sleep(2 * LOOK)
+        await elapse(2 * LOOK)
         assert [each.rejected for each in asked] == [True, True, False]
         asked[1].agent.end_turn(asked[1].prompt)
         await (await it.crew.agent(4)).expect("session/prompt")
-        await asyncio.sleep(WAY_SECONDS / 2)
+        await elapse(WAY_SECONDS / 2)
         assert [each.rejected for each in asked] == [True, True, False]
 
 
@@ -134,7 +135,7 @@ async def test_a_hung_agent_and_open_questions_leave_the_last_slot_to_all_others
             await exchange.until("prompted")
         for thread_id in range(3, 20):
             assert (await it.answered(thread_id, thread_id * 100)).ending == Ending(stop_reason="end_turn")
-        await asyncio.sleep(WAY_SECONDS + LOOK)
+        await elapse(WAY_SECONDS + LOOK)
         assert [exchange.endings for exchange in hung] == [[], []]
 
 
@@ -165,10 +166,10 @@ async def test_the_longest_idle_sleep_until_the_memory_is_enough(
             await quiet()
         await it.say(4, 4, text="hang").until("prompted")
         sizes.update(zip([agent.pid for agent in it.crew.agents], (300, 300, 300, 700), strict=True))
-        await asyncio.sleep(MEMORY_SECONDS + LOOK)
+        await elapse(MEMORY_SECONDS + LOOK)
         assert [talk.thread_id for talk in it.pool.conversations] == [3, 4]
         assert it.journal.session_id(1) == "agent1-1"
-        await asyncio.sleep(MEMORY_SECONDS * 3)
+        await elapse(MEMORY_SECONDS * 3)
         assert repr(it.pool) == "<Pool <Slots 2/5 held, 0 in line> <3 idle> <4 working>>"
 
 
@@ -188,15 +189,15 @@ async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
         max_memory=1000,
     ) as it:
         for thread_id in (1, 2):
-            await asyncio.sleep(LOOK)
+            await elapse(LOOK)
             await it.answered(thread_id, thread_id)
-        await asyncio.sleep(LOOK)
+        await elapse(LOOK)
         pids = [agent.pid for agent in it.crew.agents]
         sizes.update(zip(pids, (600, 600, 100), strict=True))
-        await asyncio.sleep(MEMORY_SECONDS)
+        await elapse(MEMORY_SECONDS)
         assert asked[-1] == sorted(pids)  # Spares count too.
         assert [repr(talk) for talk in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
-        await asyncio.sleep(MEMORY_SECONDS * 2)
+        await elapse(MEMORY_SECONDS * 2)
         assert asked[-1] == sorted(pids[1:])
         assert [repr(talk) for talk in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
         stops.set()
@@ -222,7 +223,7 @@ async def test_an_agent_that_came_while_memory_was_measured_sleeps_where_it_must
         await quiet()
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <1 working> <2 idle> <3 idle>>"
         weighed.set()
-        await asyncio.sleep(MEMORY_SECONDS)
+        await elapse(MEMORY_SECONDS)
         assert repr(it.pool) == "<Pool <Slots 1/3 held, 0 in line> <1 working>>"
 
 
@@ -231,7 +232,7 @@ async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatc
     asked = weigh(monkeypatch, {})
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(MEMORY_SECONDS * 3)
+        await elapse(MEMORY_SECONDS * 3)
         assert asked == []
 
 
@@ -244,9 +245,9 @@ async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatc
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         it.journal.answer((10,))
-        await asyncio.sleep(PRUNE_SECONDS - LOOK)
+        await elapse(PRUNE_SECONDS - LOOK)
         assert it.row(10) is not None
-        await asyncio.sleep(2 * LOOK)
+        await elapse(2 * LOOK)
         assert it.row(10) is None
 
 
@@ -261,7 +262,7 @@ async def test_a_keeper_that_fails_goes_on(tmp_path: Path, monkeypatch: pytest.M
         exchange = it.say(1, 10, text="hang")
         await exchange.until("prompted")
         with capture_logs() as logs:
-            await asyncio.sleep(2 * PRUNE_SECONDS + LOOK)
+            await elapse(2 * PRUNE_SECONDS + LOOK)
         assert [log["duty"] for log in logs if log["event"] == "the keeper failed"] == ["_prune", "_prune"]
         assert not exchange.endings
         await it.answered(2, 20)

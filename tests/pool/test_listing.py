@@ -9,7 +9,8 @@ from acp import AgentClosed, SpawnFailed, Unsupported
 from pool.listing import FRESH_SECONDS, NoSlot
 from pool.opening import Settings
 from tests.memory import MemoryAgent
-from tests.pool.house import MODES, House, every, house, quiet
+from tests.pool.house import MODES, House, every, house
+from tests.virtual import elapse, quiet
 
 LISTS = {"loadSession": True, "sessionCapabilities": {"list": {}}}
 KEPT = {"one": (), "two": ()}
@@ -98,7 +99,7 @@ async def test_somebody_who_types_asks_once_in_a_while(tmp_path: Path) -> None:
         assert await asyncio.gather(*(listed(it) for _ in range(3))) == [["one", "two"]] * 3
         assert await listed(it) == ["one", "two"]
         assert asked(it) == [1]
-        await asyncio.sleep(FRESH_SECONDS)
+        await elapse(FRESH_SECONDS)
         assert await listed(it) == ["one", "two"]
         assert asked(it) == [1, 1]
 

@@ -10,7 +10,8 @@ from pool.house import State
 from pool.journal import State as Row
 from pool.seat import FAIR_SECONDS
 from pool.slots import Load
-from tests.pool.house import AN_HOUR, every, house, only, quiet
+from tests.pool.house import AN_HOUR, every, house, only
+from tests.virtual import elapse, quiet, step
 
 A_PERSON = 42
 
@@ -61,7 +62,7 @@ async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path
     stops = asyncio.Event()
     async with house(tmp_path, only(1, stops=stops), slots=2, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         assert it.talk(1).seat.state is State.STOPPING
         await it.answered(2, 20)
         await it.answered(3, 30)
@@ -152,6 +153,18 @@ async def test_a_conversation_with_something_in_its_inbox_is_not_evicted(tmp_pat
         assert exchange.told[-1] == "ended"
 
 
+async def test_a_conversation_whose_prompt_is_in_flight_is_not_evicted(tmp_path: Path) -> None:
+    """Whatever its state says: the connection's lock decides, and nothing awaits between the look and the stop."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        await quiet()
+        agent = it.talk(1).seat.agent
+        assert agent is not None
+        async with agent.connection.lock:
+            assert not it.talk(1).seat.evictable
+        assert it.talk(1).seat.evictable
+
+
 async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> None:
     """What waits for a person needs no agent: it must not keep the others from theirs (P32, P37)."""
     async with house(tmp_path, slots=1, obedient=True) as it:
@@ -176,7 +189,7 @@ async def test_a_conversation_whose_inbox_is_held_goes_to_sleep_in_time(tmp_path
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
-        await asyncio.sleep(61)
+        await elapse(61)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         assert it.crew.alive == 0
 
@@ -232,7 +245,7 @@ async def test_a_pool_says_in_numbers_how_full_it_is(tmp_path: Path) -> None:
         assert (it.pool.load, it.pool.agents) == (Load(size=1, held=0, in_line=0), [])
         await it.say(1, 10, text="hang").until("prompted")
         await it.say(2, 20).until("waiting 1")
-        await asyncio.sleep(30)
+        await elapse(30)
         assert it.pool.load == Load(size=1, held=1, in_line=1)
         assert [agent.pid for agent in it.pool.agents] == [it.crew.agents[0].pid]
         assert it.talk(1).seat.held_seconds == pytest.approx(30)
@@ -249,7 +262,7 @@ async def test_a_busy_conversation_gives_its_slot_up_when_it_has_had_it_for_long
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
         newcomer = it.say(2, 20)
-        await asyncio.sleep(FAIR_SECONDS + 1)
+        await elapse(FAIR_SECONDS + 1)
         agent.end_turn(prompt)
         await first.end()
         other = await it.crew.agent(2)
@@ -283,7 +296,7 @@ async def test_a_busy_conversation_keeps_its_slot_otherwise(
         prompt = await agent.expect("session/prompt")
         for thread_id in newcomers:
             it.say(thread_id, thread_id * 10)
-        await asyncio.sleep(seconds)
+        await elapse(seconds)
         agent.end_turn(prompt)
         await first.end()
         await agent.expect("session/prompt")
@@ -309,7 +322,7 @@ async def test_a_thread_is_forgotten_when_it_sleeps_and_a_new_conversation_takes
     async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         talk = it.talk(1)
-        await asyncio.sleep(AN_HOUR + 1)
+        await elapse(AN_HOUR + 1)
         assert list(it.pool.conversations) == []
         assert repr(talk) == "<1 asleep>"
         await it.answered(1, 11)
@@ -324,10 +337,10 @@ async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tm
         async with house(tmp_path / str(steps), every(stops=stops), idle_seconds=60, obedient=True) as it:
             stops.clear()
             await it.answered(1, 10)
-            await asyncio.sleep(61)
+            await elapse(61)
             assert it.talk(1).seat.state is State.STOPPING
             stops.set()
             for _ in range(steps):
-                await asyncio.sleep(0)
+                await step()
             assert await it.say(1, 11).end() == Ending(stop_reason="end_turn")
         assert it.crew.most <= 2

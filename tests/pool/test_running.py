@@ -15,8 +15,9 @@ from pool.house import Cancelled
 from pool.journal import State as Row
 from pool.watch import LONG_SECONDS, TOOL_SECONDS, Bounds, Due
 from tests.memory import OPTIONS, Json
-from tests.pool.house import house, quiet
+from tests.pool.house import house
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 SESSION = "agent1-1"
@@ -45,18 +46,18 @@ async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_pat
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
-        await asyncio.sleep(119)
+        await elapse(119)
         assert told(exchange, Due.SILENT) == 0
-        await asyncio.sleep(1 + LOOK)
+        await elapse(1 + LOOK)
         assert exchange.told[-1] in {"SILENT 120", "SILENT 121"}
-        await asyncio.sleep(500)
+        await elapse(500)
         assert told(exchange, Due.SILENT) == 1
         agent.text(SESSION, "a word")
-        await asyncio.sleep(120 + LOOK)
+        await elapse(120 + LOOK)
         assert told(exchange, Due.SILENT) == 2
         agent.end_turn(prompt)
         assert await exchange.end() == Ending(stop_reason="end_turn")
-        await asyncio.sleep(1000)
+        await elapse(1000)
         assert told(exchange, Due.SILENT) == 2
 
 
@@ -67,9 +68,9 @@ async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> N
         agent = await it.crew.agent(1)
         await agent.expect("session/prompt")
         agent.update(SESSION, {"sessionUpdate": "tool_call", "toolCallId": "a", "title": "make test"})
-        await asyncio.sleep(TOOL_SECONDS - 1)
+        await elapse(TOOL_SECONDS - 1)
         assert told(exchange, Due.SILENT) == 0
-        await asyncio.sleep(1 + LOOK)
+        await elapse(1 + LOOK)
         assert told(exchange, Due.SILENT) == 1
 
 
@@ -81,7 +82,7 @@ async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
         prompt = await agent.expect("session/prompt")
         while now() < 1000 + LONG_SECONDS * 2:
             agent.text(SESSION, ".")
-            await asyncio.sleep(100)
+            await elapse(100)
         assert told(exchange, Due.LONG) == 1
         assert told(exchange, Due.SILENT) == 0
         assert not exchange.endings
@@ -99,7 +100,7 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         await agent.expect("session/cancel")
         assert now() - began == pytest.approx(900, abs=LOOK)
         assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
-        await asyncio.sleep(5)
+        await elapse(5)
         agent.end_turn(prompt, "cancelled")
         assert await exchange.end() == Ending(stop_reason="cancelled", ceiling=True)
         assert agent.methods().count("session/cancel") == 1
@@ -127,7 +128,7 @@ async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
 async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp_path: Path) -> None:
     """The response is there before anybody looks at the clock, and is what counts."""
     async with house(tmp_path, bounds=BOUNDS) as it:
-        await asyncio.sleep(0.5)  # The keeper's next look is half a second after the ceiling.
+        await elapse(0.5)  # The keeper's next look is half a second after the ceiling.
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
@@ -156,18 +157,18 @@ async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         await agent.expect("session/prompt")
-        await asyncio.sleep(100)
+        await elapse(100)
         request_id = agent.ask(SESSION)
         await exchange.until("Question")
-        await asyncio.sleep(1100)
+        await elapse(1100)
         assert told(exchange, Due.SILENT) == told(exchange, Due.LONG) == 0
         assert "session/cancel" not in agent.methods()
         assert exchange.turn is not None
         assert exchange.turn.answer(request_id, "yes")
         began = now()
-        await asyncio.sleep(115)
+        await elapse(115)
         assert told(exchange, Due.SILENT) == 0
-        await asyncio.sleep(5 + 2 * LOOK)
+        await elapse(5 + 2 * LOOK)
         assert told(exchange, Due.SILENT) == 1
         await agent.expect("session/cancel")
         assert now() - began == pytest.approx(800, abs=2 * LOOK)
@@ -187,7 +188,7 @@ async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> 
         prompt = await agent.expect("session/prompt")
         with capture_logs() as logs:
             await other.until("prompted")
-            await asyncio.sleep(120 + LOOK)
+            await elapse(120 + LOOK)
         assert [log["event"] for log in logs] == ["a look at the clock failed"]
         assert told(other, Due.SILENT) == 1
         agent.end_turn(prompt)
@@ -222,7 +223,7 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
         request_id = agent.ask(SESSION, options=options)
         assert (await agent.answer_to(request_id))["result"] == {"outcome": outcome}
         assert now() - began == pytest.approx(1200, abs=2 * LOOK)
-        await exchange.until(f"unanswered {request_id}")
+        await exchange.until(f"unanswered {request_id} TIME")
         await quiet()
         assert "session/cancel" not in agent.methods()
         assert not exchange.endings
@@ -240,15 +241,15 @@ async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: fl
         agent = await it.crew.agent(1)
         await agent.expect("session/prompt")
         first = agent.ask(SESSION)
-        await asyncio.sleep(200)
+        await elapse(200)
         answered = agent.ask(SESSION)
         await quiet()
         assert exchange.turn is not None
         assert exchange.turn.answer(answered, "yes")
-        await asyncio.sleep(200)
+        await elapse(200)
         await agent.answer_to(first)
         again = agent.ask(SESSION, request_id=first)  # An id that is used again is another question.
-        await asyncio.sleep(400)
+        await elapse(400)
         assert exchange.turn.answer(again, "yes")
         reminded = [word.rpartition(" ")[0] for word in exchange.told if word.startswith("remind ")]
         assert reminded == ([f"remind {first}"] * 2 if reminder == 300 else [])
@@ -264,9 +265,9 @@ async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_p
         assert exchange.turn is not None
         answers: list[object] = []
         exchange.turn.ask(Elicitation("e", "form", "Who?", {}), answers.append)
-        await asyncio.sleep(1200 + 2 * LOOK)
+        await elapse(1200 + 2 * LOOK)
         assert answers == [None]
-        assert [word.split()[0] for word in exchange.told if word.endswith((" e", "0 e"))] == ["unanswered"]
+        assert [word for word in exchange.told if word.startswith("unanswered")] == ["unanswered e TIME"]
         assert sum(word.startswith("remind e ") for word in exchange.told) == 1
         assert told(exchange, Due.SILENT) == 0
 
@@ -282,7 +283,7 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
         running = it.talk(1).running
         assert running is not None
         assert running.asked_since == now()
-        await asyncio.sleep(600)
+        await elapse(600)
         second, third = agent.ask(SESSION), agent.ask(SESSION)
         await quiet()
         assert exchange.turn is not None
@@ -290,9 +291,10 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
         await agent.answer_to(first)
         assert [question.request_id for question in exchange.turn.unanswered] == [second]
         await agent.answer_to(second)
-        await asyncio.sleep(LOOK)
+        await elapse(LOOK)
         assert running.asked_since is None
-        assert [word for word in exchange.told if word.startswith("unanswered")] == ["unanswered 0", "unanswered 1"]
+        ended = [word for word in exchange.told if word.startswith("unanswered")]
+        assert ended == ["unanswered 0 TIME", "unanswered 1 TIME"]
 
 
 async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
@@ -309,4 +311,4 @@ async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
             assert (await agent.answer_to(request_id))["result"]["outcome"]["optionId"] == "no"
         assert now() == began
         assert it.talk(1).asked_since is None
-        assert exchange.told[-2:] == ["unanswered 0", "unanswered 1"]
+        assert exchange.told[-2:] == ["unanswered 0 OTHERS", "unanswered 1 OTHERS"]

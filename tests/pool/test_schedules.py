@@ -17,6 +17,7 @@ from pool.journal import State as Row
 from tests.memory import Json, MemoryAgent
 from tests.pool.house import MODES, House, house, prompt_text
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse
 
 THREADS = 20
 SLOTS = 3
@@ -75,7 +76,7 @@ class Moody(MemoryAgent):
             self.end_turn(prompt, stop_reason)
 
     async def stop(self) -> None:
-        await asyncio.sleep(self._dice.choice((0, 0, 0.1, 5)))
+        await elapse(self._dice.choice((0, 0, 0.1, 5)))
         await super().stop()
 
 
@@ -89,13 +90,13 @@ class Slow(Recorder):
         self._too_large = dice.random() < 0.05
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
-        await asyncio.sleep(self._fetching)
+        await elapse(self._fetching)
         if self._too_large:
             raise ExchangeFailed("the attachment is too large")
         return await super().blocks(capabilities)
 
     async def settled(self) -> None:
-        await asyncio.sleep(self._settling)
+        await elapse(self._settling)
 
 
 class Play:
@@ -117,7 +118,7 @@ class Play:
         """Let everybody act."""
         for _ in range(steps):
             self._act(it)
-            await asyncio.sleep(self.dice.choice(PAUSES))
+            await elapse(self.dice.choice(PAUSES))
 
     def _act(self, it: House) -> None:
         thread_id = self.dice.randrange(THREADS)
@@ -149,7 +150,7 @@ class Play:
             for talk in it.pool.conversations:
                 if talk.seat.state is State.WORKING:
                     talk.cancel(A_PERSON)
-            await asyncio.sleep(5)
+            await elapse(5)
 
     def check(self, it: House) -> None:
         """Say what must be true at any time."""

@@ -9,8 +9,9 @@ from pool.exchange import Ending
 from pool.house import State
 from pool.journal import State as Row
 from pool.pool import TURN_SECONDS
-from tests.pool.house import every, house, only, quiet
+from tests.pool.house import every, house, only
 from tests.pool.recorder import Recorder
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 
@@ -110,7 +111,7 @@ async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
     stops = asyncio.Event()
     async with house(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(61)
+        await elapse(61)
         assert it.talk(1).seat.state is State.STOPPING
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
@@ -178,7 +179,7 @@ async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
-        await asyncio.sleep(61)
+        await elapse(61)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         await it.pool.__aexit__()
         assert it.row(11) is Row.HELD
@@ -203,9 +204,9 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
     stops = asyncio.Event()
     async with house(tmp_path, every(stops=stops), slots=3, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(30)
+        await elapse(30)
         await it.answered(2, 20)
-        await asyncio.sleep(31)
+        await elapse(31)
         working = it.say(3, 30, text="hang")
         await working.until("prompted")
         in_line = it.say(4, 40)

@@ -14,6 +14,5 @@ def test_a_sign_is_known_until_it_is_gone(tmp_path: Path) -> None:
         journal.signs.gone(10, "⏳")
         journal.signs.gone(10, "⏳")
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.signs.of(10) == ["👀"]
-        assert journal.signs.of(30) == []
-        assert journal.signs.standing() == {10: 1, 20: 2}
+        journal.signs.put(1, 10, "⏳")
+        assert journal.signs.standing() == {10: (1, ["⏳", "👀"]), 20: (2, ["👀"])}

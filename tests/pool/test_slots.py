@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from pool.slots import Slots
+from tests.virtual import elapse, step
 
 
 class Line:
@@ -22,7 +23,7 @@ class Line:
         """Let people come, in this order, and return when each holds a slot or stands in line."""
         for name in names:
             self.tasks[name] = asyncio.create_task(self.slots.acquire(name), name=name)
-            await asyncio.sleep(0)
+            await step()
 
     async def got(self, name: str) -> bool:
         """Return what waiting brought."""
@@ -140,11 +141,11 @@ async def test_a_slot_is_held_since_it_was_granted() -> None:
     """Time in line does not count, and who has none has held it for no time."""
     line = Line(1)
     await line.joined("ann", "ben")
-    await asyncio.sleep(30)
+    await elapse(30)
     assert line.slots.held_for("ann") == pytest.approx(30)
     assert line.slots.held_for("ben") == 0
     line.slots.release("ann")
-    await asyncio.sleep(5)
+    await elapse(5)
     assert line.slots.held_for("ben") == pytest.approx(5)
     assert line.slots.held_for("ann") == 0
 
@@ -162,7 +163,7 @@ async def test_a_slot_can_be_passed_on_past_the_line() -> None:
     """It is the other's from then on, and held since then."""
     line = Line(1)
     await line.joined("ann", "ben")
-    await asyncio.sleep(30)
+    await elapse(30)
     line.slots.pass_on("ann", "cleo")
     assert (line.slots.held_for("ann"), line.slots.held_for("cleo")) == (0, 0)
     assert line.slots.line == ("ben",)
@@ -178,7 +179,7 @@ async def test_the_longest_wait_is_that_of_the_first_in_line() -> None:
     await line.joined("ann")
     assert line.slots.longest_wait == 0
     await line.joined("ben")
-    await asyncio.sleep(30)
+    await elapse(30)
     await line.joined("cleo")
     assert line.slots.longest_wait == pytest.approx(30)
     line.slots.leave("ben")

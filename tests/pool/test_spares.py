@@ -12,7 +12,8 @@ from pool.house import State
 from pool.opening import Settings
 from pool.spares import AGAIN_SECONDS
 from tests.memory import MemoryAgent
-from tests.pool.house import MODES, every, house, only, quiet
+from tests.pool.house import MODES, every, house, only
+from tests.virtual import elapse, quiet
 
 A_PERSON = 42
 FILL = 1.1
@@ -33,7 +34,7 @@ async def test_spares_are_ready_before_anybody_asks(tmp_path: Path) -> None:
 async def test_no_spare_is_started_without_a_free_slot(tmp_path: Path) -> None:
     """However many are wanted."""
     async with house(tmp_path, slots=2, warm=5) as it:
-        await asyncio.sleep(FILL)
+        await elapse(FILL)
         assert repr(it.pool) == "<Pool <Slots 2/2 held, 0 in line> <Spares 2 of 5 ready>>"
 
 
@@ -48,7 +49,7 @@ async def test_a_new_thread_gets_the_spare_with_its_slot_and_a_new_spare_follows
         assert len(it.crew.agents) == 1
         await quiet()
         assert repr(it.pool) == "<Pool <Slots 1/2 held, 0 in line> <Spares 0 of 1 ready> <1 idle>>"
-        await asyncio.sleep(FILL)
+        await elapse(FILL)
         assert repr(it.pool) == "<Pool <Slots 2/2 held, 0 in line> <Spares 1 of 1 ready> <1 idle>>"
         assert it.crew.agents[1].methods() == ["initialize"]
 
@@ -58,7 +59,7 @@ async def test_a_waking_thread_gets_the_spare_too(tmp_path: Path) -> None:
     async with house(tmp_path, slots=2, warm=1, idle_seconds=60, obedient=True) as it:
         await quiet()
         await it.answered(1, 10)
-        await asyncio.sleep(65)
+        await elapse(65)
         assert it.pool.conversation(1) is None
         started = len(it.crew.agents)
         exchange = await it.answered(1, 11)
@@ -71,7 +72,7 @@ async def test_a_thread_that_has_an_agent_takes_no_spare(tmp_path: Path) -> None
     """Its own is there."""
     async with house(tmp_path, slots=2, warm=1, obedient=True) as it:
         await it.answered(1, 10)
-        await asyncio.sleep(FILL)
+        await elapse(FILL)
         await it.answered(1, 11)
         assert repr(it.pool).startswith("<Pool <Slots 2/2 held, 0 in line> <Spares 1 of 1 ready>")
 
@@ -95,7 +96,7 @@ async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path
         await newcomer.end()
         assert it.crew.agents[1].stopped
         assert it.talk(1).seat.state is State.IDLE
-        await asyncio.sleep(FILL)
+        await elapse(FILL)
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle> <2 working> <3 idle>>"
         assert it.crew.most == 3
 
@@ -110,7 +111,7 @@ async def test_one_spare_goes_for_one_newcomer(tmp_path: Path) -> None:
     async with house(tmp_path, make, slots=3, warm=2, obedient=True) as it:
         await quiet()
         await it.answered(1, 10)
-        await asyncio.sleep(FILL)
+        await elapse(FILL)
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle>>"
         it.say(2, 20)
         await quiet()
@@ -138,9 +139,9 @@ async def test_a_dead_spare_is_not_claimed_and_not_replaced_at_once(tmp_path: Pa
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line> <Spares 0 of 1 ready>>"
         assert (await it.answered(1, 10)).ending == Ending(stop_reason="end_turn")
         assert len(it.crew.agents) == 2
-        await asyncio.sleep(AGAIN_SECONDS - 1)
+        await elapse(AGAIN_SECONDS - 1)
         assert len(it.crew.agents) == 2
-        await asyncio.sleep(1 + FILL)
+        await elapse(1 + FILL)
         assert len(it.crew.agents) == 3
 
 
@@ -178,12 +179,12 @@ async def test_a_spare_that_cannot_be_started_is_tried_again_after_a_while(tmp_p
         return every()(number)
 
     async with house(tmp_path, make, slots=2, warm=2, obedient=True) as it:
-        await asyncio.sleep(AGAIN_SECONDS - 1)
+        await elapse(AGAIN_SECONDS - 1)
         assert len(it.crew.markers) == 2
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line> <Spares 0 of 2 ready>>"
         broken = False
         await it.answered(1, 10)
-        await asyncio.sleep(1 + FILL)
+        await elapse(1 + FILL)
         assert repr(it.pool) == "<Pool <Slots 2/2 held, 0 in line> <Spares 1 of 2 ready> <1 idle>>"
 
 

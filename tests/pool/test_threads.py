@@ -14,14 +14,14 @@ def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: in
 def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_path: Path) -> None:
     """Then what belonged to the former agent is forgotten: its session, what was chosen, what it offered."""
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.threads.assignment(1) == ("", "")
+        assert journal.threads.assignment(1) == (1, "", "")
         begun(journal, 1)
-        assert journal.threads.assignment(1) == ("a", "/srv")
+        assert journal.threads.assignment(1) == (5, "a", "/srv")
         journal.set_session(1, "session")
         journal.choose(1, "mode", "plan")
         journal.threads.set_offers(1, "a list")
         journal.threads.assign(1, "b", "/home")
-        assert journal.threads.assignment(1) == ("b", "/home")
+        assert journal.threads.assignment(1) == (5, "b", "/home")
         assert journal.session_id(1) is None
         assert journal.choices(1) == {}
         assert journal.threads.offers(1) == ""

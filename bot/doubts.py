@@ -1,0 +1,60 @@
+"""Messages that waited while nobody listened: each may have been changed, and is looked at before its turn."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Final
+
+__all__ = ["Doubts"]
+
+DOUBT_SECONDS: Final = 30.0
+"""How long after a READY a turn waits for that. What could not be looked at by then is taken as it was written."""
+
+
+class Doubts:
+    """The messages that are still to be looked at, of all places. What is learned of one in another way settles it."""
+
+    def __init__(self) -> None:
+        """Nothing is in doubt."""
+        self._places: dict[int, int] = {}
+        self._deadline = 0.0
+        self._changed = asyncio.Event()
+
+    def begin(self, places: Mapping[int, int]) -> None:
+        """Doubt messages, each in its place, from now on; what was in doubt before is forgotten."""
+        self._places = dict(places)
+        self._deadline = asyncio.get_running_loop().time() + DOUBT_SECONDS
+        self._tell()
+
+    def __contains__(self, message_id: int) -> bool:
+        """Whether a message is in doubt."""
+        return message_id in self._places
+
+    def places(self) -> dict[int, int]:
+        """Return the places with messages in doubt, each with the first of them."""
+        first: dict[int, int] = {}
+        for message_id, channel_id in self._places.items():
+            first[channel_id] = min(message_id, first.get(channel_id, message_id))
+        return first
+
+    def at(self, channel_id: int) -> list[int]:
+        """Return the messages of a place that are in doubt, oldest first."""
+        return sorted(message_id for message_id, place in self._places.items() if place == channel_id)
+
+    def settle(self, *message_ids: int) -> None:
+        """Learn that messages are as the bot knows them."""
+        for message_id in message_ids:
+            self._places.pop(message_id, None)
+        self._tell()
+
+    async def settled(self, message_ids: Collection[int]) -> None:
+        """Wait until none of these messages is in doubt, or it has taken too long."""
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                while not self._places.keys().isdisjoint(message_ids):
+                    await self._changed.wait()
+        except TimeoutError:
+            pass
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

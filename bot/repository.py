@@ -1,0 +1,112 @@
+"""Whether what says which repository a working directory belongs to, which an agent may have written, can be followed.
+
+A `.git` file, a link, `commondir` and `alternates` can each name another repository of this machine, and what that
+holds would be shown. So what lies where an agent writes may lead out of there only to a git directory that names this
+working tree itself, as those of linked worktrees and of submodules do (gitrepository-layout(5)).
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["GitFailed", "check", "read_regular"]
+
+MOST_OBJECTS: Final = 500_000
+"""Files below `objects` that are looked at; git packs them long before there are so many."""
+
+SMALL: Final = 64 * 1024
+"""Bytes of a file that names paths."""
+
+ELSEWHERE: Final = "its .git leads to a repository that does not name this directory"
+BORROWED: Final = "the repository takes its objects from elsewhere"
+
+
+class GitFailed(Exception):
+    """There is nothing to show; the text says why."""
+
+
+def check(here: Path, roots: Sequence[Path], own: Path, common: Path, worktree: Path | None) -> None:
+    """Refuse what leads out of the `roots`, where an agent writes, and does not lead back. Raises `GitFailed`.
+
+    `own` is the git directory of the working directory `here`, `common` the one that it shares with others, `worktree`
+    the working tree that its configuration names. All are absolute, without links.
+    """
+    entry = next((each / ".git" for each in (here, *here.parents) if os.path.lexists(each / ".git")), own)
+    if _within(own, roots):
+        if not _within(common, roots):
+            raise GitFailed(ELSEWHERE)
+    elif _within(entry, roots):
+        linked = own.parent == common / "worktrees" and _named(own / "gitdir") == entry
+        if not linked and not (own == common and worktree == entry.parent):
+            raise GitFailed(ELSEWHERE)
+    else:
+        return  # No agent has written any of it.
+    _check_objects(common / "objects", [*roots, common])
+
+
+def _within(path: Path, roots: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(root) for root in roots)
+
+
+def _named(file: Path) -> Path | None:
+    """Return the `.git` that a linked worktree's git directory names; if that is a link, it is not followed."""
+    name = os.fsdecode((read_regular(file, SMALL, "name of the worktree") or b"").strip())
+    path = file.parent / name
+    return path.parent.resolve() / path.name if name else None
+
+
+def _check_objects(objects: Path, roots: Sequence[Path]) -> None:
+    """Refuse objects that lie, or are borrowed, elsewhere. Git itself makes no links among them."""
+    waiting, seen, left = [objects], set[Path](), MOST_OBJECTS
+    while waiting:
+        directory = waiting.pop()
+        if directory in seen:
+            continue
+        seen.add(directory)
+        if directory.is_symlink() or not _within(directory, roots):
+            raise GitFailed(BORROWED)
+        for entry in _entries(directory):
+            left -= 1
+            if entry.is_symlink():
+                raise GitFailed(BORROWED)
+            if left < 0:
+                raise GitFailed("the repository is too large")
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+        waiting += _alternates(directory / "info" / "alternates")
+
+
+def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
+        yield from entries
+
+
+def _alternates(file: Path) -> Iterator[Path]:
+    for line in os.fsdecode(read_regular(file, SMALL, "list of alternates") or b"").splitlines():
+        if line.startswith('"'):
+            raise GitFailed(BORROWED)  # Quoted: it could name anything.
+        if line and not line.startswith("#"):
+            yield (file.parent.parent / line).resolve()
+
+
+def read_regular(path: Path, most: int, what: str) -> bytes | None:
+    """Read a file that an agent may have put there: a device has no end, a pipe none to wait for. None: no file.
+
+    `what` names it to people. Raises `GitFailed`.
+    """
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise GitFailed(f"the {what} is not a regular file")
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            data = file.read(most + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise GitFailed(f"the {what} cannot be read: {error.strerror}") from None
+    if len(data) > most:
+        raise GitFailed("the repository is too large")
+    return data

@@ -1,0 +1,115 @@
+"""How the journal's file is written: in short transactions, and what a full disk refuses as soon as there is room.
+
+A write that must come before its effect (a message is accepted, a prompt is sent, a page is posted) fails where it
+cannot be made, and with it what it was for. One whose effect has come already must not fail: it is kept in memory, and
+made before any later one. A crash meanwhile leaves an earlier state, from which a restart finds its way.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import structlog
+
+from .database import JournalError
+
+__all__ = ["Unwritable", "Writer", "surely"]
+
+log = structlog.stdlib.get_logger("pool")
+
+
+class Unwritable(JournalError):
+    """The file cannot be written now: the disk is full, or fails. The text says what SQLite says."""
+
+
+class Writer:
+    """The transactions of one open database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Nothing is owed."""
+        self.db = db
+        self.trouble = ""
+        """Why the last transaction failed; empty where it did not."""
+        self._owed: deque[Callable[[], None]] = deque()
+        self._paying = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write what the block does, all of it or nothing, after what is owed. Raises `Unwritable`."""
+        self._pay()
+        try:
+            self.db.execute("BEGIN IMMEDIATE")
+            yield
+            self.db.execute("COMMIT")
+        except BaseException as error:
+            if self.db.in_transaction:  # On some errors SQLite has rolled back by itself.
+                self.db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                self._note(str(error))
+                raise Unwritable(f"the journal cannot be written: {error}") from None
+            raise
+        self._note("")
+
+    def _note(self, trouble: str) -> None:
+        if trouble and not self.trouble:
+            log.error("the journal cannot be written", reason=trouble)
+        elif self.trouble and not trouble:
+            log.warning("the journal can be written again")
+        self.trouble = trouble
+
+    def surely(self, write: Callable[[], None]) -> None:
+        """Make a write now, or where that cannot be, later, in the order of the calls."""
+        if self._paying:
+            write()  # A part of what is owed.
+            return
+        try:
+            self._pay()
+            write()
+        except Unwritable:
+            self._owed.append(write)
+
+    def retry(self) -> None:
+        """After a failure, see whether there is room again, and make what is owed."""
+        if self.trouble:
+            # Also where nothing is owed: by a write that takes room.
+            with suppress(Unwritable), self.transaction():
+                self.db.execute("INSERT OR REPLACE INTO facts VALUES ('written', datetime())")
+
+    def _pay(self) -> None:
+        if self._paying:
+            return
+        self._paying = True
+        try:
+            while self._owed:
+                try:
+                    self._owed[0]()
+                except Unwritable:
+                    raise
+                except Exception:  # whoever asked for it has gone on; the others must not wait for ever
+                    log.exception("what was owed to the journal could not be written")
+                self._owed.popleft()
+        finally:
+            self._paying = False
+
+
+class _Part(Protocol):
+    """A part of the journal, with its writer."""
+
+    _writer: Writer
+
+
+P = ParamSpec("P")
+PartOfJournal = TypeVar("PartOfJournal", bound=_Part)
+
+
+def surely(write: Callable[Concatenate[PartOfJournal, P], None]) -> Callable[Concatenate[PartOfJournal, P], None]:
+    """Let a method write surely, see `Writer.surely`. What it is given must still be there later."""
+
+    @wraps(write)
+    def written(part: PartOfJournal, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        part._writer.surely(partial(write, part, *args, **kwargs))  # noqa: SLF001 - the part's own
+
+    return written

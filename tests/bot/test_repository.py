@@ -1,0 +1,159 @@
+"""What `/diff` may look at: repositories, worktrees and submodules, and what an agent could write to see others."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.git import GitFailed, changes
+from bot.repository import BORROWED, ELSEWHERE
+
+SECRET = "what only the other repository holds"
+
+
+def git(*args: str, at: Path) -> str:
+    """Run git as a person who has configured nothing."""
+    names = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "protocol.file.allow=always")
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+    told = subprocess.run(
+        ("git", *names, *args),  # noqa: S607 - whichever is installed
+        cwd=at,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.strip()
+
+
+def made(directory: Path, text: str) -> Path:
+    """Make a repository with one commit, of the file `a`."""
+    directory.mkdir()
+    git("init", "--quiet", "--initial-branch=main", at=directory)
+    (directory / "a").write_text(f"{text}\n")
+    git("add", ".", at=directory)
+    git("commit", "--quiet", "-m", "first", at=directory)
+    return directory
+
+
+async def shown(directory: Path, *roots: Path) -> str:
+    """The patch of an agent that writes to the directory, or to the `roots`."""
+    return (await changes(directory, roots or (directory,))).patch.decode()
+
+
+async def test_repositories_worktrees_and_submodules_show_their_own_changes(tmp_path: Path) -> None:
+    """Also below the top of a tree, and with a main repository that lies elsewhere."""
+    main = made(tmp_path / "main", "one")
+    (main / "sub").mkdir()
+    (main / "sub" / "new").write_text("below\n")
+    assert "+below" in await shown(main / "sub")
+    git("worktree", "add", "--quiet", str(tmp_path / "linked"), at=main)
+    git("submodule", "--quiet", "add", str(made(tmp_path / "part", "part")), "part", at=main)
+    for directory in (main, tmp_path / "linked", main / "part"):
+        (directory / "a").write_text("two\n")
+        assert "+two" in await shown(directory)
+    link = tmp_path / "by-a-link"
+    link.symlink_to(tmp_path / "linked")
+    assert "+two" in await shown(link)
+
+
+def gitdir(here: Path, other: Path) -> None:
+    """A `.git` file that names another repository."""
+    (here / ".git").write_text(f"gitdir: {other}/.git\n")
+
+
+def of_a_worktree(here: Path, other: Path) -> None:
+    """A `.git` file that names the git directory of another one's worktree."""
+    git("worktree", "add", "--quiet", str(other.with_name("other-linked")), at=other)
+    (here / ".git").write_text(f"gitdir: {other}/.git/worktrees/other-linked\n")
+
+
+def linked_to_a_worktree(here: Path, other: Path) -> None:
+    """A link to the `.git` file of another one's worktree, which names itself."""
+    git("worktree", "add", "--quiet", str(other.with_name("other-linked")), at=other)
+    (here / ".git").symlink_to(other.with_name("other-linked") / ".git")
+
+
+def linked(here: Path, other: Path) -> None:
+    """A link instead of a directory."""
+    (here / ".git").symlink_to(other / ".git")
+
+
+def commondir(here: Path, other: Path) -> None:
+    """A git directory of one's own that shares everything with another."""
+    own = here / ".git"
+    own.mkdir()
+    (own / "HEAD").write_text("ref: refs/heads/main\n")
+    (own / "commondir").write_text(f"{other}/.git\n")
+    (own / "gitdir").write_text(f"{own}\n")
+
+
+def forged_outside(here: Path, other: Path) -> None:
+    """The same, where the agent may write beside its directories."""
+    beside = here.with_name("beside") / "worktrees" / "x"
+    beside.mkdir(parents=True)
+    (beside / "HEAD").write_text("ref: refs/heads/main\n")
+    (beside / "commondir").write_text(f"{other}/.git\n")
+    (beside / "gitdir").write_text(f"{here}/.git\n")
+    (here / ".git").write_text(f"gitdir: {beside}\n")
+
+
+@pytest.mark.parametrize("forge", [gitdir, of_a_worktree, linked_to_a_worktree, linked, commondir, forged_outside])
+async def test_a_git_that_leads_to_another_repository_is_not_followed(
+    tmp_path: Path, forge: Callable[[Path, Path], None]
+) -> None:
+    """It does not name this directory; nothing of it is shown."""
+    here = tmp_path / "here"
+    here.mkdir()
+    forge(here, made(tmp_path / "other", SECRET))
+    assert SECRET in git("show", "HEAD:a", at=here)
+    with pytest.raises(GitFailed, match=ELSEWHERE):
+        await shown(here)
+
+
+def alternates(objects: Path, others: Path) -> None:
+    """The file that names where more objects are."""
+    (objects / "info").mkdir(exist_ok=True)
+    (objects / "info" / "alternates").write_text(f"{others}\n")
+
+
+def quoted(objects: Path, others: Path) -> None:
+    """The same, in quotes."""
+    (objects / "info").mkdir(exist_ok=True)
+    (objects / "info" / "alternates").write_text(f'"{others}"\n')
+
+
+def all_of_them(objects: Path, others: Path) -> None:
+    """A link in place of the directory."""
+    objects.rename(objects.with_name("away"))
+    objects.symlink_to(others)
+
+
+def one_of_them(objects: Path, others: Path) -> None:
+    """Links to single objects."""
+    for each in others.glob("??/*"):
+        (objects / each.parent.name).mkdir(exist_ok=True)
+        (objects / each.parent.name / each.name).symlink_to(each)
+
+
+@pytest.mark.parametrize("borrow", [alternates, quoted, all_of_them, one_of_them])
+async def test_objects_of_another_repository_are_not_borrowed(
+    tmp_path: Path, borrow: Callable[[Path, Path], None]
+) -> None:
+    """Whatever the way: with its objects and the name of its commit, all that it holds would be a deletion."""
+    here, other = made(tmp_path / "here", "mine"), made(tmp_path / "other", SECRET)
+    borrow(here / ".git" / "objects", other / ".git" / "objects")
+    (here / ".git" / "refs" / "heads" / "main").write_text(git("rev-parse", "HEAD", at=other) + "\n")
+    assert SECRET in git("show", "HEAD:a", at=here)
+    with pytest.raises(GitFailed, match=BORROWED):
+        await shown(here)
+
+
+async def test_objects_may_be_borrowed_from_where_the_agent_writes_anyway(tmp_path: Path) -> None:
+    """As a clone in one of its directories does of one in another."""
+    other = made(tmp_path / "other", "one")
+    git("clone", "--quiet", "--shared", str(other), str(tmp_path / "here"), at=tmp_path)
+    (tmp_path / "here" / "a").write_text("two\n")
+    assert "+two" in await shown(tmp_path / "here", tmp_path / "here", other)

@@ -1,0 +1,55 @@
+"""The disk of the whole bot's journal is full for a while."""
+
+import asyncio
+import os
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pool.database import open_database
+from pool.writer import Writer
+from tests.e2e.stage import numbers, said, spoken, stage
+from tests.pool.disk import no_room
+
+
+async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A turn ends meanwhile: its reply is completed afterwards. Who writes meanwhile is told; then all is as before."""
+    opened: list[sqlite3.Connection] = []
+    troubled = asyncio.Event()
+
+    def remembered(path: Path) -> sqlite3.Connection:
+        opened.append(open_database(path))
+        return opened[-1]
+
+    def noted(writer: Writer, trouble: str, note: object = Writer._note) -> None:
+        note(writer, trouble)  # type: ignore[operator]
+        if trouble:
+            troubled.set()
+
+    monkeypatch.setattr("pool.journal.open_database", remembered)
+    monkeypatch.setattr(Writer, "_note", noted)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    async with stage(tmp_path) as place:
+        thread = await place.thread(f"gate {gate}\nstream 2000 0")
+        await place.ann.sees(thread, re.compile("working"), by=place.bot)
+        with no_room(opened[0]):
+            await asyncio.to_thread(gate.write_text, "open")
+            await troubled.wait()
+            await place.ann.say(thread, "say lost")
+            await place.ann.sees(thread, re.compile("I cannot write anything down now"), by=place.bot)
+            status = said(await place.ann.slash(thread, "status"))
+            assert "the journal cannot be written: database or disk is full" in status
+        await place.ann.say(thread, "say and so on")
+        await place.ann.sees(thread, "and so on", by=place.bot)
+        shown = [spoken(message) for message in place.said_by_bot(thread)]
+        pages = [each for each in shown if not each.startswith("<@") and each != "and so on"]
+        assert " ".join(" ".join(pages).split()) == numbers(1, 2000)
+        assert "journal" not in said(await place.ann.slash(thread, "status"))
+    with closing(sqlite3.connect(tmp_path / "threadline.db")) as db:
+        assert db.execute("SELECT state FROM messages").fetchall() == [("answered",), ("answered",)]

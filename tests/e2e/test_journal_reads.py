@@ -1,0 +1,35 @@
+"""What the journal is asked while a message is answered: every question is time that no other thread has."""
+
+from pathlib import Path
+
+import pytest
+
+from pool.database import open_database
+from tests.e2e.stage import numbers, spoken, stage
+
+MOST_READS = 6
+"""Whether it came before; whose agent answers it, twice; what an earlier try had sent; what is offered; its state."""
+
+
+async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many edits of the reply come back from Discord as events; none of them is looked up. Nor are signs and names."""
+    queries: list[str] = []
+
+    def opened(path: Path) -> object:
+        connection = open_database(path)
+        connection.set_trace_callback(lambda sql: queries.append(sql) if sql.startswith("SELECT") else None)
+        return connection
+
+    monkeypatch.setattr("pool.journal.open_database", opened)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say first")
+        await place.ann.sees(thread, "first", by=place.bot)
+        queries.clear()
+        await place.ann.say(thread, "stream 100 30")
+        reply = await place.ann.sees(thread, numbers(1, 100), by=place.bot)
+        assert spoken(reply) == numbers(1, 100)
+        assert len(reply.history) > 3
+    of_the_second = [query for query in queries if f"message_id = {thread.id}" not in query]
+    assert len(of_the_second) <= MOST_READS, of_the_second
