@@ -87,7 +87,7 @@ class Budget:
         # The first call of a window is told the whole length of it, a later one what is left.
         self.seconds = told.reset_after if told.remaining == told.limit - 1 else max(self.seconds, told.reset_after)
         in_flight = sum(hold.answered is None for hold in self._holds)
-        self._left, self._left_until = told.remaining - in_flight, now + told.reset_after
+        self._left, self._left_until = told.remaining - in_flight, now + told.reset_after - self.sure
 
     def quiet(self, now: float) -> bool:
         """Whether nothing of the past matters any more."""

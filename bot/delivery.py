@@ -86,7 +86,9 @@ class Delivery:
         self._patience = Patience()
         self._written_at = 0.0
         self._since = 0.0
-        """Since when the page behind the one that is written has waited."""
+        """Since when the page behind the one that is written has waited, if it has."""
+        self._due = 0.0
+        """When the write behind this one is due."""
         self._paused = False  # Writing failed for good; the end is a reason to try once more.
         self._started = False  # Until the first text is shown, which is as urgent as the placeholder before it.
         self._ended = False
@@ -179,12 +181,10 @@ class Delivery:
         if channel_id is None or self._paused:
             return None
         pages = self._look_at()
-        since = self._job.since
-        if self._pacer.busy and not self._ended:
+        count, scarce = len(pages), self._pacer.busy and self._started and not self._ended
+        if scarce:
             # As much as came since the last write will come until the next, or a little more.
-            pages, before = self._look_at((self._said() - self._written) * 5 // 4), len(pages)
-            if len(pages) > before:
-                since = asyncio.get_running_loop().time() + EDIT_GAP  # It stands for the next edit.
+            pages = self._look_at((self._said() - self._written) * 5 // 4)
         number = self._first_difference(pages)
         if number is None and not self._postscripts:
             self._settle_if_ended()
@@ -196,7 +196,9 @@ class Delivery:
             return self._write(channel_id, partial(self._put_postscript, channel_id))
         if number >= len(pages):
             return self._write(channel_id, partial(self._remove, channel_id, number), number)
-        self._since, self._written = since, self._said()
+        # What is new behind the page, because it was ended early or is the last, waits as long as for an edit.
+        self._due = asyncio.get_running_loop().time() + EDIT_GAP if scarce and number >= count - 1 else 0.0
+        self._since, self._written = self._job.since, self._said()
         live = self._stop is not None and not self._ended and number == len(pages) - 1
         provisional = not self._begun()
         put = partial(self._put_page, channel_id, number, pages[number], live=live, provisional=provisional)
@@ -310,8 +312,10 @@ class Delivery:
         """Look again: something may have changed meanwhile, or the end has to be confirmed."""
         number = self._first_difference(self._look_at())
         if number is not None:
-            # A page that goes on where one was full has waited as long as that one; one may also have been ended early.
-            self._ask(since=self._since if number == len(self._posted) else None, bucket=self._bucket(number))
+            self._job.due = self._due
+            # A page that goes on where one was full has waited as long as that one.
+            waited = number == len(self._posted) and not self._due
+            self._ask(since=self._since if waited else None, bucket=self._bucket(number))
         elif self._postscripts:
             self._ask(bucket=self._bucket(None))
         else:

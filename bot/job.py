@@ -39,13 +39,14 @@ class Job:
 
     `perform` decides what is written at the moment it is called and returns the writing of it; None means that there
     is nothing to write, and costs nothing. `channel_id` is None for what counts in no channel. A job whose urgency or
-    bucket has been changed is to be asked for again.
+    bucket has been changed is to be asked for again. Until `due` it is not made as long as it is no more than an EDIT.
     """
 
     channel_id: int | None
     perform: Callable[[], Awaitable[None] | None]
     urgency: Urgency
     bucket: Bucket = Bucket.MESSAGE
+    due: float = field(default=0.0, init=False)
     since: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
     waiting: bool = field(default=False, init=False)

@@ -48,7 +48,7 @@ class Pacer:
     def put(self, job: Job, *, delay: float = 0.0, since: float | None = None) -> None:
         """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
 
-        `since` (loop time) is when what it shows was there to be shown, if that is not now, see `Schedule.ask`.
+        `since` (loop time) is when what it shows was there to be shown, if that is not now.
         """
         if self._schedule.ask(job, _now(), delay, since=since):
             self._wake.set()

@@ -38,6 +38,7 @@ SURE = 0.8
 """Of the time that the fastest of the last calls took, the part that each is sure to take: see `Budget.sure`."""
 
 LONGEST_SURE = 0.06
+"""Seconds; what more would gain is not worth a refusal if the ways were short only then."""
 
 CALLS_COMPARED = 100
 """As many are the last calls: enough for one with short ways, and Discord may come nearer or go farther."""
@@ -75,8 +76,6 @@ class _Lane:
 
     budget: Budget
     jobs: dict[Job, None] = field(default_factory=dict)
-    begun: float = float("-inf")
-    """In the lane of edits: when a page was begun that shows what an edit would have."""
 
 
 class Schedule:
@@ -107,7 +106,7 @@ class Schedule:
     def ask(self, job: Job, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
         """Ask for a job, at the earliest after `delay` seconds. Returns whether that changed anything.
 
-        `since` is when what it shows was there to be shown, if that is not now; text that grows waits until then.
+        `since` is when what it shows was there to be shown, if that is not now.
 
         A job that waits already keeps its place, but may have become more or less urgent, or have to wait longer.
         """
@@ -115,14 +114,12 @@ class Schedule:
         if not job.waiting:
             job.waiting, job.since, job.not_before = True, now if since is None else since, now + delay
             self.waiting += 1
-        elif since is not None and since != job.since:
+        elif since is not None and since < job.since:
             job.since = since
         elif later > job.not_before:
             job.not_before = later
         elif job.queued is None or job.queued[:2] == (job.urgency, job.bucket):
             return False
-        elif job.queued[0] is not job.urgency:
-            job.since = min(job.since, now)
         if not job.in_flight:
             self._queue(job, now)
         return True
@@ -207,18 +204,16 @@ class Schedule:
 
     def _begin(self, job: Job, now: float) -> Start:
         lane = self._lane(job)
-        job.waiting, job.in_flight, job.queued = False, True, None
+        job.waiting, job.in_flight, job.queued, job.due = False, True, None, 0.0
         self.waiting -= 1
         self.in_flight += 1
         hold = self.counted(now)
         if job.urgency >= Urgency.EDIT:
             due = self._last_patient + TOTAL_GAP
             self._last_patient = due if now - due < TOTAL_GAP else now  # A little late puts off nothing behind it.
-        if lane is not None and job.channel_id is not None:
+        if lane is not None:
             lane.jobs.pop(job, None)
             lane.budget.spend(hold)
-            if job.bucket is Bucket.MESSAGE and job.urgency is Urgency.EDIT:
-                self._lane_of(Bucket.EDIT, job.channel_id).begun = now
         return Start(job, hold, lane)
 
     def _queue(self, job: Job, now: float) -> None:
@@ -243,18 +238,14 @@ class Schedule:
                 lane.jobs.pop(job, None)
 
     def _wait(self, job: Job, now: float) -> float:
-        wait = job.not_before - now
-        wait = wait if wait > ROUNDING else 0.0
+        due = job.not_before if job.urgency < Urgency.EDIT else max(job.not_before, job.due)
+        wait = due - now if due - now > ROUNDING else 0.0
         lane = self._lane(job)
         if lane is None:
             return wait
-        if job.urgency is not Urgency.EDIT:
-            return max(wait, lane.budget.wait(now))
-        if job.bucket is Bucket.EDIT:
-            free, due = lane.budget.pace(now, keep=1), lane.begun + EDIT_GAP  # One is kept for the final text.
-        else:
-            free, due = lane.budget.wait(now), job.since
-        return max(wait, free, due - now if due - now > ROUNDING else 0.0)
+        if job.bucket is Bucket.EDIT and job.urgency is Urgency.EDIT:
+            return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
+        return max(wait, lane.budget.wait(now))
 
     def _total_wait(self, job: Job, now: float) -> float:
         modest = now - job.since < MODEST.get(job.urgency, 0.0)
@@ -265,12 +256,12 @@ class Schedule:
         return max(wait, gap if gap > ROUNDING else 0.0)
 
     def _lane(self, job: Job) -> _Lane | None:
-        return None if job.channel_id is None else self._lane_of(job.bucket, job.channel_id)
-
-    def _lane_of(self, bucket: Bucket, channel_id: int) -> _Lane:
-        lane = self._lanes.get((bucket, channel_id))
+        if job.channel_id is None:
+            return None
+        key = (job.bucket, job.channel_id)
+        lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[bucket, channel_id] = _Lane(Budget(*FIGURES[bucket]))
+            lane = self._lanes[key] = _Lane(Budget(*FIGURES[job.bucket]))
         return lane
 
     def _forget_quiet_lanes(self, now: float) -> None:

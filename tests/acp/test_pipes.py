@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import pytest
 
 import acp.pipes
-from acp.pipes import FLOOD_REST_SECONDS, FLOOD_SIZE, QUIET_SECONDS, READ_SIZE, REST_SECONDS, Pipe, _Rounds
+from acp.pipes import FLOOD_REST_SECONDS, FLOOD_SIZE, QUIET_SECONDS, READ_SIZE, REST_SECONDS, SOME, Pipe, _Rounds
 from tests.acp.children import PATIENCE
 
 pytestmark = pytest.mark.real_time
@@ -171,6 +171,19 @@ async def test_nobody_waits_long_beside_a_flood(monkeypatch: pytest.MonkeyPatch)
     assert rounds._rest_seconds(FLOOD_SIZE) == 0
     assert rounds._rest_seconds(1) == FLOOD_REST_SECONDS
     lone.close()
+
+
+async def test_where_many_write_the_rests_are_shorter() -> None:
+    """A round takes as much; and what is written is seen sooner."""
+    mouths = [Mouth() for _ in range(SOME.start)]
+    for mouth in mouths:
+        mouth.say(b"word")
+    await asyncio.gather(*(mouth.arrives() for mouth in mouths))
+    assert _Rounds.of_this_loop()._rest_seconds(1) == REST_SECONDS / 2
+    mouths.pop().close()
+    assert _Rounds.of_this_loop()._rest_seconds(1) == REST_SECONDS
+    for mouth in mouths:
+        mouth.close()
 
 
 @endless_rests

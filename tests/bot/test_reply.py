@@ -21,7 +21,7 @@ from bot.posted import OLD_SECONDS
 from bot.reply import Reply
 from bot.rest import Refused, TryLater
 from bot.schedule import EDIT_GAP
-from pool.journal import Journal
+from pool.journal import Journal, Post
 from pool.postscripts import Postscript
 from tests.bot.board import AnswerLost, Board, accepted, pacing, scratch_journal, settle
 from tests.virtual import elapse
@@ -519,6 +519,22 @@ async def test_a_lost_answer_makes_no_second_message_and_hides_no_newer_text(los
         reply.end()
         await reply.settled.wait()
     assert it.board.shown == ["newer and newest"]
+
+
+async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_after() -> None:
+    """Whoever is killed in between finds out what may stand there (DESIGN 5, invariant 7)."""
+    async with stage() as it:
+        reply = it.reply()
+        it.board.held = asyncio.Event()
+        reply.start(THREAD)
+        await elapse(1.0)
+        assert it.journal.posts(KEY) == [Post(0, "⏳", None)]
+        it.board.held.set()
+        reply.apply(Text("words"))
+        reply.end()
+        await reply.settled.wait()
+        (message_id,) = it.board.messages
+        assert it.journal.posts(KEY) == [Post(0, "⏳", message_id)]
 
 
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bench.simulated import ONE_WAY, Scheduled
 from bot.budget import Told
 from bot.job import Bucket, Job, Urgency
-from bot.schedule import EDIT_GAP, LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Schedule, Start
+from bot.schedule import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Schedule, Start
 
 ROUNDING = 1e-6
 
@@ -234,23 +234,24 @@ def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -
     assert len(after) == TOTAL_CALLS + 10 - TOTAL_CALLS // 2
 
 
-def test_a_page_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> None:
-    """It stands for the next edit, keeps the distance of one, and the edit behind it keeps its distance too."""
+def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> None:
+    """Nor does it lose its place among those that have waited as long; what is due is said anew for each write."""
     schedule = Schedule()
-    page = job(7, Urgency.EDIT, Bucket.MESSAGE)
-    schedule.ask(page, 0.0, since=EDIT_GAP)
-    assert take_all(schedule, 1.0) == []
-    assert len(take_all(schedule, EDIT_GAP)) == 1
-    page.bucket = Bucket.EDIT
-    schedule.ask(page, EDIT_GAP + 0.1)
-    assert take_all(schedule, 2 * EDIT_GAP - 0.1) == []
-    assert len(take_all(schedule, 2 * EDIT_GAP)) == 1
-    page.bucket = Bucket.MESSAGE
-    schedule.ask(page, 3.0, since=9.0)
+    page, other = job(7, Urgency.EDIT, Bucket.MESSAGE), job(8, Urgency.EDIT)
+    page.due = other.due = 1.0
+    schedule.ask(page, 0.1)
+    schedule.ask(other, 0.2)
+    assert take_all(schedule, 0.9) == []
+    assert schedule.look_again(0.9) == 1.0
+    assert [start.job for now in (1.0, 1.0 + TOTAL_GAP) for start in take_all(schedule, now)] == [page, other]
+    schedule.ask(page, 1.1)
+    assert len(take_all(schedule, 1.1)) == 1
+    page.due = 9.0
+    schedule.ask(page, 1.2)
+    assert take_all(schedule, 1.3) == []
     page.urgency = Urgency.FINAL
-    schedule.ask(page, 3.1)
-    assert len(take_all(schedule, 3.1)) == 1
-    assert page.since == 3.1
+    schedule.ask(page, 1.3)
+    assert len(take_all(schedule, 1.3)) == 1
 
 
 def test_quiet_channels_are_forgotten() -> None:
