@@ -14,7 +14,7 @@ from tests.e2e.test_supervision import client_of
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""
 
-THOUSANDS = 3_000
+THOUSANDS = 10_000
 
 LINK = re.compile(r"(?<!\\)\[free\]\(https")
 
