@@ -137,7 +137,7 @@ class Schedule:
             elif self._wait(job, now) > 0:
                 heappop(self._ready)
                 self._queue(job, now)
-            elif self._total_wait(job, now) > 0:
+            elif self._total_wait(job.urgency, now) > 0:
                 return None
             else:
                 heappop(self._ready)
@@ -150,7 +150,7 @@ class Schedule:
             heappop(self._later)
         times = [self._later[0][0]] if self._later else []
         if self._ready:
-            times.append(now + self._total_wait(self._ready[0][3], now))
+            times.append(now + self._total_wait(self._ready[0][3].urgency, now))
         return min(times, default=None)
 
     def answered(self, start: Start, now: float, told: Told | None = None) -> None:
@@ -240,6 +240,9 @@ class Schedule:
     def _wait(self, job: Job, now: float) -> float:
         due = job.not_before if job.urgency < Urgency.EDIT else max(job.not_before, job.due)
         wait = due - now if due - now > ROUNDING else 0.0
+        modest = job.since + MODEST.get(job.urgency, 0.0) - now
+        if modest > ROUNDING:  # Not as the first in line, where it would hold up those that need not wait.
+            wait = max(wait, min(modest, self.total.wait(now, keep=self.total.limit // 2)))
         lane = self._lane(job)
         if lane is None:
             return wait
@@ -247,10 +250,9 @@ class Schedule:
             return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
         return max(wait, lane.budget.wait(now))
 
-    def _total_wait(self, job: Job, now: float) -> float:
-        modest = now - job.since < MODEST.get(job.urgency, 0.0)
-        wait = self.total.wait(now, keep=self.total.limit // 2 if modest else 0)
-        if job.urgency < Urgency.EDIT:
+    def _total_wait(self, urgency: Urgency, now: float) -> float:
+        wait = self.total.wait(now)
+        if urgency < Urgency.EDIT:
             return wait
         gap = self._last_patient + TOTAL_GAP - now
         return max(wait, gap if gap > ROUNDING else 0.0)

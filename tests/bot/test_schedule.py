@@ -234,6 +234,21 @@ def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -
     assert len(after) == TOTAL_CALLS + 10 - TOTAL_CALLS // 2
 
 
+def test_a_placeholder_that_waits_holds_up_no_edit() -> None:
+    """It is more urgent than they are; still they go on while it leaves them their half."""
+    schedule = Schedule()
+    for channel_id in range(200):
+        schedule.ask(job(channel_id, Urgency.EDIT), 0.0)
+    begun, now = [], 0.0
+    while now < 0.6:
+        begun += take_all(schedule, now)
+        now += 0.01
+    placeholder = job(1_000, Urgency.PLACEHOLDER)
+    schedule.ask(placeholder, now)
+    assert take_all(schedule, now + TOTAL_GAP) != []
+    assert placeholder.waiting
+
+
 def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> None:
     """Nor does it lose its place among those that have waited as long; what is due is said anew for each write."""
     schedule = Schedule()
