@@ -83,6 +83,14 @@ def everything(transcript: Transcript) -> str:
     return joined([page.replace(NOTE, "") for page in transcript.pages()]) + "".join(rest)
 
 
+def looked_at(transcript: Transcript, frozen: list[str], coming: int = 0) -> list[str]:
+    """Look at the pages, which can all be posted, and of which the `frozen` ones have stayed; return those that are."""
+    pages = list(transcript.pages(coming))
+    assert_postable(pages)
+    assert pages[: len(frozen)] == frozen
+    return pages[: transcript.frozen]
+
+
 # ---- text
 
 
@@ -98,10 +106,7 @@ def test_the_pages_depend_on_the_text_and_not_on_its_chunks(
     for number, (start, end) in enumerate(pairwise(places)):
         transcript.apply(Text(units[start:end]))
         if number in looked:
-            pages = list(transcript.pages())
-            assert_postable(pages)
-            assert pages[: len(frozen)] == frozen
-            frozen = pages[: transcript.frozen]
+            frozen = looked_at(transcript, frozen)
     transcript.end()
     pages = transcript.pages()
     assert_postable(pages)
@@ -126,10 +131,7 @@ def test_pages_that_are_ended_early_are_postable_stay_and_hold_all_words(
     frozen: list[str] = []
     for (start, end), more in zip(pairwise(places), chain(coming, repeat(300)), strict=False):
         transcript.apply(Text(text[start:end]))
-        pages = list(transcript.pages(more))
-        assert_postable(pages)
-        assert pages[: len(frozen)] == frozen
-        frozen = pages[: transcript.frozen]
+        frozen = looked_at(transcript, frozen, more)
     transcript.end()
     pages = transcript.pages()
     assert_postable(pages)
@@ -186,10 +188,7 @@ def test_hard_texts_are_shown_whole(name: str, size: int) -> None:
     for number, chunk in enumerate(chunked(code_units(text), size)):
         transcript.apply(Text(chunk))
         if number % 97 == 0:
-            pages = list(transcript.pages())
-            assert_postable(pages)
-            assert pages[: len(frozen)] == frozen
-            frozen = pages[: transcript.frozen]
+            frozen = looked_at(transcript, frozen)
     transcript.end()
     assert_postable(transcript.pages())
     assert transcript.pages()[: len(frozen)] == frozen
@@ -713,10 +712,7 @@ def test_pages_are_postable_and_frozen_ones_stay_whatever_the_agent_does(
     for number, event in enumerate(events):
         transcript.apply(event)
         if number in looked:
-            pages = list(transcript.pages())
-            assert_postable(pages)
-            assert pages[: len(frozen)] == frozen
-            frozen = pages[: transcript.frozen]
+            frozen = looked_at(transcript, frozen)
     transcript.line("-# the end")
     transcript.end()
     assert_postable(transcript.pages())
