@@ -88,7 +88,7 @@ class Pager:
         None is, where too much would move to the next page, or nothing, or where a part that changes would be frozen.
         """
         page = end_page(text + draft.text, len(text), self._opening)
-        if page is None or not page.content or any(span.end >= page.end for span in live):
+        if page is None or not page.content or any(not text[span.end : page.end].strip() for span in live):
             return 0
         moved = text[page.end :] + draft.text
         if not moved.strip() or len(moved) > MOST_MOVED:

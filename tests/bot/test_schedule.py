@@ -1,5 +1,6 @@
 """The pure schedule: order, budgets, and that looking costs little; and simulated with many threads."""
 
+from collections import deque
 from itertools import pairwise
 
 import pytest
@@ -218,6 +219,24 @@ def test_a_call_that_is_made_a_little_late_puts_off_none_behind_it() -> None:
     assert now < 19 * TOTAL_GAP + 0.005
 
 
+def test_what_every_call_takes_does_not_count_against_the_next() -> None:
+    """Of calls that take 50 ms each 49 and more are made in a second; a call of 1 s at the beginning is forgotten."""
+    schedule, now, answers = Schedule(), 0.0, deque[tuple[float, Start]]()
+    for number in range(1_000):
+        schedule.ask(job(number), 0.0)
+    begun: list[float] = []
+    while schedule.waiting and now < 11.0:
+        while answers and answers[0][0] <= now + ROUNDING:
+            when, start = answers.popleft()
+            schedule.answered(start, when, Told())
+            schedule.finished(start, when)
+        while (taken := schedule.take(now)) is not None:
+            begun.append(now)
+            answers.append((now + 0.05, taken))
+        now += 0.001
+    assert sum(1.0 <= each < 11.0 for each in begun) > 480
+
+
 def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -> None:
     """Of sixty turns that begin at once the first to have a text does not wait for the placeholders of the rest."""
     schedule = Schedule()
@@ -259,6 +278,7 @@ def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> Non
     assert take_all(schedule, 0.9) == []
     assert schedule.look_again(0.9) == 1.0
     assert [start.job for now in (1.0, 1.0 + TOTAL_GAP) for start in take_all(schedule, now)] == [page, other]
+    assert page.due == 0.0
     schedule.ask(page, 1.1)
     assert len(take_all(schedule, 1.1)) == 1
     page.due = 9.0

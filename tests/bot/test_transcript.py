@@ -170,12 +170,38 @@ def test_a_page_is_not_ended_early_where_that_would_cut_or_move_too_much(text: s
 
 def test_a_tool_call_that_runs_keeps_its_page_open() -> None:
     """Its line may still change."""
-    transcript = Transcript()
+    transcript = Transcript(Style(thoughts="subtext"))
     transcript.apply(Text("word " * 350))
     transcript.apply(tool("1", "tool_call", title="build", status="in_progress"))
+    transcript.apply(Text("behind"))
     assert len(transcript.pages(1_000)) == 1
     transcript.apply(tool("1", status="completed"))
-    assert transcript.pages(1_000)[0].endswith("✔ build")
+    assert transcript.pages(1_000)[0].endswith("✔ build\nbehind")
+
+
+def test_only_the_first_half_of_the_pages_is_ended_early() -> None:
+    """What has room on `max_pages` must not go into a file because of it."""
+    transcript = Transcript(Style(max_pages=4))
+    for number in range(4_000):
+        transcript.apply(Text(f"{number} "))
+        transcript.pages(700)
+    early, also, full, _ = transcript.pages()
+    assert max(len(early), len(also)) < 1_400
+    assert len(full) > 1_900
+
+
+@pytest.mark.parametrize(
+    "line", ["```py with a title that goes on", "#### a heading of many words", "| a cell | of a row"]
+)
+def test_a_line_of_which_only_the_end_tells_what_it_is_is_not_cut(line: str) -> None:
+    """It goes to the next page whole, or stays, and is what it is."""
+    transcript = Transcript()
+    transcript.apply(Text("word " * 350 + "\n" + line))
+    transcript.pages(300)
+    transcript.apply(Text("\nbehind"))
+    transcript.end()
+    whole = shown(Text("word " * 350 + "\n" + line + "\nbehind"))
+    assert "".join(transcript.pages()).split() == "".join(whole).split()
 
 
 @pytest.mark.parametrize("size", [3, 1_999, 200_000])
