@@ -201,7 +201,7 @@ def test_a_line_of_which_only_the_end_tells_what_it_is_is_not_cut(line: str) -> 
     transcript.apply(Text("\nbehind"))
     transcript.end()
     whole = shown(Text("word " * 350 + "\n" + line + "\nbehind"))
-    assert "".join(transcript.pages()).split() == "".join(whole).split()
+    assert "\n".join(transcript.pages()).split() == "\n".join(whole).split()
 
 
 @pytest.mark.parametrize("size", [3, 1_999, 200_000])
