@@ -74,6 +74,14 @@ def test_a_call_counts_for_one_window_from_its_answer() -> None:
     assert budget.wait(5.5) == 0
 
 
+def test_what_every_call_takes_shortens_the_wait_for_the_window_that_an_answer_tells_of() -> None:
+    """That was over so much sooner, and the next call arrives so much later."""
+    budget = Budget(5, 5.0)
+    budget.sure = 0.25
+    budget.learn(Told(5, 0, 2.0), 1.0)
+    assert budget.wait(1.0) == 1.75
+
+
 def test_a_call_that_hangs_does_not_keep_its_place_for_ever() -> None:
     """After two seconds it is taken to have arrived."""
     budget = Budget(1, 5.0)

@@ -99,6 +99,25 @@ async def test_the_placeholder_is_posted_at_once_and_the_first_text_right_behind
     ]
 
 
+async def test_where_calls_are_scarce_a_text_costs_no_placeholder() -> None:
+    """Half of all calls is left to texts; the placeholder comes after a second, if nothing else has."""
+    async with stage() as it:
+        for number in range(30):
+            it.pacer.put(Job(number, lambda: elapse(0.07), Urgency.NOTICE))
+        await elapse(0.01)
+        waiting = it.reply(KEY + 1)
+        reply = it.reply()
+        for each in (waiting, reply):
+            each.start(THREAD)
+        await elapse(0.2)
+        assert it.board.calls == []
+        reply.apply(Text("words"))
+        await elapse(0.2)
+        assert it.board.shown == ["words"]
+        await elapse(1.0)
+        assert it.board.shown == ["words", "⏳"]
+
+
 async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
     """A hundred chunks a second, one edit in 1.25 s, the final text complete and once (P11, P12)."""
     async with stage() as it:
