@@ -60,7 +60,7 @@ async def test_the_sdks_agent_asks_and_hears_the_choice(tmp_path: Path, option_i
                 assert event.tool_call.title == "Remove the build folder"
                 assert [type(part) for part in event.tool_call.content or ()] == [ToolContent]
                 assert turn.answer(event.request_id, option_id)
-        assert (events[0], events[-1]) == (Text("May I? "), Text(f"You chose {option_id}."))
+        assert (events[0], events[-1]) == (Text("One moment. "), Text(f"You chose {option_id}."))
         assert turn.stop_reason == "end_turn"
 
 

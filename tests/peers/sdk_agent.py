@@ -103,7 +103,7 @@ class Peer:
             self._cancelled[session_id].set()
 
     async def _ask(self, session_id: str) -> PromptResponse:
-        await self._say(session_id, "May I? ")
+        await self._say(session_id, "One moment. ")
         answer = await self._client.request_permission(
             session_id=session_id,
             tool_call=ToolCallUpdate(
