@@ -208,7 +208,7 @@ class Admission:
         guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
         parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
         if parent_id is None and self._journal.knows(channel.id):
-            known = self._journal.place(channel.id)
+            known = self._journal.threads.place(channel.id)
             parent_id = known[1] if known is not None and known[1] != channel.id else None
         opens_threads = not isinstance(channel, discord.VoiceChannel | discord.StageChannel)
         return Place(guild_id, channel.id, parent_id, opens_threads=opens_threads)
@@ -234,7 +234,7 @@ class Admission:
 
     async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int, right: Right) -> bool:
         """Ask about a button that steers a thread; it works only in that thread, wherever its id was taken from."""
-        if not await self.admit(interaction, right, asker_id=self._journal.asker(thread_id)):
+        if not await self.admit(interaction, right, asker_id=self._journal.threads.asker(thread_id)):
             return False
         if interaction.channel_id != thread_id:
             await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
@@ -244,7 +244,7 @@ class Admission:
     def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
         """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
         if right is Right.CHANGE:
-            asker_id = self._journal.opener(interaction.channel_id or 0)
+            asker_id = self._journal.threads.opener(interaction.channel_id or 0)
         person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
         return permits(right, person, place, self.rules, asker_id=asker_id)
 
@@ -273,7 +273,7 @@ class Admission:
 async def admitted(interaction: discord.Interaction["ThreadlineClient"], right: Right) -> bool:
     """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if not await client.admit(interaction, right, asker_id=client.journal.asker(thread_id)):
+    if not await client.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
         return False
     if not client.journal.knows(thread_id):
         await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)

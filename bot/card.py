@@ -194,7 +194,7 @@ class Cards:
 
     def remind(self, card: Card, seconds_left: float) -> None:
         """Ping those who may answer once more, with a link to the question; it is closed in `seconds_left`."""
-        place = self._journal.place(card.where.channel_id)
+        place = self._journal.threads.place(card.where.channel_id)
         guild_id = place[0] if place is not None else None
         if card.message_id is not None:
             text = words.reminder(card.title, guild_id, card.where.channel_id, card.message_id, seconds_left)

@@ -156,7 +156,7 @@ class CatchUp:
 
         None: it may not be read.
         """
-        known = self._journal.place(channel_id)
+        known = self._journal.threads.place(channel_id)
         guild_id, wait = None if known is None else known[0], AGAIN_SECONDS
         while True:
             await self._pacer.admit(None, Urgency.EDIT)

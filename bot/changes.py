@@ -100,7 +100,7 @@ async def look_again(client: "ThreadlineClient", channel_id: int, read: Sequence
 
 async def _ask(client: "ThreadlineClient", channel_id: int, message_id: int) -> discord.Message:
     """Read a message, as often as it takes within reason. Raises `RestError`."""
-    place, desk = client.journal.place(channel_id), client.desk
+    place, desk = client.journal.threads.place(channel_id), client.desk
     guild_id = None if place is None else place[0]
     for attempt in range(1, ATTEMPTS):
         await desk.pacer.admit(None, Urgency.EDIT)

@@ -168,7 +168,7 @@ class ThreadlineClient(discord.Client):
             places.extend((each.id, each.last_message_id) for each in threads)
         if self.admission.rules.dm:
             # Discord does not tell which direct messages there are, nor what is new in them.
-            places.extend((channel_id, sys.maxsize) for channel_id in self.journal.direct())
+            places.extend((channel_id, sys.maxsize) for channel_id in self.journal.threads.direct())
         return places
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:

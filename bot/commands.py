@@ -92,7 +92,7 @@ async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     if conversation is not None:
         conversation.reset(interaction.user.id)
     elif interaction.channel_id is not None:
-        client.journal.set_session(interaction.channel_id, None)
+        client.journal.threads.set_session(interaction.channel_id, None)
     log.info("reset by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
     words = "Done. The next message begins a new session; the agent knows nothing of this one."
     await interaction.response.send_message(words, ephemeral=True)

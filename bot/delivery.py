@@ -292,14 +292,14 @@ class Delivery:
         nonce = f"{self._key:x}.{number}.{self._generation:x}"
         if (number, self._generation) not in self._intended:
             # What the first try said: Discord may have taken it although its answer was lost.
-            self._journal.intend(self._key, number, content)
+            self._journal.posts.intend(self._key, number, content)
             self._intended.add((number, self._generation))
         whom = NOBODY if mention is None else Mentions((mention,))
         silent = mention is None
         stored = await self._rest.send(
             channel_id, content, nonce=nonce, silent=silent, mention=whom, view=view, files=files
         )
-        self._journal.posted(self._key, number, stored.message_id)
+        self._journal.posts.posted(self._key, number, stored.message_id)
         return stored
 
     def _leave(self, number: int) -> None:

@@ -116,7 +116,7 @@ class Desk:
         """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""
         exchange.signs.end("failed")
         thread_id = exchange.request.thread_id
-        place = self.journal.place(thread_id)
+        place = self.journal.threads.place(thread_id)
         if place is not None and place[1] != thread_id and thread_id not in self.rest.gone:
             self.tell(place[1], words.undelivered(thread_id))
 

@@ -256,7 +256,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
 def _remember(interaction: Interaction, option: Option, choice: Choice) -> None:
     thread_id, by = interaction.channel_id or 0, interaction.user.id
     name = MODE if option.category == "mode" else option.option_id
-    interaction.client.journal.choose(thread_id, name, choice.value)
+    interaction.client.journal.threads.choose(thread_id, name, choice.value)
     interaction.client.desk.audit.record(
         "changed", f"{option.option_id} to {choice.value}", user_id=by, thread_id=thread_id
     )

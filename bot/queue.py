@@ -143,7 +143,7 @@ async def _queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
 async def _send_now(interaction: discord.Interaction["ThreadlineClient"], message: discord.Message) -> None:
     """Send a message that waits in this thread at once; what runs is stopped for it."""
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if not await client.admit(interaction, Right.STOP, asker_id=client.journal.asker(thread_id)):
+    if not await client.admit(interaction, Right.STOP, asker_id=client.journal.threads.asker(thread_id)):
         return
     conversation = client.pool.conversation(thread_id)
     waiting = conversation.queue if conversation is not None else ()

@@ -114,7 +114,7 @@ class Recovery:
 
     def _draft(self, row: Row) -> JournaledPost | None:
         """Return the message with which a row's reply began. What is begun from now on takes its place."""
-        return next(iter(self._journal.posts(row.message_id)), None)
+        return next(iter(self._journal.posts.of(row.message_id)), None)
 
     def _ended(self, rows: Iterable[list[Row]]) -> list[tuple[Row, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
@@ -191,7 +191,7 @@ class Recovery:
 
     def _link(self, row: Row) -> str:
         """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
-        guild_id, channel_id = self._journal.place(row.thread_id) or (None, row.thread_id)
+        guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
         place = channel_id if row.message_id == row.thread_id else row.thread_id
         return f"https://discord.com/channels/{guild_id or '@me'}/{place}/{row.message_id}"
 
@@ -222,7 +222,7 @@ class Recovery:
         """Bring a reply to its end without the agent."""
         row, exchange = finished
         channel_id = await exchange.place()
-        posts = self._journal.posts(row.message_id)
+        posts = self._journal.posts.of(row.message_id)
         postscripts = self._journal.postscripts.of(row.message_id)
         try:
             found = await self._find(channel_id, row.message_id, posts, postscripts)

@@ -82,7 +82,7 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
             lines.append(f"context: {used:,} of {size:,} tokens used{share}")
             if session.usage.cost:
                 lines.append(f"cost so far: {escape(_cost(session.usage.cost))}")
-    session_id = client.journal.session_id(thread_id)
+    session_id = client.journal.threads.session_id(thread_id)
     if session_id is not None:
         lines.append(f"session: `{_plain(session_id)}`")
         line = _terminal_line(client, thread_id, session_id)
@@ -156,7 +156,7 @@ def _can_view(interaction: Interaction, thread_id: int) -> bool:
 def _session_line(client: "ThreadlineClient", conversation: Conversation, sizes: dict[int, int]) -> str:
     thread_id, seat = conversation.thread_id, conversation.seat
     parts = [f"<#{thread_id}> **{seat.state}**"]
-    asker_id = client.journal.asker(thread_id)
+    asker_id = client.journal.threads.asker(thread_id)
     if asker_id is not None:
         parts.append(f"<@{asker_id}>")
     if conversation.waiting:
@@ -178,7 +178,7 @@ async def _resume(interaction: Interaction, session: str = "") -> None:
         if await admitted(interaction, Right.GO_ON):
             await interaction.response.send_message(_go_on(client.conversation(interaction)), ephemeral=True)
         return
-    own = client.journal.session_thread(session) == thread_id
+    own = client.journal.threads.session_thread(session) == thread_id
     if await admitted(interaction, Right.GO_ON if own else Right.ADMIN):
         await interaction.response.send_message(_take_up(interaction, session), ephemeral=True)
 
@@ -193,15 +193,15 @@ def _go_on(conversation: Conversation | None) -> str:
 
 def _take_up(interaction: Interaction, session_id: str) -> str:
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if client.journal.session_id(thread_id) == session_id:
+    if client.journal.threads.session_id(thread_id) == session_id:
         return "This thread goes on with that session already."
-    if client.journal.session_thread(session_id) not in {None, thread_id}:
+    if client.journal.threads.session_thread(session_id) not in {None, thread_id}:
         # Two threads in one session would answer each other's questions.
         return "That session belongs to another thread."
     conversation = client.conversation(interaction)
     if conversation is not None:
         conversation.reset(interaction.user.id)
-    client.journal.set_session(thread_id, session_id)
+    client.journal.threads.set_session(thread_id, session_id)
     log.info("session taken up by a person", thread_id=thread_id, user_id=interaction.user.id)
     return "The next message here goes on with that session, if the agent has it."
 
@@ -209,17 +209,17 @@ def _take_up(interaction: Interaction, session_id: str) -> str:
 async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
     """Offer the thread's own earlier sessions, and to admins those that no thread has begun; by title, id or time."""
     client, thread_id = interaction.client, interaction.channel_id or 0
-    asker_id = client.journal.asker(thread_id)
+    asker_id = client.journal.threads.asker(thread_id)
     if client.admission.refusal(interaction, Right.GO_ON, asker_id=asker_id) or not client.journal.knows(thread_id):
         return []
     listed = {each.session_id: each for each in await _listed(client, thread_id)}
     names = {
         session_id: _name(listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), "of this thread")
-        for session_id, began in client.journal.past_sessions(thread_id).items()
+        for session_id, began in client.journal.threads.past_sessions(thread_id).items()
     }
     if client.may(interaction, Right.ADMIN):
         for session_id, info in listed.items():
-            if client.journal.session_thread(session_id) is None:
+            if client.journal.threads.session_thread(session_id) is None:
                 names[session_id] = _name(info, info.updated_at or "", session_id)
     wanted = typed.casefold()
     return [

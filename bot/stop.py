@@ -61,7 +61,7 @@ class StopButton(
         exchange = client.desk.working(self.message_id)
         if exchange is not None and exchange.request.thread_id != self.thread_id:
             exchange = None  # No id of ours: who stops their own turn elsewhere must not stop another's here.
-        asker_id = exchange.request.author_id if exchange is not None else client.journal.asker(self.thread_id)
+        asker_id = exchange.request.author_id if exchange is not None else client.journal.threads.asker(self.thread_id)
         if not await client.admit(interaction, Right.STOP, asker_id=asker_id):
             return
         if interaction.channel_id != self.thread_id:

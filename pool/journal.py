@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from .database import JournalError, open_database
+from .posts import Post, Posts
 from .postscripts import Postscripts
 from .questions import KeptQuestions
-from .rows import BEFORE, NEW, Post, Row, State
+from .rows import BEFORE, NEW, Row, State
 from .signs import KeptSigns
 from .threads import Threads
 from .writer import Unwritable, Writer, surely
@@ -46,6 +47,7 @@ class Journal:
         self.threads = Threads(self._writer)
         self.signs = KeptSigns(self._writer)
         self.questions = KeptQuestions(self._writer)
+        self.posts = Posts(self._writer)
         self.postscripts = Postscripts(self._writer)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
@@ -85,12 +87,6 @@ class Journal:
         """Whether a conversation lives in this thread."""
         return thread_id in self._threads
 
-    def place(self, thread_id: int) -> tuple[int | None, int] | None:
-        """Return the guild and the channel in which the thread was opened."""
-        query = "SELECT guild_id, channel_id FROM conversations WHERE thread_id = ?"
-        row: tuple[int | None, int] | None = self._db.execute(query, (thread_id,)).fetchone()
-        return row
-
     def fact(self, name: str) -> str:
         """Return something that was noted about the bot as a whole; empty where nothing was."""
         row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
@@ -100,66 +96,6 @@ class Journal:
         """Note something about the bot as a whole."""
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-    def session_id(self, thread_id: int) -> str | None:
-        """Return the ACP session that belongs to the thread, if one was ever opened and not forgotten."""
-        row = self._db.execute("SELECT session_id FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
-        return None if row is None else row[0]
-
-    @surely
-    def set_session(self, thread_id: int, session_id: str | None) -> None:
-        """Remember the session of a thread, or with None forget it."""
-        with self._transaction():
-            self._db.execute("UPDATE conversations SET session_id = ? WHERE thread_id = ?", (session_id, thread_id))
-            if session_id is not None:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO sessions"
-                    " SELECT session_id, thread_id, agent, directory, ? FROM conversations WHERE thread_id = ?",
-                    (time.time(), thread_id),
-                )
-
-    def past_sessions(self, thread_id: int) -> dict[str, float]:
-        """Return the sessions that a thread has had with its agent, without today's; newest first, when each began."""
-        query = (
-            "SELECT sessions.session_id, began FROM sessions JOIN conversations USING (thread_id, agent, directory)"
-            " WHERE thread_id = ? AND sessions.session_id IS NOT conversations.session_id ORDER BY began DESC"
-        )
-        return dict(self._db.execute(query, (thread_id,)))
-
-    def session_thread(self, session_id: str) -> int | None:
-        """Return the thread that has, or has last had, a session; None where it was not created for one."""
-        query = "SELECT thread_id FROM sessions WHERE session_id = ? ORDER BY began DESC LIMIT 1"
-        row = self._db.execute(query, (session_id,)).fetchone()
-        return None if row is None else row[0]
-
-    def asker(self, thread_id: int) -> int | None:
-        """Return who wrote the thread's oldest open message; with none open, who began the conversation."""
-        query = (
-            "SELECT author_id FROM messages WHERE thread_id = ?"
-            " ORDER BY state IN ('answered', 'closed'), message_id LIMIT 1"
-        )
-        row = self._db.execute(query, (thread_id,)).fetchone()
-        return None if row is None else row[0]
-
-    def direct(self) -> list[int]:
-        """Return the conversations that live in direct messages."""
-        rows = self._db.execute("SELECT thread_id FROM conversations WHERE guild_id IS NULL ORDER BY thread_id")
-        return [thread_id for (thread_id,) in rows]
-
-    def opener(self, thread_id: int) -> int | None:
-        """Return who wrote the thread's first message, of those that are kept."""
-        query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"
-        row = self._db.execute(query, (thread_id,)).fetchone()
-        return None if row is None else row[0]
-
-    def choose(self, thread_id: int, name: str, value: str) -> None:
-        """Remember what a person chose for a thread: its mode, or an option by its id."""
-        with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO choices VALUES (?, ?, ?)", (thread_id, name, value))
-
-    def choices(self, thread_id: int) -> dict[str, str]:
-        """Return what was chosen for a thread."""
-        return dict(self._db.execute("SELECT name, value FROM choices WHERE thread_id = ?", (thread_id,)))
 
     # ---- marks
 
@@ -360,27 +296,6 @@ class Journal:
             for table, key in ended.items():
                 self._db.executemany(f"DELETE FROM {table} WHERE {key} = ?", ids)  # noqa: S608 - names from the line above
         return len(ids)
-
-    # ---- what was posted
-
-    def intend(self, exchange_id: int, number: int, content: str) -> None:
-        """Write down that a page is about to be sent for the first time."""
-        with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL)", (exchange_id, number, content))
-
-    @surely
-    def posted(self, exchange_id: int, number: int, message_id: int) -> None:
-        """Write down which message an intended page has become."""
-        with self._transaction():
-            self._db.execute(
-                "UPDATE posts SET message_id = ? WHERE exchange_id = ? AND number = ?",
-                (message_id, exchange_id, number),
-            )
-
-    def posts(self, exchange_id: int) -> list[Post]:
-        """Return the pages of an exchange that were sent, or may have been, by number."""
-        query = "SELECT number, content, message_id FROM posts WHERE exchange_id = ? ORDER BY number"
-        return [Post(*fields) for fields in self._db.execute(query, (exchange_id,))]
 
     # ----
 

@@ -57,7 +57,7 @@ async def open_session(agent: Agent, thread_id: int, settings: Settings, journal
     """
     for directory in settings.also:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    session_id = journal.session_id(thread_id)
+    session_id = journal.threads.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:
             return Opened(await agent.load_session(session_id, settings.cwd, settings.also), new=False)

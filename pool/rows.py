@@ -8,7 +8,7 @@ has all transitions, docs/how-it-works.md draws them.
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["BEFORE", "NEW", "Post", "Row", "State"]
+__all__ = ["BEFORE", "NEW", "Row", "State"]
 
 NEW = "new"
 """Why a row that nobody has seen before is received; others are received again."""
@@ -41,15 +41,6 @@ class Row:
     prompt: str | None
     reason: str | None
     exchange_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A page that was to be sent. Without `message_id` nobody knows whether it was."""
-
-    number: int
-    content: str
-    message_id: int | None
 
 
 BEFORE = {

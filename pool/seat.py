@@ -119,7 +119,7 @@ class Seat:
         self._resets += 1
         self.session = None
         self._untold.clear()
-        self._journal.set_session(self.thread_id, None)
+        self._journal.threads.set_session(self.thread_id, None)
 
     # ---- for an exchange
 
@@ -146,7 +146,7 @@ class Seat:
             if self.asides is None:
                 self.asides = Asides(self.agent, self.settings.bounds, self._whose)
             if self.session is None:
-                begins = self._journal.session_id(self.thread_id) is None
+                begins = self._journal.threads.session_id(self.thread_id) is None
                 await self._open(self.agent)
                 if begins and wanted():
                     self._name_neighbours(exchange)
@@ -201,10 +201,10 @@ class Seat:
         resets = self._resets
         opened = await open_session(agent, self.thread_id, self.settings, self._journal)
         if opened.new and resets == self._resets:
-            self._journal.set_session(self.thread_id, opened.session.session_id)
+            self._journal.threads.set_session(self.thread_id, opened.session.session_id)
             self._untold.extend(opened.notices)
         choices: dict[str, str] | None = None
-        while choices != (now := self._journal.choices(self.thread_id)):  # Somebody may choose meanwhile.
+        while choices != (now := self._journal.threads.choices(self.thread_id)):  # Somebody may choose meanwhile.
             choices = now
             notices = await settle(opened.session, self.settings, choices)
         if resets == self._resets:

@@ -84,11 +84,11 @@ def test_another_agent_begins_anew_with_nothing_of_the_first(tmp_path: Path) -> 
     with agents(tmp_path, mode="plan", permission="ask") as (it, journal):
         begin(it, journal, 10, PROJECT)
         assert it.of(10).mode == "plan"
-        journal.set_session(10, "s1")
-        journal.choose(10, "model", "large")
+        journal.threads.set_session(10, "s1")
+        journal.threads.choose(10, "model", "large")
         it.assign(10, "other")
         assert (it.name(10), it.of(10).mode, it.of(10).permission) == ("other", "", "ask")
-        assert (journal.session_id(10), journal.choices(10)) == (None, {})
+        assert (journal.threads.session_id(10), journal.threads.choices(10)) == (None, {})
 
 
 def test_a_channel_may_offer_some_agents_only(tmp_path: Path) -> None:

@@ -286,8 +286,8 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
     waiting = range(101, 101 + behind)
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
-        journal.intend(100, 0, "a draft")
-        journal.posted(100, 0, 1)
+        journal.posts.intend(100, 0, "a draft")
+        journal.posts.posted(100, 0, 1)
         for message_id in waiting:
             left(journal, message_id, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
@@ -426,9 +426,9 @@ async def test_a_draft_says_that_it_was_cut_off_only_where_it_says_nothing_else(
     """What the agent had said stays as it is (P11, P14)."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
-        journal.intend(100, 0, draft)
+        journal.posts.intend(100, 0, draft)
         if known:
-            journal.posted(100, 0, -5)
+            journal.posts.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-6, "-# ⏳ starting")  # another thread's matter: it is neither that message nor that text
             it.stands(-5, draft)
@@ -441,7 +441,7 @@ async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> 
     """The question what to do is asked all the same."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
-        journal.intend(100, 0, "-# ⏳ working")
+        journal.posts.intend(100, 0, "-# ⏳ working")
         async with restarted(journal, tmp_path) as it:
             it.board.faults.append(Refused("Missing Access"))
             await it.recovered()
@@ -460,9 +460,9 @@ async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path, 
     async with journaled(tmp_path) as journal:
         for message_id in (100, 101):
             left(journal, message_id, State.RECEIVED)
-        journal.intend(100, 0, IN_LINE)
+        journal.posts.intend(100, 0, IN_LINE)
         if known:
-            journal.posted(100, 0, -5)
+            journal.posts.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, IN_LINE)
             it.board._nonces["64.0.0"] = -5
@@ -476,8 +476,8 @@ async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: 
     """A restart may find it behind the word that it waits."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.HELD)
-        journal.intend(100, 0, IN_LINE)
-        journal.posted(100, 0, -5)
+        journal.posts.intend(100, 0, IN_LINE)
+        journal.posts.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, IN_LINE)
             await it.recovered()
@@ -494,8 +494,8 @@ async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_
     """Killed between Retry and its prompt: the first try's message says what became of it, the answer is a new one."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
-        journal.intend(100, 0, "-# ⏳ working")
-        journal.posted(100, 0, -5)
+        journal.posts.intend(100, 0, "-# ⏳ working")
+        journal.posts.posted(100, 0, -5)
         journal.mark((100,), State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, "-# ⏳ working")
@@ -510,9 +510,9 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
     """Page one stands already and is corrected, page two was on its way and is there, page three is new (P12)."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.FINISHED, pages=["one, whole", "two", "three"])
-        journal.intend(100, 0, "-# ⏳ starting")
-        journal.posted(100, 0, -9)
-        journal.intend(100, 1, "two ")
+        journal.posts.intend(100, 0, "-# ⏳ starting")
+        journal.posts.posted(100, 0, -9)
+        journal.posts.intend(100, 1, "two ")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "one,")
             it.stands(-8, "two")
@@ -542,9 +542,9 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
         ]
         files: list[list[tuple[str, bytes]]] = [[], [("a.py", b"code")], [], []]
         for at, number in enumerate((0, FIRST, FIRST + 1, FIRST + 2)[:standing]):
-            journal.intend(100, number, texts[at])
+            journal.posts.intend(100, number, texts[at])
             if at < standing - 1:
-                journal.posted(100, number, at - 9)
+                journal.posts.posted(100, number, at - 9)
         async with restarted(journal, tmp_path) as it:
             for at in range(standing):
                 it.stands(at - 9, texts[at], files=files[at], mention=Mentions((ADA,)) if at == 3 else NOBODY)
@@ -578,7 +578,7 @@ async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
     """It was looked for first, and is not in the thread."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.FINISHED, pages=["answer"])
-        journal.intend(100, 0, "-# ⏳ starting")
+        journal.posts.intend(100, 0, "-# ⏳ starting")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.shown == ["answer"]
@@ -590,8 +590,8 @@ async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) ->
     """Both were on their way; each is found once."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.FINISHED, pages=["same, one", "same, two", "end"])
-        journal.intend(100, 0, "same")
-        journal.intend(100, 1, "same")
+        journal.posts.intend(100, 0, "same")
+        journal.posts.intend(100, 1, "same")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "same")
             it.stands(-8, "same")
@@ -603,9 +603,9 @@ async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(
     """Twice is better than not at all; what is known to stand is not repeated."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.FINISHED, pages=["one", "two"])
-        journal.intend(100, 0, "one")
-        journal.posted(100, 0, -9)
-        journal.intend(100, 1, "two")
+        journal.posts.intend(100, 0, "one")
+        journal.posts.posted(100, 0, -9)
+        journal.posts.intend(100, 1, "two")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "one")
             it.board.faults.append(Refused("Missing Permissions"))
@@ -620,7 +620,7 @@ async def test_a_thread_is_read_again_while_discord_asks_to_try_later(tmp_path: 
         folder = tmp_path / str(times)
         async with journaled(folder) as journal:
             left(journal, 100, State.FINISHED, pages=["answer"])
-            journal.intend(100, 0, "answer")
+            journal.posts.intend(100, 0, "answer")
             async with restarted(journal, folder) as it:
                 it.stands(-9, "answer")
                 it.board.faults.extend([TryLater("503")] * times)
@@ -653,7 +653,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
     """A client that dies in the middle cuts the work off, and takes nothing with it."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.FINISHED, pages=["first"])
-        journal.intend(100, 0, "first")
+        journal.posts.intend(100, 0, "first")
         left(journal, 101, State.FINISHED, pages=["second"])
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()

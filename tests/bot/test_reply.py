@@ -547,13 +547,13 @@ async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_aft
         it.board.held = asyncio.Event()
         reply.start(THREAD)
         await elapse(1.0)
-        assert it.journal.posts(KEY) == [Post(0, "⏳", None)]
+        assert it.journal.posts.of(KEY) == [Post(0, "⏳", None)]
         it.board.held.set()
         reply.apply(Text("words"))
         reply.end()
         await reply.settled.wait()
         (message_id,) = it.board.messages
-        assert it.journal.posts(KEY) == [Post(0, "⏳", message_id)]
+        assert it.journal.posts.of(KEY) == [Post(0, "⏳", message_id)]
 
 
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:

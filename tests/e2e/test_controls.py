@@ -169,7 +169,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         await place.ann.pick(listed.message, ["Mode"])
         await place.ann.pick(listed.message, ["Auto"])
         assert "as soon as the agent is awake" in listed.message.content
-        assert client.journal.choices(thread.id) == {"model": "large", "mode": "auto"}
+        assert client.journal.threads.choices(thread.id) == {"model": "large", "mode": "auto"}
         again = await place.ann.slash(thread, "config")
         assert again.message is not None
         assert "now: Auto" in str(again.message.components)

@@ -121,7 +121,7 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
         exchange = await it.answered(1, 11)
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
         assert "session/new" not in it.crew.agents[1].methods()
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes_it(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
         await newcomer.end()
         exchange = await it.answered(1, 11)
         assert exchange.told[1:] == ["waiting 1", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
-        assert it.journal.session_id(1) == "agent3-1"
+        assert it.journal.threads.session_id(1) == "agent3-1"
 
 
 async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path:
         assert it.crew.alive == 0
         exchange = await it.answered(1, 11)
         assert exchange.ending == Ending(stop_reason="end_turn")
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 # ---- agents that die
@@ -264,7 +264,7 @@ async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Pa
         assert it.journal.pages(10) == ["I feel "]
         assert await second.end() == Ending(stop_reason="end_turn")
         assert second.told[:3] == ["starting", "waiting 0", "blocks"]
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Ending(stop_reason="end_turn")
         assert it.crew.most == 1
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 # ---- cancel
@@ -447,7 +447,7 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
         assert behind.told == []
         it.talk(1).cancel(A_PERSON)
         await other.end()
-        assert it.journal.session_id(2) is None
+        assert it.journal.threads.session_id(2) is None
         it.talk(2).resume()
         assert await behind.end() == Ending(stop_reason="end_turn")
 
@@ -572,7 +572,7 @@ async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_th
         it.say(1, 10)
         agent = await it.crew.agent(1)
         first = await agent.expect("session/set_mode")
-        it.journal.choose(1, "mode", "plan")
+        it.journal.threads.choose(1, "mode", "plan")
         agent.reply(first, {})
         second = await agent.expect("session/set_mode")
         assert (first["params"]["modeId"], second["params"]["modeId"]) == ("default", "plan")
@@ -587,7 +587,7 @@ async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> Non
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         request = await agent.expect("session/set_mode")
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
         agent.reply(request, {})
         await exchange.until("prompted")
 
@@ -602,10 +602,10 @@ async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_firs
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
         await exchange.end()
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
-        assert it.journal.session_id(1) == "agent2-1"
+        assert it.journal.threads.session_id(1) == "agent2-1"
         await elapse(61)
         assert "FORGOTTEN" not in (await it.answered(1, 12)).told
-        assert it.journal.session_id(1) == "agent2-1"
+        assert it.journal.threads.session_id(1) == "agent2-1"
 
 
 async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: Path) -> None:
@@ -617,12 +617,12 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
         ending = await exchange.end()
         assert isinstance(ending.error, RequestTimeout)
         assert it.row(11) is Row.CLOSED
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
         assert "session/new" not in it.crew.agents[1].methods()
         again = await it.answered(1, 12)
         assert again.ending == Ending(stop_reason="end_turn")
         assert "FORGOTTEN" not in again.told
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
@@ -637,7 +637,7 @@ async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
         again = await it.answered(1, 12)
         assert again.ending == Ending(stop_reason="end_turn")
         assert "FORGOTTEN" not in again.told
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_path: Path) -> None:
@@ -667,7 +667,7 @@ async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchang
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
         assert isinstance((await exchange.end()).error, RequestTimeout)
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "ended"]
-        assert it.journal.session_id(1) == "agent2-1"
+        assert it.journal.threads.session_id(1) == "agent2-1"
 
 
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
@@ -685,13 +685,13 @@ async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp
         held = it.say(1, 11)
         await exchange.until("prompted")
         assert it.talk(1).reset(A_PERSON) == Cancelled(stopped=True, held=1)
-        assert it.journal.session_id(1) is None
+        assert it.journal.threads.session_id(1) is None
         assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
         assert it.row(11) is Row.HELD
         it.talk(1).resume()
         await held.end()
         assert "FORGOTTEN" not in held.told
-        assert it.journal.session_id(1) == "agent1-2"
+        assert it.journal.threads.session_id(1) == "agent1-2"
         assert len(it.crew.agents) == 1
 
 
@@ -706,12 +706,12 @@ async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: P
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()
-        assert it.journal.session_id(1) is None
+        assert it.journal.threads.session_id(1) is None
         assert it.talk(1).seat.session is None
         second = it.say(1, 11)
         agent.reply(await agent.expect(method), {"sessionId": "s-2", "modes": MODES})
         await second.until("prompted")
-        assert it.journal.session_id(1) == "s-2"
+        assert it.journal.threads.session_id(1) == "s-2"
         assert "FORGOTTEN" not in second.told
 
 
@@ -727,7 +727,7 @@ async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None
         agent.reply(request, {"modes": MODES})
         exchange = await it.answered(1, 12)
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
-        assert it.journal.session_id(1) == "agent2-1"
+        assert it.journal.threads.session_id(1) == "agent2-1"
 
 
 # ---- starts that fail

@@ -184,7 +184,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
         assert it.crew.alive == 0
         exchange = await it.answered(1, 11)
         assert "FORGOTTEN" not in exchange.told
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
         await quiet()
         assert it.talk(1).seat.state is State.IDLE
 

@@ -1,10 +1,7 @@
 """The journal: every transition of a message's row, and what is still there after the end."""
 
-import os
-import shutil
 import signal
 import sqlite3
-import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pool.database import _MIGRATIONS, put_aside
 from pool.journal import Journal, JournalError, Post, Row, State
+from tests.pool.journals import as_kill_leaves_it, receive
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,12 +53,6 @@ for message_id in count(1):
     journal.finish((message_id,), "end_turn", ["page one", "page two"])
     print(message_id, flush=True)
 """
-
-
-def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
-    """Accept messages that nobody has seen before."""
-    for message_id in message_ids:
-        assert journal.receive(message_id, thread_id=thread_id, channel_id=2, guild_id=3, author_id=4)
 
 
 def reason_of(path: Path, message_id: int) -> str | None:
@@ -134,8 +125,8 @@ def test_an_exchange_is_found_by_each_of_its_requests_and_by_a_page_of_its_reply
         for message_id in (10, 11, 12):
             journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=str(message_id))
         journal.prompted((10, 11), "[]")
-        journal.intend(11, 0, "page")
-        journal.posted(11, 0, 77)
+        journal.posts.intend(11, 0, "page")
+        journal.posts.posted(11, 0, 77)
         found = {each: [row.request for row in journal.exchange(each)] for each in (10, 11, 77, 12, 13)}
         assert found == {10: ["10", "11"], 11: ["10", "11"], 77: ["10", "11"], 12: ["12"], 13: []}
 
@@ -203,15 +194,34 @@ def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
         assert journal.state(11) is State.CLOSED
 
 
+def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> None:
+    """Received or held; what the agent has, and what never was, stays as it is."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for message_id in (10, 11, 12):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="before")
+        journal.mark((11,), State.HELD)
+        journal.prompted((12,), "the prompt")
+        assert [journal.amend(message_id, "after") for message_id in (10, 11, 12, 13)] == [True, True, False, False]
+        requests = [row.request for message_id in (10, 11, 12) if (row := journal.row(message_id)) is not None]
+        assert requests == ["after", "after", "before"]
+        assert journal.row(13) is None
+
+
+def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> None:
+    """With what an earlier try had sent, if there was one: only that one may have been interrupted."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10)
+        assert journal.prompted((10,), "first") is None
+        journal.unsent((10,), None)
+        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, None)]
+        journal.prompted((10,), "first")
+        journal.mark((10,), State.RECEIVED)
+        assert journal.prompted((10,), "second") == "first"
+        journal.unsent((10,), "first")
+        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, "first")]
+
+
 # ---- a crash at any moment
-
-
-def as_kill_leaves_it(path: Path, folder: Path) -> Path:
-    """Copy the files of an open journal, as they stand at this moment, and return the copy."""
-    folder.mkdir()
-    for file in path.parent.glob(f"{path.name}*"):
-        shutil.copy(file, folder / file.name)
-    return folder / path.name
 
 
 @contextmanager
@@ -285,11 +295,11 @@ def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path
 
 
 NOTES: dict[str, Callable[[Journal], None]] = {
-    "session": lambda journal: journal.set_session(1, "new"),
-    "choice": lambda journal: journal.choose(1, "mode", "plan"),
+    "session": lambda journal: journal.threads.set_session(1, "new"),
+    "choice": lambda journal: journal.threads.choose(1, "mode", "plan"),
     "mark": lambda journal: journal.mark_seen(2, 99),
-    "intent": lambda journal: journal.intend(10, 1, "page"),
-    "page": lambda journal: journal.posted(10, 0, 500),
+    "intent": lambda journal: journal.posts.intend(10, 1, "page"),
+    "page": lambda journal: journal.posts.posted(10, 0, 500),
     "question": lambda journal: journal.questions.asked("new", thread_id=1, exchange_id=10, content="May I?"),
     "card": lambda journal: journal.questions.posted("old", 600),
     "settled": lambda journal: journal.questions.settled("old"),
@@ -300,7 +310,7 @@ NOTES: dict[str, Callable[[Journal], None]] = {
 def everything(journal: Journal) -> tuple[object, ...]:
     """All that is remembered about thread 1 and its messages but for their states."""
     return (
-        *(journal.session_id(1), journal.choices(1), journal.seen(2), journal.posts(10)),
+        *(journal.threads.session_id(1), journal.threads.choices(1), journal.seen(2), journal.posts.of(10)),
         *(journal.questions.standing(), journal.pages(12)),
     )
 
@@ -311,10 +321,10 @@ def test_a_crash_finds_a_note_whole_or_not_at_all(tmp_path: Path, note: str) -> 
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 12)
-        journal.set_session(1, "old")
-        journal.choose(1, "mode", "default")
+        journal.threads.set_session(1, "old")
+        journal.threads.choose(1, "mode", "default")
         journal.mark_seen(2, 9)
-        journal.intend(10, 0, "page")
+        journal.posts.intend(10, 0, "page")
         journal.questions.asked("old", thread_id=1, exchange_id=10, content="May I?")
         journal.close_rows((12,), "failed", ["sorry"])
         before = everything(journal)
@@ -328,6 +338,25 @@ def test_a_crash_finds_a_note_whole_or_not_at_all(tmp_path: Path, note: str) -> 
             assert everything(journal) == before
     with Journal.open(late) as journal:
         assert everything(journal) == after
+
+
+def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
+    """Everything a writer called safe is there after SIGKILL, whole, and the file opens at once (invariant 7)."""
+    path = tmp_path / "journal.db"
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:
+        assert writer.stdout is not None
+        safe = [int(writer.stdout.readline()) for _ in range(200)]
+        writer.send_signal(signal.SIGKILL)
+        safe += [int(line) for line in writer.stdout if line.endswith("\n")]
+    assert writer.returncode == -signal.SIGKILL
+    with Journal.open(path) as journal:
+        assert {journal.state(message_id) for message_id in safe} == {State.FINISHED}
+        assert all(journal.pages(message_id) == ["page one", "page two"] for message_id in safe)
+        assert journal.receive(10**6, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
 
 
 # ---- what is open
@@ -367,30 +396,6 @@ def test_a_closed_row_is_open_as_long_as_a_word_about_it_is_owed(tmp_path: Path)
         assert journal.state(11) is State.CLOSED
 
 
-def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> None:
-    """With the agent and the directory they belong to; a session is known by the last thread that took it up."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for thread_id in (1, 2):
-            journal.receive(
-                thread_id, thread_id=thread_id, channel_id=5, guild_id=None, author_id=7, assignment=("a", "/srv")
-            )
-        assert journal.past_sessions(1) == {}
-        assert journal.session_thread("first") is None
-        for session_id in ("first", "second", "first", None):
-            journal.set_session(1, session_id)
-        assert [*journal.past_sessions(1)] == ["second", "first"]
-        journal.set_session(1, "second")
-        assert [*journal.past_sessions(1)] == ["first"]
-        assert journal.past_sessions(2) == {}
-        assert journal.session_thread("first") == 1
-        journal.set_session(2, "first")
-        assert journal.session_thread("first") == 2
-        journal.threads.assign(1, "b", "/srv")
-        assert journal.past_sessions(1) == {}
-        journal.threads.assign(1, "a", "/srv")
-        assert [*journal.past_sessions(1)] == ["second", "first"]
-
-
 # ---- marks
 
 
@@ -422,40 +427,7 @@ def test_a_mark_that_does_not_move_is_not_written(tmp_path: Path) -> None:
         assert len(found) == 1
 
 
-# ---- what was posted, asked, chosen
-
-
-def test_a_page_is_intended_before_it_is_posted(tmp_path: Path) -> None:
-    """Its message's id comes with the answer; without one nobody knows whether it is there."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        receive(journal, 10, 11)
-        journal.intend(10, 1, "two")
-        journal.intend(10, 0, "one")
-        journal.intend(11, 0, "another")
-        journal.posted(10, 0, 500)
-    with Journal.open(path) as journal:
-        assert journal.posts(10) == [Post(0, "one", 500), Post(1, "two", None)]
-        assert journal.posts(11) == [Post(0, "another", None)]
-        assert journal.posts(12) == []
-        journal.intend(10, 0, "once more")  # the message was deleted
-        assert journal.posts(10) == [Post(0, "once more", None), Post(1, "two", None)]
-
-
-def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:
-    """The last choice counts, and another thread's does not."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        receive(journal, 10)
-        receive(journal, 20, thread_id=2)
-        journal.choose(1, "mode", "default")
-        journal.choose(1, "model", "large")
-        journal.choose(1, "mode", "plan")
-        journal.choose(2, "mode", "code")
-    with Journal.open(path) as journal:
-        assert journal.choices(1) == {"mode": "plan", "model": "large"}
-        assert journal.choices(2) == {"mode": "code"}
-        assert journal.choices(3) == {}
+# ---- what is past
 
 
 def test_a_new_session_can_be_told_the_last_exchanges(tmp_path: Path) -> None:
@@ -485,10 +457,10 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, *range(10, 18))
-        journal.set_session(1, "session")
+        journal.threads.set_session(1, "session")
         for message_id in range(10, 15):
             journal.prompted((message_id,), "")
-            journal.intend(message_id, 0, "page")
+            journal.posts.intend(message_id, 0, "page")
             journal.finish((message_id,), "end_turn", ["page"])
         for message_id in range(10, 14):
             journal.answer((message_id,))
@@ -504,275 +476,8 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
         assert journal.signs.standing() == {14: (1, ["⏳"])}
-        assert [journal.posts(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
-        assert journal.session_id(1) == "session"
+        assert [journal.posts.of(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
+        assert journal.threads.session_id(1) == "session"
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
-
-
-# ---- conversations
-
-
-def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
-    """Its place and its session are found by its id; other threads have neither (P8)."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert not journal.knows(1)
-        assert journal.place(1) is None
-        assert journal.session_id(1) is None
-        receive(journal, 10, thread_id=1)
-        assert journal.knows(1)
-        assert journal.place(1) == (3, 2)
-        assert journal.session_id(1) is None
-        assert not journal.knows(5)
-
-
-def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
-    """A direct message's thread is its channel."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        journal.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
-        journal.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
-        assert journal.place(2) == (None, 2)
-        assert journal.direct() == [2]
-
-
-def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
-    """The author of the oldest open message; with none open, who began the conversation."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.asker(1) is None
-        for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
-        journal.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
-        assert journal.asker(1) == 100
-        journal.close_rows((10,), "dropped")
-        assert journal.asker(1) == 110
-        journal.mark((11,), State.PROMPTED)
-        assert journal.asker(1) == 110
-        journal.finish((11,), "end_turn", [])
-        journal.answer((11,))
-        assert journal.asker(1) == 120
-        journal.close_rows((12,), "dropped")
-        assert journal.asker(1) == 100
-
-
-def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path) -> None:
-    """Whoever writes later, and whatever has become of the first message."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.opener(1) is None
-        for message_id, author_id in ((10, 100), (12, 120)):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
-        journal.close_rows((10,), "dropped")
-        assert journal.opener(1) == 100
-
-
-def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
-    """The session is set, kept while messages come, replaced, and forgotten when asked."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
-        journal.set_session(1, "first")
-        receive(journal, 11)
-        assert journal.session_id(1) == "first"
-        journal.set_session(1, "second")
-        assert journal.session_id(1) == "second"
-        journal.set_session(1, None)
-        assert journal.session_id(1) is None
-        assert journal.knows(1)
-
-
-# ---- the file
-
-
-def test_only_the_owner_can_read_the_journal(tmp_path: Path) -> None:
-    """The file and what SQLite puts beside it have mode 0600, the new directory 0700, whatever the umask allows."""
-    before = os.umask(0)
-    try:
-        with Journal.open(tmp_path / "state" / "journal.db") as journal:
-            receive(journal, 10)
-            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state").iterdir()}
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
-    assert modes["journal.db"] == 0o600
-    assert set(modes.values()) == {0o600}
-
-
-def test_reopening_keeps_everything(tmp_path: Path) -> None:
-    """States, pages, sessions, known threads and the journal's own id outlive the program."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        journal_id = journal.journal_id
-        receive(journal, 10, 11, 12)
-        receive(journal, 20, thread_id=2)
-        journal.set_session(1, "session")
-        journal.mark((10,), State.PROMPTED)
-        journal.finish((10,), "end_turn", ["one", "two"])
-        journal.mark((11,), State.HELD)
-        journal.close_rows((12,), "dropped")
-    with Journal.open(path) as journal:
-        assert journal.journal_id == journal_id
-        assert journal.knows(1)
-        assert journal.knows(2)
-        assert journal.session_id(1) == "session"
-        assert journal.pages(10) == ["one", "two"]
-        states = [journal.state(message_id) for message_id in (10, 11, 12, 20)]
-        assert states == [State.FINISHED, State.HELD, State.CLOSED, State.RECEIVED]
-        assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-
-
-def test_two_journals_have_different_ids(tmp_path: Path) -> None:
-    """The id marks the agents' processes, so two bots of one user must not share it."""
-    with Journal.open(tmp_path / "a.db") as one, Journal.open(tmp_path / "b.db") as other:
-        assert one.journal_id != other.journal_id
-
-
-def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`user_version` counts the steps a file has had; only those that are missing run, and the rows stay."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        receive(journal, 10)
-    had = len(_MIGRATIONS)
-    new = ("ALTER TABLE conversations ADD COLUMN mode TEXT", "CREATE TABLE flags (id INTEGER)")
-    steps = (*["not run again"] * had, *new)
-    monkeypatch.setattr("pool.database._MIGRATIONS", steps)
-    with Journal.open(path) as journal:
-        assert journal.state(10) is State.RECEIVED
-    connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (had + 2,)
-    assert connection.execute("SELECT mode FROM conversations").fetchall() == [(None,)]
-    assert connection.execute("SELECT id FROM flags").fetchall() == []
-    connection.close()
-
-
-def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A half-made step is undone, the error is clear, and the version that wrote the file can go on with it."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        receive(journal, 10)
-    broken = "CREATE TABLE flags (id INTEGER); DROP TABLE no_such_table"
-    with monkeypatch.context() as patch:
-        patch.setattr("pool.database._MIGRATIONS", (*_MIGRATIONS, broken))
-        with pytest.raises(JournalError, match=r"journal\.db cannot be read: no such table: no_such_table"):
-            Journal.open(path)
-    with Journal.open(path) as journal:
-        assert journal.state(10) is State.RECEIVED
-    connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA user_version").fetchone() == (len(_MIGRATIONS),)
-    assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'flags'").fetchall() == []
-    connection.close()
-
-
-def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    """An older Threadline does not touch what it does not understand."""
-    path = tmp_path / "journal.db"
-    Journal.open(path).close()
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 1000")
-    connection.close()
-    with pytest.raises(JournalError, match=r"journal\.db was written by a newer Threadline \(schema 1000\)"):
-        Journal.open(path)
-
-
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    """It is named, and left as it was."""
-    path = tmp_path / "notes.txt"
-    path.write_text("Milk, bread, and a present for the neighbour's birthday.\n" * 20)
-    before = path.read_bytes()
-    with pytest.raises(JournalError, match=r"the journal .*notes\.txt cannot be read: file is not a database"):
-        Journal.open(path)
-    assert path.read_bytes() == before
-
-
-def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
-    """The error names the path and the system's reason."""
-    with pytest.raises(JournalError, match=r"the journal .* cannot be opened: .*Is a directory"):
-        Journal.open(tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(JournalError, match="cannot be opened"):
-        Journal.open(tmp_path / "file" / "journal.db")
-
-
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    """A page that is not what it was when it was written is found at the start, not in the middle of work."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        receive(journal, *range(1000))
-    connection = sqlite3.connect(path)
-    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
-    (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'messages'").fetchone()
-    connection.close()
-    content = bytearray(path.read_bytes())
-    content[(root - 1) * page_size : root * page_size] = b"\xff" * page_size
-    path.write_bytes(content)
-    with pytest.raises(JournalError, match=r"the journal .*journal\.db (is damaged|cannot be read): "):
-        Journal.open(path)
-
-
-def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Path) -> None:
-    """With what SQLite keeps beside it, which belongs to it and to no other."""
-    path = tmp_path / "journal.db"
-    with Journal.open(path) as journal:
-        receive(journal, 10)
-        as_kill_leaves_it(path, tmp_path / "killed")
-    killed = tmp_path / "killed" / "journal.db"
-    before = {file.name: file.read_bytes() for file in killed.parent.iterdir()}
-    assert set(before) == {"journal.db", "journal.db-wal", "journal.db-shm"}
-    aside = put_aside(killed)
-    assert {file.name.replace(aside.name, "journal.db"): file.read_bytes() for file in aside.parent.iterdir()} == before
-    with Journal.open(killed) as journal:
-        assert journal.state(10) is None
-    with Journal.open(aside) as journal:
-        assert journal.state(10) is State.RECEIVED
-
-
-def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:
-    """One that was closed has nothing beside it."""
-    path = tmp_path / "journal.db"
-    Journal.open(path).close()
-    assert put_aside(path).name.startswith("journal.db.broken-")
-    assert not path.exists()
-
-
-def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
-    """Everything a writer called safe is there after SIGKILL, whole, and the file opens at once (invariant 7)."""
-    path = tmp_path / "journal.db"
-    command = [sys.executable, "-c", WRITER, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:
-        assert writer.stdout is not None
-        safe = [int(writer.stdout.readline()) for _ in range(200)]
-        writer.send_signal(signal.SIGKILL)
-        safe += [int(line) for line in writer.stdout if line.endswith("\n")]
-    assert writer.returncode == -signal.SIGKILL
-    with Journal.open(path) as journal:
-        assert {journal.state(message_id) for message_id in safe} == {State.FINISHED}
-        assert all(journal.pages(message_id) == ["page one", "page two"] for message_id in safe)
-        assert journal.receive(10**6, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-    connection = sqlite3.connect(path)
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
-
-
-def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> None:
-    """Received or held; what the agent has, and what never was, stays as it is."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for message_id in (10, 11, 12):
-            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="before")
-        journal.mark((11,), State.HELD)
-        journal.prompted((12,), "the prompt")
-        assert [journal.amend(message_id, "after") for message_id in (10, 11, 12, 13)] == [True, True, False, False]
-        requests = [row.request for message_id in (10, 11, 12) if (row := journal.row(message_id)) is not None]
-        assert requests == ["after", "after", "before"]
-        assert journal.row(13) is None
-
-
-def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> None:
-    """With what an earlier try had sent, if there was one: only that one may have been interrupted."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        receive(journal, 10)
-        assert journal.prompted((10,), "first") is None
-        journal.unsent((10,), None)
-        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, None)]
-        journal.prompted((10,), "first")
-        journal.mark((10,), State.RECEIVED)
-        assert journal.prompted((10,), "second") == "first"
-        journal.unsent((10,), "first")
-        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, "first")]

@@ -66,7 +66,7 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         agent.end_turn(await agent.expect("session/prompt"))
         assert await waiting.end() == Ending(stop_reason="end_turn")
         assert it.pool.conversation(1) is None
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
         assert it.talk(2).seat.state is State.WORKING
         assert it.crew.most == 2
         assert it.made_way == [1]
@@ -168,7 +168,7 @@ async def test_the_longest_idle_sleep_until_the_memory_is_enough(
         sizes.update(zip([agent.pid for agent in it.crew.agents], (300, 300, 300, 700), strict=True))
         await elapse(MEMORY_SECONDS + LOOK)
         assert [talk.thread_id for talk in it.pool.conversations] == [3, 4]
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
         await elapse(MEMORY_SECONDS * 3)
         assert repr(it.pool) == "<Pool <Slots 2/5 held, 0 in line> <3 idle> <4 working>>"
 

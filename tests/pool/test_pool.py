@@ -116,7 +116,7 @@ async def test_the_longest_idle_conversation_makes_room(tmp_path: Path) -> None:
         await quiet()
         assert it.pool.conversation(2) is None
         assert {talk.thread_id for talk in it.pool.conversations} == {1, 3}
-        assert it.journal.session_id(2) == "agent2-1"
+        assert it.journal.threads.session_id(2) == "agent2-1"
         await it.answered(2, 21)
         assert "session/load" in it.crew.agents[-1].methods()
 
@@ -273,7 +273,7 @@ async def test_a_busy_conversation_gives_its_slot_up_when_it_has_had_it_for_long
         agent = await it.crew.agent(3)
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Ending(stop_reason="end_turn")
-        assert it.journal.session_id(1) == "agent1-1"
+        assert it.journal.threads.session_id(1) == "agent1-1"
         assert it.crew.most == 1
 
 

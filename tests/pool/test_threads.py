@@ -1,8 +1,9 @@
-"""What the journal remembers of threads, besides their messages and sessions."""
+"""What the journal remembers of threads, besides their messages."""
 
 from pathlib import Path
 
-from pool.journal import Journal
+from pool.journal import Journal, State
+from tests.pool.journals import receive
 
 
 def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: int | None = 9) -> None:
@@ -17,13 +18,13 @@ def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_pat
         assert journal.threads.assignment(1) == (1, "", "")
         begun(journal, 1)
         assert journal.threads.assignment(1) == (5, "a", "/srv")
-        journal.set_session(1, "session")
-        journal.choose(1, "mode", "plan")
+        journal.threads.set_session(1, "session")
+        journal.threads.choose(1, "mode", "plan")
         journal.threads.set_offers(1, "a list")
         journal.threads.assign(1, "b", "/home")
         assert journal.threads.assignment(1) == (5, "b", "/home")
-        assert journal.session_id(1) is None
-        assert journal.choices(1) == {}
+        assert journal.threads.session_id(1) is None
+        assert journal.threads.choices(1) == {}
         assert journal.threads.offers(1) == ""
 
 
@@ -74,3 +75,108 @@ def test_a_threads_notice_is_remembered_until_it_is_gone(tmp_path: Path) -> None
         assert journal.threads.notices() == {1: 11, 2: 22}
         journal.threads.set_notice(1, None)
         assert journal.threads.notices() == {2: 22}
+
+
+def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
+    """Its place and its session are found by its id; other threads have neither (P8)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert not journal.knows(1)
+        assert journal.threads.place(1) is None
+        assert journal.threads.session_id(1) is None
+        receive(journal, 10, thread_id=1)
+        assert journal.knows(1)
+        assert journal.threads.place(1) == (3, 2)
+        assert journal.threads.session_id(1) is None
+        assert not journal.knows(5)
+
+
+def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
+    """A direct message's thread is its channel."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
+        journal.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
+        assert journal.threads.place(2) == (None, 2)
+        assert journal.threads.direct() == [2]
+
+
+def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
+    """The author of the oldest open message; with none open, who began the conversation."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.threads.asker(1) is None
+        for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
+        assert journal.threads.asker(1) == 100
+        journal.close_rows((10,), "dropped")
+        assert journal.threads.asker(1) == 110
+        journal.mark((11,), State.PROMPTED)
+        assert journal.threads.asker(1) == 110
+        journal.finish((11,), "end_turn", [])
+        journal.answer((11,))
+        assert journal.threads.asker(1) == 120
+        journal.close_rows((12,), "dropped")
+        assert journal.threads.asker(1) == 100
+
+
+def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path) -> None:
+    """Whoever writes later, and whatever has become of the first message."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.threads.opener(1) is None
+        for message_id, author_id in ((10, 100), (12, 120)):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.close_rows((10,), "dropped")
+        assert journal.threads.opener(1) == 100
+
+
+def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> None:
+    """With the agent and the directory they belong to; a session is known by the last thread that took it up."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for thread_id in (1, 2):
+            journal.receive(
+                thread_id, thread_id=thread_id, channel_id=5, guild_id=None, author_id=7, assignment=("a", "/srv")
+            )
+        assert journal.threads.past_sessions(1) == {}
+        assert journal.threads.session_thread("first") is None
+        for session_id in ("first", "second", "first", None):
+            journal.threads.set_session(1, session_id)
+        assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+        journal.threads.set_session(1, "second")
+        assert [*journal.threads.past_sessions(1)] == ["first"]
+        assert journal.threads.past_sessions(2) == {}
+        assert journal.threads.session_thread("first") == 1
+        journal.threads.set_session(2, "first")
+        assert journal.threads.session_thread("first") == 2
+        journal.threads.assign(1, "b", "/srv")
+        assert journal.threads.past_sessions(1) == {}
+        journal.threads.assign(1, "a", "/srv")
+        assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+
+
+def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
+    """The session is set, kept while messages come, replaced, and forgotten when asked."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10)
+        journal.threads.set_session(1, "first")
+        receive(journal, 11)
+        assert journal.threads.session_id(1) == "first"
+        journal.threads.set_session(1, "second")
+        assert journal.threads.session_id(1) == "second"
+        journal.threads.set_session(1, None)
+        assert journal.threads.session_id(1) is None
+        assert journal.knows(1)
+
+
+def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:
+    """The last choice counts, and another thread's does not."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        receive(journal, 20, thread_id=2)
+        journal.threads.choose(1, "mode", "default")
+        journal.threads.choose(1, "model", "large")
+        journal.threads.choose(1, "mode", "plan")
+        journal.threads.choose(2, "mode", "code")
+    with Journal.open(path) as journal:
+        assert journal.threads.choices(1) == {"mode": "plan", "model": "large"}
+        assert journal.threads.choices(2) == {"mode": "code"}
+        assert journal.threads.choices(3) == {}

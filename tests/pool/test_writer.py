@@ -27,11 +27,11 @@ def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: 
     """The end of a turn and all that comes after it; also what would have had room by itself."""
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
-        journal.intend(10, 0, "page")
+        journal.posts.intend(10, 0, "page")
         with no_room(journal):
             journal.postscripts.keep(10, {500: Postscript("done")})
             journal.finish((10,), "end_turn", [LARGE])
-            journal.posted(10, 0, 700)
+            journal.posts.posted(10, 0, 700)
             journal.settle((10,), confirmed=True)
             assert journal.state(10) is State.PROMPTED
             assert journal.trouble == "database or disk is full"
@@ -40,7 +40,7 @@ def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: 
         journal.retry()
         assert journal.state(10) is State.ANSWERED
         assert journal.pages(10) == [LARGE]
-        assert journal.posts(10) == [Post(0, "page", 700)]
+        assert journal.posts.of(10) == [Post(0, "page", 700)]
         assert journal.postscripts.of(10) == {}
         assert journal.trouble == ""
 
@@ -58,7 +58,7 @@ def test_nothing_is_accepted_or_sent_that_cannot_be_written(tmp_path: Path) -> N
             with pytest.raises(Unwritable):
                 accept(journal, 20)
             with pytest.raises(Unwritable):
-                journal.intend(10, 0, "page")
+                journal.posts.intend(10, 0, "page")
             assert journal.state(20) is None
         assert accept(journal, 20)
         assert journal.state(10) is State.FINISHED

@@ -1,0 +1,20 @@
+"""Journals for tests: filled, and as a crash leaves them."""
+
+import shutil
+from pathlib import Path
+
+from pool.journal import Journal
+
+
+def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
+    """Accept messages that nobody has seen before."""
+    for message_id in message_ids:
+        assert journal.receive(message_id, thread_id=thread_id, channel_id=2, guild_id=3, author_id=4)
+
+
+def as_kill_leaves_it(path: Path, folder: Path) -> Path:
+    """Copy the files of an open journal, as they stand at this moment, and return the copy."""
+    folder.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy(file, folder / file.name)
+    return folder / path.name
