@@ -75,7 +75,7 @@ def translate(world: World, event: events.Event, bot: Bot, intents: int) -> Iter
             yield from _reaction(world, event, bot, intents)
         case events.TypingStarted(channel, user_id):
             wanted = GUILD_MESSAGE_TYPING if channel.guild_id is not None else DIRECT_MESSAGE_TYPING
-            if intents & wanted and _sees(world, channel, bot):
+            if intents & wanted and world.reads(channel, bot.id):
                 yield "TYPING_START", _typing(world, channel, user_id)
         case events.ChannelCreated(channel) | events.ChannelUpdated(channel) | events.ChannelDeleted(channel):
             name = {events.ChannelCreated: "CREATE", events.ChannelUpdated: "UPDATE", events.ChannelDeleted: "DELETE"}
@@ -119,9 +119,8 @@ def _was_removed(event: events.Event, bot: Bot) -> bool:
 def _reaches(world: World, message: Message, bot: Bot, intents: int, in_guild: int, direct: int) -> bool:
     wanted = in_guild if message.guild_id is not None else direct
     channel = world.channels.get(message.channel_id)
-    return (
-        bool(intents & wanted) and message.ephemeral_to is None and channel is not None and _sees(world, channel, bot)
-    )
+    readable = channel is not None and world.reads(channel, bot.id)
+    return bool(intents & wanted) and message.ephemeral_to is None and readable
 
 
 def _message(

@@ -16,11 +16,13 @@ class ChannelType(IntEnum):
 
     TEXT = 0
     DM = 1
+    VOICE = 2
     CATEGORY = 4
     ANNOUNCEMENT = 5
     ANNOUNCEMENT_THREAD = 10
     PUBLIC_THREAD = 11
     PRIVATE_THREAD = 12
+    STAGE = 13
     FORUM = 15
 
 
@@ -160,6 +162,11 @@ class Channel:
     def mention(self) -> str:
         """How a message names this channel."""
         return f"<#{self.id}>"
+
+    @property
+    def is_vocal(self) -> bool:
+        """Whether people meet there to speak; what they write stands in the same channel, which has no threads."""
+        return self.type in (ChannelType.VOICE, ChannelType.STAGE)
 
 
 @dataclass(eq=False)

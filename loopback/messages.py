@@ -31,6 +31,8 @@ _TEXT_CHANNELS: Final = frozenset(
     {
         ChannelType.TEXT,
         ChannelType.DM,
+        ChannelType.VOICE,
+        ChannelType.STAGE,
         ChannelType.ANNOUNCEMENT,
         ChannelType.ANNOUNCEMENT_THREAD,
         ChannelType.PUBLIC_THREAD,

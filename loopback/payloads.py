@@ -24,6 +24,7 @@ from loopback.entities import (
 )
 from loopback.world import World
 
+_VOCAL: Final[Json] = {"bitrate": 64_000, "user_limit": 0, "rtc_region": None, "video_quality_mode": 1}
 _PRIVILEGED_FLAGS: Final = ((1 << 8, 1 << 13), (1 << 1, 1 << 15), (1 << 15, 1 << 19))
 
 
@@ -145,6 +146,8 @@ def channel(world: World, one: Channel, viewer: int) -> Json:
         return {**common, "recipients": [user(account) for account in others]}
     if one.type == ChannelType.FORUM:
         common |= _forum(one)
+    if one.is_vocal:
+        common |= _VOCAL
     guild = world.guilds[one.guild_id]
     return {
         **common,

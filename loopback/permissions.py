@@ -26,6 +26,7 @@ class Permission(IntEnum):
     READ_MESSAGE_HISTORY = 1 << 16
     MENTION_EVERYONE = 1 << 17
     USE_EXTERNAL_EMOJIS = 1 << 18
+    CONNECT = 1 << 20
     CHANGE_NICKNAME = 1 << 26
     MANAGE_WEBHOOKS = 1 << 29
     USE_APPLICATION_COMMANDS = 1 << 31
@@ -45,6 +46,7 @@ EVERYONE: Final = (
     | Permission.ATTACH_FILES
     | Permission.READ_MESSAGE_HISTORY
     | Permission.USE_EXTERNAL_EMOJIS
+    | Permission.CONNECT
     | Permission.CHANGE_NICKNAME
     | Permission.USE_APPLICATION_COMMANDS
     | Permission.CREATE_PUBLIC_THREADS
@@ -61,6 +63,15 @@ DIRECT: Final = (
     | Permission.USE_EXTERNAL_EMOJIS
     | Permission.USE_APPLICATION_COMMANDS
 )
+
+
+def reads(channel: Channel, granted: int) -> bool:
+    """Whether `granted` lets somebody at the messages of a channel.
+
+    Beside a voice or stage channel they must be able to connect to it too (Discord, Get Channel Messages).
+    """
+    needs = Permission.VIEW_CHANNEL | (Permission.CONNECT if channel.is_vocal else 0)
+    return granted & needs == needs
 
 
 def in_guild(guild: Guild, user_id: int) -> int:

@@ -15,7 +15,9 @@ from loopback.world import World
 NAME_LENGTH: Final = 80
 WEBHOOKS: Final = 15
 
-_HOSTS: Final = frozenset({ChannelType.TEXT, ChannelType.ANNOUNCEMENT, ChannelType.FORUM})
+_HOSTS: Final = frozenset(
+    {ChannelType.TEXT, ChannelType.VOICE, ChannelType.ANNOUNCEMENT, ChannelType.STAGE, ChannelType.FORUM}
+)
 
 
 def create(world: World, channel: Channel, creator_id: int, name: Any) -> Webhook:

@@ -254,16 +254,20 @@ class World:
         return None if channel.guild_id is None else self.guilds[channel.guild_id]
 
     def channel(self, channel_id: int, viewer: int, needs: int = 0) -> Channel:
-        """The channel, if the viewer sees it (10003, 50001) and has all permissions in `needs` there (50013)."""
+        """The channel, if the viewer may enter it (10003, 50001) and has all permissions in `needs` there (50013)."""
         channel = self.channels.get(channel_id)
         if channel is None:
             raise DiscordError(Reason.UNKNOWN_CHANNEL)
         granted = self.permissions(channel, viewer)
-        if not granted & Permission.VIEW_CHANNEL:
+        if not permissions.reads(channel, granted):
             raise DiscordError(Reason.MISSING_ACCESS)
         if needs & ~granted:
             raise DiscordError(Reason.MISSING_PERMISSIONS)
         return channel
+
+    def reads(self, channel: Channel, user_id: int) -> bool:
+        """Whether a user gets to see what is written in the channel."""
+        return permissions.reads(channel, self.permissions(channel, user_id))
 
     def permissions(self, channel: Channel, user_id: int) -> int:
         """What a user may do in the channel; 0 for one who does not see it."""

@@ -114,7 +114,7 @@ class App {
     this.#guilds.clear();
     for (const guild of overview.guilds) {
       for (const one of guild.channels) {
-        this.#places.set(one.id, { ...one, label: one.thread ? one.name : `#${one.name}`, direct: false });
+        this.#places.set(one.id, { ...one, label: one.thread || one.vocal ? one.name : `#${one.name}`, direct: false });
         this.#guilds.set(one.id, guild);
         this.#learn(one);
       }
@@ -284,7 +284,7 @@ class App {
 
   canOpenThread(message) {
     const place = this.place(message.channel);
-    return Boolean(place && !place.thread && !place.direct && !message.thread && !message.ephemeral);
+    return Boolean(place && !place.thread && !place.direct && !place.vocal && !message.thread && !message.ephemeral);
   }
 
   reply(row) {

@@ -28,6 +28,8 @@ const PATHS = {
   note: "M5 12h12M12 7l5 5-5 5",
   hash: "M5 9h14M4 15h14M10 3 8 21M16 3l-2 18",
   thread: "M4 5h16v11H9l-5 4zM8 9h8M8 12.5h5",
+  voice: "M4 9.5v5h3.5l5 4v-13l-5 4zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11",
+  stage: "M12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5M7.5 15.5a5.5 5.5 0 0 1 0-7M16.5 8.5a5.5 5.5 0 0 1 0 7M5 18a9 9 0 0 1 0-12M19 6a9 9 0 0 1 0 12M12 14.5V20",
   back: "M15 5l-7 7 7 7",
   close: "M6 6l12 12M18 6 6 18",
   beside: "M4 5h16v14H4zM13 5v14",
@@ -56,6 +58,13 @@ export function icon(name) {
   svg.setAttribute("aria-hidden", "true");
   svg.append(path);
   return svg;
+}
+
+const VOCAL = { 2: "voice", 13: "stage" };
+
+/** The sign of a place one can go to. */
+export function sign(place) {
+  return icon(place.thread ? "thread" : place.direct ? "at" : VOCAL[place.type] ?? "hash");
 }
 
 /** A round picture of somebody: their initial on a colour of their own. */

@@ -1,7 +1,7 @@
 // A place that is open: its head, its messages, who is typing, and where to write.
 
 import { Composer } from "/page/composer.js";
-import { h, icon } from "/page/dom.js";
+import { h, icon, sign } from "/page/dom.js";
 import { MessageList } from "/page/list.js";
 import { openMenu } from "/page/menu.js";
 
@@ -79,7 +79,7 @@ export class Pane {
     const more = tool("more", "What to do here", () => openMenu(more, this.#acts(), { label: place.label }), { "aria-haspopup": "menu" });
     const parent = place.thread ? this.#app.place(place.parent) : null;
     const way = parent ? h("button.crumb", { type: "button", onclick: () => this.#app.open(parent.id) }, parent.label) : null;
-    const title = h("h2", {}, icon(place.thread ? "thread" : place.direct ? "at" : "hash"), h("span.name", {}, place.name));
+    const title = h("h2", {}, sign(place), h("span.name", {}, place.name));
     this.head.replaceChildren(
       ...[
         back,
@@ -99,7 +99,7 @@ export class Pane {
     const acts = [];
     if (!this.#beside && place.thread) acts.push({ label: "Open beside", act: () => this.#app.open(place.id, { beside: true }) });
     if (this.#beside) acts.push({ label: "Open in the main pane", act: () => this.#app.open(place.id) });
-    if (!place.thread && !place.direct && place.writable) acts.push({ label: "New thread", act: () => this.#app.askThread(null, place) });
+    if (!place.thread && !place.direct && !place.vocal && place.writable) acts.push({ label: "New thread", act: () => this.#app.askThread(null, place) });
     if (place.thread) acts.push({ label: place.joined ? "Leave the thread" : "Join the thread", act: () => this.#app.act("join", { channel: place.id }) });
     if (place.thread && place.manages) {
       acts.push({ label: "Rename", act: () => this.#app.askName(place) });
@@ -117,7 +117,7 @@ export class Pane {
       : place.direct
         ? "Only the two of you see what is written here."
         : bot
-          ? `Write @${bot.name} and what you want: it opens a thread, and answers there.`
+          ? `Write @${bot.name} and what you want: ${place.vocal ? "it answers here" : "it opens a thread, and answers there"}.`
           : "";
     this.list.begin.replaceChildren(h("p.begin-name", {}, place.label), h("p", {}, hint));
   }

@@ -1,6 +1,6 @@
 // Where one can go: servers with channels and threads, direct messages; who one is; the theme.
 
-import { avatar, h, icon } from "/page/dom.js";
+import { avatar, h, icon, sign } from "/page/dom.js";
 import { openMenu } from "/page/menu.js";
 
 const THEMES = { auto: "As the system", light: "Light", dark: "Dark" };
@@ -69,11 +69,11 @@ export class Sidebar {
     const threads = guild.channels.filter((one) => one.parent === channel.id && one.thread);
     const active = threads.filter((one) => !one.archived);
     const archived = threads.filter((one) => one.archived);
-    const list = active.length ? h("ul.threads", { "aria-label": `Threads in ${channel.name}` }, ...active.map((one) => h("li", {}, this.#link(one, "thread")))) : null;
+    const list = active.length ? h("ul.threads", { "aria-label": `Threads in ${channel.name}` }, ...active.map((one) => h("li", {}, this.#link(one)))) : null;
     const old = archived.length
-      ? h("details", {}, h("summary", {}, `Archived (${archived.length})`), h("ul.threads", {}, ...archived.map((one) => h("li", {}, this.#link(one, "thread")))))
+      ? h("details", {}, h("summary", {}, `Archived (${archived.length})`), h("ul.threads", {}, ...archived.map((one) => h("li", {}, this.#link(one)))))
       : null;
-    return h("li", {}, this.#link(channel, "hash"), list, old);
+    return h("li", {}, this.#link(channel), list, old);
   }
 
   #direct(one) {
@@ -86,12 +86,12 @@ export class Sidebar {
     return h("li", {}, link);
   }
 
-  #link(place, kind) {
-    return this.#button(place.id, icon(kind), place.name, (event) => this.#app.open(place.id, { beside: event.ctrlKey || event.metaKey }));
+  #link(place) {
+    return this.#button(place.id, sign(place), place.name, (event) => this.#app.open(place.id, { beside: event.ctrlKey || event.metaKey }));
   }
 
-  #button(id, sign, name, onclick) {
-    const element = h("button.place", { type: "button", dataset: { place: id }, onclick }, sign, h("span.name", {}, name), h("span.pings"));
+  #button(id, mark, name, onclick) {
+    const element = h("button.place", { type: "button", dataset: { place: id }, onclick }, mark, h("span.name", {}, name), h("span.pings"));
     this.#links.set(id, element);
     return element;
   }

@@ -66,7 +66,8 @@ def _channel(world: World, channel: Channel, viewer: Account) -> Json:
         "locked": thread is not None and thread.locked,
         "joined": thread is None or viewer.id in thread.members,
         "manages": thread is not None and (viewer.id == thread.owner_id or bool(granted & Permission.MANAGE_THREADS)),
-        "writable": bool(granted & needs) and not locked and takes_messages,
+        "writable": bool(granted & needs) and not locked and takes_messages and world.reads(channel, viewer.id),
+        "vocal": channel.is_vocal,
         "last": str(channel.last_message_id or 0),
     }
 

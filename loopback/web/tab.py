@@ -11,7 +11,6 @@ from typing import Final
 from loopback import events
 from loopback.entities import Account, Channel, Json, Message
 from loopback.errors import DiscordError, Reason
-from loopback.permissions import Permission
 from loopback.web import places, view
 from loopback.web.people import Known
 from loopback.world import World
@@ -110,9 +109,7 @@ class Tab:
 
     def _sees(self, channel_id: int) -> bool:
         channel = self._world.channels.get(channel_id)
-        if channel is None:
-            return False
-        return bool(self._world.permissions(channel, self.viewer.id) & Permission.VIEW_CHANNEL)
+        return channel is not None and self._world.reads(channel, self.viewer.id)
 
     def frame(self) -> Json:
         """Everything since the last frame."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from loopback import Bot, Channel, Guild, Loopback, User
 from loopback.drafts import Draft
+from loopback.entities import ChannelType
 from loopback.messages import edit, post
 from tests.browser.chrome import Browser
 from tests.browser.looking import quiet, shown
@@ -201,6 +202,27 @@ async def test_a_message_has_a_menu_with_the_bots_own_entries(tmp_path: Path) ->
             "![...document.querySelectorAll('#main .row')].some((one) => one.innerText.includes('and more'))"
         )
         assert said.deleted
+
+
+async def test_a_voice_channel_has_its_own_sign_and_offers_no_thread(tmp_path: Path) -> None:
+    """What people write there stands in the channel; the menus offer a thread where one can be opened."""
+    async with opened(tmp_path) as place:
+        lounge = place.server.add_channel(place.guild, "lounge", kind=ChannelType.VOICE)
+        hall = place.server.add_channel(place.guild, "hall", kind=ChannelType.STAGE)
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        signs = "[...document.querySelectorAll('#places .place .icon path')].map((one) => one.getAttribute('d'))"
+        assert len(set(await page.evaluate(signs))) == 3
+        for channel, offered in ((place.channel, True), (lounge, False), (hall, False)):
+            await page.click("#places .place", channel.name)
+            await page.until(f"document.querySelector('#main').dataset.shown === '{channel.id}'")
+            await page.click("#main textarea")
+            await page.write("hello")
+            await page.press("Enter")
+            await page.sees("hello", "#main .row .md")
+            await page.hover("#main .row", "hello")
+            tools = "[...document.querySelectorAll('#main .row .tool')].map((one) => one.getAttribute('aria-label'))"
+            await page.until(f"{tools}.includes('React')")
+            assert ("Open a thread" in await page.evaluate(tools)) is offered
 
 
 async def test_reactions_are_added_seen_and_taken_back(tmp_path: Path) -> None:

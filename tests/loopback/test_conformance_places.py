@@ -3,19 +3,21 @@
 import asyncio
 import io
 import re
+from functools import partial
 from typing import Any
 
 import discord
 import pytest
 
 from loopback import Loopback, threads
+from loopback.errors import DiscordError
 from loopback.permissions import Permission
 from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
 from tests.virtual import step
 
-FORUM = 15
+VOICE, STAGE, FORUM = 2, 13, 15
 
 
 async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags() -> None:
@@ -41,6 +43,70 @@ async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags() -> Non
             with pytest.raises(discord.HTTPException) as refused:
                 await place.create_thread(name="x", content="y", applied_tags=[discord.Object(1)])  # type: ignore[list-item]
             assert refused.value.code == 10087
+
+
+@pytest.mark.parametrize(("kind", "known_as"), [(VOICE, discord.VoiceChannel), (STAGE, discord.StageChannel)])
+async def test_people_write_beside_a_voice_channel_and_open_no_thread_there(
+    kind: int, known_as: type[discord.VoiceChannel | discord.StageChannel]
+) -> None:
+    """Messages, edits, reactions, typing, history and webhooks as anywhere; 50024 for a thread on one, or without."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        spoken = server.add_channel(guild, "lounge", kind=kind)
+        ann = server.add_person("ann", guilds=(guild,))
+        powers = Permission.MANAGE_WEBHOOKS | Permission.MANAGE_CHANNELS
+        server.add_bot("threadline", token="T", guilds=(guild,), permissions=powers)
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            place = client.get_channel(spoken.id)
+            assert isinstance(place, known_as)
+            assert (place.bitrate, place.user_limit, place.rtc_region) == (64_000, 0, None)
+            said = await ann.say(spoken, "hello there")
+            heard = await client.heard.get()
+            assert isinstance(heard.channel, known_as)
+            answer = await heard.reply("hello")
+            await answer.edit(content="hello, ann")
+            await heard.add_reaction("👀")
+            await place.typing()
+            assert [one.content async for one in place.history(limit=2)] == ["hello, ann", "hello there"]
+            assert isinstance(await client.fetch_channel(spoken.id), known_as)
+            hook = await place.create_webhook(name="news")
+            await hook.send("extra")
+            assert (await client.heard.get()).webhook_id == hook.id
+            for opening in (
+                heard.create_thread(name="no"),
+                client.http.start_thread_without_message(spoken.id, name="no", auto_archive_duration=60, type=11),
+            ):
+                with pytest.raises(discord.HTTPException) as refused:
+                    await opening
+                assert refused.value.code == 50024
+            with pytest.raises(DiscordError, match="50024"):
+                await ann.open_thread(said, "no")
+
+
+async def test_who_may_not_connect_neither_hears_nor_reads_nor_writes_beside_a_voice_channel() -> None:
+    """The channel is in the list all the same, and 50001 is all that comes of it (Discord, Get Channel Messages)."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        spoken = server.add_channel(guild, "lounge", kind=VOICE)
+        general = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token="T", guilds=(guild,))
+        said = await ann.say(spoken, "before")
+        server.world.overwrite(spoken, bot.id, deny=int(Permission.CONNECT))
+        client = Client()
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            place = client.get_channel(spoken.id)
+            assert isinstance(place, discord.VoiceChannel)
+            message = place.get_partial_message(said.id)
+            read = place.history(limit=1)
+            for call in (place.send, message.fetch, read.__anext__, partial(message.add_reaction, "👀")):
+                with pytest.raises(discord.Forbidden) as refused:
+                    await call()
+                assert refused.value.code == 50001
+            await ann.say(spoken, "unheard")
+            await ann.say(general, "heard")
+            assert (await client.heard.get()).content == "heard"
 
 
 async def test_pins_are_set_listed_told_and_taken_off() -> None:
