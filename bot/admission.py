@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Admission", "Seldom", "admitted", "owner_words"]
 
 REFUSAL_SECONDS = 600.0
-"""A person sees at most one refusal of a message, or one word about too many, in this time."""
+"""A person sees at most one refusal of a message in this time."""
 
 REMEMBERED = 1000
 """People, or places, remembered for such a purpose; of more the oldest are forgotten."""
@@ -90,8 +90,6 @@ class Admission:
         self._journal = journal
         self._desk = desk
         self._refusals = Seldom()
-        self.notices = Seldom()
-        """What was said lately to people who write too much."""
         self._bot_turns = BotTurns()
 
     @property
@@ -161,11 +159,16 @@ class Admission:
             kind=self._kind(message),
             mentioned=self._is_mentioned(message),
             mentioned_role_ids=frozenset(message.raw_role_mentions),
-            known=self._journal.knows(place.channel_id),
+            known=self._journal.knows(place.channel_id) or self._has_opened(message.channel),
             shared=other_bots or self._bot_turns.shared(place.channel_id),
             post=message.id == place.channel_id and _in_forum(message.channel),
             bot_turns=self._bot_turns.count(place.channel_id),
         )
+
+    def _has_opened(self, channel: object) -> bool:
+        """Whether a thread is the bot's own, as Discord knows it: also with a journal that is new."""
+        user = self._client.user
+        return isinstance(channel, discord.Thread) and user is not None and channel.owner_id == user.id
 
     def _kind(self, message: discord.Message) -> Kind:
         user = self._client.user

@@ -308,11 +308,10 @@ class ThreadlineClient(discord.Client):
         return exchange
 
     def _turn_away(self, request: Request, reason: str, said: str) -> None:
-        """Say that a message was not taken up; not of each of thousands."""
-        channel_id, author_id = request.channel_id, request.author_id
-        if self.admission.notices.lets((channel_id, author_id, reason)):
-            log.warning("message is turned away", message_id=request.message_id, author_id=author_id, reason=reason)
-            self.desk.tell(channel_id, f"<@{author_id}> {said}")
+        """Say that a message was not taken up; the log has not each of thousands."""
+        if self.desk.turned_away.tell(request, said):
+            ids = {"message_id": request.message_id, "author_id": request.author_id}
+            log.warning("message is turned away", reason=reason, **ids)
 
     def offers(self, thread_id: int) -> Offers:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep."""

@@ -78,6 +78,8 @@ class Delivery:
         self._stop = stop
         self._on_settled = on_settled
         self._channel_id: int | None = None
+        self.reply_to: int | None = None
+        """The message that the first page names as the one it answers."""
         self._posted: list[Posted] = []
         self._intended: set[tuple[int, int]] = set()
         self._postscripts: dict[int, Postscript] = {}
@@ -297,7 +299,14 @@ class Delivery:
         whom = NOBODY if mention is None else Mentions((mention,))
         silent = mention is None
         stored = await self._rest.send(
-            channel_id, content, nonce=nonce, silent=silent, mention=whom, view=view, files=files
+            channel_id,
+            content,
+            nonce=nonce,
+            silent=silent,
+            mention=whom,
+            reply_to=None if number else self.reply_to,
+            view=view,
+            files=files,
         )
         self._journal.posts.posted(self._key, number, stored.message_id)
         return stored

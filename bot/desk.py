@@ -22,6 +22,7 @@ from .reply import Reply
 from .request import Request
 from .rest import Rest
 from .signs import Reactions, Sign
+from .turned_away import TurnedAway
 
 __all__ = ["Desk"]
 
@@ -61,6 +62,7 @@ class Desk:
         self.reactions = reactions
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
+        self.turned_away = TurnedAway(pacer=pacer, rest=rest)
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 

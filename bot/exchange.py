@@ -87,6 +87,8 @@ class Exchange:
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
+        self.behind = False
+        """Whether it is known to wait behind another exchange."""
         self._timing = Timing(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
         self._session: Session | None = None
@@ -154,10 +156,12 @@ class Exchange:
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
+        self.behind = True
         self.signs.show(WAITING)
 
     def opened(self, channel_id: int) -> None:
         """Learn that the thread is there."""
+        self.behind = False
         self.signs.show(EYE)
         self._place = channel_id
         self._opened.set_result(None)
@@ -201,6 +205,9 @@ class Exchange:
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
             self._desk.line_up(self)
+        if self.behind and self._place == self.request.channel_id:
+            self.reply.name_request()  # Between the two stand others.
+        self.behind = False
         self.signs.show(EYE)
         self._desk.began(self)
         self.reply.placeholder("-# ⏳ starting")

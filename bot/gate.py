@@ -103,7 +103,7 @@ class Facts:
     """By its name, or by the role that Discord has made for it."""
     mentioned_role_ids: frozenset[int] = frozenset()
     known: bool = False
-    """The bot has a conversation in this thread."""
+    """The bot has a conversation in this thread, or has opened it."""
     shared: bool = False
     """Another bot writes in this thread, or is addressed in the message."""
     post: bool = False

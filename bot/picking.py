@@ -139,7 +139,8 @@ def _now(option: Option) -> str:
 def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.ui.View:
     last = max(0, (len(entries) - 1) // PAGE)
     page = min(page, last)
-    menus = [OptionMenu(key, entries[page * PAGE : (page + 1) * PAGE])] if entries else []
+    shown = entries[page * PAGE : (page + 1) * PAGE]
+    menus = [OptionMenu(key, shown, further=last > 0)] if shown else []
     turns = (("Back", page - 1), ("More", page + 1))
     return view_of(*menus, *(PageButton(key, to, label) for label, to in turns if 0 <= to <= last))
 
@@ -152,9 +153,9 @@ class OptionMenu(
 ):
     """Choose an option, or a value of one."""
 
-    def __init__(self, key: str, entries: list[discord.SelectOption] | None = None) -> None:
-        """`key` names the option; `list` means all options."""
-        placeholder = "Choose one" if entries is None or len(entries) < PAGE else "Choose one of these, or look further"
+    def __init__(self, key: str, entries: list[discord.SelectOption] | None = None, *, further: bool = False) -> None:
+        """`key` names the option; `list` means all options. `further`: there are other pages."""
+        placeholder = "Choose one of these, or look further" if further else "Choose one"
         super().__init__(
             discord.ui.Select(
                 custom_id=f"threadline:set:{key}",

@@ -1,6 +1,7 @@
 """A message of the bot's own, kept equal to what it is to show: a question's card, a notice with buttons."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
 import discord
 import structlog
@@ -13,6 +14,15 @@ from .rest import Archived, Gone, Refused, Rest, TryLater
 __all__ = ["Post"]
 
 log = structlog.stdlib.get_logger("bot")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the message is to show; nothing: no message. Of two with one `about` the buttons are the same."""
+
+    content: str = ""
+    about: int | None = None
+    buttons: Callable[[], discord.ui.View] | None = field(default=None, compare=False)
 
 
 class Post:
@@ -44,38 +54,37 @@ class Post:
         self._files = files
         self._on_posted = on_posted
         self._job = Job(channel_id, self._next_write, Urgency.NOTICE)
-        self._content = ""
-        self._shown: str | None = None
-        self._first: tuple[str, Callable[[], discord.ui.View] | None] | None = None
-        self._buttons: Callable[[], discord.ui.View] | None = None
+        self._wish = _Wish()
+        self._shown: _Wish | None = None
+        self._first: _Wish | None = None
         self._message_id = message_id
         if message_id is not None:
             self._job.bucket = Bucket.EDIT
         self._patience = Patience()
 
-    def show(self, content: str, buttons: Callable[[], discord.ui.View] | None = None) -> None:
-        """Make the message show this. Buttons can be taken away later, not added."""
-        self._content = content
-        self._buttons = buttons
+    def show(
+        self, content: str, buttons: Callable[[], discord.ui.View] | None = None, *, about: int | None = None
+    ) -> None:
+        """Make the message show this. Buttons can be taken away later, not added; with another `about` come others."""
+        self._wish = _Wish(content, about, buttons)
         self._pacer.put(self._job)
 
     def remove(self) -> None:
         """Take the message away, if there is one."""
-        self._content = ""
+        self._wish = _Wish()
         self._pacer.put(self._job)
 
     def shown(self, content: str) -> None:
         """Take note that an interaction's answer has already made the message show this, without buttons."""
-        self._content = self._shown = content
-        self._buttons = None
+        self._wish = self._shown = _Wish(content)
 
     def _next_write(self) -> Awaitable[None] | None:
-        nothing = not self._content and self._message_id is None
-        return None if nothing or self._content == self._shown else self._write(self._content)
+        nothing = not self._wish.content and self._message_id is None
+        return None if nothing or self._wish == self._shown else self._write(self._wish)
 
-    async def _write(self, content: str) -> None:
+    async def _write(self, wish: _Wish) -> None:
         try:
-            content = await self._put(content)
+            wish = await self._put(wish)
         except (TryLater, Archived) as error:
             self._shown = None  # It may have been made all the same.
             await self._try_again(error)
@@ -83,35 +92,35 @@ class Post:
             self._give_up(error)
         else:
             self._patience.renew()
-            self._shown = content
-            if self._content != content:
+            self._shown = wish
+            if self._wish != wish:
                 self._pacer.put(self._job)
 
-    async def _put(self, content: str) -> str:
+    async def _put(self, wish: _Wish) -> _Wish:
         """Send or edit; return what the message shows then."""
-        if self._message_id is not None and not content:
+        if self._message_id is not None and not wish.content:
             await self._rest.delete(self._channel_id, self._message_id)
-            return content
+            return wish
         if self._message_id is not None:
-            drop = self._buttons is None
-            await self._rest.edit(self._channel_id, self._message_id, content, drop_view=drop)
-            return content
+            drop = wish.buttons is None
+            view = wish.buttons() if wish.buttons is not None and wish.about is not None else None
+            await self._rest.edit(self._channel_id, self._message_id, wish.content, drop_view=drop, view=view)
+            return wish
         # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
-        self._first = self._first or (content, self._buttons)
-        content, buttons = self._first
+        first = self._first = self._first or wish
         stored = await self._rest.send(
             self._channel_id,
-            content,
+            first.content,
             nonce=self._nonce,
             mention=self._mention,
             silent=self._silent,
-            view=buttons() if buttons is not None else None,
+            view=first.buttons() if first.buttons is not None else None,
             files=self._files,
         )
         self._message_id = stored.message_id
         self._job.bucket = Bucket.EDIT
         self._on_posted(stored.message_id)
-        return content
+        return first
 
     async def _try_again(self, error: TryLater | Archived) -> None:
         if isinstance(error, Archived):

@@ -33,25 +33,29 @@ log = structlog.stdlib.get_logger("bot")
 
 class QueueButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:(?P<action>now|unqueue):(?P<thread>[0-9]{1,20})",
+    template=r"threadline:(?P<action>now|unqueue):(?P<thread>[0-9]{1,20}):(?P<first>[0-9]{1,20})",
 ):
-    """Send the first of the messages that wait at once, or drop them."""
+    """Send the first of the messages that wait at once, or drop them.
 
-    def __init__(self, action: str, thread_id: int) -> None:
-        """`action` is now or unqueue."""
+    The id names that first one: a second press in haste must not stop the turn that the first press has begun.
+    """
+
+    def __init__(self, action: str, thread_id: int, first: int) -> None:
+        """`action` is now or unqueue, `first` the message that waits before all others."""
         now = action == "now"
         label, style = ("Send now", discord.ButtonStyle.primary) if now else ("Drop", discord.ButtonStyle.secondary)
-        custom_id = f"threadline:{action}:{thread_id}"
+        custom_id = f"threadline:{action}:{thread_id}:{first}"
         super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
         self.action = action
         self.thread_id = thread_id
+        self.first = first
 
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
     ) -> "QueueButton":
         """Make the item that handles a press."""
-        return cls(match["action"], int(match["thread"]))
+        return cls(match["action"], int(match["thread"]), int(match["first"]))
 
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Do it, if anything still waits and the person may."""
@@ -63,8 +67,7 @@ class QueueButton(
         if conversation is None or not conversation.queue:
             await interaction.response.edit_message(content=f"-# {NOTHING}", view=None)
         elif self.action == "now":
-            conversation.send_now(conversation.queue[0], interaction.user.id)
-            await interaction.response.send_message("It is next; what is running is stopped for it.", ephemeral=True)
+            await interaction.response.send_message(_jump(conversation, self.first, interaction), ephemeral=True)
         else:
             told = _drop(interaction, conversation, conversation.queue)
             await interaction.response.send_message(told, ephemeral=True)
@@ -110,9 +113,9 @@ class DropMenu(
         await interaction.response.edit_message(content=told, view=None)
 
 
-def queue_view(thread_id: int) -> discord.ui.View:
-    """Make the buttons of the notice that messages wait."""
-    return view_of(QueueButton("now", thread_id), QueueButton("unqueue", thread_id))
+def queue_view(thread_id: int, first: int) -> discord.ui.View:
+    """Make the buttons of the notice that messages wait, of which `first` is the first."""
+    return view_of(QueueButton("now", thread_id, first), QueueButton("unqueue", thread_id, first))
 
 
 def queue_commands() -> list[app_commands.Command[Any, Any, Any] | app_commands.ContextMenu]:
@@ -145,21 +148,24 @@ async def _send_now(interaction: discord.Interaction["ThreadlineClient"], messag
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not await client.admit(interaction, Right.STOP, asker_id=client.journal.threads.asker(thread_id)):
         return
-    conversation = client.pool.conversation(thread_id)
+    told = _jump(client.pool.conversation(thread_id), message.id, interaction)
+    await interaction.response.send_message(told, ephemeral=True)
+
+
+def _jump(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:
+    """Let a message go before all others, if it waits; say what was done."""
     waiting = conversation.queue if conversation is not None else ()
-    exchange = next((each for each in waiting if message.id in each.message_ids), None)
+    exchange = next((each for each in waiting if message_id in each.message_ids), None)
     if conversation is None or exchange is None:
-        await interaction.response.send_message("This message is not waiting.", ephemeral=True)
-        return
+        return "This message is not waiting."
     conversation.send_now(exchange, interaction.user.id)
-    await interaction.response.send_message("It is next; what is running is stopped for it.", ephemeral=True)
+    return "It is next; what is running is stopped for it."
 
 
 def steer(conversation: Conversation | None, exchange: Exchange, *, may_stop: bool) -> None:
-    """Let a message that has just come stop the running turn and be next, unless something did so before."""
-    running = conversation.running if conversation is not None else None
-    if conversation is not None and running is not None and may_stop and not running.turn.cancelled:
-        conversation.send_now(exchange, exchange.author_id)
+    """Let a message that has just come stop the running turn, and go before what waited until then."""
+    if conversation is not None and conversation.running is not None and may_stop:
+        conversation.steer(exchange, exchange.author_id)
 
 
 def _drop(

@@ -193,7 +193,11 @@ class Recovery:
         """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
         guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
         place = channel_id if row.message_id == row.thread_id else row.thread_id
-        return f"https://discord.com/channels/{guild_id or '@me'}/{place}/{row.message_id}"
+        return words.link(guild_id, place, row.message_id)
+
+    def is_undecided(self, message_id: int) -> bool:
+        """Whether a restart has interrupted the turn that answers a message, and nobody has chosen yet."""
+        return message_id in self._interrupted and self._journal.state(message_id) is State.PROMPTED
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
         """Carry out a person's choice; return what is to be said of it."""

@@ -82,6 +82,10 @@ class Reply:
         """Go on with the message in which an earlier run of the bot had begun; None: by its nonce, if it is there."""
         self._delivery.restore([message_id])
 
+    def name_request(self) -> None:
+        """Let the first message say which one it answers, by Discord's own line above it."""
+        self._delivery.reply_to = self._key
+
     @property
     def begun(self) -> bool:
         """Whether anything of it stands in the thread."""

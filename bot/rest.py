@@ -148,15 +148,20 @@ class Rest:
             )
         return Stored(message.id, message.content)
 
-    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> Stored:
-        """Replace a message's text, and with `drop_view` take its buttons away; return it as it stands."""
+    async def edit(
+        self,
+        channel_id: int,
+        message_id: int,
+        content: str,
+        *,
+        drop_view: bool = False,
+        view: discord.ui.View | None = None,
+    ) -> Stored:
+        """Replace a message's text; return it as it stands. `view` replaces its buttons, `drop_view` takes them off."""
         message = self._channel(channel_id).get_partial_message(message_id)
-        mentions = discord.AllowedMentions.none()
+        changed: dict[str, Any] = {"view": view} if drop_view or view is not None else {}
         async with self._writing(channel_id):
-            if drop_view:
-                after = await message.edit(content=content, allowed_mentions=mentions, view=None)
-            else:
-                after = await message.edit(content=content, allowed_mentions=mentions)
+            after = await message.edit(content=content, allowed_mentions=discord.AllowedMentions.none(), **changed)
         return Stored(after.id, after.content)
 
     async def delete(self, channel_id: int, message_id: int) -> None:

@@ -17,21 +17,26 @@ __all__ = ["StopButton", "means_stop", "stop_view"]
 log = structlog.stdlib.get_logger("bot")
 
 
-_STOPS = frozenset(
-    """
-    stop, wait, halt, cancel, abort, pause, stop it, stop that, stop this, stop now, stop please, please stop,
-    please wait, wait please, wait a moment, wait a minute, wait a second, wait a sec, one moment, one sec, hold on,
-    hang on, no stop, no wait, stop stop, stop stop stop, wait wait, wait stop, stop wait, ok stop, okay stop
-    """.replace("\n", " ")
-    .strip()
-    .split(", ")
+_WISHES = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
+_PHRASES = ("hold on", "hang on", "one moment", "one sec", "one second")
+_AROUND = frozenset(
+    (
+        *("please", "pls", "plz", "ok", "okay", "hey", "oh", "no", "now", "just", "right"),
+        *("it", "that", "this", "here", "there", "for", "a", "bit", "moment", "minute", "second", "sec"),
+    )
 )
+"""What such a wish is made of, and what may stand around it."""
+
+_LONGEST = 5
 
 
 def means_stop(text: str) -> bool:
     """Whether a message is nothing but the wish that the agent stop or wait."""
     said = " ".join("".join(each if each.isalnum() else " " for each in text.casefold()).split())
-    return said in {" ".join(each.split()) for each in _STOPS}
+    for phrase in _PHRASES:
+        said = said.replace(phrase, "wait")
+    words = said.split()
+    return len(words) <= _LONGEST and not _WISHES.isdisjoint(words) and _WISHES.union(_AROUND).issuperset(words)
 
 
 class StopButton(

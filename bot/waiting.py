@@ -33,14 +33,18 @@ class Waiting:
         conversation = self._pool.conversation(thread_id)
         if conversation is None or not (conversation.held or conversation.current):
             return  # What is there now is taken up at once.
-        for exchange in conversation.queue:
-            if isinstance(exchange, Exchange):
+        # What is new stands at an end, and behind it all are marked: in a long line not each is looked at each time.
+        for line in (conversation.queue, reversed(conversation.queue)):
+            for exchange in line:
+                if not isinstance(exchange, Exchange) or exchange.behind:
+                    break
                 exchange.waits()
         notice = self._notices.get(thread_id)
         if conversation.queue and not conversation.held:
             if notice is None:
                 notice = self._notices[thread_id] = self._notice(thread_id)
-            notice.show(words.queued(len(conversation.queue)), lambda: queue_view(thread_id))
+            first = conversation.queue[0].message_ids[-1]
+            notice.show(words.queued(len(conversation.queue)), lambda: queue_view(thread_id, first), about=first)
         elif notice is not None:
             del self._notices[thread_id]
             self._threads.set_notice(thread_id, None)

@@ -38,11 +38,13 @@ __all__ = [
     "held",
     "in_line",
     "interrupted",
+    "link",
     "links",
     "missed",
     "outside",
     "queued",
     "reminder",
+    "turned_away",
     "undelivered",
     "waiting",
     "with_line",
@@ -92,6 +94,17 @@ UNANSWERED = {
     Unanswered.OTHERS: "others had long been waiting for an agent",
 }
 """Why a question was rejected without a person."""
+
+
+def link(guild_id: int | None, channel_id: int, message_id: int) -> str:
+    """Return the address of a message."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+def turned_away(author_id: int, said: str, count: int, first: str) -> str:
+    """Say that messages were not taken up; `first` is the link to the first of them, `said` the reason."""
+    words = f"<@{author_id}> {said}"
+    return words if count == 1 else f"{words}\n-# {count} messages were not taken up, beginning with <{first}>."
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:
@@ -216,8 +229,8 @@ def with_line(content: str, line: str) -> str:
 
 def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
     """Say that a question is still open, with a link to it."""
-    link = f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
-    return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{link}>)"
+    address = link(guild_id, channel_id, message_id)
+    return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{address}>)"
 
 
 def _minutes(seconds: float) -> str:

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import chain
 
 import structlog
 from pydantic import BaseModel
@@ -91,11 +92,10 @@ class Conversation:
         found = (each for each in (*current, *self._inbox.exchanges) if message_id in each.message_ids)
         return next(found, None)
 
-    @property
-    def authors(self) -> set[int]:
-        """Who has something to do here."""
-        current = {self._current.author_id} if self._current is not None else set[int]()
-        return current | self._inbox.authors
+    def serves(self, author_id: int) -> bool:
+        """Whether somebody has something to do here."""
+        current = () if self._current is None else (self._current,)
+        return any(each.author_id == author_id for each in chain(current, self._inbox))
 
     @property
     def asked_since(self) -> float | None:
@@ -130,6 +130,12 @@ class Conversation:
         if self.running is not None:
             self.running.cancel(by)
         self.resume()
+
+    def steer(self, exchange: Exchange, by: int) -> None:
+        """Let one that has just come end the turn that runs, and go before what waited until then."""
+        self._inbox.steer(exchange)
+        if self.running is not None:
+            self.running.cancel(by)
 
     def withdraw(self, exchange: Exchange, reason: str) -> None:
         """Close one that the agent has not got (see `unsent`), for `reason`, a word for the journal."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from .exchange import Exchange
 from .journal import Journal
@@ -20,6 +20,7 @@ class Inbox:
         self._on_time = on_time
         self._waiting: deque[Exchange] = deque()
         self._alone: Exchange | None = None
+        self._steering: list[Exchange] = []
         self._timer: asyncio.TimerHandle | None = None
         self.held = False
         """Whether what waits is waiting for a person."""
@@ -27,6 +28,10 @@ class Inbox:
     def __len__(self) -> int:
         """How many wait, held or not."""
         return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Exchange]:
+        """What waits, in order."""
+        return iter(self._waiting)
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -42,11 +47,6 @@ class Inbox:
         """What waits, in order."""
         return tuple(self._waiting)
 
-    @property
-    def authors(self) -> set[int]:
-        """Who waits."""
-        return {exchange.author_id for exchange in self._waiting}
-
     def put(self, exchange: Exchange) -> None:
         """Put an exchange behind all others."""
         self._waiting.append(exchange)
@@ -60,6 +60,13 @@ class Inbox:
         self._waiting.remove(exchange)
         self._waiting.appendleft(exchange)
         self._alone = exchange
+
+    def steer(self, exchange: Exchange) -> None:
+        """Put one that waits before all others but those that jumped before it; it may be taken with such."""
+        self._waiting.remove(exchange)
+        self._steering = [each for each in self._waiting if each in self._steering or each is self._alone]
+        self._waiting.insert(len(self._steering), exchange)
+        self._steering.append(exchange)
 
     def take(self) -> Exchange:
         """Remove the first, with those behind it that may be taken together with it, and return them as one."""

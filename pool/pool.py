@@ -171,9 +171,10 @@ class Pool:
         conversation = self._conversations.get(thread_id)
         if conversation is not None and conversation.waiting >= self._limits.per_thread:
             return Bound.THREAD
-        busy = {each.thread_id for each in self._conversations.values() if author_id in each.authors}
-        if thread_id not in busy and len(busy) >= self._limits.per_user:
-            return Bound.USER
+        if conversation is None or not conversation.serves(author_id):
+            served = sum(each.serves(author_id) for each in self._conversations.values())
+            if served >= self._limits.per_user:
+                return Bound.USER
         recent.append(now)
         return None
 

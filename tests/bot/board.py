@@ -103,7 +103,15 @@ class Board(Rest):
             raise fault
         return Stored(message_id, self.messages[message_id].content)
 
-    async def edit(self, channel_id: int, message_id: int, content: str, *, drop_view: bool = False) -> Stored:
+    async def edit(
+        self,
+        channel_id: int,
+        message_id: int,
+        content: str,
+        *,
+        drop_view: bool = False,
+        view: discord.ui.View | None = None,
+    ) -> Stored:
         assert 0 < len(content) <= 2000
         fault = await self._call("edit", content)
         if message_id not in self.messages:
@@ -111,8 +119,8 @@ class Board(Rest):
         if self.archived:
             raise Archived("Thread is archived")
         self.messages[message_id].content = self.mangle(content)
-        if drop_view:
-            self.messages[message_id].buttons = []
+        if drop_view or view is not None:
+            self.messages[message_id].buttons = _buttons(view)
         if fault is not None:
             raise fault
         return Stored(message_id, self.messages[message_id].content)

@@ -47,6 +47,35 @@ async def test_a_message_is_sent_once_and_then_edited() -> None:
     assert (message.content, message.buttons) == ("answered", [])
 
 
+async def test_buttons_are_replaced_where_they_are_about_something_else() -> None:
+    """Also where the words are the same, and while an older wish is in flight."""
+
+    def about(number: int) -> discord.ui.View:
+        view = discord.ui.View(timeout=None)
+        view.add_item(discord.ui.Button(label=str(number)))
+        return view
+
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("waiting", lambda: about(1), about=1)
+        await settle()
+        board.held = asyncio.Event()
+        post.show("still waiting", lambda: about(1), about=1)
+        await settle()
+        post.show("still waiting", lambda: about(2), about=2)
+        board.held.set()
+        await settle()
+        post.show("still waiting", lambda: about(2), about=2)
+        await settle()
+        (message,) = board.messages.values()
+        assert [button.label for button in message.buttons] == ["2"]
+        post.show("over")
+        await settle()
+    assert (message.content, message.buttons) == ("over", [])
+    assert board.whats == ["send", "edit", "edit", "edit"]
+
+
 async def test_the_newest_wish_wins_over_a_write_in_flight() -> None:
     """What was wished meanwhile follows at once, and only the last of it."""
     board = Board()

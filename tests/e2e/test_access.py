@@ -10,7 +10,7 @@ import pytest
 from acp.process import BASE_NAMES
 from acp.survivors import MARKER
 from loopback.permissions import Permission
-from tests.e2e.stage import TOKEN, said, stage
+from tests.e2e.stage import TOKEN, performing, said, scene, stage, write_config
 
 SUPPRESS_EMBEDS = 1 << 2
 WRITES = {"POST", "PATCH"}
@@ -19,6 +19,12 @@ WRITES = {"POST", "PATCH"}
 def bodies(record: list[Any]) -> list[Any]:
     """The messages that the bot wrote."""
     return [call.body for call in record if call.method in WRITES and re.search(r"/messages(/\d+)?$", call.path)]
+
+
+def forget(folder: Path) -> None:
+    """Take the journal away."""
+    for file in folder.glob("threadline.db*"):
+        file.unlink()
 
 
 async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_path: Path) -> None:
@@ -31,6 +37,25 @@ async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_pat
         assert [str(reaction) for reaction in first.reactions] != []
         assert list(second.reactions) == []
         assert place.said_by_bot(place.channel) == []
+
+
+async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Path) -> None:
+    """P8: Discord says who has opened a thread. What was said there before is the new session's background."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            thread = await place.thread("say the first answer")
+            await place.ann.sees(thread, "the first answer", by=place.bot)
+        forget(tmp_path)
+        foreign = await place.ann.open_thread(place.channel, "between people")
+        async with performing(place):
+            ignored = await place.ann.say(foreign, "say not for the bot")
+            await place.mallory.say(thread, "say not allowed")
+            await place.ann.say(thread, "echo")
+            answer = await place.ann.sees(thread, "threadline-context", by=place.bot)
+            assert "the first answer" in answer.content
+            assert list(ignored.reactions) == []
+            assert place.said_by_bot(foreign) == []
 
 
 async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from loopback import Message
 from loopback.entities import Thread
 from tests.e2e.stage import Stage, said, spoken, stage, write_config
+from tests.e2e.test_questions import forge
 
 PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
@@ -182,3 +183,39 @@ async def test_a_message_steers_where_that_is_configured(tmp_path: Path) -> None
         begun, *others = await answers(place, thread)
         assert begun.startswith("begun\n-# ⏹ cancelled")
         assert others == ["steered", "patient"]
+
+
+async def test_an_answer_says_which_message_it_answers_where_others_stand_between(tmp_path: Path) -> None:
+    """By Discord's own line, which pings nobody. Of those that are taken together the last one gets the reply."""
+    async with stage(tmp_path) as place:
+        thread, gate = await busy(place)
+        await place.ann.say(thread, "say of ann 1")
+        last = await place.ann.say(thread, "say of ann 2")
+        other = await place.ben.say(thread, "say of ben")
+        await place.ann.sees(thread, "3 waiting", by=place.bot)
+        await open_gate(gate)
+        for asked, text in ((last, "of ann 2"), (other, "of ben")):
+            answer = await place.ann.sees(thread, text, by=place.bot)
+            assert answer.reference is not None
+            assert answer.reference.message_id == asked.id
+            assert answer.mentions == []
+        await place.ann.say(thread, "say at once")
+        answer = await place.ann.sees(thread, "at once", by=place.bot)
+        assert answer.reference is None
+
+
+async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
+    """The button names the message that it sends; where that one has gone, no other takes its place."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        await place.ann.say(thread, "say number 1\nhang")
+        await place.ben.say(thread, "say number 2")
+        notice = await place.ann.sees(thread, "2 waiting", by=place.bot)
+        seen = notice.components[0]["components"][0]["custom_id"]
+        await place.ann.click(notice, "Send now")
+        await place.ann.sees(thread, "number 1", by=place.bot)
+        notice = await place.ann.sees(thread, "1 waiting", by=place.bot)
+        assert "not waiting" in said(await forge(place.ann, notice, seen))
+        await place.ann.click(notice, "Send now")
+        await place.ann.sees(thread, "number 2", by=place.bot)

@@ -11,7 +11,7 @@ from pathlib import Path
 from loopback import User
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import Stage, remembering, scene, spoken
+from tests.e2e.stage import Stage, remembering, said, scene, spoken
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
@@ -113,6 +113,25 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
             await place.ann.sees(thread, "cancelled by", by=place.bot)
         drafts = [each for each in place.said_by_bot(thread) if "the draft" in each.content]
         assert len(drafts) == 2
+
+
+async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_too(tmp_path: Path) -> None:
+    """Once: the notice's buttons then say that it was decided. Who may not press Retry there may not do so here."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with running(place, signal.SIGKILL):
+            thread = await place.thread("hang")
+            asked = await place.ann.say(thread, "say the draft\nhang")
+            await place.ann.slash(thread, "cancel")
+            await place.ann.slash(thread, "resume")
+            draft = await place.ann.sees(thread, "the draft", by=place.bot)
+        async with running(place):
+            notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
+            assert "may not" in said(await place.ben.menu(draft, "Retry"))
+            assert "Sent again" in said(await place.ann.menu(asked, "Retry"))
+            await place.ann.sees(thread, "the draft", by=place.bot, after=notice)
+            assert "decided before" in said(await place.ann.click(notice, "Skip"))
+            assert "is being worked on" in said(await place.ann.menu(asked, "Retry"))
 
 
 async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path) -> None:

@@ -358,6 +358,26 @@ async def test_what_is_sent_now_ends_the_turn_and_goes_alone_before_the_rest(tmp
         assert await prompts(agent, 2) == ["12", "11+13"]
 
 
+async def test_what_steers_goes_before_what_waited_and_together_where_it_belongs_together(tmp_path: Path) -> None:
+    """In its own order, behind what a person has sent now; the turn is cancelled once."""
+    async with house(tmp_path) as it:
+        it.say(1, 10, text="running")
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        for number in (11, 12):
+            it.say(1, number, text=str(number))
+        talk = it.talk(1)
+        for number in (13, 14):
+            it.say(1, number, Recorder(number, text=str(number), joins=True))
+            talk.steer(talk.queue[-1], A_PERSON)
+        talk.send_now(talk.queue[3], A_PERSON)
+        it.say(1, 15, text="15")
+        talk.steer(talk.queue[-1], A_PERSON)
+        agent.end_turn(prompt, "cancelled")
+        assert await prompts(agent, 4) == ["12", "13+14", "15", "11"]
+        assert agent.methods().count("session/cancel") == 1
+
+
 async def test_what_is_sent_now_before_anything_runs_is_the_next(tmp_path: Path) -> None:
     """Held or not; nothing is cancelled, for there is nothing."""
     async with house(tmp_path) as it:
