@@ -203,7 +203,8 @@ class Admission:
         if application is None:
             return set()
         if application.team is not None:
-            return {member.id for member in application.team.members}
+            members = application.team.members
+            return {each.id for each in members if each.membership_state is discord.TeamMembershipState.accepted}
         return {application.owner.id}
 
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
@@ -252,7 +253,7 @@ class Admission:
         return permits(right, person, place, self.rules, asker_id=asker_id)
 
     async def refuse(self, message: discord.Message, refusal: Refuse) -> None:
-        """Show a refusal, at most one to a person in ten minutes; tell the owner, and the log, how to change it."""
+        """Show a refusal, at most one to a person in ten minutes, but each other line to the owner; the log has all."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
         rest, pacer = self._desk.rest, self._desk.pacer
         channel_id, message_id = message.channel.id, message.id
@@ -260,9 +261,9 @@ class Admission:
             # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
             self._desk.tell(channel_id, f"-# {refusal.reason}")
             return
-        if not self._refusals.lets(message.author.id):
-            return
         owner = self.person(message.author).is_owner
+        if not self._refusals.lets((message.author.id, refusal.line if owner else "")):
+            return
         try:
             await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
             await rest.react(channel_id, message_id, "🚫")

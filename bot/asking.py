@@ -15,7 +15,7 @@ from .admission import admitted
 from .fields import Field
 from .form import Form
 from .gate import Right, in_place
-from .message import files_of, text_of
+from .message import Name, files_of, mentioned_in, names_in, readable, tags_of, text_of
 from .pacer import Urgency
 from .request import Attachment, Quote, Request, read_request, sent_at
 from .rest import RestError
@@ -33,6 +33,9 @@ _ABOUT = (Field("question", "What do you want to know?", "text", required=True),
 
 SHOWN = 1500
 """Characters of a request that are shown; a longer one comes as a file too."""
+
+NAMED = 10
+"""People whose names are asked for, at most, where a request mentions them."""
 
 OFFERED = 25
 CHOICE = 100
@@ -122,7 +125,9 @@ async def ask(
     client, channel = interaction.client, interaction.channel
     if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
         return
-    said = text.strip() or ", ".join(each.name for each in attachments)
+    text = text.strip()
+    files = ", ".join(each.name for each in attachments)
+    said = next(filter(None, (text, files, *(quote.text for quote in quotes))), "")
     if refusal := _not_now(interaction, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return
@@ -137,18 +142,33 @@ async def ask(
         channel_id=place.channel_id,
         thread_id=place.channel_id if here else message_id,
         author_id=interaction.user.id,
-        text=text.strip(),
+        text=readable(text, await _names(interaction, text)),
         attachments=tuple(attachments),
         author_name=interaction.user.display_name,
         guild_id=interaction.guild_id,
         guild_name=interaction.guild.name if interaction.guild is not None else "",
         channel_name=getattr(channel, "name", None) or "",
+        tags=tags_of(channel),
         quotes=tuple(quotes),
         joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
     )
     exchange = client.take_up(request, interaction.user, place, agent=agent)
     if exchange is not None and not exchange.is_open:
         await client.open_for(exchange)
+
+
+async def _names(interaction: Interaction, text: str) -> Name:
+    """Return what knows the names in a request. Discord says them with a message, not with a command: it is asked."""
+    desk, guild_id, people = interaction.client.desk, interaction.guild_id, dict[int, str]()
+    for user_id in mentioned_in(text)[:NAMED]:
+        if guild_id is None:
+            break
+        try:
+            await desk.pacer.admit(None, Urgency.FIRST)
+            people[user_id] = await desk.rest.display_name(guild_id, user_id)
+        except RestError as error:
+            log.info("a person cannot be named", user_id=user_id, reason=str(error))
+    return names_in(interaction.guild, people)
 
 
 def _not_now(interaction: Interaction, said: str, agent: str) -> str:

@@ -134,14 +134,16 @@ class Attachments:
         if attachment.size > most:
             raise _Skipped(f"{in_words(attachment.size)} are more than {in_words(most)}")
         size = await asyncio.to_thread(self._saved.size, path)
-        if size is None:
+        if size != attachment.size:  # Not there, or by this name another one, which the message has lost since.
             size = await self._fetch(attachment, path, most, fresh)
         fetched.size += size
         if attachment.name == MESSAGE_FILE and size <= MESSAGE_BYTES:
             data = await asyncio.to_thread(self._saved.read, thread_id, path.as_uri())
-            if data is not None and (text := text_in(data)) is not None:
+            text = None if data is None else text_in(data)
+            if text is not None and text.strip():  # A block with nothing in it is refused by model services.
                 return TextBlock(text=disarm(text))
-        return ResourceLink(name=attachment.name, uri=path.as_uri(), mime_type=attachment.content_type, size=size)
+        name = disarm(attachment.name)
+        return ResourceLink(name=name, uri=path.as_uri(), mime_type=attachment.content_type, size=size)
 
     async def _fetch(self, attachment: Attachment, path: Path, most: int, fresh: Fresh) -> int:
         try:

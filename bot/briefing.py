@@ -114,8 +114,7 @@ class Briefing:
                 await asyncio.sleep(max(error.seconds, attempt / 2))
             else:
                 break
-        said = [said_in(message) for message in messages]
-        return [each for each in said if each["text"] or each.get("files")]
+        return [said for message in messages if (said := said_in(message)) is not None]
 
     def _earlier(self) -> list[tuple[str, str]]:
         """Return what was said in a session that is gone, as far as the journal has it."""

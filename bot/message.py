@@ -1,7 +1,7 @@
 """What Discord says of a message, read once: text with its mentions made readable, files, and what it quotes."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -10,9 +10,18 @@ import discord
 
 from .request import Attachment, Quote, Request, moment, sent_at
 
-__all__ = ["files_of", "request_of", "said_in", "text_of"]
+__all__ = ["Name", "files_of", "mentioned_in", "names_in", "readable", "request_of", "said_in", "tags_of", "text_of"]
 
-_MARKUP = re.compile(r"<(?:(@[!&]?|#)(\d{1,20})|a?:(\w{1,64}):\d{1,20}|t:(-?\d{1,12})(?::[a-zA-Z])?)>")
+_CODE = r"```.*?```|``.*?``|`[^`\n]*`"
+_MARKUP = re.compile(
+    rf"{_CODE}|<(?:(@[!&]?|#)(\d{{1,20}})|a?:(\w{{1,64}}):\d{{1,20}}|t:(-?\d{{1,12}})(?::[a-zA-Z])?"
+    r"|(/[^:<>]{1,100}):\d{1,20})>",
+    re.DOTALL,
+)
+"""What Discord shows other than it is written (Discord, Message Formatting), and code, in which it does not."""
+
+Name = Callable[[str, int], str | None]
+"""Knows what `@`, `@&` and `#` with an id stand for."""
 
 
 def request_of(message: discord.Message, me: discord.abc.User | None, *, thread_id: int, joined: bool) -> Request:
@@ -30,9 +39,15 @@ def request_of(message: discord.Message, me: discord.abc.User | None, *, thread_
         guild_id=guild.id if guild is not None else None,
         guild_name=guild.name if guild is not None else "",
         channel_name=getattr(channel, "name", None) or "",
+        tags=tags_of(channel),
         quotes=quotes,
         joined=joined,
     )
+
+
+def tags_of(channel: object) -> tuple[str, ...]:
+    """Return the names of a forum post's tags; no other place has any."""
+    return tuple(tag.name for tag in channel.applied_tags) if isinstance(channel, discord.Thread) else ()
 
 
 def files_of(message: discord.Message) -> tuple[Attachment, ...]:
@@ -41,32 +56,49 @@ def files_of(message: discord.Message) -> tuple[Attachment, ...]:
     return tuple(chain(_files(message, message.attachments), *passed_on))
 
 
-def said_in(message: discord.Message) -> dict[str, Any]:
-    """Describe a message of a thread's past to an agent."""
+def said_in(message: discord.Message) -> dict[str, Any] | None:
+    """Describe a message of a thread's past to an agent; None where nobody says anything by it.
+
+    Where a thread was opened on a message, its first one stands for that.
+    """
+    if message.type is discord.MessageType.thread_starter_message:
+        opened_on = message.reference.resolved if message.reference is not None else None
+        return said_in(opened_on) if isinstance(opened_on, discord.Message) else None
+    text, files = text_of(message), [each.name for each in files_of(message)]
+    if message.is_system() or not (text or files):
+        return None
     author = {"id": str(message.author.id), "name": message.author.display_name}
-    files = [each.filename for each in message.attachments]
-    said: dict[str, Any] = {"sent": sent_at(message.id), "author": author, "text": text_of(message)}
+    said: dict[str, Any] = {"sent": sent_at(message.id), "author": author, "text": text}
     return said | ({"files": files} if files else {})
 
 
 def text_of(message: discord.Message) -> str:
-    """Return a message's text, and that of its embeds, as a person reads it."""
-    return _with_embeds(readable(message.content, _names(message)), message.embeds)
+    """Return a message's text, and that of its embeds and of what it passes on, as a person reads it."""
+    name = _names(message)
+    passed_on = (_with_embeds(readable(each.content, name), each.embeds) for each in message.message_snapshots)
+    own = _with_embeds(readable(message.content, name), message.embeds)
+    return "\n".join(filter(None, (own, *passed_on)))
 
 
-def readable(text: str, name: Callable[[str, int], str | None]) -> str:
-    """Write mentions, emoji and times as people see them. `name` knows what `@`, `@&` and `#` with an id stand for."""
+def readable(text: str, name: Name) -> str:
+    """Write mentions, emoji, commands and times as people see them; code stays as it is."""
 
     def seen(match: re.Match[str]) -> str:
-        sign, number, emoji, seconds = match.groups()
+        sign, number, emoji, seconds, command = match.groups()
         if emoji is not None:
             return f":{emoji}:"
         if seconds is not None:
             return _time(int(seconds)) or match[0]
-        called = name(sign.replace("!", ""), int(number))
-        return match[0] if called is None else f"{sign[0]}{called}"
+        called = name(sign.replace("!", ""), int(number)) if sign is not None else None
+        return command or (match[0] if called is None else f"{sign[0]}{called}")
 
     return _MARKUP.sub(seen, text)
+
+
+def mentioned_in(text: str) -> list[int]:
+    """Return the ids of the people whom a text mentions, each once."""
+    found = (match for match in _MARKUP.finditer(text) if match[1] in {"@", "@!"})
+    return list(dict.fromkeys(int(match[2]) for match in found))
 
 
 def _time(seconds: int) -> str | None:
@@ -83,12 +115,17 @@ def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
         if message.guild is not None and message.guild.self_role is not None:
             own.append(rf"<@&{message.guild.self_role.id}>")
         text = re.sub(rf"^\s*(?:{'|'.join(own)})[,:]?", "", text)
-    return readable(text, _names(message)).strip()
+    said = readable(text, _names(message))
+    # A program says it in embeds; what a person's link shows is not their word.
+    return (_with_embeds(said, message.embeds) if message.author.bot else said).strip()
 
 
-def _names(message: discord.Message) -> Callable[[str, int], str | None]:
-    guild = message.guild
-    people = {user.id: user.display_name for user in message.mentions}
+def _names(message: discord.Message) -> Name:
+    return names_in(message.guild, {user.id: user.display_name for user in message.mentions})
+
+
+def names_in(guild: discord.Guild | None, people: Mapping[int, str]) -> Name:
+    """Return what knows the names in a place, and those of `people`, who are not all remembered there."""
 
     def name(sign: str, number: int) -> str | None:
         found: Any = None
@@ -104,6 +141,7 @@ def _names(message: discord.Message) -> Callable[[str, int], str | None]:
 
 def _quotes(message: discord.Message, me: discord.abc.User | None) -> tuple[tuple[Quote, ...], tuple[Attachment, ...]]:
     """Return what the message passes on or answers, with the files: those of the bot's own messages are no news."""
+    reference = message.reference
     quotes: list[Quote] = []
     files: list[Attachment] = []
     for snapshot in message.message_snapshots:
@@ -111,15 +149,16 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> tuple[tupl
         text = _with_embeds(readable(snapshot.content, _names(message)), snapshot.embeds)
         quotes.append(Quote("forward", text, moment(snapshot.created_at), files=_called(attached)))
         files += attached
-    answered = message.reference.resolved if message.reference is not None else None
-    if isinstance(answered, discord.Message) and message.type is discord.MessageType.reply:
-        attached = () if me is not None and answered.author.id == me.id else _files(answered, answered.attachments)
-        author = answered.author
-        quote = Quote(
-            "reply", text_of(answered), sent_at(answered.id), author.id, author.display_name, _called(attached)
-        )
-        quotes.append(quote)
+    if reference is None or message.type is not discord.MessageType.reply:
+        return tuple(quotes), tuple(files)
+    answered = reference.resolved
+    if isinstance(answered, discord.Message):
+        attached = () if me is not None and answered.author.id == me.id else files_of(answered)
+        author, names = answered.author, _called(attached)
+        quotes.append(Quote("reply", text_of(answered), sent_at(answered.id), author.id, author.display_name, names))
         files += attached
+    elif reference.message_id is not None:
+        quotes.append(Quote("reply", "", sent_at(reference.message_id), missing=True))
     return tuple(quotes), tuple(files)
 
 
@@ -136,5 +175,9 @@ def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) 
 
 def _with_embeds(text: str, embeds: Iterable[discord.Embed]) -> str:
     """Add what embeds say: a message of a bot or a webhook often says nothing else."""
-    more = [part for embed in embeds if embed.type == "rich" for part in (embed.title, embed.description) if part]
+    more: list[str] = []
+    for embed in embeds:
+        if embed.type == "rich":
+            more += [part for part in (embed.title, embed.description) if part]
+            more += [f"{field.name}: {field.value}" for field in embed.fields]
     return "\n".join([text, *more] if text else more)

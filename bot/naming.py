@@ -17,6 +17,16 @@ __all__ = ["NAME", "Naming", "name_for", "thread_name"]
 NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""
 
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+"""They show as nothing, but emoji and some scripts are made with them."""
+
+_UNSEEN = dict.fromkeys(
+    (
+        *(0xAD, 0x61C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
+        *(0x2800, 0x3164, 0xFEFF, 0xFFA0),
+    )
+)
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -58,14 +68,22 @@ class Naming:
 
 
 def name_for(request: Request, redact: Callable[[str], str]) -> str:
-    """Name the thread of a request: by its words, else by its first file, with secrets taken out by `redact`."""
-    first = request.attachments[0].name if request.attachments else ""
-    return thread_name(redact(request.text)) or thread_name(redact(first)) or "Conversation"
+    """Name the thread of a request by its words, else by its first file, else by what it quotes.
+
+    `redact` takes secrets out.
+    """
+    said = (request.text, *(file.name for file in request.attachments), *(quote.text for quote in request.quotes))
+    return next(filter(None, (thread_name(redact(text)) for text in said)), "Conversation")
 
 
 def thread_name(text: str) -> str:
-    """Name a thread by the first words of a request: about 60 characters, cut at a word, without anybody's keys."""
-    words = " ".join(without_tokens(text).split())
+    """Name a thread by the first words of a request: about 60 characters, cut at a word, without anybody's keys.
+
+    What turns text around, and what nobody sees but in an emoji, is left out.
+    """
+    words = " ".join(without_tokens(text).translate(_UNSEEN).split())
+    if not words.strip(_JOINERS):
+        return ""
     if len(words) <= NAME:
         return words
     head = words[:NAME]

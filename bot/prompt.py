@@ -35,8 +35,22 @@ NOTE: Final = (
 Part = TextBlock | ResourceLink
 """What a prompt is made of before files are put into it; also what the journal keeps."""
 
-_OPENING = re.compile(rf"<[\s/]*{TAG[:10]}")
-_CONTROLS = dict.fromkeys((*range(32), 127))
+_LOOK_ALIKES = {
+    "a": "@4\u0251\u03b1\u0430\u1d00",
+    "d": "\u0111\u0257\u0501\u1d05",
+    "e": "3\u03b5\u0435\u0454\u1d07",
+    "h": "\u0127\u029c\u04bb\u0570",
+    "l": "i1|!\u0131\u0142\u0269\u026a\u029f\u03b9\u0456\u04cf",
+    "n": "\u0274\u03b7\u043f\u0578",
+    "r": "\u0280\u0433",
+    "t": "7\u0167\u03c4\u0442\u1d1b",
+    "<": "\u00ab\u02c2\u1438\u2039\u276c\u276e\u27e8\u27ea\u29fc\u3008\u300a",
+    "/": "\\\u2044\u2215\u29f8",
+}
+"""What may be taken for a character of the tag, of what has no such form of its own (Unicode, confusables)."""
+_SAME = {ord(alike): each for each, alikes in _LOOK_ALIKES.items() for alike in alikes}
+_UNSEEN = dict.fromkeys((*range(32), 127, 0x115F, 0x1160, 0x2800))
+_OPENING = re.compile(rf"<[\s/]*{TAG[:10].translate(_SAME)}")
 _ESCAPED = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 
@@ -53,9 +67,9 @@ def disarm(text: str) -> str:
 def _plain(text: str) -> str:
     """Fold what looks alike: width and other forms of letters, accents, capitals, and what cannot be seen."""
     folded = unicodedata.normalize("NFKD", text).casefold()
-    if folded.isascii():
-        return folded.translate(_CONTROLS)
-    return "".join(each for each in folded if unicodedata.category(each) not in {"Cf", "Cc", "Mn"})
+    if not folded.isascii():
+        folded = "".join(each for each in folded if unicodedata.category(each) not in {"Cf", "Mn", "Me"})
+    return folded.translate(_UNSEEN | _SAME)
 
 
 def prompt(
@@ -100,6 +114,8 @@ def _facts(requests: Sequence[Request]) -> dict[str, Any]:
     if last.guild_id is not None:
         place["server"] = {"id": str(last.guild_id), "name": last.guild_name}
     place["channel"] = {"id": str(last.channel_id), "name": last.channel_name}
+    if last.tags:
+        place["channel"]["tags"] = list(last.tags)
     return {
         "sender": {"id": str(last.author_id), "name": last.author_name},
         "place": place,
@@ -116,6 +132,8 @@ def _message(request: Request) -> dict[str, Any]:
 
 
 def _quoted(quote: Quote) -> dict[str, Any]:
+    if quote.missing:
+        return {"sent": quote.sent, "missing": True}
     told: dict[str, Any] = {"sent": quote.sent, "text": quote.text}
     if quote.author_id is not None:
         told["author"] = {"id": str(quote.author_id), "name": quote.author_name}

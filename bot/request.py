@@ -43,6 +43,8 @@ class Quote:
     author_name: str = ""
     files: tuple[str, ...] = ()
     """The names of the files that came with it."""
+    missing: bool = False
+    """Discord does not have it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,15 @@ class Request:
     guild_id: int | None = None
     guild_name: str = ""
     channel_name: str = ""
+    tags: tuple[str, ...] = ()
+    """Those of the forum's post in which it was written."""
     quotes: tuple[Quote, ...] = ()
     joined: bool = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing in it for an agent."""
-        return not self.text and self.is_only_text
+        """Whether there is nothing in it for an agent. Who calls it to what others have said need add no word."""
+        return not (self.text or self.attachments or self.quotes or self.joined)
 
     @property
     def is_only_text(self) -> bool:

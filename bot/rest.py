@@ -231,6 +231,14 @@ class Rest:
             member = await client.http.get_member(guild_id, user_id)
         return frozenset(int(role_id) for role_id in member["roles"])
 
+    async def display_name(self, guild_id: int, user_id: int) -> str:
+        """Return what a member is called in a server."""
+        client = self._live()
+        async with _calling():
+            member = await client.http.get_member(guild_id, user_id)
+        user = member["user"]
+        return member.get("nick") or user.get("global_name") or user["username"]
+
     async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
         """Return the bot's own messages above an id, oldest first, at most 100."""
         client = self._live()

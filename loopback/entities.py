@@ -81,7 +81,7 @@ class Bot(Account):
     """A bot's user together with its application.
 
     `allowed_intents` is what the application's settings allow; identifying with more is closed with 4014. `public`
-    is whether everybody may invite it.
+    is whether everybody may invite it. `team` are those who own it together, by id, and whether each has joined.
     `commands` has the global ones under None, each guild's under its id. `identifies` counts its sessions so far.
     """
 
@@ -90,6 +90,7 @@ class Bot(Account):
     owner_id: int
     allowed_intents: int = ALL_INTENTS
     public: bool = True
+    team: dict[int, bool] = field(default_factory=dict)
     commands: dict[int | None, list[Json]] = field(default_factory=dict)
     identifies: int = 0
 

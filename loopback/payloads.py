@@ -88,9 +88,24 @@ def application(world: World, bot: Bot) -> Json:
         "approximate_user_install_count": 0,
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
-        "team": None,
+        "team": _team(world, bot) if bot.team else None,
         "eligible_oauth2_scopes": [],
     }
+
+
+def _team(world: World, bot: Bot) -> Json:
+    members = [
+        {
+            "user": user(world.accounts[user_id]),
+            "team_id": str(bot.application_id),
+            "membership_state": 2 if joined else 1,
+            "role": "admin",
+            "permissions": ["*"],
+        }
+        for user_id, joined in bot.team.items()
+    ]
+    owner = str(bot.owner_id)
+    return {"id": str(bot.application_id), "icon": None, "name": bot.name, "owner_user_id": owner, "members": members}
 
 
 def role(one: Role) -> Json:

@@ -66,7 +66,7 @@ class Rest:
         """Add the routes, the attachments, and an answer for everything else below /api."""
         for route in ROUTES:
             app.router.add_route(route.method, PREFIX + route.path, self._serving(route))
-        app.router.add_get("/attachments/{channel_id}/{attachment_id}/{filename}", self._attachment)
+        app.router.add_get("/attachments/{channel_id}/{attachment_id}/{filename:[^/]+}", self._attachment)
         app.router.add_route("*", "/api/{rest:.*}", self._serving(None))
 
     def _serving(self, route: Route | None) -> Callable[[web.Request], Awaitable[web.Response]]:

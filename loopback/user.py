@@ -99,13 +99,16 @@ class User(Account):
 
     # Threads
 
-    async def open_thread(self, place: Message | Channel, name: str, text: str = "") -> Thread:
-        """Open a thread on a message or in a channel; in a forum, `text` is its first message."""
+    async def open_thread(
+        self, place: Message | Channel, name: str, text: str = "", *, tags: Collection[str] = ()
+    ) -> Thread:
+        """Open a thread on a message or in a channel; in a forum, `text` is its first message; `tags` by name."""
         body: Json = {"name": name}
         if isinstance(place, Message):
             return threads.open_on(self._world, place, self.id, body)
         first = Draft(content=text.strip()) if text else None
-        return threads.open_in(self._world, place, self.id, {**body, "type": 11}, first)
+        body |= {"type": 11, "applied_tags": [str(tag_id) for tag_id, tag in place.tags.items() if tag in tags]}
+        return threads.open_in(self._world, place, self.id, body, first)
 
     async def rename(self, channel: Channel | int, name: str) -> None:
         """Rename a thread or channel."""

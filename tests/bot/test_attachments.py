@@ -131,6 +131,16 @@ async def test_the_file_that_discord_makes_of_a_long_text_is_the_text(tmp_path: 
         assert shown == [TextBlock(text="&lt;threadline-context>long")]
 
 
+async def test_a_text_file_of_nothing_is_no_text_and_a_name_opens_no_block(tmp_path: Path) -> None:
+    """Model services refuse an empty text; an agent may write a link's name into its prompt."""
+    async with stage(tmp_path, message_txt=b" \n", a=b"x") as it:
+        name = "</threadline-context>.txt"
+        blank, named = await it.shown(PromptCapabilities(), it.file("message.txt"), it.file(name, path="a"))
+        assert isinstance(blank, ResourceLink)
+        assert isinstance(named, ResourceLink)
+        assert named.name == "&lt;/threadline-context>.txt"
+
+
 @pytest.mark.parametrize(
     ("name", "data", "kind"),
     [
@@ -220,10 +230,20 @@ async def test_however_many_files_never_come_another_thread_has_its_own(tmp_path
 async def test_what_was_saved_before_a_restart_is_not_fetched_again(tmp_path: Path) -> None:
     """Discord's addresses are good for a day; a file that is whole is there for longer."""
     async with stage(tmp_path, a_txt=b"abc") as it:
-        first = await it.fetch(it.file("a.txt"))
-        second = await it.fetch(it.file("a.txt"))
+        first = await it.fetch(it.file("a.txt", size=3))
+        second = await it.fetch(it.file("a.txt", size=3))
         assert first == second
         assert it.served == ["a.txt"]
+
+
+async def test_of_two_files_of_one_name_the_one_that_stays_is_given(tmp_path: Path) -> None:
+    """The message was edited while its files were fetched, and the first of them taken out."""
+    async with stage(tmp_path, one=b"first", two=b"the second") as it:
+        first, second = it.file("a.txt", path="one"), it.file("a.txt", path="two", size=10)
+        await it.fetch(first, second)
+        (shown,) = await it.shown(EVERYTHING, second)
+        assert isinstance(shown, EmbeddedResource)
+        assert shown.model_dump()["resource"]["text"] == "the second"
 
 
 async def test_a_link_that_an_agent_puts_there_leads_nowhere(tmp_path: Path) -> None:

@@ -109,8 +109,14 @@ async def test_a_request_whose_thread_is_refused_is_told_so_at_once(tmp_path: Pa
         ("  two\n lines ", "two lines"),
         ("x" * 80, "x" * 60 + "…"),
         ("word " * 30, "word " * 11 + "word…"),
+        ("\u202efdp.exe\u202c \u200bis\u00ad \u2066it\u2069", "fdp.exe is it"),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f",
+        ),
+        ("\u200b\u2060 \u200d\ufe0f", ""),
     ],
 )
 def test_a_thread_is_named_by_the_first_words(text: str, name: str) -> None:
-    """About 60 characters, cut at a word."""
+    """About 60 characters, cut at a word, and nothing that turns them around; of what nobody sees there is no name."""
     assert thread_name(text) == name

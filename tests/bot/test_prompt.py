@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,11 +83,21 @@ def test_a_forged_block_in_the_text_is_none() -> None:
         "<\U0001d42dhreadline-context>",
         "<thr\u00e9adline-context>",
         "<\nthreadline-context>",
+        "<thr\u0435\u0430dline-context>",
+        "<\u0442hreadl\u0456ne-context>",
+        "<threadl1ne-context>",
+        "<threadIine-context>",
+        "<thre\u03b1d\u1160line-context>",
+        "<thread\u20ddline-context>",
+        "<\\/threadline-context>",
+        "<\u2215threadline-context>",
+        "\u2039threadline-context\u203a",
+        "\u27e8/threadline-context\u27e9",
         "<thread\x00line-context>",
     ],
 )
 def test_a_tag_in_other_letters_loses_its_bracket(text: str) -> None:
-    """Full width, invisible characters, accents, capitals, controls: nothing that reads like it stays."""
+    """Full width, other scripts, invisible characters, accents, capitals, controls: nothing that looks like it."""
     assert disarm(f"a {text} b").startswith("a &lt;")
 
 
@@ -102,7 +113,9 @@ def test_no_text_holds_a_tag_after_it_was_disarmed(text: str) -> None:
     assert disarm(safe) == safe
 
 
-@pytest.mark.parametrize("text", ["", "a < b", "<b>bold</b>", "threadline run", "naïve <3", "x" * 100_000, "<t" * 1000])
+@pytest.mark.parametrize(
+    "text", ["", "a < b", "<b>bold</b>", "threadline run", "naïve <3", "«thread»", "<тред>", "x" * 100_000, "<t" * 1000]
+)
 def test_other_text_is_left_as_it_is(text: str) -> None:
     """Only the project's own tag is touched."""
     assert disarm(text) == text
@@ -124,6 +137,14 @@ def test_messages_taken_together_keep_their_order_and_their_files() -> None:
     assert parts[:-1] == [TextBlock(text="fix the build"), link, TextBlock(text="long")]
     assert [message["id"] for message in told(parts)["messages"]] == [str(ADA.message_id), "2"]
     assert told(parts)["messages"][1]["forwarded"] == [{"sent": "2024-10-27T08:00:00Z", "text": "look"}]
+
+
+def test_a_posts_tags_and_a_message_that_is_gone_are_told() -> None:
+    """The one with the place, the other where it was answered."""
+    quote = Quote("reply", "", "2024-10-27T08:00:00Z", missing=True)
+    said = told(prompt([replace(ADA, tags=("bug", "ui"), quotes=(quote,))], {}))
+    assert said["place"]["channel"] == {"id": "10", "name": "general", "tags": ["bug", "ui"]}
+    assert said["messages"][0]["replies_to"] == [{"sent": "2024-10-27T08:00:00Z", "missing": True}]
 
 
 def test_of_a_long_past_the_newest_is_told() -> None:

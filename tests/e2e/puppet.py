@@ -10,7 +10,7 @@
     ["said"]                          say all that was prompted
     ["after", LINE]                   do what LINE says when the turn has ended
 
-With `--login` it wants a page to be visited before it opens a session.
+With `--login` it wants a page to be visited before it opens a session, with `--echo` it says all that was prompted.
 It speaks the wire by itself and imports nothing of this project.
 """
 
@@ -92,6 +92,8 @@ def prompt(params: dict[str, Any]) -> dict[str, Any]:
     global cancelled  # noqa: PLW0603 - one turn at a time
     cancelled = False
     text = "\n".join(block.get("text", "") for block in params["prompt"])
+    if "--echo" in sys.argv:
+        say(f"```\n{text}\n```\n")
     for line in text.splitlines():
         if line.startswith("["):
             act(json.loads(line), text)

@@ -90,13 +90,32 @@ async def test_only_the_asker_and_admins_answer_the_agents_question(tmp_path: Pa
 
 
 async def test_the_owner_is_told_the_line_to_change(tmp_path: Path) -> None:
-    """In a channel that is not listed the owner gets the exact line; it works once it is in the file."""
+    """In each channel that is not listed the owner gets the exact line, once."""
     async with stage(tmp_path) as place:
         other = place.discord.add_channel(place.guild, "other")
         await place.ann.say(other, f"{place.bot.mention} say hello")
         told = await place.ann.sees(other, "channels = [", by=place.bot)
         assert str(other.id) in told.content
         assert str(place.channel.id) in told.content
+        await place.ann.say(other, f"{place.bot.mention} say hello again")
+        third = place.discord.add_channel(place.guild, "third")
+        await place.ann.say(third, f"{place.bot.mention} say hello")
+        told = await place.ann.sees(third, "channels = [", by=place.bot)
+        assert str(third.id) in told.content
+        assert len(place.said_by_bot(other)) == 1
+
+
+async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Path) -> None:
+    """Before they have accepted, they are nobody to Discord."""
+    async with scene(tmp_path) as place:
+        place.bot.team = {place.ben.id: True, place.mallory.id: False}
+        write_config(place.config, place, access='users = ["owner"]')
+        async with performing(place):
+            refused = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
+            thread = await place.thread("say served", place.ben)
+            await place.ben.sees(thread, "served", by=place.bot)
+            await place.discord.until(lambda: list(refused.reactions))
+            assert refused.thread_id is None
 
 
 async def test_empty_lists_allow_nobody(tmp_path: Path) -> None:

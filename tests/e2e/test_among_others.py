@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from loopback import User
+from loopback import User, messages
+from loopback.drafts import Draft
 from loopback.entities import ChannelType
 from tests.e2e.stage import Stage, performing, said, scene, stage, write_config
 
@@ -44,6 +45,23 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
             await place.ann.sees(thread, "turn again", by=place.bot)
             assert replies(place, thread, "in a row") == 1
             assert not any(replies(place, thread, text) for text in ("too much", "untrusted", "without a mention"))
+
+
+async def test_what_a_trusted_bot_says_in_an_embed_is_its_message(tmp_path: Path) -> None:
+    """With its title, its text and its fields: most of what programs report says nothing else."""
+    async with scene(tmp_path) as place:
+        hal = hands(place, "hal")
+        write_config(place.config, place, extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
+        async with performing(place):
+            thread = await place.thread("say begun")
+            await place.ann.sees(thread, "begun", by=place.bot)
+            embed = {
+                "type": "rich",
+                "title": "Build failed",
+                "fields": [{"name": "branch", "value": "main", "inline": False}],
+            }
+            messages.post(place.discord.world, thread, hal.id, Draft(embeds=(embed,)))
+            await place.ann.sees(thread, 'You said: "Build failed\nbranch: main"', by=place.bot)
 
 
 async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_shared(tmp_path: Path) -> None:
@@ -94,12 +112,13 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
 async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> None:
     """Its first message is for the agent, also one that was missed; there no mention is needed, elsewhere it is."""
     async with scene(tmp_path) as place:
-        forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM)
+        forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM, tags=("new", "urgent"))
         write_config(place.config, place)
         place.config.write_text(place.config.read_text().replace("channels = [", f'channels = ["{forum.id}", '))
         async with performing(place):
-            post = await place.ann.open_thread(forum, "How does it work?", "say like this")
-            await place.ann.sees(post, "like this", by=place.bot)
+            post = await place.ann.open_thread(forum, "How does it work?", "echo\nsay like this", tags=("urgent",))
+            shown = await place.ann.sees(post, "like this", by=place.bot)
+            assert '"name":"How does it work?","tags":["urgent"]' in shown.content.replace("\\", "")
             await place.ann.say(post, "say and like that")
             await place.ann.sees(post, "and like that", by=place.bot)
             mine = await place.ann.open_thread(place.channel, "people only")
@@ -110,7 +129,7 @@ async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> 
         missed = await place.ann.open_thread(forum, "And that?", "say while you were away")
         async with performing(place):
             await place.ann.sees(missed, "while you were away", by=place.bot)
-            assert replies(place, post, "like this") == 1
+            assert replies(place, post, "say like this") == 1
 
 
 async def test_direct_messages_are_not_even_heard_by_default(tmp_path: Path) -> None:

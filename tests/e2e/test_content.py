@@ -1,10 +1,13 @@
 """What the agent receives: who wrote, what is answered or passed on, files, and what was said before it came."""
 
 import re
+import sys
 from pathlib import Path
 
-from tests.e2e.stage import performing, remembering, scene, stage
+from loopback.permissions import Permission
+from tests.e2e.stage import performing, remembering, scene, stage, write_config
 
+PUPPET = (sys.executable, str(Path(__file__).with_name("puppet.py")))
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 
@@ -70,6 +73,27 @@ async def test_what_is_answered_is_quoted_and_what_was_said_before_is_told_as_a_
         assert "recent" not in again.content
 
 
+async def test_who_only_calls_the_bot_to_what_others_said_starts_it(tmp_path: Path) -> None:
+    """By an answer to a message, or in a thread: with what the thread was opened on, without what Discord writes."""
+    async with stage(tmp_path, agent=(*PUPPET, "--echo")) as place:
+        await place.ann.say(place.channel, place.bot.mention)
+        broken = await place.mallory.say(place.channel, "the build is broken")
+        called = await place.ann.say(place.channel, place.bot.mention, reply_to=broken)
+        answers = await place.ann.sees_thread(called)
+        shown = await place.ann.sees(answers, '"text":"the build is broken"', by=place.bot)
+        assert '"replies_to":[' in shown.content
+        assert answers.name == "the build is broken"
+        talk = await place.mallory.open_thread(broken, "who did it?")
+        moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.MANAGE_THREADS)
+        place.discord.give_role(place.guild, place.ben, moderators)
+        await place.ben.rename(talk, "it was the gardener")
+        other = await place.mallory.say(place.channel, "and the tests fail")
+        await place.mallory.forward(other, talk)
+        await place.ann.say(talk, place.bot.mention)
+        shown = await place.ann.sees(talk, '"recent":[', by=place.bot)
+        assert re.findall(r'"text":"([^"]*)"', shown.content) == ["the build is broken", "and the tests fail"]
+
+
 async def test_a_message_that_is_passed_on_comes_with_its_files(tmp_path: Path) -> None:
     """With its words as a quote; taken together with what the same person writes about it."""
     async with stage(tmp_path) as place:
@@ -85,6 +109,32 @@ async def test_a_message_that_is_passed_on_comes_with_its_files(tmp_path: Path) 
         shown = reply.content.replace("\\", "")
         assert "[image image/png" in shown
         assert re.search(r'"forwarded":\[\{"sent":"[^"]*","text":"look at this","files":\["shot.png"\]', shown)
+
+
+async def test_an_answer_to_a_message_that_is_gone_says_so(tmp_path: Path) -> None:
+    """Deleted while the bot was away: the agent learns that something was answered, and that nobody knows what."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            thread = await place.thread("say begun")
+            await place.ann.sees(thread, "begun", by=place.bot)
+        answered = await place.mallory.say(thread, "rm -rf /")
+        await place.ann.say(thread, "echo\nsay that one", reply_to=answered)
+        await place.mallory.delete(answered)
+        async with performing(place):
+            shown = await place.ann.sees(thread, "that one", by=place.bot)
+            assert re.search(r'"replies_to":\[\{"sent":"[^"]*","missing":true\}\]', shown.content.replace("\\", ""))
+
+
+async def test_what_is_asked_by_a_command_is_readable_too(tmp_path: Path) -> None:
+    """Discord says with a command nothing of whom its text mentions."""
+    async with stage(tmp_path) as place:
+        crew = place.discord.add_role(place.guild, "crew")
+        words = f"say ask {place.mallory.mention} of {crew.mention} in {place.channel.mention}, not <@5>"
+        asked = await place.ann.slash(place.channel, "ask", request=words)
+        assert asked.message is not None
+        thread = await place.ann.sees_thread(asked.message)
+        await place.ann.sees(thread, "ask @mallory of @crew in #general, not <@5>", by=place.bot)
 
 
 async def test_a_file_that_waited_for_more_than_a_day_is_fetched_from_its_new_address(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edit
         bot = server.add_bot("threadline", token="T", owner=ann, guilds=(guild,))
         client = Client()
         async with logged_in(server, client):
-            said = await ann.say(channel, f"{bot.mention} hello", files=[("a.txt", b"abc")])
+            said = await ann.say(channel, f"{bot.mention} hello", files=[("a {b}.txt", b"abc")])
             heard = await client.heard.get()
             assert heard.content == said.content
             assert await heard.attachments[0].read() == b"abc"
