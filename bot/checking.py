@@ -21,9 +21,10 @@ __all__ = ["check", "checked"]
 @CONFIG
 @click.option("--offline", is_flag=True, help="Leave Discord out.")
 def check(path: Path, *, offline: bool) -> None:
-    """See whether it would work: read the configuration, look at Discord, start each agent and shake hands.
+    """See whether it would work.
 
-    Nothing is posted, and no agent is prompted.
+    Reads the configuration, looks at Discord, starts each agent and shakes hands. Nothing is posted, and no agent is
+    prompted.
     """
     raise SystemExit(0 if checked(path, offline=offline) else 1)
 
@@ -52,16 +53,19 @@ async def _agents(config: Config) -> AsyncIterator[Finding]:
 
 def _agent(found: Diagnosis) -> Finding:
     subject = f"agents.{found.agent}"
+    amiss = [
+        *(f"missing: {variable}" for variable in found.missing),
+        *(f"not given: {words}" for words in found.left_out),
+        *(f"gets wrong: {fault}" for fault in found.faults),
+    ]
     if not found.well:
-        return Finding(subject, Level.FAILED, "\n".join([found.failure, *found.advice]))
+        return Finding(subject, Level.FAILED, "\n".join([found.failure, *amiss, *found.advice]))
     lines = [
         f"{found.name or found.command[0]} answers, protocol version {found.protocol_version}",
         f"sessions survive a restart: {'yes' if found.abilities['load'] else 'no'}",
         f"modes: {', '.join(found.modes) or 'none'}",
         f"asks before it acts: {f'yes, in mode {found.mode}' if found.asking_mode else 'its mode could not be set'}",
-        *(f"missing: {variable}" for variable in found.missing),
-        *(f"not given: {words}" for words in found.left_out),
-        *(f"gets wrong: {fault}" for fault in found.faults),
+        *amiss,
     ]
     level = Level.WELL if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
     return Finding(subject, level, "\n".join(lines))

@@ -95,10 +95,10 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
 @CONFIG
 @click.option("--json", "as_data", is_flag=True, help="Print everything as JSON.")
 def doctor(agent: str, path: Path, *, as_data: bool) -> None:
-    """Start the agents, or the one named AGENT, and find out what each can do and whether it asks before it acts.
+    """Find out what each agent can do, and whether it asks first.
 
-    Each agent gets two short prompts, which cost what prompts cost. It works in its own directory and in a temporary
-    one; what it asks is refused.
+    Starts all agents, or the one named AGENT. Each gets two short prompts, which cost what prompts cost. It works in
+    its own directory and in a temporary one; what it asks is refused.
     """
     config = loaded(path)
     logs.configure(config.secrets, level=logging.WARNING)
@@ -130,7 +130,10 @@ def _show(found: Diagnosis, redact: Callable[[str], str]) -> None:
 @CONFIG
 @click.option("--method", default="", metavar="ID", help="The agent's way to log in, where it has several.")
 def login(agent: str, path: Path, method: str) -> None:
-    """Log in to AGENT in this terminal, by its own means, with the environment and directory that the bot gives it."""
+    """Log in to AGENT in this terminal, by its own means.
+
+    It has the environment and the directory that the bot gives it.
+    """
     config = loaded(path)
     logs.configure(config.secrets, level=logging.ERROR)
     protect_process()
@@ -162,7 +165,7 @@ def _named(config: Config, name: str) -> dict[str, AgentConfig]:
 @click.option("--once", is_flag=True, help="Play the conversation, check that it went right, and end.")
 @click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
 def demo(*, once: bool, agent: str) -> None:
-    """Show Threadline with a Discord on this machine: no token, no network."""
+    """See it work on this machine: no token, no network."""
     from loopback.demo import Place, demo  # noqa: PLC0415 - only this command needs the server
 
     try:

@@ -7,7 +7,7 @@ import discord
 import structlog
 import yarl
 
-__all__ = ["StartFailed", "close", "in_words", "intents", "prepare", "why_pointless"]
+__all__ = ["Refused", "StartFailed", "close", "in_words", "intents", "prepare", "why_pointless"]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -25,6 +25,10 @@ log = structlog.stdlib.get_logger("bot")
 
 class StartFailed(Exception):
     """The bot cannot run; the text says what to do about it."""
+
+
+class Refused(StartFailed):
+    """Discord refuses the token or the intent: no further try will change that."""
 
 
 def intents(*, direct: bool) -> discord.Intents:

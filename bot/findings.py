@@ -10,7 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .visible import visible
+
 __all__ = ["Finding", "Level", "show"]
+
+
+NARROW = 60
+"""Columns of a terminal below which lines are easier to read than a table."""
 
 
 class Level(StrEnum):
@@ -34,17 +40,19 @@ _STYLES = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "bold red
 
 
 def show(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:
-    """Print a table on a terminal, else a line for each line of words: level, subject and words."""
-    rows = list(findings)
-    if not sys.stdout.isatty():
-        for row in rows:
-            for line in row.words.splitlines():
-                click.echo(redact(f"{row.level:<8} {row.subject}: {line}"))
+    """Print a table on a terminal that is wide enough, else a line for each line of words: level, subject and words."""
+    # What others wrote, an agent for one, must not act upon the terminal.
+    rows = [(visible(row.subject), row.level, visible(redact(row.words))) for row in findings]
+    console = Console()
+    if not sys.stdout.isatty() or console.width < NARROW:
+        for subject, level, words in rows:
+            for line in words.splitlines():
+                click.echo(f"{level:<8} {subject}: {line}")
         return
     table = Table(show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(Text(row.subject), Text(row.level, style=_STYLES[row.level]), Text(redact(row.words)))
-    Console().print(table)
+    for subject, level, words in rows:
+        table.add_row(Text(subject), Text(level, style=_STYLES[level]), Text(words))
+    console.print(table)

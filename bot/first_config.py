@@ -87,13 +87,16 @@ def configuration(choices: Choices) -> str:
     return "\n".join(lines) + "\n"
 
 
-def variables(choices: Choices) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the variables of the file beside it, and comments on those that the agent may need."""
+def variables(choices: Choices) -> list[str]:
+    """Write the lines of the file of variables: the token, and comments on what the agent may need."""
     preset = PRESETS.get(choices.agent[0])
-    wanted = [f"{name}=" for name in preset.any_of] if preset is not None else []
-    note = "What is secret. The configuration names these variables; keep this file yours alone (mode 0600)."
-    hint = ["A key for the agent, unless somebody logs in to it:"] if wanted else []
-    return {TOKEN: choices.token}, (note, *hint, *wanted)
+    wanted = preset.any_of if preset is not None else ()
+    return [
+        "# What is secret. The configuration names these variables; keep this file yours alone (mode 0600).",
+        f"{TOKEN}={choices.token}",
+        *(["# A key for the agent, unless somebody logs in to it:"] if wanted else []),
+        *(f"# {name}=" for name in wanted),
+    ]
 
 
 def _plain(name: str) -> str:

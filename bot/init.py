@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from pydantic import SecretStr, ValidationError
 
 from .checking import checked
 from .config import AccessConfig, DiscordConfig
-from .connecting import StartFailed
+from .connecting import Refused, StartFailed
+from .first_agent import first_agent
 from .first_config import TOKEN, Choices, configuration, typed, variables
 from .grammar import at_home
 from .interview import Interview
 from .invitation import invite_link
-from .presets import PRESETS
 from .standing import portal
 from .terminal import CONFIG, fail
 from .variables import beside, write_variables
@@ -79,7 +78,9 @@ class Answers:
 @click.option("--force", is_flag=True, help="Write the files anew where they exist.")
 @click.option("--check/--no-check", default=None, help="Check afterwards whether it works.")
 def init(**flags: object) -> None:
-    """Set up a bot: its token, its intent, its server, its channels and its agent, into two files.
+    """Set up a bot, step by step.
+
+    Its token, its intent, its server, its channels and its agent, into two files: threadline.toml and threadline.env.
 
     The token comes from --token-file, from the variable DISCORD_TOKEN, or is asked for without being shown.
     """
@@ -94,13 +95,16 @@ def init(**flags: object) -> None:
         endpoint=settings.endpoint,
         rooms=_channels(rooms, answers, ask),
         users=answers.users or ("owner",),
-        agent=_agent(answers, ask),
+        agent=first_agent(answers.agent, ask),
         cwd=_folder(answers, ask),
     )
     _write(answers.path, choices)
     if ask.agrees("Check now whether it works?", given=answers.check, default=ask.asking):
-        raise SystemExit(0 if checked(answers.path) else 1)
-    click.echo(f"Next: threadline check -c {answers.path}, then threadline run -c {answers.path}")
+        if not checked(answers.path):
+            raise SystemExit(1)
+        click.echo(f"Next: threadline run -c {answers.path}")
+    else:
+        click.echo(f"Next: threadline check -c {answers.path}, then threadline run -c {answers.path}")
 
 
 def _look_before(answers: Answers) -> None:
@@ -108,8 +112,11 @@ def _look_before(answers: Answers) -> None:
     for path in (answers.path, beside(answers.path)):
         if path.exists() and not answers.force:
             fail(f"{path} exists; --force writes it anew", 1)
-    if not answers.path.absolute().parent.is_dir():
+    folder = answers.path.absolute().parent
+    if not folder.is_dir():
         fail(f"{answers.path.parent}: there is no such folder", 1)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        fail(f"{folder}: nothing can be written there; name another file with -c", 1)
     _ids(answers.channels)
     try:
         AccessConfig.model_validate({"users": list(answers.users)})
@@ -128,18 +135,22 @@ def _log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
     given, tries = _given_token(answers), TRIES
     while True:
         token = ask.text("The bot's token", given=given, flag="--token-file", hidden=True)
-        settings, tries = _settings(token, answers.endpoint), tries - 1
+        tries -= 1
         try:
+            settings = _settings(token, answers.endpoint)
             return settings, asyncio.run(_introduce(settings, answers, ask))
-        except StartFailed as error:
+        except Refused as error:
             if given or not tries or not ask.asking:
                 fail(str(error), 1)
             click.echo(f"{error}. Once more:")
+        except StartFailed as error:
+            fail(str(error), 1)
 
 
 def _settings(token: str, endpoint: str) -> DiscordConfig:
+    """Return where and as whom to connect. Raises `Refused` where that can be no token."""
     if not _TOKEN.fullmatch(token):
-        fail("that is no token: a token is one word of ASCII letters, without quotes", 1)
+        raise Refused("that is no token: a token is one word of ASCII letters, without quotes")
     try:
         return DiscordConfig(token=SecretStr(token), endpoint=endpoint)
     except ValidationError:
@@ -240,40 +251,7 @@ def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, 
     return {room.channel_id: str(room) for room in chosen}
 
 
-# ---- the agent
-
-
-def _agent(answers: Answers, ask: Interview) -> list[str]:
-    found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
-    if answers.agent:
-        chosen = typed(answers.agent)
-    elif ask.asking:
-        click.echo("Agents:")
-        names = list(PRESETS)
-        options = [
-            f"{PRESETS[name].title}: {'found' if name in found else f'to install it: {PRESETS[name].install}'}"
-            for name in names
-        ]
-        default = str(names.index(found[0]) + 1) if found else ""
-        chosen = [names[ask.choice("Which one? A number", options, default=default)[0]]]
-    elif found:
-        chosen = found[:1]
-    else:
-        fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 1)
-    _explain(chosen[0])
-    return chosen
-
-
-def _explain(agent: str) -> None:
-    preset = PRESETS.get(agent)
-    if preset is None:
-        return
-    if not shutil.which(preset.command):
-        click.echo(f"To install {preset.title}: {preset.install}")
-    if preset.login:
-        click.echo(f"To log in to {preset.title} afterwards: threadline login")
-    elif preset.any_of:
-        click.echo(f"{preset.title} takes a key from {' or '.join(preset.any_of)}.")
+# ---- the folder and the files
 
 
 def _folder(answers: Answers, ask: Interview) -> Path:
@@ -292,9 +270,8 @@ def _folder(answers: Answers, ask: Interview) -> Path:
 
 
 def _write(path: Path, choices: Choices) -> None:
-    values, comments = variables(choices)
     try:
-        write_variables(beside(path), values, comments)
+        write_variables(beside(path), variables(choices))
         path.write_text(configuration(choices), encoding="utf-8")
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}", 1)

@@ -26,7 +26,10 @@ __all__ = ["configuration", "migrate"]
 )
 @click.option("--force", is_flag=True, help="Write it anew where it exists.")
 def migrate(file: Path, output: Path, *, force: bool) -> None:
-    """Take over FILE, the config.toml of openab, and say what of it has no counterpart."""
+    """Take over FILE, the config.toml of openab.
+
+    What of it has no counterpart is named.
+    """
     if output.exists() and not force:
         fail(f"{output} exists; --force writes it anew", 1)
     try:
@@ -47,7 +50,7 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
     try:
         output.write_text(text, encoding="utf-8")
         if done.token:
-            write_variables(beside(output), {TOKEN: done.token})
+            write_variables(beside(output), [f"{TOKEN}={done.token}"])
     except OSError as error:
         fail(f"{output} cannot be written: {error.strerror}", 1)
     _tell(done, output)

@@ -1,9 +1,10 @@
 """openab's configuration in our words, and what of it has no counterpart. Pure.
 
-Source of the keys: openab's example configuration and its reference, of version 0.8. A key that is not known here is
-named like those without a counterpart: nothing is left out in silence.
+Source of the keys: openab's example configurations and its reference, of version 0.8 and later. A key that is not known
+here is named like those without a counterpart: nothing is left out in silence.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -33,10 +34,16 @@ _WITHOUT = {
     "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
     "discord.max_batch_tokens": "up to 10 messages of one person in a row go together, or 20,000 characters",
     "pool.hung_grace_secs": "a cancelled turn has 10 seconds, then its agent is stopped",
+    "pool.preload_persisted_sessions": "a thread's session is loaded when somebody writes there",
     "pool.default_config_options": "options are chosen in the thread; only mode can be preset",
     "reactions.emojis": "the signs are fixed",
     "reactions.timing": "signs are neither delayed nor held",
     "reactions.mapping": "reactions of people are not read",
+    "reactions.narration_display": "what an agent says between its tools is shown; see reply.tools and reply.thoughts",
+    "delivery": "an answer is shown as it is written, see the table reply",
+    "triage": "only people, and bots that you trust, are answered",
+    "usage": "the line below an answer has the context and the cost that the agent tells of",
+    "mcp_profiles_dir": "name servers in agents.default.mcp_servers",
     "cron": "there are no scheduled messages",
     "cronjobs": "there are no scheduled messages",
     "usercron_enabled": "there are no scheduled messages",
@@ -47,15 +54,19 @@ _WITHOUT = {
     "workspace": "give a channel its own folder: [channels.ID] cwd",
     "ambient": "the bot reads only what is addressed to it",
     "filestore": "there is no object store",
-    "slack": "there is only Discord",
-    "gateway": "there is only Discord",
+    **dict.fromkeys(
+        ("feishu", "gateway", "googlechat", "line", "lineworks", "slack", "teams", "telegram", "wecom"),
+        "there is only Discord",
+    ),
 }
 """What has no counterpart, by the beginning of the key, and what to do or to know instead."""
 
 _TOOLS = {"full": "full", "compact": "compact", "none": "off"}
 _MENTION = {"involved": "involved", "mentions": "mentions", "multibot-mentions": "shared"}
+_SECRET = re.compile(r"\$\{secrets\.([^}]+)\}")
 MOST_BOT_TURNS = 1000
 MOST_AGENTS = 1000
+LEAST_MINUTES = 1.0
 
 
 @dataclass
@@ -81,7 +92,11 @@ class Translation:
 def translate(old: Mapping[str, Any]) -> Translation:
     """Translate a parsed file. What openab allows to everybody by default is allowed here to the owner alone."""
     done = Translation()
-    given = dict(_flat(old))
+    given = {theirs: _with_variables(value) for theirs, value in _flat(old)}
+    if any(theirs.startswith("secrets.refs.") for theirs in given):
+        done.advice.append(
+            "A secret is a variable here: ${secrets.a_key} is ${A_KEY} now; put A_KEY=... into the .env file."
+        )
     _discord(given, done)
     _agent(given, done)
     _pool(given, done)
@@ -107,6 +122,19 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield name, value
 
 
+def _with_variables(value: Any) -> Any:
+    """Let openab's secrets be variables."""
+    match value:
+        case str():
+            return _SECRET.sub(lambda found: f"${{{re.sub(r'[^A-Za-z0-9_]', '_', found[1]).upper()}}}", value)
+        case list():
+            return [_with_variables(each) for each in value]
+        case dict():
+            return {key: _with_variables(each) for key, each in value.items()}
+        case _:
+            return value
+
+
 def _prefixes(key: str) -> Iterator[str]:
     parts = key.split(".")
     return (".".join(parts[:count]) for count in range(len(parts), 0, -1))
@@ -119,25 +147,41 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
     else:
         done.put("discord.token", f"${{{TOKEN}}}", "discord.bot_token")
         done.token = "" if "${" in token else token
-    channels, users = given.pop("discord.allowed_channels", []), given.pop("discord.allowed_users", [])
-    if given.pop("discord.allow_all_channels", not channels):
-        done.put("access.channels", [], "discord.allow_all_channels")
-        done.advice.append('All channels: write access.guilds with the ids of your servers, and channels = ["*"].')
-    else:
-        done.put("access.channels", channels, "discord.allowed_channels")
-    if given.pop("discord.allow_all_users", not users):
-        done.put("access.users", ["owner"], "discord.allow_all_users")
-        done.advice.append('openab let everybody talk to the agent; here only you may. To keep that: users = ["*"].')
-    else:
-        done.put("access.users", users, "discord.allowed_users")
+    _allowed(given, done, "channels", [], 'All channels: access.guilds = [ids of your servers] and channels = ["*"].')
+    _allowed(
+        given,
+        done,
+        "users",
+        ["owner"],
+        'Everybody could talk to the agent; now only you may. As before: users = ["*"].',
+    )
     if (mention := given.pop("discord.allow_user_messages", None)) is not None:
         done.put("threads.mention", _MENTION.get(mention, "involved"), "discord.allow_user_messages")
-    if given.get("discord.allow_bot_messages", "off") != "off" and not given.get("discord.trusted_bot_ids"):
+    bots, trusted = given.get("discord.allow_bot_messages", "off"), given.get("discord.trusted_bot_ids")
+    if bots != "off" and not trusted:
         done.advice.append(
             "openab took any bot for a trusted one; here only those of threads.trusted_bots are answered."
         )
+    if bots == "off" and trusted:
+        done.advice.append(
+            'Trusted bots were answered when they mentioned it. To keep that: threads.bots = "mentions".'
+        )
     if (turns := given.pop("discord.max_bot_turns", None)) is not None:
         done.put("threads.bot_turns", min(max(int(turns), 1), MOST_BOT_TURNS), "discord.max_bot_turns")
+
+
+def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[str], advice: str) -> None:
+    """Take over who may, or where; `instead` where that was all, which openab means by an empty list too."""
+    every, some = f"discord.allow_all_{what}", f"discord.allowed_{what}"
+    listed, allowed = given.get(some, []), given.get(every)
+    if not listed if allowed is None else allowed:
+        done.advice.append(advice)
+        if listed:
+            done.left.append(f"{some}: openab did not look at it, for {every} was set")
+            del given[some]
+        listed = instead
+    done.put(f"access.{what}", listed)
+    done.taken += [f"{theirs} -> access.{what}" for theirs in (some, every) if given.pop(theirs, None) is not None]
 
 
 def _agent(given: dict[str, Any], done: Translation) -> None:
@@ -145,13 +189,18 @@ def _agent(given: dict[str, Any], done: Translation) -> None:
     if not command:
         done.advice.append("openab took the agent from OPENAB_AGENT_COMMAND; correct agents.default.command.")
     name = PurePath(command).name
+    if name in {"claude", "codex"}:
+        done.advice.append(
+            f'{name} itself speaks no ACP. preset = "{name}", without command and args, starts what does.'
+        )
     preset = next((key for key, each in PRESETS.items() if (each.command, each.args) == (name, tuple(args))), "")
     if preset:
         given.pop("agent.args", None)
         done.put("agents.default.preset", preset, "agent.command")
     if command != name or not preset:
         done.put("agents.default.command", command or "openab-agent", "" if preset else "agent.command")
-    done.put("agents.default.cwd", given.pop("agent.working_dir", "~"), "agent.working_dir")
+    working_dir = "agent.working_dir" if "agent.working_dir" in given else ""
+    done.put("agents.default.cwd", given.pop("agent.working_dir", "~"), working_dir)
     unasked = [arg for arg in args if any(word in arg for word in ("trust", "yolo", "bypass", "dangerous"))]
     if unasked:
         done.advice.append(f"The agent acts unasked because of {', '.join(unasked)}: take it out, and it is asked for.")
@@ -162,9 +211,10 @@ def _pool(given: dict[str, Any], done: Translation) -> None:
     if (agents := given.get("pool.max_sessions")) is not None:
         given["pool.max_sessions"] = min(max(int(agents), 1), MOST_AGENTS)
     if (hours := given.pop("pool.session_ttl_hours", None)) is not None:
-        done.put("pool.idle_minutes", float(hours) * 60, "pool.session_ttl_hours")
+        done.put("pool.idle_minutes", max(float(hours) * 60, LEAST_MINUTES), "pool.session_ttl_hours")
     if (seconds := given.pop("pool.prompt_hard_timeout_secs", None)) is not None:
-        done.put("agents.default.ceiling_minutes", float(seconds) / 60, "pool.prompt_hard_timeout_secs")
+        minutes = max(float(seconds) / 60, LEAST_MINUTES)
+        done.put("agents.default.ceiling_minutes", minutes, "pool.prompt_hard_timeout_secs")
     if (mode := given.pop("pool.default_config_options.mode", None)) is not None:
         done.put("agents.default.mode", mode, "pool.default_config_options.mode")
         done.advice.append(f"Is {mode} a mode in which the agent asks first? If not, leave mode out.")

@@ -41,9 +41,10 @@ _CONCEALED = "[secret]"
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it there; otherwise it is printed.")
 @click.option("--no-agents", is_flag=True, help="Start no agent.")
 def report(path: Path, output: Path | None, *, no_agents: bool) -> None:
-    """Gather what a report of a fault needs: versions, the configuration, the agents, the last log lines.
+    """Gather what a report of a fault needs.
 
-    Secrets are left out. Read it before you give it away: paths, ids and what agents call themselves are in it.
+    The versions, the configuration, what each agent says at its start, the last log lines. Secrets are left out. Read
+    it before you give it away: paths, ids and what agents call themselves are in it.
     """
     logs.configure(level=logging.ERROR)
     text = "\n".join(_sections(path, agents=not no_agents)) + "\n"

@@ -15,9 +15,9 @@ __all__ = ["service", "unit"]
 @click.command()
 @CONFIG
 def service(path: Path) -> None:
-    """Print a systemd user unit: put it into ~/.config/systemd/user/threadline.service.
+    """Print a systemd user unit.
 
-    Its first lines say how to start it.
+    Put it into ~/.config/systemd/user/threadline.service. Its first lines say how to start it.
     """
     if not path.is_file():
         fail(f"{path}: there is no such file; threadline init writes one", 2)

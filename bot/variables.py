@@ -6,7 +6,7 @@ Docker read such files. What the environment has already wins over it.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from .reading import ConfigError
@@ -48,12 +48,11 @@ def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
-def write_variables(path: Path, variables: Mapping[str, str], comments: tuple[str, ...] = ()) -> None:
+def write_variables(path: Path, lines: Iterable[str]) -> None:
     """Write a file that only its owner can read. It is there with all of it, or as it was before. Raises OSError."""
-    lines = [*(f"# {comment}" for comment in comments), *(f"{name}={value}" for name, value in variables.items())]
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
+        file.writelines(f"{line}\n" for line in lines)
     draft.replace(path)

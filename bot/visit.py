@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from .config import DiscordConfig
-from .connecting import StartFailed, close, in_words, prepare, why_pointless
+from .connecting import Refused, StartFailed, close, in_words, prepare, why_pointless
 from .invitation import missing
 
 __all__ = ["Room", "Visit", "visiting"]
@@ -148,4 +148,6 @@ async def visiting(settings: DiscordConfig, intents: discord.Intents) -> AsyncIt
 def _failure(error: BaseException | None) -> StartFailed:
     if not isinstance(error, Exception):
         return StartFailed("Discord closed the connection")
-    return StartFailed(why_pointless(error) or f"cannot connect to Discord: {in_words(error)}")
+    if pointless := why_pointless(error):
+        return Refused(pointless)
+    return StartFailed(f"cannot connect to Discord: {in_words(error)}")

@@ -180,6 +180,8 @@ def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_pa
     [
         ("read line; echo cannot find my key >&2; exit 3", ["exit code 3", "cannot find my key"]),
         ("read line; kill -9 $$", ["signal 9"]),
+        ("echo welcome; read line; exit 0", ["exit code 0", "gets wrong: ", "welcome"]),
+        (r"read line; printf %b red\\033[31m >&2; exit 1", [r"red\u{1b}[31m"]),
     ],
 )
 def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, parts: list[str]) -> None:
@@ -197,5 +199,6 @@ def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
     """Each command is described."""
     shown = threadline("--help", cwd=tmp_path)
     assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
+    assert "..." not in shown.stdout.partition("Commands:")[2]
     assert threadline("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
     assert threadline("nonsense", cwd=tmp_path).returncode == 2

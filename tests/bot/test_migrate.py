@@ -77,7 +77,7 @@ def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is
     assert "  reactions.remove_after_reply -> reactions.keep" in done.stdout
     assert "keep = true" in (tmp_path / "threadline.toml").read_text()
     assert "The agent acts unasked because of --trust-all-tools" in done.stdout
-    assert "openab let everybody talk to the agent; here only you may." in done.stdout
+    assert "Everybody could talk to the agent; now only you may." in done.stdout
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, "DISCORD_BOT_TOKEN": "MTIz.a.token", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "bot", "check", "--offline"]
@@ -150,6 +150,61 @@ def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
     assert "written.down" not in text
     parsed = tomllib.loads(text)
     assert parsed["agents"]["default"]["env"] == {"A": "x y", "odd key": "z"}
+
+
+LATER = """\
+mcp_profiles_dir = "profiles"
+[discord]
+bot_token = "${secrets.discord_token}"
+allow_all_channels = true
+allowed_channels = ["1"]
+allow_all_users = false
+allowed_users = ["2"]
+trusted_bot_ids = ["7"]
+[secrets.refs]
+discord_token = "aws-sm://prod#token"
+[agent]
+command = "claude"
+args = ["--acp", "--key=${secrets.a-key}"]
+env = { KEY = "${secrets.a-key}", PLAIN = "${PLAIN}" }
+[pool]
+session_ttl_hours = 0
+preload_persisted_sessions = true
+[telegram]
+bot_token = "t"
+[delivery]
+mode = "structured"
+[triage]
+enabled = true
+[[usage.runners]]
+name = "claude"
+"""
+
+
+def test_secrets_of_later_versions_are_variables_and_what_was_not_looked_at_is_named(tmp_path: Path) -> None:
+    """Each key has a reason of its own, and what would be meant otherwise here is said."""
+    done = translate(tomllib.loads(LATER))
+    assert done.tables["discord"] == {"token": "${DISCORD_TOKEN}"}
+    assert done.tables["access"] == {"channels": [], "users": ["2"]}
+    agent = done.tables["agents.default"]
+    assert agent["args"] == ["--acp", "--key=${A_KEY}"]
+    assert agent["env"] == {"KEY": "${A_KEY}", "PLAIN": "${PLAIN}"}
+    assert done.tables["pool"] == {"idle_minutes": 1.0}
+    left = dict(line.split(": ", 1) for line in done.left)
+    assert "allow_all_channels was set" in left.pop("discord.allowed_channels")
+    assert left.pop("telegram.bot_token") == "there is only Discord"
+    assert set(left) == {
+        *("mcp_profiles_dir", "secrets.refs.discord_token", "pool.preload_persisted_sessions"),
+        *("delivery.mode", "triage.enabled", "usage.runners"),
+    }
+    assert "it is not known here" not in left.values()
+    taken = [line.partition(" ")[0] for line in done.taken]
+    assert {"discord.allow_all_channels", "discord.allow_all_users", "discord.allowed_users"} <= set(taken)
+    assert "agent.working_dir" not in taken
+    advice = "\n".join(done.advice)
+    assert "${secrets.a_key} is ${A_KEY} now" in advice
+    assert 'threads.bots = "mentions"' in advice
+    assert 'preset = "claude"' in advice
 
 
 def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def test_what_was_written_is_read_back_and_is_nobody_elses(tmp_path: Path) -> No
     """Mode 0600 from the first moment on, also over a file that others could read; comments are no variables."""
     path = tmp_path / "threadline.env"
     path.write_text("OLD=1\n")
-    write_variables(path, {"DISCORD_TOKEN": "MTIz.a=b#c", "KEY": "two words"}, ("a note", "OTHER="))
+    write_variables(path, ["# a note", "DISCORD_TOKEN=MTIz.a=b#c", "# OTHER=", "KEY=two words"])
     assert path.stat().st_mode & 0o777 == 0o600
     assert read_variables(path) == {"DISCORD_TOKEN": "MTIz.a=b#c", "KEY": "two words"}
     assert [each.name for each in tmp_path.iterdir()] == ["threadline.env"]

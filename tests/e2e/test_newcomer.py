@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.presets import PRESETS
 from loopback import Loopback
 from loopback.entities import ALL_INTENTS
 from tests.e2e.stage import SCRIPTED, scene, write_config
@@ -95,25 +96,30 @@ async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_pa
 
 
 async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_path: Path) -> None:
-    """A wrong token is asked for once more; channels and agents are picked by number; then all is checked."""
+    """A wrong token, or what is none, is asked for once more; channels are picked by number, the agent is typed."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channels = [server.add_channel(guild, name) for name in ("general", "builds", "random")]
         bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,), intents=NO_TEXT)
         answers = [
             ("The bot's token: ", "MTIz.mistyped"),
+            ("The bot's token: ", f'"{TOKEN}"'),
             ("The bot's token: ", TOKEN),
             ("Turn the Message Content intent on? [Y/n]: ", ""),
             ("Numbers [1]: ", "7"),
             ("Numbers [1]: ", "1, 3"),
+            ("Which one? A number", str(len(PRESETS) + 1)),
+            ("Its command, with arguments: ", "sh -c 'exit"),
+            ("Its command, with arguments: ", " ".join(SCRIPTED)),
             ("The folder in which the agent works", str(tmp_path / "project")),
             ("Check now whether it works? [Y/n]: ", "n"),
         ]
-        flags = ["--endpoint", server.endpoint, "--agent", " ".join(SCRIPTED)]
-        said = await typed(["init", *flags], answers, cwd=tmp_path)
+        said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
     assert bot.allowed_intents == ALL_INTENTS
     assert TOKEN not in said
     assert "Discord refused the token" in said
+    assert "that is no token" in said
+    assert "No closing quotation. Once more:" in said
     written = (tmp_path / "threadline.toml").read_text()
     assert [str(each.id) in written for each in channels] == [True, False, True]
 
@@ -183,6 +189,15 @@ async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path,
     assert (code, line.startswith("threadline: ")) == (1, True)
     assert words in line
     assert names(tmp_path) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_asked(tmp_path: Path) -> None:
+    """Nobody answers five questions for nothing."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    code, said = await threadline("init", "--yes", "-c", "closed/threadline.toml", cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+    assert (code, said) == (1, f"threadline: {folder}: nothing can be written there; name another file with -c\n")
 
 
 @pytest.mark.parametrize("folder", [".", "other/.."])
