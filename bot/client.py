@@ -304,7 +304,8 @@ class ThreadlineClient(discord.Client):
         self.pool.submit(thread_id, exchange)
         if self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None
-            steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id))
+            if steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id)):
+                self.desk.audit.record("stopped", "a message that steers", user_id=author_id, thread_id=thread_id)
         return exchange
 
     def _turn_away(self, request: Request, reason: str, said: str) -> None:

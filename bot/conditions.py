@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["unmet"]
 
+LONGEST_WAY = 1000
+"""Entries that are followed to a file; links that lead in a circle lead nowhere."""
+
 
 def unmet(config: "Config") -> Iterator[Problem]:
     """Find what does not hold."""
@@ -26,9 +29,25 @@ def unmet(config: "Config") -> Iterator[Problem]:
 def _exposed(config: "Config") -> Iterator[Problem]:
     """Look for the bot's own files where an agent works: it would read secrets there, or give itself rights."""
     for keys, directory in _directories(config):
-        inside = [file for file in config.own_files if file.resolve().is_relative_to(directory.resolve())]
-        if inside:
-            yield keys, f"the agent could read and change {inside[0]} there; keep it and what agents work on apart"
+        within = Path(os.path.realpath(directory))
+        inside = (file for file in config.own_files if any(within in each.parents for each in _way_to(file)))
+        if (file := next(inside, None)) is not None:
+            yield keys, f"the agent could read and change {file} there; keep it and what agents work on apart"
+
+
+def _way_to(file: Path) -> Iterator[Path]:
+    """List every entry that leads to a file, the file itself last: who may replace a link decides where it leads."""
+    left, here = [*file.absolute().parts], Path()
+    for _ in range(LONGEST_WAY):
+        if not left:
+            return
+        part = left.pop(0)
+        entry = here.parent if part == ".." else here / part
+        yield entry
+        if entry.is_symlink():
+            left = [*entry.readlink().parts, *left]  # An absolute one begins anew: its first part is the root.
+        else:
+            here = entry
 
 
 def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:

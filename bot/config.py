@@ -211,6 +211,9 @@ class Config(Table):
 
     _file: Path = PrivateAttr(default_factory=Path)
 
+    _given: Path = PrivateAttr(default_factory=Path)
+    """The file as it was named: it may be a link."""
+
     @property
     def log_file(self) -> Path:
         """Where the last log lines are kept, beside the journal."""
@@ -227,7 +230,9 @@ class Config(Table):
         journal = self.journal.file
         beside = (journal.with_name(journal.name + suffix) for suffix in ("-wal", "-shm", ".lock"))
         audit = () if self.audit.file is None else (self.audit.file,)
-        return (self._file, variables.beside(self._file), journal, *beside, self.log_file, *audit)
+        configuration = dict.fromkeys((self._file, self._given))
+        secrets = map(variables.beside, configuration)
+        return (*configuration, *secrets, journal, *beside, self.log_file, *audit)
 
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
@@ -246,14 +251,15 @@ class Config(Table):
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file. Raises `ConfigError`."""
     document = read(path, environ, Config)
-    config = _resolved(document.content, path.resolve())
+    config = _resolved(document.content, path)
     config._variables = document.variables  # noqa: SLF001 - made here
     document.refuse(list(unmet(config)))
     return config
 
 
-def _resolved(config: Config, file: Path) -> Config:
-    """Make paths absolute; relative ones are meant from the configuration file's directory."""
+def _resolved(config: Config, path: Path) -> Config:
+    """Make paths absolute; relative ones are meant from the directory of the configuration file, links followed."""
+    file = path.resolve()
     base = file.parent
     agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
     channels = {
@@ -266,7 +272,7 @@ def _resolved(config: Config, file: Path) -> Config:
     if config.audit.file is not None:
         update["audit"] = AuditConfig(path=str(base / config.audit.file))
     resolved = config.model_copy(update=update)
-    resolved._file = file  # noqa: SLF001 - made here
+    resolved._file, resolved._given = file, path.absolute()  # noqa: SLF001 - made here
     return resolved
 
 

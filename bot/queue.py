@@ -10,6 +10,7 @@ from discord import app_commands
 from pool.conversation import Conversation
 from pool.exchange import Exchange as PooledExchange
 
+from . import words
 from .exchange import Exchange
 from .gate import Right
 from .markdown import LIMIT, escape
@@ -162,10 +163,12 @@ def _jump(conversation: Conversation | None, message_id: int, interaction: disco
     return "It is next; what is running is stopped for it."
 
 
-def steer(conversation: Conversation | None, exchange: Exchange, *, may_stop: bool) -> None:
-    """Let a message that has just come stop the running turn, and go before what waited until then."""
-    if conversation is not None and conversation.running is not None and may_stop:
-        conversation.steer(exchange, exchange.author_id)
+def steer(conversation: Conversation | None, exchange: Exchange, *, may_stop: bool) -> bool:
+    """Let a message that has just come stop the running turn, and go before what waited until then, if it may."""
+    if conversation is None or conversation.running is None or not may_stop:
+        return False
+    conversation.steer(exchange, exchange.author_id)
+    return True
 
 
 def _drop(
@@ -180,6 +183,9 @@ def _drop(
     log.info("dropped by a person", thread_id=conversation.thread_id, user_id=interaction.user.id, count=len(dropped))
     if not dropped:
         return "What waits was written by others; only they and approvers may drop it."
+    ids = ", ".join(str(message_id) for exchange in dropped for message_id in exchange.message_ids)
+    what, audit = f"{words.waiting(len(dropped))} dropped: {ids}", interaction.client.desk.audit
+    audit.record("stopped", what, user_id=interaction.user.id, thread_id=conversation.thread_id)
     left = len(exchanges) - len(dropped)
     return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else "")
 

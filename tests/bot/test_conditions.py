@@ -66,10 +66,31 @@ def test_the_file_of_variables_counts_also_before_it_is_there(tmp_path: Path) ->
     assert "the agent could read and change" in complaint(path)
 
 
+def test_a_link_that_an_agent_could_turn_elsewhere_is_refused(tmp_path: Path) -> None:
+    """Wherever it leads now: on the way to the configuration, or to the journal by one link more."""
+    path = written(tmp_path)
+    link = tmp_path / "project" / "threadline.toml"
+    link.symlink_to(path)
+    assert f"the agent could read and change {link} there" in complaint(link)
+    (tmp_path / "project" / "state").symlink_to(tmp_path / "other")
+    (tmp_path / "state").symlink_to("project/state")
+    path = written(tmp_path, rest='[journal]\npath = "state/../state/journal.db"')
+    assert "journal.db there" in complaint(path)
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    """The journal then cannot be opened, and says so itself."""
+    (tmp_path / "circle").symlink_to("circle")
+    load(written(tmp_path, rest='[journal]\npath = "circle/journal.db"'))
+
+
 def test_files_apart_from_the_project_are_well(tmp_path: Path) -> None:
     """Also where one name begins with the other's."""
     config = load(written(tmp_path, rest='[journal]\npath = "project-state/journal.db"'))
     assert config.journal.file == tmp_path / "project-state" / "journal.db"
+    (tmp_path / "link.toml").symlink_to("project-state/../project/../threadline.toml")
+    (tmp_path / "project-state").mkdir()
+    assert load(tmp_path / "link.toml").file == tmp_path / "threadline.toml"
 
 
 def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path: Path) -> None:

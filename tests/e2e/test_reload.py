@@ -62,3 +62,21 @@ async def test_the_audit_log_tells_who_did_what_once(tmp_path: Path) -> None:
     assert all(line["thread_id"] == str(thread.id) for line in lines)
     assert "make install" in lines[1]["what"]
     assert lines[3]["what"] == "/cancel"
+
+
+async def test_the_audit_log_tells_who_dropped_what_waited_and_who_steered(tmp_path: Path) -> None:
+    """A message that stops a turn is a stop like any other; what was dropped is named by its id."""
+    path = tmp_path / "audit.jsonl"
+    extra = f'[audit]\npath = "{path}"\n[threads]\nbusy = "steer"\n'
+    async with stage(tmp_path, extra=extra) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        waits = await place.ben.say(thread, "say patient")
+        notice = await place.ann.sees(thread, "1 waiting", by=place.bot)
+        await place.ben.click(notice, "Drop")
+        await place.ann.say(thread, "say steered")
+        await place.ann.sees(thread, "steered", by=place.bot)
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+    stopped = [(int(line["user_id"]), line["what"]) for line in lines if line["deed"] == "stopped"]
+    dropped = (place.ben.id, f"1 message is dropped: {waits.id}")
+    assert stopped == [dropped, (place.ann.id, "a message that steers")]
