@@ -38,12 +38,16 @@ class Unsuccessful(GitFailed):
 class Changes:
     """`status` has a line a file, as `git status --short`; `patch` is the whole diff to the last commit.
 
-    `cut`: the patch is longer than `LARGEST`, and ends early.
+    `cut`: the patch is longer than `LARGEST`, and ends early. `unread`: something new could not be looked at, a file
+    that may not be read or a repository without a commit. `nested`: there are repositories inside, submodules for one,
+    of which only the commits are compared, for each has a configuration of its own.
     """
 
     status: str
     patch: bytes
     cut: bool
+    unread: bool = False
+    nested: bool = False
 
 
 async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
@@ -69,11 +73,21 @@ async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
         await asyncio.to_thread(_copy_indexes, index, git_directory, own)
         await asyncio.to_thread(_copy_excludes, exclude, own)
         where = (f"--git-dir={own}", f"--work-tree={top}")
-        await _git(directory, *where, "add", "--intent-to-add", "--", ".")
-        compared = ("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=all", "--find-renames")
+        unread = not await _succeeds(directory, *where, "add", "--intent-to-add", "--ignore-errors", "--", ".")
+        nested = b"\n160000 " in b"\n" + await _git(directory, *where, "ls-files", "--stage", "--", ".")
+        plain = ("--no-ext-diff", "--no-textconv", "--no-color")
+        compared = ("diff", *plain, "--ignore-submodules=dirty", "--submodule=short", "--find-renames")
         status = await _git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
         patch = await _git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
-    return Changes(_readable(status), patch[:LARGEST], cut=len(patch) > LARGEST)
+    return Changes(_readable(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
+
+
+async def _succeeds(directory: Path, *args: str) -> bool:
+    try:
+        await _git(directory, *args)
+    except Unsuccessful:
+        return False
+    return True
 
 
 def _objects(

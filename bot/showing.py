@@ -1,5 +1,6 @@
 """`/diff` and `/export`: what has changed in the working directory, and the thread as Markdown. For who asks alone."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -8,7 +9,7 @@ from discord import app_commands
 
 from .admission import admitted
 from .gate import Right
-from .git import GitFailed, changes
+from .git import Changes, GitFailed, changes
 from .markdown import code_block, escape
 from .message import text_of
 from .pacer import Urgency
@@ -52,17 +53,27 @@ async def _diff(interaction: Interaction) -> None:
     except GitFailed as error:
         await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
         return
+    remarks = "".join(f"\n-# {each}" for each in _remarks(found))
     if not found.patch:
-        await interaction.followup.send("Nothing has changed since the last commit.", ephemeral=True)
+        await interaction.followup.send(f"Nothing has changed since the last commit.{remarks}", ephemeral=True)
         return
     redact = interaction.client.desk.redact
     status = redact(found.status)
     shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
-    words = code_block(shown) + ("\n-# The patch is too long, and was cut." if found.cut else "")
+    words = code_block(shown) + remarks
     # Whatever a file's encoding is: the patch is to fit it.
     patch = redact(found.patch.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     file = discord.File(BytesIO(patch), "changes.patch")
     await interaction.followup.send(words, file=file, ephemeral=True)
+
+
+def _remarks(found: Changes) -> Iterator[str]:
+    if found.cut:
+        yield "The patch is too long, and was cut."
+    if found.unread:
+        yield "Some new files could not be looked at, and are not in it."
+    if found.nested:
+        yield "Of repositories inside this one, as submodules are, only the commits are compared."
 
 
 async def _export(interaction: Interaction) -> None:

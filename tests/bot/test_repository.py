@@ -59,6 +59,30 @@ async def test_repositories_worktrees_and_submodules_show_their_own_changes(tmp_
     assert "+two" in await shown(link)
 
 
+async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path) -> None:
+    """One without a commit, that an agent has just begun, hides nothing else; what each configures runs nothing."""
+    main = made(tmp_path / "main", "one")
+    git("submodule", "--quiet", "add", str(made(tmp_path / "part", "part")), "part", at=main)
+    git("commit", "--quiet", "--message", "part", at=main)
+    trap = tmp_path / "trap"
+    for key in ("core.fsmonitor", "diff.external", "filter.x.clean"):
+        git("config", key, f"touch {trap}; cat", at=main / "part")
+    (main / "part" / "a").write_text("two\n")
+    found = await changes(main, (main,))
+    assert (found.patch, found.nested, found.unread) == (b"", True, False)
+    assert not trap.exists()
+    git("-c", "core.fsmonitor=", "commit", "--quiet", "--all", "--message", "two", at=main / "part")
+    trap.unlink(missing_ok=True)
+    (main / "begun").mkdir()
+    git("init", "--quiet", at=main / "begun")
+    (main / "new").write_text("new\n")
+    found = await changes(main, (main,))
+    assert "+Subproject commit" in found.patch.decode()
+    assert "+new" in found.patch.decode()
+    assert (found.status, found.nested, found.unread) == ("A new\nM part", True, True)
+    assert not trap.exists()
+
+
 def gitdir(here: Path, other: Path) -> None:
     """A `.git` file that names another repository."""
     (here / ".git").write_text(f"gitdir: {other}/.git\n")
