@@ -81,16 +81,19 @@ async def _export(interaction: Interaction) -> None:
         return
     await interaction.response.defer(ephemeral=True)
     try:
-        text = await _thread_as_markdown(interaction)
+        text, left_out = await _thread_as_markdown(interaction)
     except RestError as error:
         await interaction.followup.send(f"The thread cannot be read: {escape(str(error))}", ephemeral=True)
         return
-    file = discord.File(BytesIO(text.encode()[-WIDTH:]), "thread.md")
-    await interaction.followup.send("The thread as it stands now.", file=file, ephemeral=True)
+    file = discord.File(BytesIO(text.encode()), "thread.md")
+    words = "The thread as it stands now." + (
+        "\n-# Its older messages did not fit, and are left out." if left_out else ""
+    )
+    await interaction.followup.send(words, file=file, ephemeral=True)
 
 
-async def _thread_as_markdown(interaction: Interaction) -> str:
-    """Read the thread as whoever asks can view it. Raises `RestError`."""
+async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
+    """Read the thread as whoever asks can view it; say whether older messages are left out. Raises `RestError`."""
     desk, channel_id = interaction.client.desk, interaction.channel_id or 0
     messages: list[discord.Message] = []
     before = interaction.id
@@ -102,8 +105,13 @@ async def _thread_as_markdown(interaction: Interaction) -> str:
             break
         before = batch[0].id
     name = getattr(interaction.channel, "name", None) or "Conversation"
-    written = (_written(each) for each in messages[-MESSAGES:])
-    return "\n\n".join([f"# {' '.join(name.split())}", *filter(None, written)]) + "\n"
+    written = [_written(each) for each in messages]
+    kept, left = 0, WIDTH
+    while kept < len(written) and (left := left - len(written[-kept - 1].encode()) - 2) > 0:
+        kept += 1
+    newest = written[len(written) - kept :]
+    text = "\n\n".join([f"# {' '.join(name.split())}", *filter(None, newest)]) + "\n"
+    return text, kept < len(written) or len(messages) >= MESSAGES
 
 
 def _written(message: discord.Message) -> str:

@@ -291,6 +291,25 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
         heads = re.findall(r"^## (\w+), [\d-]+T[\d:]+Z\n\n(.*)$", text, re.MULTILINE)
         assert text.startswith("# say hello\n")
         assert heads == [("ann", "@threadline say hello"), ("threadline", "hello")]
+        assert said(exported) == "The thread as it stands now."
+
+
+async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole messages, by their bytes."""
+    monkeypatch.setattr("bot.showing.WIDTH", 200)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.ann.sees(thread, "hello", by=place.bot)
+        for number in range(1, 4):
+            await place.mallory.say(thread, f"{number} " + "ü" * 30)
+        exported = await place.ben.slash(thread, "export")
+        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+        assert exported.message is not None
+        text = (exported.message.attachments[0].content or b"").decode()
+        assert re.findall(r"^(\d) ü{30}$", text, re.MULTILINE) == ["2", "3"]
+        assert "older messages did not fit" in said(exported)
 
 
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:
