@@ -11,6 +11,7 @@ from discord import app_commands
 
 from pool.journal import State
 
+from . import words
 from .admission import admitted
 from .fields import Field
 from .form import Form
@@ -183,7 +184,8 @@ def _not_now(interaction: Interaction, said: str, agent: str) -> str:
         return "There is no such agent here."
     if agent and client.journal.knows(thread_id) and agent != agents.name(thread_id):
         return "This thread has another agent. `/agent` changes that."
-    return ""
+    bound = client.pool.bound(thread_id, interaction.user.id)
+    return "" if bound is None else words.BOUNDS[bound]
 
 
 async def _post(interaction: Interaction, text: str) -> int:

@@ -163,10 +163,9 @@ class Pool:
     # ---- messages
 
     def bound(self, thread_id: int, author_id: int) -> Bound | None:
-        """Say whether a message would be too much now. None counts it, and is to be followed by `submit`."""
-        now = asyncio.get_running_loop().time()
-        recent = self._recent.setdefault(author_id, deque(maxlen=self._limits.per_minute))
-        if len(recent) == self._limits.per_minute and now - recent[0] < 60.0:
+        """Say whether a message would be too much now; those that were submitted count."""
+        recent, now = self._recent.get(author_id), asyncio.get_running_loop().time()
+        if recent is not None and len(recent) == self._limits.per_minute and now - recent[0] < 60.0:
             return Bound.MINUTE
         conversation = self._conversations.get(thread_id)
         if conversation is not None and conversation.waiting >= self._limits.per_thread:
@@ -175,7 +174,6 @@ class Pool:
             served = sum(each.serves(author_id) for each in self._conversations.values())
             if served >= self._limits.per_user:
                 return Bound.USER
-        recent.append(now)
         return None
 
     def submit(self, thread_id: int, exchange: Exchange) -> None:
@@ -184,6 +182,8 @@ class Pool:
         While the pool stops this does nothing: the message's row stays received, for the next start.
         """
         if not self._stopping:
+            recent = self._recent.setdefault(exchange.author_id, deque(maxlen=self._limits.per_minute))
+            recent.append(asyncio.get_running_loop().time())
             self._obtain(thread_id).submit(exchange)
 
     def restore(

@@ -216,6 +216,20 @@ async def test_too_many_messages_are_refused_with_a_word(tmp_path: Path) -> None
         await place.ann.sees(thread, "too many messages waiting", by=place.bot)
 
 
+async def test_a_request_by_a_command_that_is_too_much_is_refused_before_it_is_posted(tmp_path: Path) -> None:
+    """Only to who asks; what was posted would look as if it had been taken up."""
+    async with stage(tmp_path, extra="[pool]\nper_minute = 2\n") as place:
+        thread = await place.thread("say one")
+        await place.ann.sees(thread, "one", by=place.bot)
+        asked = await place.ann.slash(thread, "ask", request="say two")
+        assert "asks:" in said(asked)
+        refused = await place.ann.slash(thread, "ask", request="say three")
+        assert "faster than I may take up" in said(refused)
+        assert refused.message is not None
+        assert refused.message.ephemeral_to == place.ann.id
+        assert "asks:" in said(await place.ben.slash(thread, "ask", request="say of another"))
+
+
 async def test_an_agent_that_is_not_logged_in_names_the_command_to_run(tmp_path: Path) -> None:
     """-32000 in a thread is no riddle."""
     async with stage(tmp_path) as place:
