@@ -1,5 +1,6 @@
 """What people do about messages that wait: see them, drop them, send one at once. Each asks the gate."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ SHOWN = 25
 
 SNIPPET = 60
 """Characters shown of each."""
+
+SLICE = 50
+"""Messages that are dropped at once, before others have their turn."""
 
 NOTHING = "Nothing is waiting."
 
@@ -70,8 +74,9 @@ class QueueButton(
         elif self.action == "now":
             await interaction.response.send_message(_jump(conversation, self.first, interaction), ephemeral=True)
         else:
-            told = _drop(interaction, conversation, conversation.queue)
+            told, rest = _drop(interaction, conversation, conversation.queue)
             await interaction.response.send_message(told, ephemeral=True)
+            await _drop_rest(conversation, rest)
 
 
 class DropMenu(
@@ -110,7 +115,7 @@ class DropMenu(
         chosen = {int(value) for value in self.item.values if value.isdecimal()}
         waiting = conversation.queue if conversation is not None else ()
         found = [exchange for exchange in waiting if not chosen.isdisjoint(exchange.message_ids)]
-        told = _drop(interaction, conversation, found) if conversation is not None and found else NOTHING
+        told, _ = _drop(interaction, conversation, found) if conversation is not None and found else (NOTHING, ())
         await interaction.response.edit_message(content=told, view=None)
 
 
@@ -175,19 +180,31 @@ def _drop(
     interaction: discord.Interaction["ThreadlineClient"],
     conversation: Conversation,
     exchanges: Sequence[PooledExchange],
-) -> str:
-    """Drop those that the person may drop: their own, or as an approver anybody's; say what was done."""
+) -> tuple[str, Sequence[PooledExchange]]:
+    """Drop those that the person may drop: their own, or as an approver anybody's; say what was done.
+
+    Of very many the first ones; the rest is for `_drop_rest`, for Discord waits only 3 s for an answer.
+    """
     dropped = [exchange for exchange in exchanges if _may_drop(interaction, exchange)]
-    for exchange in dropped:
+    for exchange in dropped[:SLICE]:
         conversation.withdraw(exchange, "dropped")
     log.info("dropped by a person", thread_id=conversation.thread_id, user_id=interaction.user.id, count=len(dropped))
     if not dropped:
-        return "What waits was written by others; only they and approvers may drop it."
+        return "What waits was written by others; only they and approvers may drop it.", ()
     ids = ", ".join(str(message_id) for exchange in dropped for message_id in exchange.message_ids)
     what, audit = f"{words.waiting(len(dropped))} dropped: {ids}", interaction.client.desk.audit
     audit.record("stopped", what, user_id=interaction.user.id, thread_id=conversation.thread_id)
     left = len(exchanges) - len(dropped)
-    return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else "")
+    return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else ""), dropped[SLICE:]
+
+
+async def _drop_rest(conversation: Conversation, exchanges: Sequence[PooledExchange]) -> None:
+    """Drop what is left of very many, while other threads go on; what has begun meanwhile stays."""
+    for number, exchange in enumerate(exchanges):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+        if conversation.unsent(exchange.message_ids[-1]) is exchange:
+            conversation.withdraw(exchange, "dropped")
 
 
 def _may_drop(interaction: discord.Interaction["ThreadlineClient"], exchange: PooledExchange) -> bool:

@@ -5,6 +5,8 @@ import os
 import re
 from pathlib import Path
 
+import pytest
+
 from loopback import Message
 from loopback.entities import Thread
 from tests.e2e.stage import Stage, said, spoken, stage, write_config
@@ -87,6 +89,22 @@ async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_pa
         await place.ann.say(thread, "say the end")
         await place.ann.sees(thread, "the end", by=place.bot)
         assert await answers(place, thread) == ["begun", "of ben 1", "the end"]
+
+
+async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The press is answered before all are gone; in the end none is left, and those of others stay."""
+    monkeypatch.setattr("bot.queue.SLICE", 2)
+    async with stage(tmp_path) as place:
+        thread, gate = await busy(place)
+        await place.ann.say(thread, "say of ann")
+        for number in range(9):
+            await place.ben.say(thread, f"say of ben {number}")
+        notice = await place.ann.sees(thread, "10 waiting", by=place.bot)
+        assert "9 dropped. 1 by others stay." in said(await place.ben.click(notice, "Drop"))
+        await place.ann.sees(thread, "1 waiting", by=place.bot)
+        await open_gate(gate)
+        await place.ann.sees(thread, "of ann", by=place.bot)
+        assert await answers(place, thread) == ["begun", "of ann"]
 
 
 async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path) -> None:
