@@ -57,8 +57,9 @@ def _change(diff: Diff) -> str:
     path, change = _on_one_line(diff.path), change_of(diff)
     if change is None:
         return f"{path}: unchanged"
-    _, _, hunks = change.patch.rstrip("\n").split("\n", 2)
-    return f"--- {path}\n+++ {path}\n{hunks}"
+    if not (change.added or change.removed):
+        return f"{path}: new and empty"
+    return "\n".join([f"--- {path}", f"+++ {path}", *change.patch.rstrip("\n").split("\n")[2:]])
 
 
 def _on_one_line(path: str) -> str:

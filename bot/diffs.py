@@ -2,6 +2,7 @@
 
 import difflib
 import os.path
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ COMPARED = 1_000_000
 WIDEST = 100
 """Characters of a line in an excerpt."""
 
+_ODD = re.compile(r'[\x00-\x1f"\\\x7f]| $')
 _NO_LINE_FEED = "\\ No newline at end of file\n"
 
 
@@ -43,16 +45,12 @@ def change_of(diff: Diff, directory: str = "") -> Change | None:
         added += sum(line.startswith("+") for line in body)
         removed += sum(line.startswith("-") for line in body)
         hunks += [_hunk_head(group), *body]
-    source = "/dev/null" if diff.old_text is None else f"a/{path.lstrip('/')}"
-    head = f"--- {source}\n+++ b/{path.lstrip('/')}\n"
-    return Change(path, added, removed, head + "".join(hunks))
+    return Change(path, added, removed, _head(diff, _inside(diff.path, directory).lstrip("/")) + "".join(hunks))
 
 
 def place_of(path: str, directory: str) -> str:
     """Write a path as seen from `directory`, if it is inside; on one line."""
-    path = " ".join(path.split())
-    inside = directory and path.startswith(directory.rstrip("/") + "/")
-    return os.path.relpath(path, directory) if inside else path
+    return " ".join(_inside(path, directory).split())
 
 
 def excerpt(patch: str, most: int) -> str:
@@ -65,6 +63,30 @@ def excerpt(patch: str, most: int) -> str:
         rest = sum(line[0] in "+-" for line in shown[most - 1 :])
         shown = [*shown[: most - 1], f"⋯ {rest} more"]
     return "\n".join(shown)
+
+
+def _inside(path: str, directory: str) -> str:
+    inside = directory and path.startswith(directory.rstrip("/") + "/")
+    return os.path.relpath(path, directory) if inside else path
+
+
+def _head(diff: Diff, path: str) -> str:
+    """Write the lines that say which file it is; those of Git where nothing else says that one is new."""
+    old, new = _quoted(f"a/{path}"), _quoted(f"b/{path}")
+    if diff.old_text is None and not diff.new_text:
+        return f"diff --git {old.rstrip()} {new.rstrip()}\nnew file mode 100644\n"
+    return f"--- {'/dev/null' if diff.old_text is None else old}\n+++ {new}\n"
+
+
+def _quoted(path: str) -> str:
+    """Write a name so that it is read back as it is: a tab ends one with spaces, as Git and GNU patch have it."""
+    if _ODD.search(path):
+        return f'"{_ODD.sub(_octal, path)}"'
+    return f"{path}\t" if " " in path else path
+
+
+def _octal(odd: re.Match[str]) -> str:
+    return f"\\{ord(odd[0]):03o}"
 
 
 Operation = tuple[str, int, int, int, int]

@@ -37,11 +37,14 @@ _NAMED_IN_COMMENT = re.compile(
 _UNUSUAL = re.compile(r"[^\w.\-]+")
 
 _EXTENSIONS = {
-    "bash": "sh", "c#": "cs", "c++": "cpp", "clojure": "clj", "console": "txt", "csharp": "cs", "dockerfile": "txt",
-    "elixir": "ex", "erlang": "erl", "fsharp": "fs", "golang": "go", "haskell": "hs", "javascript": "js",
-    "julia": "jl", "kotlin": "kt", "latex": "tex", "makefile": "mk", "markdown": "md", "objective-c": "m",
-    "ocaml": "ml", "perl": "pl", "plaintext": "txt", "powershell": "ps1", "python": "py", "ruby": "rb", "rust": "rs",
-    "shell": "sh", "terraform": "tf", "text": "txt", "typescript": "ts", "yaml": "yml", "zsh": "sh",
+    "bash": "sh", "c#": "cs", "c++": "cpp", "clojure": "clj", "console": "txt", "csharp": "cs", "docker": "txt",
+    "dockerfile": "txt", "elisp": "el", "elixir": "ex", "erlang": "erl", "f#": "fs", "fortran": "f90", "fsharp": "fs",
+    "golang": "go", "haskell": "hs", "javascript": "js", "javascriptreact": "jsx", "jinja2": "j2", "julia": "jl",
+    "kotlin": "kt", "latex": "tex", "makefile": "mk", "markdown": "md", "matlab": "m", "mermaid": "mmd",
+    "mysql": "sql", "nginx": "conf", "node": "js", "objective-c": "m", "ocaml": "ml", "pascal": "pas", "perl": "pl",
+    "plaintext": "txt", "postgresql": "sql", "powershell": "ps1", "protobuf": "proto", "python": "py",
+    "python3": "py", "ruby": "rb", "rust": "rs", "scheme": "scm", "shell": "sh", "solidity": "sol", "terraform": "tf",
+    "text": "txt", "typescript": "ts", "typescriptreact": "tsx", "yaml": "yml", "zsh": "sh",
 }  # fmt: skip
 """Languages that are not their own extension."""
 

@@ -15,26 +15,33 @@ __all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "take
 LOOKAHEAD = 2000
 """Characters behind a page's limit that decide where it is cut, unless the line ends sooner: no atom is longer."""
 
+DEEPEST = 100
+"""Columns; what is indented farther is not told apart."""
+
 CLOSING = f"\n{FENCE}"
 
 _FENCE_LINE = re.compile(r"^```([^\n]*)$", re.MULTILINE)
+_ITEM = re.compile(r"([ \t]+)(?:[-*+]|\d{1,9}[.)])[ \t]")
 _ATOM = re.compile(
-    r"(?P<code>`+)(?!`)[^\n]{1,400}?(?<!`)(?P=code)(?!`)"  # a code span
-    r"|!?\[[^\[\]\n]{0,400}\]\([^()\s]{1,1400}(?:\([^()\s]{0,90}\)[^()\s]{0,90})?\)"  # a masked link
+    r"\\[!-/:-@\[-`{-~]"  # a mark that is escaped
+    r"|(?P<code>`+)(?!`)[^\n]{1,400}?(?<!`)(?P=code)(?!`)"  # a code span
+    r"|!?\[[^\[\]\n]{0,400}\]\([^()\s]{1,1400}(?:\([^()\s]{0,90}\)[^()\s]{0,90})?"  # a masked link
+    r"(?: {1,9}\"[^\"\n]{0,90}\")?\)"  # and its title
     r"|<(?:@[!&]?|#|a?:\w{1,40}:|/[^<>\n]{1,100}:|t:|id:)[\w:-]{1,40}>"  # mention, emoji, command, timestamp
-    r"|<?https?://[^\s<>]{1,1800}>?"  # an address
-    r"|(?<!:):\w{1,40}:(?!:)"  # an emoji by its name
+    r"|<?https?://[^\s<>]{1,1800}>?|<(?:mailto|tel|sms):[^\s<>]{1,120}>"  # an address
+    r"|(?<!:):[\w+-]{1,40}:(?!:)"  # an emoji by its name
     r"|(?P<mark>\*\*|\|\||~~|__)(?=\S)[^\n]{1,200}?(?P=mark)"  # short emphasis
 )
 
 _UNDECIDED = re.compile(
     _ATOM.pattern  # goes on, perhaps, where it ends with the text
     + r"|(?:"  # what an atom may still become
-    r"`+[^\n]{0,400}"
-    r"|!?\[[^\[\]\n]{0,400}(?:\](?:\([^()\s]{0,1400}(?:\([^()\s]{0,90}(?:\)[^()\s]{0,90})?)?)?)?"
+    r"\\|`+[^\n]{0,400}"
+    r"|!?\[[^\[\]\n]{0,400}"
+    r"(?:\](?:\([^()\s]{0,1400}(?:\([^()\s]{0,90}(?:\)[^()\s]{0,90})?)?(?: {1,9}(?:\"[^\"\n]{0,90}\"?)?)?)?)?"
     r"|<[^<>\n]{0,144}"
     r"|<?h[^\s<>]{0,1807}"
-    r"|:\w{0,40}"
+    r"|:[\w+-]{0,40}"
     r"|(?:\*\*|\|\||~~|__)(?:\S[^\n]{0,200})?|[*|~_]"
     r")\Z"
 )
@@ -115,11 +122,23 @@ def _content(text: str, start: int, end: int, opening: str, after: str) -> str:
     """Put together what is posted. Discord trims messages, so a page neither begins nor ends with white space."""
     inside = opening.startswith(FENCE)
     body = text[start:end].rstrip("\n") if after.startswith(FENCE) else text[start:end].rstrip()
-    body = body if inside else body.lstrip()
+    body = body if inside else _flush(body)
     if not body.strip():
         return ""
     closing = CLOSING if after.startswith(FENCE) else ""
     return opening + body + closing
+
+
+def _flush(text: str) -> str:
+    """Take off the white space that a page begins with; of a list, from the lines below too: siblings stay siblings."""
+    shown = text.lstrip()
+    item = _ITEM.match(text, text.rfind("\n", 0, len(text) - len(shown)) + 1)
+    if item is None or not shown:
+        return shown
+    lines = shown.split("\n")
+    inner = takewhile(lambda line: line.startswith(item[1]) or not line.strip(), lines[1:])
+    moved = [line.removeprefix(item[1]) for line in inner]
+    return "\n".join([lines[0], *moved, *lines[1 + len(moved) :]])
 
 
 def _cut(text: str, start: int, most: int, opening: str) -> int:
@@ -132,7 +151,7 @@ def _cut(text: str, start: int, most: int, opening: str) -> int:
     paragraph = text.rfind("\n\n", half, window_end)
     if paragraph >= 0:
         return _behind(text, paragraph, most)
-    line = _top_level_line(text, start + (most - start) * 3 // 4, window_end)
+    line = _outer_line(text, start + (most - start) * 3 // 4, window_end)
     if line < 0:
         line = text.rfind("\n", half, window_end)
     if line >= 0:
@@ -152,13 +171,15 @@ def _behind(text: str, line_feed: int, most: int) -> int:
     return end
 
 
-def _top_level_line(text: str, least: int, most: int) -> int:
-    """Return the last line feed before a line that is not indented; -1 if there is none."""
-    at = most
-    while (at := text.rfind("\n", least, at)) >= 0:
-        if at + 1 < len(text) and text[at + 1] not in " \t\n":
-            return at
-    return -1
+def _outer_line(text: str, least: int, most: int) -> int:
+    """Return the line feed before the least indented line, of several the last; -1 if there is none."""
+    found, indent, at = -1, DEEPEST, most
+    while indent and (at := text.rfind("\n", least, at)) >= 0:
+        line = text[at + 1 : at + 1 + indent]
+        rest = line.lstrip(" \t")
+        if rest and rest[0] != "\n":
+            found, indent = at, len(line) - len(rest)
+    return found
 
 
 def _outside_atoms(text: str, start: int, cut: int, most: int) -> int:

@@ -16,6 +16,10 @@ WIDEST = 44
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"((?:\\.|`[^`\n]*`|[^|\\`]|[\\`])*)\|")
 _EMPHASIS = re.compile(r"(\*\*|__|~~|`+)(?=\S)(.+?)(?<=\S)\1")
+_JOINED = re.compile("\u200d[^\\w\\s]\ufe0f?|(?<=.)[\U0001f3fb-\U0001f3ff]")
+"""What makes one emoji of several: what is joined to the one before, and the colours of skin."""
+
+_AS_EMOJI = re.compile("(.)\ufe0f")
 _LINK = re.compile(r"\[[^\]]*\]\([^)]*\)|https?://")
 
 
@@ -77,10 +81,11 @@ def cells_of(line: str, count: int | None = None) -> tuple[str, ...]:
 
 
 def width_of(text: str) -> int:
-    """Return the columns that a text takes in a font of fixed width: two for wide characters, none for marks."""
+    """Return the columns of a text in a font of fixed width: two for wide characters and emoji, none for marks."""
     if text.isascii():
         return len(text)
-    return sum(map(_width, text))
+    text = _JOINED.sub("", text)
+    return sum(map(_width, text)) + sum(_width(each) == 1 for each in _AS_EMOJI.findall(text))
 
 
 def _width(character: str) -> int:

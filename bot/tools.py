@@ -114,7 +114,8 @@ class Call:
     def details(self, most: int, *, output: bool) -> Iterator[str]:
         """Write what goes below the line: the changes, and with `output` what the tool said."""
         for change in self.changes[:3]:
-            yield code_block(excerpt(change.patch, most), "diff")
+            if shown := excerpt(change.patch, most):  # A new file may be empty.
+                yield code_block(shown, "diff")
         if output and self.output:
             yield code_block(self.output)
 

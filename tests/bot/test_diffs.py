@@ -46,6 +46,27 @@ def test_a_patch_makes_the_change(old: str, new: str, tmp_path: Path) -> None:
     assert (made.read_text() if made.exists() else "") == new
 
 
+ODD_NAMES = ["two words.py", ' "a\\b".py ', "a\tb\nc.py", "a  b/é.py", "-x", "漢字"]
+
+
+@pytest.mark.parametrize("program", [["patch", "-p1", "-s"], ["git", "apply"]], ids=["patch", "git"])
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_patch_finds_its_file_by_whatever_name(name: str, program: list[str], tmp_path: Path) -> None:
+    """Names with spaces, quotes, control characters; also one with nothing in it, where Git can make such a file."""
+    if shutil.which(program[0]) is None:
+        pytest.skip(f"needs the program {program[0]}")
+    made, empty = tmp_path / name, tmp_path / "new" / name
+    made.parent.mkdir(exist_ok=True)
+    made.write_text("a\n")
+    changes = [change_of(Diff(path=str(made), old_text="a\n", new_text="b\n"), str(tmp_path))]
+    if program[0] == "git":
+        changes += [change_of(Diff(path=str(empty), new_text=""), str(tmp_path))]
+    patch = "".join(change.patch for change in changes if change is not None)
+    subprocess.run(program, input=patch, cwd=tmp_path, text=True, check=True, timeout=PATCH_SECONDS)
+    assert made.read_text() == "b\n"
+    assert program[0] != "git" or empty.read_text() == ""
+
+
 @given(files, files)
 def test_a_patch_holds_both_texts(old: str, new: str) -> None:
     """The lines that went and the lines that stayed are the old text; those that came and stayed the new one."""

@@ -30,6 +30,8 @@ def test_a_name_is_plain_and_no_other_file_of_the_reply_has_it(wanted: list[str]
         ("", "x = 1", "code.txt"),
         ("rs", "", "code.rs"),
         ("C++", "", "code.cpp"),
+        ("python3", "", "code.py"),
+        ("typescriptreact", "", "code.tsx"),
         ("weird-language", "", "code.txt"),
         ("py src/app.py", "", "src/app.py"),
         ('js title="a.test.mjs"', "", "a.test.mjs"),

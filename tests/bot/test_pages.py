@@ -160,6 +160,9 @@ def test_no_empty_code_block_is_left_on_either_side_of_a_cut(before: int) -> Non
     "atom",
     [
         "[some words](https://example.org/a_(b)?c=d)",
+        '[some words](https://example.org/a "and a title")',
+        "<mailto:ann@example.org>",
+        r"\*",
         "https://example.org/a/very/long/address",
         "<@123456789012345678>",
         "<@&123456789012345678>",
@@ -169,6 +172,7 @@ def test_no_empty_code_block_is_left_on_either_side_of_a_cut(before: int) -> Non
         "<t:1700000000:R>",
         "</command name:123456789012345678>",
         ":thumbsup:",
+        ":+1:",
         "`some code`",
         "**some bold words**",
         "👩‍👩‍👧‍👦",
@@ -212,6 +216,25 @@ def test_a_numbered_list_keeps_its_numbers_over_a_cut() -> None:
     assert firsts[0] == 1
     assert firsts == sorted(set(firsts))
     assert len(firsts) > 2
+
+
+def test_what_is_side_by_side_in_a_list_stays_so_where_a_page_begins_inside_it() -> None:
+    """Discord takes the first line's indentation away; what was its sibling would stand below it."""
+    inner = "\n".join(f"  - item {number}\n    - its own {'x' * 40}" for number in range(60))
+    contents = [page.content for page in paged(f"- outer\n{inner}\n- last")]
+    assert len(contents) > 2
+    for content in contents[1:-1]:
+        lines = content.split("\n")
+        assert [line.partition("x")[0][:7] for line in lines] == ["- item ", "  - its"] * (len(lines) // 2)
+    assert contents[-1].endswith("x\n- last")
+
+
+def test_a_page_ends_before_the_least_indented_line() -> None:
+    """Where all are indented, as in a class or a list inside a list."""
+    text = code_block(
+        "class A:\n" + "    def a():\n" + "        pass\n" * 140 + "    def b():\n" + "        pass\n" * 60
+    )
+    assert paged(text)[1].content.startswith("```\n    def b():")
 
 
 def test_a_page_can_be_asked_for_with_less_room() -> None:

@@ -99,6 +99,7 @@ def call(**fields: Any) -> Json:
         ),
         ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": "a"}]},
          "New", f"--- /f\n+++ /f\n@@ -0,0 +1 @@\n+a\n{NO_END}".rstrip()),
+        ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": ""}]}, "New", "/f: new and empty"),
         ({"title": "Same", "content": [{"type": "diff", "path": "/f", "oldText": "a", "newText": "a"}]},
          "Same", "/f: unchanged"),
         ({"title": "Two\nlines"}, "Two lines", "Two\nlines"),

@@ -100,7 +100,23 @@ def test_the_line_below_a_head_says_how_columns_are_aligned(line: str, aligned: 
 
 
 @pytest.mark.parametrize(
-    ("text", "width"), [("abc", 3), ("漢字", 4), ("e\u0301", 1), ("ｱ", 1), ("\u200b", 0), ("한", 2), ("😀", 2)]
+    ("text", "width"),
+    [
+        ("abc", 3),
+        ("漢字", 4),
+        ("e\u0301", 1),
+        ("ｱ", 1),
+        ("\u200b", 0),
+        ("한", 2),
+        ("😀", 2),
+        ("👨‍👩‍👧‍👦!", 3),
+        ("👍🏽", 2),
+        ("🏃🏽‍♂️", 2),
+        ("❤️", 2),
+        ("1️⃣", 2),
+        ("🇩🇪", 2),
+        ("न्‍य", 2),
+    ],
 )
 def test_width_counts_columns_and_not_characters(text: str, width: int) -> None:
     """As a font of fixed width has them."""

@@ -69,6 +69,14 @@ def test_code_in_a_change_does_not_end_its_block() -> None:
     assert text.count("```") == 2
 
 
+def test_a_new_file_without_text_has_no_block_below_its_line() -> None:
+    """Discord shows the backticks of a block without code."""
+    edit = call(
+        title="Make a.py", kind="edit", status="completed", content=[{"type": "diff", "path": "a", "newText": ""}]
+    )
+    assert lines_of([edit], COMPACT) == "-# ✔ 📝 Make a.py +0 −0"
+
+
 def test_in_full_the_last_lines_of_a_tools_output_are_shown() -> None:
     """As code, however long it is."""
     output = {"type": "content", "content": {"type": "text", "text": "line\n" * 500 + "the end"}}
