@@ -84,15 +84,15 @@ class Rest:
         """Learns of a place that cannot be reached any more: it is unknown, or the bot may not view or write there."""
 
     @asynccontextmanager
-    async def _writing(self, channel_id: int) -> AsyncIterator[None]:
-        """Call as `_calling`, and notice a place that is gone."""
+    async def _writing(self, channel_id: int, *, lost: frozenset[int] = LOST) -> AsyncIterator[None]:
+        """Call as `_calling`, and notice a place that is gone by what Discord says then."""
         if channel_id in self.gone:
             raise Refused("this place is gone")
         try:
             async with _calling():
                 yield
         except Refused as error:
-            if _code(error) in LOST:
+            if _code(error) in lost:
                 self.on_lost(channel_id)
             raise
 
@@ -134,7 +134,8 @@ class Rest:
         reference = None
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
-        async with self._writing(channel_id):
+        # Files need a right of their own; where that is missing, words may still be sent.
+        async with self._writing(channel_id, lost=LOST - {MISSING_PERMISSIONS} if files else LOST):
             message = await channel.send(
                 content,
                 nonce=nonce or discord.utils.MISSING,
@@ -320,7 +321,7 @@ async def _calling() -> AsyncIterator[None]:
 
 def _translated(error: discord.HTTPException) -> RestError:
     reason = error.text or str(error)
-    if error.status == 429 or error.status >= 500:
+    if error.status in {408, 429} or error.status >= 500:
         return TryLater(str(error))
     kinds: dict[int, type[RestError]] = {UNKNOWN_MESSAGE: Gone, THREAD_ARCHIVED: Archived}
     return kinds.get(error.code, Refused)(reason)

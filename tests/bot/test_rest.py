@@ -82,6 +82,7 @@ async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> N
     ("fault", "seconds"),
     [
         ({"status": 503}, 0.0),
+        ({"status": 408}, 0.0),
         ({"reset": True}, 0.0),
         ({"answer_lost": True}, 0.0),
         ({"status": 429, "body": {"message": "slow down", "retry_after": 1.25, "global": False}}, 1.25),
@@ -89,7 +90,7 @@ async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> N
         ({"status": 429, "body": "error code: 1015", "via": False}, wire.REFUSED_SECONDS),
         ({"status": 429, "body": "[]"}, wire.REFUSED_SECONDS),
     ],
-    ids=["503", "reset", "answer lost", "429", "429 without Via", "429 of Cloudflare", "429 without words"],
+    ids=["503", "408", "reset", "answer lost", "429", "429 without Via", "429 of Cloudflare", "429 without words"],
 )
 async def test_what_may_pass_is_to_be_tried_later(
     monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], seconds: float

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from loopback.permissions import Permission
 from tests.e2e.stage import stage
 
 AGENT = (sys.executable, "-m", "tests.e2e.linking_agent")
@@ -41,3 +42,15 @@ async def test_a_link_that_is_swapped_after_it_was_looked_at_gains_nothing(tmp_p
         refused = sum(message.content.count("was not sent") for message in place.said_by_bot(thread))
         assert {file.content for file in files} <= {b"ours"}
         assert refused > 0
+
+
+async def test_a_bot_that_may_attach_nothing_says_so_and_the_thread_goes_on(tmp_path: Path) -> None:
+    """Discord refuses the file with the words that it has for a place where nothing may be written."""
+    root = Path(__file__).parents[2]
+    async with stage(tmp_path, agent=AGENT, agent_extra=f'env = {{ PYTHONPATH = "{root}" }}') as place:
+        (place.project / "mine.txt").write_text("mine")
+        place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.ATTACH_FILES))
+        thread = await place.thread(f"link {place.project}/mine.txt")
+        told = await place.ann.sees(thread, "mine.txt could not be attached", by=place.bot)
+        await place.ann.say(thread, "say still here")
+        await place.ann.sees(thread, "still here", by=place.bot, after=told)
