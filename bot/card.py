@@ -69,6 +69,8 @@ class Card(ABC):
         self.message_id: int | None = None
         self.post: Post | None = None
         self.on_closed: Callable[[Card], None] = lambda _card: None
+        self.on_refused: Callable[[], None] = lambda: None
+        """Learns that it cannot be shown."""
 
     # ---- what it says
 
@@ -177,7 +179,13 @@ class Cards:
         where = card.where
         card.mentions = self._whom(where.asker_id)
         card.on_closed = self._forget
-        card.post = self._post(card, nonce=card.token, files=card.files, on_posted=lambda id_: self._posted(card, id_))
+        card.post = self._post(
+            card,
+            nonce=card.token,
+            files=card.files,
+            on_posted=lambda id_: self._posted(card, id_),
+            on_refused=card.on_refused,
+        )
         self._open[card.token] = card
         self._journal.questions.asked(
             card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=card.content

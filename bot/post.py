@@ -40,10 +40,12 @@ class Post:
         files: Sequence[tuple[str, bytes]] = (),
         message_id: int | None = None,
         on_posted: Callable[[int], None] = lambda _message_id: None,
+        on_refused: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare a message, or take up the one with `message_id`.
 
-        `mention` is whom it may ping, `silent` is whether it notifies nobody; `on_posted` learns the message's id.
+        `mention` is whom it may ping, `silent` is whether it notifies nobody; `on_posted` learns the message's id, and
+        `on_refused` that it was given up before it was posted.
         """
         self._channel_id = channel_id
         self._pacer = pacer
@@ -53,6 +55,7 @@ class Post:
         self._silent = silent
         self._files = files
         self._on_posted = on_posted
+        self._on_refused = on_refused
         self._job = Job(channel_id, self._next_write, Urgency.NOTICE)
         self._wish = _Wish()
         self._shown: _Wish | None = None
@@ -140,3 +143,5 @@ class Post:
 
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))
+        if self._message_id is None:
+            self._on_refused()

@@ -1,6 +1,7 @@
 """What an agent asks for one message: decided by the configuration, or put to people on cards."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from acp import Decline, Elicitation, OpenQuestions, Question
@@ -78,18 +79,18 @@ class Questions:
         try:
             card = card_of(asked, self._questions, self._where)
         except Unusable as unusable:
-            self._decline(asked, str(unusable))
+            self._decline(asked.request_id, str(unusable))
             return
         if self._is_full():
-            self._decline(asked, "too many questions are open")
+            self._decline(asked.request_id, "too many questions are open")
             return
         if isinstance(card, PageCard) and asked.elicitation_id is not None:
             self._cards.visit(self._where.channel_id, asked.elicitation_id, card.completed)
         self._add(card)
 
-    def _decline(self, asked: Elicitation, why: str) -> None:
+    def _decline(self, request_id: RequestId, why: str) -> None:
         self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
-        self._questions.answer(asked.request_id, Decline())
+        self._questions.answer(request_id, Decline())
 
     def _open_card(self, card: PermissionCard) -> None:
         if sum(len(data) for _, data in card.files) > LARGEST:
@@ -111,8 +112,20 @@ class Questions:
             first = self._open[0]
             if first.number is None:
                 first.renumber(self._count - 1)
+        card.on_refused = partial(self._not_shown, card)
         self._cards.open(card)
         self._open.append(card)
+
+    def _not_shown(self, card: Card) -> None:
+        """Answer what nobody can see: else the agent would wait for hours."""
+        if card.answered or card not in self._open:
+            return
+        self._cards.missed(card, "it could not be shown")
+        self._remove(card, "it could not be shown")
+        if isinstance(card, PermissionCard):
+            self._reject(card.question, card.call, "rejected, for Discord did not take the question")
+        else:
+            self._decline(card.request_id, "Discord did not take the question")
 
     def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
         """Answer without a person, and say so in the reply."""

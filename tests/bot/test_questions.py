@@ -21,6 +21,7 @@ from bot.permission import PermissionCard
 from bot.policy import Permission
 from bot.questions import CHANGES, LINES, Questions
 from bot.questions import MOST as MOST_OPEN
+from bot.rest import Refused
 from bot.words import became
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
@@ -440,3 +441,27 @@ def test_a_question_pings_no_crowd() -> None:
     assert found == Mentions((ADA, *range(100, 100 + MOST - 1)))
     roles = answerers(replace(users(EVERYONE), approvers=People(role_ids=frozenset(range(10)))), ADA, ())
     assert str(roles) == " ".join(f"<@&{role}>" for role in range(MOST))
+
+
+# ---- what Discord does not take
+
+
+async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on() -> None:
+    """Nobody could answer it (P48): said in the reply, and with the next prompt to the agent."""
+    async with asking() as it:
+        it.board.faults.extend([Refused("Missing Permissions")] * 2)
+        await it.ask({"title": "Run"})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 rejected, for Discord did not take the question: Run"]
+        assert it.cards.take_missed(THREAD) == ["Run: it could not be shown"]
+        assert (it.open, it.messages, it.turn.unanswered) == ([], [], ())
+
+
+async def test_values_that_cannot_be_asked_for_are_declined() -> None:
+    """The same for what is no permission."""
+    async with asking() as it:
+        it.board.faults.append(Refused("Missing Permissions"))
+        answers = elicited(it)
+        await settle()
+        assert answers == [Decline()]
+        assert it.lines == ["-# 🚫 declined what the agent asked for: Discord did not take the question"]
