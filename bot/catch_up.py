@@ -116,11 +116,21 @@ class CatchUp:
                 self._journal.mark_seen(post_id, post_id - 1)  # Its first message has the id of the post.
         self._journal.mark_seen(forum_id, max(newest or forum_id, *post_ids, forum_id))
 
+    @property
+    def begun(self) -> bool:
+        """Whether `run` was called since the last `begin`."""
+        return self._gap.behind is not None
+
     async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
-        """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other."""
+        """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other.
+
+        Called again it does so with further places; those that it is at are left out.
+        """
         gap, behind = self._gap, {}
-        doubtful = self._doubts.places()
+        doubtful, busy = ({}, gap.behind) if gap.behind is not None else (self._doubts.places(), set())
         for channel_id, newest in places:
+            if channel_id in busy:
+                continue
             mark = self._journal.seen(channel_id)
             if mark is None and self._journal.knows(channel_id):
                 mark = channel_id  # A thread's own id is below all of its messages.
@@ -131,8 +141,8 @@ class CatchUp:
                 self._journal.mark_seen(channel_id, first - 1)
             elif newest is not None and newest > mark:
                 behind[channel_id] = mark
-        current = {channel_id for channel_id in gap.waiting if channel_id not in behind}
-        gap.behind = current | set(behind)
+        current = gap.waiting.keys() - behind.keys() - busy
+        gap.behind = busy | current | behind.keys()
         async with asyncio.TaskGroup() as tasks:
             for channel_id in current:
                 tasks.create_task(self._deliver(gap, channel_id, [], tasks), name=f"catch-up-{channel_id}")

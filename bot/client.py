@@ -6,7 +6,7 @@ awaited here, so that messages keep the order in which Discord gave them.
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
@@ -141,6 +141,11 @@ class ThreadlineClient(discord.Client):
         self._catch_up.begin()
         doubt(self)
 
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Take up what was missed in a server that came after the start was complete, or that was out of order."""
+        if self._catch_up.begun:
+            await self._catch_up.run(self._places([guild]))
+
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
@@ -152,13 +157,13 @@ class ThreadlineClient(discord.Client):
                 name = f"open-{exchange.request.message_id}"
                 tasks.create_task(self.open_for(exchange), name=name)
             tasks.create_task(self.recovery.finish(), name="recovery")
-            await self._catch_up.run(self._places())
+            await self._catch_up.run([*self._places(self.guilds), *self._direct()])
         self._on_ready()
 
-    def _places(self) -> list[tuple[int, int | None]]:
+    def _places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
         """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
         places: list[tuple[int, int | None]] = []
-        for guild in self.guilds:
+        for guild in guilds:
             for channels in (guild.text_channels, guild.voice_channels, guild.stage_channels):
                 places.extend((each.id, each.last_message_id) for each in channels if self.admission.lists(each))
             for forum in filter(self.admission.lists, guild.forums):
@@ -166,15 +171,17 @@ class ThreadlineClient(discord.Client):
                 places.extend((each.id, each.last_message_id or each.id) for each in forum.threads)
             threads = (each for each in guild.threads if self.journal.knows(each.id))
             places.extend((each.id, each.last_message_id) for each in threads)
-        if self.admission.rules.dm:
-            # Discord does not tell which direct messages there are, nor what is new in them.
-            places.extend((channel_id, sys.maxsize) for channel_id in self.journal.threads.direct())
         return places
+
+    def _direct(self) -> list[tuple[int, int]]:
+        """List the direct messages that are known: Discord does not tell which there are, nor what is new in them."""
+        known = self.journal.threads.direct() if self.admission.rules.dm else []
+        return [(channel_id, sys.maxsize) for channel_id in known]
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         """Log what went wrong in an event; the next one is not touched. Without its READY a client is no use."""
         log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
-        if event_method == "on_ready":
+        if event_method in {"on_ready", "on_guild_available"}:
             # What was missed is not taken up, and live messages wait for it: the next client does both anew.
             await self.close()
 

@@ -349,6 +349,27 @@ async def test_a_place_that_is_slow_delays_no_other() -> None:
         assert it.taken[-2:] == [(HERE, 1), (HERE, 2)]
 
 
+async def test_places_that_come_later_are_caught_up_with_beside_the_others() -> None:
+    """A server that was late: its places are read, those that are being read are not read twice (P1)."""
+    async with stage(seen={HERE: 0, THERE: 0}) as it:
+        assert not it.catch_up.begun
+        for channel_id in (HERE, THERE):
+            it.past(channel_id, (1,))
+        it.rest.slow[HERE], it.rest.slow[THERE] = asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(it.run(HERE))
+        await elapse(1)
+        assert it.catch_up.begun
+        late = asyncio.create_task(it.run(HERE, THERE))
+        await elapse(1)
+        assert it.comes(HERE, 2)
+        assert it.comes(THERE, 2)
+        it.rest.slow[HERE].set()
+        it.rest.slow[THERE].set()
+        await asyncio.gather(first, late)
+        assert sorted(it.taken) == [(HERE, 1), (HERE, 2), (THERE, 1), (THERE, 2)]
+        assert len(it.rest.asked) == 2
+
+
 async def test_the_mark_never_moves_past_what_was_not_looked_at() -> None:
     """A kill in the middle of a catch-up: the next start begins with the first that was not taken up (P1)."""
     async with stage(seen={HERE: 0}) as it:

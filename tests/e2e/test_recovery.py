@@ -10,8 +10,9 @@ from pathlib import Path
 
 from loopback import User
 from loopback.entities import Thread
+from loopback.faults import Turbulence
 from pool.journal import Journal, State
-from tests.e2e.stage import Stage, remembering, said, scene, spoken
+from tests.e2e.stage import Stage, performing, remembering, said, scene, spoken
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
@@ -239,6 +240,21 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
             await place.ann.sees(thread, "missed not at all", by=place.bot)
             assert slow.hits == 1
             assert lines_said(place, thread, "missed") == ["missed 0", "missed 1", "missed not at all"]
+
+
+async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answered(tmp_path: Path) -> None:
+    """P1: Discord names the servers one by one, and the start does not wait for one that is late."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        thread = await answered_once(place)
+        await place.ann.say(thread, "say missed")
+        place.discord.event_fault("GUILD_CREATE", Turbulence.SWAPPED)
+        async with performing(place):
+            await place.ann.type(thread)  # What comes next; the server comes behind it.
+            await place.ann.sees(thread, "missed", by=place.bot)
+            await place.ann.say(thread, "say missed no more")
+            await place.ann.sees(thread, "missed no more", by=place.bot)
+        assert lines_said(place, thread, "missed") == ["missed", "missed no more"]
 
 
 # ---- kill -9 between two steps
