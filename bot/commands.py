@@ -68,10 +68,13 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
         """Say that a command failed, and log why."""
         log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
         words = "That failed, and the reason is in the log."
-        if interaction.response.is_done():  # Discord shows "thinking" for a quarter of an hour otherwise.
-            await interaction.followup.send(words, ephemeral=True)
-        else:
-            await interaction.response.send_message(words, ephemeral=True)
+        try:
+            if interaction.response.is_done():  # Discord shows "thinking" for a quarter of an hour otherwise.
+                await interaction.followup.send(words, ephemeral=True)
+            else:
+                await interaction.response.send_message(words, ephemeral=True)
+        except Exception as lost:  # noqa: BLE001 - what failed may be the way to Discord, as when the bot stops
+            log.warning("nobody could be told that a command failed", reason=str(lost))
 
 
 async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:

@@ -13,6 +13,7 @@ from bot.client import ThreadlineClient
 from loopback.entities import Message, Thread
 from loopback.permissions import Permission
 from tests.e2e.stage import SCRIPTED, performing, said, scene, stage, toml, write_config
+from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
 OTHER = """
@@ -111,6 +112,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         await place.ann.slash(thread, "resume")
         answer = await place.ann.sees(thread, "refused to go on", by=place.bot)
         for message in (answer, first):
+            await client_of(place).desk.finish(GENEROUS, thread.id)  # Until then it is being worked on.
             await place.ann.menu(message, "Retry")
             posted = await place.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=place.bot, after=answer)
             answer = await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
@@ -194,6 +196,7 @@ async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_cur
         assert listed[0] == "Model 30"
         assert sorted(listed) == [f"Model {number:02}" for number in range(1, 61)]
         await place.ann.pick(menu, [pages[-1][-1]])
+        await place.ann.sees(thread, "Model 60.", by=place.bot)
         odd = (await place.ann.slash(thread, "config")).message
         assert odd is not None
         assert labels(odd) == ["Model", "(no name)"]
@@ -276,6 +279,13 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
         failed = await place.ann.slash(thread, "diff")
         await place.discord.until(lambda: failed.message is not None and "That failed" in said(failed))
+
+
+async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_harm(tmp_path: Path) -> None:
+    """Its connection is gone, and so is the one over which its failure would be told."""
+    async with stage(tmp_path) as place:
+        place.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS)
+        assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
 
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
