@@ -15,8 +15,9 @@ from acp.survivors import MARKER
 from bot.app import App
 from bot.config import load
 from loopback import Loopback, Message, Outcome, User
-from loopback.entities import Thread
+from loopback.entities import Channel, Thread
 from loopback.limits import Limit
+from loopback.outcome import Wanted, matches
 from tests.loopback.description import strictly
 
 __all__ = [
@@ -66,6 +67,12 @@ class Stage:
         thread = await person.sees_thread(message)
         assert isinstance(thread, Thread)
         return thread
+
+    async def answer(self, thread: Channel, wanted: Wanted, *, after: Message | None = None) -> Message:
+        """Wait for the page of a reply that shows this and is the last: its turn has ended, for its Stop is gone."""
+        return await self.ann.sees(
+            thread, lambda each: not each.components and matches(wanted, each), by=self.bot, after=after
+        )
 
     def said_by_bot(self, place: Any) -> list[Message]:
         """What stands in a channel or thread from the bot, oldest first; not what Discord itself wrote for it."""

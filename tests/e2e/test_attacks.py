@@ -96,6 +96,7 @@ async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(tmp_pat
         assert conversation.waiting <= 5
         sent = [call for call in place.discord.record[before:] if call.method == "POST" and "messages" in call.path]
         assert len(sent) < 20
+        await place.ben.sees(thread, "too many messages", by=place.bot)
         notices = [each for each in place.said_by_bot(thread) if "too many messages" in each.content]
         assert len(notices) == 1
         assert client_of(place).journal.state(last.id) is None

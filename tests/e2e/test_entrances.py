@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from bot.client import ThreadlineClient
 from bot.gate import Right
+from bot.signs import EYE
 from loopback import Message, Outcome, User
 from loopback.entities import Bot, InteractionType, Thread
 from tests.e2e.stage import Stage, said, stage
@@ -131,6 +132,8 @@ async def test_an_outsider_finds_every_entrance_closed(tmp_path: Path) -> None:
     async with stage(tmp_path) as place:
         thread = await place.thread("say begun\nhang")
         reply = await place.ann.sees(thread, "begun", by=place.bot)
+        (request,) = place.discord.messages(place.channel)
+        await place.discord.until(lambda: EYE in request.reactions)
         client = client_of(place)
         before = len(place.discord.record)
         for command in commands_of(client):

@@ -46,7 +46,7 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothin
             status = said(await place.ann.slash(thread, "status"))
             assert "the journal cannot be written: database or disk is full" in status
         await place.ann.say(thread, "say and so on")
-        await place.ann.sees(thread, "and so on", by=place.bot)
+        await place.answer(thread, "and so on")
         shown = [spoken(message) for message in place.said_by_bot(thread)]
         pages = [each for each in shown if not each.startswith("<@") and each != "and so on"]
         assert " ".join(" ".join(pages).split()) == numbers(1, 2000)

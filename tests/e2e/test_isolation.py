@@ -16,7 +16,7 @@ async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_
         await place.ann.say(hung, "say and I")
 
         await place.ben.say(old, "stream 20 0")
-        await place.ben.sees(old, numbers(1, 20), by=place.bot)
+        await place.answer(old, numbers(1, 20))
         new = await place.thread("stream 30 0", place.ben)
         await place.ben.sees(new, numbers(1, 30), by=place.bot)
         for thread, state in ((hung, "working"), (old, "idle")):

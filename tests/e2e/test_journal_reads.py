@@ -25,7 +25,7 @@ async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
     monkeypatch.setattr("pool.journal.open_database", opened)
     async with stage(tmp_path) as place:
         thread = await place.thread("say first")
-        await place.ann.sees(thread, "first", by=place.bot)
+        await place.answer(thread, "first")
         queries.clear()
         await place.ann.say(thread, "stream 100 30")
         reply = await place.ann.sees(thread, numbers(1, 100), by=place.bot)

@@ -11,10 +11,14 @@ from tests.e2e.stage import marked, numbers, spoken, stage
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:
     """The reply is one message that was edited while the agent wrote, and holds all of its text at the end."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     async with stage(tmp_path) as place:
-        thread = await place.thread("stream 60 30")
-        reply = await place.ann.sees(thread, numbers(1, 60), by=place.bot)
-        assert thread.name == "stream 60 30"
+        thread = await place.thread(f"stream 3 0\ngate {gate}\nstream 60 0")
+        reply = await place.ann.sees(thread, "1 2 3", by=place.bot)
+        await asyncio.to_thread(gate.write_text, "open")
+        assert reply is await place.answer(thread, numbers(1, 60))
+        assert thread.name.startswith("stream 3 0 gate")
         contents = [content for _, content in reply.history]
         assert contents[0].startswith("-# ⏳")
         grown = [content for content in contents if content.startswith("1 2 3")]
@@ -101,12 +105,12 @@ async def test_a_replayed_event_is_answered_once(tmp_path: Path) -> None:
     """Invariant 7, P3: the same message delivered again, as after a resume, stops at the journal."""
     async with stage(tmp_path) as place:
         thread = await place.thread("say once")
-        await place.ann.sees(thread, "once", by=place.bot)
-        place.discord.replay_last(place.bot, "MESSAGE_CREATE")
+        await place.answer(thread, "once")
         await place.ann.say(thread, "say twice")
-        await place.ann.sees(thread, "twice", by=place.bot)
         place.discord.replay_last(place.bot, "MESSAGE_CREATE")
+        await place.answer(thread, "twice")
         await place.ann.say(thread, "recall")
+        place.discord.replay_last(place.bot, "MESSAGE_CREATE")
         recalled = await place.ann.sees(thread, re.compile("say once"), by=place.bot)
         assert "3" in recalled.content
         assert [spoken(message) for message in place.said_by_bot(thread)][:2] == ["once", "twice"]

@@ -16,18 +16,20 @@ async def test_hung_agents_are_warned_about_and_ended_while_the_last_slot_serves
 ) -> None:
     """P25, P29, P32: silence gets a word, the ceiling a cancel, and an agent that is deaf to it is killed."""
     monkeypatch.setattr("acp.turn.CANCEL_SECONDS", 1.0)
-    options = {"extra": f"{POOL}silence_seconds = 1\n", "agent_extra": f"ceiling_minutes = {6 / 60}"}
-    async with stage(tmp_path, **options) as place:
+    later = 0.0
+    monkeypatch.setattr("pool.running._now", lambda: asyncio.get_running_loop().time() + later)
+    async with stage(tmp_path, extra=f"{POOL}silence_seconds = 1\n") as place:
         hung = [await place.thread("say I hang\nhang"), await place.thread("say I hang\nhang deaf")]
         for thread in hung:
             await place.ann.sees(thread, "I hang", by=place.bot)
         for number in range(AGENTS):
             other = await place.thread(f"say served {number}", place.ben)
-            await place.ben.sees(other, f"served {number}", by=place.bot)
+            await place.answer(other, f"served {number}")
         for thread in hung:
             assert "working" in said(await place.ann.slash(thread, "status"))
             await place.ann.sees(thread, "Nothing has come from the agent", by=place.bot)
         assert len(marked(place.config)) == AGENTS
+        later = 121 * 60.0
         for thread in hung:
             await place.ann.sees(thread, "as long as one may", by=place.bot)
         assert "idle" in said(await place.ben.slash(other, "status"))
@@ -54,7 +56,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             assert f"<#{asking[0].id}>, <#{asking[1].id}>" in told.content
             monkeypatch.setattr("pool.pool.WAY_SECONDS", 0.5)
             await place.ben.sees(newcomer, "at last", by=place.bot)
-            assert "closed: others had long been waiting" in cards[0].content
+            await place.ann.sees(asking[0], "closed: others had long been waiting", by=place.bot)
             await place.ann.sees(asking[0], "rejected (reject_once)", by=place.bot)
             notice = await place.ann.sees(asking[0], "Others had waited for long", by=place.bot)
             assert "asleep" in said(await place.ann.slash(asking[0], "status"))

@@ -25,13 +25,17 @@ async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_y
 
 async def test_an_edit_that_is_refused_for_its_rate_is_not_repeated_but_the_newest_text_is_sent(tmp_path: Path) -> None:
     """What Discord says reaches the schedule; the library would wait and send the old text once more (P13, P16)."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     async with stage(tmp_path) as place:
         thread = await place.thread("say ready")
-        await place.ann.sees(thread, "ready", by=place.bot)
-        body = {"message": "slow down", "retry_after": 0.5, "global": False}
-        place.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
-        await place.ann.say(thread, "stream 300 150")
-        await place.ann.sees(thread, re.compile(r"\b300\n-# \d+ s$"), by=place.bot)
+        await place.answer(thread, "ready")
+        body = {"message": "slow down", "retry_after": 2.0, "global": False}
+        fault = place.discord.fault(method="PATCH", path=re.compile("/messages/"), status=429, body=body, times=1)
+        await place.ann.say(thread, f"stream 20 0\ngate {gate}\nstream 300 0")
+        await place.discord.until(lambda: fault.spent)
+        await asyncio.to_thread(gate.write_text, "open")
+        await place.answer(thread, re.compile(r"\b300\n-# \d+ s$"))
         edits = [call for call in place.discord.record if call.method == "PATCH" and "/messages/" in call.path]
         refused = next(number for number, call in enumerate(edits) if call.status == 429)
         assert edits[refused].body["content"] != edits[refused + 1].body["content"]

@@ -93,6 +93,7 @@ async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path)
             await place.ann.sees(thread, "it lives", by=place.bot)
             process.kill()
             await process.communicate()
+        await place.discord.until(lambda: not place.discord.is_connected(place.bot))
         left = marked(place.config)
         assert left
         async with bot_process(place) as process:

@@ -71,8 +71,7 @@ async def test_the_configuration_answers_what_it_covers_and_people_the_rest(tmp_
         assert reply.content.count("allowed (allow_once)") == 2
         assert not (place.project / ".claude").exists()
         await place.ann.say(thread, "ask switch_mode Ready to code?")
-        leaving = await place.ann.sees(thread, "Ready to code", by=place.bot, after=reply)
-        assert leaving.components
+        await place.ann.sees(thread, re.compile("May I.*Ready to code"), by=place.bot, after=reply)
 
 
 async def test_deny_denies_without_a_card_and_says_so(tmp_path: Path) -> None:
@@ -156,7 +155,7 @@ async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Pa
 
 async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_told(tmp_path: Path) -> None:
     """P48: one reminder, then the agent's own rejection; the next prompt says that nobody was there."""
-    extra = "[pool]\nquestion_hours = 0.0012\nreminder_hours = 0.0003\n"
+    extra = "[pool]\nquestion_hours = 0.0016\nreminder_hours = 0.0006\n"
     async with stage(tmp_path, agent=PUPPET, extra=extra) as place:
         asked = permission(1, "c", "Build it", "allow_once", "reject_once")
         thread = await place.thread(strings(asked, ["await", 1]))

@@ -1,5 +1,6 @@
 """`/reload` and SIGHUP: who may do what changes under a running turn, and a broken file changes nothing."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,10 +11,11 @@ from tests.e2e.stage import numbers, said, stage, write_config
 
 async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Path) -> None:
     """By command and by signal; only admins may; the turn streams on, and a wrong file is told with its line."""
-    audit = tmp_path / "audit.jsonl"
+    audit, gate = tmp_path / "audit.jsonl", tmp_path / "gate"
+    os.mkfifo(gate)
     extra = f'[audit]\npath = "{audit}"'
     async with stage(tmp_path, extra=extra) as place:
-        thread = await place.thread("stream 100 20")
+        thread = await place.thread(f"stream 3 0\ngate {gate}\nstream 100 0")
         await place.ann.sees(thread, "1 2 3", by=place.bot)
         refused = await place.mallory.slash(thread, "status")
         assert "may not talk" in said(refused)
@@ -34,7 +36,8 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
 
         write_config(place.config, place, extra=extra)
         os.kill(os.getpid(), signal.SIGHUP)
-        await place.ann.sees(thread, numbers(1, 100), by=place.bot)
+        await asyncio.to_thread(gate.write_text, "open")
+        await place.answer(thread, numbers(1, 100))
         assert "may not talk" in said(await place.mallory.slash(thread, "status"))
     text = audit.read_text()
     assert '"deed": "started"' in text

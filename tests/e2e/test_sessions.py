@@ -56,7 +56,7 @@ async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) 
     """Who, where, which agent, in which state, for how long, how large; a private thread only for its people."""
     async with stage(tmp_path, access='users = ["*"]') as place:
         thread = await place.thread("say hello there", place.ben)
-        await place.ben.sees(thread, "hello there", by=place.bot)
+        await place.answer(thread, "hello there")
         secret = threads.open_in(place.discord.world, place.channel, place.ben.id, {"name": "secret", "type": 12}, None)
         assert secret.type == ChannelType.PRIVATE_THREAD
         threads.add(place.discord.world, secret, place.ben.id, place.bot.id)
@@ -78,7 +78,7 @@ async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Pat
         remembering(place)
         async with performing(place):
             thread = await place.thread("say remember the milk", place.ben)
-            await place.ben.sees(thread, "remember the milk", by=place.bot)
+            await place.answer(thread, "remember the milk")
             assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
             await place.ann.slash(thread, "reset")
             await place.ben.say(thread, "say now I hang\nhang")
@@ -109,9 +109,9 @@ async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) 
         kept.keep(foreign)
         async with performing(place):
             thread = await place.thread("say hello there", place.ben)
-            await place.ben.sees(thread, "hello there", by=place.bot)
+            await place.answer(thread, "hello there")
             other = await place.thread("say hello too", place.ben)
-            await place.ben.sees(other, "hello too", by=place.bot)
+            await place.answer(other, "hello too")
             assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
             found = await place.ann.autocomplete(thread, "resume", "session", "")
             (name,) = offered(found)
