@@ -342,9 +342,12 @@ async def test_an_agent_may_be_stopped_twice(tmp_path: Path) -> None:
         assert child.process.exit_status == 0
 
 
-@impatient
-async def test_an_agent_that_ignores_the_end_of_its_input_gets_sigterm(tmp_path: Path) -> None:
+async def test_an_agent_that_ignores_the_end_of_its_input_gets_sigterm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Real ones do: it may still clean up (P35)."""
+    monkeypatch.setattr(acp.process, "EOF_SECONDS", 0.1)
+    monkeypatch.setattr(acp.process, "TERM_SECONDS", PATIENCE)
     code = 'signal.signal(signal.SIGTERM, lambda *_: sys.exit(9)); say("ready"); hang()'
     async with running(code, tmp_path) as child:
         await child.said("ready")

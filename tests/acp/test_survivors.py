@@ -13,7 +13,7 @@ import structlog
 import acp.survivors
 from acp import end_survivors
 from acp.survivors import MARKER, ROUNDS
-from tests.acp.children import RUN, SLEEPER, gone
+from tests.acp.children import PATIENCE, RUN, SLEEPER, gone
 
 pytestmark = pytest.mark.real_time
 
@@ -78,8 +78,9 @@ async def test_a_survivor_that_need_not_be_asked_is_killed_at_once() -> None:
         assert await process.wait() == -signal.SIGKILL
 
 
-async def test_a_survivor_that_starts_another_one_as_it_ends_is_followed() -> None:
+async def test_a_survivor_that_starts_another_one_as_it_ends_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The search goes on until nothing is found (P35)."""
+    monkeypatch.setattr(acp.survivors, "TERM_SECONDS", PATIENCE)
     code = f"""
 import os, signal, subprocess, sys
 def again(*_):

@@ -277,6 +277,7 @@ async def test_an_exit_is_told_while_a_grandchild_holds_the_pipe(tmp_path: Path)
 async def test_an_exit_is_told_when_the_last_output_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process is dead before the loop has read a byte, and what it wrote takes many reads."""
     monkeypatch.setattr(acp.terminal, "READ_SIZE", 16)
+    monkeypatch.setattr(acp.terminal, "LINGER_SECONDS", PATIENCE)
 
     def let_end_while_the_loop_stands(pid: int) -> None:
         gate.write_text("go\n")
@@ -356,8 +357,12 @@ async def test_nothing_that_a_command_started_survives_its_end(
         await agent.wait()
 
 
-async def test_what_is_started_by_what_is_being_ended_is_followed(tmp_path: Path) -> None:
+async def test_what_is_started_by_what_is_being_ended_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The search goes on until nothing is found (P35)."""
+    monkeypatch.setattr(acp.terminal, "TERM_SECONDS", PATIENCE)
+    monkeypatch.setattr(acp.survivors, "TERM_SECONDS", PATIENCE)
     ready = fifo(tmp_path)
     leave = (
         "import os, signal, subprocess, sys\n"

@@ -108,9 +108,9 @@ async def test_what_may_pass_is_to_be_tried_later(
 
 async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library would wait for five minutes, and the reply with it."""
-    monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
     async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
         message_id = await it.message()
+        monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
         it.discord.fault(method="PATCH", slow=PATIENCE)
         with pytest.raises(TryLater, match="did not answer"):
             await it.rest.edit(it.channel.id, message_id, "other")
