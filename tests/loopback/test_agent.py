@@ -367,10 +367,10 @@ async def test_it_floods_when_told() -> None:
         session_id = await client.session()
         assert len(await client.says(session_id, "huge 1000000")) == 1_000_000
         assert client.process.stderr is not None
-        client.prompt(session_id, "stderr 300000")
+        flooding = client.prompt(session_id, "stderr 300000")
         flood = await asyncio.wait_for(client.process.stderr.readexactly(300_000), BOUND)
         assert flood.endswith(b"\n")
-        await client.update("agent_message_chunk")
+        await client.result(flooding)
         client.prompt(session_id, "junk")
         with pytest.raises(json.JSONDecodeError):
             await client.update("never")

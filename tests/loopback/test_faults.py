@@ -189,8 +189,8 @@ async def test_a_client_that_stops_its_heartbeats_is_closed_and_must_identify_an
 
 
 async def test_the_library_leaves_a_gateway_that_fell_silent_and_resumes() -> None:
-    """No heartbeat is answered, no close comes; what was said meanwhile arrives by RESUME."""
-    async with Loopback(heartbeat=0.2) as server:
+    """No close comes, which a server sends after one and a half of its heartbeats; RESUME brings what was said."""
+    async with Loopback(heartbeat=BOUND) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

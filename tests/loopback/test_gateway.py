@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from loopback import Loopback
+from loopback import Loopback, gateway
 from tests.loopback.description import strictly
 
 GUILDS_AND_MESSAGES = 1 << 0 | 1 << 9 | 1 << 15
@@ -130,8 +130,9 @@ async def test_a_frame_of_the_wrong_shape_closes_as_one_that_cannot_be_read(fram
             assert await client.close_code() == 4002
 
 
-async def test_a_heartbeats_answer_takes_its_time() -> None:
+async def test_a_heartbeats_answer_takes_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the library has noted its own beat, an answer would read as a whole interval late: "can't keep up"."""
+    monkeypatch.setattr(gateway, "ACK_SECONDS", 0.5)
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token="T", intents=GUILDS_AND_MESSAGES)
         async with connect(server) as client:

@@ -146,7 +146,7 @@ async def test_the_librarys_last_edit_of_a_window_returns_only_when_the_window_e
         client = Client()
         async with logged_in(server, client), asyncio.timeout(BOUND):
             sent = await client.get_partial_messageable(channel.id).send("0")
-            server.limits.change(Limit.MESSAGES, 5, 1.0)
+            server.limits.change(Limit.MESSAGES, 5, 3.0)
             for number in range(1, 5):
                 await sent.edit(content=str(number))
             last = asyncio.create_task(sent.edit(content="5"))
