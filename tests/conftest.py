@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -76,6 +77,7 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("started-by-this-run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))  # Ours too: two runs may give two bots one id, and so one lock.
         yield
     mark = f"TMPDIR={folder}\0".encode()
     left = {pid: name for pid, name in _started_by_this_run(mark).items() if not _ends_by_itself(pid)}
