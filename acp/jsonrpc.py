@@ -148,13 +148,14 @@ def parse(line: bytes | bytearray) -> Message | None:
 def _parse_lenient(line: bytes | bytearray) -> Any:
     """Take what the strict parser refuses and real agents write: half a surrogate pair, or bytes that are not UTF-8.
 
-    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own. A `text`
-    may go on in the next message and keeps its half; everywhere else, as no file or database takes it, it is replaced.
+    A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own. A piece of
+    text may go on in the next update and keeps its half; everywhere else, as no file or database takes it, it is
+    replaced.
     """
     return _mended(json.loads(line.decode("utf-8", errors="replace")), _DEPTH)
 
 
-def _mended(value: Any, depth: int) -> Any:
+def _mended(value: Any, depth: int, *, piece: bool = False) -> Any:
     match value:
         case str():
             return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -162,7 +163,9 @@ def _mended(value: Any, depth: int) -> Any:
             return None
         case dict():
             return {
-                _mended(key, depth): each if key == "text" and isinstance(each, str) else _mended(each, depth - 1)
+                _mended(key, depth): each
+                if piece and key == "text" and isinstance(each, str)
+                else _mended(each, depth - 1, piece=key == "content" and "sessionUpdate" in value)
                 for key, each in value.items()
             }
         case list():

@@ -170,10 +170,23 @@ def test_a_null_error_beside_a_result_is_no_error() -> None:
     assert parse(_line(id=1, error=None, result={"a": 1})) == Result(1, {"a": 1})
 
 
-def test_half_a_surrogate_pair_is_read_and_written() -> None:
-    """An agent that cuts its text between two UTF-16 units sends halves; they go both ways as escapes."""
-    assert parse(b'{"method":"m","params":{"text":"\\ud83d"}}') == Notification("m", {"text": "\ud83d"}, 41)
-    assert parse(encode_result(1, {"text": "\ud83d"})[:-1]) == Result(1, {"text": "\ud83d"})
+def test_half_a_surrogate_pair_at_the_end_of_a_piece_is_kept() -> None:
+    """A JavaScript agent cut its text between two UTF-16 units; the other half comes with the next piece."""
+    content = {"type": "text", "text": "a\ud83d"}
+    params = {"update": {"sessionUpdate": "agent_message_chunk", "content": content}}
+    line = encode_notification("session/update", params)[:-1]
+    assert parse(line) == Notification("session/update", params, len(line))
+
+
+def test_half_a_surrogate_pair_in_another_text_is_replaced() -> None:
+    """What a tool gave, or what a person is asked about, does not go on; and no database takes the half."""
+
+    def call(text: str) -> dict[str, Any]:
+        content = {"type": "content", "content": {"type": "text", "text": text}}
+        return {"sessionUpdate": "tool_call", "content": [content]}
+
+    assert parse(encode_result(1, call("a\ud83d"))[:-1]) == Result(1, call("a\ufffd"))
+    assert parse(encode_result(1, {"text": "\ud83d"})[:-1]) == Result(1, {"text": "\ufffd"})
 
 
 def test_half_a_surrogate_pair_outside_a_text_is_replaced() -> None:
