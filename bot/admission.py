@@ -13,6 +13,7 @@ from pool.journal import Journal
 from .audit import Deed
 from .desk import Desk
 from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+from .invitation import PERMISSIONS
 from .pacer import Bucket, Urgency
 from .rest import RestError
 
@@ -214,8 +215,7 @@ class Admission:
         if parent_id is None and self._journal.knows(channel.id):
             known = self._journal.threads.place(channel.id)
             parent_id = known[1] if known is not None and known[1] != channel.id else None
-        opens_threads = not isinstance(channel, discord.VoiceChannel | discord.StageChannel)
-        return Place(guild_id, channel.id, parent_id, opens_threads=opens_threads)
+        return Place(guild_id, channel.id, parent_id, no_thread=_no_thread(channel))
 
     # ---- what people are told
 
@@ -305,6 +305,21 @@ _DEEDS: dict[Right, Deed] = {
 }
 """What the audit log calls the use of a right. Of the others it is told by what comes of them: a message that is taken
 up, an answer, a value that is set."""
+
+
+def _no_thread(channel: object) -> str | None:
+    """Say why the bot can open no thread on a message in a channel, see `Place`."""
+    if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+        return ""
+    if not isinstance(channel, discord.TextChannel):
+        return None
+    granted = channel.permissions_for(channel.guild.me)
+    lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
+    return f"I lack {' and '.join(lacks)} here." if lacks else None
+
+
+FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
+"""The permissions, as the library names them, without which a thread is not to be had, or no use."""
 
 
 def _in_forum(channel: object) -> bool:

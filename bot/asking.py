@@ -152,6 +152,7 @@ async def ask(
         tags=tags_of(channel),
         quotes=tuple(quotes),
         joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
+        no_thread=place.no_thread or "",
     )
     exchange = client.take_up(request, interaction.user, place, agent=agent)
     if exchange is not None and not exchange.is_open:
@@ -175,14 +176,14 @@ async def _names(interaction: Interaction, text: str) -> Name:
 def _not_now(interaction: Interaction, said: str, agent: str) -> str:
     """Say why a request cannot be taken up; empty where it can."""
     client, thread_id = interaction.client, interaction.channel_id or 0
-    agents = client.desk.agents
+    agents, here = client.desk.agents, in_place(client.admission.place(interaction.guild, interaction.channel))
     if not client.intake:
         return "I am about to stop. Ask again when I am back."
     if not said:
         return "There is nothing in it to ask."
     if agent and agent not in agents.choices(_channel_id(interaction)):
         return "There is no such agent here."
-    if agent and client.journal.knows(thread_id) and agent != agents.name(thread_id):
+    if here and agent and client.journal.knows(thread_id) and agent != agents.name(thread_id):
         return "This thread has another agent. `/agent` changes that."
     bound = client.pool.bound(thread_id, interaction.user.id)
     return "" if bound is None else words.BOUNDS[bound]

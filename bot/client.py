@@ -34,9 +34,8 @@ from .filling import AGENTS_FORM, take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .message import request_of
-from .naming import name_for
 from .offers import Offers, read_offers
-from .opening import open_thread
+from .opening import open_for
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
 from .picking import OptionMenu, PageButton
@@ -44,7 +43,7 @@ from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
 from .request import Request, write_request
-from .rest import RestError
+from .rest import Gone, RestError
 from .rules import in_words
 from .stop import StopButton, means_stop
 from .vanishing import Vanishing
@@ -238,12 +237,11 @@ class ThreadlineClient(discord.Client):
         return exchange if exchange is not None and not exchange.is_open else None
 
     async def open_for(self, exchange: Exchange) -> None:
-        """Open the thread that an exchange needs, if its message is still there."""
-        desk, request = self.desk, exchange.request
-        await desk.doubts.settled(exchange.message_ids)
-        minutes = desk.agents.config.threads.auto_archive_minutes
-        desk.naming.opened(request.thread_id, name_for(request, desk.redact))
-        await open_thread(exchange, pacer=desk.pacer, rest=desk.rest, auto_archive_minutes=minutes, redact=desk.redact)
+        """Open the thread that an exchange needs; without one it goes on in its channel, unless its message is gone."""
+        try:
+            await open_for(self, exchange)
+        except Gone:
+            self._vanishing.thread(exchange.request.thread_id)  # Whoever asked has taken it back.
 
     def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""
@@ -263,7 +261,8 @@ class ThreadlineClient(discord.Client):
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.admission.place(message.guild, message.channel)
         joined = place.parent_id is not None and not self.journal.knows(thread_id)
-        request = request_of(message, self.user, thread_id=thread_id, joined=joined)
+        no_thread = place.no_thread or ""
+        request = request_of(message, self.user, thread_id=thread_id, joined=joined, no_thread=no_thread)
         if request.is_empty:
             log.info("message is empty", message_id=message.id)
             return None
@@ -351,7 +350,10 @@ class ThreadlineClient(discord.Client):
         return self.admission.refusal(interaction, right, asker_id=None) is None
 
     async def archive(self, thread_id: int) -> None:
-        """Archive a thread, when its last reply is in; a message opens it again."""
+        """Archive a thread, when its last reply is in; a message opens it again. A channel stays as it is."""
+        _, channel_id = self.journal.threads.place(thread_id) or (None, thread_id)
+        if channel_id == thread_id:
+            return
         await self.desk.finish(ARCHIVE_SECONDS, thread_id)
         try:
             await self.desk.pacer.admit(None, Urgency.NOTICE)

@@ -101,15 +101,22 @@ class Desk:
         for key in [key for key in self._warnings if key[0] == thread_id]:
             self._warnings.pop(key).remove()
 
+    def stepped_out(self, exchange: Exchange) -> None:
+        """Learn that an exchange goes on in another place, where its turn has not come."""
+        self._working.pop(exchange.request.message_id, None)
+        self._leave_line(exchange)
+
+    def _leave_line(self, exchange: Exchange) -> None:
+        if self._last.get(exchange.request.thread_id) is exchange.reply:
+            del self._last[exchange.request.thread_id]
+
     def working(self, message_id: int) -> Exchange | None:
         """Return the exchange of a message if it is being worked on."""
         return self._working.get(message_id)
 
     def settled(self, exchange: Exchange, *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
-        thread_id = exchange.request.thread_id
-        if self._last.get(thread_id) is exchange.reply:
-            del self._last[thread_id]
+        self._leave_line(exchange)
         if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
             self._undelivered(exchange)
         self.journal.settle(exchange.message_ids, confirmed=confirmed)

@@ -152,7 +152,9 @@ class Exchange:
     ) -> None:
         """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
         self.signs.end(reason)
-        self.reply.restore(self._place or self.request.thread_id, pages, message_ids, postscripts)
+        place = self._place or self.request.thread_id
+        self._name_request(place)
+        self.reply.restore(place, pages, message_ids, postscripts)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
@@ -168,11 +170,20 @@ class Exchange:
         self._begin()
 
     def not_opened(self, reason: str) -> None:
-        """Learn that there will be no thread; what is to be said is said in the channel."""
+        """Learn that there will be no thread, and nobody to answer in the channel; that is said in the channel."""
         self._place = self.request.channel_id
         self._opened.set_exception(ExchangeFailed(f"I could not open a thread: {reason}"))
         self._opened.exception()  # Also where the exchange was cancelled meanwhile, nothing is left unasked for.
         self._begin()
+
+    def moved(self, request: Request) -> None:
+        """Learn that there is no thread: it waits anew, as `request` says in the channel's conversation."""
+        self._desk.stepped_out(self)
+        self._started = False
+        self.request = request
+        self._briefing.requests = (request,)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
+        self.opened(request.channel_id)
 
     async def place(self) -> int:
         """Wait until the thread is open, or was given up; return the channel where the reply goes."""
@@ -181,7 +192,14 @@ class Exchange:
 
     def _begin(self) -> None:
         if self._started and self._place is not None:
+            self._name_request(self._place)
             self.reply.start(self._place)
+
+    def _name_request(self, place: int) -> None:
+        """Let the answer name its request in a channel, where others talk too."""
+        request, lives = self.request, self._desk.journal.threads.place(place)
+        if request.guild_id is not None and (place != request.thread_id or (lives is not None and lives[1] == place)):
+            self.reply.name_request()
 
     # ---- what the pool tells
 
@@ -205,6 +223,8 @@ class Exchange:
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
             self._desk.line_up(self)
+            if self.request.no_thread:
+                self.reply.line(words.no_thread(self.request.no_thread))
         if self.behind and self._place == self.request.channel_id:
             self.reply.name_request()  # Between the two stand others.
         self.behind = False
@@ -318,8 +338,9 @@ class Exchange:
             self._typing.stop()
         self.signs.end("failed" if ending.error is not None else ending.stop_reason)
         self._close_questions("no longer open: the turn has ended")
-        for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
-            self.reply.line(line)
+        if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.
+            for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
+                self.reply.line(line)
         if self.reply.begun and ending == Ending():
             self.reply.line(words.DROPPED)
             self._started = True

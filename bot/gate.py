@@ -73,13 +73,14 @@ class People:
 class Place:
     """A channel, or a thread with the channel above it. `guild_id` is None in a direct message.
 
-    `opens_threads` is False where Discord lets nobody open a thread on a message: beside a voice or stage channel.
+    `no_thread` says why the bot can open no thread on a message there, for people. It is None where it can, and empty
+    where nobody can and there is nothing to say: beside a voice or stage channel.
     """
 
     guild_id: int | None
     channel_id: int
     parent_id: int | None = None
-    opens_threads: bool = True
+    no_thread: str | None = None
 
 
 class Kind(Enum):
@@ -219,11 +220,11 @@ def _mentioned(facts: Facts, rules: Rules) -> bool:
 
 
 def _addressed(facts: Facts, rules: Rules) -> bool:
-    """Whether a message is meant for the bot. Where it can open no thread, others talk too: it must be mentioned."""
+    """Whether a message is meant for the bot. In a channel, where others talk too, it must be mentioned."""
     place = facts.place
     if place.guild_id is None or _mentioned(facts, rules):
         return True
-    if rules.mention == "mentions" or not place.opens_threads:
+    if rules.mention == "mentions" or place.parent_id is None:
         return False
     if facts.post and rules.channels is not None and place.parent_id in rules.channels:
         return not facts.shared  # Only in a forum that is named itself: `*` would make every post a request.
@@ -236,7 +237,7 @@ def _where(place: Place) -> Answer | OpenThread:
 
 def in_place(place: Place) -> bool:
     """Whether a request is answered where it was made, and no thread is opened for it."""
-    return place.guild_id is None or place.parent_id is not None or not place.opens_threads
+    return place.guild_id is None or place.parent_id is not None or place.no_thread is not None
 
 
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:

@@ -24,7 +24,9 @@ Name = Callable[[str, int], str | None]
 """Knows what `@`, `@&` and `#` with an id stand for."""
 
 
-def request_of(message: discord.Message, me: discord.abc.User | None, *, thread_id: int, joined: bool) -> Request:
+def request_of(
+    message: discord.Message, me: discord.abc.User | None, *, thread_id: int, joined: bool, no_thread: str = ""
+) -> Request:
     """Read what a person asks of the bot, which is `me`; its name in front is left out."""
     guild, channel = message.guild, message.channel
     quotes, more = _quotes(message, me)
@@ -42,6 +44,7 @@ def request_of(message: discord.Message, me: discord.abc.User | None, *, thread_
         tags=tags_of(channel),
         quotes=quotes,
         joined=joined,
+        no_thread=no_thread,
     )
 
 

@@ -1,16 +1,22 @@
-"""Opening a thread for a request, for as long as it takes within reason."""
+"""Opening a thread for a request, for as long as it takes within reason; without one it goes on in its channel."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
 from .exchange import Exchange
 from .naming import name_for
 from .pacer import Bucket, Pacer, Urgency
-from .rest import Rest, RestError, TryLater
+from .request import write_request
+from .rest import Gone, Rest, RestError, TryLater
 
-__all__ = ["OPEN_SECONDS", "open_thread"]
+if TYPE_CHECKING:
+    from .client import ThreadlineClient
+
+__all__ = ["OPEN_SECONDS", "NotOpened", "open_for", "open_thread"]
 
 OPEN_SECONDS = 900.0
 """How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
@@ -24,12 +30,47 @@ LONGEST_WAIT = 30.0
 log = structlog.stdlib.get_logger("bot")
 
 
+class NotOpened(Exception):
+    """There will be no thread for a request; the text says why, for people."""
+
+
+async def open_for(client: "ThreadlineClient", exchange: Exchange) -> None:
+    """Open the thread that an exchange needs, or let it go on in its channel. Raises `Gone` as `open_thread`."""
+    desk, request = client.desk, exchange.request
+    await desk.doubts.settled(exchange.message_ids)
+    minutes = desk.agents.config.threads.auto_archive_minutes
+    desk.naming.opened(request.thread_id, name_for(request, desk.redact))
+    pacer, rest, redact = desk.pacer, desk.rest, desk.redact
+    try:
+        await open_thread(exchange, pacer=pacer, rest=rest, auto_archive_minutes=minutes, redact=redact)
+    except NotOpened as error:
+        log.warning("a thread could not be opened", message_id=request.message_id, reason=str(error))
+        _stay(client, exchange, str(error))
+
+
+def _stay(client: "ThreadlineClient", exchange: Exchange, reason: str) -> None:
+    """Let a request that gets no thread wait for its turn in the conversation of its channel."""
+    agents, channel_id, thread_id = client.desk.agents, exchange.request.channel_id, exchange.request.thread_id
+    conversation = client.pool.conversation(thread_id)
+    if conversation is None or conversation.unsent(exchange.request.message_id) is not exchange:
+        exchange.opened(channel_id)  # It has ended meanwhile; if there is a word to be said of that, then there.
+    elif client.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
+        exchange.not_opened(reason)
+    else:
+        request = replace(exchange.request, thread_id=channel_id, no_thread=reason)
+        client.journal.move(request.message_id, channel_id, write_request(request))
+        conversation.release(exchange)
+        exchange.moved(request)
+        client.pool.submit(channel_id, exchange)
+
+
 async def open_thread(
     exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str] = str
 ) -> None:
-    """Open the thread of a request and put its author into it; or tell the request that there will be none.
+    """Open the thread of a request and put its author into it.
 
-    `redact` takes secrets out of its name, which more people see than the request.
+    `redact` takes secrets out of its name, which more people see than the request. Raises `NotOpened`, and `Gone` where
+    the request's message is no longer there.
     """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
@@ -37,11 +78,11 @@ async def open_thread(
         async with asyncio.timeout(OPEN_SECONDS):
             await _open(exchange, pacer, rest, auto_archive_minutes, redact)
     except TimeoutError:
-        exchange.not_opened(f"Discord would not have it for {OPEN_SECONDS / 60:.0f} minutes.")
-        return
+        raise NotOpened(f"Discord would not have it for {OPEN_SECONDS / 60:.0f} minutes.") from None
+    except Gone:
+        raise
     except RestError as error:
-        exchange.not_opened(str(error))
-        return
+        raise NotOpened(str(error)) from error
     finally:
         visible.cancel()
     exchange.opened(request.thread_id)

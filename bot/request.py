@@ -52,7 +52,8 @@ class Request:
     """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first.
 
     Names are as they were when it was written. `joined` says that the bot came into the thread with this message, so
-    that its agent knows nothing of what was said there before.
+    that its agent knows nothing of what was said there before. `no_thread` is why it is answered in the channel, where
+    a thread was to be expected.
     """
 
     message_id: int
@@ -69,6 +70,7 @@ class Request:
     """Those of the forum's post in which it was written."""
     quotes: tuple[Quote, ...] = ()
     joined: bool = False
+    no_thread: str = ""
 
     @property
     def is_empty(self) -> bool:

@@ -20,7 +20,7 @@ from .mentions import NOBODY, Mentions
 __all__ = ["Archived", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", "TryLater"]
 
 UNKNOWN_MESSAGE = 10008
-THREAD_ARCHIVED = 50083
+THREAD_ARCHIVED, THREAD_LOCKED = 50083, 160005
 THREAD_EXISTS = 160004
 UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
 LOST = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
@@ -36,7 +36,7 @@ class Gone(RestError):
 
 
 class Archived(RestError):
-    """The thread is archived, and takes no edits until it is opened again (`Rest.reopen`)."""
+    """The thread is archived, and takes no edits until it is opened again (`Rest.reopen`); or it is locked."""
 
 
 class Refused(RestError):
@@ -82,6 +82,8 @@ class Rest:
         """Places to which nothing is written any more."""
         self.on_lost: Callable[[int], None] = lambda _channel_id: None
         """Learns of a place that cannot be reached any more: it is unknown, or the bot may not view or write there."""
+        self.on_locked: Callable[[int], None] = lambda _thread_id: None
+        """Learns of a thread that is locked, where something was to be written."""
 
     @asynccontextmanager
     async def _writing(self, channel_id: int, *, lost: frozenset[int] = LOST) -> AsyncIterator[None]:
@@ -182,6 +184,7 @@ class Rest:
         async with _calling():
             thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
             if thread.get("thread_metadata", {}).get("locked"):
+                self.on_locked(thread_id)
                 raise Refused("the thread is locked")
             await client.http.edit_channel(thread_id, archived=False)
 
@@ -251,7 +254,10 @@ class Rest:
         ]
 
     async def open_thread(self, channel_id: int, message_id: int, name: str, *, auto_archive_minutes: int) -> None:
-        """Open a thread on a message; its id is the message's. One that exists already is just as good."""
+        """Open a thread on a message; its id is the message's. One that exists already is just as good.
+
+        Raises `Gone` where there is no such message any more.
+        """
         client = self._live()
         try:
             async with _calling():
@@ -268,6 +274,8 @@ class Rest:
                     json={"name": name, "auto_archive_duration": auto_archive_minutes},
                 )
         except Refused as error:
+            if _code(error) in {UNKNOWN_CHANNEL, MISSING_ACCESS}:
+                self.on_lost(message_id)
             if _code(error) != THREAD_EXISTS:
                 raise
 
@@ -323,5 +331,5 @@ def _translated(error: discord.HTTPException) -> RestError:
     reason = error.text or str(error)
     if error.status in {408, 429} or error.status >= 500:
         return TryLater(str(error))
-    kinds: dict[int, type[RestError]] = {UNKNOWN_MESSAGE: Gone, THREAD_ARCHIVED: Archived}
+    kinds: dict[int, type[RestError]] = {UNKNOWN_MESSAGE: Gone, THREAD_ARCHIVED: Archived, THREAD_LOCKED: Archived}
     return kinds.get(error.code, Refused)(reason)

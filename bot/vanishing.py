@@ -1,4 +1,7 @@
-"""Places that vanish: a thread or channel deleted, a bot removed, a right lost. Nothing is written there then."""
+"""Places that vanish: a thread or channel deleted, a bot removed, a right lost. Nothing is written there then.
+
+A thread that is locked takes nothing either, not even an edit by which a button goes; it may be opened again.
+"""
 
 from collections.abc import Iterable
 
@@ -23,10 +26,18 @@ class Vanishing:
         self._pool = pool
         self._rest = rest
         rest.on_lost = self.thread
+        rest.on_locked = self.locked
 
     def thread(self, thread_id: int) -> None:
         """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
         self._end([thread_id] if self._journal.knows(thread_id) else ())
+
+    def locked(self, thread_id: int) -> None:
+        """Learn that a thread is locked: nobody sees what the agent does there, and nobody can stop it."""
+        conversation = self._pool.conversation(thread_id)
+        if conversation is not None:
+            log.info("the thread of a conversation is locked", thread_id=thread_id)
+            conversation.vanish()
 
     def channel(self, channel_id: int) -> None:
         """Learn that a channel is gone, and all its threads."""

@@ -41,6 +41,7 @@ __all__ = [
     "link",
     "links",
     "missed",
+    "no_thread",
     "outside",
     "queued",
     "reminder",
@@ -113,6 +114,11 @@ def in_line(place: int, asking: Sequence[int]) -> str:
     if asking:
         text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
     return text
+
+
+def no_thread(reason: str) -> str:
+    """Say why an answer stands in the channel."""
+    return f"-# ⚠ I could not open a thread: {escape(reason)}"
 
 
 def undelivered(thread_id: int) -> str:

@@ -26,10 +26,15 @@ def dismiss(world: World, thread: Thread, user_id: int) -> None:
         world.emit(events.ThreadMembersChanged(thread, removed=(user_id,)))
 
 
-def wake(world: World, thread: Thread, user_id: int) -> None:
-    """Open an archived thread for a message; a locked one refuses (160005) all but those who manage threads."""
+def unlocked(world: World, thread: Thread, user_id: int) -> None:
+    """A locked thread refuses (160005) messages and edits of all but those who manage threads."""
     if thread.locked and not world.permissions(thread, user_id) & Permission.MANAGE_THREADS:
         raise DiscordError(Reason.THREAD_LOCKED)
+
+
+def wake(world: World, thread: Thread, user_id: int) -> None:
+    """Open an archived thread for a message; see `unlocked`."""
+    unlocked(world, thread, user_id)
     if thread.archived:
         thread.archived = False
         thread.archive_changed = world.clock()

@@ -196,10 +196,15 @@ def _into_thread(world: World, thread: Thread, message: Message, *, system: bool
 
 
 def edit(world: World, message: Message, draft: Draft) -> Message:
-    """Change what the draft's body gives, as its author; the caller has checked who that is. Raises 50006, 50083."""
+    """Change what the draft's body gives, as its author; the caller has checked who that is.
+
+    Raises 50006, 50083, and 160005 for a locked thread.
+    """
     channel = world.channels[message.channel_id]
-    if isinstance(channel, Thread) and channel.archived and message.ephemeral_to is None:
-        raise DiscordError(Reason.THREAD_ARCHIVED)
+    if isinstance(channel, Thread) and message.ephemeral_to is None:
+        if channel.archived:
+            raise DiscordError(Reason.THREAD_ARCHIVED)
+        membership.unlocked(world, channel, message.author_id)
     after = _after_edit(message, draft)
     stays = any(draft.kept is None or attachment.id in draft.kept for attachment in message.attachments)
     if after.empty and not stays:

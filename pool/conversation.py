@@ -147,6 +147,15 @@ class Conversation:
         self._changed()
         self._wake.set()
 
+    def release(self, exchange: Exchange) -> None:
+        """Give away one that the agent has not got (see `unsent`): it goes on elsewhere. So the agent is let go."""
+        if exchange is self._current:
+            self._leave_current()
+        else:
+            self._inbox.remove(exchange)
+        self.seat.let_go()
+        self._changed()
+
     def cancel(self, by: int) -> Cancelled:
         """Stop what the person sees as running, wherever it is, and hold what waits behind it."""
         current, stopped = self._current, False
@@ -161,6 +170,10 @@ class Conversation:
 
     def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
         """End an exchange that has not got as far as the agent, wherever it waits."""
+        self._leave_current()
+        self._close(current, ending, reason)
+
+    def _leave_current(self) -> None:
         self._current = None
         if self.seat.asides is not None:
             self.seat.asides.end()
@@ -168,7 +181,6 @@ class Conversation:
         self._wake.set()
         if self._making is not None:
             self._making.reschedule(asyncio.get_running_loop().time())
-        self._close(current, ending, reason)
 
     def reset(self, by: int) -> Cancelled:
         """Cancel, and forget the session: the next message starts a new one."""

@@ -196,6 +196,26 @@ class Journal:
         return changed == 1
 
     @surely
+    def move(self, message_id: int, thread_id: int, request: str) -> None:
+        """Give a message that waits to the conversation of another place in its channel.
+
+        One that begins with it has the agent and the directory that the message was to have. The request, which says
+        where the answer goes, is replaced.
+        """
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO conversations (thread_id, channel_id, guild_id, created, agent, directory)"
+                " SELECT ?, channel_id, guild_id, ?, agent, directory FROM conversations"
+                " WHERE thread_id = (SELECT thread_id FROM messages WHERE message_id = ?)",
+                (thread_id, time.time(), message_id),
+            )
+            self._db.execute(
+                "UPDATE messages SET thread_id = ?, request = ? WHERE message_id = ? AND state IN ('received', 'held')",
+                (thread_id, request, message_id),
+            )
+        self._threads.add(thread_id)
+
+    @surely
     def close_rows(self, message_ids: Sequence[int], reason: str, pages: Sequence[str] = ()) -> None:
         """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
         with self._transaction():

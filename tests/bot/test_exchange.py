@@ -169,6 +169,18 @@ async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: P
         assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
 
 
+async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: Path) -> None:
+    """The message is gone, and perhaps there is no thread either; what stands there says what became of it."""
+    async with stage(tmp_path) as it:
+        first, second = it.exchange(THREAD), it.exchange(THREAD + 1)
+        first.starting()
+        assert first.ended(Ending(withdrawn=True)) == []
+        second.opened(THREAD)
+        second.starting()
+        await settle()
+        assert second.ended(Ending(withdrawn=True)) == ["-# ⏹ taken back before the agent got it."]
+
+
 # ---- the end
 
 ENDINGS = [

@@ -35,7 +35,7 @@ ADA, BOB = 100, 101
 ROLE, OTHER_ROLE = 500, 501
 
 IN_CHANNEL = Place(GUILD, CHANNEL)
-IN_VOICE = Place(GUILD, CHANNEL, opens_threads=False)
+IN_VOICE = Place(GUILD, CHANNEL, no_thread="")
 IN_THREAD = Place(GUILD, THREAD, CHANNEL)
 ELSEWHERE = Place(GUILD, OTHER_CHANNEL)
 THREAD_ELSEWHERE = Place(GUILD, THREAD, OTHER_CHANNEL)
@@ -245,6 +245,12 @@ SITUATIONS: list[tuple[Person, Place, How, int, Rules, Verdict]] = [
     (SOMEBODY, IN_VOICE, M, 0, users(ONLY_ADA), Refuse(NO_TALK, f'users = ["{ADA}", "{BOB}"]')),
     (PERSON, replace(IN_VOICE, channel_id=OTHER_CHANNEL), M, 0, OPEN,
      Refuse(NO_CHANNEL, f'channels = ["{CHANNEL}", "{OTHER_CHANNEL}"]')),
+    # Where the bot may open no thread, the same; and a thread again, once it may, for who mentions it.
+    (PERSON, replace(IN_VOICE, no_thread="I lack it."), M, 0, OPEN, Answer()),
+    (PERSON, replace(IN_VOICE, no_thread="I lack it."), K, 0, OPEN, UNADDRESSED),
+    (PERSON, replace(IN_VOICE, no_thread=None), K | M, 0, OPEN, OpenThread()),
+    (PERSON, replace(IN_VOICE, no_thread=None), K, 0, OPEN, UNADDRESSED),
+    (PERSON, replace(IN_VOICE, no_thread=None), K, 0, mention("shared"), UNADDRESSED),
     # Direct messages, where they are allowed: every one, of whom `users` names.
     (PERSON, DIRECT, NOT, 0, direct(ONLY_ADA), Answer()),
     (PERSON, DIRECT, K, 0, direct(ONLY_ADA), Answer()),

@@ -1,4 +1,4 @@
-"""Opening a thread: a request waits for it visibly, and is answered in the channel only in the end."""
+"""Opening a thread: a request waits for it visibly, and goes without one only in the end."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,12 +10,11 @@ import pytest
 from acp.schema import PromptCapabilities
 from bot.exchange import Exchange
 from bot.naming import thread_name
-from bot.opening import OPEN_SECONDS, open_thread
+from bot.opening import OPEN_SECONDS, NotOpened, open_thread
 from bot.pacer import Pacer
 from bot.request import Request
-from bot.rest import Refused, TryLater
+from bot.rest import Gone, Refused, RestError, TryLater
 from bot.signs import EYE, WAITING, Reactions
-from pool.exchange import ExchangeFailed
 from pool.journal import Journal
 from tests.bot.board import Board, pacing
 from tests.bot.one_agent import desk_of_one
@@ -87,19 +86,23 @@ async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Pat
     async with stage(tmp_path) as it:
         await elapse(1)
         it.board.faults.extend([TryLater("429", 280.0)] * 10)
-        await it.open()
-        with pytest.raises(ExchangeFailed, match=f"{OPEN_SECONDS / 60:.0f} minutes"):
-            await it.exchange.blocks(PromptCapabilities())
+        with pytest.raises(NotOpened, match=f"{OPEN_SECONDS / 60:.0f} minutes"):
+            await it.open()
 
 
-async def test_a_request_whose_thread_is_refused_is_told_so_at_once(tmp_path: Path) -> None:
-    """No permission does not come with time."""
+@pytest.mark.parametrize(
+    ("fault", "raised"), [(Refused("Missing Permissions"), NotOpened), (Gone("Unknown Message"), Gone)]
+)
+async def test_a_request_whose_thread_is_refused_is_told_so_at_once(
+    tmp_path: Path, fault: RestError, raised: type[Exception]
+) -> None:
+    """No permission comes with time, and no message that was deleted."""
     async with stage(tmp_path) as it:
         await elapse(1)
-        it.board.faults.append(Refused("Missing Permissions"))
-        await it.open()
-        with pytest.raises(ExchangeFailed, match="Missing Permissions"):
-            await it.exchange.blocks(PromptCapabilities())
+        it.board.faults.append(fault)
+        with pytest.raises(raised, match=str(fault)):
+            await it.open()
+        assert not it.exchange.is_open
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,10 @@ def other(folder: Path) -> str:
     return OTHER.format(command=toml(SCRIPTED[0]), cwd=toml(str(folder / "elsewhere")))
 
 
-async def asleep(client: ThreadlineClient, thread: Thread) -> None:
+async def asleep(client: ThreadlineClient, thread_id: int) -> None:
     """Return when a thread's conversation has ended, and its agent with it."""
     talks = client.pool._running.items()
-    tasks = [task for talk, task in talks if talk.thread_id == thread.id]
+    tasks = [task for talk, task in talks if talk.thread_id == thread_id]
     async with asyncio.timeout(30):
         await asyncio.gather(*tasks)
 
@@ -164,7 +164,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         await place.ann.sees(thread, "awake", by=place.bot)
         await place.ann.slash(thread, "close")
         client = client_of(place)
-        await asleep(client, thread)
+        await asleep(client, thread.id)
         listed = await place.ann.slash(thread, "config")
         assert listed.message is not None
         assert "now: Large and careful" in str(listed.message.components)
@@ -342,18 +342,18 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
             await place.ann.say(each, "say behind")
         await place.discord.until(lambda: all(talk.waiting for talk in client.pool.conversations))
         world.delete_channel(thread)
-        await asleep(client, thread)
+        await asleep(client, thread.id)
         assert client.journal.open_rows() == [row for row in client.journal.open_rows() if row.thread_id != thread.id]
         before = len(place.discord.record)
         client.desk.tell(thread.id, "nobody is to see this")
         world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
         client.desk.tell(other.id, "nor this")
-        await asleep(client, other)
+        await asleep(client, other.id)
         refused = [call for call in place.discord.record[before:] if f"/channels/{thread.id}/" in call.path]
         assert refused == []
         world.overwrite(place.channel, place.bot.id)
         world.delete_channel(place.channel)
-        await asleep(client, third)
+        await asleep(client, third.id)
         assert client.pool.load.held == 0
 
 

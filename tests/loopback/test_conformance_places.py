@@ -242,6 +242,9 @@ async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> N
             with pytest.raises(discord.Forbidden) as locked:
                 await place.send("and again")
             assert locked.value.code == 160005
+            with pytest.raises(discord.Forbidden) as locked:
+                await sent.edit(content="two")
+            assert locked.value.code == 160005
 
 
 async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -424,6 +424,29 @@ async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path
         await behind.end()
 
 
+async def test_a_message_that_gets_no_thread_goes_on_in_another_conversation(tmp_path: Path) -> None:
+    """The agent that was started for it is let go; the other conversation has its turn, and nothing is told twice."""
+    fetched = asyncio.Event()
+    async with house(tmp_path) as it:
+        exchange = it.say(10, 10, Recorder(10, text="moved", fetched=fetched))
+        waiting = it.say(10, 11, text="moved too")
+        agent = await it.crew.agent(1)
+        await exchange.until("blocks")
+        for each in (waiting, exchange):
+            it.journal.move(each.message_ids[0], 1, "in the channel")
+            it.talk(10).release(each)
+            it.pool.submit(1, each)
+        assert it.row(10) is Row.RECEIVED
+        fetched.set()
+        prompt = await (await it.crew.agent(2)).expect("session/prompt")
+        assert prompt_text(prompt) == "moved too"
+        it.crew.agents[1].end_turn(prompt)
+        await it.crew.agents[1].expect("session/prompt")
+        assert agent.stopped
+        assert exchange.endings == []
+        assert it.pool.conversation(10) is None
+
+
 async def test_an_exchange_that_is_tried_again_is_tried_alone(tmp_path: Path) -> None:
     """The second try is the last: what came meanwhile is not taken together with it."""
     fetched = asyncio.Event()

@@ -207,6 +207,23 @@ def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> 
         assert journal.row(13) is None
 
 
+def test_a_message_that_waits_can_go_to_the_conversation_of_its_channel(tmp_path: Path) -> None:
+    """Which begins with the agent that the message was to have, or keeps its own; what was prompted does not move."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for message_id, agent in ((10, "one"), (11, "two"), (12, "two")):
+            where = {"thread_id": message_id, "channel_id": 5, "guild_id": 1, "author_id": 42}
+            journal.receive(message_id, **where, request="before", assignment=(agent, "/srv"))
+        journal.prompted((12,), "sent")
+        assert not journal.knows(5)
+        for message_id in (10, 11, 12):
+            journal.move(message_id, 5, "after")
+        assert journal.knows(5)
+        assert journal.threads.place(5) == (1, 5)
+        assert journal.threads.assignment(5) == (5, "one", "/srv")
+        rows = [(row.thread_id, row.request) for row in journal.open_rows()]
+        assert rows == [(5, "after"), (5, "after"), (12, "before")]
+
+
 def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> None:
     """With what an earlier try had sent, if there was one: only that one may have been interrupted."""
     with Journal.open(tmp_path / "journal.db") as journal:
