@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -167,6 +167,23 @@ async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: P
         it.finish(exchange, Ending(error=failed.value))
         await exchange.settled()
         assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
+
+
+async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_path: Path) -> None:
+    """What it had begun in the conversation of its thread counts for nothing: others may be before it."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.starting()
+        it.journal.move(THREAD, CHANNEL, "")
+        exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
+        await settle()
+        assert it.desk.working(THREAD) is None
+        assert it.board.shown == []
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["-# ⚠ I could not open a thread: No room.\nanswer"]
 
 
 async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: Path) -> None:

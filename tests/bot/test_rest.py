@@ -15,6 +15,7 @@ from bot.pacer import Bucket, Pacer, Urgency
 from bot.rest import Archived, Gone, Refused, Rest, TryLater
 from loopback import Loopback
 from loopback.limits import Limit
+from loopback.permissions import Permission
 from tests.bot.board import pacing
 from tests.loopback.description import strictly
 
@@ -142,9 +143,29 @@ async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPa
     async with stage(monkeypatch) as it:
         thread = await it.thread()
         thread.archived = thread.locked = True
+        told: list[int] = []
+        it.rest.on_locked = told.append
         with pytest.raises(Refused, match="locked"):
             await it.rest.reopen(thread.id)
         assert thread.archived
+        assert told == [thread.id]
+
+
+@pytest.mark.parametrize(
+    ("denied", "lost"), [(Permission.VIEW_CHANNEL, True), (Permission.CREATE_PUBLIC_THREADS, False)]
+)
+async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch, denied: Permission, *, lost: bool
+) -> None:
+    """In a channel that the bot sees there is another way to answer."""
+    async with stage(monkeypatch) as it:
+        told: list[int] = []
+        it.rest.on_lost = told.append
+        message = await it.ann.say(it.channel, "hello")
+        it.discord.world.overwrite(it.channel, it.channel.guild_id, deny=int(denied))
+        with pytest.raises(Refused):
+            await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
+        assert told == [message.id] * lost
 
 
 async def test_a_thread_that_exists_is_as_good_as_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
