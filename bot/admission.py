@@ -13,7 +13,7 @@ from pool.journal import Journal
 from .audit import Deed
 from .desk import Desk
 from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
-from .invitation import PERMISSIONS
+from .invitation import FOR_THREADS, PERMISSIONS
 from .pacer import Bucket, Urgency
 from .rest import RestError
 
@@ -316,10 +316,6 @@ def _no_thread(channel: object) -> str | None:
     granted = channel.permissions_for(channel.guild.me)
     lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
     return f"I lack {' and '.join(lacks)} here." if lacks else None
-
-
-FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
-"""The permissions, as the library names them, without which a thread is not to be had, or no use."""
 
 
 def _in_forum(channel: object) -> bool:

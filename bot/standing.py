@@ -77,7 +77,8 @@ async def _channel(visit: Visit, channel_id: int) -> Finding:
     channel = visit.get_channel(channel_id)
     match channel:
         case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
-            lacks = missing(channel.permissions_for(channel.guild.me))
+            vocal = isinstance(channel, discord.VoiceChannel | discord.StageChannel)
+            lacks = missing(channel.permissions_for(channel.guild.me), beside_voice=vocal)
             subject = f"#{channel.name} in {channel.guild.name}"
             if lacks:
                 return Finding(subject, Level.FAILED, f"the bot lacks: {', '.join(lacks)}")

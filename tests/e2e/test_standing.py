@@ -46,6 +46,7 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
         forum = server.add_channel(guild, "forum", kind=15)
         category = server.add_channel(guild, "category", kind=4)
         far = server.add_channel(elsewhere, "far")
+        lounge, closed = (server.add_channel(guild, name, kind=2) for name in ("lounge", "closed"))
         bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,))
         bot.public = False
         permit = discord.Permissions
@@ -54,7 +55,9 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
             mute, bot.id, allow=permit(attach_files=True).value, deny=permit(add_reactions=True).value
         )
         server.world.overwrite(hidden, guild.id, deny=permit(view_channel=True).value)
-        listed = ", ".join(f'"{each.id}"' for each in (well, mute, hidden, forum, category, far))
+        server.world.overwrite(lounge, guild.id, deny=permit(create_public_threads=True).value)
+        server.world.overwrite(closed, guild.id, deny=permit(connect=True).value)
+        listed = ", ".join(f'"{each.id}"' for each in (well, mute, hidden, forum, category, far, lounge, closed))
         people = f'guilds = ["{guild.id}", "{elsewhere.id}"]\nusers = ["owner", "role:77"]'
         found = await discord_findings(config(tmp_path, server.endpoint, f"channels = [{listed}]\n{people}"))
     told = {each.subject: (each.level, each.words) for each in found}
@@ -69,6 +72,8 @@ async def test_each_channel_is_told_with_what_lacks_in_it_by_name(tmp_path: Path
         "the bot lacks: View Channels",
     )
     assert told["#forum in Lab"] == (Level.WELL, "all permissions are there")
+    assert told["#lounge in Lab"] == (Level.WELL, "all permissions are there")
+    assert told["#closed in Lab"] == (Level.FAILED, "the bot lacks: Connect")
     assert told[f"channel {category.id}"] == (Level.FAILED, "is a category; list the channels in it")
     assert told[f"channel {far.id}"][0] is Level.FAILED
     assert told["role 77"] == (Level.WARNING, "no server of the bot has this role")
