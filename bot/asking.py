@@ -17,6 +17,7 @@ from .fields import Field
 from .form import Form
 from .gate import Right, in_place
 from .message import Name, files_of, mentioned_in, names_in, readable, tags_of, text_of
+from .offers import Command as OwnCommand
 from .pacer import Urgency
 from .request import Attachment, Quote, Request, read_request, sent_at
 from .rest import RestError
@@ -85,14 +86,16 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     typed = typed.removeprefix("/").casefold()
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
-        app_commands.Choice(name=_shown(each.name, each.description or each.hint), value=each.name)
+        app_commands.Choice(name=_shown(each), value=each.name)
         for each in found[:OFFERED]
         if each.name.strip() and len(each.name) <= CHOICE
     ]
 
 
-def _shown(name: str, about: str) -> str:
-    return visible(" ".join(f"{name} — {about}".split()) if about.strip() else name)[:CHOICE]
+def _shown(command: OwnCommand) -> str:
+    """Name a command, what it wants to be told, and what it does."""
+    hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
+    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""))[:CHOICE]
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:

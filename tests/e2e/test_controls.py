@@ -84,13 +84,13 @@ async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> 
 
 
 async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> None:
-    """Typed without the slash; what the agent does not have is not sent to it."""
+    """Typed without the slash, each with what it wants to be told; what the agent does not have is not sent to it."""
     async with stage(tmp_path) as place:
         thread = await place.thread("say ready")
         await place.ann.sees(thread, "ready", by=place.bot)
         offered = await place.ann.autocomplete(thread, "run", "command", "/we")
         (choice,) = [each for each in offered.choices or () if each["value"] == "web"]
-        assert choice["name"] == "web — Look something up"
+        assert choice["name"] == "web [what] — Look something up"
         assert "no such command" in said(await place.ann.slash(thread, "run", command="rm"))
         await place.ann.slash(thread, "run", command="web", text="the weather")
         await place.ann.sees(thread, "Looked up: the weather", by=place.bot)
