@@ -28,6 +28,9 @@ SHOWN = 25
 SNIPPET = 60
 """Characters shown of each."""
 
+MORE = 30
+"""Characters kept for the count of those that are not listed."""
+
 SLICE = 50
 """Messages that are dropped at once, before others have their turn."""
 
@@ -140,9 +143,12 @@ async def _queue(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     if not waiting:
         await interaction.response.send_message(NOTHING, ephemeral=True)
         return
-    lines = [f"{number}. <@{each.author_id}> {escape(_snippet(each))}" for number, each in enumerate(waiting, 1)]
-    more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    text = "\n".join([*lines[:SHOWN], *more])[:LIMIT]
+    first = enumerate(waiting[:SHOWN], 1)
+    lines = [f"{number}. <@{each.author_id}> {escape(_snippet(each))}" for number, each in first]
+    while len("\n".join(lines)) > LIMIT - MORE:
+        lines.pop()
+    more = [f"… and {len(waiting) - len(lines)} more"] if len(lines) < len(waiting) else []
+    text = "\n".join([*lines, *more])
     own = [(number, each) for number, each in enumerate(waiting, 1) if _may_drop(interaction, each)][:SHOWN]
     options = [(each.message_ids[-1], f"{number}. {_snippet(each)}") for number, each in own]
     view = view_of(DropMenu(thread_id, options)) if options else discord.utils.MISSING

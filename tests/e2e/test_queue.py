@@ -107,6 +107,21 @@ async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, m
         assert await answers(place, thread) == ["begun", "of ann"]
 
 
+async def test_a_long_line_is_listed_from_its_beginning_with_the_count_of_the_rest(tmp_path: Path) -> None:
+    """Whole lines, as many as fit; the menu drops the first twenty-five at most."""
+    async with stage(tmp_path, extra=PLENTY) as place:
+        thread, _ = await busy(place)
+        for number in range(1, 31):
+            await place.ann.say(thread, f"say {number} " + "_long_ " * 20)
+        await place.ann.sees(thread, "30 waiting", by=place.bot)
+        listed = await place.ann.slash(thread, "queue")
+        *lines, rest = said(listed).split("\n")
+        assert [line.partition(".")[0] for line in lines] == [str(number) for number in range(1, len(lines) + 1)]
+        assert rest == f"… and {30 - len(lines)} more"
+        assert listed.message is not None
+        assert len(listed.message.components[0]["components"][0]["options"]) == 25
+
+
 async def test_send_now_stops_what_runs_and_goes_before_the_rest(tmp_path: Path) -> None:
     """The first of those that wait, alone; then the others."""
     async with stage(tmp_path) as place:
