@@ -57,7 +57,7 @@ def _stay(client: "ThreadlineClient", exchange: Exchange, reason: str) -> None:
     elif client.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
         exchange.not_opened(reason)
     else:
-        request = replace(exchange.request, thread_id=channel_id, no_thread=reason)
+        request = replace(exchange.requests[-1], thread_id=channel_id, no_thread=reason)  # As it was edited meanwhile.
         client.journal.move(request.message_id, channel_id, write_request(request))
         conversation.release(exchange)
         exchange.moved(request)

@@ -136,6 +136,22 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
             assert client_of(place).journal.open_rows() == []
 
 
+async def test_a_request_that_is_edited_while_it_waits_for_a_thread_goes_on_as_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it gets none in the end."""
+    monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
+    async with stage(tmp_path) as place:
+        away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
+        asked = await place.ann.say(place.channel, f"{place.bot.mention} say before")
+        await place.discord.until(lambda: away.hits)
+        await place.ann.edit(asked, f"{place.bot.mention} say after")
+        row = client_of(place).journal.row
+        await place.discord.until(lambda: (now := row(asked.id)) is not None and "say after" in now.request)
+        away.remove()
+        await place.ann.sees(place.channel, re.compile("^after", re.MULTILINE), by=place.bot)
+
+
 async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(tmp_path: Path) -> None:
     """An error of the server and a lost answer are tried again, and the second finds the thread (160004)."""
     async with stage(tmp_path) as place:
