@@ -14,8 +14,8 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from acp import Agent, end_survivors
-from pool.database import put_aside
-from pool.journal import Journal, JournalError
+from pool.database import JournalUnusable, put_aside
+from pool.journal import Journal
 from pool.opening import Settings
 from pool.pool import Limits, Pool
 
@@ -89,7 +89,7 @@ class App:
     def _open(self, file: Path) -> Journal:
         try:
             return Journal.open(file)
-        except JournalError as error:
+        except JournalUnusable as error:
             if not self._new_journal:
                 raise
             aside = put_aside(file)

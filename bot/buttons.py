@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
+from pool.journal import Unwritable
+
 from . import words
 from .gate import Right
 from .view import view_of
@@ -94,7 +96,11 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
         right = Right.GO_ON if retry else Right.STOP
         if not await client.admit_button(interaction, interaction.channel_id or 0, right):
             return
-        told = client.recovery.decide(interaction.channel_id or 0, self.message_id, retry=retry)
+        try:
+            told = client.recovery.decide(interaction.channel_id or 0, self.message_id, retry=retry)
+        except Unwritable:
+            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            return
         await interaction.response.edit_message(content=f"-# {told} (<@{interaction.user.id}>)", view=None)
 
 

@@ -43,11 +43,11 @@ async def _agent(interaction: Interaction, name: str) -> None:
     if name == agents.name(thread_id):
         await interaction.response.send_message("That is this thread's agent already.", ephemeral=True)
         return
+    agents.assign(thread_id, name)  # First: where that cannot be written down, nothing is done.
     conversation = client.conversation(interaction)
     if conversation is not None:
         conversation.reset(by)
         conversation.close(by)  # Its process is of the other agent.
-    agents.assign(thread_id, name)
     client.desk.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
     log.info("agent changed by a person", thread_id=thread_id, user_id=by, agent=name)
     words = f"This thread's agent is **{escape(agents.title(thread_id))}** now. The next message begins a new session."

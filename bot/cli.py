@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 
 from acp import AcpError
-from pool.database import JournalError, JournalUnusable
+from pool.database import JournalBusy, JournalError, JournalUnusable
 
 from . import logs
 from .app import App, StartFailed, protect_process, watch_children
@@ -84,10 +84,10 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
         asyncio.run(work())
     except JournalUnusable as error:
         fail(f"{error}; `threadline run --new-journal` puts it aside and begins a new one", 2)
+    except (StartFailed, LockHeld, JournalBusy) as error:
+        fail(str(error), 1)
     except JournalError as error:
         fail(str(error), 2)
-    except (StartFailed, LockHeld) as error:
-        fail(str(error), 1)
 
 
 @main.command()

@@ -10,8 +10,9 @@ import structlog
 from discord import app_commands
 
 from pool.house import Cancelled
-from pool.journal import Journal
+from pool.journal import Journal, Unwritable
 
+from . import words
 from .admission import admitted
 from .asking import asking_commands
 from .choosing import agent_command
@@ -22,7 +23,6 @@ from .picking import setting_commands
 from .queue import queue_commands
 from .sessions import session_commands
 from .showing import showing_commands
-from .words import cancelled, fitting
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -38,14 +38,14 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
     def __init__(self, client: "ThreadlineClient", *, dm: bool) -> None:
         """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
         super().__init__(client, allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm))
-        for callback, words in (
+        for callback, description in (
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
             (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
             (_reload, "Read the configuration again. Running turns are not touched."),
         ):
             name = callback.__name__.removeprefix("_")
-            self.add_command(app_commands.Command(name=name, description=words, callback=callback))
+            self.add_command(app_commands.Command(name=name, description=description, callback=callback))
         families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
         for command in [*chain.from_iterable(families), agent_command(), help_command()]:
             self.add_command(command)
@@ -66,13 +66,15 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
         self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /
     ) -> None:
         """Say that a command failed, and log why."""
-        log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
-        words = "That failed, and the reason is in the log."
+        unwritable = isinstance(error, app_commands.CommandInvokeError) and isinstance(error.original, Unwritable)
+        if not unwritable:  # The journal has logged that itself.
+            log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
+        told = words.NOT_DONE if unwritable else "That failed, and the reason is in the log."
         try:
             if interaction.response.is_done():  # Discord shows "thinking" for a quarter of an hour otherwise.
-                await interaction.followup.send(words, ephemeral=True)
+                await interaction.followup.send(told, ephemeral=True)
             else:
-                await interaction.response.send_message(words, ephemeral=True)
+                await interaction.response.send_message(told, ephemeral=True)
         except Exception as lost:  # noqa: BLE001 - what failed may be the way to Discord, as when the bot stops
             log.warning("nobody could be told that a command failed", reason=str(lost))
 
@@ -84,7 +86,7 @@ async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     conversation = client.conversation(interaction)
     done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    await interaction.response.send_message(cancelled(done), ephemeral=True)
+    await interaction.response.send_message(words.cancelled(done), ephemeral=True)
 
 
 async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
@@ -97,8 +99,8 @@ async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     elif interaction.channel_id is not None:
         client.journal.threads.set_session(interaction.channel_id, None)
     log.info("reset by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
-    words = "Done. The next message begins a new session; the agent knows nothing of this one."
-    await interaction.response.send_message(words, ephemeral=True)
+    told = "Done. The next message begins a new session; the agent knows nothing of this one."
+    await interaction.response.send_message(told, ephemeral=True)
 
 
 async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
@@ -116,5 +118,5 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
 
 async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     if await interaction.client.admit(interaction, Right.ADMIN, asker_id=None):
-        words = escape(str(interaction.client.reload()))
-        await interaction.response.send_message(fitting(words), ephemeral=True)
+        told = escape(str(interaction.client.reload()))
+        await interaction.response.send_message(words.fitting(told), ephemeral=True)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import discord
 import structlog
 
+from pool.journal import Unwritable
+
 from . import words
 from .desk import Desk
 from .gate import Right
@@ -54,14 +56,18 @@ class GoOnButton(
             return
         request = Request(notice.id, self.thread_id, self.thread_id, user.id, words.GO_ON)
         place = client.admission.place(interaction.guild, interaction.channel)
-        new = client.journal.receive(
-            notice.id,
-            thread_id=self.thread_id,
-            channel_id=place.parent_id or place.channel_id,
-            guild_id=place.guild_id,
-            author_id=user.id,
-            request=write_request(request),
-        )
+        try:
+            new = client.journal.receive(
+                notice.id,
+                thread_id=self.thread_id,
+                channel_id=place.parent_id or place.channel_id,
+                guild_id=place.guild_id,
+                author_id=user.id,
+                request=write_request(request),
+            )
+        except Unwritable:
+            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            return
         if new:
             log.info("continued by a person", thread_id=self.thread_id, user_id=user.id)
             exchange = client.desk.exchange(request)

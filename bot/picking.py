@@ -13,8 +13,10 @@ from discord import app_commands
 
 from acp import AcpError
 from acp.settings import Choice, Option, Value
+from pool.journal import Unwritable
 from pool.opening import MODE, written
 
+from . import words
 from .admission import admitted
 from .gate import Right
 from .markdown import escape
@@ -236,7 +238,10 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     conversation = client.pool.conversation(thread_id)
     session = None if conversation is None else conversation.seat.session
     if session is None:
-        _remember(interaction, option, choice)
+        if not _remembered(interaction, option, choice):
+            await interaction.response.edit_message(content=words.NOT_DONE, view=None)
+            return
+        _record(interaction, option, choice)
         offers = client.offers(thread_id).with_value(option.option_id, value)
         client.journal.threads.set_offers(thread_id, write_offers(offers))  # What a menu shows from now on.
         await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)
@@ -248,16 +253,26 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     except AcpError as error:
         await interaction.edit_original_response(content=f"{named} could not be set: {escape(str(error)[:500])}")
         return
+    told = f"{named} was not taken by the agent; it says that it has another value."
     if done:
-        _remember(interaction, option, choice)
-    words = f"{named}." if done else f"{named} was not taken by the agent; it says that it has another value."
-    await interaction.edit_original_response(content=words)
+        _record(interaction, option, choice)
+        lasts = _remembered(interaction, option, choice)
+        told = f"{named}." if lasts else f"{named}, until the agent sleeps: I cannot write anything down now."
+    await interaction.edit_original_response(content=told)
 
 
-def _remember(interaction: Interaction, option: Option, choice: Choice) -> None:
-    thread_id, by = interaction.channel_id or 0, interaction.user.id
+def _remembered(interaction: Interaction, option: Option, choice: Choice) -> bool:
+    """Remember a choice for the thread's next session. False: it cannot be written down."""
     name = MODE if option.category == "mode" else option.option_id
-    interaction.client.journal.threads.choose(thread_id, name, choice.value)
+    try:
+        interaction.client.journal.threads.choose(interaction.channel_id or 0, name, choice.value)
+    except Unwritable:
+        return False
+    return True
+
+
+def _record(interaction: Interaction, option: Option, choice: Choice) -> None:
+    thread_id, by = interaction.channel_id or 0, interaction.user.id
     interaction.client.desk.audit.record(
         "changed", f"{option.option_id} to {choice.value}", user_id=by, thread_id=thread_id
     )

@@ -200,19 +200,20 @@ class Recovery:
         return message_id in self._interrupted and self._journal.state(message_id) is State.PROMPTED
 
     def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
-        """Carry out a person's choice; return what is to be said of it."""
+        """Carry out a person's choice; return what is to be said of it. Raises `Unwritable`: nothing was done."""
         together = self._interrupted.get(message_id, ())
         if not together or together[-1].thread_id != thread_id or self._journal.state(message_id) is not State.PROMPTED:
             return "This was decided before."
-        del self._interrupted[message_id]
         message_ids = [row.message_id for row in together]
         if retry:
             exchange = self._exchange(together, again=together[-1].prompt)
             if exchange is None:
                 return "The request can no longer be read."
             self._journal.mark(message_ids, State.RECEIVED)
+            del self._interrupted[message_id]
             self._pool.go_first(thread_id, exchange)
             return "Sent again."
+        del self._interrupted[message_id]
         self._journal.close_rows(message_ids, "skipped")
         self._desk.end_signs(message_ids)
         conversation = self._pool.conversation(thread_id)

@@ -67,6 +67,9 @@ BOUNDS = {
 UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
 """Why a message was not taken up, where the journal cannot be written."""
 
+NOT_DONE = "I cannot write anything down now, so that was not done. Try again in a while."
+"""Why a button, a menu or a command did nothing, where the journal cannot be written."""
+
 INTERRUPTED = (
     "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"
     " part. Look at what is there before you act."

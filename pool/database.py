@@ -6,7 +6,24 @@ import sqlite3
 import time
 from pathlib import Path
 
-__all__ = ["JournalError", "JournalUnusable", "open_database", "put_aside"]
+__all__ = ["JournalBusy", "JournalError", "JournalUnusable", "open_database", "put_aside"]
+
+PATIENCE_SECONDS = 2.0
+"""How long another program's lock on the file is waited for at the start."""
+
+BUSY_MILLISECONDS = 100
+"""The same afterwards: the event loop stands still meanwhile."""
+
+_OF_THE_MACHINE = {
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_NOMEM,
+}
+"""Errors that say nothing against the file: another try may succeed, and it must not be put aside."""
 
 _MIGRATIONS = (
     """
@@ -118,6 +135,10 @@ class JournalError(Exception):
     """The journal cannot be used, or was asked for a transition that does not exist. The text says which."""
 
 
+class JournalBusy(JournalError):
+    """Another program has the file locked. Later it can be opened."""
+
+
 class JournalUnusable(JournalError):
     """The file is there and cannot be used: damaged, or written by a newer Threadline. It can be put aside."""
 
@@ -127,27 +148,45 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_SECONDS)
     except (OSError, sqlite3.Error) as error:
-        raise JournalError(f"the journal {path} cannot be opened: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise JournalError(f"the journal {path} cannot be opened: {reason}") from None
     try:
         _migrate(connection, path)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     except sqlite3.Error as error:
         connection.close()
-        raise JournalUnusable(f"the journal {path} cannot be read: {error}") from None
+        raise _why(path, error) from None
     except JournalError:
         connection.close()
         raise
     return connection
 
 
+def _why(path: Path, error: sqlite3.Error) -> JournalError:
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:  # Above these bits is which of its kind.
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return JournalBusy(f"the journal {path} is locked by another program; end that one first")
+        case code if code in _OF_THE_MACHINE:
+            return JournalError(f"the journal {path} cannot be opened: {error}")
+        case _:
+            return JournalUnusable(f"the journal {path} cannot be read: {error}")
+
+
 def put_aside(path: Path) -> Path:
-    """Rename a journal, with what SQLite keeps beside it, so that a new one can begin. Returns its new name."""
+    """Rename a journal, with what SQLite keeps beside it, so that a new one can begin. Returns its new name.
+
+    Raises `JournalError`.
+    """
     aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
-    for suffix in ("", "-wal", "-shm"):
-        file = path.with_name(path.name + suffix)
-        if file.exists():
-            file.rename(aside.with_name(aside.name + suffix))
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            file = path.with_name(path.name + suffix)
+            if file.exists():
+                file.rename(aside.with_name(aside.name + suffix))
+    except OSError as error:
+        raise JournalError(f"the journal {path} cannot be put aside: {error.strerror}") from None
     return aside
 
 

@@ -92,6 +92,7 @@ class Journal:
         row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return "" if row is None else row[0]
 
+    @surely
     def note(self, name: str, value: str) -> None:
         """Note something about the bot as a whole."""
         with self._transaction():
@@ -186,14 +187,14 @@ class Journal:
             self._move(message_ids, State.RECEIVED)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
 
-    def amend(self, message_id: int, request: str) -> bool:
-        """Replace the request of a message that waits. False: it does not wait any more, and stays what it was."""
+    @surely
+    def amend(self, message_id: int, request: str) -> None:
+        """Replace the request of a message that waits. Of one that does not wait any more it stays what it was."""
         with self._transaction():
-            changed = self._db.execute(
+            self._db.execute(
                 "UPDATE messages SET request = ? WHERE message_id = ? AND state IN ('received', 'held')",
                 (request, message_id),
-            ).rowcount
-        return changed == 1
+            )
 
     @surely
     def move(self, message_id: int, thread_id: int, request: str) -> None:

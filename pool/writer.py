@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial, wraps
+from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import structlog
@@ -17,6 +18,9 @@ import structlog
 from .database import JournalError
 
 __all__ = ["Unwritable", "Writer", "surely"]
+
+GONE = "its file was moved or deleted; put it back, or start Threadline anew"
+"""What keeps it from being written where that is no error of SQLite's."""
 
 log = structlog.stdlib.get_logger("pool")
 
@@ -31,6 +35,9 @@ class Writer:
     def __init__(self, db: sqlite3.Connection) -> None:
         """Nothing is owed."""
         self.db = db
+        (_, _, file) = db.execute("PRAGMA database_list").fetchone()
+        self._file = Path(file)
+        self._inode = self._file.stat().st_ino
         self.trouble = ""
         """Why the last transaction failed; empty where it did not."""
         self._owed: deque[Callable[[], None]] = deque()
@@ -40,6 +47,9 @@ class Writer:
     def transaction(self) -> Iterator[None]:
         """Write what the block does, all of it or nothing, after what is owed. Raises `Unwritable`."""
         self._pay()
+        if self._is_gone():
+            self._note(GONE)
+            raise Unwritable(f"the journal cannot be written: {GONE}")
         try:
             self.db.execute("BEGIN IMMEDIATE")
             yield
@@ -52,6 +62,13 @@ class Writer:
                 raise Unwritable(f"the journal cannot be written: {error}") from None
             raise
         self._note("")
+
+    def _is_gone(self) -> bool:
+        """Whether the file is not there any more: SQLite goes on writing into what nobody will find again."""
+        try:
+            return self._file.stat().st_ino != self._inode
+        except OSError:
+            return True
 
     def _note(self, trouble: str) -> None:
         if trouble and not self.trouble:

@@ -2,12 +2,16 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 
 import pytest
+
+from pool.journal import Journal
 
 TOKEN = "MTIz.secret.value"
 BOUND = 60.0
@@ -116,6 +120,17 @@ def test_a_journal_that_cannot_be_used_names_the_command_that_begins_a_new_one(t
 
 
 # ---- everything else: exit code 1
+
+
+def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Path) -> None:
+    """Exit code 1, for later it can be opened; the flag that begins a new one changes nothing."""
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "journal.db"\n')
+    Journal.open(tmp_path / "journal.db").close()
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        done = threadline("run", "--new-journal", "-c", path, cwd=tmp_path)
+    assert_one_line(done, 1, "journal.db is locked by another program")
+    assert not list(tmp_path.glob("*.broken-*"))
 
 
 def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,17 @@ async def performing(place: Stage) -> AsyncIterator[App]:
         finally:
             app.stop()
             await task
+
+
+@contextmanager
+def nothing_written(folder: Path) -> Iterator[None]:
+    """Let the journal of a stage in `folder` be elsewhere for as long as the block lasts: nothing can be written."""
+    journal, elsewhere = folder / "threadline.db", folder / "elsewhere.db"
+    journal.rename(elsewhere)
+    try:
+        yield
+    finally:
+        elsewhere.rename(journal)
 
 
 def said(outcome: Outcome) -> str:

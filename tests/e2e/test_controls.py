@@ -12,7 +12,7 @@ import pytest
 from bot.client import ThreadlineClient
 from loopback.entities import Message, Thread
 from loopback.permissions import Permission
-from tests.e2e.stage import SCRIPTED, performing, said, scene, stage, toml, write_config
+from tests.e2e.stage import SCRIPTED, nothing_written, performing, said, scene, stage, toml, write_config
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
@@ -81,6 +81,31 @@ async def test_a_thread_gets_another_agent_and_a_new_session(tmp_path: Path) -> 
         assert answer.content.startswith("1 prompts")
         await place.ann.say(place.channel, "hello")
         assert "no conversation here" in said(await place.ann.slash(place.channel, "agent", name="other"))
+
+
+async def test_whoever_chooses_or_commands_while_nothing_can_be_written_is_told(tmp_path: Path) -> None:
+    """What needs no journal is done, the rest is left as it was; nothing claims to last that does not."""
+    async with stage(tmp_path, extra=other(tmp_path)) as place:
+        thread = await place.thread("say begun")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        chosen = await place.ann.slash(thread, "model")
+        assert chosen.message is not None
+        with nothing_written(tmp_path):
+            await place.ann.pick(chosen.message, ["Large and careful"])
+            told = "Large and careful, until the agent sleeps: I cannot write anything down now."
+            await place.discord.until(lambda: told in said(chosen).replace("*", ""))
+            assert "was not done" in said(await place.ann.slash(thread, "agent", name="other"))
+            assert "its file was moved or deleted" in said(await place.ann.slash(thread, "status"))
+            await place.ann.slash(thread, "close")
+            await asleep(client_of(place), thread.id)
+            listed = await place.ann.slash(thread, "model")
+            assert listed.message is not None
+            await place.ann.pick(listed.message, ["Large and careful"])
+            assert "was not done" in listed.message.content
+        assert client_of(place).journal.threads.choices(thread.id) == {}
+        await place.ann.say(thread, "say and so on\ncwd")
+        answer = await place.ann.sees(thread, "and so on", by=place.bot)
+        assert "elsewhere" not in answer.content
 
 
 async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import marked, performing, remembering, said, scene, stage
+from tests.e2e.stage import marked, nothing_written, performing, remembering, said, scene, stage
 
 AGENTS = 3
 POOL = f"[pool]\nmax_agents = {AGENTS}\nper_user = 100\n"
@@ -66,6 +66,9 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
         async with performing(place):
             refused = await place.mallory.click(notice, "Continue")
             assert "may not" in said(refused).lower()
+            with nothing_written(tmp_path):
+                assert "was not done" in said(await place.ann.click(notice, "Continue"))
+                assert notice.components
             await asyncio.gather(*(place.ann.click(notice, "Continue") for _ in range(2)))
             assert not notice.components
             assert "Continued by" in notice.content

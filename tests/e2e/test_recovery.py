@@ -12,7 +12,7 @@ from loopback import User
 from loopback.entities import Thread
 from loopback.faults import Turbulence
 from pool.journal import Journal, State
-from tests.e2e.stage import Stage, performing, remembering, said, scene, spoken
+from tests.e2e.stage import Stage, nothing_written, performing, remembering, said, scene, spoken
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 
@@ -110,6 +110,9 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             pressed = await place.mallory.click(notice, "Retry")
             assert "may not" in (pressed.message.content if pressed.message else "")
+            with nothing_written(tmp_path):
+                assert "was not done" in said(await place.ann.click(notice, "Retry"))
+                assert notice.components
             await place.ann.click(notice, "Retry")
             await place.ann.sees(thread, "the draft", by=place.bot, after=notice)
             await place.ann.slash(thread, "cancel")

@@ -3,11 +3,12 @@
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pool.database import _MIGRATIONS, put_aside
+from pool.database import _MIGRATIONS, JournalBusy, JournalUnusable, put_aside
 from pool.journal import Journal, JournalError, State
 from tests.pool.journals import as_kill_leaves_it, receive
 
@@ -91,6 +92,48 @@ def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monk
     connection.close()
 
 
+STATES = tuple(State)
+"""The rows of a journal of any age: one in each state, as messages 10, 11, ..."""
+
+
+@pytest.mark.parametrize("version", range(1, len(_MIGRATIONS)))
+def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state(tmp_path: Path, version: int) -> None:
+    """Its threads, sessions, choices, pages, marks and questions are what they were, and it works on."""
+    path = tmp_path / "journal.db"
+    connection = sqlite3.connect(path)
+    for number, script in enumerate(_MIGRATIONS[:version], start=1):
+        connection.executescript(f"{script}; PRAGMA user_version = {number};")
+    with connection:
+        columns = "thread_id, channel_id, guild_id, session_id, created"
+        connection.execute(f"INSERT INTO conversations ({columns}) VALUES (1, 2, 3, 's', 0)")  # noqa: S608 - from above
+        for message_id, state in enumerate(STATES, start=10):
+            columns = "message_id, thread_id, author_id, state, reason, received, request, prompt"
+            values = (message_id, state, f"request {message_id}")
+            connection.execute(f"INSERT INTO messages ({columns}) VALUES (?, 1, 7, ?, NULL, 0, ?, 'p')", values)  # noqa: S608 - the same
+        finished = 10 + STATES.index(State.FINISHED)
+        connection.execute("INSERT INTO pages VALUES (?, 0, 'page')", (finished,))
+        connection.execute("INSERT INTO posts VALUES (?, 0, 'page', 500)", (finished,))
+        connection.execute("INSERT INTO choices VALUES (1, 'mode', 'plan')")
+        connection.execute("INSERT INTO marks VALUES (2, 99)")
+        connection.execute("INSERT INTO questions VALUES ('t', 1, ?, 'May I?', 600)", (finished,))
+    connection.close()
+    with Journal.open(path) as journal:
+        rows = [journal.row(message_id) for message_id, _ in enumerate(STATES, start=10)]
+        assert [(row.state, row.exchange_id) for row in rows if row] == [
+            (state, message_id) for message_id, state in enumerate(STATES, start=10)
+        ]
+        assert (journal.threads.session_id(1), journal.threads.session_thread("s")) == ("s", 1 if version < 3 else None)
+        assert (journal.threads.place(1), journal.threads.choices(1)) == ((3, 2), {"mode": "plan"})
+        assert (journal.pages(finished), journal.seen(2)) == (["page"], 99)
+        assert [post.message_id for post in journal.posts.of(finished)] == [500]
+        assert [question.message_id for question in journal.questions.standing()] == [600]
+        journal.answer((finished,))
+        assert journal.receive(20, thread_id=1, channel_id=2, guild_id=3, author_id=7)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """An older Threadline does not touch what it does not understand."""
     path = tmp_path / "journal.db"
@@ -160,3 +203,31 @@ def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:
     Journal.open(path).close()
     assert put_aside(path).name.startswith("journal.db.broken-")
     assert not path.exists()
+
+
+def test_a_journal_that_cannot_be_put_aside_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is closed, or the name is taken; nothing has begun anew."""
+    path = tmp_path / "journal.db"
+    path.write_text("no journal")
+    monkeypatch.setattr("pool.database.time.strftime", lambda _form: "now")
+    (tmp_path / "journal.db.broken-now").mkdir()
+    with pytest.raises(JournalError, match=r"the journal .*journal\.db cannot be put aside: Is a directory"):
+        put_aside(path)
+
+
+def test_what_is_no_fault_of_the_files_does_not_make_it_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who begins anew would lose a journal that is whole: another program has locked it, or a folder is in the way."""
+    path = tmp_path / "journal.db"
+    Journal.open(path).close()
+    monkeypatch.setattr("pool.database.PATIENCE_SECONDS", 0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalBusy, match=r"journal\.db is locked by another program"):
+            Journal.open(path)
+    (tmp_path / "journal.db-wal").unlink(missing_ok=True)
+    (tmp_path / "journal.db-wal").mkdir()
+    with pytest.raises(JournalError, match="cannot be opened: unable to open database file") as failed:
+        Journal.open(path)
+    assert not isinstance(failed.value, JournalUnusable)

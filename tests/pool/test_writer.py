@@ -1,11 +1,14 @@
 """A disk that is full for a while: what has happened is written in the end, and nothing happens unwritten."""
 
 import resource
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from pool.database import BUSY_MILLISECONDS
 from pool.journal import Journal, Post, State, Unwritable
 from pool.postscripts import Postscript
 from tests.pool.disk import LARGE, no_room
@@ -70,7 +73,7 @@ def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
         with no_room(journal):
             for _ in range(3):
                 with pytest.raises(Unwritable):
-                    journal.note("name", LARGE)
+                    accept(journal, 10, LARGE)
         for _ in range(3):
             journal.retry()
         assert journal.trouble == ""
@@ -130,3 +133,39 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
         journal.retry()
         assert journal.state(10) is State.FINISHED
         assert journal.pages(10) == ["page"]
+
+
+def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Path) -> None:
+    """SQLite would go on, and nobody would find it again; put back it is as it was, and another one is not taken."""
+    path, elsewhere = tmp_path / "journal.db", tmp_path / "elsewhere.db"
+    with Journal.open(path) as journal:
+        begun(journal, 10)
+        path.rename(elsewhere)
+        for there in (False, True):
+            if there:
+                path.touch()
+            with pytest.raises(Unwritable, match="its file was moved or deleted"):
+                accept(journal, 20)
+            journal.finish((10,), "end_turn", ["page"])
+        assert journal.trouble.startswith("its file was moved or deleted")
+        elsewhere.rename(path)
+        journal.retry()
+        assert journal.trouble == ""
+        assert journal.state(10) is State.FINISHED
+        assert accept(journal, 20)
+
+
+def test_another_programs_lock_is_not_waited_for_while_the_bot_works(tmp_path: Path) -> None:
+    """Every thread would stand still for as long; what has happened is written when the lock is gone."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        assert journal._db.execute("PRAGMA busy_timeout").fetchone() == (BUSY_MILLISECONDS,)
+        journal._db.execute("PRAGMA busy_timeout = 0")
+        begun(journal, 10)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Unwritable, match="database is locked"):
+                accept(journal, 20)
+            journal.finish((10,), "end_turn", ["page"])
+        journal.retry()
+        assert journal.state(10) is State.FINISHED
