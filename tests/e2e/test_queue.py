@@ -232,6 +232,7 @@ async def test_an_answer_says_which_message_it_answers_where_others_stand_betwee
             assert answer.reference is not None
             assert answer.reference.message_id == asked.id
             assert answer.mentions == []
+        await place.discord.until(lambda: reactions(other) == {"✅"})  # Its turn has ended, so nothing is between.
         await place.ann.say(thread, "say at once")
         answer = await place.ann.sees(thread, "at once", by=place.bot)
         assert answer.reference is None
