@@ -260,7 +260,8 @@ class ThreadlineClient(discord.Client):
     def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.admission.place(message.guild, message.channel)
-        joined = place.parent_id is not None and not self.journal.knows(thread_id)
+        # Before a post's first message, which has its id, nothing was said.
+        joined = place.parent_id is not None and message.id != thread_id and not self.journal.knows(thread_id)
         no_thread = place.no_thread or ""
         request = request_of(message, self.user, thread_id=thread_id, joined=joined, no_thread=no_thread)
         if request.is_empty:

@@ -238,6 +238,8 @@ class Config(Table):
         """Return what is allowed, but hardly meant."""
         empty = [name for name in ("users", "admins") if getattr(self.access, name) == People()]
         found = [f"access.{name} is empty: nobody is allowed" for name in empty]
+        if self.access.approvers == People():
+            found.append("access.approvers is empty: only admins are allowed")
         if self.threads.bots != "off" and not self.threads.trusted_bots:
             found.append("threads.trusted_bots is empty: no bot is answered")
         if self.access.channels == frozenset():

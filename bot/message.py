@@ -1,7 +1,7 @@
 """What Discord says of a message, read once: text with its mentions made readable, files, and what it quotes."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -80,7 +80,7 @@ def text_of(message: discord.Message) -> str:
     name = _names(message)
     passed_on = (_with_embeds(readable(each.content, name), each.embeds) for each in message.message_snapshots)
     own = _with_embeds(readable(message.content, name), message.embeds)
-    return "\n".join(filter(None, (own, *passed_on)))
+    return "\n".join(filter(None, (own, *_beside(message), *passed_on)))
 
 
 def readable(text: str, name: Name) -> str:
@@ -120,7 +120,16 @@ def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
         text = re.sub(rf"^\s*(?:{'|'.join(own)})[,:]?", "", text)
     said = readable(text, _names(message))
     # A program says it in embeds; what a person's link shows is not their word.
-    return (_with_embeds(said, message.embeds) if message.author.bot else said).strip()
+    said = _with_embeds(said, message.embeds) if message.author.bot else said
+    return "\n".join(filter(None, (said, *_beside(message)))).strip()
+
+
+def _beside(message: discord.Message) -> Iterator[str]:
+    """Say what people see beside the text that is neither a file nor an embed."""
+    if message.poll is not None:
+        yield "\n".join([f"[poll: {message.poll.question}]", *(f"- {answer.text}" for answer in message.poll.answers)])
+    for sticker in message.stickers:
+        yield f"[sticker: {sticker.name}]"
 
 
 def _names(message: discord.Message) -> Name:

@@ -65,12 +65,14 @@ class Draft:
     allowed: AllowedMentions = AllowedMentions()
     answers: int | None = None
     answer_must_exist: bool = True
+    stickers: Sequence[str] = ()
+    poll: Sequence[str] = ()
 
     @property
     def empty(self) -> bool:
         """Whether it would say nothing at all."""
         shows_components = bool(self.components) and bool(self.flags & MessageFlag.COMPONENTS_V2)
-        return not (self.content or self.embeds or self.uploads or shows_components)
+        return not (self.content or self.embeds or self.uploads or self.stickers or self.poll or shows_components)
 
 
 def read(body: Json, uploads: Sequence[Upload] = ()) -> Draft:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
@@ -218,6 +219,7 @@ class Message:
     `history` is every content so far as (monotonic seconds, content), comparable with the REST record's times.
     `mentions` are the users it pings, after allowed_mentions. `reactions` maps an emoji to the users who gave it.
     `forwarded` is the message that it passes on.
+    `stickers` are names, `poll` is a question with its answers behind it.
     `ephemeral_to` is the only person who sees it, and None for an ordinary message. `pinned` is when it was pinned,
     `author_name` what a webhook called itself for this message.
     """
@@ -234,6 +236,8 @@ class Message:
     nonce: str | int | None = None
     embeds: list[Json] = field(default_factory=list)
     components: list[Json] = field(default_factory=list)
+    stickers: Sequence[str] = ()
+    poll: Sequence[str] = ()
     attachments: list[Attachment] = field(default_factory=list)
     mentions: list[int] = field(default_factory=list)
     mention_roles: list[int] = field(default_factory=list)

@@ -9,6 +9,7 @@ from loopback.entities import Attachment, Interaction, InteractionType, Json, Me
 from loopback.world import World
 
 MESSAGE_CONTENT: Final = 1 << 15
+POLL_SECONDS: Final = 24 * 3600
 
 _SNAPSHOT: Final = (
     *("type", "content", "mentions", "mention_roles", "attachments", "embeds"),
@@ -53,6 +54,10 @@ def message(world: World, one: Message, viewer: int, *, content: bool = True, ne
         "embeds": one.embeds if content else [],
         "components": component_payloads.shown(world, one) if content and one.components else [],
     }
+    if content and one.stickers:
+        payload["sticker_items"] = [_sticker(one, number) for number in range(len(one.stickers))]
+    if content and one.poll:
+        payload["poll"] = _poll(one)
     if one.reactions:
         payload["reactions"] = [_reaction(name, users, viewer) for name, users in one.reactions.items()]
     if one.nonce is not None and one.author_id == viewer:
@@ -71,6 +76,22 @@ def message(world: World, one: Message, viewer: int, *, content: bool = True, ne
     elif one.reference is not None:
         payload |= _reference(world, one.reference, viewer, content=content, nested=nested)
     return payload
+
+
+def _sticker(one: Message, number: int) -> Json:
+    return {"id": str(one.id + number), "name": one.stickers[number], "format_type": 1}
+
+
+def _poll(one: Message) -> Json:
+    question, *answers = one.poll
+    return {
+        "question": {"text": question},
+        "answers": [{"answer_id": number, "poll_media": {"text": text}} for number, text in enumerate(answers, 1)],
+        "expiry": payloads.moment(one.created + POLL_SECONDS),
+        "allow_multiselect": False,
+        "layout_type": 1,
+        "results": {"answer_counts": [], "is_finalized": False},
+    }
 
 
 def _author(world: World, one: Message) -> Json:

@@ -136,6 +136,8 @@ def _build(world: World, channel: Channel, author_id: int, draft: Draft, origin:
         nonce=draft.nonce,
         embeds=list(draft.embeds),
         components=list(draft.components),
+        stickers=draft.stickers,
+        poll=draft.poll,
         reference=reference,
         forwarded=origin.forwarded,
         application_id=origin.interaction.bot.application_id if origin.interaction else None,

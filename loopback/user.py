@@ -58,13 +58,20 @@ class User(Account):
         *,
         files: Sequence[File] = (),
         reply_to: Message | None = None,
+        stickers: Sequence[str] = (),
+        poll: Sequence[str] = (),
         type: int = 0,  # noqa: A002 -- Discord's name for it
     ) -> Message:
-        """Post a message, with files as (name, content). `type` other than 0 makes it a system message."""
+        """Post a message, with files as (name, content), stickers by name, and a poll: its question, then its answers.
+
+        `type` other than 0 makes it a system message.
+        """
         draft = Draft(
             content=text.strip(),
             uploads=tuple(Upload(name, content, mimetypes.guess_type(name)[0]) for name, content in files),
             answers=None if reply_to is None else reply_to.id,
+            stickers=stickers,
+            poll=poll,
         )
         origin = Origin(type=type) if type else None
         return messages.post(self._world, self._channel(channel), self.id, draft, origin)

@@ -270,10 +270,11 @@ def test_the_journal_goes_into_the_state_directory(tmp_path: Path, monkeypatch: 
 
 def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
     """Legal, but hardly meant (P55)."""
-    config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\n")
+    config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\napprovers = []\n")
     assert config.warnings() == [
         "access.users is empty: nobody is allowed",
         "access.admins is empty: nobody is allowed",
+        "access.approvers is empty: only admins are allowed",
         "access.channels is empty: the bot works nowhere",
     ]
     listed = SMALLEST + '[access]\nchannels = ["1"]\n'

@@ -111,6 +111,18 @@ async def test_a_message_that_is_passed_on_comes_with_its_files(tmp_path: Path) 
         assert re.search(r'"forwarded":\[\{"sent":"[^"]*","text":"look at this","files":\["shot.png"\]', shown)
 
 
+async def test_a_poll_and_a_sticker_are_told_in_words(tmp_path: Path) -> None:
+    """In a message of the person's own, and in one that is answered."""
+    async with stage(tmp_path) as place:
+        poll = await place.mallory.say(place.channel, poll=("Tabs?", "yes", "no"), stickers=("shrug",))
+        asked = await place.ann.say(place.channel, f"{place.bot.mention} echo", stickers=("wave",), reply_to=poll)
+        thread = await place.ann.sees_thread(asked)
+        shown = await place.ann.sees(thread, "sticker: wave", by=place.bot)
+        assert '"text":"[poll: Tabs?]\\n- yes\\n- no\\n[sticker: shrug]"' in re.sub(r"\\([^n])", r"\1", shown.content)
+        await place.ann.say(thread, stickers=("thanks",))
+        await place.ann.sees(thread, 'You said: "[sticker: thanks]"', by=place.bot)
+
+
 async def test_an_answer_to_a_message_that_is_gone_says_so(tmp_path: Path) -> None:
     """Deleted while the bot was away: the agent learns that something was answered, and that nobody knows what."""
     async with scene(tmp_path) as place:
