@@ -76,10 +76,10 @@ def said_in(message: discord.Message) -> dict[str, Any] | None:
 
 
 def text_of(message: discord.Message) -> str:
-    """Return a message's text, and that of its embeds and of what it passes on, as a person reads it."""
+    """Return a message's text, with all that it shows beside it and what it passes on, as a person reads it."""
     name = _names(message)
-    passed_on = (_with_embeds(readable(each.content, name), each.embeds) for each in message.message_snapshots)
-    own = _with_embeds(readable(message.content, name), message.embeds)
+    passed_on = (_all_of(readable(each.content, name), each) for each in message.message_snapshots)
+    own = _all_of(readable(message.content, name), message)
     return "\n".join(filter(None, (own, *_beside(message), *passed_on)))
 
 
@@ -119,8 +119,8 @@ def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
             own.append(rf"<@&{message.guild.self_role.id}>")
         text = re.sub(rf"^\s*(?:{'|'.join(own)})[,:]?", "", text)
     said = readable(text, _names(message))
-    # A program says it in embeds; what a person's link shows is not their word.
-    said = _with_embeds(said, message.embeds) if message.author.bot else said
+    # A program says it in embeds and components; what a person's link shows is not their word.
+    said = _all_of(said, message) if message.author.bot else said
     return "\n".join(filter(None, (said, *_beside(message)))).strip()
 
 
@@ -158,7 +158,7 @@ def _quotes(message: discord.Message, me: discord.abc.User | None) -> tuple[tupl
     files: list[Attachment] = []
     for snapshot in message.message_snapshots:
         attached = _files(message, snapshot.attachments)
-        text = _with_embeds(readable(snapshot.content, _names(message)), snapshot.embeds)
+        text = _all_of(readable(snapshot.content, _names(message)), snapshot)
         quotes.append(Quote("forward", text, moment(snapshot.created_at), files=_called(attached)))
         files += attached
     if reference is None or message.type is not discord.MessageType.reply:
@@ -185,11 +185,18 @@ def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) 
     )
 
 
-def _with_embeds(text: str, embeds: Iterable[discord.Embed]) -> str:
-    """Add what embeds say: a message of a bot or a webhook often says nothing else."""
-    more: list[str] = []
-    for embed in embeds:
+def _all_of(text: str, said: discord.Message | discord.MessageSnapshot) -> str:
+    """Add what embeds and components say: a message of a bot or a webhook often says nothing else."""
+    more = [*_texts(said.components)]
+    for embed in said.embeds:
         if embed.type == "rich":
             more += [part for part in (embed.title, embed.description) if part]
             more += [f"{field.name}: {field.value}" for field in embed.fields]
     return "\n".join([text, *more] if text else more)
+
+
+def _texts(components: Iterable[object]) -> Iterator[str]:
+    for each in components:
+        if isinstance(each, discord.TextDisplay):
+            yield each.content
+        yield from _texts(getattr(each, "children", ()))

@@ -5,7 +5,7 @@ from typing import Any
 
 from loopback import User, messages
 from loopback.drafts import Draft
-from loopback.entities import ChannelType
+from loopback.entities import ChannelType, MessageFlag
 from tests.e2e.stage import Stage, performing, said, scene, stage, write_config
 
 
@@ -47,8 +47,8 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
             assert not any(replies(place, thread, text) for text in ("too much", "untrusted", "without a mention"))
 
 
-async def test_what_a_trusted_bot_says_in_an_embed_is_its_message(tmp_path: Path) -> None:
-    """With its title, its text and its fields: most of what programs report says nothing else."""
+async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: Path) -> None:
+    """In an embed, with its title, text and fields, or in components: much of what programs say is nowhere else."""
     async with scene(tmp_path) as place:
         hal = hands(place, "hal")
         write_config(place.config, place, extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
@@ -62,6 +62,10 @@ async def test_what_a_trusted_bot_says_in_an_embed_is_its_message(tmp_path: Path
             }
             messages.post(place.discord.world, thread, hal.id, Draft(embeds=(embed,)))
             await place.ann.sees(thread, 'You said: "Build failed\nbranch: main"', by=place.bot)
+            shown = {"type": 17, "id": 1, "components": [{"type": 10, "id": 2, "content": "Deployed"}]}
+            parts = Draft(components=(shown,), flags=MessageFlag.COMPONENTS_V2)
+            messages.post(place.discord.world, thread, hal.id, parts)
+            await place.ann.sees(thread, 'You said: "Deployed"', by=place.bot)
 
 
 async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_shared(tmp_path: Path) -> None:
