@@ -36,6 +36,9 @@ _ABOUT = (Field("question", "What do you want to know?", "text", required=True),
 SHOWN = 1500
 """Characters of a request that are shown; a longer one comes as a file too."""
 
+BARE = "(a message of somebody else's, and no word about it)"
+"""Shown of a request that only quotes."""
+
 NAMED = 10
 """People whose names are asked for, at most, where a request mentions them."""
 
@@ -130,8 +133,8 @@ async def ask(
     if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
         return
     text = text.strip()
-    files = ", ".join(each.name for each in attachments)
-    said = next(filter(None, (text, files, *(quote.text for quote in quotes))), "")
+    # What others have said is not shown as what this person asks.
+    said = text or ", ".join(each.name for each in attachments) or (BARE if quotes else "")
     if refusal := _not_now(interaction, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return

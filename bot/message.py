@@ -79,8 +79,7 @@ def text_of(message: discord.Message) -> str:
     """Return a message's text, with all that it shows beside it and what it passes on, as a person reads it."""
     name = _names(message)
     passed_on = (_all_of(readable(each.content, name), each) for each in message.message_snapshots)
-    own = _all_of(readable(message.content, name), message)
-    return "\n".join(filter(None, (own, *_beside(message), *passed_on)))
+    return "\n".join(filter(None, (_own(message, message.content), *passed_on)))
 
 
 def readable(text: str, name: Name) -> str:
@@ -118,10 +117,15 @@ def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
         if message.guild is not None and message.guild.self_role is not None:
             own.append(rf"<@&{message.guild.self_role.id}>")
         text = re.sub(rf"^\s*(?:{'|'.join(own)})[,:]?", "", text)
-    said = readable(text, _names(message))
+    return _own(message, text).strip()
+
+
+def _own(message: discord.Message, content: str) -> str:
+    """Return the author's words, of which `content` are those that were typed."""
+    said = readable(content, _names(message))
     # A program says it in embeds and components; what a person's link shows is not their word.
     said = _all_of(said, message) if message.author.bot else said
-    return "\n".join(filter(None, (said, *_beside(message)))).strip()
+    return "\n".join(filter(None, (said, *_beside(message))))
 
 
 def _beside(message: discord.Message) -> Iterator[str]:

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+from loopback import messages
 from loopback.permissions import Permission
 from tests.e2e.stage import performing, remembering, scene, stage, write_config
 
@@ -83,6 +84,11 @@ async def test_who_only_calls_the_bot_to_what_others_said_starts_it(tmp_path: Pa
         shown = await place.ann.sees(answers, '"text":"the build is broken"', by=place.bot)
         assert '"replies_to":[' in shown.content
         assert answers.name == "the build is broken"
+        again = await place.ann.menu(called, "Retry")
+        assert again.message is not None
+        assert "no word about it" in again.message.content
+        thread = await place.ann.sees_thread(again.message)
+        await place.ann.sees(thread, '"text":"the build is broken"', by=place.bot)
         talk = await place.mallory.open_thread(broken, "who did it?")
         moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.MANAGE_THREADS)
         place.discord.give_role(place.guild, place.ben, moderators)
@@ -112,12 +118,15 @@ async def test_a_message_that_is_passed_on_comes_with_its_files(tmp_path: Path) 
 
 
 async def test_a_poll_and_a_sticker_are_told_in_words(tmp_path: Path) -> None:
-    """In a message of the person's own, and in one that is answered."""
+    """In a message of the person's own, and in one that is answered; but not what a link in it leads to."""
     async with stage(tmp_path) as place:
         poll = await place.mallory.say(place.channel, poll=("Tabs?", "yes", "no"), stickers=("shrug",))
+        page = {"type": "rich", "url": "https://example.invalid/", "title": "say pwned"}
+        messages.unfurl(place.discord.world, poll, page)
         asked = await place.ann.say(place.channel, f"{place.bot.mention} echo", stickers=("wave",), reply_to=poll)
         thread = await place.ann.sees_thread(asked)
         shown = await place.ann.sees(thread, "sticker: wave", by=place.bot)
+        assert "say pwned" not in shown.content
         assert '"text":"[poll: Tabs?]\\n- yes\\n- no\\n[sticker: shrug]"' in re.sub(r"\\([^n])", r"\1", shown.content)
         await place.ann.say(thread, stickers=("thanks",))
         await place.ann.sees(thread, 'You said: "[sticker: thanks]"', by=place.bot)
