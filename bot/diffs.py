@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from acp.schema import Diff
 
+from .markdown import shortened
+
 __all__ = ["Change", "change_of", "excerpt", "place_of"]
 
 CONTEXT = 3
@@ -58,7 +60,7 @@ def excerpt(patch: str, most: int) -> str:
     lines = [line for line in patch.split("\n")[3:] if line and not line.startswith("\\")]
     first = next((at for at, line in enumerate(lines) if line[0] in "+-"), 0)
     shown = ["⋯" if line.startswith("@@") else line for line in lines[max(0, first - 1) :]]
-    shown = [line if len(line) <= WIDEST else line[: WIDEST - 1] + "…" for line in shown]
+    shown = [shortened(line, WIDEST) for line in shown]
     if len(shown) > most:
         rest = sum(line[0] in "+-" for line in shown[most - 1 :])
         shown = [*shown[: most - 1], f"⋯ {rest} more"]

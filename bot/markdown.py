@@ -7,7 +7,7 @@ every other run of three is broken up by zero-width spaces, and code spans of th
 
 import re
 
-__all__ = ["FENCE", "LIMIT", "code_block", "defused", "escape", "quote_of", "shown_line", "shown_words"]
+__all__ = ["FENCE", "LIMIT", "code_block", "defused", "escape", "quote_of", "shortened", "shown_line", "shown_words"]
 
 LIMIT = 2000
 """Characters that a bot may put into one message (Discord, Create Message)."""
@@ -41,6 +41,11 @@ def code_block(text: str, info: str = "") -> str:
 def escape(text: str) -> str:
     """Make one line of foreign text plain: no markup, no mention, no line feed."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def shortened(text: str, most: int) -> str:
+    """Return at most `most` characters of a text, the last one a sign that there were more."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def quote_of(line: str) -> str:

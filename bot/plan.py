@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from acp.schema import PlanEntry
 
-from .markdown import escape
+from .markdown import escape, shortened
 
 __all__ = ["plan_lines"]
 
@@ -24,7 +24,7 @@ def plan_lines(entries: Sequence[PlanEntry]) -> str:
     first = max(0, min(current - 2, len(entries) - MOST)) if len(entries) > MOST else 0
     shown = entries[first : first + MOST]
     lines = [_counted(entries[:first], "earlier")] if first else []
-    lines += [f"{_MARKS.get(entry.status, '☐')} {escape(_short(entry.content))}" for entry in shown]
+    lines += [f"{_MARKS.get(entry.status, '☐')} {escape(shortened(entry.content, STEP))}" for entry in shown]
     if rest := entries[first + MOST :]:
         lines.append(_counted(rest, "more"))
     return "\n".join(lines)
@@ -33,7 +33,3 @@ def plan_lines(entries: Sequence[PlanEntry]) -> str:
 def _counted(entries: Sequence[PlanEntry], word: str) -> str:
     done = sum(entry.status == "completed" for entry in entries)
     return f"-# ⋯ {len(entries)} {word}, {done} done"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= STEP else text[: STEP - 1] + "…"

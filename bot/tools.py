@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from acp.schema import AudioBlock, Diff, EmbeddedResource, ImageBlock, TextBlock, ToolCallUpdate, ToolContent
 
 from .diffs import Change, change_of, excerpt, place_of
-from .markdown import LIMIT, code_block, escape
+from .markdown import LIMIT, code_block, escape, shortened
 from .style import Style
 
 __all__ = ["Call", "Sent", "lines_of", "merged"]
@@ -94,7 +94,7 @@ class Call:
         """Write the call on one line of subtext."""
         update = self.update
         state = _STATES.get(update.status or "", "■" if self.over else "▸")
-        title = _short(update.title or update.kind or "tool")
+        title = shortened(update.title or update.kind or "tool", TITLE)
         words = [state, _KINDS.get(update.kind or "", ""), escape(title), self._place(title, style)]
         if self.changes:
             words.append(f"+{sum(each.added for each in self.changes)} −{sum(each.removed for each in self.changes)}")
@@ -109,7 +109,7 @@ class Call:
         more = f" +{len(places) - 1}" if len(places) > 1 else ""
         if path in title or path.rpartition("/")[2] in title or places[0].path == style.directory:
             return ""
-        return f"· {escape(_short(path))}{line}{more}"
+        return f"· {escape(shortened(path, TITLE))}{line}{more}"
 
     def details(self, most: int, *, output: bool) -> Iterator[str]:
         """Write what goes below the line: the changes, and with `output` what the tool said."""
@@ -149,10 +149,6 @@ def lines_of(run: Sequence[Call], style: Style) -> str:
 def _counted(calls: Sequence[Call]) -> str:
     failed = sum(call.update.status == "failed" for call in calls)
     return f"-# ⋯ {len(calls)} earlier" + (f", {failed} failed" if failed else "")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
 
 
 def _sent(update: ToolCallUpdate) -> Iterator[Sent]:

@@ -25,7 +25,7 @@ from .blocks import Block, Blocks, Line, Prose
 from .dialect import Dialect, Draft
 from .files import File, Shelf, decoded, in_words, parts
 from .links import Link, is_web
-from .markdown import escape
+from .markdown import escape, shortened
 from .pager import Pager
 from .plan import plan_lines
 from .receipt import Receipt, cost_of
@@ -42,6 +42,10 @@ LONGEST = 20_000_000
 
 PENDING = 64 * 1024
 """Characters that wait unread at most, if nobody asks for the pages."""
+
+
+NAME, REASON = 100, 300
+"""Characters of a link's name, and of why a file is not sent: both can hold a path of any length."""
 
 
 class Transcript:
@@ -202,7 +206,7 @@ class Transcript:
         if isinstance(found, bytes):
             text = self._attach(link.name, found)
         else:
-            text = f"-# 🚫 {escape(link.name)} was not sent: {escape(found)}"
+            text = f"-# 🚫 {_named(link.name)} was not sent: {escape(shortened(found, REASON))}"
         if self._blocks.holds(line):
             line.text = text
         else:
@@ -303,19 +307,19 @@ class Transcript:
             case ImageBlock() | AudioBlock() | EmbeddedResource():
                 self._send(content)
             case ResourceLink(name=name, uri=uri) if is_web(uri):
-                self._block(Line(f"📎 {escape(name)}: <{uri}>"))
+                self._block(Line(f"📎 {_named(name)}: <{uri}>"))
             case ResourceLink(name=name, uri=uri):
                 self._links_seen += 1
                 link = Link(name, uri, self._links_seen)
-                self._links[link] = Line(f"-# 📎 {escape(name)} …")
+                self._links[link] = Line(f"-# 📎 {_named(name)} …")
                 self._block(self._links[link])
             case _:
-                kind = str(getattr(content, "type", ""))
+                kind = shortened(str(getattr(content, "type", "")), NAME)
                 self._block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
 
     def _send(self, content: Sent) -> None:
         found = decoded(content)
-        text = f"-# 🚫 {escape(found)}" if isinstance(found, str) else self._attach(*found)
+        text = f"-# 🚫 {escape(shortened(found, REASON))}" if isinstance(found, str) else self._attach(*found)
         self._block(Line(text))
 
     def _attach(self, name: str, data: bytes) -> str:
@@ -366,6 +370,10 @@ class Transcript:
         end = self._pager.end_page(text, self._draft(), self._blocks.live(pieces))
         self._blocks.drop(pieces, end)
         return text[end:]
+
+
+def _named(name: str) -> str:
+    return escape(shortened(name, NAME))
 
 
 def _whole(text: str) -> str:

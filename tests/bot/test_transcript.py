@@ -536,6 +536,19 @@ def test_a_link_to_a_file_waits_for_whoever_reads_it() -> None:
     assert [file.read() for file in transcript.files()] == [b"data"]
 
 
+def test_a_name_or_path_of_any_length_takes_one_line() -> None:
+    """An agent's link must not fill the pages that its words need."""
+    transcript = Transcript()
+    far = "/x" * 5_000
+    for uri in (f"file://{far}", "http://example.org/"):
+        transcript.apply(content(type="resource_link", name=far, uri=uri))
+    transcript.apply(content(type="resource", resource={"uri": f"file:///{'n' * 5_000}.bin", "blob": ""}))
+    transcript.supply(transcript.wanted()[0], f"{far}: not inside the session's directories")
+    (page,) = transcript.pages()
+    assert [line.count("…") for line in page.split("\n")] == [2, 1, 1]
+    assert max(map(len, page.split("\n"))) < 500
+
+
 def test_what_came_of_a_link_is_said_although_its_page_is_frozen() -> None:
     """As a line of its own."""
     transcript = Transcript()
