@@ -167,7 +167,11 @@ class Connection:
             self.refuse(request.request_id, METHOD_NOT_FOUND, f"Method not found: {request.method}")
 
     def _settle(self, request_id: RequestId, reply: Result | Failure) -> None:
-        pending = self._pending.pop(request_id, None)
+        ours = next((each for each in self._pending if str(each) == request_id), request_id)
+        if ours != request_id:
+            # Not the same value (JSON-RPC, Response), but it can mean no other request: ours are numbers.
+            log.warning("agent answered with the request's id as text; it is taken all the same", request_id=request_id)
+        pending = self._pending.pop(ours, None)
         if pending is None:
             # A late answer to a request given up, or an error without an id: it belongs to nobody who still waits.
             log.info("agent answered a request that nobody waits for", request_id=request_id, reply=repr(reply)[:200])

@@ -146,13 +146,13 @@ def parse(line: bytes | bytearray) -> Message | None:
 
 
 def _parse_lenient(line: bytes | bytearray) -> Any:
-    """Take what the strict parser refuses and real agents write: half a surrogate pair, or bytes that are not UTF-8.
+    """Take what the strict parser refuses and agents write: half a surrogate, what is not UTF-8, a byte order mark.
 
     A JavaScript agent that cuts its text between two UTF-16 units writes each half as an escape of its own. A piece of
     text may go on in the next update and keeps its half; everywhere else, as no file or database takes it, it is
     replaced.
     """
-    return _mended(json.loads(line.decode("utf-8", errors="replace")), _DEPTH)
+    return _mended(json.loads(line.decode("utf-8-sig", errors="replace")), _DEPTH)
 
 
 def _mended(value: Any, depth: int, *, piece: bool = False) -> Any:

@@ -136,7 +136,7 @@ async def test_a_late_answer_to_a_request_given_up_belongs_to_nobody() -> None:
         assert await task == "mine"
 
 
-@pytest.mark.parametrize("request_id", [99, "1", None, 0], ids=repr)
+@pytest.mark.parametrize("request_id", [99, "01", "", None, 0], ids=repr)
 async def test_an_answer_to_nothing_we_asked_is_passed_over(request_id: int | str | None) -> None:
     """A foreign id, or none at all, ends nothing (P22, P34)."""
     client = Client()
@@ -147,6 +147,25 @@ async def test_an_answer_to_nothing_we_asked_is_passed_over(request_id: int | st
     client.peer.notify("end", {})
     assert await client.until("end") == ["end"]
     assert "1 pending" in repr(client.connection)
+
+
+async def test_an_answer_that_has_our_id_as_text_is_taken_with_a_warning() -> None:
+    """It breaks the specification, and means nothing else: a turn must not hang for it (P22, P34)."""
+    client = Client()
+    await client.start("first", {})
+    await client.start("second", {})
+    with capture_logs() as logged:
+        client.peer.say({"id": "2", "error": {"code": 5, "message": "no"}})
+        client.peer.say({"id": "1", "result": "yes"})
+        client.peer.say({"id": "1", "result": "again"})
+        client.peer.notify("end", {})
+        refused, *rest = await client.until("end")
+    assert (refused.method, refused.code, rest) == ("second", 5, ["yes", "end"])
+    assert [(each["log_level"], each["request_id"]) for each in logged] == [
+        ("warning", "2"),
+        ("warning", "1"),
+        ("info", "1"),
+    ]
 
 
 async def test_a_second_answer_is_passed_over() -> None:

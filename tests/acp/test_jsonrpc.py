@@ -189,6 +189,12 @@ def test_half_a_surrogate_pair_in_another_text_is_replaced() -> None:
     assert parse(encode_result(1, {"text": "\ud83d"})[:-1]) == Result(1, {"text": "\ufffd"})
 
 
+def test_a_line_may_begin_with_a_byte_order_mark() -> None:
+    """As programs write it whose console does; a reader may pass over it (RFC 8259, section 8.1)."""
+    assert parse(b"\xef\xbb\xbf" + _line(id=1, result={})) == Result(1, {})
+    assert isinstance(parse(b"\xef\xbb\xbfready"), Junk)
+
+
 def test_half_a_surrogate_pair_outside_a_text_is_replaced() -> None:
     """An id, a name or an error goes into the journal, which takes no halves; there nobody would put them together."""
     message = b'{"id":1,"error":{"code":1,"message":"a\\ud83d","data":[{"\\ude00":"\\ud83d\\ude00"}]}}'

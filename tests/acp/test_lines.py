@@ -49,7 +49,7 @@ class Writer:
             return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
         if kind == 6:
             # Never an answer to the prompt, which is the third request.
-            return {"jsonrpc": "2.0", "id": self._random.choice((1, 2, 99, "3", None)), "result": {"stopReason": "x"}}
+            return {"jsonrpc": "2.0", "id": self._random.choice((1, 2, 99, "4", None)), "result": {"stopReason": "x"}}
         return {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error", "data": ["line"]}}
 
     def _update(self) -> Json:
