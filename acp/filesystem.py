@@ -62,7 +62,7 @@ class FileSystem:
         try:
             return text.decode()
         except UnicodeDecodeError as error:
-            raise Refused(INTERNAL_ERROR, f"{path}: not UTF-8 text ({error.reason})") from None
+            raise Refused(INTERNAL_ERROR, f"not UTF-8 text ({error.reason})", path) from None
 
     def write_text_now(self, path: str, content: str) -> None:
         """Make `content` the text of a file, at once and whole: nobody ever sees a part of it.
@@ -99,7 +99,7 @@ def _regular(entry: Entry, flags: int) -> Iterator[int]:
 
 def _require_regular(status: os.stat_result, entry: Entry) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Refused(INTERNAL_ERROR, f"{entry.path}: not a regular file")
+        raise Refused(INTERNAL_ERROR, "not a regular file", str(entry.path))
 
 
 def _mode_of(entry: Entry) -> int | None:
@@ -125,7 +125,7 @@ def _lines(text: bytes, line: int, limit: int | None, path: str) -> bytes:
     stop = None if limit is None else start + min(limit, READ_BYTES)
     lines = b"".join(islice(stream, start, stop))
     if stream.tell() > READ_BYTES:
-        raise Refused(INTERNAL_ERROR, f"{path}: the text asked for ends beyond the first {READ_BYTES:,} bytes")
+        raise Refused(INTERNAL_ERROR, f"the text asked for ends beyond the first {READ_BYTES:,} bytes", path)
     return lines
 
 

@@ -17,16 +17,25 @@ _CODES = {errno.ENOENT: NOT_FOUND, errno.ENOTDIR: NOT_FOUND, errno.ENAMETOOLONG:
 
 @dataclass(eq=False)
 class Refused(AcpError):
-    """A request of the agent that we do not fulfil: `code` and `message` are what its error answer must carry."""
+    """A request of the agent that we do not fulfil: `code` and `message` are what its error answer must carry.
+
+    `subject` is what it asked for, a path mostly; the `reason` does not repeat it.
+    """
 
     code: int
-    message: str
+    reason: str
+    subject: str = ""
 
     @classmethod
     def by_system(cls, subject: str, error: OSError) -> Self:
         """Make the refusal for what the operating system said about `subject`."""
         code = _CODES.get(error.errno or 0, INTERNAL_ERROR)
-        return cls(code, f"{subject}: {error.strerror or error}")
+        return cls(code, error.strerror or str(error), subject)
+
+    @property
+    def message(self) -> str:
+        """The reason, behind what it is about."""
+        return f"{self.subject}: {self.reason}" if self.subject else self.reason
 
     def __str__(self) -> str:
         """The message; the code is for the wire."""

@@ -89,12 +89,12 @@ class Roots:
             parts = self._without_alias(parts)
             root = self._root_of(parts)
             if root is None:
-                raise Refused(INVALID_PARAMS, f"{path}: not inside the session's directories")
+                raise Refused(INVALID_PARAMS, "not inside the session's directories", path)
             step = _walk(parts, create_from=root if create else len(parts))
             if isinstance(step, Entry):
                 return step
             parts = step
-        raise Refused(INVALID_PARAMS, f"{path}: too many links")
+        raise Refused(INVALID_PARAMS, "too many links", path)
 
     def _without_alias(self, parts: Parts) -> Parts:
         for alias, real in self._roots:
@@ -159,14 +159,14 @@ def _enter(directory: int, name: str, *, create: bool) -> int:
 
 def _checked(path: str) -> Parts:
     if not path.startswith("/"):
-        raise Refused(INVALID_PARAMS, f"{path!r}: not an absolute path")
+        raise Refused(INVALID_PARAMS, "not an absolute path", repr(path))
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise Refused(INVALID_PARAMS, f"{path!r}: not a path") from None
+        raise Refused(INVALID_PARAMS, "not a path", repr(path)) from None
     parts = _split(path)
     if ".." in parts or "\0" in path:
-        raise Refused(INVALID_PARAMS, f"{path!r}: a path with '..' or a null character in it")
+        raise Refused(INVALID_PARAMS, "a path with '..' or a null character in it", repr(path))
     return parts
 
 

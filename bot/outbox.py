@@ -54,7 +54,7 @@ class Outbox:
                 self._check(entry)
                 return self._content_of(entry)
         except Refused as error:
-            return error.message
+            return error.reason  # Without the path: where the session's directories are is not for the thread.
         except _Withheld as error:
             return str(error)
 

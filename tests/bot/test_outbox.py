@@ -76,6 +76,7 @@ def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None
     words = refused(outbox.read_now(uri.format(home=home, work=work)))
     assert words
     assert "\n" not in words
+    assert str(tmp_path) not in words
 
 
 def test_the_kernels_files_are_refused_even_where_everything_is_the_session() -> None:

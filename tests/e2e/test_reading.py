@@ -27,6 +27,7 @@ async def test_an_agent_gets_no_file_posted_that_is_not_its_own(tmp_path: Path) 
         await place.ann.sees(thread, lambda each: bool(each.attachments), by=place.bot)
         said, files = place.said_by_bot(thread)
         assert said.content.count("was not sent") == len(wanted)
+        assert str(tmp_path) not in said.content  # Where things are on the server is not for the thread.
         assert [(each.filename, each.content) for each in files.attachments] == [("mine.txt", b"mine")]
 
 
