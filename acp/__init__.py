@@ -22,6 +22,7 @@ from .events import (
     Question,
     Text,
     Thought,
+    Unreadable,
     Withdrawn,
 )
 from .filesystem import FileSystem
@@ -60,6 +61,7 @@ __all__ = [
     "Text",
     "Thought",
     "Turn",
+    "Unreadable",
     "Unsupported",
     "Withdrawn",
     "end_survivors",

@@ -12,7 +12,7 @@ from .client import Client
 from .connection import Connection, Wire
 from .early import EarlyUpdates
 from .errands import Errands
-from .events import Answer, Aside, Elicitation, ElicitationCompleted, Withdrawn
+from .events import Answer, Aside, Elicitation, ElicitationCompleted, Unreadable, Withdrawn
 from .jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
 from .open_questions import OpenQuestions
 from .pending import Pending
@@ -21,6 +21,9 @@ from .session import Session
 from .turn import Turn
 
 __all__ = ["Dispatch"]
+
+QUESTIONS = frozenset({"session/request_permission", "elicitation/create"})
+"""What an agent asks of a person."""
 
 log = structlog.stdlib.get_logger("acp")
 
@@ -116,7 +119,14 @@ class Dispatch:
                     return False
         except (ValidationError, LookupError) as error:
             self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {error}")
+            self._say_unreadable(request.method, _in_short(error))
         return True
+
+    def _say_unreadable(self, method: str, reason: str) -> None:
+        """Let people see that they were to be asked, for the agent goes on as if they had said no."""
+        log.warning("agent's request cannot be read", method=method, reason=reason)
+        for turn in self._turns if method in QUESTIONS else ():
+            turn.put(Unreadable(reason), len(reason))
 
     def _session(self, session_id: str | None) -> Session:
         session = None if session_id is None else self.sessions.get(session_id)
@@ -169,3 +179,11 @@ class Dispatch:
 
         work = partial(session.desk.fulfil, request.method, params, permitted)
         self.errands.start(request, session.session_id, work)
+
+
+def _in_short(error: ValidationError | LookupError) -> str:
+    """Say on one line what is wrong first."""
+    if isinstance(error, LookupError):
+        return str(error)
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"

@@ -18,6 +18,7 @@ __all__ = [
     "Question",
     "Text",
     "Thought",
+    "Unreadable",
     "Withdrawn",
 ]
 
@@ -82,6 +83,13 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The agent asked something of a person that nobody could make sense of. It was refused; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ElicitationCompleted:
     """What the person did on the page of the elicitation `elicitation_id` has reached the agent."""
 
@@ -91,7 +99,7 @@ class ElicitationCompleted:
 Aside = Elicitation | Withdrawn | ElicitationCompleted
 """What an agent may ask, or take back, while no turn of its runs."""
 
-Event = Text | Thought | Update | Question | Elicitation | Withdrawn | ElicitationCompleted
+Event = Text | Thought | Update | Question | Elicitation | Withdrawn | Unreadable | ElicitationCompleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ __all__ = ["Audit", "Deed"]
 LONGEST = 500
 """Characters of what was done; more says less."""
 
-Deed = Literal["started", "approved", "denied", "stopped", "changed", "refused"]
+Deed = Literal["started", "approved", "denied", "answered", "stopped", "changed", "refused"]
 
 log = structlog.stdlib.get_logger("bot")
 

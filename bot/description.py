@@ -4,9 +4,23 @@ import json
 import re
 from typing import Any
 
-from acp.schema import Diff, TextBlock, ToolCallUpdate, ToolContent
+from acp.schema import (
+    AudioBlock,
+    ContentBlock,
+    Diff,
+    EmbeddedResource,
+    ImageBlock,
+    OtherBlock,
+    OtherToolContent,
+    ResourceLink,
+    TextBlock,
+    ToolCallUpdate,
+    ToolContent,
+    ToolTerminal,
+)
 
 from .diffs import change_of
+from .files import in_words
 from .markdown import code_block, escape
 from .visible import visible
 
@@ -33,15 +47,45 @@ def describe(call: ToolCallUpdate) -> tuple[str, str]:
     for location in call.locations or ():
         line = f":{location.line}" if location.line else ""
         parts.append(f"{_on_one_line(location.path)}{line}")
-    for content in call.content or ():
-        match content:
-            case Diff():
-                parts.append(_change(content))
-            case ToolContent(content=TextBlock(text=text)):
-                parts.append(text)
+    parts += [_content(content) for content in call.content or ()]
     if call.raw_input not in (None, {}, "", []):
         parts.append(_readable(call.raw_input))
     return f"{escape(headline(call))}{kind}", visible("\n".join(parts))
+
+
+def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent) -> str:
+    """Write a part of a call: what is text in full, of what is not that it is there."""
+    match content:
+        case Diff():
+            return _change(content)
+        case ToolTerminal(terminal_id=terminal_id):
+            return f"[terminal {_on_one_line(terminal_id)}]"
+        case ToolContent(content=block):
+            return _block(block)
+        case _:
+            return _as_json(content)
+
+
+def _block(block: ContentBlock) -> str:
+    match block:
+        case TextBlock(text=text):
+            return text
+        case ImageBlock(data=data, mime_type=kind) | AudioBlock(data=data, mime_type=kind):
+            return f"[{_on_one_line(kind)}, {in_words(len(data) * 3 // 4)}]"
+        case ResourceLink(name=name, uri=uri):
+            return f"[link {_on_one_line(name)}: {_on_one_line(uri)}]"
+        case EmbeddedResource(resource={"text": str(text), **rest}):
+            return f"[{_on_one_line(str(rest.get('uri', 'resource')))}]\n{text}"
+        case EmbeddedResource(resource=resource):
+            size = in_words(len(str(resource.get("blob", ""))) * 3 // 4)
+            return f"[{_on_one_line(str(resource.get('uri', 'resource')))}, {size}]"
+        case _:
+            return _as_json(block)
+
+
+def _as_json(part: OtherBlock | OtherToolContent) -> str:
+    """Write what is not known here as it came."""
+    return json.dumps(part.model_dump(by_alias=True), ensure_ascii=False, default=str)
 
 
 def excerpt(detail: str) -> str:

@@ -20,6 +20,7 @@ from acp import (
     Session,
     Text,
     Turn,
+    Unreadable,
     Withdrawn,
 )
 from acp.jsonrpc import RequestId
@@ -288,6 +289,9 @@ class Exchange:
             case Elicitation():
                 if self._questions is not None:
                     self._questions.elicit(event)
+            case Unreadable(reason):
+                if self._questions is not None:
+                    self._questions.unreadable(reason)
             case ElicitationCompleted(elicitation_id):
                 self._desk.cards.completed(self._where.channel_id, elicitation_id)
             case SessionInfoUpdate(title=str(title)):

@@ -42,6 +42,7 @@ _KINDS = {
     "reject_always": discord.ButtonStyle.danger,
 }
 
+_ALLOWS = frozenset({"allow_once", "allow_always"})
 _REJECTS = frozenset({"reject_once", "reject_always"})
 
 
@@ -121,12 +122,19 @@ class PermissionCard(Card):
         return options[int(choice)] if choice.isdecimal() and int(choice) < len(options) else None
 
     def right(self, choice: str) -> Right:
-        """What somebody must have the right to do who chooses this: what lasts is more than an answer."""
+        """What somebody must have the right to do who chooses this: what lasts, or may last, is more than an answer."""
         option = self.option(choice)
         if option is None or option.kind in _REJECTS:
             return Right.APPROVE
         lasts = option.kind != "allow_once" or self.call.kind == "switch_mode"
         return Right.CHANGE if lasts else Right.APPROVE
+
+    def deed(self, choice: str) -> Deed:
+        """What the audit log calls a choice."""
+        option = self.option(choice)
+        if option is None or option.kind in _REJECTS:
+            return "denied"
+        return "approved" if option.kind in _ALLOWS else "answered"
 
     def answer(self, choice: str, by: int) -> str | None:
         """Give the answer to the agent; return what the message says then. None: it is answered already, or over."""
@@ -212,8 +220,7 @@ async def _answer(interaction: "discord.Interaction[ThreadlineClient]", token: s
     content = card.answer(choice, interaction.user.id)
     if content is not None:
         option = card.option(choice)
-        deed: Deed = "denied" if option is None or option.kind in _REJECTS else "approved"
-        record(interaction, card, deed, option.name if option is not None else "Deny")
+        record(interaction, card, card.deed(choice), option.name if option is not None else "Deny")
         await interaction.response.edit_message(content=content, view=None)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)

@@ -88,6 +88,11 @@ class Questions:
             self._cards.visit(self._where.channel_id, asked.elicitation_id, card.completed)
         self._add(card)
 
+    def unreadable(self, reason: str) -> None:
+        """Say that the agent has asked what nobody could make sense of."""
+        self._cards.audit.record("denied", f"cannot be read: {reason}", user_id=None, thread_id=self._where.channel_id)
+        self._say(f"-# 🚫 refused a question of the agent's that cannot be read: {escape(visible(reason[:300]))}")
+
     def _decline(self, request_id: RequestId, why: str) -> None:
         self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
         self._questions.answer(request_id, Decline())

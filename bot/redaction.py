@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from acp import Elicitation, Event, Question, Text, Thought
+from acp import Elicitation, Event, Question, Text, Thought, Unreadable
 from acp.schema import PermissionOption
 
 __all__ = ["MARK", "SHORTEST", "Redacting", "Redactor", "without"]
@@ -123,5 +123,7 @@ def without(value: Any, redact: Callable[[str], str]) -> Any:
             return value if all(new is old for new, old in zip(items, value, strict=True)) else items
         case Elicitation():
             return dataclasses.replace(value, message=redact(value.message))
+        case Unreadable():
+            return dataclasses.replace(value, reason=redact(value.reason))
         case _:
             return value

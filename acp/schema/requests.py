@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .mcp import EnvVariable
-from .part import Lenient, Part
+from .part import Items, Lenient, Part
 from .updates import ToolCallUpdate
 
 __all__ = [
@@ -20,19 +20,22 @@ __all__ = [
 
 
 class PermissionOption(Part):
-    """One way to answer a permission request. `kind`: allow_once, allow_always, reject_once, reject_always, or new."""
+    """One way to answer a permission request.
+
+    `kind`: allow_once, allow_always, reject_once, reject_always, or new; empty where the agent tells none.
+    """
 
     option_id: str
-    name: str
-    kind: str
+    name: Lenient[str] = ""
+    kind: Lenient[str] = ""
 
 
 class RequestPermission(Part):
-    """The parameters of session/request_permission."""
+    """The parameters of session/request_permission. An option without an id, by which nobody could answer, is none."""
 
     session_id: str
     tool_call: ToolCallUpdate
-    options: list[PermissionOption]
+    options: Items[PermissionOption] = Field(default_factory=list)
 
 
 class CreateElicitation(Part):

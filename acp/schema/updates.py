@@ -107,7 +107,7 @@ class ToolCallUpdate(Part):
     """What has become known of a tool call. None: unchanged; lists replace (schema: ToolCallUpdate)."""
 
     tool_call_id: str
-    title: str | None = None
+    title: Lenient[str | None] = None
     kind: Lenient[str | None] = None
     status: Lenient[str | None] = None
     content: Items[AnyToolContent] | None = None

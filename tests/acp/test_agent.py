@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from acp import AcpError, Agent, AgentClosed, Event, ProtocolError, RemoteError, RequestTimeout, Text
+from acp import AcpError, Agent, AgentClosed, Event, ProtocolError, RemoteError, RequestTimeout, Text, Unreadable
 from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.schema import UsageUpdate
@@ -254,16 +254,23 @@ async def test_updates_of_a_session_that_could_not_be_loaded_go_nowhere() -> Non
 
 @pytest.mark.parametrize(
     "params",
-    [None, [], {}, {"sessionId": "session-1", "toolCall": {"toolCallId": "c"}}, {"sessionId": 5, "options": []}],
+    [None, [], {}, {"sessionId": "session-1", "toolCall": {"title": "no id"}}, {"sessionId": 5, "options": []}],
     ids=repr,
 )
 async def test_a_malformed_question_is_refused(params: Any) -> None:
-    """The agent hears what is wrong instead of waiting for ever (P33)."""
-    async with opened() as (peer, _, _):
+    """The agent hears what is wrong instead of waiting for ever (P33), and the running turn that there was one."""
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
         peer.say({"id": 0, "method": "session/request_permission", "params": params})
         answer = await peer.answer_to(0)
         assert answer["error"]["code"] == -32602
         assert answer["error"]["message"].startswith("Invalid params")
+        unreadable = await anext(turn)
+        assert isinstance(unreadable, Unreadable)
+        assert unreadable.reason
+        assert "\n" not in unreadable.reason
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
 
 
 async def test_a_question_of_an_unknown_session_is_refused() -> None:

@@ -16,6 +16,7 @@ from acp import (
     RequestTimeout,
     Text,
     Turn,
+    Unreadable,
     Withdrawn,
 )
 from acp.agent import NEW_SECONDS
@@ -114,7 +115,7 @@ async def test_an_elicitation_about_the_prompts_request_is_the_turns() -> None:
         elicit(peer, 1, requestId="nobody's")
         assert (await peer.answer_to(1))["error"]["code"] == -32602
         peer.end_turn(prompt)
-        assert await _rest(turn) == []
+        assert await _rest(turn) == [Unreadable('no request "nobody\'s" waits for an answer')]
     assert (await peer.answer_to(0))["result"] == {"action": "cancel"}
     await agent.stop()
 

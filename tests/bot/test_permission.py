@@ -103,6 +103,21 @@ def call(**fields: Any) -> Json:
         ({"title": "Same", "content": [{"type": "diff", "path": "/f", "oldText": "a", "newText": "a"}]},
          "Same", "/f: unchanged"),
         ({"title": "Two\nlines"}, "Two lines", "Two\nlines"),
+        ({"title": "Look", "content": [{"type": "terminal", "terminalId": "t\n1"}]}, "Look", r"[terminal t\u{a}1]"),
+        ({"title": "Look", "content": [{"type": "new", "what": "é"}, {"type": "diff", "path": "/f"}]},
+         "Look", '{"type": "new", "what": "é"}\n{"type": "diff", "path": "/f"}'),
+        *(
+            ({"title": "Send", "content": [{"type": "content", "content": block}]}, "Send", detail)
+            for block, detail in (
+                ({"type": "image", "mimeType": "image/png", "data": "AAAA" * 1024}, "[image/png, 3 KiB]"),
+                ({"type": "audio", "mimeType": "audio/wav", "data": "AAAA"}, "[audio/wav, 3 bytes]"),
+                ({"type": "resource_link", "name": "key", "uri": "file:///k"}, "[link key: file:///k]"),
+                ({"type": "resource", "resource": {"uri": "mem:a", "text": "all\nof it"}}, "[mem:a]\nall\nof it"),
+                ({"type": "resource", "resource": {"uri": "mem:a", "blob": "AAAA"}}, "[mem:a, 3 bytes]"),
+                ({"type": "resource", "resource": {}}, "[resource, 0 bytes]"),
+                ({"type": "hologram", "rays": 3}, '{"type": "hologram", "rays": 3}'),
+            )
+        ),
         ({"title": "x", "locations": [{"path": "/a\n/b"}]}, "x", r"/a\u{a}/b"),
     ],
 )  # fmt: skip
@@ -197,6 +212,29 @@ async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
     async with asked() as it:
         assert it.card.answer(DENY, ADA) is None  # a forged press: the agent has its own
         assert it.turn.unanswered
+
+
+@pytest.mark.parametrize("kind", [{}, {"kind": None}, {"kind": 5}, {"kind": "allow_maybe"}], ids=repr)
+async def test_an_option_of_which_nobody_knows_what_it_is_can_still_be_chosen(kind: Json) -> None:
+    """A person sees it and reads its name; it counts as neither yes nor no, and needs the right to change (P48)."""
+    strange = [{"optionId": "a", "name": "Sure", **kind}, {"optionId": "b", **kind}, {"name": "without an id"}]
+    async with asked(options=[*strange, option(9, "No", "reject_once")]) as it:
+        await settle()
+        buttons = it.message.buttons
+        assert [(each.label, each.style) for each in buttons] == [
+            ("Sure", discord.ButtonStyle.secondary),
+            ("(no name)", discord.ButtonStyle.secondary),
+            ("No", discord.ButtonStyle.danger),
+        ]
+        assert [it.card.right(choice) for choice in "012"] == [Right.CHANGE, Right.CHANGE, Right.APPROVE]
+        assert [it.card.deed(choice) for choice in ("0", "2", DENY)] == ["answered", "denied", "denied"]
+        assert it.card.answer("0", ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"]["outcome"] == {"outcome": "selected", "optionId": "a"}
+    async with asked(options=strange) as it:
+        await settle()
+        assert "Deny ends its turn" in it.message.content
+        assert it.message.buttons[-1].label == "Deny"
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,29 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
         await place.ann.sees(thread, '{"outcome": {"optionId": "60", "outcome": "selected"}}', by=place.bot)
 
 
+async def test_a_question_that_breaks_the_protocol_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+    """P48: choices without a kind are buttons; what nobody could make sense of is refused, and the thread is told."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        choices = [{"optionId": "sure", "name": "Sure"}, {"optionId": "no", "name": "No", "kind": "reject_once"}]
+        asked = {"toolCall": {"toolCallId": "c", "title": ["not text"], "rawInput": "make"}, "options": choices}
+        nameless = {"toolCall": {"title": "rm -rf /"}, "options": choices}
+        thread = await place.thread(
+            strings(
+                ["request", 1, "session/request_permission", nameless],
+                ["await", 1],
+                ["request", 2, "session/request_permission", asked],
+                ["await", 2],
+            )
+        )
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        assert "make" in card.content
+        assert labels(card) == ["Sure", "No"]
+        assert "may not" in said(await place.mallory.click(card, "Sure"))
+        await place.ann.click(card, "Sure")
+        reply = await place.ann.sees(thread, '"optionId": "sure"', by=place.bot)
+        assert "cannot be read: toolCall.toolCallId: Field required" in reply.content
+
+
 async def test_what_lasts_is_for_who_may_change_what_the_agent_does(tmp_path: Path) -> None:
     """Ben answers his own question in Ann's thread, but may not allow it for ever."""
     async with stage(tmp_path, agent=PUPPET) as place:
