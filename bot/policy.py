@@ -7,7 +7,8 @@
 
 In doubt a person is asked: about what does not say what it does, about leaving a mode, about files that change what an
 agent may do. What an agent says of its call is all there is to go by; one that lies is stopped by a sandbox only. Paths
-are looked up without links as they are now: what is put in their place later is not seen.
+are looked up without links as they are now: what is put in their place later is not seen. A command is looked through
+for names, and for programs known to write such a file without naming it; what it will do nobody can tell.
 """
 
 import os
@@ -15,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -39,12 +41,26 @@ POWER = frozenset({
 })  # fmt: skip
 """Names, in lower case, of files and directories that change what an agent may do or what runs without it."""
 
+WRITERS = {
+    "git": ("config", "-c", "--config-env", "clone -c", "clone --config", "submodule add", "lfs install"),
+    "gh": ("auth setup-git",),
+    "direnv": ("allow",),
+    "husky": ("init", "install"),
+    "lefthook": ("install",),
+    "npm": ("config",),
+    "pre-commit": ("install",),
+    **dict.fromkeys(
+        ("claude", "codex", "gemini", "goose", "opencode", "qwen"), ("config", "extensions", "mcp", "plugin")
+    ),
+}
+"""Programs, and what makes each write such a file without naming it, or do for once what such a file says."""
+
 LONGEST = 4096
 MOST = 200
-"""Characters of a path, and paths of one call, that are looked up; beyond them a person is asked."""
+"""Characters of a path, and paths or programs of one call, that are looked up; beyond them a person is asked."""
 
 LOOKED_THROUGH = 1_000_000
-"""Characters of a call's input that are looked through for names; it takes a tenth of a second."""
+"""Characters of a call's input that are looked through for names; it takes some tenths of a second."""
 
 _KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
 _READS = frozenset({"read", "search"})
@@ -59,6 +75,15 @@ _EXPANDED = re.compile(r"[${}`]")
 
 _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
 _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(POWER)))})(?![\w-])", re.IGNORECASE)
+
+
+_QUOTING = str.maketrans("", "", "\"'\\")
+_APART = re.compile(r"[\s;|&()<>`$={}]+")
+"""What a shell takes out of a word, and what ends one."""
+
+_PROGRAM = re.compile(rf"git_config_|(?<![\w-])(?:{'|'.join(sorted(WRITERS))})(?![\w-])", re.IGNORECASE)
+_REACH = 1000
+"""Characters behind a program's name that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +141,15 @@ class _Told:
         self._kind = call.kind
         self._has_diff = any(isinstance(part, Diff) for part in call.content or ())
         self._has_command = any(_COMMAND_KEY.search(key) for key, _ in inputs)
-        self._texts = [text for _, text in inputs] + [call.title or ""]
-        self._texts += [
+        texts = [text for _, text in inputs] + [call.title or ""]
+        texts += [
             part.content.text
             for part in call.content or ()
             if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
         ]
+        self._text = "\n".join(texts)
+        """As one, for a program and what it is told may stand apart."""
+        self._keys = "\n;\n".join({key for key, _ in inputs})
         self._places = [location.path for location in call.locations or ()]
         self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
         self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
@@ -146,18 +174,52 @@ class _Told:
             return "it does not say what kind of action it is"
         if self._kind in _HARMLESS and not self._has_diff and not self._has_command:
             return None
-        if not self._places and (self._kind in _CHANGES or not any(map(str.strip, self._texts))):
+        if not self._places and (self._kind in _CHANGES or not self._text.strip()):
             return "it does not say what it changes"
         # A command is searched for the names; a change is told by its places, and its text may well speak of them.
-        by_name = (self._kind not in _CHANGES or self._has_command) and any(map(_NAMED.search, self._texts))
+        by_name = (self._kind not in _CHANGES or self._has_command) and _speaks_of_power(
+            f"{self._text}\n;\n{self._keys}"
+        )
         by_name = by_name or any(not POWER.isdisjoint(_names(word)) for word in self._words)
         if by_name or not _look_up(self._places, directories, _powerless):
             return "it may change a file that says what the agent may do"
         return None
 
 
+def _speaks_of_power(text: str) -> bool:
+    bare = text.translate(_QUOTING)
+    return any(map(_names_power, {text, bare})) or _writes_power(bare)
+
+
+def _names_power(text: str) -> bool:
+    folded = text.casefold()  # Mostly none of them is there, and this is much faster than the pattern.
+    return any(name in folded for name in POWER) and _NAMED.search(text) is not None
+
+
+def _writes_power(text: str) -> bool:
+    for count, program in enumerate(_PROGRAM.finditer(text)):
+        ways = WRITERS.get(program[0].casefold())
+        if ways is None or count == MOST or _goes(ways, _APART.split(text[program.start() : program.end() + _REACH])):
+            return True
+    return False
+
+
+def _goes(ways: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether a program is told one of `ways`; a word behind an option may be its value, or the subcommand."""
+    subcommand = ""
+    for before, word in pairwise(words):
+        told = word if word.startswith("-") else word.casefold()
+        if f"{subcommand} {told}".lstrip() in ways:
+            return True
+        if not subcommand and not word.startswith("-") and not before.startswith("-"):
+            subcommand = told
+            if not any(way.startswith(f"{subcommand} ") for way in ways):
+                break
+    return False
+
+
 def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
-    """All texts of a JSON value, each with the nearest key above it."""
+    """All texts of a JSON value in its order, each with the nearest key above it."""
     waiting = [("", raw)]
     while waiting:
         key, value = waiting.pop()
@@ -165,9 +227,9 @@ def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
             case str():
                 yield key, value
             case dict():
-                waiting.extend((str(name), each) for name, each in value.items())
+                waiting.extend((str(name), each) for name, each in reversed(value.items()))
             case list():
-                waiting.extend((key, each) for each in value)
+                waiting.extend((key, each) for each in reversed(value))
 
 
 def _look_up(places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]) -> bool:
