@@ -12,8 +12,9 @@ from acp import Accept, Decline, Elicitation, OpenQuestions
 from . import words
 from .card import Card, Item, Where, admitted, record
 from .description import TITLE, excerpt
-from .fields import Field, Given, Unusable, Wrong, fields_of, read
-from .form import Form
+from .entries import Wrong, read
+from .fields import Field, Given, Unusable, fields_of, told
+from .form import Form, written
 from .markdown import code_block, escape
 from .patterns import unfit
 from .view import view_of
@@ -97,6 +98,10 @@ class FormCard(ElicitationCard):
         super().__init__(asked, questions, where)
         self.fields = fields_of(asked.schema)
         self.steps = [self.fields[start : start + STEP] for start in range(0, len(self.fields), STEP)]
+        self._title = " ".join(visible(told(asked.schema, "title")).split())
+        if description := told(asked.schema, "description"):
+            self._message += f"\n{visible(description)}"
+        self._sheet = "" if all(map(Form.holds, self.fields)) else "\n\n".join(map(written, self.fields)) + "\n"
         self.drafts: dict[int, dict[str, Given]] = {}
         """What each person has entered so far."""
         self._unfit: set[tuple[int, str]] = set()
@@ -108,18 +113,13 @@ class FormCard(ElicitationCard):
         more = len(self.fields) - len(shown)
         steps = f" ({len(self.steps)} steps)" if len(self.steps) > 1 else ""
         asked = ", ".join(shown) + (f" and {more} more" if more else "")
-        return [f"It asks for: {asked}{steps}"] if self.fields else []
+        notes = [f"It asks for: {asked}{steps}"] if self.fields else []
+        return [*notes, "The form in full is in the attached file."] if self._sheet else notes
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
-        """What the agent says where that is long, and the choices that no menu can show."""
-        long = [field for field in self.fields if field.choices and not field.listed]
-        lines = [
-            f"{field.title}:\n" + "".join(f"  {choice.title} {choice.description}\n" for choice in field.choices)
-            for field in long
-        ]
-        listed = [("choices.txt", visible("\n".join(lines)).encode(errors="replace"))] if long else []
-        return [*super().files, *listed]
+        """What the agent says where that is long, and the form where Discord's cannot show all of it."""
+        return [*super().files, *([("form.txt", self._sheet.encode(errors="replace"))] if self._sheet else [])]
 
     def items(self) -> Iterator[Item]:
         """Fill in, decline, cancel."""
@@ -128,7 +128,8 @@ class FormCard(ElicitationCard):
 
     def form(self, step: int, user_id: int) -> Form:
         """Make Discord's form for a step, with what that person has entered before."""
-        title = f"Step {step + 1} of {len(self.steps)}" if len(self.steps) > 1 else "The agent asks"
+        parts = [f"Step {step + 1} of {len(self.steps)}"] if len(self.steps) > 1 else []
+        title = ": ".join([*parts, self._title] if self._title else parts) or "The agent asks"
         return Form(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
 
     async def enter(self, step: int, user_id: int, given: Mapping[str, Given]) -> list[str]:
@@ -138,7 +139,7 @@ class FormCard(ElicitationCard):
         if len(self.drafts) > DRAFTS:
             del self.drafts[next(iter(self.drafts))]
         problems = [*_problems(self.steps[step], draft), *await self._mismatches(step, user_id, dict(draft))]
-        return [f"**{escape(visible(field.title)[:100])}** {why}" for field, why in problems]
+        return [f"**{escape(visible(field.title)[:100])}** {escape(visible(why))}" for field, why in problems]
 
     async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Given]) -> list[tuple[Field, str]]:
         fields = [field for field in self.steps[step] if field.pattern and draft.get(field.name)]
@@ -146,7 +147,7 @@ class FormCard(ElicitationCard):
         found = [fields[place] for place in places]
         self._unfit -= {(user_id, field.name) for field in self.steps[step]}
         self._unfit |= {(user_id, field.name) for field in found}
-        return [(field, f"must match `{visible(field.pattern).replace('`', ' ')[:100]}`") for field in found]
+        return [(field, f"must match {field.pattern[:100]}") for field in found]
 
     def next_step(self, user_id: int) -> int | None:
         """Return the first step that the person has still to fill in; None: all is there, and right."""

@@ -5,16 +5,15 @@ from typing import Any
 
 import discord
 
-from .fields import Field, Given
+from .fields import TEXT, Field, Given
 from .visible import visible
 
-__all__ = ["Form"]
+__all__ = ["Form", "written"]
 
 TITLE = 45
 LABEL = 45
 DESCRIPTION = 100
 OPTION = 100
-TEXT = 4000
 """Characters that Discord takes of each (Discord, Component Reference)."""
 
 ONE_LINE = 200
@@ -33,14 +32,20 @@ class Form(discord.ui.Modal):
         for place, field in enumerate(fields):
             entered = given.get(field.name) if field.name in given else _default(field)
             component = _menu(place, field, entered) if field.listed else _input(place, field, entered)
-            description = " — ".join(word for word in (visible(field.description), field.hint) if word)
             self.add_item(
                 discord.ui.Label(
-                    text=_cut(visible(" ".join(field.title.split())) or "(no name)", LABEL),
-                    description=_cut(" ".join(description.split()), DESCRIPTION) or None,
+                    text=_cut(_line(field.title) or "(no name)", LABEL),
+                    description=_cut(_about(field), DESCRIPTION) or None,
                     component=component,
                 )
             )
+
+    @staticmethod
+    def holds(field: Field) -> bool:
+        """Whether a form shows all there is of a field."""
+        named = len(_line(field.title)) <= LABEL and len(_about(field)) <= DESCRIPTION
+        choices = all(max(len(_line(each.title)), len(_line(each.description))) <= OPTION for each in field.choices)
+        return named and choices and (field.listed or not field.choices)
 
     @staticmethod
     def entered(fields: Sequence[Field], data: Mapping[str, Any]) -> dict[str, Given]:
@@ -52,6 +57,24 @@ class Form(discord.ui.Modal):
             if place.isdecimal() and int(place) < len(fields):
                 found[fields[int(place)].name] = sent.get("values") or sent.get("value")
         return found
+
+
+def written(field: Field) -> str:
+    """Write a field down in full, for who cannot see all of it in the form."""
+    named = f"{_line(field.title)}{' (required)' if field.required else ''}"
+    lines = [
+        f"  #{number} {_line(each.title)} {_line(each.description)}".rstrip()
+        for number, each in enumerate(field.choices, start=1)
+    ]
+    return visible("\n".join([named, *filter(None, [_about(field)]), *lines]))
+
+
+def _about(field: Field) -> str:
+    return " — ".join(word for word in (_line(field.description), _line(field.hint)) if word)
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()))
 
 
 def _default(field: Field) -> Given:
@@ -76,8 +99,8 @@ def _menu(place: int, field: Field, entered: Given) -> discord.ui.Select[Any]:
         max_values=most,
         options=[
             discord.SelectOption(
-                label=_cut(visible(" ".join(choice.title.split())) or "(no name)", OPTION),
-                description=_cut(visible(" ".join(choice.description.split())), OPTION) or None,
+                label=_cut(_line(choice.title) or "(no name)", OPTION),
+                description=_cut(_line(choice.description), OPTION) or None,
                 value=str(number),
                 default=str(number) in chosen,
             )
@@ -104,7 +127,7 @@ def _input(place: int, field: Field, entered: Given) -> discord.ui.TextInput[Any
     return discord.ui.TextInput(
         custom_id=str(place),
         style=discord.TextStyle.paragraph if long else discord.TextStyle.short,
-        required=field.required and not (field.kind == "many" and not field.least),
+        required=not field.may_be_empty,
         min_length=least,
         max_length=most,
         default=written or None,

@@ -81,6 +81,9 @@ class Questions:
         except Unusable as unusable:
             self._decline(asked.request_id, str(unusable))
             return
+        if _is_too_large(card):
+            self._decline(asked.request_id, "it is larger than what Discord can show")
+            return
         if self._is_full():
             self._decline(asked.request_id, "too many questions are open")
             return
@@ -98,7 +101,7 @@ class Questions:
         self._questions.answer(request_id, Decline())
 
     def _open_card(self, card: PermissionCard) -> None:
-        if sum(len(data) for _, data in card.files) > LARGEST:
+        if _is_too_large(card):
             self._reject(card.question, card.call, "rejected, for it is larger than what Discord can show")
         elif self._is_full():
             self._reject(card.question, card.call, "rejected, for too many questions are open")
@@ -192,3 +195,7 @@ class Questions:
             if card.request_id == request_id and not card.answered:
                 self._cards.missed(card, why)
         self.close(f"closed: {why}", request_id)
+
+
+def _is_too_large(card: Card) -> bool:
+    return sum(len(data) for _, data in card.files) > LARGEST

@@ -122,8 +122,30 @@ def without(value: Any, redact: Callable[[str], str]) -> Any:
             items = [without(each, redact) for each in value]
             return value if all(new is old for new, old in zip(items, value, strict=True)) else items
         case Elicitation():
-            return dataclasses.replace(value, message=redact(value.message))
+            schema = _without_in_words(value.schema, redact)
+            return dataclasses.replace(value, message=redact(value.message), schema=schema)
         case Unreadable():
             return dataclasses.replace(value, reason=redact(value.reason))
         case _:
             return value
+
+
+_WORDS = frozenset({"title", "description", "enumNames"})
+
+
+def _without_in_words(schema: Any, redact: Callable[[str], str]) -> Any:
+    """Take secrets out of what people read of a form; its names and values go back to the agent as they are."""
+    match schema:
+        case Mapping():
+            plain = schema.get("enum")
+            named = {"enumNames": plain} if isinstance(plain, list) and "enumNames" not in schema else {}
+            return {
+                key: without(each, redact)
+                if key in _WORDS and not isinstance(each, Mapping)
+                else _without_in_words(each, redact)
+                for key, each in {**schema, **named}.items()
+            }
+        case list():
+            return [_without_in_words(each, redact) for each in schema]
+        case _:
+            return schema

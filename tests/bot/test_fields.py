@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.fields import LISTED, MOST, Choice, Field, Given, Unusable, Wrong, fields_of, read
-from bot.form import Form
+from bot.entries import Wrong, read
+from bot.fields import LISTED, MOST, Choice, Field, Given, Unusable, fields_of
+from bot.form import Form, written
 
 Json = dict[str, Any]
 
@@ -26,6 +27,9 @@ PLAIN: Json = {"type": "string", "enum": ["r", "g"]}
 MANY: Json = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string", "enum": ["a", "b", "c"]}}
 TITLED: Json = {"type": "array", "items": {"anyOf": [{"const": "a", "title": "A"}, {"const": "b", "title": "B"}]}}
 LONG: Json = {"type": "string", "enum": [f"c{number}" for number in range(LISTED + 1)]}
+SAME: Json = {"type": "string", "oneOf": [{"const": f"v{number}", "title": "Same"} for number in range(LISTED + 1)]}
+_CITIES = {"ny": "New York, USA", "p": "Paris", "r": "Rome", **{f"x{number}": "Xanten" for number in range(LISTED)}}
+WORDY: Json = {"type": "array", "items": {"anyOf": [{"const": key, "title": name} for key, name in _CITIES.items()]}}
 
 FITS: list[tuple[Json, Any, Any]] = [
     (TEXT, "any text ", "any text "),
@@ -47,6 +51,17 @@ FITS: list[tuple[Json, Any, Any]] = [
     (MANY, ["2", "0"], ["c", "a"]),
     (TITLED, ["1", "1"], ["b"]),
     (LONG, "C25", "c25"),
+    (LONG | {"enumNames": ["One", "Two", 3]}, " two ", "c1"),
+    (LONG | {"enumNames": [*"abcdef"]}, "c3", "c3"),
+    (WORDY, "New York, USA\nParis, Rome", ["ny", "p", "r"]),
+    (SAME, "v7", "v7"),
+    (SAME, " #8 ", "v7"),
+    (WORDY, "#2, #1", ["p", "ny"]),
+    ({"type": ["null", "integer"]}, "5", 5),
+    ({"enum": ["a", "b"]}, ["1"], "b"),
+    (TEXT | {"anyOf": [{"const": "a"}], "enum": ["x"]}, ["0"], "a"),
+    (TEXT | {"oneOf": None, "enum": ["x"]}, ["0"], "x"),
+    ({"type": "array", "items": {"oneOf": [{"const": "a", "title": "A"}]}}, ["0"], ["a"]),
     (TITLED, "b, A", ["b", "a"]),
     (TEXT, "", None),
     (INTEGER, "  ", None),
@@ -70,7 +85,11 @@ WRONG: list[tuple[Json, Any, str]] = [
     (TEXT | {"format": "uri"}, "http://[", "must be an address like https://example.org/"),
     (TEXT | {"format": "date"}, "2025-02-30", "must be a date like 2025-12-31"),
     (TEXT | {"format": "date"}, "20251231", "must be a date like 2025-12-31"),
-    (TEXT | {"format": "date-time"}, "2025-12-31T18:00:00", "must be a time with its zone, like 2025-12-31T18:00:00Z"),
+    (
+        TEXT | {"format": "date-time"},
+        "2025-12-31T18:00:00",
+        "must be a time with its zone, like 2025-12-31T18:00:00Z",
+    ),
     (TEXT | {"format": "date-time"}, "now", "must be a time with its zone, like 2025-12-31T18:00:00Z"),
     (INTEGER, "1.5", "must be a whole number"),
     (INTEGER, "1_000", "must be a whole number"),
@@ -84,6 +103,13 @@ WRONG: list[tuple[Json, Any, str]] = [
     (ONE, ["0", "1"], "must be one of the choices"),
     (MANY, ["0", "1", "2"], "has 3 choices, and must have 1 to 2"),
     (LONG, "c99", "has no choice 'c99'; all of them are in the attached file"),
+    (LONG, "2" * 99, f"has no choice '{'2' * 50}…'; all of them are in the attached file"),
+    (LONG, "1\n5", "has no choice '1 5'; all of them are in the attached file"),
+    (WORDY, "york", "has no choice 'york'; all of them are in the attached file; like it are: 'New York, USA'"),
+    (WORDY, "Rome, Atlantis", "has no choice 'Atlantis'; all of them are in the attached file"),
+    (SAME, "same", "has 26 choices 'same'; write the number of the right one, like #2"),
+    (SAME, "#0", "has no choice '#0'; all of them are in the attached file"),
+    (SAME, "#27", "has no choice '#27'; all of them are in the attached file"),
 ]
 
 
@@ -105,29 +131,46 @@ def test_a_required_field_is_filled_in(written: Json) -> None:
     assert read(only(TITLED, required=True), []) == []
 
 
-@pytest.mark.parametrize(
-    ("schema", "reason"),
-    [
-        ({"properties": {"f": {"type": "_vendor"}}, "required": ["f"]}, "its field 'f' is of a kind that is not known"),
-        ({"properties": {"f": "text"}, "required": ["f"]}, "its field 'f' is of a kind that is not known"),
-        ({"properties": {"f": {"type": "array"}}, "required": ["f"]}, "its field 'f' is of a kind that is not known"),
-        ({"properties": {"f": {"type": "string"}}, "required": ["g"]}, "it wants 'g', which it does not describe"),
-        ({"properties": {str(n): TEXT for n in range(MOST + 1)}}, f"it has {MOST + 1} fields, and {MOST} can be shown"),
-    ],
-)
-def test_a_form_that_nobody_can_fill_in_is_told_apart(schema: Json, reason: str) -> None:
+UNKNOWN: list[Any] = [
+    *({"type": "_vendor"}, "text", {"type": "array"}, {"type": ["null"]}, {"type": []}, {}),
+    *(TEXT | {"enum": []}, TEXT | {"oneOf": [1, {"const": 2}]}, {"type": "array", "items": {"enum": []}}),
+]
+IMPOSSIBLE: list[Any] = [
+    TEXT | {"minLength": 4001},
+    TEXT | {"minLength": 3, "maxLength": 2},
+    INTEGER | {"minimum": 2, "maximum": 1},
+    TITLED | {"minItems": 3},
+    MANY | {"minItems": 2, "maxItems": 1},
+]
+UNUSABLE: list[tuple[Json, str]] = [
+    *(({"f": written}, "its field 'f' is of a kind that is not known, or has no choices") for written in UNKNOWN),
+    *(({"f": written}, "nothing fits its field 'f'") for written in IMPOSSIBLE),
+    ({"g": TEXT}, "it wants 'f', which it does not describe"),
+    ({"f": TEXT} | {str(n): TEXT for n in range(MOST)}, f"it has {MOST + 1} fields, and {MOST} can be shown"),
+]
+
+
+@pytest.mark.parametrize(("properties", "reason"), UNUSABLE)
+def test_a_form_that_nobody_can_fill_in_is_told_apart(properties: Json, reason: str) -> None:
     """With the reason; a field of an unknown kind that is optional is only left out."""
     with pytest.raises(Unusable) as caught:
-        fields_of(schema)
+        fields_of({"properties": properties, "required": ["f"]})
     assert str(caught.value) == reason
 
 
 def test_what_is_malformed_counts_as_not_said() -> None:
     """Nothing in a schema is trusted."""
-    written = {"type": "string", "title": 5, "minLength": "x", "maxLength": float("nan"), "oneOf": [1, {"const": 2}]}
+    written: Json = {
+        "type": "string",
+        "title": 5,
+        "minLength": "x",
+        "maxLength": float("nan"),
+        "oneOf": 1,
+        "enumNames": 2,
+    }
     assert only(written) == Field("f", "f", "text")
     assert only(PLAIN | {"enum": ["a", 5, None]}).choices == (Choice("a", "a"),)
-    assert fields_of({"properties": {"f": {"type": "_vendor"}}}) == ()
+    assert fields_of({"properties": {"f": {"type": "_vendor"}, "g": TEXT | {"enum": []}}}) == ()
     assert fields_of({"properties": []}) == fields_of({}) == fields_of({"required": 5}) == ()
 
 
@@ -155,10 +198,10 @@ properties = st.fixed_dictionaries(
 
 @pytest.mark.virtual_time
 @given(st.dictionaries(texts, properties, min_size=1, max_size=5), st.booleans())
-async def test_whatever_the_schema_discord_can_take_the_form(written: Json, required: bool) -> None:  # noqa: FBT001 - as hypothesis calls it
+async def test_whatever_the_schema_discord_can_take_the_form(schema: Json, required: bool) -> None:  # noqa: FBT001 - as hypothesis calls it
     """Labels, descriptions, options, bounds and what was entered before, within what Discord takes of each."""
     try:
-        fields = fields_of({"properties": written, "required": list(written) if required else []})
+        fields = fields_of({"properties": schema, "required": list(schema) if required else []})
     except Unusable:
         return
     for given_ in ({}, {field.name: ["0"] if field.listed else "entered" for field in fields}):
@@ -177,6 +220,26 @@ async def test_whatever_the_schema_discord_can_take_the_form(written: Json, requ
                 for each in part["options"]:
                     assert 0 < len(each["label"]) <= 100
                     assert len(each.get("description") or "") <= 100
+
+
+CUT: list[Json] = [
+    TEXT | {"title": "t" * 46},
+    TEXT | {"description": "d" * 80, "minLength": 2, "maxLength": 3000},
+    PLAIN | {"enum": ["e" * 101]},
+    {"type": "string", "oneOf": [{"const": "a", "title": "A", "description": "d" * 101}]},
+    LONG,
+]
+
+
+@pytest.mark.parametrize("cut", CUT)
+def test_what_a_form_cannot_show_is_known(cut: Json) -> None:
+    """So that it can be shown elsewhere, in full; nothing in it hides or runs on."""
+    assert not Form.holds(only(cut))
+    assert all(Form.holds(only(each)) for each in (TEXT, PLAIN, ONE, MANY, BOOLEAN, TEXT | {"title": "t" * 45}))
+    field = Field(
+        "f", "Wh\u202ech\none", "one", required=True, choices=(Choice("v" * 200, "V", "a\nb"), Choice("w", "W"))
+    )
+    assert written(field) == "Wh\\u{202e}ch one (required)\n  #1 V a b\n  #2 W"
 
 
 def test_a_menu_has_no_word_about_commas_and_a_long_list_says_where_it_is() -> None:

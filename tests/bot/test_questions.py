@@ -303,8 +303,26 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
         elicited(it, schema={"properties": {"x": {"type": "string", "enum": [f"c{n}" for n in range(30)]}}})
         await settle()
         ((name, content),) = it.messages[0].files
-        assert name == "choices.txt"
-        assert content.decode().count("\n") == 31
+        assert name == "form.txt"
+        assert content.decode().count("\n") == 32
+        assert "-# The form in full is in the attached file." in it.messages[0].content
+
+
+async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_is_declined() -> None:
+    """Its title above the fields, its description on the card in full; eleven megabytes are no card."""
+    async with asking() as it:
+        one = {"a": {"type": "string"}}
+        about: Json = {"title": "Your \u202eself", "description": "*Only* the truth.", "properties": one}
+        answers = elicited(it, schema=about, message="Who are you?")
+        await settle()
+        assert "```\nWho are you?\n*Only* the truth.\n```" in it.messages[0].content
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        assert isinstance(card, FormCard)
+        assert card.form(0, ADA).title == "Your \\u{202e}self"
+        assert answers == []
+        large = elicited(it, message="m" * 11_000_000, request_id=2)
+        assert large == [Decline()]
+        assert any("larger than what Discord can show" in line for line in it.lines)
 
 
 async def test_the_agent_says_that_a_page_was_visited() -> None:

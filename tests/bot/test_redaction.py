@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from acp import Elicitation, Event, Question, Text, Thought, Withdrawn
 from acp.schema import Diff, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
+from bot.fields import fields_of
+from bot.form import written
 from bot.redaction import MARK, Redacting, Redactor, without
 
 SECRET = "sk-1234567890abcdef"
@@ -84,6 +86,20 @@ def test_every_kind_of_event_comes_without(event: Event) -> None:
     (shown,) = told([event])
     assert SECRET not in repr(shown)
     assert MARK in repr(shown)
+
+
+def test_a_form_is_shown_without_and_answered_with_what_it_asked_for() -> None:
+    """Titles, descriptions and what stands for a choice; names and values of fields are the agent's own."""
+    plain = {"type": "string", "title": f"Use {SECRET}?", "enum": [SECRET, "none"]}
+    titled = {"type": "array", "items": {"anyOf": [{"const": SECRET, "title": SECRET}]}}
+    schema = {"description": SECRET, "properties": {"title": plain, "b": titled}, "required": ["title"]}
+    (shown,) = told([Elicitation(1, "form", "Which?", schema)])
+    assert isinstance(shown, Elicitation)
+    fields = fields_of(shown.schema)
+    assert SECRET not in "".join(map(written, fields))
+    assert [[choice.value for choice in field.choices] for field in fields] == [[SECRET, "none"], [SECRET]]
+    assert fields[0].choices[0].title == MARK
+    assert shown.schema["description"] == MARK
 
 
 def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
