@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -86,10 +87,10 @@ async def _run(interaction: Interaction, command: str, text: str = "") -> None:
 
 async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     commands = interaction.client.offers(interaction.channel_id or 0).commands
-    typed = typed.removeprefix("/").casefold()
+    typed, redact = typed.removeprefix("/").casefold(), interaction.client.desk.redact
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
-        app_commands.Choice(name=_shown(each), value=each.name)
+        app_commands.Choice(name=_shown(replace(each, name=redact(each.name))), value=each.name)
         for each in found[:OFFERED]
         if each.name.strip() and len(each.name) <= CHOICE
     ]

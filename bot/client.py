@@ -322,11 +322,11 @@ class ThreadlineClient(discord.Client):
             log.warning("message is turned away", reason=reason, **ids)
 
     def offers(self, thread_id: int) -> Offers:
-        """Return what a thread's agent can be set to and told now, or could when it went to sleep."""
+        """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
         conversation = self.pool.conversation(thread_id)
-        if conversation is not None and conversation.seat.session is not None:
-            return Offers.of(conversation.seat.session)
-        return read_offers(self.journal.threads.offers(thread_id))
+        session = None if conversation is None else conversation.seat.session
+        offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else Offers.of(session)
+        return offers.without(self.desk.redact)
 
     # ---- commands, buttons and forms
 

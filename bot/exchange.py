@@ -314,8 +314,8 @@ class Exchange:
         """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
         agents, thread_id = self._desk.agents, self.request.thread_id
         if self._introduces and self._session is not None and agents.introduces:
-            offers = Offers.of(self._session)
-            self.reply.line(introduction(agents.title(thread_id), offers, agents.of(thread_id).cwd))
+            title, offers, cwd = agents.title(thread_id), Offers.of(self._session), agents.of(thread_id).cwd
+            self.reply.line(introduction(title, offers, cwd, redact=self._desk.redact))
         self._introduces = False
 
     def _remember_offers(self) -> None:

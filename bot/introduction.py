@@ -1,11 +1,13 @@
 """The line above a new session's first answer: which agent, which model, in what mode, where. Pure."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from acp.settings import Option
 
 from .markdown import escape
 from .offers import Offers
+from .visible import visible
 
 __all__ = ["introduction"]
 
@@ -13,11 +15,11 @@ WIDTH = 60
 """Characters of each part."""
 
 
-def introduction(agent: str, offers: Offers, directory: Path) -> str:
-    """Return the line; what the agent does not tell is left out."""
+def introduction(agent: str, offers: Offers, directory: Path, *, redact: Callable[[str], str] = str) -> str:
+    """Return the line; what the agent does not tell is left out. `redact` takes secrets out."""
     mode = _current(offers.option("mode"))
     parts = [agent, _current(offers.option("model")), mode and f"{mode} mode", _at_home(directory)]
-    return "-# " + " · ".join(escape(_short(part)) for part in parts if part)
+    return "-# " + " · ".join(escape(_short(visible(redact(part)))) for part in parts if part)
 
 
 def _current(option: Option | None) -> str:

@@ -1,5 +1,6 @@
 """What a thread's agent can be set to, and its own commands: as its session says, or last said before it slept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,10 +49,28 @@ class Offers:
         """Return the option of a category that has choices; the first where there are several."""
         return next((each for each in self.options if each.category == category and each.choices), None)
 
+    def without(self, redact: Callable[[str], str]) -> "Offers":
+        """Return the same with secrets taken out of what people read; not of ids, values and names of commands."""
+        return Offers(
+            tuple(_shown(each, redact) for each in self.options),
+            tuple(
+                replace(each, description=redact(each.description), hint=redact(each.hint)) for each in self.commands
+            ),
+        )
+
     def with_value(self, option_id: str, value: Value) -> "Offers":
         """Return the same with an option set to another value: what it will be at wake."""
         options = (replace(each, current=value) if each.option_id == option_id else each for each in self.options)
         return replace(self, options=tuple(options))
+
+
+def _shown(option: Option, redact: Callable[[str], str]) -> Option:
+    choices = (
+        replace(each, name=redact(each.name), description=redact(each.description), group=redact(each.group))
+        for each in option.choices
+    )
+    name, description = redact(option.name), redact(option.description)
+    return replace(option, name=name, description=description, choices=tuple(choices))
 
 
 def _hint(told: Any) -> str:

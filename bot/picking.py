@@ -251,7 +251,8 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     try:
         done = await session.set_option(option.option_id, value)
     except AcpError as error:
-        await interaction.edit_original_response(content=f"{named} could not be set: {escape(str(error)[:500])}")
+        why = escape(visible(client.desk.redact(str(error))[:500]))
+        await interaction.edit_original_response(content=f"{named} could not be set: {why}")
         return
     told = f"{named} was not taken by the agent; it says that it has another value."
     if done:

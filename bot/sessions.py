@@ -20,6 +20,7 @@ from .admission import admitted
 from .gate import Right
 from .markdown import LIMIT, escape
 from .presets import PRESETS
+from .visible import visible
 from .words import fitting, links, waiting
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
         lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
     session = None if conversation is None else conversation.seat.session
     if session is not None:
-        lines.append(f"mode: {escape(session.mode or 'not told')}")
+        lines.append(f"mode: {escape(visible(client.desk.redact(session.mode or 'not told'))[:CHOICE])}")
         if session.usage is not None:
             used, size = session.usage.used, session.usage.size
             share = f" ({used / size:.0%})" if size else ""

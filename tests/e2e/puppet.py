@@ -74,7 +74,9 @@ def act(line: list[Any], prompted: str) -> None:
             send(method=method, params=params)
         case ["await", request_id]:
             while request_id not in answers and not cancelled:
-                take()
+                message = take()
+                if "method" in message and "id" in message:
+                    send(id=message["id"], result={})
             say(json.dumps(answers.pop(request_id, None), ensure_ascii=False, sort_keys=True) + "\n")
         case ["big", count]:
             permission(toolCall={"toolCallId": "big", "title": "Run", "rawInput": {"command": "x" * count}})

@@ -1,5 +1,6 @@
 """What somebody may try: names that ping or format, huge names, a secret said aloud, thousands of messages."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from loopback import Message
 from loopback.permissions import Permission
 from tests.e2e.stage import Stage, marked, said, stage, write_config
-from tests.e2e.test_questions import forge
+from tests.e2e.test_questions import PUPPET, forge, form, labels, strings
 from tests.e2e.test_supervision import client_of
 
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
@@ -76,6 +77,69 @@ async def test_a_secret_that_the_agent_says_stays_a_secret(tmp_path: Path) -> No
         assert any("[secret]" in text for text in shown)
         assert "[secret]" in card.content
         assert not any("sk-live" in text for text in shown)
+
+
+async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tells_no_secret(tmp_path: Path) -> None:
+    """Names of options, modes, models and commands, kinds of tools, steps of plans, choices and labels of forms."""
+    extra = 'env = { API_KEY = "sk-live-0123456789" }'
+    async with stage(tmp_path, agent=PUPPET, agent_extra=extra, extra="[threads]\nintroduction = true\n") as place:
+        evil = f"{NASTY.format(person=place.ben.id)}\u202e\n# sk-live-0123456789"
+        choices = [{"value": value, "name": f"{value} {evil}", "description": evil} for value in ("a", "b")]
+        options = [
+            {"id": name, "name": evil, "category": name, "description": evil, "type": "select", "currentValue": "a"}
+            | {"options": choices}
+            for name in ("mode", "model", "other")
+        ]
+        offered = {"sessionUpdate": "config_option_update", "configOptions": options}
+        commands = [{"name": "go", "description": evil}, {"name": f"x {evil}"[:90], "description": ""}]
+        kinds = ["allow_once", f"reject {evil}"]
+        asked = [{"optionId": str(number), "name": evil, "kind": kind} for number, kind in enumerate(kinds)]
+        call = {"toolCallId": "c", "title": evil, "kind": evil, "locations": [{"path": evil}], "status": evil}
+        field = {"type": "string", "title": evil, "description": evil, "oneOf": [{"const": "x", "title": evil}]}
+        thread = await place.thread(
+            strings(
+                ["update", offered],
+                ["update", {"sessionUpdate": "available_commands_update", "availableCommands": commands}],
+                ["update", {"sessionUpdate": "plan", "entries": [{"content": evil, "status": evil, "priority": evil}]}],
+                ["update", {"sessionUpdate": "notice", "severity": evil, "title": evil, "description": evil}],
+                ["update", {"sessionUpdate": "tool_call", **call}],
+                ["request", 1, "session/request_permission", {"toolCall": call, "options": asked}],
+                ["await", 1],
+                form(2, {"f": field, "g": {"type": "integer", "title": evil}}, "f", message=evil),
+                ["await", 2],
+                ["request", 3, "session/request_permission", {"toolCall": call, "options": [], "sessionId": evil}],
+                ["request", 4, "elicitation/create", {"mode": "url", "message": evil, "url": f"https://{evil}"}],
+                ["await", 4],
+                ["say", "at the end"],
+            )
+        )
+        card = await place.ann.sees(thread, "May I", by=place.bot)
+        shown = []  # What Discord shows without Markdown.
+        told = [card.content]
+        for command in ("mode", "model", "config", "status"):
+            answer = await place.ann.slash(thread, command)
+            told.append(said(answer))
+            assert answer.message is not None
+            shown.append(json.dumps(answer.message.components, ensure_ascii=False))
+        found = await place.ann.autocomplete(thread, "run", "command", "")
+        shown += [choice["name"] for choice in found.choices or ()]
+        chosen = await place.ann.slash(thread, "model")
+        assert chosen.message is not None
+        (menu,) = chosen.message.components
+        told.append(said(await place.ann.pick(chosen.message, [menu["components"][0]["options"][1]["label"]])))
+        await place.ann.click(card, labels(card)[0])
+        asking = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        opened = await place.ann.click(asking, "Fill in")
+        shown += [*labels(card), json.dumps(opened.response, ensure_ascii=False)]
+        await place.ann.click(asking, "Decline")
+        await place.ann.sees(thread, "at the end", by=place.bot)
+        told += [text for message in place.said_by_bot(thread) for _, text in message.history]
+        own = [re.sub(r"```.*?```", "", text, flags=re.DOTALL) for text in told]
+        assert [text for text in own if LINK.search(text) or "\n# " in text] == []
+        assert [text for text in told + shown if "sk-live" in text] == []
+        assert [text for text in [card.content, asking.content, *shown] if "\u202e" in text] == []
+        assert pings(place) == []
+        assert [call for call in place.discord.record if call.status == 400] == []
 
 
 async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(tmp_path: Path) -> None:
