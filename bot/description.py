@@ -26,11 +26,14 @@ from .visible import visible
 
 __all__ = ["DETAIL", "TITLE", "describe", "excerpt", "headline"]
 
-TITLE = 200
+TITLE = 150
 """Characters of the title in the headline; a longer one stands in full above the rest of the request."""
 
-DETAIL = 1000
-"""Characters of the request shown in the message itself; more goes into an attached file, in full."""
+DETAIL = 900
+"""Characters of the request shown in the message itself; more goes into an attached file, in full.
+
+With a title that is all markup, every note and five mentions the message has less than 2,000.
+"""
 
 
 def headline(call: ToolCallUpdate) -> str:

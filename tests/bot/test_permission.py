@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from acp import Question, Turn
 from acp.schema import ToolCallUpdate
 from bot.card import Cards, Where
-from bot.description import describe
+from bot.description import TITLE, describe
 from bot.gate import Right
 from bot.mentions import Mentions
 from bot.pacer import Pacer
@@ -87,7 +87,7 @@ def call(**fields: Any) -> Json:
         ({"title": "Go", "rawInput": {"command": ["a", "b"]}}, "Go", '{\n  "command": [\n    "a",\n    "b"\n  ]\n}'),
         ({"title": "Read", "locations": [{"path": "/a"}, {"path": "/b", "line": 3}]}, "Read", "/a\n/b:3"),
         ({"title": "Nothing", "rawInput": {}}, "Nothing", ""),
-        ({"title": "T" * 250}, "T" * 200, "T" * 250),
+        ({"title": "T" * 250}, "T" * TITLE, "T" * 250),
         ({"title": "*x* <@1>", "kind": "<@2>"}, r"\*x\* \<\@1\> (\<\@2\>)", ""),
         (
             {"title": "Leave", "content": [{"type": "content", "content": {"type": "text", "text": "the plan"}}]},

@@ -11,10 +11,11 @@ from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
 from bot.card import MISSED, VISITS, Cards, Where
 from bot.elicitation import DRAFTS, FormCard, PageCard, host_of
+from bot.fields import MOST as MOST_FIELDS
 from bot.fields import Unusable
 from bot.files import LARGEST
 from bot.gate import People
-from bot.markdown import escape
+from bot.markdown import LIMIT, escape
 from bot.mentions import MOST, Mentions, answerers
 from bot.pacer import Pacer
 from bot.permission import PermissionCard
@@ -34,6 +35,8 @@ pytestmark = pytest.mark.virtual_time
 THREAD, ASKED_BY, ADA = 7, 70, 42
 HIDDEN = "the address of its page is none that can be shown"
 LEADS = "the address of its page hides where it leads"
+HEAVY = "`" * 170 + "x" * 5_000
+"""The beginning grows by a half of its backticks where it is shown."""
 
 
 @dataclass
@@ -283,6 +286,26 @@ def test_a_host_that_a_browser_reads_otherwise_is_none(url: str) -> None:
     """Nobody is sent where they did not read that they would come."""
     with pytest.raises(Unusable):
         host_of(url)
+
+
+async def test_the_longest_card_that_there_can_be_is_one_message() -> None:
+    """Markup that must be escaped, backticks that need room, every note, a number, five mentions."""
+    five = Mentions((), tuple(2**63 + n for n in range(5)))
+    options = [{"optionId": str(n), "name": "*" * 100, "kind": "allow_once"} for n in range(2_000)]
+    async with asking() as it:
+        question = await it.ask({"title": "*" * 300, "kind": "_" * 99, "rawInput": HEAVY}, tuple(options))
+        asked = PermissionCard(
+            *(question, it.turn, question.tool_call, Where(THREAD, ASKED_BY, ADA)),
+            changed=True,
+            why="it may change a file that says what the agent may do",
+        )
+        fields = {str(n): {"type": "string", "title": "*" * 99} for n in range(MOST_FIELDS)}
+        about = {"properties": fields, "required": [*fields], "description": HEAVY}
+        form = FormCard(Elicitation("e", "form", HEAVY, about), it.turn, Where(THREAD, ASKED_BY, ADA))
+        for card in (asked, form):
+            card.mentions, card.number = five, 20
+            assert 1_000 < len(card.content) <= LIMIT
+        assert len(asked.answer("0", 2**63) or "") <= LIMIT
 
 
 async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
