@@ -67,14 +67,23 @@ def options_of(
         choices = _unique(
             Choice(mode.id, mode.name or mode.id, mode.description or "") for mode in modes.available_modes
         )
-        options.append(Option("mode", "Mode", "mode", modes.current_mode_id, choices, Way.MODE))
+        options.append(
+            Option(_free("mode", Way.MODE, options), "Mode", "mode", modes.current_mode_id, choices, Way.MODE)
+        )
     if models is not None and "model" not in chosen:
         choices = _unique(
             Choice(each.model_id, each.name or each.model_id, each.description or "")
             for each in models.available_models
         )
-        options.append(Option("model", "Model", "model", models.current_model_id, choices, Way.MODEL))
+        options.append(
+            Option(_free("model", Way.MODEL, options), "Model", "model", models.current_model_id, choices, Way.MODEL)
+        )
     return tuple(options)
+
+
+def _free(option_id: str, way: Way, options: Iterable[Option]) -> str:
+    """Return an id for what has none of its own, where the agent may have given the usual one to something else."""
+    return way.value if any(each.option_id == option_id for each in options) else option_id
 
 
 def _of_config(told: ConfigOption) -> Option | None:

@@ -14,8 +14,9 @@ from .watch import Bounds
 
 __all__ = ["MODE", "Opened", "Settings", "open_session", "settle", "written"]
 
-MODE = "mode"
-"""The name under which a thread's chosen mode is remembered; other choices have their option's id."""
+MODE = "threadline:mode"
+"""The name under which a thread's chosen mode is remembered; other choices have their option's id, which may be `mode`
+for something else."""
 
 log = structlog.stdlib.get_logger("pool")
 

@@ -12,6 +12,7 @@ import pytest
 from bot.client import ThreadlineClient
 from loopback.entities import Message, Thread
 from loopback.permissions import Permission
+from pool.opening import MODE
 from tests.e2e.stage import SCRIPTED, nothing_written, performing, said, scene, stage, toml, write_config
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
@@ -196,7 +197,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
         await place.ann.pick(listed.message, ["Mode"])
         await place.ann.pick(listed.message, ["Auto"])
         assert "as soon as the agent is awake" in listed.message.content
-        assert client.journal.threads.choices(thread.id) == {"model": "large", "mode": "auto"}
+        assert client.journal.threads.choices(thread.id) == {"model": "large", MODE: "auto"}
         again = await place.ann.slash(thread, "config")
         assert again.message is not None
         assert "now: Auto" in str(again.message.components)

@@ -16,6 +16,7 @@ from pool.conversation import FAILED_STARTS
 from pool.exchange import Ending, ExchangeFailed
 from pool.house import Cancelled, State
 from pool.journal import State as Row
+from pool.opening import MODE
 from tests.memory import MemoryAgent
 from tests.pool.disk import LARGE, no_room
 from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
@@ -572,7 +573,7 @@ async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_th
         it.say(1, 10)
         agent = await it.crew.agent(1)
         first = await agent.expect("session/set_mode")
-        it.journal.threads.choose(1, "mode", "plan")
+        it.journal.threads.choose(1, MODE, "plan")
         agent.reply(first, {})
         second = await agent.expect("session/set_mode")
         assert (first["params"]["modeId"], second["params"]["modeId"]) == ("default", "plan")

@@ -43,6 +43,21 @@ async def test_what_was_chosen_is_set_again_and_the_mode_last() -> None:
         assert "session/set_config_option" not in it.peer.methods()[sent:]
 
 
+async def test_an_option_that_is_only_called_mode_is_not_the_mode() -> None:
+    """An agent may think in a mode and ask in another: what is chosen of the one keeps it from asking in no case."""
+    depth: Json = {**SIZE, "id": "mode", "category": "thought_level"}
+    modes = {"currentModeId": "auto", "availableModes": [{"id": "auto", "name": "Auto"}, *MODES["availableModes"]]}
+    async with opened(MemoryAgent(modes=modes, config_options=[depth])) as it:
+        assert await settle(it.session, SETTINGS, {"mode": "large"}) == []
+        assert it.session.mode == "default"
+        assert [(each.category, each.current) for each in it.session.options] == [
+            ("thought_level", "large"),
+            ("mode", "default"),
+        ]
+        assert await it.session.set_mode("auto")
+        assert it.session.mode == "auto"
+
+
 async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
     """One that the agent no longer has, and one that it refuses; the rest is set."""
     async with opened(sizable()) as it:
