@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -230,10 +231,19 @@ def host_of(url: str) -> str:
         raise Unusable("the address of its page is none") from None
     if parts.scheme != "https":
         raise Unusable("its page is not https")
-    if "@" in parts.netloc or not _HOST.fullmatch(host):
+    if "@" in parts.netloc or not _HOST.fullmatch(host) or _is_number_in_disguise(host):
         raise Unusable("the address of its page hides where it leads")
     shown = f"[{host}]" if ":" in host else host
     return shown if port in (None, 443) else f"{shown}:{port}"
+
+
+def _is_number_in_disguise(host: str) -> bool:
+    """Whether a browser takes it for an address of four bytes that people do not see (WHATWG URL, ends in a number)."""
+    try:
+        IPv4Address(host)
+    except ValueError:
+        return re.fullmatch(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", host) is not None
+    return False
 
 
 class ElicitationButton(

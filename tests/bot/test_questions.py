@@ -244,6 +244,10 @@ def elicited(it: Asking, **fields: Any) -> list[object]:
         ({"mode": "url", "url": "javascript:alert(1)"}, "its page is not https"),
         ({"mode": "url", "url": None}, "its page is not https"),
         ({"mode": "url", "url": "https:///x"}, LEADS),
+        *(
+            ({"mode": "url", "url": f"https://{host}/"}, LEADS)
+            for host in ("2130706433", "0x7f.1", "127.1", "010.0.0.1")
+        ),
         ({"mode": "url", "url": "https://good.example@bad.example/"}, LEADS),
         (
             {"mode": "url", "url": "https://g\u043e\u043ed.example/"},
@@ -272,6 +276,7 @@ async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str)
         ("https://a.example:8443/", "a.example:8443"),
         ("https://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
         ("https://[::1]:1/", "[::1]:1"),
+        ("https://10.0.0.1/", "10.0.0.1"),
     ],
 )
 def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
@@ -280,12 +285,12 @@ def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://%65vil.example/", "https://a.example%2eevil.example/", "https://./", "https://"]
+    "host", ["%65vil.example", "a.example%2eevil.example", ".", "", "2130706433", "0x7f.1", "127.1"]
 )
-def test_a_host_that_a_browser_reads_otherwise_is_none(url: str) -> None:
+def test_a_host_that_a_browser_reads_otherwise_is_none(host: str) -> None:
     """Nobody is sent where they did not read that they would come."""
     with pytest.raises(Unusable):
-        host_of(url)
+        host_of(f"https://{host}/")
 
 
 async def test_the_longest_card_that_there_can_be_is_one_message() -> None:
