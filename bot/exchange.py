@@ -24,7 +24,14 @@ from acp import (
     Withdrawn,
 )
 from acp.jsonrpc import RequestId
-from acp.schema import Plan, PromptCapabilities, SessionInfoUpdate, ToolCallUpdate
+from acp.schema import (
+    ConfigOptionUpdate,
+    CurrentModeUpdate,
+    Plan,
+    PromptCapabilities,
+    SessionInfoUpdate,
+    ToolCallUpdate,
+)
 from pool.exchange import Ending, ExchangeFailed, Notice, Unanswered
 from pool.exchange import Exchange as PooledExchange
 from pool.postscripts import Postscript
@@ -93,6 +100,7 @@ class Exchange:
         self._timing = Timing(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
         self._session: Session | None = None
+        self._mode: str | None = None
         self._outbox: Outbox | None = None
         self._questions: Questions | None = None
         self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
@@ -256,7 +264,7 @@ class Exchange:
 
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
-        self._turn, self._session = turn, session
+        self._turn, self._session, self._mode = turn, session, session.mode
         # Not sooner: to follow the links to the directories costs more than all else that a message's arrival does.
         self._outbox = self._desk.agents.outbox(self.request.thread_id)
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
@@ -289,6 +297,8 @@ class Exchange:
             case Elicitation():
                 if self._questions is not None:
                     self._questions.elicit(event)
+            case CurrentModeUpdate() | ConfigOptionUpdate():
+                self._say_mode()
             case Unreadable(reason):
                 if self._questions is not None:
                     self._questions.unreadable(reason)
@@ -309,6 +319,12 @@ class Exchange:
                 if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
                     self.reply.line(words.TOO_LONG)
                     self._turn.cancel()
+
+    def _say_mode(self) -> None:
+        """Say that the agent is in another mode, whoever has put it there: by `/mode`, by a command of its own."""
+        if self._session is not None and self._session.mode != self._mode:
+            self._mode = self._session.mode
+            self.reply.line(words.mode(self._desk.redact(Offers.of(self._session).current("mode") or self._mode or "")))
 
     def _introduce(self) -> None:
         """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""

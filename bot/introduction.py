@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from acp.settings import Option
-
 from .markdown import escape
 from .offers import Offers
 from .visible import visible
@@ -17,15 +15,9 @@ WIDTH = 60
 
 def introduction(agent: str, offers: Offers, directory: Path, *, redact: Callable[[str], str] = str) -> str:
     """Return the line; what the agent does not tell is left out. `redact` takes secrets out."""
-    mode = _current(offers.option("mode"))
-    parts = [agent, _current(offers.option("model")), mode and f"{mode} mode", _at_home(directory)]
+    mode = offers.current("mode")
+    parts = [agent, offers.current("model"), mode and f"{mode} mode", _at_home(directory)]
     return "-# " + " · ".join(escape(_short(visible(redact(part)))) for part in parts if part)
-
-
-def _current(option: Option | None) -> str:
-    if option is None:
-        return ""
-    return next((each.name for each in option.choices if each.value == option.current), str(option.current))
 
 
 def _at_home(directory: Path) -> str:

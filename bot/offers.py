@@ -49,6 +49,13 @@ class Offers:
         """Return the option of a category that has choices; the first where there are several."""
         return next((each for each in self.options if each.category == category and each.choices), None)
 
+    def current(self, category: str) -> str:
+        """Return the name of what is set of a category; empty where there is no such option."""
+        option = self.option(category)
+        if option is None:
+            return ""
+        return next((each.name for each in option.choices if each.value == option.current), str(option.current))
+
     def without(self, redact: Callable[[str], str]) -> "Offers":
         """Return the same with secrets taken out of what people read; not of ids, values and names of commands."""
         return Offers(

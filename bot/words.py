@@ -11,6 +11,7 @@ from pool.watch import LONG_SECONDS, Due
 
 from .markdown import LIMIT, code_block, escape
 from .tokens import without_tokens
+from .visible import visible
 
 __all__ = [
     "AT_WORK",
@@ -41,6 +42,7 @@ __all__ = [
     "link",
     "links",
     "missed",
+    "mode",
     "no_thread",
     "outside",
     "queued",
@@ -109,6 +111,11 @@ def turned_away(author_id: int, said: str, count: int, first: str) -> str:
     """Say that messages were not taken up; `first` is the link to the first of them, `said` the reason."""
     words = f"<@{author_id}> {said}"
     return words if count == 1 else f"{words}\n-# {count} messages were not taken up, beginning with <{first}>."
+
+
+def mode(name: str) -> str:
+    """Say in which mode the agent is from now on."""
+    return f"-# 🔀 the agent is now in the mode {escape(visible(name)[:60])}"
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:

@@ -219,6 +219,24 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
         await place.ben.sees(own, "default", by=place.bot)
 
 
+async def test_an_agent_changes_its_mode_under_everybodys_eyes(tmp_path: Path) -> None:
+    """By a command of its own, say, which whoever may talk to it may give: the thread reads it once (P47)."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        modes = [
+            {"sessionUpdate": "current_mode_update", "currentModeId": name} for name in ("ask", "*yolo*", "*yolo*")
+        ]
+        thread = await place.thread(strings(*(["update", mode] for mode in modes), ["say", "changed"]), place.ben)
+        reply = await place.ben.sees(thread, "changed", by=place.bot)
+        assert re.findall("now in the mode .*", reply.content) == [r"now in the mode \*yolo\*"]
+        assert r"mode: \*yolo\*" in said(await place.ben.slash(thread, "status"))
+        options = [{"value": "ask", "name": "Ask"}, {"value": "plan", "name": "Plan"}]
+        mode = {"id": "m", "category": "mode", "type": "select", "currentValue": "plan", "options": options}
+        offered = {"sessionUpdate": "config_option_update", "configOptions": [mode]}
+        await place.ben.say(thread, strings(["update", offered], ["say", "offered"]))
+        reply = await place.ben.sees(thread, "offered", by=place.bot)
+        assert "now in the mode Plan" in reply.content
+
+
 async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> None:
     """Who has a turn of their own elsewhere may stop that one, and not somebody else's by putting the two together."""
     async with stage(tmp_path) as place:
