@@ -32,8 +32,11 @@ MENU_LABEL = 100
 MENUS = 4
 """Options of a menu, characters of each, and menus on a message; a fifth row is left for Deny."""
 
+SHOWN = MENU * MENUS
+"""Options of a question that can be chosen, the first ones."""
+
 DENY = "deny"
-"""The choice that is not the agent's: to answer `cancelled`, where it offers no way to reject."""
+"""The choice that is not the agent's, where none of its own that are shown rejects: its rejection, else `cancelled`."""
 
 _KINDS = {
     "allow_once": discord.ButtonStyle.success,
@@ -69,7 +72,9 @@ class PermissionCard(Card):
         self.question = question
         self.call = call
         self.described = describe(call)
-        self._shown = excerpt(self.described[1])
+        self._detail = "\n".join(filter(None, [self.described[1], *self._cut_names()]))
+        self._shown = excerpt(self._detail)
+        self._denies = not any(option.kind in _REJECTS for option in question.options[:SHOWN])
         self._changed = changed
         self._why = why
 
@@ -81,39 +86,44 @@ class PermissionCard(Card):
     @property
     def text(self) -> str:
         """What will be done."""
-        head, detail = self.described
-        if not detail:
+        head, _ = self.described
+        if not self._detail:
             return head
-        rest = "\n-# The rest is in the attached file." if self._shown != detail else ""
+        rest = "\n-# The rest is in the attached file." if self._shown != self._detail else ""
         return f"{head}\n{code_block(self._shown)}{rest}"
+
+    def _cut_names(self) -> Iterator[str]:
+        """Write out what no button has room for: what is allowed for always mostly stands at the end."""
+        for number, option in enumerate(self.question.options[:SHOWN], start=1):
+            name = visible(option.name.strip())
+            if len(name) > LABEL:
+                yield f"[choice {number}: {name}]"
 
     @property
     def notes(self) -> list[str]:
         """What is special about this one."""
-        shown = MENU * MENUS
         notes = ["The agent has changed what it wants to do; this is what it says now."] if self._changed else []
         notes += [f"Asked although it could be allowed unasked: {self._why}."] if self._why else []
         notes += [words.DENY_ENDS] if self.question.rejection is None else []
-        more = len(self.question.options) - shown
+        more = len(self.question.options) - SHOWN
         return notes + ([f"{more} more options cannot be shown."] if more > 0 else [])
 
     @property
     def files(self) -> list[tuple[str, bytes]]:
         """The whole request, where the message has only its beginning."""
-        detail = self.described[1]
-        return [("request.txt", detail.encode(errors="replace"))] if self._shown != detail else []
+        shown = self._shown == self._detail
+        return [] if shown else [("request.txt", self._detail.encode(errors="replace"))]
 
     def items(self) -> Iterator[Item]:
         """A button for each option, in the agent's order, with the agent's names; menus for very many."""
         options = self.question.options
-        denies = self.question.rejection is None
-        if len(options) + denies <= BUTTONS:
+        if len(options) + self._denies <= BUTTONS:
             for choice, option in enumerate(options):
                 yield AnswerButton(self.token, str(choice), option)
         else:
-            for menu, start in enumerate(range(0, min(len(options), MENU * MENUS), MENU)):
+            for menu, start in enumerate(range(0, min(len(options), SHOWN), MENU)):
                 yield AnswerMenu(self.token, menu, options[start : start + MENU])
-        if denies:
+        if self._denies:
             yield AnswerButton(self.token, DENY)
 
     def option(self, choice: str) -> PermissionOption | None:
@@ -138,11 +148,15 @@ class PermissionCard(Card):
 
     def answer(self, choice: str, by: int) -> str | None:
         """Give the answer to the agent; return what the message says then. None: it is answered already, or over."""
-        option = self.option(choice)
+        option, rejection = self.option(choice), self.question.rejection
         if option is not None:
             given = self.questions.answer(self.request_id, option.option_id)
+        elif choice != DENY or not self._denies:
+            given = False
+        elif rejection is not None:
+            given = self.questions.answer(self.request_id, rejection)
         else:
-            given = choice == DENY and self.question.rejection is None and self.questions.withdraw(self.request_id)
+            given = self.questions.withdraw(self.request_id)
         if not given:
             return None
         name = escape(visible(option.name)[:LABEL]) if option is not None else "Denied"

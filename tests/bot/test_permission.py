@@ -214,6 +214,31 @@ async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
         assert it.turn.unanswered
 
 
+async def test_a_way_to_reject_that_cannot_be_shown_is_behind_deny() -> None:
+    """Of 120 options the last one rejects; it is what Deny then means, and the turn goes on (P50)."""
+    options = [option(number, f"option {number}") for number in range(120)]
+    async with asked(options=[*options, option(120, "No", "reject_once")]) as it:
+        assert isinstance([*it.card.items()][-1], AnswerButton)
+        assert "ends its turn" not in it.card.content
+        assert it.card.answer(DENY, ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"]["outcome"] == {"outcome": "selected", "optionId": "o120"}
+
+
+async def test_a_name_that_no_button_has_room_for_stands_in_the_request() -> None:
+    """What is allowed for always is its end (P51); nothing in it hides either."""
+    prefix = "Yes, and don't ask again for commands that start with `sh -lc "
+    names = [f"{prefix}{'a' * 60}\u202e`", "No", f"{prefix}{'b' * 3_000}`"]
+    async with asked(call(title="Run"), [option(n, name) for n, name in enumerate(names[:2])]) as it:
+        await settle()
+        assert it.message.content.count(f"\n[choice 1: {prefix}{'a' * 60}\\u{{202e}}`]\n") == 1
+        assert "choice 2" not in it.message.content
+    async with asked(call(title="Run", rawInput="ls"), [option(n, name) for n, name in enumerate(names)]) as it:
+        await settle()
+        ((_, content),) = it.message.files
+        assert content.decode().endswith(f"[choice 3: {names[2]}]")
+
+
 @pytest.mark.parametrize("kind", [{}, {"kind": None}, {"kind": 5}, {"kind": "allow_maybe"}], ids=repr)
 async def test_an_option_of_which_nobody_knows_what_it_is_can_still_be_chosen(kind: Json) -> None:
     """A person sees it and reads its name; it counts as neither yes nor no, and needs the right to change (P48)."""
@@ -308,7 +333,7 @@ async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: li
         assert message.content.startswith(f"<@{ADA}> **May I?**")
         assert not open_fence(message.content)
         _, detail = describe(it.question.tool_call)
-        assert detail in message.content or message.files == [("request.txt", detail.encode())]
+        assert detail in message.content or message.files[0][1].startswith(detail.encode())
         content = it.card.answer(str(len(options) - 1), 2**63)
         if content is None:
             it.card.close("withdrawn by the agent")
