@@ -12,6 +12,7 @@ from typing import Any, Literal
 import structlog
 
 from .redaction import Redactor
+from .visible import visible
 
 __all__ = ["Form", "configure", "keep", "redactor"]
 
@@ -78,8 +79,12 @@ class _Kept(RotatingFileHandler):
 def _formatter(secrets: Iterable[str], *, pretty: bool) -> structlog.stdlib.ProcessorFormatter:
     redact = redactor(secrets)
 
+    def harmless(text: str) -> str:
+        """Take secrets out; and where people read it, let no agent's text steer their terminal."""
+        return visible(redact(text)) if pretty else redact(text)
+
     def without_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        return {key: _redacted(value, redact) for key, value in event.items()}
+        return {key: _redacted(value, harmless) for key, value in event.items()}
 
     # Exceptions become text before secrets are taken out, and without local variables, which may hold some.
     last: list[Any] = [

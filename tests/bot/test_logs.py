@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -138,6 +139,17 @@ def test_elsewhere_than_on_a_terminal_each_line_is_json() -> None:
         "library",
         7,
     )
+
+
+def test_no_text_of_an_agents_steers_a_terminal() -> None:
+    """Its controls are shown as codes, in values, in keys, in what a library says; JSON escapes them by itself."""
+    for stream in (Terminal(), io.StringIO()):
+        with logging_to(stream):
+            structlog.stdlib.get_logger("bot").info("asked", method="\x1b]0;evil\x07", told={"k\x1b[2J": ["\u202e"]})
+            logging.getLogger("library").warning("a line \x1b[2J of two\r\n")
+        assert "evil" in stream.getvalue()
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())  # The renderer's own colours.
+        assert not {"\x1b", "\x07", "\r", "\u202e"} & set(plain)
 
 
 def test_libraries_are_heard_when_it_matters() -> None:
