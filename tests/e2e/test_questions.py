@@ -326,6 +326,29 @@ async def test_a_form_in_steps_is_filled_in_corrected_and_sent(tmp_path: Path) -
         assert "ada@example.org" not in card.content
 
 
+async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_path: Path) -> None:
+    """A long title, and sixty choices of which two have one name: told apart by their number in the file."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        names = ["Springfield" if number in (7, 8) else f"Town {number}" for number in range(60)]
+        city = {"type": "string", "title": "Where " * 20, "enum": [f"c{n}" for n in range(60)], "enumNames": names}
+        thread = await place.thread(strings(form(1, {"city": city, "note": {"type": "string"}}, "city"), ["await", 1]))
+        card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        (sheet,) = card.attachments
+        assert sheet.filename == "form.txt"
+        assert sheet.content is not None
+        assert "  #9 Springfield\n" in sheet.content.decode()
+        opened = await place.ann.click(card, "Fill in")
+        label = f"{('Where ' * 20)[:44]}…"
+        told = await place.ann.fill(opened, {label: "springfield", "note": "@everyone"})
+        assert "has 2 choices" in said(told)
+        assert told.message is not None
+        again = await place.ann.click(told.message, "Correct it")
+        assert said(await place.ann.fill(again, {label: "#9"})) == "Sent."
+        reply = await place.ann.sees(thread, '"action": "accept"', by=place.bot)
+        content = json.loads(reply.content.split("\n")[0])["content"]
+        assert content == {"city": "c8", "note": "@everyone"}
+
+
 async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobody(tmp_path: Path) -> None:
     """P54: by buttons, by the agent; a form that is sent too late is told so, by whichever of two people."""
     async with stage(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
