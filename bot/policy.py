@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from acp import Question
-from acp.schema import Diff, TextBlock, ToolCallUpdate, ToolContent
+from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolContent
 
 __all__ = ["PERMISSIONS", "POWER", "Allow", "Ask", "Decision", "Deny", "Permission", "decide"]
 
@@ -127,7 +127,8 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
 
 
 def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
-    inputs = [*_leaves(call.raw_input)]
+    unknown = [part.model_dump() for part in call.content or () if isinstance(part, OtherToolContent)]
+    inputs = [*_leaves(call.raw_input), *_leaves(unknown)]
     if sum(len(text) for _, text in inputs) > LOOKED_THROUGH:
         return "it is too long to be looked through"
     told = _Told(call, inputs)

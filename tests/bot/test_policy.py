@@ -137,6 +137,8 @@ EVERYTHING: list[tuple[Json, bool]] = [
     ({"kind": "delete"} | at("HERE/.gemini"), False),
     ({"kind": "move", "rawInput": {"source": "HERE/a", "destination": "HERE/.mcp.json"}}, False),
     (READ | diff("HERE/.mcp.json"), False),
+    (EDIT | at("HERE/a.py") | {"content": [{"type": "diff", "path": "HERE/.mcp.json"}]}, False),
+    (EDIT | at("HERE/a.py") | {"content": [{"type": "new", "edits": [{"file": "HERE/b.py"}]}]}, True),
     (EDIT, False),
     (EDIT | {"title": "Edit a file"}, False),
     *(
