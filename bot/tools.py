@@ -62,7 +62,8 @@ class Call:
 
     def take(self, update: ToolCallUpdate, style: Style) -> tuple[Sent, ...]:
         """Learn more. Returns the data that it brought, once: when it has ended."""
-        if self.ended:
+        # One that begins again is another call under the same id, and a question about it must show what that does.
+        if self.ended and (update.status is None or update.status in ENDED):
             self.update = merged(self.update, update.model_copy(update=_SMALL))
             return ()
         self.update = merged(self.update, update)

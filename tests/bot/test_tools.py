@@ -3,6 +3,7 @@
 from typing import Any
 
 from acp.schema import ToolCallUpdate, parse_update
+from bot.description import describe
 from bot.style import Style
 from bot.tools import Call, lines_of
 from tests.bot.pages import open_fence
@@ -96,6 +97,16 @@ def test_a_call_that_has_ended_keeps_nothing_large() -> None:
     assert (made.update.content, made.update.raw_input, made.update.raw_output) == (None, None, None)
     assert made.update.title == "Again"
     assert [change.added for change in made.changes] == [1]
+
+
+def test_a_call_that_begins_again_says_what_it_does_now() -> None:
+    """Under the id of one that has ended: a question that names only the id must not hide the command (P51)."""
+    made = call(title="ls", status="completed", rawInput={"command": "ls"})
+    told = {"toolCallId": "1", "title": "rm", "rawInput": {"command": "rm -rf /"}, "status": "pending"}
+    again = parse_update({"sessionUpdate": "tool_call", **told})
+    assert isinstance(again, ToolCallUpdate)
+    made.take(again, COMPACT)
+    assert describe(made.update) == ("rm", "$ rm -rf /")
 
 
 def test_a_failed_call_changed_nothing() -> None:
