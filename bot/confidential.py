@@ -32,4 +32,11 @@ def secrets_of(
         tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
         given += [value for table in tables for name, value in table.items() if _TELLING.search(name)]
         given += [environ[name] for name in agent.inherit_env if name in environ and _TELLING.search(name)]
-    yield from (value for value in given if not value.startswith(("/", "~", ".")))
+    yield from (value for value in given if not _is_path(value))
+
+
+def _is_path(value: str) -> bool:
+    """Whether it leads somewhere. A slash in front is not enough: keys in base64 may begin with one."""
+    if value.startswith("/"):
+        return os.path.lexists(f"/{value.split('/')[1]}")
+    return value.startswith(("~/", "./", "../"))

@@ -155,13 +155,19 @@ def test_secrets_are_the_token_and_what_agents_are_given_that_is_secret(
     monkeypatch.setenv("EDITOR", "an-editor")
     agent = """\
 inherit_env = ["AN_API_KEY", "EDITOR", "NOT_SET_TOKEN"]
-env = { A = "${ONE}", B = "plainly set", MY_PASSWORD = "told-by-name", WHERE = "${PLACE}" }
+env = { A = "${ONE}", B = "plainly set", MY_PASSWORD = "told-by-name", WHERE = "${PLACE}", HOME_KEY = "~/key" }
 mcp_servers = [
   { name = "a", url = "https://a.example/", headers = { Authorization = "Bearer ${TWO}" } },
   { name = "b", command = "sh", env = { SECRET_WORD = "of-the-server", LEVEL = "debugging" } },
 ]
 """
-    environ = {"ONE": "first-variable", "TWO": "second-variable", "PLACE": "/srv/shared"}
+    environ = {"ONE": "first-variable", "TWO": "second-variable", "PLACE": "/etc/not-there"}
     found = secrets(tmp_path, agent, environ)
     assert found >= {"t0ken", "inherited-key", "first-variable", "second-variable", "told-by-name", "of-the-server"}
-    assert not found & {"an-editor", "plainly set", "/srv/shared", "debugging"}
+    assert not found & {"an-editor", "plainly set", "/etc/not-there", "debugging", "~/key"}
+
+
+@pytest.mark.parametrize("key", ["/wJalrXUtnFEMI/K7MDENG+bPxRfiCY=", "~Tr0ub4dor", ".hidden.1234"])
+def test_a_key_that_begins_like_a_path_is_a_secret_all_the_same(tmp_path: Path, key: str) -> None:
+    """Base64 knows the slash: such a key was shown in threads and logs (P60)."""
+    assert key in secrets(tmp_path, f'env = {{ API_KEY = "{key}" }}', {})
