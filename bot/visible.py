@@ -1,8 +1,10 @@
 """Text as it is: characters that show as nothing, or turn text around, written as codes. Pure."""
 
+import re
+
 __all__ = ["visible"]
 
-_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_BLANK = re.compile("[\u115f\u1160\u2800\u3164\uffa0]")
 """Characters that count as printable and show as nothing."""
 
 
@@ -11,7 +13,7 @@ class _Codes(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        shows = character in "\n\t" or (character.isprintable() and character not in _BLANK)
+        shows = character in "\n\t" or _shows(character)
         self[code] = character if shows else f"\\u{{{code:x}}}"
         return self[code]
 
@@ -21,4 +23,11 @@ _CODES = _Codes()
 
 def visible(text: str) -> str:
     r"""Write what nobody would see as `\u{202e}`: a command must look like what it is. Lines and tabs stay."""
-    return text.translate(_CODES)
+    if text.isascii():
+        return text.translate(_CODES)  # Fast, as long as it is.
+    # Line by line, for mostly all of one shows, and to see that is faster than to look up each character.
+    return "\n".join(line if _shows(line) else line.translate(_CODES) for line in text.split("\n"))
+
+
+def _shows(text: str) -> bool:
+    return text.isprintable() and _BLANK.search(text) is None
