@@ -40,6 +40,8 @@ async def logged_in(server: Loopback, client: discord.Client, *, token: str = TO
         task = asyncio.create_task(client.connect(), name="discord.py")
         try:
             await client.wait_until_ready()
+            while any(guild.unavailable for guild in client.guilds):  # READY does not wait for a server that is late.
+                await client.wait_for("guild_available")
             yield
         finally:
             await client.close()

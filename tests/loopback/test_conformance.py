@@ -204,11 +204,14 @@ async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
             @discord.ui.select(options=[discord.SelectOption(label="Red", value="r")])
             async def choose(self, interaction: discord.Interaction, _: discord.ui.Select[Any]) -> None:
                 await interaction.response.send_modal(Form())
+                opened.set()
 
+        opened = asyncio.Event()
         async with logged_in(server, client):
             await client.get_partial_messageable(channel.id).send("pick", view=Menu())
             card = await ann.sees(channel, "pick", by=bot)
             form = await ann.pick(card, ["Red"])
+            await opened.wait()  # The library knows a form only when Discord's answer is in.
             sent = await ann.fill(form, {"Reason": "of that"})
             assert sent.message is not None
             assert sent.message.content == "because of that"

@@ -46,10 +46,13 @@ async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
         @client.tree.command(name="form", description="Open it")
         async def form(interaction: discord.Interaction) -> None:
             await interaction.response.send_modal(Form())
+            known.set()
 
+        known = asyncio.Event()
         async with logged_in(server, client):
             await client.tree.sync()
             opened = await ann.slash(channel, "form")
+            await known.wait()  # The library knows a form only when Discord's answer is in.
             with pytest.raises(AssertionError, match="6 characters do not fit"):
                 await ann.fill(opened, {"Text": "longer", "Menu": ["Red"], "Who": [ann], "Radio": "x"})
             with pytest.raises(AssertionError, match="no field \\['Wrong'\\]"):
