@@ -11,7 +11,7 @@ from loopback.agent.turn import Turn
 GRAMMAR["link"] = Word("link URI", "a resource link", r"(?P<uri>\S+)")
 GRAMMAR["swap"] = Word(
     "swap SECRET N",
-    "N links to swapped.txt, which is now a file of ours and now leads to SECRET",
+    "N links to swapped.txt, which is now a file of ours and now leads to SECRET; in the end to SECRET, and one more",
     r"(?P<uri>\S+) (?P<n>\d+)",
 )
 
@@ -52,6 +52,9 @@ def _swap(turn: Turn, directive: Directive) -> None:
         turn.wait(0.01)
     done.set()
     swapping.join()
+    place.unlink()
+    place.symlink_to(directive.text("uri"))
+    link(turn, str(place))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,13 @@ def write_config(
     extra: str = "",
     agent_extra: str = "",
 ) -> Path:
-    """Write the stage's configuration. Later tables can be added by `extra`. The agents do not introduce themselves."""
+    """Write the stage's configuration. Later tables can be added by `extra`.
+
+    The agents do not introduce themselves, and nobody who has waited for long is called: how long a busy machine takes
+    would decide it.
+    """
+    if "[reply]" not in extra:
+        extra += '\n[reply]\nfinish = "edit"\n'
     if "introduction" not in extra:
         quiet = "[threads]\nintroduction = false\n"
         extra = extra.replace("[threads]\n", quiet) if "[threads]\n" in extra else f"{extra}\n{quiet}"

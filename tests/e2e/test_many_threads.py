@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from loopback import events
 from tests.e2e.stage import Stage, scene, spoken, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process
@@ -47,6 +49,7 @@ class Watcher:
                     self.answers[message.channel_id] = "\n".join(said)
 
 
+@pytest.mark.timeout(10 * GENEROUS)
 async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp_path: Path) -> None:
     """Invariant 4, P36, P37: all are answered, each sees its place in line meanwhile, and the restart posts nothing."""
     gate, census = tmp_path / "gate", tmp_path / "census"
@@ -64,11 +67,11 @@ async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp
                 await place.ann.sees(thread, SUBTEXT, by=place.bot)
             for thread in others:
                 await place.ann.say(thread, f"{place.bot.mention} answer {thread.id}")
-            await place.discord.until(lambda: len(watcher.places) == len(others), timeout=GENEROUS)
+            await place.discord.until(lambda: len(watcher.places) == len(others), timeout=4 * GENEROUS)
             assert watcher.places == {thread.id: number for number, thread in enumerate(others, start=1)}
             # For reading too, for then it waits for no reader.
             os.close(os.open(gate, os.O_RDWR))
-            await place.discord.until(lambda: len(watcher.answers) == THREADS, timeout=GENEROUS)
+            await place.discord.until(lambda: len(watcher.answers) == THREADS, timeout=4 * GENEROUS)
             assert [watcher.answers[thread.id] for thread in others] == [f"answer {thread.id}" for thread in others]
             # An answer to what comes after them: it has heard of its own last messages, which would count as missed.
             await place.ann.slash(first[0], "status")
