@@ -1,11 +1,7 @@
 """The composition root: builds everything, owns the tasks, handles signals, and ends it all in order."""
 
 import asyncio
-import ctypes
-import os
-import resource
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -44,12 +40,10 @@ from .supervision import SupervisedClient
 from .waiting import Waiting
 from .wire import trace
 
-__all__ = ["App", "StartFailed", "protect_process", "watch_children"]
+__all__ = ["App", "StartFailed"]
 
 REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""
-
-PR_SET_DUMPABLE = 4
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -278,19 +272,3 @@ class App:
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
-
-
-def protect_process() -> None:
-    """Hide our environment from processes of the same user, and allow for many agents' pipes."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def watch_children() -> None:
-    """On Python 3.11, watch child processes without a thread for each; later Pythons do so by themselves."""
-    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
-        watcher = asyncio.PidfdChildWatcher()
-        watcher.attach_loop(asyncio.get_running_loop())
-        asyncio.set_child_watcher(watcher)

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import ClassVar, NoReturn, get_args
 
 import acp
 
@@ -26,24 +27,46 @@ from acp import AcpError
 from pool.database import JournalBusy, JournalError, JournalUnusable
 
 from . import logs
-from .app import App, StartFailed, protect_process, watch_children
-from .checking import check
 from .config import AgentConfig, Config
 from .demonstration import NoAgent, agent_lines, configuration
 from .diagnosis import Diagnosis, as_json, as_lines, print_table
 from .doctor import examine
-from .init import init
 from .locks import LockHeld
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
-from .migrate import migrate
-from .report import report
-from .service import service
+from .process import protect_process, watch_children
 from .terminal import CONFIG, fail, loaded, work_through
 
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands of this module, and those of modules of their own, each of which is imported when it is needed.
+
+    The Discord library alone takes half of the time in which everything is imported, and few commands need it.
+    """
+
+    ELSEWHERE: ClassVar = {
+        "check": "checking",
+        "init": "init",
+        "migrate": "migrate",
+        "report": "report",
+        "service": "service",
+    }
+    """Each command's module."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all of them."""
+        return sorted([*super().list_commands(ctx), *self.ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the one of that name."""
+        if cmd_name not in self.ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = getattr(import_module(f".{self.ELSEWHERE[cmd_name]}", __package__), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="threadline", prog_name="threadline")
 def main() -> None:
     """Threadline joins Discord threads to coding agents."""
@@ -68,6 +91,8 @@ def main() -> None:
 )
 def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool) -> None:
     """Connect to Discord and work until stopped."""
+    from .app import App, StartFailed  # noqa: PLC0415 - only this command needs the Discord library
+
     config = loaded(path)
     logs.configure(config.secrets, level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
     with suppress(OSError):  # A journal that cannot be there either is told of below.
@@ -190,7 +215,3 @@ def demo(*, once: bool, agent: str) -> None:
     with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:
         work = demo(bot=bot, once=once, scripted=not agent, out=sys.stdout, workdir=Path(folder))
         raise SystemExit(asyncio.run(work))
-
-
-for command in (check, init, migrate, report, service):
-    main.add_command(command)

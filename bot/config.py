@@ -13,8 +13,8 @@ from .conditions import unmet
 from .confidential import secrets_of
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, PeopleList, Size, Snowflake, Table, Token, at_home
+from .reactions import Reactions
 from .reading import ConfigError, Variable, read
-from .signs import Reactions
 from .style import Finish, Style, Tables, Thoughts, Tools
 
 __all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]

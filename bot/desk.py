@@ -17,11 +17,12 @@ from .exchange import Exchange
 from .naming import Naming
 from .pacer import Pacer
 from .post import Post
+from .reactions import Reactions
 from .redaction import Redactor
 from .reply import Reply
 from .request import Request
 from .rest import Rest
-from .signs import Reactions, Sign
+from .signs import Sign
 from .turned_away import TurnedAway
 
 __all__ = ["Desk"]

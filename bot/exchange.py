@@ -48,10 +48,11 @@ from .markdown import escape
 from .offers import Offers, write_offers
 from .outbox import Outbox
 from .questions import Questions
+from .reactions import EYE, WAITING
 from .redaction import Redacting
 from .reply import Reply
 from .request import Request, belong_together
-from .signs import EYE, WAITING, Signs, Typing
+from .signs import Signs, Typing
 from .stop import stop_view
 from .turn_record import TurnRecord
 

@@ -11,8 +11,8 @@ from acp.schema import UsageUpdate
 from pool.exchange import Ending
 from pool.postscripts import Postscript
 
+from .reactions import DONE, FAILED
 from .receipt import Receipt, cost_of
-from .signs import DONE, FAILED
 from .style import Finish
 
 __all__ = ["FRESH_SECONDS", "PING_SECONDS", "Sealed", "Timing", "sealed"]

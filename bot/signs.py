@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 
 import structlog
 
@@ -12,39 +11,17 @@ from pool.signs import KeptSigns
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .progress import SILENT, Progress
+from .reactions import DONE, FAILED, Reactions
 from .rest import Rest, RestError, TryLater
 
-__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Reactions", "Sign", "Signs", "Typing"]
+__all__ = ["Sign", "Signs", "Typing"]
 
-EYE = "👀"
-"""Put on a message when it has been accepted."""
-
-WAITING = "⏳"
-"""It waits: behind another one, or because its thread cannot be opened yet."""
-
-DONE = "✅"
-FAILED = "❌"
 _STAYING = frozenset({DONE, FAILED})
 
 TYPING_SECONDS = 8.0
 """Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
 
 log = structlog.stdlib.get_logger("bot")
-
-
-@dataclass(frozen=True, slots=True)
-class Reactions:
-    """Which signs messages get: any, one that stays at the end, and those of what the agent is doing meanwhile."""
-
-    enabled: bool = True
-    keep: bool = True
-    progress: bool = False
-
-    def end(self, reason: str | None) -> str | None:
-        """Return the sign that stays on a message which ended for `reason`: a stop reason, or a word or two."""
-        if not (self.enabled and self.keep):
-            return None
-        return FAILED if reason == "failed" else DONE if reason == "end_turn" else None
 
 
 class Sign:

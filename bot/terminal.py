@@ -9,8 +9,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from .app import watch_children
 from .config import Config, ConfigError, load
+from .process import watch_children
 from .variables import beside, read_variables
 
 __all__ = ["CONFIG", "fail", "loaded", "work_through"]

@@ -23,6 +23,9 @@ from tests.outside import PARTS, accepts
 from tests.pages import ROOT, blocks, spans
 from tests.told import MODULES, texts
 
+_CONTEXT = click.Context(main)
+COMMANDS = {name: found for name in main.list_commands(_CONTEXT) if (found := main.get_command(_CONTEXT, name))}
+
 BOUND = 60.0
 """Seconds after which a block counts as hanging."""
 
@@ -139,20 +142,20 @@ def test_every_command_in_a_sentence_exists_and_none_is_missing() -> None:
     told = [line for span in spans() for line in commands(span) if re.fullmatch(r"(?:\.venv/bin/)?threadline .*", span)]
     for name, *arguments in told:
         try:
-            main.commands[name].make_context(name, arguments)
+            COMMANDS[name].make_context(name, arguments)
         except click.MissingParameter:
             assert not arguments, name  # The command is named, not called.
         except (KeyError, click.UsageError) as error:
             pytest.fail(f"threadline {shlex.join([name, *arguments])}: {error!r}")
-    assert {name for name, *_ in told} == set(main.commands)
+    assert {name for name, *_ in told} == set(COMMANDS)
 
 
 def test_what_the_program_tells_people_to_type_exists() -> None:
     """In its own words too, a command is one that there is, and so are its options."""
     for text in (text for tree in MODULES.values() for text in texts(tree)):
         for name, *arguments in commands(text):
-            assert name in main.commands, text
-            known = {option for parameter in main.commands[name].params for option in parameter.opts}
+            assert name in COMMANDS, text
+            known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
             assert {each for each in arguments if each.startswith("-")} <= known, text
 
 

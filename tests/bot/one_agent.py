@@ -10,7 +10,7 @@ from bot.config import Config
 from bot.desk import Desk
 from bot.logs import redactor
 from bot.pacer import Pacer
-from bot.signs import Reactions
+from bot.reactions import Reactions
 from pool.journal import Journal
 from tests.bot.board import Board
 

@@ -217,3 +217,24 @@ def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
     assert "..." not in shown.stdout.partition("Commands:")[2]
     assert threadline("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
     assert threadline("nonsense", cwd=tmp_path).returncode == 2
+
+
+def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path: Path) -> None:
+    """It takes longer to import than all the rest."""
+    lines = (
+        "import sys, click",
+        "from bot.cli import main",
+        "context = click.Context(main)",
+        "for name in sys.argv[1:]: assert main.get_command(context, name) is not None",
+        "print(sorted({'aiohttp', 'discord'} & set(sys.modules)))",
+    )
+    commands = ("demo", "doctor", "login", "migrate", "report", "run", "service")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines), *commands],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from bot.config import ChannelConfig, Config, ConfigError, load
 from bot.gate import People, Rules
+from bot.reactions import Reactions
 from bot.servers import ServerConfig
-from bot.signs import Reactions
 from bot.style import Style
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"

@@ -13,9 +13,9 @@ from acp.schema import PromptCapabilities, TextBlock, ToolCall
 from bot.desk import Desk
 from bot.exchange import Exchange
 from bot.pacer import Pacer
+from bot.reactions import DONE, EYE, FAILED, Reactions
 from bot.request import Attachment, Request
 from bot.rest import Refused
-from bot.signs import DONE, EYE, FAILED, Reactions
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due

@@ -12,9 +12,9 @@ from bot.exchange import Exchange
 from bot.naming import thread_name
 from bot.opening import OPEN_SECONDS, NotOpened, open_thread
 from bot.pacer import Pacer
+from bot.reactions import EYE, WAITING, Reactions
 from bot.request import Request
 from bot.rest import Gone, Refused, RestError, TryLater
-from bot.signs import EYE, WAITING, Reactions
 from pool.journal import Journal
 from tests.bot.board import Board, pacing
 from tests.bot.one_agent import desk_of_one

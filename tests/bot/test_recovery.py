@@ -16,10 +16,10 @@ from bot.desk import Desk
 from bot.exchange import Exchange
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
+from bot.reactions import DONE, EYE, FAILED, WAITING, Reactions
 from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
-from bot.signs import DONE, EYE, FAILED, WAITING, Reactions
 from pool.journal import Journal, State
 from pool.pool import Limits, Pool
 from pool.postscripts import FIRST, Postscript

@@ -8,8 +8,9 @@ import pytest
 
 from bot.pacer import Job, Pacer, Urgency
 from bot.patience import ATTEMPTS
+from bot.reactions import DONE, EYE, WAITING
 from bot.rest import Gone, Refused, TryLater
-from bot.signs import DONE, EYE, TYPING_SECONDS, WAITING, Sign, Typing
+from bot.signs import TYPING_SECONDS, Sign, Typing
 from pool.journal import Journal
 from tests.bot.board import AnswerLost, Board, pacing, scratch_journal, settle
 from tests.virtual import elapse

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bot.client import ThreadlineClient
 from bot.gate import Right
-from bot.signs import EYE
+from bot.reactions import EYE
 from loopback import Message, Outcome, User
 from loopback.entities import Bot, InteractionType, Thread
 from tests.e2e.stage import Stage, said, stage

@@ -142,7 +142,7 @@ async def test_a_child_of_the_same_user_cannot_read_the_bots_environment(tmp_pat
     """Invariant 9: before, a child could; afterwards the kernel refuses. Tried as an ordinary user."""
     script = """
 import ctypes, os, subprocess, sys
-from bot.app import protect_process
+from bot.process import protect_process
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
