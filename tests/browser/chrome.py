@@ -10,15 +10,16 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
-__all__ = ["BOUND", "Browser", "Page", "browser", "find"]
+__all__ = ["BOUND", "Browser", "Page", "browser", "chromium", "find"]
 
 BOUND = 30.0
 """Seconds after which a wait is given up; a hang, not a slow machine."""
@@ -200,7 +201,7 @@ class Page:
 
 
 class Browser:
-    """A running browser. `open` gives a new tab that shares nothing with the others but the program."""
+    """A link to a running browser. `open` gives a new tab that shares nothing with the others but the program."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -237,7 +238,7 @@ class Browser:
 
     async def open(self, address: str, *, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
         """A new tab at an address, for somebody without cookies or a history."""
-        context = (await self.call("Target.createBrowserContext"))["browserContextId"]
+        context = (await self.call("Target.createBrowserContext", disposeOnDetach=True))["browserContextId"]
         target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
         attached = await self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         page = Page(self, attached["sessionId"])
@@ -254,57 +255,53 @@ class Browser:
         return [problem for page in self._pages.values() for problem in page.problems]
 
 
-@asynccontextmanager
-async def browser(folder: Path) -> AsyncIterator[Browser]:
-    """A browser with a new profile below `folder`; the test is skipped where there is none."""
+@contextmanager
+def chromium(folder: Path) -> Iterator[str]:
+    """Run a Chromium with a new profile below `folder`, and give its DevTools' address. `find` must have found one.
+
+    One is enough for many tests: `browser` gives each its own tabs.
+    """
     program = find()
-    if program is None:
-        pytest.skip("no Chromium here: install Debian's chromium to run the browser tests")
+    assert program is not None
     home = folder / "chromium"
     home.mkdir()
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *FLAGS,
-        f"--user-data-dir={home}",
-        "about:blank",
+    with subprocess.Popen(
+        [program, *FLAGS, f"--user-data-dir={home}", "about:blank"],
         env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
-    )
-    try:
-        address, draining = await _address(process)
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(address, max_msg_size=MESSAGE_BYTES) as socket,
-        ):
-            chrome = Browser(socket)
-            reading = asyncio.create_task(chrome.read(), name="browser reader")
-            try:
-                yield chrome
-            finally:
-                with suppress(ConnectionError, TimeoutError):
-                    await chrome.call("Browser.close")
-                await reading
-        await draining
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    ) as process:
+        try:
+            yield _address(process)
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(BOUND)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-async def _address(process: asyncio.subprocess.Process) -> tuple[str, asyncio.Task[None]]:
+def _address(process: subprocess.Popen[bytes]) -> str:
     """Where the browser listens, which it says once on stderr; what else it says there is let go."""
     assert process.stderr is not None
     said = []
-    async with asyncio.timeout(BOUND):
-        async for line in process.stderr:
-            said.append(line.decode(errors="replace"))
-            if said[-1].startswith("DevTools listening on "):
-                return said[-1].split()[-1], asyncio.create_task(_drain(process.stderr), name="browser stderr")
+    for line in process.stderr:
+        said.append(line.decode(errors="replace"))
+        if said[-1].startswith("DevTools listening on "):
+            threading.Thread(target=process.stderr.readlines, name="browser stderr", daemon=True).start()
+            return said[-1].split()[-1]
     raise AssertionError("the browser did not start:\n" + "".join(said))
 
 
-async def _drain(stream: asyncio.StreamReader) -> None:
-    while await stream.read(65_536):
-        pass
+@asynccontextmanager
+async def browser(address: str) -> AsyncIterator[Browser]:
+    """Reach the Chromium at an address. The tabs that are opened by this end with it."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=MESSAGE_BYTES) as socket:
+        chrome = Browser(socket)
+        reading = asyncio.create_task(chrome.read(), name="browser reader")
+        try:
+            yield chrome
+        finally:
+            await socket.close()
+            await reading

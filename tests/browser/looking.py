@@ -12,18 +12,18 @@ __all__ = ["address", "looking", "quiet", "shown"]
 
 
 @asynccontextmanager
-async def looking(folder: Path) -> AsyncIterator[tuple[Stage, Browser]]:
+async def looking(folder: Path, chromium: str) -> AsyncIterator[tuple[Stage, Browser]]:
     """The stage with the bot at work, and a browser; at the end no console may have complained."""
     async with scene(folder) as place:
         write_config(place.config, place)
-        async with performing(place), quiet(folder) as chrome:
+        async with performing(place), quiet(chromium) as chrome:
             yield place, chrome
 
 
 @asynccontextmanager
-async def quiet(folder: Path) -> AsyncIterator[Browser]:
+async def quiet(chromium: str) -> AsyncIterator[Browser]:
     """A browser whose consoles must have said nothing at the end."""
-    async with browser(folder) as chrome:
+    async with browser(chromium) as chrome:
         yield chrome
         assert chrome.problems() == []
 

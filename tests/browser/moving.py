@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.browser.chrome import Page, find
+from tests.browser.chrome import Page, chromium, find
 from tests.browser.looking import looking, shown
 
 __all__ = ["animate", "play"]
@@ -50,9 +50,9 @@ class Camera:
             await asyncio.sleep(FRAME_SECONDS)  # noqa: TID251 - a film, not a test
 
 
-async def play(folder: Path, scheme: str) -> list[tuple[bytes, float]]:
+async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, float]]:
     """Play the story, and return its frames as PNG with the seconds that each is shown."""
-    async with looking(folder) as (place, chrome):
+    async with looking(folder, chromium) as (place, chrome):
         fixing = await place.thread("the due date test fails on leap days, please fix it", place.ben)
         page = await shown(chrome, place.discord, place.ben, place.channel, fixing)
         await page.prefer(scheme)
@@ -101,8 +101,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if find() is None:
         parser.exit(1, "There is no Chromium here to take it with.\n")
-    with tempfile.TemporaryDirectory() as folder:
-        frames = asyncio.run(play(Path(folder), chosen.scheme))
+    with tempfile.TemporaryDirectory() as folder, chromium(Path(folder)) as address:
+        frames = asyncio.run(play(Path(folder), address, chosen.scheme))
     picture = animate(frames)
     if len(picture) > MOST_BYTES:
         parser.exit(1, f"The picture has {len(picture):,} bytes, more than {MOST_BYTES:,}.\n")

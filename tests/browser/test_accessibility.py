@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -36,9 +35,9 @@ def answer(question: str) -> int:
 
 
 @asynccontextmanager
-async def furnished(folder: Path) -> AsyncIterator[tuple[Loopback, Browser, User, Channel]]:
+async def furnished(chromium: str) -> AsyncIterator[tuple[Loopback, Browser, User, Channel]]:
     """A channel and a thread with one of everything that can be shown."""
-    async with Loopback() as server, quiet(folder) as chrome:
+    async with Loopback() as server, quiet(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
@@ -58,10 +57,10 @@ async def furnished(folder: Path) -> AsyncIterator[tuple[Loopback, Browser, User
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390], ids=["wide", "phone"])
-async def test_nothing_keeps_anybody_out(tmp_path: Path, scheme: str, width: int) -> None:
+async def test_nothing_keeps_anybody_out(chromium: str, scheme: str, width: int) -> None:
     """No violation of any rule: messages, a thread, the limits, a menu, suggestions, a command, a form."""
     script = await source()
-    async with furnished(tmp_path) as (server, chrome, ann, channel):
+    async with furnished(chromium) as (server, chrome, ann, channel):
         page = await shown(chrome, server, ann, channel, width=width)
         await page.prefer(scheme)
         assert await violations(page, script) == []
@@ -95,9 +94,9 @@ async def test_nothing_keeps_anybody_out(tmp_path: Path, scheme: str, width: int
         assert await violations(page, script) == []
 
 
-async def test_the_chosen_theme_holds_against_the_systems(tmp_path: Path) -> None:
+async def test_the_chosen_theme_holds_against_the_systems(chromium: str) -> None:
     """By the toggle, and after a reload."""
-    async with furnished(tmp_path) as (server, chrome, ann, channel):
+    async with furnished(chromium) as (server, chrome, ann, channel):
         page = await shown(chrome, server, ann, channel)
         background = "getComputedStyle(document.querySelector('#main')).backgroundColor"
         light = await page.evaluate(background)
@@ -112,9 +111,9 @@ async def test_the_chosen_theme_holds_against_the_systems(tmp_path: Path) -> Non
         assert await page.evaluate(background) == light
 
 
-async def test_a_screen_reader_hears_a_message_once_it_is_still(tmp_path: Path) -> None:
+async def test_a_screen_reader_hears_a_message_once_it_is_still(chromium: str) -> None:
     """A message that grows is told when it has stopped, in its last form, and not at each edit."""
-    async with Loopback() as server, quiet(tmp_path) as chrome:
+    async with Loopback() as server, quiet(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))

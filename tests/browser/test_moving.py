@@ -10,9 +10,9 @@ from tests.browser.moving import HEIGHT, MOST_BYTES, WIDTH, animate, play
 ROOT = Path(__file__).parents[2]
 
 
-async def test_the_moving_picture_is_taken_while_the_bot_is_at_work(tmp_path: Path) -> None:
+async def test_the_moving_picture_is_taken_while_the_bot_is_at_work(tmp_path: Path, chromium: str) -> None:
     """It moves, and is small enough for a README."""
-    picture = animate(await play(tmp_path, "light"))
+    picture = animate(await play(tmp_path, chromium, "light"))
     image = Image.open(io.BytesIO(picture))
     assert (image.size, getattr(image, "n_frames", 1) > 3) == ((WIDTH, HEIGHT), True)
     assert len(picture) < MOST_BYTES

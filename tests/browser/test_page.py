@@ -32,9 +32,9 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[Place]:
+async def opened(chromium: str) -> AsyncIterator[Place]:
     """A place to look at, without a bot process."""
-    async with Loopback() as server, quiet(folder) as chrome:
+    async with Loopback() as server, quiet(chromium) as chrome:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         ann, ben = (server.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
@@ -42,9 +42,9 @@ async def opened(folder: Path) -> AsyncIterator[Place]:
         yield Place(server, guild, channel, bot, ann, ben, chrome)
 
 
-async def test_a_message_of_script_tags_stays_text(tmp_path: Path) -> None:
+async def test_a_message_of_script_tags_stays_text(chromium: str) -> None:
     """Nobody's text, name or file name becomes markup or runs."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         script = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'>"
         mallory = place.server.add_person("<b onclick=window.ran=3>m</b>", guilds=(place.guild,))
         embed = {"title": script, "description": script, "fields": [{"name": script, "value": script}]}
@@ -58,9 +58,9 @@ async def test_a_message_of_script_tags_stays_text(tmp_path: Path) -> None:
         assert await page.evaluate(f"document.querySelectorAll({json.dumps(inner)}).length") == 0
 
 
-async def test_the_scroll_stays_at_the_end_only_if_it_was_there(tmp_path: Path) -> None:
+async def test_the_scroll_stays_at_the_end_only_if_it_was_there(chromium: str) -> None:
     """New and growing messages move a reader at the end along, and leave one who reads back where they are."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         for number in range(80):
             await place.ann.say(place.channel, f"message {number}")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -88,9 +88,9 @@ async def test_the_scroll_stays_at_the_end_only_if_it_was_there(tmp_path: Path) 
         await page.sees("far below", "#main .row")
 
 
-async def test_older_messages_come_when_one_scrolls_up(tmp_path: Path) -> None:
+async def test_older_messages_come_when_one_scrolls_up(chromium: str) -> None:
     """All of them, once each, in their order."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         for number in range(130):
             await place.ann.say(place.channel, f"message {number}")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -103,9 +103,9 @@ async def test_older_messages_come_when_one_scrolls_up(tmp_path: Path) -> None:
         assert texts == [f"message {number}" for number in range(130)]
 
 
-async def test_files_go_up_and_come_down_and_pictures_are_shown(tmp_path: Path) -> None:
+async def test_files_go_up_and_come_down_and_pictures_are_shown(tmp_path: Path, chromium: str) -> None:
     """What is chosen here arrives at the bot; what it sends is an image with its description."""
-    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+    async with opened(chromium) as place, logged_in(place.server, Workshop()):
         note = tmp_path / "note.txt"
         note.write_text("read me")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -119,9 +119,9 @@ async def test_files_go_up_and_come_down_and_pictures_are_shown(tmp_path: Path) 
         assert await page.evaluate("document.querySelector('#main .picture img').alt") == "A red dot"
 
 
-async def test_a_form_is_filled_in_and_sent(tmp_path: Path) -> None:
+async def test_a_form_is_filled_in_and_sent(chromium: str) -> None:
     """A button opens the bot's form; Enter sends it; Escape would have left it."""
-    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+    async with opened(chromium) as place, logged_in(place.server, Workshop()):
         await place.ann.say(place.channel, "counter")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await page.click("#main .component", "Order")
@@ -138,9 +138,9 @@ async def test_a_form_is_filled_in_and_sent(tmp_path: Path) -> None:
         await page.until("!document.querySelector('dialog')")
 
 
-async def test_menus_are_chosen_from_by_mouse_and_by_keys(tmp_path: Path) -> None:
+async def test_menus_are_chosen_from_by_mouse_and_by_keys(chromium: str) -> None:
     """One of several at once; several only as many as the menu wants."""
-    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+    async with opened(chromium) as place, logged_in(place.server, Workshop()):
         await place.ann.say(place.channel, "counter")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await page.click("#main .select", "A colour")
@@ -155,9 +155,9 @@ async def test_menus_are_chosen_from_by_mouse_and_by_keys(tmp_path: Path) -> Non
         await page.sees("lent drill, saw", "#main .row")
 
 
-async def test_a_command_is_completed_and_thought_about(tmp_path: Path) -> None:
+async def test_a_command_is_completed_and_thought_about(chromium: str) -> None:
     """The name and the option's value are suggested; the deferred answer shows that the bot is thinking."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         bot = Workshop()
         async with logged_in(place.server, bot):
             page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -180,9 +180,9 @@ async def test_a_command_is_completed_and_thought_about(tmp_path: Path) -> None:
             await page.sees("/fetch", "#main .used")
 
 
-async def test_a_message_has_a_menu_with_the_bots_own_entries(tmp_path: Path) -> None:
+async def test_a_message_has_a_menu_with_the_bots_own_entries(chromium: str) -> None:
     """Right-click, a context-menu command, its answer for this person only; then edit and delete one's own."""
-    async with opened(tmp_path) as place, logged_in(place.server, Workshop()):
+    async with opened(chromium) as place, logged_in(place.server, Workshop()):
         said = await place.ann.say(place.channel, "four words in all")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await page.click("#main .row .md", button="right")
@@ -204,9 +204,9 @@ async def test_a_message_has_a_menu_with_the_bots_own_entries(tmp_path: Path) ->
         assert said.deleted
 
 
-async def test_a_voice_channel_has_its_own_sign_and_offers_no_thread(tmp_path: Path) -> None:
+async def test_a_voice_channel_has_its_own_sign_and_offers_no_thread(chromium: str) -> None:
     """What people write there stands in the channel; the menus offer a thread where one can be opened."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         lounge = place.server.add_channel(place.guild, "lounge", kind=ChannelType.VOICE)
         hall = place.server.add_channel(place.guild, "hall", kind=ChannelType.STAGE)
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -225,9 +225,9 @@ async def test_a_voice_channel_has_its_own_sign_and_offers_no_thread(tmp_path: P
             assert ("Open a thread" in await page.evaluate(tools)) is offered
 
 
-async def test_reactions_are_added_seen_and_taken_back(tmp_path: Path) -> None:
+async def test_reactions_are_added_seen_and_taken_back(chromium: str) -> None:
     """Ben's is seen by ann, ann's counts with it, and goes again by a press."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         said = await place.ann.say(place.channel, "news")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await place.ben.react(said, "🎉")
@@ -243,9 +243,9 @@ async def test_reactions_are_added_seen_and_taken_back(tmp_path: Path) -> None:
         await page.until("document.querySelectorAll('#main .reaction').length === 2")
 
 
-async def test_everything_can_be_reached_by_keys(tmp_path: Path) -> None:
+async def test_everything_can_be_reached_by_keys(chromium: str) -> None:
     """Arrows go through the messages, Tab to one's tools, Up edits one's last, Shift+Enter breaks a line."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         for number in range(3):
             await place.ann.say(place.channel, f"message {number}")
         page = await shown(place.chrome, place.server, place.ann, place.channel)
@@ -268,9 +268,9 @@ async def test_everything_can_be_reached_by_keys(tmp_path: Path) -> None:
         await page.sees("one\ntwo", "#main .row .md")
 
 
-async def test_a_selection_and_an_open_spoiler_outlast_an_edit(tmp_path: Path) -> None:
+async def test_a_selection_and_an_open_spoiler_outlast_an_edit(chromium: str) -> None:
     """Only what differs is touched, so that one can read, select and copy while a message grows."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         growing = post(
             place.server.world, place.channel, place.bot.id, Draft(content="first words ||hidden||\n\nsecond")
         )
@@ -288,9 +288,9 @@ async def test_a_selection_and_an_open_spoiler_outlast_an_edit(tmp_path: Path) -
         assert await page.evaluate("document.querySelector('#main .spoiler').matches('.shown')")
 
 
-async def test_fifty_streaming_threads_leave_the_page_at_hand(tmp_path: Path) -> None:
+async def test_fifty_streaming_threads_leave_the_page_at_hand(chromium: str) -> None:
     """While fifty threads change, what is open is up to date and what one says is seen; nothing else is drawn."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         world = place.server.world
         threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(50)]
         replies = [post(world, thread, place.bot.id, Draft(content="0")) for thread in threads]
@@ -308,9 +308,9 @@ async def test_fifty_streaming_threads_leave_the_page_at_hand(tmp_path: Path) ->
         assert await page.evaluate("document.querySelectorAll('.row.from-bot:not(.system)').length") == 1
 
 
-async def test_the_page_comes_back_after_the_connection_was_lost(tmp_path: Path) -> None:
+async def test_the_page_comes_back_after_the_connection_was_lost(chromium: str) -> None:
     """It says so, connects again, and shows what was missed."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         await page.evaluate("window.states = []")
         await page.evaluate(
@@ -324,9 +324,9 @@ async def test_the_page_comes_back_after_the_connection_was_lost(tmp_path: Path)
         assert await page.evaluate("states") == ["lost", "open"]
 
 
-async def test_a_press_that_has_begun_survives_an_update(tmp_path: Path) -> None:
+async def test_a_press_that_has_begun_survives_an_update(chromium: str) -> None:
     """A thread's entry that counts on between mouse down and mouse up is still pressed."""
-    async with opened(tmp_path) as place:
+    async with opened(chromium) as place:
         said = await place.ann.say(place.channel, "news")
         await place.ann.react(said, "🎉")
         thread = await place.ann.open_thread(said, "talk")
