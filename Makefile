@@ -11,6 +11,8 @@ VENV_SDK ?= .venv-sdk
 PACKAGES := acp pool bot loopback
 # In these every branch is tested.
 WHOLE := acp/jsonrpc.py,acp/connection.py,acp/turn.py,pool/*
+# `make pytest MEASURE=` does without measuring coverage.
+MEASURE := --cov --cov-report=
 
 BIN := $(VENV)/bin
 PIP := -m pip --disable-pip-version-check --quiet install
@@ -44,7 +46,7 @@ check: $(READY) ## lint, formatting and types
 	@$(BIN)/mypy || { echo "make check: correct the types above." >&2; exit 1; }
 
 pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" is passed on)
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report= $(ARGS) || \
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(MEASURE) $(ARGS) || \
 		{ echo "make pytest: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
 
 bench: $(READY) ## measure: a table, and JSON beside it

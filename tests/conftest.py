@@ -23,6 +23,10 @@ import pytest
 from tests.virtual import VirtualLoop
 
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
+
+MEASURED_DIRECTORIES = {"acp", "pool"}
+"""Whose tests prove that every branch of theirs is tested. Measuring doubles the work of all Python that runs."""
+
 TESTS = Path(__file__).parent
 
 # A process that was just killed takes a moment to leave the table; more than this is a process left behind.
@@ -36,6 +40,15 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("threadline")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Measure no more than what must be tested whole."""
+    # Without measuring there is no such mark, and with --no-cov nothing for pytest-cov to pause.
+    measuring = config.getoption("cov_source", default=None) and not config.getoption("no_cov")
+    for item in items if measuring else ():
+        if item.path.relative_to(TESTS).parts[0] not in MEASURED_DIRECTORIES:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture

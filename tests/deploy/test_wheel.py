@@ -19,7 +19,7 @@ BOUND = 100.0
 
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a command as a stranger to this checkout does; return what it said."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE", "COV_"))}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=BOUND, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
