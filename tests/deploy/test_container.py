@@ -88,7 +88,7 @@ def test_linux_hides_the_environment_of_a_program_that_cannot_be_read() -> None:
     """What the image relies on; a program that can be read shows it."""
     seen = {}
     for mode in (0o711, 0o755):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # into this run's own folder nobody else may go
             Path(folder).chmod(0o711)
             program = Path(shutil.copy(shutil.which("cat") or "cat", folder))
             program.chmod(mode)
