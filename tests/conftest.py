@@ -36,8 +36,11 @@ hypothesis.settings.register_profile(
     "threadline",
     # No test here judges the wall clock.
     deadline=None,
-    # The one fixture of an async property is its event loop's choice, which no example can change.
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        # The one fixture of an async property is its event loop's choice, which no example can change.
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
 )
 hypothesis.settings.load_profile("threadline")
 
