@@ -17,6 +17,9 @@ _TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIG
 
 _TABLES = {"env", "headers"}
 
+_AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
+"""A header's value; who repeats the secret may leave out the word before it (RFC 9110, Authorization)."""
+
 
 def secrets_of(
     config: "Config", variables: tuple[Variable, ...], environ: Mapping[str, str] = os.environ
@@ -32,6 +35,7 @@ def secrets_of(
         tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
         given += [value for table in tables for name, value in table.items() if _TELLING.search(name)]
         given += [environ[name] for name in agent.inherit_env if name in environ and _TELLING.search(name)]
+    given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
     yield from (value for value in given if not _is_path(value))
 
 

@@ -33,6 +33,8 @@ LIBRARIES = ("discord.py", "aiohttp", "pydantic", "structlog", "click", "rich")
 
 _SECRET_KEY = re.compile(r"token|secret|passw|api[-_]?key|auth|credential|cookie", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+"""Who calls an address, written into it: name, colon and password."""
 _CONCEALED = "[secret]"
 
 
@@ -167,7 +169,8 @@ def _arguments(values: list[str]) -> Iterator[str]:
 
 def _argument(value: str) -> str:
     name, equals, _ = value.partition("=")
-    return f"{name}={_CONCEALED}" if equals and _SECRET_KEY.search(name) else value
+    shown = f"{name}={_CONCEALED}" if equals and _SECRET_KEY.search(name) else value
+    return _CREDENTIALS.sub(_CONCEALED, shown)
 
 
 def _given_to_agents(config: Config) -> Iterator[str]:
@@ -186,7 +189,10 @@ def _secrets(raw: dict[str, Any]) -> Iterator[str]:
         if hidden:
             yield from (text for text in texts if not _VARIABLE.fullmatch(text))
         for text, shown in zip(texts, _arguments(texts), strict=True):
-            if text != shown:
-                yield text if shown == _CONCEALED else text.partition("=")[2]
+            if shown == _CONCEALED:
+                yield text
+            elif shown.endswith(f"={_CONCEALED}"):
+                yield text.partition("=")[2]
+            yield from _CREDENTIALS.findall(text)
         if key.endswith("inherit_env"):
             yield from (os.environ[name] for name in texts if name in os.environ)

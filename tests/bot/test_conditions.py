@@ -158,12 +158,14 @@ inherit_env = ["AN_API_KEY", "EDITOR", "NOT_SET_TOKEN"]
 env = { A = "${ONE}", B = "plainly set", MY_PASSWORD = "told-by-name", WHERE = "${PLACE}", HOME_KEY = "~/key" }
 mcp_servers = [
   { name = "a", url = "https://a.example/", headers = { Authorization = "Bearer ${TWO}" } },
+  { name = "c", url = "https://c.example/", headers = { Authorization = "Bearer written-down" } },
   { name = "b", command = "sh", env = { SECRET_WORD = "of-the-server", LEVEL = "debugging" } },
 ]
 """
     environ = {"ONE": "first-variable", "TWO": "second-variable", "PLACE": "/etc/not-there"}
     found = secrets(tmp_path, agent, environ)
     assert found >= {"t0ken", "inherited-key", "first-variable", "second-variable", "told-by-name", "of-the-server"}
+    assert "written-down" in found
     assert not found & {"an-editor", "plainly set", "/etc/not-there", "debugging", "~/key"}
 
 

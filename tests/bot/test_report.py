@@ -17,7 +17,10 @@ SECRETS = {
     "HELD_BACK": "inherited-by-the-agent",
     "LITERAL": "written-into-the-table",
     "HEADER": "Bearer of-a-server",
+    "BEHIND_THE_SCHEME": "of-a-server",
     "ARGUMENT": "given-as-an-argument",
+    "IN_AN_ADDRESS": "me:of-the-address",
+    "IN_A_QUERY": "behind-the-equals-sign",
 }
 
 CONFIG = """\
@@ -34,7 +37,7 @@ env = {{ A_KEY = "${{MODEL_KEY}}", B_KEY = "{LITERAL}" }}
 inherit_env = ["HELD_BACK"]
 [[agents.default.mcp_servers]]
 name = "tools"
-url = "http://127.0.0.1:9/"
+url = "http://{IN_AN_ADDRESS}@127.0.0.1:9/?api_key={IN_A_QUERY}"
 headers = {{ Authorization = "{HEADER}" }}
 """
 
