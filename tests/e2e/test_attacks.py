@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from loopback import Message
 from loopback.permissions import Permission
 from tests.e2e.stage import Stage, marked, said, stage, write_config
@@ -16,6 +18,8 @@ NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| 
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""
 
 THOUSANDS = 10_000
+THOUSANDS_SECONDS = 240
+"""What is written behind thousands is read behind them; half a minute of work for a machine with nothing else to do."""
 
 LINK = re.compile(r"(?<!\\)\[free\]\(https")
 
@@ -142,6 +146,7 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
         assert [call for call in place.discord.record if call.status == 400] == []
 
 
+@pytest.mark.timeout(2 * THOUSANDS_SECONDS)
 async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(tmp_path: Path) -> None:
     """At most `per_thread` wait, whoever writes; one notice to each person; the rest is gone when it is refused."""
     extra = "[pool]\nper_thread = 5\nper_minute = 20000\n"
@@ -153,7 +158,8 @@ async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(tmp_pat
         for number in range(THOUSANDS):
             last = await place.ben.say(thread, f"say {number}")
         assert last is not None
-        other = await place.thread("say still here", place.ann)
+        message = await place.ann.say(place.channel, f"{place.bot.mention} say still here")
+        other = await place.ann.sees_thread(message, timeout=THOUSANDS_SECONDS)
         await place.ann.sees(other, "still here", by=place.bot)
         conversation = client_of(place).pool.conversation(thread.id)
         assert conversation is not None
