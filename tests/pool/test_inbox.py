@@ -387,6 +387,18 @@ async def test_what_is_sent_now_before_anything_runs_is_the_next(tmp_path: Path)
         assert await prompts(await it.crew.agent(1), 2) == ["11", "10"]
 
 
+async def test_what_steers_where_nothing_runs_yet_goes_first_and_cancels_nothing(tmp_path: Path) -> None:
+    """Before the agent is there, or while its turn has just ended."""
+    async with house(tmp_path) as it:
+        for number in (10, 11):
+            it.say(1, number, text=str(number))
+        talk = it.talk(1)
+        talk.steer(talk.queue[-1], A_PERSON)
+        agent = await it.crew.agent(1)
+        assert await prompts(agent, 2) == ["11", "10"]
+        assert agent.methods().count("session/cancel") == 0
+
+
 async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
     """Its row says why, and the others go on; the time of those that were held ends with the last of them."""
     async with house(tmp_path, obedient=True) as it:
