@@ -313,7 +313,10 @@ def _no_thread(channel: object) -> str | None:
         return ""
     if not isinstance(channel, discord.TextChannel):
         return None
-    granted = channel.permissions_for(channel.guild.me)
+    me: discord.Member | None = channel.guild.me
+    granted = channel.permissions_for(me) if me is not None else discord.Permissions.none()
+    if not granted.view_channel:  # It is viewed right now: what may be done is not known.
+        return None
     lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
     return f"I lack {' and '.join(lacks)} here." if lacks else None
 
