@@ -42,11 +42,13 @@ class Bot:
             return
         self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._process.wait()
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
+        async with asyncio.timeout(STOP_SECONDS):
+            await self._process.wait()
 
     def tail(self) -> str:
         """The last lines of the log."""

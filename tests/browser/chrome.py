@@ -234,7 +234,8 @@ class Browser:
         if session is not None:
             call["sessionId"] = session
         await self._socket.send_str(json.dumps(call))
-        return await asyncio.wait_for(answer, 2 * BOUND)
+        async with asyncio.timeout(2 * BOUND):
+            return await answer
 
     async def open(self, address: str, *, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
         """A new tab at an address, for somebody without cookies or a history."""

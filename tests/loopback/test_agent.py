@@ -161,7 +161,8 @@ async def agent(*flags: str, python: tuple[str, ...] = ()) -> AsyncIterator[Clie
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await asyncio.wait_for(process.communicate(), BOUND)
+        async with asyncio.timeout(BOUND):
+            await process.communicate()
 
 
 async def test_a_session_offers_modes_options_and_commands() -> None:
@@ -314,7 +315,8 @@ async def test_a_gate_waits_for_a_writer_and_still_hears_cancel(tmp_path: Path) 
         assert (await client.result(cancelled))["stopReason"] == "cancelled"
         passed = client.prompt(session_id, "say waiting", f"gate {gate}", "say through")
         await client.update("agent_message_chunk")
-        await asyncio.wait_for(asyncio.to_thread(gate.write_text, "go"), BOUND)
+        async with asyncio.timeout(BOUND):
+            await asyncio.to_thread(gate.write_text, "go")
         await client.result(passed)
         assert chunks(client.seen)[-1] == "\nthrough"
 
@@ -368,7 +370,8 @@ async def test_it_floods_when_told() -> None:
         assert len(await client.says(session_id, "huge 1000000")) == 1_000_000
         assert client.process.stderr is not None
         flooding = client.prompt(session_id, "stderr 300000")
-        flood = await asyncio.wait_for(client.process.stderr.readexactly(300_000), BOUND)
+        async with asyncio.timeout(BOUND):
+            flood = await client.process.stderr.readexactly(300_000)
         assert flood.endswith(b"\n")
         await client.result(flooding)
         client.prompt(session_id, "junk")

@@ -329,7 +329,8 @@ async def test_open_tabs_do_not_hold_up_the_end_of_the_server() -> None:
             server.add_person("ann", guilds=(server.add_guild("Lab"),))
             socket = await session.ws_connect(f"{server.endpoint}/page/socket")
             reading = asyncio.create_task(_read_to_the_end(socket))
-        await asyncio.wait_for(reading, BOUND)
+        async with asyncio.timeout(BOUND):
+            await reading
         assert socket.close_code == aiohttp.WSCloseCode.GOING_AWAY
 
 
