@@ -74,7 +74,8 @@ async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp
             await place.discord.until(lambda: len(watcher.answers) == THREADS, timeout=4 * GENEROUS)
             assert [watcher.answers[thread.id] for thread in others] == [f"answer {thread.id}" for thread in others]
             # An answer to what comes after them: it has heard of its own last messages, which would count as missed.
-            await place.ann.slash(first[0], "status")
+            while not (await place.ann.slash(first[0], "status")).acknowledged:
+                pass
             process.send_signal(signal.SIGTERM)
             await process.communicate()
         counted = [int(line) for line in census.read_text().splitlines()]

@@ -131,6 +131,7 @@ async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_t
             await place.ann.slash(thread, "cancel")
             await place.ann.slash(thread, "resume")
             draft = await place.ann.sees(thread, "the draft", by=place.bot)
+            await place.ann.slash(thread, "status")  # By its answer the bot knows which message the draft is.
         async with running(place):
             notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
             assert "may not" in said(await place.ben.menu(draft, "Retry"))
