@@ -112,8 +112,7 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
         conversation.close(interaction.user.id)
     log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
     await interaction.response.send_message("Closed. A message here wakes the agent again, with its session.")
-    if client.admission.place(interaction.guild, interaction.channel).parent_id is not None:
-        await client.archive(thread_id)
+    await client.archive(thread_id)
 
 
 async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
