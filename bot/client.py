@@ -184,6 +184,11 @@ class ThreadlineClient(discord.Client):
             # What was missed is not taken up, and live messages wait for it: the next client does both anew.
             await self.close()
 
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Pass an event on, unless the client is closed: the wait for servers outlasts it, and would fail then."""
+        if not self.is_closed():
+            super().dispatch(event, *args, **kwargs)
+
     # ---- messages
 
     async def on_message(self, message: discord.Message) -> None:

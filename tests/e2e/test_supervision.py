@@ -211,6 +211,25 @@ async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
         assert answers(place, thread, "too late") == ["too late"]
 
 
+async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its wait for servers outlasts it, and is over before the next client, which waits as long, takes a message."""
+    monkeypatch.setitem(IMPATIENCE, "bot.client.GUILD_SECONDS", 1.0)
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        failures: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        async with performing(place):
+            for _ in range(2):
+                before = client_of(place)
+                poison(place)
+                await another_client(place, before)
+            thread = await place.thread("say hello there")
+            await place.answer(thread, "hello there")
+        assert failures == []
+
+
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
     """P42: nobody knocks for ever at a door that was locked. One line, exit code 1, and no agent is left."""
     async with scene(tmp_path) as place:
