@@ -99,7 +99,7 @@ async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
 def _shown(command: OwnCommand) -> str:
     """Name a command, what it wants to be told, and what it does."""
     hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
-    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""))[:CHOICE]
+    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), CHOICE)
 
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:

@@ -2,7 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
+
+from pydantic import BaseModel
 
 from acp.schema import (
     AudioBlock,
@@ -20,11 +23,11 @@ from acp.schema import (
 )
 
 from .diffs import change_of
-from .files import in_words
+from .files import LARGEST, in_words
 from .markdown import code_block, escape
 from .visible import visible
 
-__all__ = ["DETAIL", "TITLE", "describe", "excerpt", "headline"]
+__all__ = ["DETAIL", "TITLE", "describe", "excerpt", "headline", "outweighs"]
 
 TITLE = 150
 """Characters of the title in the headline; a longer one stands in full above the rest of the request."""
@@ -36,24 +39,51 @@ With a title that is all markup, every note and five mentions the message has le
 """
 
 
+NODE = 50
+LINE = 10
+"""Characters that each value of a structure, and each line, counts for beside its text: many small ones take long."""
+
+
+def outweighs(parts: Iterable[Any], most: int) -> bool:
+    """Whether it takes more than about `most` characters to write out what an agent asks.
+
+    Quick however much it is, so ask it before: to describe ten megabytes may take seconds.
+    """
+    waiting = [*parts]
+    while waiting and most >= 0:
+        match waiting.pop():
+            case str() as text:
+                most -= len(text) + LINE * text.count("\n")
+            case dict() as named:
+                waiting += [*named, *named.values()]
+            case list() | tuple() as several:
+                waiting += several
+            case None | int() | float():
+                pass
+            case BaseModel() as model:  # Last: to find that something is none takes longer than all else.
+                waiting += [*vars(model).values(), model.model_extra]
+        most -= NODE
+    return most < 0
+
+
 def headline(call: ToolCallUpdate) -> str:
     """Return the title, on one line, as it is, and no longer than `TITLE`."""
     words = re.split(r"[\n\t ]+", call.title or "")
-    return visible(" ".join(words).strip() or "Use a tool")[:TITLE]
+    return visible(" ".join(words).strip() or "Use a tool", TITLE)
 
 
 def describe(call: ToolCallUpdate) -> tuple[str, str]:
     """Return what will be done: a headline in Discord's Markdown, and the whole of the request as plain text."""
     title = call.title or ""
-    kind = f" ({escape(visible(call.kind)[:40])})" if call.kind else ""
-    parts = [title] if headline(call) != (visible(title) or "Use a tool") else []
+    kind = f" ({escape(visible(call.kind, 40))})" if call.kind else ""
+    parts = [title] if headline(call) != (visible(title, TITLE + 1) or "Use a tool") else []
     for location in call.locations or ():
         line = f":{location.line}" if location.line else ""
         parts.append(f"{_on_one_line(location.path)}{line}")
     parts += [_content(content) for content in call.content or ()]
     if call.raw_input not in (None, {}, "", []):
         parts.append(_readable(call.raw_input))
-    return f"{escape(headline(call))}{kind}", visible("\n".join(parts))
+    return f"{escape(headline(call))}{kind}", visible("\n".join(parts), LARGEST + 1)
 
 
 def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent) -> str:

@@ -110,7 +110,7 @@ class FormCard(ElicitationCard):
     @property
     def notes(self) -> list[str]:
         """What is asked for, and in how many steps."""
-        shown = [escape(visible(field.title)[:40]) + r"\*" * field.required for field in self.fields[:SHOWN]]
+        shown = [escape(visible(field.title, 40)) + r"\*" * field.required for field in self.fields[:SHOWN]]
         more = len(self.fields) - len(shown)
         steps = f" ({len(self.steps)} steps)" if len(self.steps) > 1 else ""
         asked = ", ".join(shown) + (f" and {more} more" if more else "")
@@ -140,7 +140,7 @@ class FormCard(ElicitationCard):
         if len(self.drafts) > DRAFTS:
             del self.drafts[next(iter(self.drafts))]
         problems = [*_problems(self.steps[step], draft), *await self._mismatches(step, user_id, dict(draft))]
-        return [f"**{escape(visible(field.title)[:100])}** {escape(visible(why))}" for field, why in problems]
+        return [f"**{escape(visible(field.title, 100))}** {escape(visible(why))}" for field, why in problems]
 
     async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Given]) -> list[tuple[Field, str]]:
         fields = [field for field in self.steps[step] if field.pattern and draft.get(field.name)]

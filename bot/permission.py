@@ -159,12 +159,12 @@ class PermissionCard(Card):
             given = self.questions.withdraw(self.request_id)
         if not given:
             return None
-        name = escape(visible(option.name)[:LABEL]) if option is not None else "Denied"
+        name = escape(visible(option.name, LABEL)) if option is not None else "Denied"
         return self.settle(f"{name} — chosen by <@{by}>")
 
 
 def _label(option: PermissionOption | None, most: int) -> str:
-    name = visible(option.name.strip()) if option is not None else ""
+    name = visible(option.name.strip(), most + 1) if option is not None else ""
     return (name if len(name) <= most else f"{name[: most - 1]}…") or "(no name)"
 
 

@@ -93,7 +93,7 @@ def _key(option_id: str) -> str:
 
 
 def _title(option: Option) -> str:
-    return f"**{escape(_name(option))}** {escape(visible(option.description)[:500])}".strip()
+    return f"**{escape(_name(option))}** {escape(visible(option.description, 500))}".strip()
 
 
 def _name(named: Option | Choice) -> str:
@@ -102,7 +102,7 @@ def _name(named: Option | Choice) -> str:
 
 
 def _line(text: str) -> str:
-    return visible(" ".join(text.split()))[:WIDTH]
+    return visible(" ".join(text.split()), WIDTH)
 
 
 def _choices(option: Option) -> list[Choice]:

@@ -23,6 +23,8 @@ from typing import Any, Literal, get_args
 from acp import Question
 from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolContent
 
+from .description import outweighs
+
 __all__ = ["PERMISSIONS", "POWER", "Allow", "Ask", "Decision", "Deny", "Permission", "decide"]
 
 Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
@@ -61,6 +63,8 @@ MOST = 200
 
 LOOKED_THROUGH = 1_000_000
 """Characters of a call's input that are looked through for names; it takes some tenths of a second."""
+
+TOO_LONG = "it is too long to be looked through"
 
 _KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
 _READS = frozenset({"read", "search"})
@@ -127,10 +131,12 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
 
 
 def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
-    unknown = [part.model_dump() for part in call.content or () if isinstance(part, OtherToolContent)]
-    inputs = [*_leaves(call.raw_input), *_leaves(unknown)]
+    unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
+    if outweighs((call.raw_input, unknown), 2 * LOOKED_THROUGH):  # Very many parts: to find their texts takes long.
+        return TOO_LONG
+    inputs = [*_leaves(call.raw_input), *_leaves([part.model_dump() for part in unknown])]
     if sum(len(text) for _, text in inputs) > LOOKED_THROUGH:
-        return "it is too long to be looked through"
+        return TOO_LONG
     told = _Told(call, inputs)
     return told.no_plain_read(directories) if permission == "allow_reads" else told.power(directories)
 
@@ -178,10 +184,10 @@ class _Told:
         if not self._places and (self._kind in _CHANGES or not self._text.strip()):
             return "it does not say what it changes"
         # A command is searched for the names; a change is told by its places, and its text may well speak of them.
-        by_name = (self._kind not in _CHANGES or self._has_command) and _speaks_of_power(
-            f"{self._text}\n;\n{self._keys}"
-        )
-        by_name = by_name or any(not POWER.isdisjoint(_names(word)) for word in self._words)
+        searched = f"{self._text}\n;\n{self._keys}" if self._kind not in _CHANGES or self._has_command else ""
+        if len(searched) > 2 * LOOKED_THROUGH:  # The title, and texts beside the input.
+            return TOO_LONG
+        by_name = _speaks_of_power(searched) or any(not POWER.isdisjoint(_names(word)) for word in self._words)
         if by_name or not _look_up(self._places, directories, _powerless):
             return "it may change a file that says what the agent may do"
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from acp import Decline, Elicitation, OpenQuestions, Question
 from acp.jsonrpc import RequestId
@@ -10,7 +11,7 @@ from acp.schema import ToolCallUpdate
 
 from .audit import Deed
 from .card import Card, Cards, Where
-from .description import describe, headline
+from .description import describe, headline, outweighs
 from .elicitation import PageCard, card_of
 from .fields import Unusable
 from .files import LARGEST
@@ -24,6 +25,11 @@ __all__ = ["Questions"]
 
 MOST = 20
 """Questions of one turn that are open at the same time; what the agent asks beyond them is not passed on."""
+
+LONGEST_FORM = 1_000_000
+"""Characters of a form, about; it takes some tenths of a second to look through them for what does not show."""
+
+TOO_LARGE = "it is larger than what Discord can show"
 
 LINES = 50
 """Lines in a reply about questions that were answered without a person."""
@@ -70,19 +76,21 @@ class Questions:
             case Deny():
                 self._reject(question, call, "denied, as configured")
             case Ask(reason):
-                card = PermissionCard(question, self._questions, call, self._where, why=reason)
-                self._open_card(card)
+                self._put(question, call, why=reason)
 
     def elicit(self, asked: Elicitation) -> None:
         """Ask for values, or for a visit to a page; what nobody could answer is declined."""
         self.close("the agent has asked something else instead", asked.request_id)
+        if outweighs((asked.message, asked.schema, asked.url), LONGEST_FORM):
+            self._decline(asked.request_id, TOO_LARGE)
+            return
         try:
             card = card_of(asked, self._questions, self._where)
         except Unusable as unusable:
             self._decline(asked.request_id, str(unusable))
             return
         if _is_too_large(card):
-            self._decline(asked.request_id, "it is larger than what Discord can show")
+            self._decline(asked.request_id, TOO_LARGE)
             return
         if self._is_full():
             self._decline(asked.request_id, "too many questions are open")
@@ -100,11 +108,16 @@ class Questions:
         self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
         self._questions.answer(request_id, Decline())
 
-    def _open_card(self, card: PermissionCard) -> None:
-        if _is_too_large(card):
-            self._reject(card.question, card.call, "rejected, for it is larger than what Discord can show")
-        elif self._is_full():
-            self._reject(card.question, card.call, "rejected, for too many questions are open")
+    def _put(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
+        """Ask people, if they can be shown all of it and not too much is asked of them."""
+        if self._is_full():
+            self._reject(question, call, "rejected, for too many questions are open")
+            return
+        card = None
+        if not outweighs((call, question.options), LARGEST):
+            card = PermissionCard(question, self._questions, call, self._where, **said)
+        if card is None or _is_too_large(card):
+            self._reject(question, call, f"rejected, for {TOO_LARGE}")
         else:
             self._add(card)
 
@@ -163,14 +176,14 @@ class Questions:
             if card.call.tool_call_id != update.tool_call_id:
                 continue
             call = merged(card.call, update)
-            if describe(call) == card.described:
+            if not outweighs((call,), LARGEST) and describe(call) == card.described:
                 continue
             self._remove(card, "the agent has changed what it wants to do")
             changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
             if changes > CHANGES:
                 self._reject(card.question, call, "rejected, for the agent keeps changing what it asks")
             else:
-                self._open_card(PermissionCard(card.question, self._questions, call, self._where, changed=True))
+                self._put(card.question, call, changed=True)
 
     # ---- how they end
 

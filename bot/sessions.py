@@ -76,7 +76,7 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
         lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
     session = None if conversation is None else conversation.seat.session
     if session is not None:
-        lines.append(f"mode: {escape(visible(client.desk.redact(session.mode or 'not told'))[:CHOICE])}")
+        lines.append(f"mode: {escape(visible(client.desk.redact(session.mode or 'not told'), CHOICE))}")
         if session.usage is not None:
             used, size = session.usage.used, session.usage.size
             share = f" ({used / size:.0%})" if size else ""

@@ -21,8 +21,28 @@ class _Codes(dict[int, str]):
 _CODES = _Codes()
 
 
-def visible(text: str) -> str:
-    r"""Write what nobody would see as `\u{202e}`: a command must look like what it is. Lines and tabs stay."""
+_PIECE = 10_000
+"""Characters that are looked at together where not all of a text is wanted."""
+
+
+def visible(text: str, most: int | None = None) -> str:
+    r"""Write what nobody would see as `\u{202e}`: a command must look like what it is. Lines and tabs stay.
+
+    Returns at most `most` characters, and looks at no more of the text than it takes for them.
+    """
+    if most is None:
+        return _visible(text)
+    pieces: list[str] = []
+    room = most
+    for start in range(0, len(text), _PIECE):
+        if room <= 0:
+            break
+        pieces.append(_visible(text[start : start + _PIECE])[:room])
+        room -= len(pieces[-1])
+    return "".join(pieces)
+
+
+def _visible(text: str) -> str:
     if text.isascii():
         return text.translate(_CODES)  # Fast, as long as it is.
     # Line by line, for mostly all of one shows, and to see that is faster than to look up each character.

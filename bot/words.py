@@ -115,7 +115,7 @@ def turned_away(author_id: int, said: str, count: int, first: str) -> str:
 
 def mode(name: str) -> str:
     """Say in which mode the agent is from now on."""
-    return f"-# 🔀 the agent is now in the mode {escape(visible(name)[:60])}"
+    return f"-# 🔀 the agent is now in the mode {escape(visible(name, 60))}"
 
 
 def in_line(place: int, asking: Sequence[int]) -> str:

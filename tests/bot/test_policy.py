@@ -189,6 +189,18 @@ EVERYTHING: list[tuple[Json, bool]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"kind": "execute", "title": "x" * (2 * LOOKED_THROUGH)},
+        {"kind": "execute", "title": "Run", "rawInput": [1] * LOOKED_THROUGH},
+    ],
+)
+def test_what_takes_long_to_be_looked_through_is_asked_at_once(call: Json) -> None:
+    """However it is made long; while it was looked through nothing else would go on."""
+    assert judge("allow_all", call) == Ask("it is too long to be looked through")
+
+
 @pytest.mark.parametrize(("call", "allowed"), EVERYTHING)
 def test_allow_all_asks_about_what_gives_an_agent_more_power(call: Json, *, allowed: bool) -> None:
     """Its instructions, hooks and settings, a plan's end (P47), a call that does not say what it does."""

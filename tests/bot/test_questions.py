@@ -20,7 +20,7 @@ from bot.mentions import MOST, Mentions, answerers
 from bot.pacer import Pacer
 from bot.permission import PermissionCard
 from bot.policy import Permission
-from bot.questions import CHANGES, LINES, Questions
+from bot.questions import CHANGES, LINES, LONGEST_FORM, Questions
 from bot.questions import MOST as MOST_OPEN
 from bot.rest import Refused
 from bot.words import became
@@ -123,7 +123,19 @@ async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
         await it.ask({"title": "Run", "rawInput": "x" * (LARGEST + 1)})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
+        await it.ask({"title": "Look", "rawInput": [[1]] * 110_000})
+        assert it.lines[1:] == ["-# 🚫 rejected, for it is larger than what Discord can show: Look"]
         assert it.messages == []
+
+
+async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
+    """Its card is gone, and the agent is answered."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "ls"})
+        await it.change(rawInput=[[1]] * 110_000)
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert "the agent has changed what it wants to do" in it.messages[0].content
+        assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
 
 
 # ---- a question that changes
@@ -337,7 +349,7 @@ async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
 
 
 async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_is_declined() -> None:
-    """Its title above the fields, its description on the card in full; eleven megabytes are no card."""
+    """Its title above the fields, its description on the card in full; a megabyte is no card."""
     async with asking() as it:
         one = {"a": {"type": "string"}}
         about: Json = {"title": "Your \u202eself", "description": "*Only* the truth.", "properties": one}
@@ -348,7 +360,7 @@ async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_
         assert isinstance(card, FormCard)
         assert card.form(0, ADA).title == "Your \\u{202e}self"
         assert answers == []
-        large = elicited(it, message="m" * 11_000_000, request_id=2)
+        large = elicited(it, message="m" * (LONGEST_FORM + 1), request_id=2)
         assert large == [Decline()]
         assert any("larger than what Discord can show" in line for line in it.lines)
 

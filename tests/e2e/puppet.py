@@ -5,7 +5,7 @@
     ["request", ID, METHOD, PARAMS]   a request of its own; the session's id is put in, and nothing is waited for
     ["notify", METHOD, PARAMS]        a notification
     ["await", ID]                     wait for the answer to a request, and say it
-    ["big", COUNT]                    a permission request whose command has so many characters
+    ["big", COUNT, CHARACTER]         a permission request whose command has so many characters
     ["many", COUNT]                   one with so many options
     ["said"]                          say all that was prompted
     ["after", LINE]                   do what LINE says when the turn has ended
@@ -78,8 +78,8 @@ def act(line: list[Any], prompted: str) -> None:
                 if "method" in message and "id" in message:
                     send(id=message["id"], result={})
             say(json.dumps(answers.pop(request_id, None), ensure_ascii=False, sort_keys=True) + "\n")
-        case ["big", count]:
-            permission(toolCall={"toolCallId": "big", "title": "Run", "rawInput": {"command": "x" * count}})
+        case ["big", count, character]:
+            permission(toolCall={"toolCallId": "big", "title": "Run", "rawInput": {"command": character * count}})
         case ["many", count]:
             options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(count)]
             permission(toolCall={"toolCallId": "many", "title": "Choose"}, options=options)
