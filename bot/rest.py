@@ -22,6 +22,7 @@ __all__ = ["Archived", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", 
 UNKNOWN_MESSAGE = 10008
 THREAD_ARCHIVED, THREAD_LOCKED = 50083, 160005
 THREAD_EXISTS = 160004
+NO_REPLY = 160002
 UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
 LOST = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
 """Discord's JSON error codes (Discord, Opcodes and Status Codes)."""
@@ -127,7 +128,8 @@ class Rest:
     ) -> Stored:
         """Post a message; return it as it stands. Nobody is pinged but those in `mention`; links are not unfurled.
 
-        The same `nonce` (at most 25 characters) within minutes returns the message that exists already.
+        The same `nonce` (at most 25 characters) within minutes returns the message that exists already. Who may not
+        read the history of a place may not answer a message there: it is then posted without `reply_to`.
         """
         channel = self._channel(channel_id)
         mentions = discord.AllowedMentions.none()
@@ -137,17 +139,24 @@ class Rest:
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
         # Files need a right of their own; where that is missing, words may still be sent.
-        async with self._writing(channel_id, lost=LOST - {MISSING_PERMISSIONS} if files else LOST):
-            message = await channel.send(
-                content,
-                nonce=nonce or discord.utils.MISSING,
-                allowed_mentions=mentions,
-                suppress_embeds=True,
-                silent=silent,
-                view=view or discord.utils.MISSING,
-                files=[discord.File(BytesIO(data), name) for name, data in files],
-                reference=reference,  # type: ignore[arg-type]
-                mention_author=False,
+        try:
+            async with self._writing(channel_id, lost=LOST - {MISSING_PERMISSIONS} if files else LOST):
+                message = await channel.send(
+                    content,
+                    nonce=nonce or discord.utils.MISSING,
+                    allowed_mentions=mentions,
+                    suppress_embeds=True,
+                    silent=silent,
+                    view=view or discord.utils.MISSING,
+                    files=[discord.File(BytesIO(data), name) for name, data in files],
+                    reference=reference,  # type: ignore[arg-type]
+                    mention_author=False,
+                )
+        except Refused as error:
+            if reply_to is None or _code(error) != NO_REPLY:
+                raise
+            return await self.send(
+                channel_id, content, nonce=nonce, mention=mention, silent=silent, view=view, files=files
             )
         return Stored(message.id, message.content)
 

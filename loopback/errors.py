@@ -45,6 +45,7 @@ class Reason(Enum):
     INVALID_FORM_BODY = (400, 50035, "Invalid Form Body")
     THREAD_ARCHIVED = (400, 50083, "Thread is archived")
     INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
+    NO_REPLY = (403, 160002, "Cannot reply without permission to read message history")
     THREAD_EXISTS = (400, 160004, "A thread has already been created for this message")
     TOO_MANY_THREADS = (400, 160006, "Maximum number of active threads reached")
     THREAD_LOCKED = (403, 160005, "Thread is locked")

@@ -67,8 +67,9 @@ class Origin:
 def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: Origin | None = None) -> Message:
     """Post a message as `author_id`; answers to interactions carry an `origin` and need no permission.
 
-    Raises 50006 for an empty one, 50001, 50013, 50007, 50008, and 160005 for a locked thread. A draft with
-    `enforce_nonce` returns the author's message with that nonce if there is one less than NONCE_SECONDS old.
+    Raises 50006 for an empty one, 50001, 50013, 50007, 50008, 160002 for an answer by somebody who may not read the
+    history, and 160005 for a locked thread. A draft with `enforce_nonce` returns the author's message with that nonce
+    if there is one less than NONCE_SECONDS old.
     """
     origin = origin or Origin()
     if channel.type not in _TEXT_CHANNELS:
@@ -96,6 +97,8 @@ def _may_post(world: World, channel: Channel, author_id: int, draft: Draft) -> N
     if draft.uploads:
         needs |= Permission.ATTACH_FILES
     world.channel(channel.id, author_id, needs)
+    if draft.answers is not None and not world.permissions(channel, author_id) & Permission.READ_MESSAGE_HISTORY:
+        raise DiscordError(Reason.NO_REPLY)
     if channel.type == ChannelType.DM and not _share_a_guild(world, channel):
         raise DiscordError(Reason.CANNOT_SEND_TO_USER)
 

@@ -79,6 +79,27 @@ async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> N
         assert await it.rest.send(it.channel.id, "two", nonce="n") == first
 
 
+async def test_an_answer_points_at_its_request_only_where_the_history_may_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Discord refuses the pointing (160002); the words are posted without it, and the place is not lost."""
+    async with stage(monkeypatch) as it:
+        asked = await it.ann.say(it.channel, "hello")
+        pointing = await it.rest.send(it.channel.id, "one", reply_to=asked.id)
+        it.discord.world.overwrite(it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY))
+        lost: list[int] = []
+        it.rest.on_lost = lost.append
+        plain = await it.rest.send(it.channel.id, "two", reply_to=asked.id, nonce="n")
+        stands = {each.id: each.reference for each in it.discord.messages(it.channel)}
+        assert (stands[pointing.message_id] is None, stands[plain.message_id] is None) == (False, True)
+        it.discord.world.overwrite(
+            it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY | Permission.SEND_MESSAGES)
+        )
+        with pytest.raises(Refused):
+            await it.rest.send(it.channel.id, "three", reply_to=asked.id)
+        assert lost == [it.channel.id]
+
+
 @pytest.mark.parametrize(
     ("fault", "seconds"),
     [

@@ -247,6 +247,24 @@ async def test_an_archived_thread_opens_for_a_message_and_not_for_an_edit() -> N
             assert locked.value.code == 160005
 
 
+async def test_who_may_not_read_the_history_may_not_answer_a_message() -> None:
+    """160002; what answers nothing is posted."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token="T", guilds=(guild,))
+        server.world.overwrite(channel, bot.id, deny=int(Permission.READ_MESSAGE_HISTORY))
+        client = Client()
+        async with logged_in(server, client):
+            place = client.get_partial_messageable(channel.id)
+            asked = discord.MessageReference(message_id=(await ann.say(channel, "hello")).id, channel_id=channel.id)
+            with pytest.raises(discord.Forbidden) as refused:
+                await place.send("an answer", reference=asked)
+            assert refused.value.code == 160002
+            await place.send("no answer")
+
+
 async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """160006 for one more in any of its channels, until one is archived; another guild is not concerned."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 3)
