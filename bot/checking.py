@@ -1,13 +1,12 @@
 """`threadline check`: the configuration, Discord, the agents; a table, and an exit code for scripts."""
 
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import click
 
 from . import logs
-from .config import Config
+from .config import read_config
 from .diagnosis import Diagnosis
 from .doctor import examine
 from .findings import Finding, Level, show
@@ -31,24 +30,25 @@ def check(path: Path, *, offline: bool) -> None:
 
 def checked(path: Path, *, offline: bool = False) -> bool:
     """Check and print; return whether nothing has failed. A configuration that cannot be read ends the program."""
-    config = loaded(path)
+    config = loaded(path, read_config)
     logs.configure(config.secrets, level=logging.WARNING)
     found = [Finding("configuration", Level.WELL, f"{path} reads well")]
     found += [Finding("configuration", Level.WARNING, warning) for warning in config.warnings()]
+    unmet = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in config.unmet()]
 
     async def look() -> None:
         if not offline:
             found.extend(await discord_findings(config))
-        found.extend([finding async for finding in _agents(config)])
+        found.extend(unmet)
+        # An agent that lacks something cannot be started, or would be given what it may not see.
+        lacking = {finding.subject for finding in unmet}
+        for name, agent in config.agents.by_name.items():
+            if f"agents.{name}" not in lacking:
+                found.append(_agent(await examine(name, agent, prompts=False)))
 
     work_through(look())
     show(found, logs.redactor(config.secrets))
     return not any(finding.level is Level.FAILED for finding in found)
-
-
-async def _agents(config: Config) -> AsyncIterator[Finding]:
-    for name, agent in config.agents.by_name.items():
-        yield _agent(await examine(name, agent, prompts=False))
 
 
 def _agent(found: Diagnosis) -> Finding:

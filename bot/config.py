@@ -14,10 +14,10 @@ from .confidential import secrets_of
 from .gate import Bots, Mention, People, Rules
 from .grammar import Address, Approvers, Channels, PeopleList, Size, Snowflake, Table, Token, at_home
 from .reactions import Reactions
-from .reading import ConfigError, Variable, read
+from .reading import ConfigError, Document, Problem, read
 from .style import Finish, Style, Tables, Thoughts, Tools
 
-__all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load"]
+__all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load", "read_config"]
 
 
 class DiscordConfig(Table):
@@ -205,9 +205,9 @@ class Config(Table):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must appear in no log and no message."""
-        return tuple(secrets_of(self, self._variables))
+        return tuple(secrets_of(self, self._document.variables if self._document else ()))
 
-    _variables: tuple[Variable, ...] = ()
+    _document: "Document[Config] | None" = PrivateAttr(default=None)
 
     _file: Path = PrivateAttr(default_factory=Path)
 
@@ -234,6 +234,10 @@ class Config(Table):
         secrets = map(variables.beside, configuration)
         return (*configuration, *secrets, journal, *beside, self.log_file, *audit)
 
+    def unmet(self) -> list[Problem]:
+        """Return what does not hold on this machine: the parts of the key, and a line that names the file too."""
+        return [(keys, self._document.located(keys, words)) for keys, words in unmet(self)] if self._document else []
+
     def warnings(self) -> list[str]:
         """Return what is allowed, but hardly meant."""
         empty = [name for name in ("users", "admins") if getattr(self.access, name) == People()]
@@ -251,11 +255,18 @@ class Config(Table):
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the file. Raises `ConfigError`."""
+    """Read the file, and see that what it needs is there. Raises `ConfigError`."""
+    config = read_config(path, environ)
+    if problems := config.unmet():
+        raise ConfigError("\n".join(line for _, line in problems))
+    return config
+
+
+def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file, whether or not what it needs is there. Raises `ConfigError`."""
     document = read(path, environ, Config)
     config = _resolved(document.content, path)
-    config._variables = document.variables  # noqa: SLF001 - made here
-    document.refuse(list(unmet(config)))
+    config._document = document  # noqa: SLF001 - made here
     return config
 
 

@@ -204,11 +204,13 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
 
     async def wait() -> list[Room]:
         async with visiting(settings, discord.Intents(guilds=True)) as visit, visit.connected():
-            if not await visit.joined((), 0):
-                click.echo(f"Waiting for the bot to join a server, at most {answers.wait:g} s ...")
+            await _refuse_others(visit, wanted)
+            if not await visit.joined(wanted, 0):
+                what = "see the channel" if visit.guilds else "join a server"
+                click.echo(f"Waiting for the bot to {what}, at most {answers.wait:g} s ...")
             if not await visit.joined(wanted, answers.wait):
                 raise StartFailed(_why_not(visit, wanted))
-            return visit.rooms()
+            return visit.rooms(wanted)
 
     try:
         return asyncio.run(wait())
@@ -216,10 +218,17 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
         fail(str(error), 1)
 
 
+async def _refuse_others(visit: Visit, wanted: set[int]) -> None:
+    """Raise `StartFailed` for an id that is known, and is not that of a channel: no wait would make it one."""
+    for each in sorted(wanted - {room.channel_id for room in visit.rooms(wanted)}):
+        if known := await visit.identify(each):
+            raise StartFailed(f"--channel: {each} is {known}, not a channel")
+
+
 def _why_not(visit: Visit, wanted: set[int]) -> str:
     if not visit.guilds:
         return "the bot has joined no server; invite it by the link above, and begin again"
-    lacks = sorted(wanted - {room.channel_id for room in visit.rooms()})
+    lacks = sorted(wanted - {room.channel_id for room in visit.rooms(wanted)})
     which = f"the channels {', '.join(map(str, lacks))}" if lacks else "any channel"
     where = ", ".join(guild.name for guild in visit.guilds)
     return f"the bot does not see {which} in {where}; are the ids right, and may its role view them? Then begin again"
@@ -235,19 +244,21 @@ def _ids(texts: Collection[str]) -> set[int]:
 def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, str]:
     """Return the chosen channels, and say what the bot lacks in them."""
     if answers.channels:
-        wanted = _ids(answers.channels)
-        chosen = [room for room in rooms if room.channel_id in wanted]
+        chosen = rooms
     elif ask.asking:
-        click.echo("Channels that the bot can see:")
-        shown = [str(room) + (f"  (lacks: {', '.join(room.missing)})" if room.missing else "") for room in rooms]
+        rooms = sorted(rooms, key=lambda room: room.lacks.mute)
+        click.echo("Channels:")
+        shown = [
+            str(room) + (f"  (lacks: {', '.join(room.lacks.names)})" if room.lacks.names else "") for room in rooms
+        ]
         chosen = [rooms[each] for each in ask.choice("In which is it to work? Numbers", shown, default="1")]
     elif len(rooms) == 1:
         chosen = rooms
     else:
         fail(f"which channel? give --channel; there are: {', '.join(f'{r.channel_id} ({r})' for r in rooms)}", 1)
     for room in chosen:
-        if room.missing:
-            click.echo(f"In {room} the bot still lacks: {', '.join(room.missing)}")
+        for line in room.lacks.lines:
+            click.echo(f"In {room} the bot still lacks {line}")
     return {room.channel_id: str(room) for room in chosen}
 
 

@@ -1,11 +1,22 @@
-"""What the bot asks of a server that it is invited to: exactly the permissions that it uses, by their names."""
+"""What the bot asks of a server that it is invited to: exactly what it uses, by name, and what is lost without it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import discord
 
-__all__ = ["FOR_THREADS", "PERMISSIONS", "SCOPES", "invite_link", "missing"]
+__all__ = [
+    "BESIDE_VOICE",
+    "FOR_THREADS",
+    "IN_CHANNEL",
+    "IN_FORUM",
+    "PERMISSIONS",
+    "SCOPES",
+    "Lacks",
+    "Use",
+    "invite_link",
+]
 
 SCOPES = ("bot", "applications.commands")
 """What a person grants by the link: a member, and its slash commands."""
@@ -26,22 +37,59 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
 FOR_THREADS = ("create_public_threads", "send_messages_in_threads")
 """Those without which a thread is not to be had, or no use."""
 
-_BESIDE_VOICE = {
-    **{name: title for name, title in PERMISSIONS.items() if name not in FOR_THREADS},
-    "connect": "Connect",
+_TITLES = {**PERMISSIONS, "connect": "Connect"}
+
+_LOSSES = {
+    "send_messages": "it cannot say there that it refuses somebody, nor answer where no thread can be opened",
+    **dict.fromkeys(FOR_THREADS, "no thread is opened: requests are answered in the channel"),
+    "read_message_history": "what is written while it is away is never answered, and messages get no signs",
+    "add_reactions": "messages get no signs",
+    "attach_files": "no files are shown: long code, changes, the rest of long answers",
 }
-"""What it uses beside a voice or stage channel: there are no threads, and who may not connect does not hear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What the bot lacks in a place, by Discord's names, and a line for each with what is lost by it."""
+
+    names: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    mute: bool = False
+    """It can answer nothing there, so all else does not matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the bot uses in a kind of place. It can answer there if it has all permissions of one of the `ways`."""
+
+    ways: tuple[tuple[str, ...], ...]
+    others: tuple[str, ...] = ("read_message_history", "add_reactions", "attach_files")
+
+    def lacks(self, granted: discord.Permissions) -> Lacks:
+        """Say what lacks. Without a view there is nothing else either."""
+        if not granted.view_channel:
+            return _mute(["view_channel"])
+        used = dict.fromkeys([*(name for way in self.ways for name in way), *self.others])
+        missing = [name for name in used if not getattr(granted, name)]
+        if all(set(way) & set(missing) for way in self.ways):
+            return _mute(missing)
+        names = tuple(_TITLES[name] for name in missing)
+        return Lacks(names, tuple(f"{_TITLES[name]}: {_LOSSES[name]}" for name in missing))
+
+
+def _mute(missing: list[str]) -> Lacks:
+    names = tuple(_TITLES[name] for name in missing)
+    return Lacks(names, (f"{', '.join(names)}: it can answer nothing there",), mute=True)
+
+
+IN_CHANNEL = Use((("send_messages",), FOR_THREADS))
+IN_FORUM = Use((("send_messages_in_threads",),))
+"""People open the threads."""
+BESIDE_VOICE = Use((("connect", "send_messages"),))
+"""There are no threads, and who may not connect does not hear (Discord, Get Channel Messages)."""
 
 
 def invite_link(application_id: int) -> str:
     """Return the address at which somebody who manages a server lets the bot in."""
     permissions = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
     return discord.utils.oauth_url(application_id, permissions=permissions, scopes=SCOPES)
-
-
-def missing(granted: discord.Permissions, *, beside_voice: bool = False) -> list[str]:
-    """Name the permissions that the bot uses and does not have. Without a view there is nothing else either."""
-    if not granted.view_channel:
-        return [PERMISSIONS["view_channel"]]
-    used = _BESIDE_VOICE if beside_voice else PERMISSIONS
-    return [title for name, title in used.items() if not getattr(granted, name)]

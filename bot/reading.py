@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -32,16 +32,16 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Document(Generic[M]):
-    """What a file says, and its text, to find the line of what is still found wrong."""
+    """What a file says, and its text, by which lines are found. Two that say the same are equal."""
 
     path: Path
-    text: str
+    text: str = field(compare=False)
     content: M
     variables: tuple[Variable, ...] = ()
 
-    def refuse(self, problems: Sequence[Problem]) -> None:
-        """Raise `ConfigError` if there are any."""
-        _raise(self.path, self.text, problems)
+    def located(self, keys: tuple[str, ...], words: str) -> str:
+        """Say what is wrong with a key, in a line with the file, the line and the dotted key."""
+        return _located(self.path, self.text, keys, words)
 
 
 def read(path: Path, environ: Mapping[str, str], model: type[M]) -> Document[M]:

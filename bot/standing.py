@@ -8,13 +8,13 @@ from .config import Config
 from .connecting import StartFailed, intents
 from .findings import Finding, Level
 from .gate import People
-from .invitation import invite_link, missing
-from .visit import Visit, visiting
+from .invitation import Lacks, invite_link
+from .visit import Visit, lacks_in, visiting
 
 __all__ = ["discord_findings", "portal"]
 
 LISTED = 20
-"""Channels that are told one by one where all of a server's are meant."""
+"""Channels that are told one by one where all of a server's are meant, and users that are looked up."""
 
 
 def portal(application_id: int) -> str:
@@ -54,35 +54,40 @@ async def _places(config: Config, visit: Visit) -> AsyncIterator[Finding]:
     for guild_id in sorted(config.access.guilds):
         guild = visit.get_guild(guild_id)
         if guild is None:
-            yield Finding(f"server {guild_id}", Level.FAILED, f"the bot is no member, or the id is wrong; {link}")
+            known = await visit.identify(guild_id)
+            words = f"is {known}, not a server" if known else f"the bot is no member, or the id is wrong; {link}"
+            yield Finding(f"server {guild_id}", Level.FAILED, words)
         elif config.access.channels is None:
             for finding in _all_of(guild):
                 yield finding
     for channel_id in sorted(config.access.channels or ()):
         yield await _channel(visit, channel_id)
-    for finding in _roles(config, visit):
+    async for finding in _people(config, visit):
         yield finding
 
 
 def _all_of(guild: discord.Guild) -> Iterator[Finding]:
-    """Look at all channels of a server: those in which something is missing, and how many are well."""
-    lacking = [(each, lacks) for each in guild.text_channels if (lacks := missing(each.permissions_for(guild.me)))]
-    well = len(guild.text_channels) - len(lacking)
-    yield Finding(f"server {guild.name}", Level.WELL, f"all is there in {well} of {len(guild.text_channels)} channels")
+    """Look at all channels of a server: how many are well, and those in which something is missing."""
+    lacking = [(each, lacks) for each in guild.text_channels if (lacks := lacks_in(each)).names]
+    count = len(guild.text_channels)
+    level = Level.FAILED if all(lacks.mute for _, lacks in lacking) and len(lacking) == count else Level.WELL
+    yield Finding(f"server {guild.name}", level, f"all is there in {count - len(lacking)} of {count} channels")
     for channel, lacks in lacking[:LISTED]:
-        yield Finding(f"#{channel.name}", Level.WARNING, f"the bot lacks: {', '.join(lacks)}")
+        yield Finding(f"#{channel.name}", Level.WARNING, _lines(lacks))
+
+
+def _lines(lacks: Lacks) -> str:
+    return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
 
 
 async def _channel(visit: Visit, channel_id: int) -> Finding:
     channel = visit.get_channel(channel_id)
     match channel:
         case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
-            vocal = isinstance(channel, discord.VoiceChannel | discord.StageChannel)
-            lacks = missing(channel.permissions_for(channel.guild.me), beside_voice=vocal)
-            subject = f"#{channel.name} in {channel.guild.name}"
-            if lacks:
-                return Finding(subject, Level.FAILED, f"the bot lacks: {', '.join(lacks)}")
-            return Finding(subject, Level.WELL, "all permissions are there")
+            lacks = lacks_in(channel)
+            level = Level.FAILED if lacks.mute else Level.WARNING if lacks.names else Level.WELL
+            words = _lines(lacks) or "all permissions are there"
+            return Finding(f"#{channel.name} in {channel.guild.name}", level, words)
         case None:
             return Finding(f"channel {channel_id}", Level.FAILED, await _why_unseen(visit, channel_id))
         case discord.Thread():
@@ -95,10 +100,12 @@ async def _channel(visit: Visit, channel_id: int) -> Finding:
 
 
 async def _why_unseen(visit: Visit, channel_id: int) -> str:
+    if known := await visit.identify(channel_id):
+        return f"is {known}, not a channel"
     try:
         await visit.fetch_channel(channel_id)
     except discord.Forbidden:
-        return "the bot lacks: View Channels"
+        return "the bot cannot see it: it lacks View Channels there, or is not in its server"
     except discord.NotFound:
         return "there is no such channel in the servers of the bot; is it the id of a channel?"
     except discord.DiscordException as error:
@@ -106,9 +113,17 @@ async def _why_unseen(visit: Visit, channel_id: int) -> str:
     return "is not a channel of a server"
 
 
-def _roles(config: Config, visit: Visit) -> Iterator[Finding]:
-    """Name the roles that people are named by, and that no server has."""
-    known = {role.id for guild in visit.guilds for role in guild.roles}
+async def _people(config: Config, visit: Visit) -> AsyncIterator[Finding]:
+    """Name the roles and users by which people are named, and which there are not."""
     lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
-    for role_id in sorted({role_id for people in lists for role_id in people.role_ids} - known):
-        yield Finding(f"role {role_id}", Level.WARNING, "no server of the bot has this role")
+    roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles
+    for role_id in sorted(roles - {role.id for guild in visit.guilds for role in guild.roles}):
+        known = await visit.identify(role_id)
+        words = f"is {known}, not a role" if known else "no server of the bot has this role"
+        yield Finding(f"role {role_id}", Level.WARNING, words)
+    for user_id in sorted({user_id for people in lists for user_id in people.user_ids})[:LISTED]:
+        known = await visit.identify(user_id)
+        if not known:
+            yield Finding(f"user {user_id}", Level.WARNING, "Discord names no such user")
+        elif not known.startswith("the user"):
+            yield Finding(f"user {user_id}", Level.WARNING, f'is {known}, not a user; a role is written "role:ID"')

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -28,14 +28,14 @@ CONFIG = click.option(
 )
 
 
-def loaded(path: Path) -> Config:
+def loaded(path: Path, read: Callable[[Path], Config] = load) -> Config:
     """Read the configuration, with the variables beside it, or end with exit code 2."""
     if not path.exists():
         fail(f"{path}: there is no such file; threadline init writes one", 2)
     try:
         for name, value in read_variables(beside(path)).items():
             os.environ.setdefault(name, value)
-        return load(path)
+        return read(path)
     except ConfigError as error:
         fail(str(error), 2)
 

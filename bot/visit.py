@@ -4,7 +4,7 @@ Nothing is posted and no event is answered, so a visit may be made beside a bot 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +13,9 @@ import discord
 
 from .config import DiscordConfig
 from .connecting import Refused, StartFailed, close, in_words, prepare, why_pointless
-from .invitation import missing
+from .invitation import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
 
-__all__ = ["Room", "Visit", "visiting"]
+__all__ = ["Room", "Visit", "lacks_in", "visiting"]
 
 LOGIN_SECONDS = 30.0
 """Bound of logging in: two calls, each of which the library repeats while Discord has trouble."""
@@ -29,12 +29,12 @@ GUILD_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A text channel or forum that the bot is shown. `missing` are the permissions that it lacks there, by name."""
+    """A text channel or forum of a server that the bot is in."""
 
     channel_id: int
     name: str
     guild: str
-    missing: tuple[str, ...]
+    lacks: Lacks
 
     def __str__(self) -> str:
         """Name it as people do."""
@@ -111,20 +111,61 @@ class Visit(discord.Client):
         return True
 
     def _shown(self, channel_ids: Collection[int]) -> bool:
-        known = {room.channel_id for room in self.rooms()}
+        known = {room.channel_id for room in self.rooms(channel_ids)}
         return known.issuperset(channel_ids) if channel_ids else bool(known)
 
-    def rooms(self) -> list[Room]:
-        """Return the text channels and forums of all servers, in Discord's order."""
+    def rooms(self, channel_ids: Collection[int] = ()) -> list[Room]:
+        """Return all text channels and forums, in Discord's order; or those named, of any kind where people write."""
         return [
-            Room(channel.id, channel.name, guild.name, tuple(missing(channel.permissions_for(guild.me))))
+            Room(channel.id, channel.name, guild.name, lacks_in(channel))
             for guild in self.guilds
-            for channel in _read_and_written(guild)
+            for channel in _written_in(guild)
+            if channel.id in channel_ids or not (channel_ids or isinstance(channel, discord.channel.VocalGuildChannel))
         ]
 
+    def known_as(self, some_id: int) -> str:
+        """Say what has this id in the bot's servers; nothing where that is not known."""
+        if (guild := self.get_guild(some_id)) is not None:
+            return f"the server {guild.name}"
+        match self.get_channel(some_id):
+            case discord.CategoryChannel() as channel:
+                return f"the category {channel.name} in {channel.guild.name}"
+            case discord.Thread() as thread:
+                return f"a thread below the channel {thread.parent_id}"
+            case discord.abc.GuildChannel() as channel:
+                return f"#{channel.name} in {channel.guild.name}"
+        roles = (guild.get_role(some_id) for guild in self.guilds)
+        return next((f"the role {role.name} of {role.guild.name}" for role in roles if role is not None), "")
 
-def _read_and_written(guild: discord.Guild) -> list[discord.TextChannel | discord.ForumChannel]:
-    return [*guild.text_channels, *guild.forums]
+    async def identify(self, some_id: int) -> str:
+        """Say what has this id, persons and bots included; nothing where Discord does not tell."""
+        if known := self.known_as(some_id):
+            return known
+        try:
+            return f"the user {await self.fetch_user(some_id)}"
+        except discord.HTTPException:
+            return ""
+
+
+def _written_in(guild: discord.Guild) -> Iterator[discord.abc.GuildChannel]:
+    yield from guild.text_channels
+    yield from guild.forums
+    yield from guild.voice_channels
+    yield from guild.stage_channels
+
+
+def lacks_in(channel: discord.abc.GuildChannel) -> Lacks:
+    """Say what the bot lacks in a channel and its threads."""
+    # As it is written down: by the channel's own answer nobody may attach files who may not write there, but in its
+    # threads they may.
+    granted = discord.abc.GuildChannel.permissions_for(channel, channel.guild.me)
+    match channel:
+        case discord.VoiceChannel() | discord.StageChannel():
+            return BESIDE_VOICE.lacks(granted)
+        case discord.ForumChannel():
+            return IN_FORUM.lacks(granted)
+        case _:
+            return IN_CHANNEL.lacks(granted)
 
 
 @asynccontextmanager

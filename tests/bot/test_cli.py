@@ -73,7 +73,7 @@ def test_a_broken_configuration_is_one_line_and_exit_code_2(tmp_path: Path, name
     assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, str(path), reason)
 
 
-@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("command", ["run", "doctor"])
 @pytest.mark.parametrize(
     ("agent", "reason"),
     [
@@ -177,6 +177,36 @@ def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
     assert "modes: default, " in lines[4]
     assert lines[5].endswith("asks before it acts: yes, in mode default")
     assert len(lines) == 6
+
+
+def test_check_names_all_that_is_wrong_in_one_run(tmp_path: Path) -> None:
+    """An agent that is not installed keeps neither Discord nor the other agents from being looked at."""
+    with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        rest = f"""\
+[agents.other]
+command = "{sys.executable}"
+args = ["-m", "loopback.agent"]
+cwd = "{tmp_path}/project"
+[agents.wide]
+command = "{sys.executable}"
+cwd = "{tmp_path}"
+[channels.7]
+agent = "none"
+[discord]
+token = "{TOKEN}"
+endpoint = "{endpoint}"
+"""
+        done = threadline("check", "-c", config(tmp_path, agent='command = "no-such-agent"', rest=rest), cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (1, "")
+    wrong = [line for line in lines if line.startswith("FAILED")]
+    subjects = ["token", "agents.default", "agents.wide", "channels.7"]
+    assert sorted(line.split()[1].removesuffix(":") for line in wrong) == sorted(subjects)
+    assert "threadline.toml:2: agents.default.command: the command 'no-such-agent' was not found" in done.stdout
+    assert "well     agents.other: asks before it acts: yes, in mode default" in lines
+    assert not [line for line in lines if line.startswith("well     agents.wide")]
 
 
 def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_path: Path) -> None:

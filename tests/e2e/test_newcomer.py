@@ -240,6 +240,32 @@ async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> Non
         assert names(tmp_path) == []
 
 
+async def test_an_id_that_is_no_channels_is_told_what_it_is_and_not_waited_for(tmp_path: Path) -> None:
+    """It would never become one; nothing is written."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        server.add_channel(guild, "general")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        args = ["--yes", "--endpoint", server.endpoint, "--channel", str(guild.id), "--agent", "true"]
+        code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+    assert code == 1
+    assert said.endswith(f"threadline: --channel: {guild.id} is the server Lab, not a channel\n")
+    assert names(tmp_path) == []
+
+
+async def test_a_voice_channel_can_be_named_and_is_not_offered(tmp_path: Path) -> None:
+    """A new server has a text channel and a voice channel: by itself the first is chosen."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        lounge, general = server.add_channel(guild, "lounge", kind=2), server.add_channel(guild, "general")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        args = ["--yes", "--force", "--endpoint", server.endpoint, "--agent", "true"]
+        for flags, channel in (([], general), (["--channel", str(lounge.id)], lounge)):
+            code, said = await threadline("init", *args, *flags, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
+            assert code == 0, said
+            assert f'"{channel.id}",  # #{channel.name} in Lab' in (tmp_path / "threadline.toml").read_text()
+
+
 async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -> None:
     """The agent starts in its own folder, where the path would lead elsewhere."""
     async with Loopback(strict=strictly()) as server:
