@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import structlog
@@ -123,7 +123,7 @@ class App:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
-            with self._signals(pool, desk):
+            with self._signals(pool, desk), closing(desk.audit):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)

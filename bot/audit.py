@@ -1,5 +1,6 @@
 """The audit log: who started, approved, denied, stopped and changed what, as JSON lines in a file of its own."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -14,7 +15,14 @@ __all__ = ["Audit", "Deed"]
 LONGEST = 500
 """Characters of what was done; more says less."""
 
+MINUTE = 60.0
+PER_MINUTE = 60
+"""Lines of one deed of one person in one thread in so many seconds; an agent that floods makes more, and they are
+counted."""
+
 Deed = Literal["started", "approved", "denied", "answered", "stopped", "changed", "refused"]
+Key = tuple[Deed, int | None, int | None]
+"""A deed, who did it, and in which thread."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -29,6 +37,8 @@ class Audit:
         """`redact` takes secrets out of text."""
         self._path = path
         self._redact = redact
+        self._minutes: dict[Key, int] = {}
+        """How many there were in the minute that began with the first of them."""
 
     def open(self) -> None:
         """See to it that the file is there, for its owner only. Raises OSError."""
@@ -37,9 +47,31 @@ class Audit:
             self._append(self._path, b"")
 
     def record(self, deed: Deed, what: str, *, user_id: int | None, thread_id: int | None) -> None:
-        """Write a line. `user_id` is None where the configuration decided. A disk that is full stops no turn."""
+        """Write a line, unless there are too many. `user_id` is None where the configuration decided.
+
+        A disk that is full stops no turn. Needs a running loop, for what is left out is counted after a minute.
+        """
         if self._path is None:
             return
+        key = (deed, user_id, thread_id)
+        count = self._minutes[key] = self._minutes.get(key, 0) + 1
+        if count == 1:
+            asyncio.get_running_loop().call_later(MINUTE, self._count, key)
+        if count <= PER_MINUTE:
+            self._write(self._path, deed, what, user_id, thread_id)
+
+    def close(self) -> None:
+        """Say what was left out in the minutes that still run."""
+        for key in [*self._minutes]:
+            self._count(key)
+
+    def _count(self, key: Key) -> None:
+        left_out = self._minutes.pop(key, 0) - PER_MINUTE
+        if left_out > 0 and self._path is not None:
+            deed, *whose = key
+            self._write(self._path, "omitted", f"{left_out} more lines of one minute: {deed}", *whose)
+
+    def _write(self, path: Path, deed: str, what: str, user_id: int | None, thread_id: int | None) -> None:
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "deed": deed,
@@ -48,7 +80,7 @@ class Audit:
             "what": self._redact(what)[:LONGEST],
         }
         try:
-            self._append(self._path, json.dumps(line).encode() + b"\n")
+            self._append(path, json.dumps(line).encode() + b"\n")
         except OSError:
             log.exception("the audit log cannot be written", **line)
 

@@ -7,6 +7,7 @@
     ["await", ID]                     wait for the answer to a request, and say it
     ["big", COUNT, CHARACTER]         a permission request whose command has so many characters
     ["many", COUNT]                   one with so many options
+    ["flood", COUNT]                  so many such requests at once; when all are answered it says so
     ["said"]                          say all that was prompted
     ["after", LINE]                   do what LINE says when the turn has ended
 
@@ -83,6 +84,12 @@ def act(line: list[Any], prompted: str) -> None:
         case ["many", count]:
             options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(count)]
             permission(toolCall={"toolCallId": "many", "title": "Choose"}, options=options)
+        case ["flood", count]:
+            for number in range(count):
+                permission(id=f"flood{number}", toolCall={"toolCallId": f"flood{number}", "title": "Run"})
+            while len(answers) < count:
+                take()
+            say("flooded")
         case ["said"]:
             say(prompted)
         case ["after", line]:

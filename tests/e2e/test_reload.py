@@ -6,7 +6,11 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
+from bot.audit import PER_MINUTE
 from tests.e2e.stage import numbers, said, stage, write_config
+from tests.e2e.test_questions import PUPPET
 
 
 async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Path) -> None:
@@ -83,3 +87,21 @@ async def test_the_audit_log_tells_who_dropped_what_waited_and_who_steered(tmp_p
     stopped = [(int(line["user_id"]), line["what"]) for line in lines if line["deed"] == "stopped"]
     dropped = (place.ben.id, f"1 message is dropped: {waits.id}")
     assert stopped == [dropped, (place.ann.id, "a message that steers")]
+
+
+async def test_the_audit_log_counts_what_a_flooding_agent_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hundreds of questions of one turn are some lines and a number, told at the latest when the bot stops."""
+    monkeypatch.setattr("bot.audit.MINUTE", 3600.0)
+    path = tmp_path / "audit.jsonl"
+    extra = f'[audit]\npath = "{path}"'
+    async with stage(tmp_path, agent=PUPPET, extra=extra, agent_extra='permission = "deny"') as place:
+        thread = await place.thread(json.dumps(["flood", 500]))
+        await place.ann.sees(thread, "flooded", by=place.bot)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    denied = [line for line in lines if line["deed"] == "denied"]
+    assert len(denied) == PER_MINUTE
+    (omitted,) = (line for line in lines if line["deed"] == "omitted")
+    assert omitted["what"] == f"{500 - PER_MINUTE} more lines of one minute: denied"
+    assert omitted["thread_id"] == str(thread.id)
