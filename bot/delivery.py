@@ -164,18 +164,21 @@ class Delivery:
 
     def _first_difference(self, pages: list[str]) -> int | None:
         self._room = LIMIT - len(pages[-1]) if pages else LIMIT
-        posted = [*self._posted, *(Posted() for _ in pages[len(self._posted) :])]
-        pairs = list(zip(pages, posted, strict=False))
         # A button too many harms nobody for a while; words that are not there do.
-        for number, (page, one) in enumerate(pairs):
-            if one.differs(page):
-                return number
-        for number, (_, one) in enumerate(pairs):
+        if (unwritten := self._unwritten(pages)) is not None:
+            return unwritten
+        for number, one in enumerate(self._posted[: len(pages)]):
             if one.stop and one.message_id is not None and (self._ended or number < len(pages) - 1):
                 return number
         # A page that was begun before it was sure is not always needed in the end.
         surplus = range(len(pages), len(self._posted) if self._ended else 0)
         return next((number for number in surplus if self._posted[number].message_id is not None), None)
+
+    def _unwritten(self, pages: list[str]) -> int | None:
+        """Return the first page of which words are missing."""
+        posted = [*self._posted, *(Posted() for _ in pages[len(self._posted) :])]
+        pairs = zip(pages, posted, strict=False)
+        return next((number for number, (page, one) in enumerate(pairs) if one.differs(page)), None)
 
     def _next_write(self) -> Awaitable[None] | None:
         """Read the text that is to be written now; return the writing of it."""
@@ -259,22 +262,24 @@ class Delivery:
         """Delete the message of a page that does not exist any more."""
         posted = self._posted[number]
         if posted.message_id is not None:
-            await self._rest.delete(channel_id, posted.message_id)
+            try:
+                await self._rest.delete(channel_id, posted.message_id)
+            except Refused as error:  # It stays; what is still to be shown does not wait for it.
+                log.warning("a message too many could not be deleted", channel_id=channel_id, reason=str(error))
             posted.leave()
 
     async def _put_postscript(self, channel_id: int) -> None:
-        """Send the next message behind the pages. Files that Discord refuses are replaced by a word about them."""
+        """Send the next message behind the pages. One that Discord refuses is replaced by a word about it."""
         number, postscript = next(iter(self._postscripts.items()))
         try:
             contents = [(file.name, file.read()) for file in postscript.files]
             await self._send(channel_id, number, postscript.content, files=contents, mention=postscript.mention)
         except (Refused, OSError) as error:
-            if not postscript.files:
+            instead = _instead_of(postscript, escape(str(error)))
+            if instead is None:
                 raise
-            names = ", ".join(escape(file.name) for file in postscript.files)
-            log.warning("files could not be attached", channel_id=channel_id, reason=str(error))
-            text = f"-# 🚫 {names} could not be attached: {escape(str(error))}"[:500]
-            self._postscripts[number] = Postscript(text, mention=postscript.mention)
+            log.warning("a message behind a reply was refused", channel_id=channel_id, reason=str(error))
+            self._postscripts[number] = instead
             self._generation += 1
         else:
             del self._postscripts[number]
@@ -361,6 +366,23 @@ class Delivery:
         log.warning("a reply could not be posted", channel_id=self._channel_id, reason=reason, message_id=self._key)
         if self._ended:
             self._channel_id = None
-            self._on_settled(False)  # noqa: FBT003 - the same
+            self._on_settled(self._says_all)
         else:
             self._paused = True
+
+    @property
+    def _says_all(self) -> bool:
+        """Whether at most a word about the end is missing: all that the agent said stands, and its files do."""
+        files = any(postscript.files for postscript in self._postscripts.values())
+        return self._unwritten(self._look_at()) is None and not files
+
+
+def _instead_of(postscript: Postscript, reason: str) -> Postscript | None:
+    """Return what says that files, or a word that calls for somebody, are refused; None where nothing is lost."""
+    if postscript.files:
+        names = ", ".join(escape(file.name) for file in postscript.files)
+        return Postscript(f"-# 🚫 {names} could not be attached: {reason}"[:500], mention=postscript.mention)
+    if postscript.mention is not None:
+        words = postscript.content.removeprefix(f"<@{postscript.mention}> ")
+        return Postscript(f"-# {words}\n-# 🔕 you could not be called: {reason}"[:500])
+    return None

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import discord
+import structlog
 from discord.http import Route
 
 from . import wire
@@ -26,6 +27,14 @@ NO_REPLY = 160002
 UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
 LOST = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
 """Discord's JSON error codes (Discord, Opcodes and Status Codes)."""
+
+SECOND_LOOK = 1.0
+"""Seconds after which a place is taken for lost if Discord still says so: once, it also says it by mistake."""
+
+DOUBTED = 120.0
+"""Seconds after which what was said once counts no more."""
+
+log = structlog.stdlib.get_logger("bot")
 
 
 class RestError(Exception):
@@ -85,19 +94,37 @@ class Rest:
         """Learns of a place that cannot be reached any more: it is unknown, or the bot may not view or write there."""
         self.on_locked: Callable[[int], None] = lambda _thread_id: None
         """Learns of a thread that is locked, where something was to be written."""
+        self._doubted: dict[tuple[int, str], float] = {}
+        """By place and kind of call since when Discord says that the place is lost."""
 
     @asynccontextmanager
-    async def _writing(self, channel_id: int, *, lost: frozenset[int] = LOST) -> AsyncIterator[None]:
-        """Call as `_calling`, and notice a place that is gone by what Discord says then."""
+    async def _writing(self, kind: str, channel_id: int, *, lost: frozenset[int] = LOST) -> AsyncIterator[None]:
+        """Call as `_calling`, and notice a place that is lost by what Discord says then, the second time.
+
+        Calls of one `kind` need the same rights. Of the codes `LOST` only those in `lost` say it of the place; all are
+        asked about a second time.
+        """
         if channel_id in self.gone:
             raise Refused("this place is gone")
         try:
             async with _calling():
                 yield
         except Refused as error:
+            if _code(error) not in LOST:
+                raise
+            if self._is_doubt(kind, channel_id):
+                raise TryLater(str(error), SECOND_LOOK) from error
             if _code(error) in lost:
                 self.on_lost(channel_id)
             raise
+        else:
+            self._doubted.pop((channel_id, kind), None)
+
+    def _is_doubt(self, kind: str, channel_id: int) -> bool:
+        """Whether it is too soon to believe that a place is lost, since this is the first time that one hears it."""
+        now = asyncio.get_running_loop().time()
+        self._doubted = {key: since for key, since in self._doubted.items() if now - since < DOUBTED}
+        return now - self._doubted.setdefault((channel_id, kind), now) < SECOND_LOOK
 
     def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
         if channel_id in self.gone:
@@ -139,8 +166,9 @@ class Rest:
         if reply_to is not None:
             reference = discord.MessageReference(message_id=reply_to, channel_id=channel_id, fail_if_not_exists=False)
         # Files need a right of their own; where that is missing, words may still be sent.
+        kind, lost = ("upload", LOST - {MISSING_PERMISSIONS}) if files else ("send", LOST)
         try:
-            async with self._writing(channel_id, lost=LOST - {MISSING_PERMISSIONS} if files else LOST):
+            async with self._writing(kind, channel_id, lost=lost):
                 message = await channel.send(
                     content,
                     nonce=nonce or discord.utils.MISSING,
@@ -172,25 +200,25 @@ class Rest:
         """Replace a message's text; return it as it stands. `view` replaces its buttons, `drop_view` takes them off."""
         message = self._channel(channel_id).get_partial_message(message_id)
         changed: dict[str, Any] = {"view": view} if drop_view or view is not None else {}
-        async with self._writing(channel_id):
+        async with self._writing("edit", channel_id):
             after = await message.edit(content=content, allowed_mentions=discord.AllowedMentions.none(), **changed)
         return Stored(after.id, after.content)
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         """Delete a message of the bot's own."""
-        async with _calling():
+        async with self._writing("delete", channel_id, lost=frozenset()):
             await self._channel(channel_id).get_partial_message(message_id).delete()
 
     async def typing(self, channel_id: int) -> None:
         """Show that the bot is typing, for ten seconds or until it posts."""
         client = self._live()
-        async with self._writing(channel_id):
+        async with self._writing("typing", channel_id):
             await client.http.send_typing(channel_id)
 
     async def reopen(self, thread_id: int) -> None:
         """Open a thread that was archived. One that is locked stays closed, also to a bot that could open it."""
         client = self._live()
-        async with _calling():
+        async with self._writing("reopen", thread_id, lost=LOST - {MISSING_PERMISSIONS}):
             thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
             if thread.get("thread_metadata", {}).get("locked"):
                 self.on_locked(thread_id)
@@ -242,15 +270,15 @@ class Rest:
         client = self._live()
         async with _calling():
             member = await client.http.get_member(guild_id, user_id)
-        return frozenset(int(role_id) for role_id in member["roles"])
+            return frozenset(int(role_id) for role_id in member["roles"])
 
     async def display_name(self, guild_id: int, user_id: int) -> str:
         """Return what a member is called in a server."""
         client = self._live()
         async with _calling():
             member = await client.http.get_member(guild_id, user_id)
-        user = member["user"]
-        return member.get("nick") or user.get("global_name") or user["username"]
+            user = member["user"]
+            return member.get("nick") or user.get("global_name") or user["username"]
 
     async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
         """Return the bot's own messages above an id, oldest first, at most 100."""
@@ -283,15 +311,18 @@ class Rest:
                     json={"name": name, "auto_archive_duration": auto_archive_minutes},
                 )
         except Refused as error:
-            if _code(error) in {UNKNOWN_CHANNEL, MISSING_ACCESS}:
+            code = _code(error)
+            if code in LOST and self._is_doubt("open", message_id):
+                raise TryLater(str(error), SECOND_LOOK) from error
+            if code in {UNKNOWN_CHANNEL, MISSING_ACCESS}:
                 self.on_lost(message_id)
-            if _code(error) != THREAD_EXISTS:
+            if code != THREAD_EXISTS:
                 raise
 
     async def rename(self, thread_id: int, given: str, name: str) -> None:
         """Give a thread another name, if it still has the `given` one."""
         client = self._live()
-        async with self._writing(thread_id):
+        async with self._writing("rename", thread_id, lost=LOST - {MISSING_PERMISSIONS}):
             thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
             if thread.get("name") == given:
                 await client.http.edit_channel(thread_id, name=name)
@@ -334,6 +365,10 @@ async def _calling() -> AsyncIterator[None]:
     except RuntimeError as error:
         # The session of a client that was closed meanwhile.
         raise TryLater(str(error), 1.0) from error
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        # What the library raises over a body that is no JSON, or another object than it expects.
+        log.warning("an answer of Discord could not be read", exc_info=True)
+        raise TryLater(f"Discord's answer could not be read: {error!r}") from error
 
 
 def _translated(error: discord.HTTPException) -> RestError:

@@ -27,8 +27,9 @@ CONNECT: Final = "CONNECT"
 class Trouble:
     """What becomes of a call.
 
-    `reset` and a `status` come instead of the effect; `answer_lost` after it, with a connection that just ends. `slow`
-    delays the answer by so many seconds, after the effect. `body` is JSON, or text of any `content_type`.
+    `reset` and a `status` come instead of the effect; `answer_lost` after it, with a connection that just ends, or with
+    a `body` given by that in the place of the answer. `slow` delays the answer by so many seconds, after the effect.
+    `body` is JSON, or text of any `content_type`.
     """
 
     status: int | None = None
@@ -56,6 +57,11 @@ class Trouble:
     def spares_the_effect(self) -> bool:
         """Whether the call has its effect all the same."""
         return not self.reset and self.status is None
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the connection ends without an answer."""
+        return self.reset or (self.answer_lost and self.body is None)
 
     @property
     def payload(self) -> tuple[bytes, str]:

@@ -190,7 +190,7 @@ def _slow_down(verdict: Verdict) -> dict[str, Any]:
 
 
 def _respond(request: web.Request, answer: _Answer, trouble: Trouble | None) -> web.Response:
-    if trouble is not None and (trouble.reset or trouble.answer_lost):
+    if trouble is not None and trouble.cuts:
         _cut(request, with_reset=trouble.reset)
         return web.Response(status=500)
     # The library takes a 429 without Via for one of Cloudflare's, and of those it is right.
@@ -199,6 +199,9 @@ def _respond(request: web.Request, answer: _Answer, trouble: Trouble | None) -> 
         content, kind = trouble.payload
         own = {"Via": "1.1 loopback"} if trouble.via else {}
         return web.Response(status=trouble.status, body=content, headers=own, content_type=kind)
+    if trouble is not None and trouble.answer_lost:
+        content, kind = trouble.payload
+        return web.Response(status=answer.status, body=content, headers=headers, content_type=kind)
     if answer.banned:
         return web.Response(status=429, text="error code: 1015", headers={"Retry-After": "3600"})
     if answer.json is None:

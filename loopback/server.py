@@ -218,8 +218,9 @@ class Loopback:
 
         `times` (1; None for always), `after` so many, `probability` with a `seed` say how often. What happens:
         `status` with a `body` (JSON, or text of a `content_type`) instead of the effect, and without a Via header if
-        `via=False`; `reset` instead of the effect; `answer_lost` after the effect; the answer `slow` seconds late. The
-        method "CONNECT" means gateway connects, with a status only. The rule can be removed, and counts its hits.
+        `via=False`; `reset` instead of the effect; `answer_lost` after the effect, with a `body` as one that cannot be
+        read; the answer `slow` seconds late. The method "CONNECT" means gateway connects, with a status only. The rule
+        can be removed, and counts its hits.
         """
         return self.faults.add(for_calls(**rule))
 

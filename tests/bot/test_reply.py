@@ -179,6 +179,31 @@ async def test_files_that_discord_does_not_take_are_replaced_by_a_word_and_the_e
     assert told == [True]
 
 
+@pytest.mark.parametrize(
+    ("faults", "shown"),
+    [
+        ([Refused("Blocked")], ["-# ✅ done\n-# 2 s\n-# 🔕 you could not be called: Blocked"]),
+        ([Refused("Blocked"), Refused("Blocked")], []),
+        ([TryLater("503")] * ATTEMPTS, []),
+    ],
+    ids=["the call", "the word too", "away for minutes"],
+)
+async def test_a_word_about_the_end_that_is_not_taken_makes_no_failure_of_an_answer_that_stands(
+    faults: list[Exception], shown: list[str]
+) -> None:
+    """All that the agent said is there (P20)."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        reply.apply(Text("text"))
+        reply.end(Postscript("<@42> ✅ done\n-# 2 s", mention=42))
+        it.board.faults.extend([None, *faults])
+        reply.start(THREAD)
+        await reply.settled.wait()
+    assert it.board.shown == ["text", *shown]
+    assert told == [True]
+
+
 @pytest.mark.parametrize("lost", range(5))
 async def test_what_follows_the_pages_is_sent_once_whatever_answer_is_lost(lost: int) -> None:
     """Each message has one nonce for all its tries (P12)."""
@@ -243,6 +268,24 @@ async def test_a_page_that_was_begun_too_early_is_gone_in_the_end() -> None:
         assert reply.settled.is_set()
     assert len(pages) == 1
     assert it.board.shown == pages
+
+
+async def test_a_page_too_many_that_cannot_be_deleted_holds_up_nothing() -> None:
+    """What follows the pages is sent; the answer is complete."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        reply.apply(Text("x" * 1_900 + "\n| wide" + " " * 200 + "| b |\n"))
+        reply.start(THREAD)
+        await settle()
+        reply.apply(Text("|---|---|\n"))
+        await settle()
+        pages = reply.end(Postscript("done"))
+        it.board.faults.append(Refused("Missing Permissions"))
+        await reply.settled.wait()
+    assert it.board.whats[-2:] == ["delete", "send"]
+    assert [it.board.shown[0], it.board.shown[-1]] == [*pages, "done"]
+    assert told == [True]
 
 
 async def test_nothing_is_written_twice() -> None:

@@ -95,6 +95,7 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
         it.discord.world.overwrite(
             it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY | Permission.SEND_MESSAGES)
         )
+        monkeypatch.setattr("bot.rest.SECOND_LOOK", 0.0)
         with pytest.raises(Refused):
             await it.rest.send(it.channel.id, "three", reply_to=asked.id)
         assert lost == [it.channel.id]
@@ -143,8 +144,67 @@ async def test_a_message_that_is_gone_is_told_apart_from_a_channel_that_is(monke
     async with stage(monkeypatch) as it:
         with pytest.raises(Gone):
             await it.rest.edit(it.channel.id, 1, "other")
+        monkeypatch.setattr("bot.rest.SECOND_LOOK", 0.0)
         with pytest.raises(Refused):
             await it.rest.edit(1, 1, "other")
+
+
+NO_ACCESS: dict[str, Any] = {"status": 403, "body": {"message": "Missing Access", "code": 50001}}
+NO_RIGHT: dict[str, Any] = {"status": 403, "body": {"message": "Missing Permissions", "code": 50013}}
+
+
+@pytest.mark.parametrize("fault", [NO_ACCESS, NO_RIGHT], ids=["no access", "no right"])
+async def test_a_place_is_lost_when_discord_says_so_twice(
+    monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
+    """Not of two calls at the same time, nor if a call of the kind has worked meanwhile."""
+    async with stage(monkeypatch) as it:
+        told: list[int] = []
+        it.rest.on_lost = told.append
+        message_id = await it.message()
+        monkeypatch.setattr("bot.rest.SECOND_LOOK", PATIENCE)
+        it.discord.fault(method="PATCH", times=2, **fault)
+        for _ in range(2):
+            with pytest.raises(TryLater) as caught:
+                await it.rest.edit(it.channel.id, message_id, "other")
+            assert caught.value.seconds == PATIENCE
+        await it.rest.edit(it.channel.id, message_id, "other")
+        it.discord.fault(method="PATCH", times=2, **fault)
+        with pytest.raises(TryLater):
+            await it.rest.edit(it.channel.id, message_id, "another")
+        assert told == []
+        monkeypatch.setattr("bot.rest.SECOND_LOOK", 0.0)
+        with pytest.raises(Refused):
+            await it.rest.edit(it.channel.id, message_id, "another")
+        assert told == [it.channel.id]
+
+
+async def test_what_discord_said_once_long_ago_is_as_if_it_had_not_said_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two mistakes with minutes between them are not one that was confirmed."""
+    async with stage(monkeypatch) as it:
+        monkeypatch.setattr("bot.rest.DOUBTED", 0.0)
+        message_id = await it.message()
+        it.discord.fault(method="PATCH", times=2, **NO_ACCESS)
+        for _ in range(2):
+            with pytest.raises(TryLater):
+                await it.rest.edit(it.channel.id, message_id, "other")
+
+
+@pytest.mark.parametrize("body", ["", "<html>", "{", "null", "[]", "{}", '"id"', '{"id": "x"}'])
+@pytest.mark.parametrize("kind", ["application/json", "text/html"])
+async def test_an_answer_that_cannot_be_read_is_as_good_as_none(
+    monkeypatch: pytest.MonkeyPatch, body: str, kind: str
+) -> None:
+    """What was sent is there, and is not there twice when it is sent again."""
+    async with stage(monkeypatch) as it:
+        for method in ("POST", "PATCH"):
+            it.discord.fault(method=method, answer_lost=True, body=body, content_type=kind)
+        with pytest.raises(TryLater, match="could not be read"):
+            await it.rest.send(it.channel.id, "text", nonce="n")
+        sent = await it.rest.send(it.channel.id, "text", nonce="n")
+        with pytest.raises(TryLater, match="could not be read"):
+            await it.rest.edit(it.channel.id, sent.message_id, "other")
+        assert [each.content for each in it.discord.messages(it.channel)] == ["other"]
 
 
 async def test_an_archived_thread_can_be_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +244,10 @@ async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_
         it.rest.on_lost = told.append
         message = await it.ann.say(it.channel, "hello")
         it.discord.world.overwrite(it.channel, it.channel.guild_id, deny=int(denied))
+        with pytest.raises(TryLater):
+            await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
+        assert told == []
+        monkeypatch.setattr("bot.rest.SECOND_LOOK", 0.0)
         with pytest.raises(Refused):
             await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
         assert told == [message.id] * lost

@@ -62,6 +62,7 @@ FAULTS: list[dict[str, Any]] = [
     {"status": 503, "body": {"message": "Service Unavailable", "code": 0}},
     {"reset": True},
     {"answer_lost": True},
+    {"answer_lost": True, "body": "<html>"},
     {"status": 429, "body": SLOW_DOWN},
     {"status": 429, "times": 1},
 ]
