@@ -13,7 +13,7 @@ from acp import Accept, Decline, Elicitation, OpenQuestions
 from . import words
 from .card import Card, Item, Where, admitted, record
 from .description import TITLE, excerpt
-from .entries import Wrong, read
+from .entries import Wrong, lines_of, read
 from .fields import Field, Given, Unusable, fields_of, told
 from .form import Form, written
 from .markdown import code_block, escape
@@ -143,12 +143,12 @@ class FormCard(ElicitationCard):
         return [f"**{escape(visible(field.title, 100))}** {escape(visible(why))}" for field, why in problems]
 
     async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Given]) -> list[tuple[Field, str]]:
-        fields = [field for field in self.steps[step] if field.pattern and draft.get(field.name)]
-        places = await unfit([(field.pattern, str(draft[field.name])) for field in fields])
-        found = [fields[place] for place in places]
+        texts = [(field, *pair) for field in self.steps[step] for pair in _patterned(field, draft.get(field.name))]
+        places = await unfit([(pattern, text) for _, pattern, text in texts])
+        found = {texts[place][0].name: texts[place] for place in places}
         self._unfit -= {(user_id, field.name) for field in self.steps[step]}
-        self._unfit |= {(user_id, field.name) for field in found}
-        return [(field, f"must match {field.pattern[:100]}") for field in found]
+        self._unfit |= {(user_id, name) for name in found}
+        return [(field, f"must match {pattern[:100]}") for field, pattern, _ in found.values()]
 
     def next_step(self, user_id: int) -> int | None:
         """Return the first step that the person has still to fill in; None: all is there, and right."""
@@ -169,6 +169,15 @@ class FormCard(ElicitationCard):
         if not self.questions.answer(self.request_id, Accept(content)):
             return None
         return self.settle(f"Filled in by <@{by}>", here=here)
+
+
+def _patterned(field: Field, given: Given) -> Iterator[tuple[str, str]]:
+    """What of a field must match a pattern: the pattern, and the text."""
+    if field.pattern and given:
+        yield field.pattern, str(given)
+    if field.item is not None and field.item.pattern:
+        for line in lines_of(given):
+            yield field.item.pattern, line
 
 
 def _problems(fields: Sequence[Field], draft: Mapping[str, Given]) -> Iterator[tuple[Field, str]]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from .fields import Choice, Field, Given, Value
 
-__all__ = ["Wrong", "read"]
+__all__ = ["Wrong", "lines_of", "read"]
 
 INTEGERS = 2**63
 """What an integer must be below, on both sides of zero (ACP, ElicitationContentValue)."""
@@ -39,6 +39,30 @@ def read(field: Field, given: Given) -> Value | None:
             return _one(_chosen(field, given))
         case "many":
             return _some(field, _chosen(field, given))
+        case "lines":
+            return _lines(field, lines_of(given))
+
+
+def lines_of(given: Given) -> list[str]:
+    """Return the lines of what was entered, without those that are empty."""
+    return [line.strip() for line in given.split("\n") if line.strip()] if isinstance(given, str) else []
+
+
+def _lines(field: Field, lines: list[str]) -> list[str]:
+    if len(lines) < (field.least or 0) or len(lines) > (math.inf if field.most is None else field.most):
+        raise Wrong(f"has {len(lines)} lines, and must have {field.bounds}")
+    twice = next((line for place, line in enumerate(lines) if line in lines[:place]), None)
+    if field.unique and twice is not None:
+        raise Wrong(f"has {_quoted(twice)} twice")
+    if field.item is None:
+        return lines
+    values = []
+    for number, line in enumerate(lines, 1):
+        try:
+            values.append(_read_text(field.item, line))
+        except Wrong as wrong:
+            raise Wrong(f"in line {number} {wrong}") from None
+    return values
 
 
 def _read_text(field: Field, text: str) -> str:

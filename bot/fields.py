@@ -50,11 +50,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. `least` and `most` bound a text's characters, a number, or how many are chosen."""
+    """One field. `least` and `most` bound a text's characters, a number, or how many are chosen or written.
+
+    `item` is what each line of `lines` must be; `unique`: no two may be the same.
+    """
 
     name: str
     title: str
-    kind: Literal["text", "integer", "number", "boolean", "one", "many"]
+    kind: Literal["text", "integer", "number", "boolean", "one", "many", "lines"]
     required: bool = False
     description: str = ""
     choices: tuple[Choice, ...] = ()
@@ -64,18 +67,20 @@ class Field:
     pattern: str = ""
     """A regular expression that the text must match; see `patterns.unfit`."""
     default: Value | None = None
+    item: "Field | None" = None
+    unique: bool = False
 
     @property
     def may_be_empty(self) -> bool:
         """Whether nothing at all is an answer."""
-        return not self.required or (self.kind == "many" and not self.least)
+        return not self.required or (self.kind in {"many", "lines"} and not self.least)
 
     @property
     def impossible(self) -> bool:
         """Whether nothing that can be entered is within the bounds."""
-        room = {"text": TEXT, "many": len(self.choices)}.get(self.kind, math.inf)
+        room = {"text": TEXT, "many": len(self.choices), "lines": TEXT // 2}.get(self.kind, math.inf)
         most = room if self.most is None else min(self.most, room)
-        return self.least is not None and self.least > most
+        return (self.least is not None and self.least > most) or (self.item is not None and self.item.impossible)
 
     @property
     def listed(self) -> bool:
@@ -97,6 +102,9 @@ class Field:
             bounds = self.bounds and f"{self.bounds} characters"
             shape = FORMATS.get(self.format, self.pattern and f"like {self.pattern}")
             return shape or bounds
+        if self.item is not None:
+            each = self.item.hint and f"each {self.item.hint}"
+            return ", ".join(word for word in ("one a line", self.bounds, each) if word)
         typed = bool(self.choices) and not self.listed
         what = {"integer": "a whole number", "number": "a number"}.get(self.kind, "")
         if typed:
@@ -138,16 +146,30 @@ def _field(name: str, written: Mapping[str, Any], *, required: bool) -> Field | 
         case "string" if choices is not None:
             return Field(kind="one", choices=choices, **about) if choices else None
         case "string":
-            bounds = _bounds(written, "minLength", "maxLength")
-            about |= {"format": told(written, "format"), "pattern": told(written, "pattern")}
-            return Field(kind="text", **bounds, **about)
+            return Field(kind="text", **_text(written), **about)
         case "integer" | "number" as kind:
             return Field(kind=kind, **_bounds(written, "minimum", "maximum"), **about)
         case "boolean":
             return Field(kind="boolean", choices=(Choice("true", "Yes"), Choice("false", "No")), **about)
-        case "array" if isinstance(items := written.get("items"), dict) and (choices := _choices(items)):
-            return Field(kind="many", choices=choices, **_bounds(written, "minItems", "maxItems"), **about)
+        case "array" if isinstance(items := written.get("items", {}), dict):
+            about |= _bounds(written, "minItems", "maxItems") | {"unique": written.get("uniqueItems") is True}
+            return _several(items, about)
     return None
+
+
+def _several(items: Mapping[str, Any], about: Mapping[str, Any]) -> Field | None:
+    """Make the field of a list: of choices, or of texts where there are none."""
+    choices = _choices(items)
+    if choices is not None:
+        return Field(kind="many", choices=choices, **about) if choices else None
+    if _kind(items, None) != "string" and "type" in items:
+        return None
+    return Field(kind="lines", item=Field("", "", "text", **_text(items)), **about)
+
+
+def _text(written: Mapping[str, Any]) -> dict[str, Any]:
+    shape = {"format": told(written, "format"), "pattern": told(written, "pattern")}
+    return shape | _bounds(written, "minLength", "maxLength")
 
 
 def _kind(written: Mapping[str, Any], choices: tuple[Choice, ...] | None) -> object:

@@ -86,7 +86,9 @@ def _default(field: Field) -> Given:
         )
         places = [place for place, choice in enumerate(field.choices) if choice.value in wanted]
         return list(map(str, places)) if field.listed else ", ".join(field.choices[place].title for place in places)
-    return "" if default is None or isinstance(default, list) else str(default)
+    if isinstance(default, list):
+        return "\n".join(map(str, default)) if field.kind == "lines" else ""
+    return "" if default is None else str(default)
 
 
 def _menu(place: int, field: Field, entered: Given) -> discord.ui.Select[Any]:
@@ -123,7 +125,7 @@ def _input(place: int, field: Field, entered: Given) -> discord.ui.TextInput[Any
     most = max(1, min(int(field.most), TEXT)) if text and field.most is not None else TEXT
     least = min(max(0, int(field.least)), most) if text and field.least is not None else 0
     written = entered if isinstance(entered, str) and len(entered) <= most else ""
-    long = (text and most > ONE_LINE) or field.kind == "many"
+    long = (text and most > ONE_LINE) or field.kind in {"many", "lines"}
     return discord.ui.TextInput(
         custom_id=str(place),
         style=discord.TextStyle.paragraph if long else discord.TextStyle.short,

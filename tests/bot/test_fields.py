@@ -28,6 +28,8 @@ MANY: Json = {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "
 TITLED: Json = {"type": "array", "items": {"anyOf": [{"const": "a", "title": "A"}, {"const": "b", "title": "B"}]}}
 LONG: Json = {"type": "string", "enum": [f"c{number}" for number in range(LISTED + 1)]}
 SAME: Json = {"type": "string", "oneOf": [{"const": f"v{number}", "title": "Same"} for number in range(LISTED + 1)]}
+TEXTS: Json = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 3}
+SHORT: Json = {"type": "array", "items": {"type": "string", "minLength": 2, "format": "email"}, "uniqueItems": True}
 _CITIES = {"ny": "New York, USA", "p": "Paris", "r": "Rome", **{f"x{number}": "Xanten" for number in range(LISTED)}}
 WORDY: Json = {"type": "array", "items": {"anyOf": [{"const": key, "title": name} for key, name in _CITIES.items()]}}
 
@@ -63,6 +65,11 @@ FITS: list[tuple[Json, Any, Any]] = [
     (TEXT | {"oneOf": None, "enum": ["x"]}, ["0"], "x"),
     ({"type": "array", "items": {"oneOf": [{"const": "a", "title": "A"}]}}, ["0"], ["a"]),
     (TITLED, "b, A", ["b", "a"]),
+    (TEXTS, " one \n\n two, three ", ["one", "two, three"]),
+    (TEXTS, "same\nsame", ["same", "same"]),
+    (SHORT, "ada@example.org\n ben@example.org", ["ada@example.org", "ben@example.org"]),
+    ({"type": "array"}, "x", ["x"]),
+    (SHORT, "", None),
     (TEXT, "", None),
     (INTEGER, "  ", None),
     (MANY, [], None),
@@ -102,6 +109,10 @@ WRONG: list[tuple[Json, Any, str]] = [
     (ONE, ["7"], "must be one of the choices"),
     (ONE, ["0", "1"], "must be one of the choices"),
     (MANY, ["0", "1", "2"], "has 3 choices, and must have 1 to 2"),
+    (TEXTS, "a\nb\nc\nd", "has 4 lines, and must have 1 to 3"),
+    (TEXTS | {"minItems": 2}, "a", "has 1 lines, and must have 2 to 3"),
+    (SHORT, "ada@example.org\nben", "in line 2 must be an address like ada@example.org"),
+    (SHORT, "a@example.org\na@example.org", "has 'a@example.org' twice"),
     (LONG, "c99", "has no choice 'c99'; all of them are in the attached file"),
     (LONG, "2" * 99, f"has no choice '{'2' * 50}…'; all of them are in the attached file"),
     (LONG, "1\n5", "has no choice '1 5'; all of them are in the attached file"),
@@ -121,7 +132,7 @@ def test_what_does_not_fit_is_said_with_what_would(written: Json, given_: Any, w
     assert str(caught.value) == word
 
 
-@pytest.mark.parametrize("written", [TEXT, INTEGER, BOOLEAN, ONE, MANY, LONG])
+@pytest.mark.parametrize("written", [TEXT, INTEGER, BOOLEAN, ONE, MANY, LONG, TEXTS])
 def test_a_required_field_is_filled_in(written: Json) -> None:
     """Nothing is taken for an answer that is none; only a list may be empty where that is allowed."""
     empty: tuple[Given, ...] = ("", "  ", [], None)
@@ -129,10 +140,18 @@ def test_a_required_field_is_filled_in(written: Json) -> None:
         with pytest.raises(Wrong, match="must be filled in"):
             read(only(written, required=True), nothing)
     assert read(only(TITLED, required=True), []) == []
+    assert read(only(SHORT, required=True), "\n ") == []
 
 
 UNKNOWN: list[Any] = [
-    *({"type": "_vendor"}, "text", {"type": "array"}, {"type": ["null"]}, {"type": []}, {}),
+    *(
+        {"type": "_vendor"},
+        "text",
+        {"type": "array", "items": {"type": "integer"}},
+        {"type": ["null"]},
+        {"type": []},
+        {},
+    ),
     *(TEXT | {"enum": []}, TEXT | {"oneOf": [1, {"const": 2}]}, {"type": "array", "items": {"enum": []}}),
 ]
 IMPOSSIBLE: list[Any] = [
@@ -141,6 +160,8 @@ IMPOSSIBLE: list[Any] = [
     INTEGER | {"minimum": 2, "maximum": 1},
     TITLED | {"minItems": 3},
     MANY | {"minItems": 2, "maxItems": 1},
+    TEXTS | {"minItems": 2001},
+    TEXTS | {"items": {"type": "string", "minLength": 4001}},
 ]
 UNUSABLE: list[tuple[Json, str]] = [
     *(({"f": written}, "its field 'f' is of a kind that is not known, or has no choices") for written in UNKNOWN),
@@ -189,7 +210,9 @@ properties = st.fixed_dictionaries(
         "format": st.sampled_from(["email", "uri", "date", "date-time", "x"]),
         "oneOf": options,
         "enum": st.lists(texts, max_size=30),
-        "items": st.fixed_dictionaries({}, optional={"enum": st.lists(texts, max_size=30), "anyOf": options}),
+        "items": st.fixed_dictionaries(
+            {}, optional={"type": st.just("string"), "enum": st.lists(texts, max_size=30), "anyOf": options}
+        ),
         "default": st.none() | texts | st.booleans() | st.integers() | st.lists(texts, max_size=3),
         **dict.fromkeys(("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems"), bounds),
     },
@@ -248,5 +271,7 @@ def test_a_menu_has_no_word_about_commas_and_a_long_list_says_where_it_is() -> N
         Field("x", "X", "many", choices=tuple(Choice(str(n), str(n)) for n in range(count))) for count in (3, 60)
     )
     assert few.hint == ""
+    assert only(TEXTS).hint == "one a line, 1 to 3"
+    assert only(SHORT).hint == "one a line, each an address like ada@example.org"
     assert many.hint == "commas between them, from the 60 choices in the attached file"
     assert Field("x", "X", "one", choices=many.choices).hint == "from the 60 choices in the attached file"

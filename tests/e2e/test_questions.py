@@ -352,6 +352,34 @@ async def test_a_form_that_discord_has_no_room_for_is_attached_and_answered(tmp_
         assert content == {"city": "c8", "note": "@everyone"}
 
 
+async def test_a_list_of_texts_is_written_a_line_for_each(tmp_path: Path) -> None:
+    """What it begins with stands there; each line is checked, and what is wrong is said with its line."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        items = {"type": "string", "pattern": "^[a-z/]+$"}
+        paths = {"type": "array", "title": "Paths", "items": items, "maxItems": 3, "uniqueItems": True}
+        paths |= {"minItems": 2, "default": ["src", "docs"]}
+        thread = await place.thread(strings(form(1, {"paths": paths}, "paths"), ["await", 1]))
+        card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
+        assert "may not" in said(await place.mallory.click(card, "Fill in"))
+        opened = await place.ann.click(card, "Fill in")
+        assert opened.response is not None
+        (label,) = opened.response["data"]["components"]
+        assert label["description"] == "one a line, 2 to 3, each like ^[a-z/]+$"
+        assert (label["component"]["style"], label["component"]["value"]) == (2, "src\ndocs")
+        for entered, wrong in (
+            ("a\nb\na", "has 'a' twice"),
+            ("a", "has 1 lines, and must have 2 to 3"),
+            ("a\nB", "must match ^\\[a-z/]+$"),
+        ):
+            told = await place.ann.fill(opened, {"Paths": entered})
+            assert f"**Paths** {wrong}" in said(told)
+            assert told.message is not None
+            opened = await place.ann.click(told.message, "Correct it")
+        assert said(await place.ann.fill(opened, {"Paths": " src/a \n\nb"})) == "Sent."
+        reply = await place.ann.sees(thread, '"action": "accept"', by=place.bot)
+        assert json.loads(reply.content.split("\n")[0])["content"] == {"paths": ["src/a", "b"]}
+
+
 async def test_a_form_is_declined_cancelled_or_taken_back_and_then_answers_nobody(tmp_path: Path) -> None:
     """P54: by buttons, by the agent; a form that is sent too late is told so, by whichever of two people."""
     async with stage(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
