@@ -7,9 +7,9 @@ end of a line of words and end at the end of a line of code. A block is always s
 import re
 from dataclasses import dataclass
 
-from .markdown import FENCE, code_block, escape, quote_of
+from .markdown import FENCE, code_block, defused, escape, quote_of, without_html
 
-__all__ = ["Fence", "closing", "opening"]
+__all__ = ["Fence", "balanced", "closing", "opening"]
 
 _OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
 _INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
@@ -88,3 +88,42 @@ def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
     if bare.endswith(FENCE) and not bare.endswith("````") and text.count(FENCE) % 2 == 1:
         return fence.content_of(line).rstrip().removesuffix(FENCE).rstrip(), None
     return None
+
+
+def balanced(text: str) -> str:
+    """Write a message of Discord's as CommonMark that keeps to itself: no code block and no HTML goes on behind it.
+
+    Each block begins and ends with a line of its own; what CommonMark alone takes for HTML is escaped.
+    """
+    lines: list[str] = []
+    block: Fence | None = None
+    for line in text.split("\n"):
+        block = _take(lines, block, line)
+    if block is not None and not block.quoted:
+        lines.append(block.marker)
+    return "\n".join(lines)
+
+
+def _take(lines: list[str], block: Fence | None, line: str) -> Fence | None:
+    """Add a line to the `lines` of a message; return the block that is open behind it."""
+    if block is None:
+        found = opening(line)
+        if found is None:
+            lines.append(without_html(line))
+            return None
+        words, block = found
+        words = without_html(words if opening(words) is None else defused(words))
+        gap = " " if block.info.startswith("~") else ""
+        lines += [each for each in (words, f"{_mark(block)}{block.marker}{gap}{block.info}") if each]
+        return block
+    ended = closing(line, block)
+    if ended is None:
+        lines.append(_mark(block) + block.content_of(line))
+        return block
+    code, behind = ended
+    lines += [_mark(block) + each for each in (code, block.marker) if each]
+    return None if behind is None else _take(lines, None, behind)
+
+
+def _mark(block: Fence) -> str:
+    return "> " if block.quoted else ""

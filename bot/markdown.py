@@ -7,7 +7,18 @@ every other run of three is broken up by zero-width spaces, and code spans of th
 
 import re
 
-__all__ = ["FENCE", "LIMIT", "code_block", "defused", "escape", "quote_of", "shortened", "shown_line", "shown_words"]
+__all__ = [
+    "FENCE",
+    "LIMIT",
+    "code_block",
+    "defused",
+    "escape",
+    "quote_of",
+    "shortened",
+    "shown_line",
+    "shown_words",
+    "without_html",
+]
 
 LIMIT = 2000
 """Characters that a bot may put into one message (Discord, Create Message)."""
@@ -24,6 +35,7 @@ _HEADING = re.compile(r" {0,3}#{4,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _RULE_LINE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _ITEM = re.compile(r"([ \t]*)([-*+]|\d{1,9}[.)])([ \t]+)(?:\[([ xX])\][ \t]+)?")
 _RUN = re.compile(r"`{3,}")
+_SPAN_OR_TAG = re.compile(_SPAN.pattern + r"|(?<!\\)<(?=[A-Za-z/!?])(?!/?[\w .+-]+:)")
 
 
 def defused(text: str) -> str:
@@ -46,6 +58,11 @@ def escape(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """Return at most `most` characters of a text, the last one a sign that there were more."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def without_html(line: str) -> str:
+    """Escape what CommonMark takes for HTML, and Discord for what it is; not addresses, mentions and the like."""
+    return _SPAN_OR_TAG.sub(lambda found: "\\<" if found[0] == "<" else found[0], line)
 
 
 def quote_of(line: str) -> str:

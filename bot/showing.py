@@ -8,6 +8,7 @@ import discord
 from discord import app_commands
 
 from .admission import admitted
+from .fences import balanced
 from .gate import Right
 from .git import Changes, GitFailed, changes
 from .markdown import code_block, escape
@@ -122,4 +123,5 @@ def _written(message: discord.Message) -> str:
     if message.is_system():
         return ""
     files = "".join(f"\n\n[{each.filename}]({each.url})" for each in message.attachments)
-    return f"## {' '.join(message.author.display_name.split())}, {sent_at(message.id)}\n\n{text_of(message)}{files}"
+    head = f"## {' '.join(message.author.display_name.split())}, {sent_at(message.id)}"
+    return f"{head}\n\n{balanced(text_of(message))}{files}"

@@ -1,9 +1,12 @@
 """Code blocks: where they begin and end, by CommonMark's rules and by Discord's."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from acp import Text
-from bot.fences import Fence, closing, opening
+from bot.fences import Fence, balanced, closing, opening
 from bot.transcript import Transcript
 
 
@@ -82,3 +85,60 @@ def test_a_code_block_ends_at_its_own_marks(line: str, fence: Fence, ended: obje
 def test_a_code_block_is_shown_with_three_backticks(text: str, page: str) -> None:
     """Whatever its own marks were; what is inside never ends it."""
     assert shown(text) == page
+
+
+# ---- a message among others
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("words", "words"),
+        ("```py\ncode\n```\nwords", "```py\ncode\n```\nwords"),
+        ("````\n```\n````", "````\n```\n````"),
+        ("```\nnever closed", "```\nnever closed\n```"),
+        ("~~~ a b\nnever closed", "~~~a b\nnever closed\n~~~"),
+        ("look: ```js\ncode\n```", "look:\n```js\ncode\n```"),
+        ("```js\ncode``` and so on", "```js\ncode``` and so on\n```"),
+        ("see ```\na``` then ```\nb", "see\n```\na\n```\n then\n```\nb\n```"),
+        ("     ```\n     deep\n     ```", "```\ndeep\n```"),
+        ("~~~ ~~~\na", "~~~ ~~~\na\n~~~"),
+        ("`````` ```\na", "``\u200b``\u200b``\n```\na\n```"),
+        ("> ```\n> quoted", "> ```\n> quoted"),
+        ("> ```\n> quoted\nbehind", "> ```\n> quoted\n> ```\nbehind"),
+        ("one ```line```", "one ```line```"),
+        ("<!-- and `<!--` <@1> <https://a.b> <b>", "\\<!-- and `<!--` <@1> <https://a.b> \\<b>"),
+    ],
+)
+def test_a_message_is_written_so_that_its_code_ends_with_it(text: str, written: str) -> None:
+    """Where Discord has a block that CommonMark has not, it becomes one; else its last line would open another."""
+    assert balanced(text) == written
+
+
+MARKS = [
+    "```",
+    "````",
+    "~~~",
+    "```py",
+    "> ",
+    "- ",
+    "  ",
+    "    ",
+    "\t",
+    "`",
+    "\\",
+    "<!--",
+    "<pre>",
+    "<details>",
+    "words",
+    " ",
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(MARKS), st.just("\n")), max_size=14).map("".join))
+def test_whatever_a_message_says_the_next_ones_head_is_one(text: str) -> None:
+    """By a parser of CommonMark."""
+    tokens = MarkdownIt().parse(f"## one\n\n{balanced(text)}\n\n## two, later")
+    heads = [inline.content for at, inline in enumerate(tokens) if at and tokens[at - 1].type == "heading_open"]
+    assert heads[-1] == "two, later"
+    assert tokens[-3].level == 0

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from bot.client import ThreadlineClient
 from loopback.entities import Message, Thread
@@ -328,6 +329,23 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
         assert text.startswith("# say hello\n")
         assert heads == [("ann", "@threadline say hello"), ("threadline", "hello")]
         assert said(exported) == "The thread as it stands now."
+
+
+async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) -> None:
+    """A code block that is not closed ends with its message, one that begins behind words is one, HTML is no HTML."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.answer(thread, "hello")
+        for text in ("```\nnever closed", "look: ```py\ncode\n```", "<!-- hidden", "seen"):
+            await place.mallory.say(thread, text)
+        exported = await place.ben.slash(thread, "export")
+        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+        assert exported.message is not None
+        tokens = MarkdownIt().parse((exported.message.attachments[0].content or b"").decode())
+        heads = [inline.content for at, inline in enumerate(tokens) if at and tokens[at - 1].type == "heading_open"]
+        assert [head.split(",")[0] for head in heads[1:]] == ["ann", "threadline", *["mallory"] * 4]
+        assert [each.content for each in tokens if each.type == "fence"] == ["never closed\n", "code\n"]
+        assert not any(each.type == "html_block" for each in tokens)
 
 
 async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_and_said(
