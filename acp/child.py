@@ -47,5 +47,11 @@ class Child(asyncio.SubprocessProtocol):
     def _signal_group(self, number: signal.Signals) -> None:
         # The group's id is the leader's pid: safe only while the leader has not been reaped.
         if self._process.get_returncode() is None:
-            with contextlib.suppress(ProcessLookupError):
+            # The second where sudo has made it another user's: it may end when its pipes are closed.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
+
+    def _let_go(self) -> None:
+        """Close its pipes; if it still runs, asyncio kills it where it may."""
+        with contextlib.suppress(PermissionError):  # The same; from Python 3.13 on asyncio passes over it.
+            self._process.close()

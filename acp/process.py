@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from .errors import AcpError, AgentClosed, SpawnFailed
 from .pipes import Pipe
 from .survivors import MARKER, end_survivors, start_time
 
-__all__ = ["BASE_NAMES", "AgentProcess", "Launch", "environment"]
+__all__ = ["BASE_NAMES", "AgentProcess", "Launch", "environment", "is_directory"]
 
 STDERR_LINES = 20
 STDERR_WIDTH = 500
@@ -62,6 +63,17 @@ def environment(source: Mapping[str, str], *, inherit: Iterable[str], env: Mappi
     return {**{name: source[name] for name in names if name in source}, **env}
 
 
+def is_directory(path: Path) -> bool:
+    """Whether there is a directory. Raises OSError where that cannot be told: one above it may not be entered.
+
+    `Path.is_dir` raises or says no, as the version of Python has it.
+    """
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+
+
 class AgentProcess(Child):
     """The process and its three pipes; the wire under a `Connection`. Start with `spawn`, end with `stop`."""
 
@@ -81,7 +93,11 @@ class AgentProcess(Child):
     @classmethod
     async def spawn(cls, launch: Launch, marker: str) -> Self:
         """Start the process, leader of a new session. Raises `SpawnFailed`, saying what to correct."""
-        if not launch.cwd.is_dir():
+        try:
+            found = is_directory(launch.cwd)
+        except OSError as error:
+            raise SpawnFailed(f"the working directory {launch.cwd} cannot be entered: {error.strerror}") from None
+        if not found:
             raise SpawnFailed(f"the working directory {launch.cwd} does not exist or is not a directory")
         process = cls(marker)
         try:
@@ -92,9 +108,11 @@ class AgentProcess(Child):
         return process
 
     async def _start(self, launch: Launch) -> None:
-        ends = (self._stdout.open(), self._stderr.open())
+        ends: list[int] = []
         loop = asyncio.get_running_loop()
         try:
+            ends.append(self._stdout.open())
+            ends.append(self._stderr.open())
             async with _starting.setdefault(loop, asyncio.Lock()):
                 await loop.subprocess_exec(
                     lambda: self,
@@ -240,15 +258,17 @@ class AgentProcess(Child):
         belongs to the session is ended the same way. An agent that ends when its stdin closes costs no wait. Only
         where the kernel does not end at once what got SIGKILL does it take longer, up to 13 s.
         """
-        self._stdin.close()
-        if not await self._exits_within(EOF_SECONDS):
-            self._signal_group(signal.SIGTERM)
-            if not await self._exits_within(TERM_SECONDS):
-                self.kill()
-                await self._exits_within(KILL_SECONDS)
-        await end_survivors(self._marker, leader=self._own_session())
-        self._process.close()
-        self._close_pipes()
+        try:
+            self._stdin.close()
+            if not await self._exits_within(EOF_SECONDS):
+                self._signal_group(signal.SIGTERM)
+                if not await self._exits_within(TERM_SECONDS):
+                    self.kill()
+                    await self._exits_within(KILL_SECONDS)
+            await end_survivors(self._marker, leader=self._own_session())
+        finally:
+            self._let_go()
+            self._close_pipes()
 
     def _own_session(self) -> int | None:
         # A session keeps its number as long as it has members: a stranger with our pid means that none is left.

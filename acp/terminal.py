@@ -168,7 +168,7 @@ class Terminal(Child):
         try:
             await self.kill()
         finally:
-            self._process.close()
+            self._let_go()
             self._finish()
 
     async def _end_rest(self, *, gently: bool) -> bool:

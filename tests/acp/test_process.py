@@ -1,9 +1,12 @@
 import asyncio
+import contextlib
+import errno
 import os
 import re
+import resource
 import signal
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,28 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 impatient = pytest.mark.usefixtures("_impatient")
+
+
+def descriptors() -> set[str]:
+    """What this process has open, but for the descriptor by which that is read."""
+    return {f"{name} {target}" for name, target in _open_files() if "/proc/" not in target}
+
+
+def _open_files() -> Iterator[tuple[str, str]]:
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            yield entry.name, str(entry.readlink())
+
+
+@contextlib.contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let nothing be opened; what is open stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # ---- start
@@ -84,6 +109,21 @@ async def test_a_working_directory_that_does_not_exist_is_named(tmp_path: Path) 
     for cwd in (tmp_path / "gone", file):
         with pytest.raises(SpawnFailed, match=re.escape(f"the working directory {cwd} does not exist")):
             await AgentProcess.spawn(launch("", cwd), f"{RUN}/1")
+
+
+async def test_a_working_directory_that_may_not_be_entered_is_named_with_the_reason(tmp_path: Path) -> None:
+    """Another account's home, mostly; root may enter all but one whose name is too long."""
+    cwd = tmp_path / ("x" * 300)
+    with pytest.raises(SpawnFailed, match=re.escape(f"the working directory {cwd} cannot be entered: File name too")):
+        await AgentProcess.spawn(launch("", cwd), f"{RUN}/1")
+
+
+async def test_a_start_without_room_for_pipes_is_an_error_of_ours_and_leaves_none(tmp_path: Path) -> None:
+    """It counts as a failed start, and what was opened is closed again."""
+    before = descriptors()
+    with no_more_files(), pytest.raises(SpawnFailed, match="Too many open files"):
+        await AgentProcess.spawn(launch("", tmp_path), f"{RUN}/1")
+    assert descriptors() <= before
 
 
 @pytest.mark.parametrize("args", [("a\0b",), ("x" * 10_000_000,)], ids=["zero byte", "too long"])
@@ -340,6 +380,36 @@ async def test_an_agent_may_be_stopped_twice(tmp_path: Path) -> None:
         await child.said("ready")
         await asyncio.gather(child.process.stop(), child.process.stop())
         assert child.process.exit_status == 0
+
+
+async def test_a_stop_that_cannot_look_for_survivors_lets_go_of_the_agent(tmp_path: Path) -> None:
+    """Where no file can be opened any more: what stays open then would make that last for ever."""
+    before = descriptors()
+    async with running('say("ready"); sys.stdin.read()', tmp_path) as child:
+        await child.said("ready")
+        with no_more_files(), pytest.raises(OSError, match="Too many open files"):
+            await child.process.stop()
+        assert child.process.exit_status == 0
+        assert descriptors() <= before
+
+
+@impatient
+async def test_an_agent_that_we_may_not_signal_is_let_go_within_the_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What sudo has made another user's may ignore the end of its input; its stop fails nobody."""
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    async with running('say("ready"); hang()', tmp_path) as child:
+        await child.said("ready")
+        with monkeypatch.context() as patched:
+            for module, name in ((os, "killpg"), (os, "kill"), (signal, "pidfd_send_signal")):
+                patched.setattr(module, name, forbidden)
+            child.process.kill()
+            await child.process.stop()
+        assert child.process.exit_status is None
 
 
 async def test_an_agent_that_ignores_the_end_of_its_input_gets_sigterm(
