@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acp.process import is_directory
+
 from .reading import Problem
 
 if TYPE_CHECKING:
@@ -44,9 +46,9 @@ def _way_to(file: Path) -> Iterator[Path]:
         part = left.pop(0)
         entry = here.parent if part == ".." else here / part
         yield entry
-        if entry.is_symlink():
+        try:
             left = [*entry.readlink().parts, *left]  # An absolute one begins anew: its first part is the root.
-        else:
+        except OSError:  # No link, nothing, or nothing that this account may look at.
             here = entry
 
 
@@ -63,8 +65,8 @@ def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:
 
 def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
     """Look at what the agent needs on this machine."""
-    if not agent.cwd.is_dir():
-        yield ("agents", name, "cwd"), f"the directory {agent.cwd} does not exist"
+    if unusable := _unusable(agent.cwd):
+        yield ("agents", name, "cwd"), unusable
         return
     wanted: dict[str, str] = {"command": agent.command} | ({"wrap": agent.wrap[0]} if agent.wrap else {})
     for key, command in wanted.items():
@@ -78,14 +80,22 @@ def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
             where = ("agents", name, "mcp_servers", str(number), "command")
             yield where, f"the command {server.command!r} was not found; is it installed?"
     for directory in agent.additional_directories:
-        if not directory.is_dir():
-            yield ("agents", name, "additional_directories"), f"the directory {directory} does not exist"
+        if unusable := _unusable(directory):
+            yield ("agents", name, "additional_directories"), unusable
+
+
+def _unusable(directory: Path) -> str:
+    """Say why nobody can work in a directory; empty where that can be."""
+    try:
+        return "" if is_directory(directory) else f"the directory {directory} does not exist"
+    except OSError as error:  # One above it may not be entered: another account's home, mostly.
+        return f"the directory {directory} cannot be entered: {error.strerror}"
 
 
 def _wrong(table: tuple[str, ...], channel: "ChannelConfig", agents: Mapping[str, "AgentConfig"]) -> Iterator[Problem]:
     """Look at what a channel's table names."""
-    if channel.cwd and not Path(channel.cwd).is_dir():
-        yield (*table, "cwd"), f"the directory {channel.cwd} does not exist"
+    if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
+        yield (*table, "cwd"), unusable
     for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
         for name in names:
             if name not in agents:

@@ -84,6 +84,12 @@ def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
     load(written(tmp_path, rest='[journal]\npath = "circle/journal.db"'))
 
 
+def test_a_place_of_the_bots_own_that_may_not_be_looked_at_is_no_complaint_here(tmp_path: Path) -> None:
+    """Whoever opens the file says why that cannot be."""
+    path = written(tmp_path, rest=f'[journal]\npath = "/{"x" * 300}/threadline.db"')
+    assert load(path).journal.file.name == "threadline.db"
+
+
 def test_files_apart_from_the_project_are_well(tmp_path: Path) -> None:
     """Also where one name begins with the other's."""
     config = load(written(tmp_path, rest='[journal]\npath = "project-state/journal.db"'))

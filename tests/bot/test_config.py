@@ -318,6 +318,8 @@ def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
 # ---- what can be wrong
 
 # A key to set or add, its value as TOML, and what is said about it.
+TOO_LONG = "x" * 300  # A directory that nobody may look at, also where the tests are run by root.
+
 WRONG_VALUES = [
     ("discord.token", '""', "is empty"),
     ("discord.token", '"  "', "is empty"),
@@ -350,6 +352,7 @@ WRONG_VALUES = [
     ("agents.default.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
     ("agents.default.cwd", '"~no-such-user/x"', "the directory {folder}/~no-such-user/x does not exist"),
     ("agents.default.cwd", '"line\\nfeed"', "the directory {folder}/line\\nfeed does not exist"),
+    ("agents.default.cwd", f'"/{TOO_LONG}"', f"the directory /{TOO_LONG} cannot be entered: File name too long"),
     ("agents.default.cwd", "5", "must be a path, written as text"),
     ("agents.default.env", '"A=1"', "must be a table"),
     ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
@@ -358,12 +361,18 @@ WRONG_VALUES = [
     ("agents.default.client", '["net"]', "Input should be 'fs' or 'terminal'"),
     ("agents.default.additional_directories", '"."', "must be a list"),
     ("agents.default.additional_directories", '["no"]', "the directory {folder}/no does not exist"),
+    (
+        "agents.default.additional_directories",
+        f'["/{TOO_LONG}"]',
+        f"the directory /{TOO_LONG} cannot be entered: File name too long",
+    ),
     ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
     ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
     ("agents.other", "1", "must be a table"),
     ("channels.5.agent", '"nobody"', "there is no agent 'nobody'; there are: default"),
     ("channels.5.agents", '["default", "nobody"]', "there is no agent 'nobody'; there are: default"),
     ("channels.5.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
+    ("channels.5.cwd", f'"/{TOO_LONG}"', f"the directory /{TOO_LONG} cannot be entered: File name too long"),
     ("channels.5.permission", '"never"', "Input should be '', 'ask', 'allow_reads', 'allow_all' or 'deny'"),
     ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
     ("pool.max_agents", '"many"', "Input should be a valid integer, unable to parse string as an integer"),
