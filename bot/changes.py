@@ -39,6 +39,7 @@ log = structlog.stdlib.get_logger("bot")
 def edited(client: "ThreadlineClient", message: discord.Message, verdict: Verdict | None = None) -> None:
     """Take up the new text and files of a message, if it still waits and its author may still talk.
 
+    One that says nothing any more, as a bare mention, is taken back: its old words are not what anybody wants now.
     `verdict` is that of the gate, where it was asked before.
     """
     client.desk.doubts.settle(message.id)
@@ -48,7 +49,7 @@ def edited(client: "ThreadlineClient", message: discord.Message, verdict: Verdic
     conversation, exchange, before = found
     now = request_of(message, client.user, thread_id=before.thread_id, joined=before.joined)
     request = replace(before, text=now.text, attachments=now.attachments, quotes=now.quotes)
-    if request != before and not request.is_empty:
+    if request != before:
         log.info("message was edited", message_id=message.id)
         _amend(client, conversation, exchange, request)
 

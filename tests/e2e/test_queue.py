@@ -168,6 +168,25 @@ async def test_edits_and_deletions_change_what_waits_and_nothing_else(tmp_path: 
         assert "too late" not in " ".join(each.content for each in place.said_by_bot(thread))
 
 
+async def test_a_message_that_is_edited_to_say_nothing_is_taken_back(tmp_path: Path) -> None:
+    """A bare mention: what it said before never reaches the agent, and it waits no more."""
+    async with stage(tmp_path) as place:
+        thread, gate = await busy(place)
+        regretted = await place.ann.say(thread, "say regretted")
+        await place.ann.say(thread, "say wanted")
+        bens = await place.ben.say(thread, f"{place.bot.mention} say withdrawn")
+        await place.ann.sees(thread, "3 waiting", by=place.bot)
+        await place.ann.edit(regretted, place.bot.mention)
+        await place.ben.edit(bens, place.bot.mention)
+        await place.ann.sees(thread, "1 waiting", by=place.bot)
+        await place.discord.until(lambda: not bens.reactions)
+        await place.ann.say(thread, "say last")
+        await place.ann.sees(thread, "2 waiting", by=place.bot)
+        await open_gate(gate)
+        await place.ann.sees(thread, "last", by=place.bot)
+        assert await answers(place, thread) == ["begun", "wanted\nlast"]
+
+
 async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_path: Path) -> None:
     """What was let in stays as it was let in."""
     async with stage(tmp_path) as place:
