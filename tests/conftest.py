@@ -20,7 +20,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.virtual import VirtualLoop
+from tests.virtual import RealLoop, VirtualLoop
 
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
 
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """The event loop of an async test; see the module's docstring."""
-    new_loop = VirtualLoop if _in_virtual_time(request.node) else asyncio.new_event_loop
+    new_loop = VirtualLoop if _in_virtual_time(request.node) else RealLoop
     return "asyncio", {"debug": True, "loop_factory": partial(_loop_that_reaps, new_loop)}
 
 

@@ -141,13 +141,18 @@ async def test_no_test_sleeps_in_real_time() -> None:
 async def test_a_test_may_ask_for_real_time() -> None:
     """The mark closest to the test decides, over the module's and the directory's."""
     assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
-    assert asyncio.get_running_loop().get_debug()
+    await _assert_that_it_checks(asyncio.get_running_loop())
 
 
 async def test_a_module_may_ask_for_virtual_time() -> None:
-    """The module's mark puts its tests on the virtual loop, in asyncio's debug mode like all others."""
+    """The module's mark puts its tests on the virtual loop, which checks in asyncio's debug mode like the other."""
     assert isinstance(asyncio.get_running_loop(), VirtualLoop)
-    assert asyncio.get_running_loop().get_debug()
+    await _assert_that_it_checks(asyncio.get_running_loop())
+
+
+async def _assert_that_it_checks(loop: asyncio.AbstractEventLoop) -> None:
+    with pytest.raises(RuntimeError, match="thread"):
+        await asyncio.to_thread(loop.call_soon, print)
 
 
 def _really_work() -> str:
