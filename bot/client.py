@@ -26,7 +26,7 @@ from .catch_up import CatchUp, Reach
 from .changes import deleted, doubt, edited, look_again
 from .commands import Commands
 from .config import Config
-from .connecting import intents
+from .connecting import close, intents
 from .desk import Desk
 from .elicitation import ElicitationButton
 from .exchange import Exchange
@@ -182,7 +182,7 @@ class ThreadlineClient(discord.Client):
         log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
         if event_method in {"on_ready", "on_guild_available"}:
             # What was missed is not taken up, and live messages wait for it: the next client does both anew.
-            await self.close()
+            await close(self)
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Pass an event on, unless the client is closed: the wait for servers outlasts it, and would fail then."""

@@ -1,6 +1,7 @@
 """What each connection to Discord needs: where it goes, what the bot wants to hear, and why there is none."""
 
 import asyncio
+import threading
 
 import aiohttp
 import discord
@@ -50,16 +51,28 @@ def prepare(endpoint: str) -> None:
 
 
 async def close(client: discord.Client) -> None:
-    """Let go of everything a client has, also where the other side does not answer any more."""
+    """Let go of everything a client has, also where the other side does not answer any more, or this is cancelled."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
+            for socket in _begun(client):
+                await socket.close()
             await client.close()
     except TimeoutError:
         log.warning("Discord did not let go of the connection in time")
-        await client.http.close()
     except Exception:  # a client that is broken must not keep the next one from being built
         log.exception("a client could not be closed")
+    finally:
         await client.http.close()
+
+
+def _begun(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:
+    """Return the connections that the client itself does not know: those in whose beginning it was cut off.
+
+    Their heartbeats have begun, in a thread that would outlast the client.
+    """
+    own = client._connection  # noqa: SLF001 - nothing public says whose a connection is
+    beating = (each.ws for each in threading.enumerate() if isinstance(each, discord.gateway.KeepAliveHandler))
+    return [each for each in beating if each._connection is own and each is not client.ws]  # noqa: SLF001 - the same
 
 
 def why_pointless(error: Exception) -> str:

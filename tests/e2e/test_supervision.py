@@ -3,11 +3,14 @@
 import asyncio
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import discord
 import pytest
+from discord.gateway import KeepAliveHandler
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot import supervision
@@ -16,8 +19,9 @@ from bot.app import App, StartFailed
 from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
+from bot.connecting import close, prepare
 from loopback.entities import Thread
-from tests.e2e.stage import IMPATIENCE, Stage, numbers, performing, scene, spoken, stage, write_config
+from tests.e2e.stage import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
@@ -228,6 +232,56 @@ async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_th
             thread = await place.thread("say hello there")
             await place.answer(thread, "hello there")
         assert failures == []
+
+
+async def test_a_bot_that_stops_between_two_connections_leaves_no_heartbeats_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library begins them with a connection's first word, and may wait for seconds before it says who it is."""
+    waits = asyncio.Event()
+
+    async def wait(_client: ThreadlineClient, _shard_id: int | None, *, initial: bool = False) -> None:
+        if not initial:
+            waits.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(ThreadlineClient, "before_identify_hook", wait)
+    async with stage(tmp_path) as place:
+        before = {*threading.enumerate()}
+        place.discord.drop_gateway(place.bot, resume=False)
+        await waits.wait()
+        begun = {*threading.enumerate()} - before
+        beating = [thread for thread in begun if isinstance(thread, KeepAliveHandler)]
+    assert beating
+    for thread in beating:
+        await asyncio.to_thread(thread.join, GENEROUS)
+        assert not thread.is_alive()
+
+
+class Lingering(discord.Client):
+    """A client whose server does not answer its goodbye."""
+
+    def __init__(self) -> None:
+        super().__init__(intents=discord.Intents.none())
+        self.lingers = asyncio.Event()
+
+    async def close(self) -> None:
+        self.lingers.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_the_same(tmp_path: Path) -> None:
+    """So it is when a client dies just as the bot stops."""
+    async with scene(tmp_path) as place:
+        prepare(place.discord.endpoint)
+        client = Lingering()
+        await client.login(TOKEN)
+        closing = asyncio.create_task(close(client))
+        await client.lingers.wait()
+        closing.cancel()
+        await asyncio.wait([closing])
+        assert closing.cancelled()
+        assert vars(client.http)["_HTTPClient__session"].closed
 
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
