@@ -60,7 +60,11 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
 
     async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
         """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
-        return await self.client.admit(interaction, Right.LOOK, asker_id=None)
+        try:
+            return await self.client.admit(interaction, Right.LOOK, asker_id=None)
+        except Exception as error:
+            # As when Discord does not take the refusal any more. The library passes nothing else to `on_error`.
+            raise app_commands.AppCommandError("the gate could not be asked") from error
 
     async def on_error(
         self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /

@@ -309,10 +309,14 @@ async def test_a_command_that_fails_while_discord_shows_it_thinking_says_so(
 
 
 async def test_a_command_whose_answer_is_on_its_way_when_the_bot_stops_does_no_harm(tmp_path: Path) -> None:
-    """Its connection is gone, and so is the one over which its failure would be told."""
+    """Its connection is gone, and so is the one over which its failure would be told; so it is with a refusal."""
     async with stage(tmp_path) as place:
-        place.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS)
+        place.discord.fault(method="POST", path=re.compile("/callback$"), slow=GENEROUS, times=2)
         assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))
+        assert "may not talk" in said(await place.mallory.slash(place.channel, "help"))
+        invoked = [task for task in asyncio.all_tasks() if task.get_name() == "CommandTree-invoker"]
+    await asyncio.wait(invoked)
+    assert [task.exception() for task in invoked] == [None, None]
 
 
 async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Path) -> None:
