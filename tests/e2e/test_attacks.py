@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot import turned_away
 from loopback import Message
 from loopback.permissions import Permission
 from tests.e2e.stage import Stage, marked, said, stage, write_config
@@ -147,8 +148,11 @@ async def test_what_an_agent_can_be_set_to_pings_nobody_formats_nothing_and_tell
 
 
 @pytest.mark.timeout(2 * THOUSANDS_SECONDS)
-async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(tmp_path: Path) -> None:
+async def test_thousands_of_messages_make_few_notices_and_hold_no_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At most `per_thread` wait, whoever writes; one notice to each person; the rest is gone when it is refused."""
+    monkeypatch.setattr(turned_away, "NOTICE_SECONDS", 2 * THOUSANDS_SECONDS)  # However slowly they are read.
     extra = "[pool]\nper_thread = 5\nper_minute = 20000\n"
     async with stage(tmp_path, extra=extra) as place:
         thread = await place.thread("say begun\nhang")
