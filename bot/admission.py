@@ -160,13 +160,13 @@ class Admission:
             kind=self._kind(message),
             mentioned=self._is_mentioned(message),
             mentioned_role_ids=frozenset(message.raw_role_mentions),
-            known=self._journal.knows(place.channel_id) or self._has_opened(message.channel),
+            known=self._journal.knows(place.channel_id) or self.has_opened(message.channel),
             shared=other_bots or self._bot_turns.shared(place.channel_id),
             post=message.id == place.channel_id and _in_forum(message.channel),
             bot_turns=self._bot_turns.count(place.channel_id),
         )
 
-    def _has_opened(self, channel: object) -> bool:
+    def has_opened(self, channel: object) -> bool:
         """Whether a thread is the bot's own, as Discord knows it: also with a journal that is new."""
         user = self._client.user
         return isinstance(channel, discord.Thread) and user is not None and channel.owner_id == user.id

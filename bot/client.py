@@ -356,10 +356,7 @@ class ThreadlineClient(discord.Client):
         return self.admission.refusal(interaction, right, asker_id=None) is None
 
     async def archive(self, thread_id: int) -> None:
-        """Archive a thread, when its last reply is in; a message opens it again. A channel stays as it is."""
-        _, channel_id = self.journal.threads.place(thread_id) or (None, thread_id)
-        if channel_id == thread_id:
-            return
+        """Archive a thread, when its last reply is in; a message opens it again."""
         await self.desk.finish(ARCHIVE_SECONDS, thread_id)
         try:
             await self.desk.pacer.admit(None, Urgency.NOTICE)

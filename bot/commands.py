@@ -109,14 +109,18 @@ async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
 
 async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if not await admitted(interaction, Right.RESET):
+    lost = client.admission.has_opened(interaction.channel) and not client.journal.knows(thread_id)
+    may = client.admit(interaction, Right.RESET, asker_id=None) if lost else admitted(interaction, Right.RESET)
+    if not await may:
         return
     conversation = client.conversation(interaction)
     if conversation is not None:
         conversation.close(interaction.user.id)
     log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
-    await interaction.response.send_message("Closed. A message here wakes the agent again, with its session.")
-    await client.archive(thread_id)
+    after = "begins a new session" if lost else "wakes the agent again, with its session"
+    await interaction.response.send_message(f"Closed. A message here {after}.")
+    if isinstance(interaction.channel, discord.Thread):
+        await client.archive(thread_id)
 
 
 async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:

@@ -58,6 +58,28 @@ async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Pa
             assert place.said_by_bot(foreign) == []
 
 
+async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path: Path) -> None:
+    """By admins, if the bot has opened it; one between people is none of its business. A message opens it again."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            thread = await place.thread("say the first answer")
+            await place.answer(thread, "the first answer")
+        forget(tmp_path)
+        foreign = await place.ann.open_thread(place.channel, "between people")
+        async with performing(place):
+            assert "no conversation here" in said(await place.ann.slash(foreign, "close"))
+            assert "may not end" in said(await place.ben.slash(thread, "close"))
+            assert not thread.archived
+            assert "Closed. A message here begins a new session." in said(await place.ann.slash(thread, "close"))
+            await place.discord.until(lambda: thread.archived)
+            await place.ben.say(thread, "say here again")
+            await place.answer(thread, "here again")
+            assert not foreign.archived
+            assert "with its session" in said(await place.ann.slash(thread, "close"))
+            await place.discord.until(lambda: thread.archived)
+
+
 async def test_an_outsider_cannot_steer_a_thread_by_message_command_or_button(tmp_path: Path) -> None:
     """Invariant 10, P53, P57: messages, commands and buttons go through the same gate."""
     async with stage(tmp_path) as place:
