@@ -93,5 +93,7 @@ class Listing:
         try:
             return await agent.list_sessions(settings.cwd)
         finally:
-            await agent.stop()
-            self.guests.remove(agent)
+            try:
+                await agent.stop()
+            finally:
+                self.guests.remove(agent)

@@ -208,6 +208,8 @@ class Pool:
     async def _run(self, conversation: Conversation) -> None:
         try:
             await conversation.run()
+        except Exception:  # the isolation boundary of a conversation: its end touches no other
+            log.exception("a conversation could not be ended", thread_id=conversation.thread_id)
         finally:
             # In the same step of the loop as the conversation's last look into its inbox: no message falls between.
             del self._running[conversation]

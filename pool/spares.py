@@ -130,13 +130,18 @@ class Spares:
             self._fail(error)
         finally:
             if not spare.claimed:
-                spare.dismissed = True
-                try:
-                    if spare.agent is not None:
-                        await spare.agent.stop()
-                finally:
-                    self._spares.remove(spare)
-                    self._slots.release(spare)
+                await self._end(spare)
+
+    async def _end(self, spare: _Spare) -> None:
+        spare.dismissed = True
+        try:
+            if spare.agent is not None:
+                await spare.agent.stop()
+        except Exception:  # the same boundary
+            log.exception("a warm spare could not be stopped")
+        finally:
+            self._spares.remove(spare)
+            self._slots.release(spare)
 
     def _fail(self, error: Exception) -> None:
         self._not_before = asyncio.get_running_loop().time() + AGAIN_SECONDS

@@ -135,6 +135,21 @@ async def test_a_pool_that_stops_waits_for_no_list(tmp_path: Path, method: str) 
     assert it.crew.alive == 0
 
 
+async def test_an_agent_that_cannot_be_stopped_is_no_guest_for_ever(tmp_path: Path) -> None:
+    """Whoever asked learns of it; nobody counts what is gone."""
+
+    class Unstoppable(MemoryAgent):
+        async def stop(self) -> None:
+            await super().stop()
+            raise OSError(24, "Too many open files")
+
+    async with house(tmp_path, lambda _: Unstoppable(capabilities=LISTS, history=KEPT)) as it:
+        with pytest.raises(ExceptionGroup):
+            await listed(it)
+        assert it.pool.agents == []
+        assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
+
+
 async def test_a_hurried_stop_kills_a_guest_too(tmp_path: Path) -> None:
     """A second signal is for every process."""
     async with house(tmp_path, lambda _: MemoryAgent(capabilities=LISTS, manual={"session/list"}), slots=1) as it:

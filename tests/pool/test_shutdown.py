@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pool.exchange import Ending
 from pool.house import State
@@ -186,17 +187,21 @@ async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path
         assert held.told == []
 
 
-async def test_an_exchange_that_cannot_be_told_of_the_end_does_not_keep_its_agent_alive(tmp_path: Path) -> None:
-    """The error comes out, after every agent is stopped."""
+async def test_an_exchange_that_cannot_be_told_of_the_end_touches_no_other(tmp_path: Path) -> None:
+    """Its agent is stopped, and the others' turns have their time; the log says so."""
+    fetched = asyncio.Event()
     async with house(tmp_path) as it:
-        await it.say(1, 10, Recorder(10, breaks=RuntimeError("no"))).until("prompted")
+        await it.say(1, 10, Recorder(10, fetched=fetched, breaks=RuntimeError("no"))).until("blocks")
         other = it.say(2, 20)
-        await other.until("prompted")
-        with pytest.raises(ExceptionGroup) as caught:
-            await it.pool.__aexit__()
-        assert [str(error) for error in caught.value.exceptions] == ["no"]
+        prompt = await (await it.crew.agent(2)).expect("session/prompt")
+        with capture_logs() as logs:
+            stopping = asyncio.create_task(it.pool.__aexit__())
+            await elapse(TURN_SECONDS / 2)
+            it.crew.agents[1].end_turn(prompt)
+            await stopping
+        assert [line["event"] for line in logs] == ["a conversation could not be ended"]
         assert it.crew.alive == 0
-        assert other.ending == Ending(shutdown=True)
+        assert other.ending == Ending(stop_reason="end_turn")
 
 
 async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:

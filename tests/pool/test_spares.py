@@ -210,6 +210,25 @@ async def test_a_stop_of_a_spare_in_progress_is_not_cut_short(tmp_path: Path) ->
         assert it.crew.agents[0].stopped
 
 
+async def test_a_spare_that_cannot_be_stopped_ends_nothing_else(tmp_path: Path) -> None:
+    """The newcomer that it made way for gets its slot, and the log says so."""
+
+    class Unstoppable(MemoryAgent):
+        async def stop(self) -> None:
+            await super().stop()
+            raise OSError(24, "Too many open files")
+
+    def make(number: int) -> MemoryAgent:
+        return Unstoppable(modes=MODES) if number == 1 else every()(number)
+
+    other = Settings(Launch("other", (), tmp_path, {}), agent="other")
+    async with house(tmp_path, make, slots=1, warm=1, threads={2: other}, obedient=True) as it:
+        await quiet()
+        with capture_logs() as logs:
+            assert await it.say(2, 20).end() == Ending(stop_reason="end_turn")
+        assert [line["event"] for line in logs if line["log_level"] == "error"] == ["a warm spare could not be stopped"]
+
+
 async def test_kill_reaches_spares_too(tmp_path: Path) -> None:
     """The ready one, and the one that is being stopped; one that has no process yet is nobody to kill."""
     stops = asyncio.Event()
