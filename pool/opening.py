@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session
+from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session, SpawnFailed
 from acp.settings import Option, Value
 
 from .exchange import Notice
@@ -57,7 +57,10 @@ async def open_session(agent: Agent, thread_id: int, settings: Settings, journal
     A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
     """
     for directory in settings.also:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SpawnFailed(f"the directory {directory} cannot be made: {error.strerror}") from None
     session_id = journal.threads.session_id(thread_id)
     if session_id is not None and agent.can_load:
         try:

@@ -3,7 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from acp import Launch
+import pytest
+
+from acp import Launch, SpawnFailed
 from pool.exchange import Notice
 from pool.journal import Journal
 from pool.opening import MODE, Settings, open_session, settle, written
@@ -71,6 +73,16 @@ async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
         refusing = asyncio.create_task(refuse())
         assert await settle(it.session, SETTINGS, {"size": "large"}) == [Notice.UNSET, Notice.UNASKED]
         await refusing
+
+
+async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path) -> None:
+    """So what waits is held after some, and not all of it used up; the reason is told."""
+    (tmp_path / "file").touch()
+    settings = Settings(Launch("agent", (), CWD, {}), also=(tmp_path / "file" / "1",))
+    async with opened(MemoryAgent()) as it:
+        reason = f"the directory {tmp_path}/file/1 cannot be made: Not a directory"
+        with Journal.open(tmp_path / "journal.db") as journal, pytest.raises(SpawnFailed, match=reason):
+            await open_session(it.agent, 1, settings, journal)
 
 
 async def test_the_other_directories_of_a_session_are_made(tmp_path: Path) -> None:
