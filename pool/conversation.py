@@ -123,6 +123,7 @@ class Conversation:
         """Put an exchange before all that waits, and go on."""
         self._inbox.put_first(exchange)
         self.resume()
+        self._changed()
 
     def send_now(self, exchange: Exchange, by: int) -> None:
         """Let one that waits go before all others, and end the turn that runs: nothing else ever jumps."""
@@ -379,6 +380,8 @@ class Conversation:
     def _once_more(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
         self.running = None
+        if self._current is not exchange:  # Given up while the agent's last words were waited for.
+            return
         self._journal.unsent(exchange.message_ids, earlier)
         if self._retried is exchange:
             raise error

@@ -74,7 +74,7 @@ class Seat:
 
     def let_go(self) -> None:
         """Stop the agent as soon as it has nothing to do."""
-        self.yields = True
+        self.yields = self.state is not State.ASLEEP
         if self.state is State.IDLE:
             self.state = State.STOPPING
         self._wake.set()

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
+from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS
@@ -250,6 +251,29 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
         assert len(it.crew.agents) == 1
         it.talk(1).resume()
         assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
+async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end(tmp_path: Path) -> None:
+    """The message is not tried again, and nothing goes wrong."""
+    fetched = asyncio.Event()
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10, Recorder(10, fetched=fetched))
+        await exchange.until("blocks")
+        agent = it.crew.agents[0]
+        agent.pause_reading()  # Its end is not seen yet.
+        agent.die(1)
+        fetched.set()
+        await quiet()
+        assert it.row(10) is Row.PROMPTED
+        with capture_logs() as logs:
+            assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+            await elapse(LAST_WORDS_SECONDS)
+            await quiet()
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert it.row(10) is Row.CLOSED
+        assert [line for line in logs if line["log_level"] == "error"] == []
+        assert it.pool.conversation(1) is None
+        assert len(it.crew.agents) == 1
 
 
 async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Path) -> None:

@@ -136,13 +136,16 @@ async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path:
 
 
 async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: Path) -> None:
-    """It is the next one."""
+    """It is the next one, and who shows what waits learns of it."""
+    seen: list[int] = []
     async with house(tmp_path) as it:
         it.say(1, 10, text="running")
         it.say(1, 11, text="waiting")
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
+        it.pool.on_queue = lambda thread_id: seen.append(it.talk(thread_id).waiting)
         it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
+        assert seen == [2]
         agent.end_turn(prompt)
         assert await prompts(agent, 2) == ["again", "waiting"]
 
@@ -312,6 +315,18 @@ async def test_a_thread_without_a_turn_makes_way_for_nobody_later(tmp_path: Path
         await exchange.end()
         await quiet()
         assert it.talk(1).seat.state is State.IDLE
+
+
+async def test_closing_a_thread_that_sleeps_over_what_is_held_stops_no_later_agent(tmp_path: Path) -> None:
+    """The next message starts one, which stays."""
+    async with house(tmp_path, obedient=True) as it:
+        restored(it, 10, held=True)
+        assert it.talk(1).close(A_PERSON) == Cancelled(stopped=False, held=1)
+        exchange = it.say(1, 11)
+        await exchange.end()
+        await quiet()
+        assert it.talk(1).seat.state is State.IDLE
+        assert len(it.crew.agents) == 1
 
 
 # ---- taken together, sent now, taken back
