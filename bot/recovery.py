@@ -297,12 +297,20 @@ class Recovery:
 
 
 async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do `work` for all at once: one that takes long holds up no other. What is cut off stays for the next READY."""
+    """Do `work` for all at once: one that takes long holds up no other.
 
-    async def do(item: T) -> None:
-        await work(item)
-        items.remove(item)
+    Nothing is left to a READY that comes meanwhile; what is cut off stays for the next one.
+    """
+    left = dict(enumerate(items))
+    items.clear()
 
-    async with asyncio.TaskGroup() as tasks:
-        for item in [*items]:
-            tasks.create_task(do(item), name="recovery")
+    async def do(number: int) -> None:
+        await work(left[number])
+        del left[number]
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for number in [*left]:
+                tasks.create_task(do(number), name="recovery")
+    finally:
+        items.extend(left.values())

@@ -669,6 +669,27 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
             assert journal.open_rows() == []
 
 
+async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Path) -> None:
+    """What a READY has begun outlives its client; it is done once, and ends neither."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 99, State.PROMPTED)
+        left(journal, 100, State.FINISHED, pages=["first"])
+        journal.posts.intend(100, 0, "first")
+        async with restarted(journal, tmp_path) as it:
+            it.board.held = asyncio.Event()
+            it.recovery.begin()
+            first = asyncio.create_task(it.recovery.finish())
+            await settle()
+            assert it.recovery.begin() == []
+            second = asyncio.create_task(it.recovery.finish())
+            await settle()
+            it.board.held.set()
+            await asyncio.gather(first, second)
+            await settle()
+            assert sorted(it.board.whats) == ["read", "read", "send", "send"]
+            assert it.state(100) is State.ANSWERED
+
+
 # ---- questions
 
 QUESTION = "<@42> **May I?** Run"
