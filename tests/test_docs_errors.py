@@ -20,7 +20,12 @@ def entries() -> list[str]:
 
 def within(part: str, whole: str) -> bool:
     """Whether a text, `…` standing for anything in it, is a part of another."""
-    return re.search(".*".join(map(re.escape, part.split("…"))), whole, re.DOTALL) is not None
+    end = 0
+    for piece in part.split("…"):
+        if (at := whole.find(piece, end)) < 0:
+            return False
+        end = at + len(piece)
+    return True
 
 
 def same(entry: str, text: str) -> bool:
