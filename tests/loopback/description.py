@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,14 +92,40 @@ def description() -> dict[str, Any]:
             node = node[step]
         assert last in node, f"the exception of {schema} has no place any more"
         node[last] = instead
-    return found
+    shorter: dict[str, Any] = _without_constants(found)
+    return shorter
+
+
+def _without_constants(node: Any) -> Any:
+    """The same schema, in which a choice among constants is an enumeration: one step in place of one for each."""
+    if isinstance(node, list):
+        return [_without_constants(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    inner = {key: _without_constants(value) for key, value in node.items()}
+    shapes = inner.get("oneOf")
+    if isinstance(shapes, list) and "enum" not in inner and all("const" in shape for shape in shapes):
+        inner["enum"] = [shape["const"] for shape in inner.pop("oneOf")]
+    return inner
+
+
+def _one_of(validator: Any, shapes: list[Any], instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """As the library's, which lists all that is wrong with each shape that is not meant, also where one fits."""
+    fitting = (shape for shape in shapes if validator.evolve(schema=shape).is_valid(instance))
+    if len(list(islice(fitting, 2))) != 1:
+        yield from jsonschema.Draft202012Validator.VALIDATORS["oneOf"](validator, shapes, instance, schema)
+
+
+_Draft: Final[type[Validator]] = jsonschema.validators.extend(  # type: ignore[no-untyped-call] # the stubs' lack
+    jsonschema.Draft202012Validator, {"oneOf": _one_of}
+)
 
 
 @cache
 def _validator(schema: str, *, closed: bool) -> Validator:
     """The validator of a schema, given as text, whose references lead into the description."""
     whole = {**json.loads(schema), "components": description()["components"]}
-    return jsonschema.Draft202012Validator(_closed(whole) if closed else whole)
+    return _Draft(_closed(whole) if closed else whole)
 
 
 def _closed(node: Any) -> Any:
