@@ -4,6 +4,7 @@ No object of discord.py is kept across an await: the client may be rebuilt at an
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ class Rest:
             async with self._writing(kind, channel_id, lost=lost):
                 message = await channel.send(
                     content,
-                    nonce=nonce or discord.utils.MISSING,
+                    nonce=nonce or secrets.token_hex(8),  # Without, the library gives one only where it is None.
                     allowed_mentions=mentions,
                     suppress_embeds=True,
                     silent=silent,

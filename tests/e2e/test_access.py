@@ -39,6 +39,19 @@ async def test_an_outsider_gets_one_refusal_in_ten_minutes_and_no_thread(tmp_pat
         assert place.said_by_bot(place.channel) == []
 
 
+async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path: Path) -> None:
+    """As the configuration is each time, also twice within minutes in one channel."""
+    async with scene(tmp_path) as place:
+        ben, mallory = (f'"{each.id}"' for each in (place.ben, place.mallory))
+        write_config(place.config, place, access=f"users = [{ben}]")
+        async with performing(place):
+            for users in (ben, f"{ben}, {mallory}"):
+                write_config(place.config, place, access=f"users = [{users}]")
+                await place.ann.slash(place.channel, "reload")
+                await place.ann.say(place.channel, f"{place.bot.mention} say hello")
+                await place.ann.sees(place.channel, f'users = [{users}, "{place.ann.id}"]', by=place.bot)
+
+
 async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Path) -> None:
     """P8: Discord says who has opened a thread. What was said there before is the new session's background."""
     async with scene(tmp_path) as place:
