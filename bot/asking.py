@@ -16,7 +16,8 @@ from . import words
 from .admission import admitted
 from .fields import Field
 from .form import Form
-from .gate import Right, in_place
+from .gate import Place, Right, in_place
+from .markdown import escape
 from .message import Name, files_of, mentioned_in, names_in, readable, tags_of, text_of
 from .offers import Command as OwnCommand
 from .pacer import Urgency
@@ -125,25 +126,32 @@ async def ask(
     quotes: Sequence[Quote] = (),
     attachments: Sequence[Attachment] = (),
     about: int | None = None,
+    within: int | None = None,
 ) -> None:
     """Post a person's request, and take it up where it was made; in a channel a thread is opened on it.
 
-    `about` is a message in the same place that is quoted to the agent.
+    `about` is a message in the same place that is quoted to the agent, `within` a thread of the channel in which to go
+    on instead.
     """
     client, channel = interaction.client, interaction.channel
     if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
         return
+    place = client.admission.place(interaction.guild, channel)
+    if within is not None:
+        place = Place(place.guild_id, within, place.channel_id)
+        channel = interaction.guild.get_thread(within) if interaction.guild is not None else None
     text = text.strip()
     # What others have said is not shown as what this person asks.
     said = text or ", ".join(each.name for each in attachments) or (BARE if quotes else "")
-    if refusal := _not_now(interaction, said, agent):
+    if refusal := _not_now(interaction, place, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return
-    message_id = await _post(interaction, said)
+    message_id = await (_post(interaction, said) if within is None else _post_in(interaction, within, said))
+    if message_id is None:
+        return
     if about is not None:  # Only now: Discord waits 3 s for an answer, and a busy one may take longer to be read.
         quote, attachments = await _quoted(interaction, about)
         quotes = () if quote is None else (quote,)
-    place = client.admission.place(interaction.guild, channel)
     here = in_place(place)
     request = Request(
         message_id=message_id,
@@ -180,10 +188,10 @@ async def _names(interaction: Interaction, text: str) -> Name:
     return names_in(interaction.guild, people)
 
 
-def _not_now(interaction: Interaction, said: str, agent: str) -> str:
+def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
     """Say why a request cannot be taken up; empty where it can."""
-    client, thread_id = interaction.client, interaction.channel_id or 0
-    agents, here = client.desk.agents, in_place(client.admission.place(interaction.guild, interaction.channel))
+    client, thread_id = interaction.client, place.channel_id
+    agents, here = client.desk.agents, in_place(place)
     if not client.intake:
         return "I am about to stop. Ask again when I am back."
     if not said:
@@ -198,15 +206,35 @@ def _not_now(interaction: Interaction, said: str, agent: str) -> str:
 
 async def _post(interaction: Interaction, text: str) -> int:
     """Answer with the request, for all to see and pinging nobody; return the message's id."""
-    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-    file = discord.File(BytesIO(text.encode()), "request.txt") if shown != text else discord.utils.MISSING
+    shown, files = _asked(interaction, text)
     answer = await interaction.response.send_message(
-        f"<@{interaction.user.id}> asks:\n>>> {shown}",
+        shown,
         allowed_mentions=discord.AllowedMentions.none(),
         suppress_embeds=True,
-        file=file,
+        files=[discord.File(BytesIO(data), name) for name, data in files],
     )
     return answer.message_id or (await interaction.original_response()).id
+
+
+async def _post_in(interaction: Interaction, thread_id: int, text: str) -> int | None:
+    """Post the request in another place, likewise, and say so; None where that cannot be, which is said too."""
+    await interaction.response.send_message(f"Asked again in <#{thread_id}>.", ephemeral=True)
+    desk, (shown, files) = interaction.client.desk, _asked(interaction, text)
+    try:
+        await desk.pacer.admit(thread_id, Urgency.FIRST)
+        return (await desk.rest.send(thread_id, shown, files=files)).message_id
+    except RestError as error:
+        log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
+        told = f"That cannot be asked again: {escape(str(error))}. Ask anew with `/ask`."
+        await interaction.edit_original_response(content=told)
+        return None
+
+
+def _asked(interaction: Interaction, text: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Write a request as it is shown, and the file that has all of a long one."""
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    files = [("request.txt", text.encode())] if shown != text else []
+    return f"<@{interaction.user.id}> asks:\n>>> {shown}", files
 
 
 # ---- about a message
@@ -257,10 +285,12 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
     elif rows[-1].state not in {State.ANSWERED, State.CLOSED}:
         await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
     else:
+        thread_id, gone = rows[-1].thread_id, client.desk.rest.gone
         requests = [read_request(row.request) for row in rows]
         await ask(
             interaction,
             "\n\n".join(request.text for request in requests if request.text),
             quotes=[quote for request in requests for quote in request.quotes],
             attachments=[file for request in requests for file in request.attachments],
+            within=None if thread_id == interaction.channel_id or thread_id in gone else thread_id,
         )

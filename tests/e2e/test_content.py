@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loopback import messages
 from loopback.permissions import Permission
-from tests.e2e.stage import performing, remembering, scene, stage, write_config
+from tests.e2e.stage import performing, remembering, said, scene, stage, write_config
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
@@ -88,10 +88,9 @@ async def test_who_only_calls_the_bot_to_what_others_said_starts_it(tmp_path: Pa
         assert answers.name == "the build is broken"
         await client_of(place).desk.finish(GENEROUS, answers.id)  # Until then it is being worked on.
         again = await place.ann.menu(called, "Retry")
-        assert again.message is not None
-        assert "no word about it" in again.message.content
-        thread = await place.ann.sees_thread(again.message)
-        await place.ann.sees(thread, '"text":"the build is broken"', by=place.bot)
+        assert f"<#{answers.id}>" in said(again)
+        posted = await place.ann.sees(answers, "no word about it", by=place.bot)
+        await place.ann.sees(answers, '"text":"the build is broken"', by=place.bot, after=posted)
         talk = await place.mallory.open_thread(broken, "who did it?")
         moderators = place.discord.add_role(place.guild, "moderators", permissions=Permission.MANAGE_THREADS)
         place.discord.give_role(place.guild, place.ben, moderators)

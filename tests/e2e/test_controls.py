@@ -157,6 +157,34 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         assert "the build is red" not in unquoted.content
 
 
+async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -> None:
+    """From the menu of its message in the channel, also when the thread is archived; where it is gone, in a new one."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun")
+        answer = await place.answer(thread, "begun")
+        (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
+        desk = client_of(place).desk
+        assert "may not" in said(await place.mallory.menu(opening, "Retry"))
+        for archived in (False, True):
+            await desk.finish(GENEROUS, thread.id)  # Until then it is being worked on.
+            if archived:
+                await place.ann.slash(thread, "close")
+                await place.discord.until(lambda: thread.archived)
+            retried = await place.ben.menu(opening, "Retry")
+            assert f"Asked again in <#{thread.id}>" in said(retried)
+            posted = await place.ann.sees(thread, f"<@{place.ben.id}> asks:\n>>> say begun", by=place.bot, after=answer)
+            answer = await place.answer(thread, "begun", after=posted)
+        assert [each for each in place.said_by_bot(place.channel) if each.ephemeral_to is None] == []
+        await desk.finish(GENEROUS, thread.id)
+        place.discord.fault(method="POST", path=re.compile(rf"/channels/{thread.id}/messages"), status=403)
+        refused = await place.ann.menu(opening, "Retry")
+        await refused.settled("cannot be asked again")
+        place.discord.world.delete_channel(thread)
+        elsewhere = await place.ann.menu(opening, "Retry")
+        assert elsewhere.message is not None
+        await place.answer(await place.ann.sees_thread(elsewhere.message), "begun")
+
+
 async def test_help_names_every_command(tmp_path: Path) -> None:
     """To those who may use them, wherever they are."""
     async with stage(tmp_path) as place:
