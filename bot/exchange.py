@@ -131,7 +131,8 @@ class Exchange:
         """Take the requests of the exchange before this one, where both are one person's and short enough."""
         if not isinstance(earlier, Exchange) or not earlier.is_open or earlier.again or self.again:
             return False
-        if earlier.reply.begun:  # What stands in the thread of it would stay as it is.
+        # What stands of it would stay, and so would its place, with all replies behind it.
+        if earlier.reply.begun or earlier._started:  # noqa: SLF001 - one of its own kind
             return False
         together = (*earlier.requests, *self.requests)
         if not belong_together(together):

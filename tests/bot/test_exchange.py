@@ -106,6 +106,22 @@ async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: P
         assert it.board.shown == ["first", "second"]
 
 
+async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path) -> None:
+    """Its agent died before it got anything: the next reply stands behind one of its own, which must come."""
+    async with stage(tmp_path) as it:
+        first, second = it.exchange(20), it.exchange(21)
+        for exchange in (first, second):
+            exchange.opened(THREAD)
+        first.starting()
+        assert not second.takes_in(first)
+        for exchange, text in ((first, "first"), (second, "second")):
+            exchange.starting()
+            exchange.event(Text(text))
+            it.finish(exchange, Ending("end_turn"))
+        await second.settled()
+        assert it.board.shown == ["first", "second"]
+
+
 async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
     """A forgotten session and an agent that acts unasked are said before anything it says (P43)."""
     async with stage(tmp_path) as it:
