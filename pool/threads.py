@@ -39,11 +39,11 @@ class Threads:
     def asker(self, thread_id: int) -> int | None:
         """Return who wrote the thread's oldest open message; with none open, who began the conversation."""
         query = (
-            "SELECT author_id FROM messages WHERE thread_id = ?"
-            " ORDER BY state IN ('answered', 'closed'), message_id LIMIT 1"
+            "SELECT author_id FROM messages WHERE thread_id = ? AND state NOT IN ('answered', 'closed')"
+            " ORDER BY message_id LIMIT 1"
         )
         row = self._db.execute(query, (thread_id,)).fetchone()
-        return None if row is None else row[0]
+        return self.opener(thread_id) if row is None else row[0]
 
     def opener(self, thread_id: int) -> int | None:
         """Return who wrote the thread's first message, of those that are kept."""
