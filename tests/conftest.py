@@ -19,6 +19,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.virtual import RealLoop, VirtualLoop
 
@@ -82,6 +83,13 @@ def _loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> async
     if sys.version_info < (3, 12):
         asyncio.get_child_watcher().attach_loop(loop)
     return loop
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tracebacks_are_plain() -> None:
+    # structlog's own show all variables in colours, and hold everything up for a second each.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 @pytest.fixture(scope="session", autouse=True)

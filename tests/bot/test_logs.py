@@ -35,6 +35,7 @@ def logging_to(stream: io.StringIO) -> Iterator[io.StringIO]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in ("discord", "asyncio")}
+    structure = structlog.get_config()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", stream)
         try:
@@ -45,7 +46,7 @@ def logging_to(stream: io.StringIO) -> Iterator[io.StringIO]:
             root.setLevel(level)
             for name, before in levels.items():
                 logging.getLogger(name).setLevel(before)
-            structlog.reset_defaults()
+            structlog.configure(**structure)
 
 
 class Talkative:
