@@ -28,6 +28,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .PHONY: help demo test check pytest bench chaos docs picture lock format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
+# Where it is set, each of the hundreds of programs that the tests start would compile the code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@echo "Threadline. The two to start with are demo and test."
