@@ -138,13 +138,17 @@ def _log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
         tries -= 1
         try:
             settings = _settings(token, answers.endpoint)
-            return settings, asyncio.run(_introduce(settings, answers, ask))
+            application_id, hears_text = asyncio.run(_introduce(settings))
+            if not hears_text:
+                _see_to_the_intent(settings, application_id, answers, ask)
         except Refused as error:
             if given or not tries or not ask.asking:
                 fail(str(error), 1)
             click.echo(f"{error}. Once more:")
         except StartFailed as error:
             fail(str(error), 1)
+        else:
+            return settings, application_id
 
 
 def _settings(token: str, endpoint: str) -> DiscordConfig:
@@ -169,30 +173,35 @@ def _given_token(answers: Answers) -> str:
     return text.strip()
 
 
-async def _introduce(settings: DiscordConfig, answers: Answers, ask: Interview) -> int:
-    """Say whose token it is, and see to the intent. Raises `StartFailed`."""
+async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
+    """Say whose token it is; return the application's id, and whether it may read messages. Raises `StartFailed`."""
     async with visiting(settings, discord.Intents(guilds=True)) as visit:
         application = visit.myself
         click.echo(f"The token is that of {visit.user}.")
         if application.bot_public:
             click.echo(f"Everybody may invite this bot. To change that, turn Public Bot off: {portal(application.id)}")
-        if not visit.hears_text:
-            await _see_to_the_intent(visit, answers, ask)
-        return application.id
+        return application.id, visit.hears_text
 
 
-async def _see_to_the_intent(visit: Visit, answers: Answers, ask: Interview) -> None:
-    by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal(visit.myself.id)}"
+def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Interview) -> None:
+    """Turn it on, or say where a person does it. Raises `StartFailed`."""
+    by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal(application_id)}"
     words = "The bot may not read messages yet. Turn the Message Content intent on?"
+    # Not asked in an event loop, which would take Ctrl-C for itself until there is an answer.
     if not ask.agrees(words, given=answers.intent, default=True):
         click.echo(by_hand)
         return
     try:
-        await visit.allow_text()
+        asyncio.run(_allow_text(settings))
     except discord.HTTPException as error:
         click.echo(f"Discord did not allow that ({error.text or error.status}). {by_hand}")
     else:
         click.echo("The Message Content intent is on.")
+
+
+async def _allow_text(settings: DiscordConfig) -> None:
+    async with visiting(settings, discord.Intents(guilds=True)) as visit:
+        await visit.allow_text()
 
 
 # ---- the server and its channels
@@ -206,7 +215,7 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
         async with visiting(settings, discord.Intents(guilds=True)) as visit, visit.connected():
             await _refuse_others(visit, wanted)
             if not await visit.joined(wanted, 0):
-                what = "see the channel" if visit.guilds else "join a server"
+                what = "see a channel to work in" if visit.guilds else "join a server"
                 click.echo(f"Waiting for the bot to {what}, at most {answers.wait:g} s ...")
             if not await visit.joined(wanted, answers.wait):
                 raise StartFailed(_why_not(visit, wanted))

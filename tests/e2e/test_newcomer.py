@@ -114,7 +114,8 @@ async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_pa
             ("The folder in which the agent works", str(tmp_path / "project")),
             ("Check now whether it works? [Y/n]: ", "n"),
         ]
-        said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
+        code, said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
+    assert code == 0, said
     assert bot.allowed_intents == ALL_INTENTS
     assert TOKEN not in said
     assert "Discord refused the token" in said
@@ -124,8 +125,25 @@ async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_pa
     assert [str(each.id) in written for each in channels] == [True, False, True]
 
 
-async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> str:
-    """Run a command in a terminal, answer each question when it stands there; return all that was shown."""
+CTRL_C = "\x03"
+
+
+@pytest.mark.parametrize("question", ["The bot's token: ", "Turn the Message Content intent on?", "Numbers [1]: "])
+async def test_ctrl_c_at_a_question_ends_the_program_at_once(tmp_path: Path, question: str) -> None:
+    """Nothing has to be typed first, and nothing is written."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        server.add_channel(guild, "general")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,), intents=NO_TEXT)
+        questions = [("The bot's token: ", TOKEN), ("Turn the Message Content intent on?", ""), ("Numbers [1]: ", "")]
+        before = questions[: [words for words, _ in questions].index(question)]
+        code, said = await typed(["init", "--endpoint", server.endpoint], [*before, (question, CTRL_C)], cwd=tmp_path)
+    assert (code, "Traceback" in said) == (1, False)
+    assert names(tmp_path) == []
+
+
+async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> tuple[int, str]:
+    """Run a command in a terminal, answer each question when it stands there; return exit code and what was shown."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", *args),
@@ -144,14 +162,16 @@ async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd:
                 while question not in shown[seen:]:
                     shown += (await asyncio.to_thread(os.read, ours, 4096)).decode()
                 seen = shown.index(question, seen) + len(question)
-                os.write(ours, f"{answer}\n".encode())
+                if answer == CTRL_C:
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(ours, f"{answer}\n".encode())
             await process.wait()
     except (TimeoutError, OSError) as error:
         raise AssertionError(f"{error!r}: {shown}") from error
     finally:
         os.close(ours)
-    assert process.returncode == 0, shown
-    return shown
+    return process.returncode or 0, shown
 
 
 def names(folder: Path) -> list[str]:
