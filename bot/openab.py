@@ -18,13 +18,12 @@ __all__ = ["Translation", "translate"]
 
 _SAME = {
     "discord.allow_dm": "access.dm",
-    "discord.allow_bot_messages": "threads.bots",
+    "discord.allowed_role_ids": "threads.mention_roles",
     "discord.trusted_bot_ids": "threads.trusted_bots",
     "agent.args": "agents.default.args",
     "agent.env": "agents.default.env",
     "agent.inherit_env": "agents.default.inherit_env",
     "pool.max_sessions": "pool.max_agents",
-    "markdown.tables": "reply.tables",
     "reactions.enabled": "reactions.enabled",
 }
 """Keys whose values mean the same here."""
@@ -33,6 +32,7 @@ _WITHOUT = {
     "discord.message_processing_mode": "messages of a thread go to the agent in order, one person's in a row together",
     "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
     "discord.max_batch_tokens": "up to 10 messages of one person in a row go together, or 20,000 characters",
+    "pool.liveness_check_secs": "an agent that ends is noticed at once",
     "pool.hung_grace_secs": "a cancelled turn has 10 seconds, then its agent is stopped",
     "pool.preload_persisted_sessions": "a thread's session is loaded when somebody writes there",
     "pool.default_config_options": "options are chosen in the thread; only mode can be preset",
@@ -54,6 +54,8 @@ _WITHOUT = {
     "workspace": "give a channel its own folder: [channels.ID] cwd",
     "ambient": "the bot reads only what is addressed to it",
     "filestore": "there is no object store",
+    "agentcore": "agents run on this machine",
+    "mcp": "name servers in agents.default.mcp_servers",
     **dict.fromkeys(
         ("feishu", "gateway", "googlechat", "line", "lineworks", "slack", "teams", "telegram", "wecom"),
         "there is only Discord",
@@ -61,8 +63,22 @@ _WITHOUT = {
 }
 """What has no counterpart, by the beginning of the key, and what to do or to know instead."""
 
-_TOOLS = {"full": "full", "compact": "compact", "none": "off"}
-_MENTION = {"involved": "involved", "mentions": "mentions", "multibot-mentions": "shared"}
+_WORDS = {
+    "discord.allow_bot_messages": (
+        "threads.bots",
+        {"off": "off", "none": "off", "false": "off", "mentions": "mentions", "all": "all", "true": "all"},
+    ),
+    "discord.allow_user_messages": (
+        "threads.mention",
+        {"involved": "involved", "mentions": "mentions", "multibot-mentions": "shared"},
+    ),
+    "markdown.tables": ("reply.tables", {"code": "code", "bullets": "bullets", "off": "off"}),
+    "reactions.tool_display": (
+        "reply.tools",
+        {"full": "full", "compact": "compact", "none": "off", "off": "off", "hidden": "off"},
+    ),
+}
+"""Keys that take one of some words, and which word is which here. openab tells neither capitals nor `_` from `-`."""
 _SECRET = re.compile(r"\$\{secrets\.([^}]+)\}")
 MOST_BOT_TURNS = 1000
 MOST_AGENTS = 1000
@@ -100,8 +116,6 @@ def translate(old: Mapping[str, Any]) -> Translation:
     _discord(given, done)
     _agent(given, done)
     _pool(given, done)
-    if (tools := given.pop("reactions.tool_display", None)) is not None:
-        done.put("reply.tools", _TOOLS.get(tools, "compact"), "reactions.tool_display")
     if (removed := given.pop("reactions.remove_after_reply", None)) is not None:
         done.put("reactions.keep", not removed, "reactions.remove_after_reply")
     for theirs, ours in _SAME.items():
@@ -147,6 +161,8 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
     else:
         done.put("discord.token", f"${{{TOKEN}}}", "discord.bot_token")
         done.token = "" if "${" in token else token
+        if not done.token:
+            done.advice.append(f"Put the token, and nothing else, into the variable {TOKEN}.")
     _allowed(given, done, "channels", [], 'All channels: access.guilds = [ids of your servers] and channels = ["*"].')
     _allowed(
         given,
@@ -155,9 +171,8 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
         ["owner"],
         'Everybody could talk to the agent; now only you may. As before: users = ["*"].',
     )
-    if (mention := given.pop("discord.allow_user_messages", None)) is not None:
-        done.put("threads.mention", _MENTION.get(mention, "involved"), "discord.allow_user_messages")
-    bots, trusted = given.get("discord.allow_bot_messages", "off"), given.get("discord.trusted_bot_ids")
+    _words(given, done)
+    bots, trusted = done.tables.get("threads", {}).get("bots", "off"), given.get("discord.trusted_bot_ids")
     if bots != "off" and not trusted:
         done.advice.append(
             "openab took any bot for a trusted one; here only those of threads.trusted_bots are answered."
@@ -168,6 +183,16 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
         )
     if (turns := given.pop("discord.max_bot_turns", None)) is not None:
         done.put("threads.bot_turns", min(max(int(turns), 1), MOST_BOT_TURNS), "discord.max_bot_turns")
+
+
+def _words(given: dict[str, Any], done: Translation) -> None:
+    for theirs, (ours, known) in _WORDS.items():
+        if (word := given.pop(theirs, None)) is None:
+            continue
+        if (same := known.get(word.lower().replace("_", "-"))) is not None:
+            done.put(ours, same, theirs)
+        else:
+            done.left.append(f"{theirs}: {word!r} is not known here")
 
 
 def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[str], advice: str) -> None:
@@ -198,7 +223,7 @@ def _agent(given: dict[str, Any], done: Translation) -> None:
         given.pop("agent.args", None)
         done.put("agents.default.preset", preset, "agent.command")
     if command != name or not preset:
-        done.put("agents.default.command", command or "openab-agent", "" if preset else "agent.command")
+        done.put("agents.default.command", command or "openab-agent", "agent.command" if command and not preset else "")
     working_dir = "agent.working_dir" if "agent.working_dir" in given else ""
     done.put("agents.default.cwd", given.pop("agent.working_dir", "~"), working_dir)
     unasked = [arg for arg in args if any(word in arg for word in ("trust", "yolo", "bypass", "dangerous"))]

@@ -121,6 +121,44 @@ new = 1
 """
 
 
+@pytest.mark.parametrize(
+    ("table", "line", "ours", "value"),
+    [
+        ("discord", 'allow_bot_messages = "none"', "threads.bots", "off"),
+        ("discord", 'allow_bot_messages = "All"', "threads.bots", "all"),
+        ("discord", 'allow_bot_messages = "true"', "threads.bots", "all"),
+        ("discord", 'allow_user_messages = "multibot_mentions"', "threads.mention", "shared"),
+        ("discord", 'allow_user_messages = "Multibot-Mentions"', "threads.mention", "shared"),
+        ("discord", 'allowed_role_ids = ["77"]', "threads.mention_roles", ["77"]),
+        ("markdown", 'tables = "Bullets"', "reply.tables", "bullets"),
+        ("reactions", 'tool_display = "hidden"', "reply.tools", "off"),
+        ("reactions", 'tool_display = "Full"', "reply.tools", "full"),
+    ],
+)
+def test_each_spelling_that_openab_takes_is_understood(table: str, line: str, ours: str, value: object) -> None:
+    """And the key is told once."""
+    done = translate(tomllib.loads(f"discord.bot_token = '${{T}}'\n{table}.{line}\n"))
+    where, _, key = ours.rpartition(".")
+    assert done.tables[where][key] == value
+    assert f"{table}.{line.split(maxsplit=1)[0]} -> {ours}" in done.taken
+    assert not [each for each in done.left if line.split(maxsplit=1)[0] in each]
+
+
+def test_a_word_that_is_not_known_is_named_and_not_guessed() -> None:
+    """Its default holds then."""
+    done = translate(tomllib.loads('[discord]\nbot_token = "${T}"\nallow_user_messages = "often"\n'))
+    assert "threads" not in done.tables
+    assert "discord.allow_user_messages: 'often' is not known here" in done.left
+
+
+@pytest.mark.parametrize("token", ["", "Bot ${DISCORD_BOT_TOKEN}"])
+def test_a_token_that_cannot_be_taken_over_is_asked_for(token: str) -> None:
+    """By the variable in which it is looked for."""
+    done = translate({"discord": {"bot_token": token}, "agent": {"command": "kiro-cli"}})
+    assert done.tables["discord"]["token"] == "${DISCORD_TOKEN}"
+    assert "Put the token, and nothing else, into the variable DISCORD_TOKEN." in done.advice
+
+
 def test_every_key_is_taken_over_or_named(tmp_path: Path) -> None:
     """With its value in our words; nothing is dropped in silence, and what is unknown says so."""
     done = translate(tomllib.loads(FULL))
