@@ -10,9 +10,9 @@ from .reading import Variable
 if TYPE_CHECKING:
     from .config import Config
 
-__all__ = ["secrets_of"]
+__all__ = ["TELLING", "secrets_of"]
 
-_TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE", re.IGNORECASE)
+TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
 """Names of what is secret: of variables, and of headers."""
 
 _TABLES = {"env", "headers"}
@@ -33,8 +33,8 @@ def secrets_of(
     given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
     for agent in config.agents.by_name.values():
         tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
-        given += [value for table in tables for name, value in table.items() if _TELLING.search(name)]
-        given += [environ[name] for name in agent.inherit_env if name in environ and _TELLING.search(name)]
+        given += [value for table in tables for name, value in table.items() if TELLING.search(name)]
+        given += [environ[name] for name in agent.inherit_env if name in environ and TELLING.search(name)]
     given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
     yield from (value for value in given if not _is_path(value))
 

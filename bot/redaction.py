@@ -1,6 +1,7 @@
 """Takes secrets out of text for people, and out of what an agent says, also where one comes in two pieces."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,7 +28,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         """Short ones are left out, see `SHORTEST`."""
         known = [secret for secret in secrets if len(secret) >= SHORTEST]
-        forms = {form for secret in known for form in (secret, repr(secret)[1:-1], ascii(secret)[1:-1])}
+        forms = {form for secret in known for form in _forms(secret)}
         # The longest first: one that another begins with would leave the other's end behind.
         self._forms = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._forms)) or r"(?!)")
@@ -46,6 +47,12 @@ class Redactor:
     def begun(self, text: str) -> int:
         """Return how many characters at the end of a text may be the beginning of a secret."""
         return max((_overlap(text, form) for form in self._forms), default=0)
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """Return how a text stands in itself, in Python and in JSON."""
+    quoted = (repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False))
+    return secret, *(form[1:-1] for form in quoted)
 
 
 def _overlap(text: str, form: str) -> int:

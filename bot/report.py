@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from . import logs
+from .confidential import TELLING
 from .config import Config, ConfigError, load
 from .diagnosis import as_lines
 from .doctor import examine
@@ -31,10 +32,25 @@ LINES = 200
 
 LIBRARIES = ("discord.py", "aiohttp", "pydantic", "structlog", "click", "rich")
 
-_SECRET_KEY = re.compile(r"token|secret|passw|api[-_]?key|auth|credential|cookie", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_NAME = rf"[\w.-]*(?:{TELLING.pattern})[\w.-]*"
+_BEHIND = re.compile(rf"\A[^\s=]*?{_NAME}=(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
+"""An argument that begins with a telling name and an equals sign: all the rest may be secret."""
+_CALLER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 """Who calls an address, written into it: name, colon and password."""
+_WITHIN = re.compile(
+    rf"""
+      (?P<caller>{_CALLER.pattern})
+    | {_NAME}["']?\s*[=:]\s*(?:(?:Bearer|Basic|Token)\s+)?(?P<value>"[^"]+"|'[^']+'|(?!\$\{{)[^\s"'&;,}}]+)
+    | (?P<shape>\b(?:sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|AKIA|AIza)[\w-]{{8,}})
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A secret within a text: who calls an address, what stands behind a telling name, a key that is known by its looks."""
+_NAMES_NEXT = re.compile(
+    rf"-[\w-]*(?:{TELLING.pattern})[\w-]*|(?-i:[A-Z0-9_]*(?:{TELLING.pattern})[A-Z0-9_]*)", re.IGNORECASE
+)
+"""An argument behind which a secret comes: an option like --api-key, or the name of a variable."""
 _CONCEALED = "[secret]"
 
 
@@ -136,7 +152,7 @@ def redacted_lines(raw: dict[str, Any]) -> list[str]:
 
 def _flat(table: dict[str, Any], prefix: str, *, concealed: bool) -> Iterator[tuple[str, Any, bool]]:
     for key, value in table.items():
-        hidden = concealed or key in {"env", "headers"} or bool(_SECRET_KEY.search(key))
+        hidden = concealed or key in {"env", "headers"} or bool(TELLING.search(key))
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.", concealed=hidden)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
@@ -159,18 +175,29 @@ def _shown(value: Any, *, concealed: bool) -> str:
 
 
 def _arguments(values: list[str]) -> Iterator[str]:
-    """Conceal what follows an argument like --api-key, and what stands behind its equals sign."""
+    """Conceal what follows an argument like --api-key, and what is secret within one."""
     before = ""
     for value in values:
-        secret = before.startswith("-") and "=" not in before and bool(_SECRET_KEY.search(before))
-        yield _CONCEALED if secret else _argument(value)
+        yield _CONCEALED if _NAMES_NEXT.fullmatch(before) and not _VARIABLE.fullmatch(value) else _argument(value)
         before = value
 
 
 def _argument(value: str) -> str:
-    name, equals, _ = value.partition("=")
-    shown = f"{name}={_CONCEALED}" if equals and _SECRET_KEY.search(name) else value
-    return _CREDENTIALS.sub(_CONCEALED, shown)
+    return _WITHIN.sub(_without, _BEHIND.sub(_without, value))
+
+
+def _without(found: re.Match[str]) -> str:
+    secret = found[found.lastgroup or 0]
+    return found[0] if _VARIABLE.fullmatch(secret) else found[0].replace(secret, _CONCEALED)
+
+
+def _spoken(secret: str) -> Iterator[str]:
+    """Return how a secret may be repeated: without quotes, and without the scheme before it (RFC 9110)."""
+    bare = secret.strip("\"'")
+    yield bare
+    scheme, _, rest = bare.partition(" ")
+    if rest and scheme.isalpha() and " " not in rest:
+        yield rest
 
 
 def _given_to_agents(config: Config) -> Iterator[str]:
@@ -187,12 +214,14 @@ def _secrets(raw: dict[str, Any]) -> Iterator[str]:
         for text in texts:
             yield from (os.environ[name] for name in _VARIABLE.findall(text) if name in os.environ)
         if hidden:
-            yield from (text for text in texts if not _VARIABLE.fullmatch(text))
-        for text, shown in zip(texts, _arguments(texts), strict=True):
-            if shown == _CONCEALED:
-                yield text
-            elif shown.endswith(f"={_CONCEALED}"):
-                yield text.partition("=")[2]
-            yield from _CREDENTIALS.findall(text)
+            yield from (spoken for text in texts if not _VARIABLE.fullmatch(text) for spoken in _spoken(text))
+        concealed = [text for text, shown in zip(texts, _arguments(texts), strict=True) if shown == _CONCEALED]
+        patterns = (_BEHIND, _WITHIN)
+        matches = (match for text in texts for pattern in patterns for match in pattern.finditer(text))
+        within = [match[match.lastgroup or 0] for match in matches]
+        within += [caller.partition(":")[2] for text in texts for caller in _CALLER.findall(text)]
+        for secret in (*concealed, *within):
+            if not _VARIABLE.fullmatch(secret):
+                yield from _spoken(secret)
         if key.endswith("inherit_env"):
             yield from (os.environ[name] for name in texts if name in os.environ)

@@ -1,5 +1,7 @@
 """Secrets are taken out of what an agent says, wherever it says them and however it cuts them."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,14 @@ def test_a_secret_is_taken_out_wherever_its_pieces_are_cut(words: list[str], dat
     assert OTHER not in shown
     if SECRET not in whole and OTHER not in whole:
         assert shown == whole
+
+
+def test_a_secret_is_known_as_python_and_json_write_it() -> None:
+    """With quotes, backslashes and letters beyond ASCII in it."""
+    secret = 'quotes" and \\ and é'
+    redact = Redactor([secret])
+    for form in (secret, repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
+        assert redact(f"<{form}>").strip("<>'\"") == MARK
 
 
 def test_the_beginning_of_a_secret_is_held_back_until_it_is_none() -> None:

@@ -1,5 +1,6 @@
 """The support bundle: what somebody who helps has to know, and no secret in any part of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -21,24 +22,51 @@ SECRETS = {
     "ARGUMENT": "given-as-an-argument",
     "IN_AN_ADDRESS": "me:of-the-address",
     "IN_A_QUERY": "behind-the-equals-sign",
+    "OF_THE_ENDPOINT": "in-the-endpoint",
+    "AROUND": "for-what-wraps-it",
+    "IN_A_SCRIPT": "within-a-script",
+    "QUOTED": "two words; quoted",
+    "WITHIN_AN_OPTION": "of-a-variable-in-an-option",
+    "IN_A_HEADER": "behind-a-scheme-in-a-header",
+    "BEHIND_A_NAME": "behind-the-name-of-a-variable",
+    "FURTHER_IN_A_QUERY": "second-in-the-query",
+    "IN_JSON": "a-value-in-json",
+    "BY_ITS_LOOKS": "sk-ant-known-by-its-looks",
+    "WITH_BRACKETS": "a,b;c}d&e",
+    "OF_A_PROGRAM": "an-argument-of-a-server",
+    "FOR_A_PROGRAM": "a-variable-of-a-server",
+    "ODD": 'quotes" and \\ and é',
 }
 
 CONFIG = """\
 # A comment with {LITERAL}
 [discord]
 token = "${{DISCORD_TOKEN}}"
+endpoint = "http://me:{OF_THE_ENDPOINT}@127.0.0.1:9"
 [access]
 channels = ["42"]
 [agents.default]
 command = {python}
-args = ["-c", {script}, "--api-key", "{ARGUMENT}", "--token={ARGUMENT}"]
+args = [
+    "-c", {script}, "--api-key", "{ARGUMENT}", "--token={ARGUMENT}", "--env=A_KEY={WITHIN_AN_OPTION}",
+    "export A_KEY={IN_A_SCRIPT}; export PASSWORD='{QUOTED}'; true", "-H", "Authorization: Bearer {IN_A_HEADER}",
+    "--setenv", "A_TOKEN", "{BEHIND_A_NAME}", "http://127.0.0.1/?x=1&key={FURTHER_IN_A_QUERY}",
+    '{{"apiKey": "{IN_JSON}"}}', "{BY_ITS_LOOKS}", "--password={WITH_BRACKETS}",
+    "--plain", "shown", "--key", "${{MODEL_KEY}}",
+]
+wrap = ["env", "SOME_KEY={AROUND}"]
 cwd = "{folder}/project"
-env = {{ A_KEY = "${{MODEL_KEY}}", B_KEY = "{LITERAL}" }}
+env = {{ A_KEY = "${{MODEL_KEY}}", B_KEY = "{LITERAL}", ODD = '{ODD}' }}
 inherit_env = ["HELD_BACK"]
 [[agents.default.mcp_servers]]
 name = "tools"
 url = "http://{IN_AN_ADDRESS}@127.0.0.1:9/?api_key={IN_A_QUERY}"
 headers = {{ Authorization = "{HEADER}" }}
+[[agents.default.mcp_servers]]
+name = "program"
+command = "sh"
+args = ["--access-token", "{OF_A_PROGRAM}"]
+env = {{ PLAIN = "{FOR_A_PROGRAM}" }}
 """
 
 TALKS = "import os, sys; print(*os.environ.values(), *sys.argv, file=sys.stderr); sys.exit(3)"
@@ -57,7 +85,9 @@ def make_report(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     state = folder / "threadline"
     state.mkdir(exist_ok=True)
     (state / "threadline.log.1").write_text('{"event": "older"}\n')
-    (state / "threadline.log").write_text("".join(f'{{"event": "said {each}"}}\n' for each in SECRETS.values()))
+    (state / "threadline.log").write_text(
+        "".join(json.dumps({"event": f"said {each}"}) + "\n" for each in SECRETS.values())
+    )
     environ = {name: value for name, value in os.environ.items() if name not in SECRETS}
     return subprocess.run(
         [sys.executable, "-m", "bot", "report", *args],
@@ -76,6 +106,7 @@ def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for secret in SECRETS.values():
         assert secret not in done.stdout + done.stderr
+        assert json.dumps(secret)[1:-1] not in done.stdout
     for part in (
         "threadline 0.",
         f"Python {sys.version_info[0]}.{sys.version_info[1]}",
@@ -88,6 +119,8 @@ def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
         "exit code 3",
         '{"event": "older"}',
         '{"event": "said [secret]"}',
+        '"--plain", "shown", "--key", "${MODEL_KEY}"',
+        "/?x=1&key=[secret]",
     ):
         assert part in done.stdout, part
     assert "A comment" not in done.stdout
