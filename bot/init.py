@@ -25,7 +25,7 @@ from .terminal import CONFIG, fail
 from .variables import beside, write_variables
 from .visit import Room, Visit, visiting
 
-__all__ = ["init"]
+__all__ = ["Answers", "init", "log_in"]
 
 TRIES = 3
 """Tokens that are tried before the program ends."""
@@ -87,7 +87,7 @@ def init(**flags: object) -> None:
     answers = Answers(**flags)  # type: ignore[arg-type]
     ask = Interview(ask=not answers.yes)
     _look_before(answers)
-    settings, application_id = _log_in(answers, ask)
+    settings, application_id = log_in(answers, ask)
     click.echo(f"\nInvite the bot, if it is not in your server yet:\n  {invite_link(application_id)}\n")
     rooms = _join(settings, answers)
     choices = Choices(
@@ -130,8 +130,11 @@ def _look_before(answers: Answers) -> None:
 # ---- the token and the intent
 
 
-def _log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
-    """Return where and as whom to connect, and the application's id."""
+def log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
+    """Ask for the token until one is taken, and see to the intent; return where to connect, and the application's id.
+
+    What cannot be ends the program. Runs event loops of its own, and asks outside of them.
+    """
     given, tries = _given_token(answers), TRIES
     while True:
         token = ask.text("The bot's token", given=given, flag="--token-file", hidden=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bot.init import Answers, log_in
+from bot.interview import Interview
 from bot.presets import PRESETS
 from loopback import Loopback
 from loopback.entities import ALL_INTENTS
@@ -114,8 +116,7 @@ async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_pa
             ("The folder in which the agent works", str(tmp_path / "project")),
             ("Check now whether it works? [Y/n]: ", "n"),
         ]
-        code, said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
-    assert code == 0, said
+        said = await typed(["init", "--endpoint", server.endpoint], answers, cwd=tmp_path)
     assert bot.allowed_intents == ALL_INTENTS
     assert TOKEN not in said
     assert "Discord refused the token" in said
@@ -125,25 +126,51 @@ async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_pa
     assert [str(each.id) in written for each in channels] == [True, False, True]
 
 
-CTRL_C = "\x03"
+class Willing(Interview):
+    """Agrees to everything, and remembers whether an event loop ran: it would take Ctrl-C until there is an answer."""
+
+    def __init__(self) -> None:
+        super().__init__(ask=True)
+        self.in_a_loop: list[bool] = []
+
+    def agrees(self, words: str, *, given: bool | None, default: bool) -> bool:
+        """Say yes."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self.in_a_loop.append(False)
+        else:
+            self.in_a_loop.append(True)
+        return True
 
 
-@pytest.mark.parametrize("question", ["The bot's token: ", "Turn the Message Content intent on?", "Numbers [1]: "])
-async def test_ctrl_c_at_a_question_ends_the_program_at_once(tmp_path: Path, question: str) -> None:
-    """Nothing has to be typed first, and nothing is written."""
+async def test_nothing_is_asked_while_an_event_loop_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the program at the question about the intent too, and needs no Enter behind it."""
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
     async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        server.add_channel(guild, "general")
-        server.add_bot("threadline", token=TOKEN, guilds=(guild,), intents=NO_TEXT)
-        questions = [("The bot's token: ", TOKEN), ("Turn the Message Content intent on?", ""), ("Numbers [1]: ", "")]
-        before = questions[: [words for words, _ in questions].index(question)]
-        code, said = await typed(["init", "--endpoint", server.endpoint], [*before, (question, CTRL_C)], cwd=tmp_path)
-    assert (code, "Traceback" in said) == (1, False)
-    assert names(tmp_path) == []
+        bot = server.add_bot("threadline", token=TOKEN, intents=NO_TEXT)
+        answers = Answers(
+            path=tmp_path / "threadline.toml",
+            token_file=None,
+            endpoint=server.endpoint,
+            intent=None,
+            channels=(),
+            users=(),
+            agent="",
+            cwd="",
+            wait=0,
+            yes=False,
+            force=False,
+            check=None,
+        )
+        ask = Willing()
+        _, application_id = await asyncio.to_thread(log_in, answers, ask)
+    assert (application_id, bot.allowed_intents) == (bot.application_id, ALL_INTENTS)
+    assert ask.in_a_loop == [False]
 
 
-async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> tuple[int, str]:
-    """Run a command in a terminal, answer each question when it stands there; return exit code and what was shown."""
+async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd: Path) -> str:
+    """Run a command in a terminal, answer each question when it stands there; return all that was shown."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", *args),
@@ -162,16 +189,14 @@ async def typed(args: Sequence[str], answers: Sequence[tuple[str, str]], *, cwd:
                 while question not in shown[seen:]:
                     shown += (await asyncio.to_thread(os.read, ours, 4096)).decode()
                 seen = shown.index(question, seen) + len(question)
-                if answer == CTRL_C:
-                    process.send_signal(signal.SIGINT)
-                else:
-                    os.write(ours, f"{answer}\n".encode())
+                os.write(ours, f"{answer}\n".encode())
             await process.wait()
     except (TimeoutError, OSError) as error:
         raise AssertionError(f"{error!r}: {shown}") from error
     finally:
         os.close(ours)
-    return process.returncode or 0, shown
+    assert process.returncode == 0, shown
+    return shown
 
 
 def names(folder: Path) -> list[str]:
