@@ -12,8 +12,9 @@ from structlog.contextvars import bound_contextvars
 from acp import Agent, end_survivors
 from pool.database import JournalUnusable, put_aside
 from pool.journal import Journal
+from pool.limits import Limits
 from pool.opening import Settings
-from pool.pool import Limits, Pool
+from pool.pool import Pool
 
 from . import words
 from .agents import Agents

@@ -6,7 +6,7 @@ from acp import AgentClosed
 from pool.exchange import Ending, Notice, Unanswered
 from pool.house import Cancelled
 from pool.journal import State
-from pool.pool import Bound
+from pool.limits import Bound
 from pool.watch import LONG_SECONDS, Due
 
 from .markdown import LIMIT, code_block, escape

@@ -4,11 +4,8 @@ There is no lock here. Everything runs on one event loop, and nothing is awaited
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Any, Self
 
 import structlog
@@ -21,12 +18,13 @@ from .directories import Directories
 from .exchange import Exchange
 from .house import House, State
 from .journal import Journal
+from .limits import Bound, Limits, Pace
 from .listing import Listing
 from .opening import Settings
 from .slots import Load, Slots
 from .spares import Spares
 
-__all__ = ["Bound", "Limits", "Pool"]
+__all__ = ["Pool"]
 
 TURN_SECONDS = 8.0
 """What running turns get to end by themselves when the bot stops."""
@@ -53,32 +51,6 @@ YIELD_SECONDS = 15.0
 """What an agent whose question was ended gets to end its turn, before the next question is ended for the line."""
 
 log = structlog.stdlib.get_logger("pool")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of everything. `max_memory` is in bytes, 0 for no bound; `exclusive`: one thread in a directory."""
-
-    max_agents: int
-    idle_seconds: float
-    max_memory: int = 0
-    per_user: int = 8
-    per_thread: int = 50
-    per_minute: int = 30
-    exclusive: bool = False
-
-
-class Bound(Enum):
-    """Why a message is not accepted now."""
-
-    THREAD = auto()
-    """Too many wait in this thread."""
-
-    USER = auto()
-    """Its author has something to do in too many threads."""
-
-    MINUTE = auto()
-    """Its author writes too fast."""
 
 
 class Pool:
@@ -110,7 +82,7 @@ class Pool:
         self._conversations: dict[int, Conversation] = {}
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
-        self._recent: dict[int, deque[float]] = {}
+        self._pace = Pace(limits.per_minute)
         self._line_length = 0
         self._way_made = -YIELD_SECONDS
         self._stack = AsyncExitStack()
@@ -164,8 +136,7 @@ class Pool:
 
     def bound(self, thread_id: int, author_id: int) -> Bound | None:
         """Say whether a message would be too much now; those that were submitted count."""
-        recent, now = self._recent.get(author_id), asyncio.get_running_loop().time()
-        if recent is not None and len(recent) == self._limits.per_minute and now - recent[0] < 60.0:
+        if self._pace.is_too_fast(author_id):
             return Bound.MINUTE
         conversation = self._conversations.get(thread_id)
         if conversation is not None and conversation.waiting >= self._limits.per_thread:
@@ -182,8 +153,7 @@ class Pool:
         While the pool stops this does nothing: the message's row stays received, for the next start.
         """
         if not self._stopping:
-            recent = self._recent.setdefault(exchange.author_id, deque(maxlen=self._limits.per_minute))
-            recent.append(asyncio.get_running_loop().time())
+            self._pace.accepted(exchange.author_id)
             self._obtain(thread_id).submit(exchange)
 
     def restore(

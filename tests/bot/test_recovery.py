@@ -21,7 +21,8 @@ from bot.recovery import ATTEMPTS, CHOICE_SECONDS, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from pool.journal import Journal, State
-from pool.pool import Limits, Pool
+from pool.limits import Limits
+from pool.pool import Pool
 from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, settle
 from tests.bot.one_agent import desk_of_one

@@ -9,8 +9,9 @@ from typing import Any
 from acp import Agent, Client, Launch
 from pool.conversation import Conversation
 from pool.journal import Journal, State
+from pool.limits import Limits
 from pool.opening import Settings
-from pool.pool import Limits, Pool
+from pool.pool import Pool
 from pool.watch import Bounds
 from tests.memory import Json, MemoryAgent
 from tests.pool.recorder import Recorder

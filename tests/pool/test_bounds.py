@@ -6,7 +6,8 @@ import pytest
 
 from pool.exchange import Ending
 from pool.journal import State as Row
-from pool.pool import LINE_SECONDS, NEAR, Bound
+from pool.limits import Bound
+from pool.pool import LINE_SECONDS, NEAR
 from tests.pool.house import House, house
 from tests.pool.recorder import Recorder
 from tests.virtual import elapse, quiet
