@@ -172,7 +172,7 @@ class Delivery:
                 return number
         # A page that was begun before it was sure is not always needed in the end.
         surplus = range(len(pages), len(self._posted) if self._ended else 0)
-        return next((number for number in surplus if self._posted[number].message_id is not None), None)
+        return next((number for number in surplus if self._posted[number].stands), None)
 
     def _unwritten(self, pages: list[str]) -> int | None:
         """Return the first page of which words are missing."""
@@ -199,7 +199,7 @@ class Delivery:
             return None
         if number is None:
             return self._write(channel_id, partial(self._put_postscript, channel_id))
-        if number >= len(pages):
+        if number >= len(pages) or (number < len(self._posted) and self._posted[number].becomes_spare(pages[number])):
             return self._write(channel_id, partial(self._remove, channel_id, number), number)
         # What is new behind the page, because it was ended early or is the last, waits as long as for an edit.
         self._due = asyncio.get_running_loop().time() + EDIT_GAP if scarce and number >= count - 1 else 0.0
@@ -251,8 +251,9 @@ class Delivery:
         else:
             posted.stop = posted.stop or live  # Also if only an earlier try, whose answer was lost, has posted it so.
             view = self._stop() if live and self._stop is not None else None
+            posted.tried = content
             stored = await self._send(channel_id, number, content, view=view)
-            posted.message_id, posted.since = stored.message_id, now
+            posted.message_id, posted.since, posted.tried = stored.message_id, now, ""
         if not posted.confirm(page, content, stored.content, provisional=provisional):
             self._rest.repaired += 1
             log.info("Discord has another text than was meant", channel_id=channel_id, message_id=self._key)
@@ -261,12 +262,15 @@ class Delivery:
     async def _remove(self, channel_id: int, number: int) -> None:
         """Delete the message of a page that does not exist any more."""
         posted = self._posted[number]
+        if posted.message_id is None and posted.tried:
+            posted.message_id = (await self._send(channel_id, number, posted.tried)).message_id
         if posted.message_id is not None:
             try:
                 await self._rest.delete(channel_id, posted.message_id)
             except Refused as error:  # It stays; what is still to be shown does not wait for it.
                 log.warning("a message too many could not be deleted", channel_id=channel_id, reason=str(error))
-            posted.leave()
+            posted.drop()
+            self._generation += 1
 
     async def _put_postscript(self, channel_id: int) -> None:
         """Send the next message behind the pages. One that Discord refuses is replaced by a word about it."""

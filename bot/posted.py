@@ -1,7 +1,7 @@
 """One page of a reply as Discord has it: which message shows it, and what of it is still to be shown. Pure."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .markdown import FENCE
 
@@ -28,8 +28,14 @@ class Posted:
     stop: bool = False
     content: str = ""
     """What the message was last confirmed to show."""
+    tried: str = ""
+    """What was sent and may have become a message: no answer came."""
     _page: str = ""
     _before: str = ""
+    _earlier: list[tuple[int, float, str]] = field(default_factory=list)
+    """The messages that show `_before`, but for those that are known to be gone: since when, and what stood before."""
+    _returned: bool = False
+    """Whether it was taken up again."""
     _repairs: int = 0
 
     def text(self, page: str) -> str:
@@ -39,7 +45,24 @@ class Posted:
     def differs(self, page: str) -> bool:
         """Whether there are words to write."""
         text = self.text(page)
-        return bool(text.strip()) if self.message_id is None else text != self.content
+        if self.message_id is not None:
+            return not text.strip() or text != self.content
+        return bool(text.strip() or self.tried) or (bool(self._earlier) and self._overshot(page))
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is a message, or may be one."""
+        return self.message_id is not None or bool(self.tried)
+
+    def becomes_spare(self, page: str) -> bool:
+        """Whether there is a message that has nothing to show any more: what it showed has moved to the next page.
+
+        Where none shows the rest of the page, but the one before shows more than the page now, that one is taken up.
+        """
+        if not self.stands and self._earlier and self._overshot(page):
+            self._page, self._returned = self._before, True
+            self.message_id, self.since, self._before = self._earlier.pop()
+        return self.stands and not self.text(page).strip()
 
     def confirm(self, page: str, meant: str, stored: str, *, provisional: bool = False) -> bool:
         """Take note of what Discord has stored; return whether it is what was meant.
@@ -64,14 +87,30 @@ class Posted:
         return self.message_id is not None and now - self.since >= OLD_SECONDS
 
     def outgrown(self, page: str, now: float) -> bool:
-        """Whether the message is too old to be edited, and the page has only grown since: a new one can go on."""
-        grown = bool(self._page) and page.startswith(_without_closing_fence(self._page))
+        """Whether the message is too old to be edited, and the page has only grown since: a new one can go on.
+
+        Not where nobody knows what the message shows.
+        """
+        grown = bool(self._page and self.content) and page.startswith(_without_closing_fence(self._page))
         return self.is_old(now) and grown and bool(rest_of(self._page, page))
 
     def leave(self) -> None:
         """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
-        self.message_id, self.content, self.stop = None, "", False
-        self._before, self._repairs = self._page or self._before, 0
+        if self.message_id is not None and not self._returned:
+            self._earlier.append((self.message_id, self.since, self._before))
+        self._forget()
+
+    def drop(self) -> None:
+        """Take note that the message was deleted, since it was spare."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self.message_id, self.content, self.tried, self.stop = None, "", "", False
+        self._before, self._repairs, self._returned = self._page or self._before, 0, False
+
+    def _overshot(self, page: str) -> bool:
+        shown, page = _without_closing_fence(self._before), _without_closing_fence(page)
+        return shown.startswith(page) and shown.rstrip() != page.rstrip()
 
 
 def rest_of(shown: str, page: str) -> str:
@@ -81,6 +120,8 @@ def rest_of(shown: str, page: str) -> str:
     """
     if not shown:
         return page
+    if _without_closing_fence(shown).startswith(_without_closing_fence(page)):
+        return ""  # What is missing at its end has moved to the next page.
     body = shown if page.startswith(shown) else _without_closing_fence(shown)
     cut = len(body)
     if not page.startswith(body):
