@@ -195,7 +195,7 @@ async def test_the_library_leaves_a_gateway_that_fell_silent_and_resumes() -> No
         channel = server.add_channel(guild, "general")
         ann = server.add_person("ann", guilds=(guild,))
         bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client(heartbeat_timeout=0.5)
+        client = Client(heartbeat_timeout=2.0)
         async with logged_in(server, client), asyncio.timeout(BOUND):
             server.freeze_gateway(bot)
             await ann.say(channel, "are you there?")
