@@ -102,6 +102,7 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))  # Ours too: two runs may give two bots one id, and so one lock.
+        patch.delenv("XDG_RUNTIME_DIR", raising=False)  # Where the lock would be otherwise.
         yield
     mark = f"TMPDIR={folder}\0".encode()
     left = {pid: name for pid, name in _started_by_this_run(mark).items() if not _ends_by_itself(pid)}
