@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+from contextlib import suppress
 
 import aiohttp
 import discord
 import structlog
 import yarl
 
-__all__ = ["Refused", "StartFailed", "close", "in_words", "intents", "prepare", "why_pointless"]
+__all__ = ["Refused", "StartFailed", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -63,6 +64,21 @@ async def close(client: discord.Client) -> None:
         log.exception("a client could not be closed")
     finally:
         await client.http.close()
+
+
+async def end(client: discord.Client, work: asyncio.Task[None]) -> None:
+    """Close a client and return when its `work` has ended, however; that is cancelled, if closing does not end it.
+
+    A cancellation alone is not enough: `asyncio.wait_for`, by which the library connects, may lose one before Python
+    3.12, and one that arrives in the middle leaves the connection half made.
+    """
+    try:
+        await close(client)
+    finally:
+        work.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(work, return_exceptions=True)
 
 
 def _begun(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:

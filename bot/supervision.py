@@ -13,7 +13,7 @@ import structlog
 
 from .client import ThreadlineClient
 from .config import DiscordConfig
-from .connecting import StartFailed, close, in_words, prepare, why_pointless
+from .connecting import StartFailed, end, in_words, prepare, why_pointless
 from .locks import LockHeld
 from .rest import Rest
 
@@ -75,29 +75,32 @@ class SupervisedClient:
         while True:
             client = self._rest.client = self.client = self._build()
             started = loop.time()
-            end = await self._live(client)
-            if isinstance(end, StartFailed):
-                return end
+            why = await self._live(client)
+            if isinstance(why, StartFailed):
+                return why
             now = loop.time()
             wait = pauses.after(lasted=now - started, identified=client.ws is not None, now=now)
-            log.warning("connection to Discord lost", reason=end, again_in=wait)
+            log.warning("connection to Discord lost", reason=why, again_in=wait)
             await asyncio.sleep(wait)
 
     async def _live(self, client: ThreadlineClient) -> StartFailed | str:
         """Run one client to its end; return why it ended."""
+        token = self._config.token.get_secret_value()
+        working = asyncio.create_task(client.start(token, reconnect=False), name="discord.py")
         try:
-            await client.start(self._config.token.get_secret_value(), reconnect=False)
+            await asyncio.wait((working,))
+        finally:
+            self._was_greeted = self._was_greeted or client.greeted
+            await end(client, working)
+        try:
+            working.result()
         except LockHeld as error:
             return StartFailed(str(error))
         except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
             if pointless := why_pointless(error):
                 return StartFailed(pointless)
-            if not (self._was_greeted or client.greeted):
+            if not self._was_greeted:
                 where = self._config.endpoint or "Discord"
                 return StartFailed(f"cannot connect to {where}: {in_words(error)}")
             return in_words(error)
-        else:
-            return "the connection was closed"
-        finally:
-            self._was_greeted = self._was_greeted or client.greeted
-            await close(client)
+        return "the connection was closed"

@@ -12,7 +12,7 @@ from typing import Any
 import discord
 
 from .config import DiscordConfig
-from .connecting import Refused, StartFailed, close, in_words, prepare, why_pointless
+from .connecting import Refused, StartFailed, close, end, in_words, prepare, why_pointless
 from .invitation import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
 
 __all__ = ["Room", "Visit", "lacks_in", "visiting"]
@@ -76,7 +76,10 @@ class Visit(discord.Client):
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Be connected to the gateway, with all servers known. Raises `StartFailed` in at most READY_SECONDS."""
+        """Be connected to the gateway, with all servers known; then the visit is over.
+
+        Raises `StartFailed` in at most READY_SECONDS.
+        """
         link = asyncio.create_task(self.connect(reconnect=False), name="visit")
         ready = asyncio.create_task(self.wait_until_ready(), name="visit is ready")
         try:
@@ -87,9 +90,8 @@ class Visit(discord.Client):
                 raise StartFailed(f"Discord's gateway said nothing for {READY_SECONDS:g} s")
             yield
         finally:
-            for task in (ready, link):
-                task.cancel()
-            await asyncio.wait((ready, link))
+            ready.cancel()
+            await end(self, link)
 
     async def on_guild_join(self, _guild: discord.Guild) -> None:
         """Notice that a server was joined."""

@@ -20,6 +20,7 @@ from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
 from bot.connecting import close, prepare
+from bot.desk import Desk
 from loopback.entities import Thread
 from tests.e2e.stage import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
@@ -256,6 +257,32 @@ async def test_a_bot_that_stops_between_two_connections_leaves_no_heartbeats_beh
     for thread in beating:
         await asyncio.to_thread(thread.join, GENEROUS)
         assert not thread.is_alive()
+
+
+async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before Python 3.12 the library's `asyncio.wait_for` loses a cancellation that comes together with its result."""
+    connects, ends = asyncio.Event(), asyncio.Event()
+
+    async def connect(_client: ThreadlineClient, _shard_id: int | None, *, initial: bool = False) -> None:
+        assert initial
+        connects.set()
+        await ends.wait()
+
+    async def finish(_desk: Desk, _seconds: float) -> None:
+        ends.set()  # Next the client is cancelled, in the same step of the loop.
+
+    monkeypatch.setattr(ThreadlineClient, "before_identify_hook", connect)
+    monkeypatch.setattr(Desk, "finish", finish)
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        app = App(load(place.config))
+        work = asyncio.create_task(app.run(), name="app")
+        await connects.wait()
+        app.stop()
+        async with asyncio.timeout(GENEROUS):
+            await work
 
 
 class Lingering(discord.Client):
