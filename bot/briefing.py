@@ -23,7 +23,7 @@ from .rest import Rest, RestError, TryLater
 __all__ = ["Briefing"]
 
 RECENT: Final = 30
-"""Messages of a thread that are read when the bot comes into it late."""
+"""Messages of a thread that are read when the bot comes into it late, beside its first one."""
 
 ATTEMPTS: Final = 3
 """Tries at reading them."""
@@ -103,11 +103,18 @@ class Briefing:
         )
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
-        """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`."""
+        """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`.
+
+        Its first message is among that however long ago it was: it says what the thread is about.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             await self._pacer.admit(None, Urgency.FIRST)
             try:
                 messages = await self._rest.before(request.thread_id, request.message_id, most=RECENT)
+                if len(messages) == RECENT:
+                    await self._pacer.admit(None, Urgency.FIRST)
+                    first = await self._rest.first(request.thread_id)
+                    messages = [*(each for each in first if each.id < messages[0].id), *messages]
             except TryLater as error:
                 if attempt == ATTEMPTS:
                     raise

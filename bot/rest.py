@@ -260,6 +260,12 @@ class Rest:
             messages = [message async for message in place.history(limit=most, before=discord.Object(message_id))]
         return messages[::-1]
 
+    async def first(self, thread_id: int) -> list[discord.Message]:
+        """Return the first message of a thread, if there is one: no other is older than the thread itself."""
+        place = self._readable(thread_id)
+        async with _calling():
+            return [each async for each in place.history(limit=1, after=discord.Object(thread_id - 1))]
+
     async def message(self, channel_id: int, message_id: int, *, guild_id: int | None = None) -> discord.Message:
         """Return a message as it is now. Raises `Gone` where there is none any more."""
         place = self._readable(channel_id, guild_id)

@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from loopback import messages
 from loopback.permissions import Permission
 from tests.e2e.stage import performing, remembering, said, scene, stage, write_config
@@ -74,6 +76,26 @@ async def test_what_is_answered_is_quoted_and_what_was_said_before_is_told_as_a_
         await place.ann.say(thread, "echo\nsay once more")
         again = await place.answer(thread, "once more", after=reply)
         assert "recent" not in again.content
+
+
+@pytest.mark.parametrize("opened_on", [True, False])
+async def test_a_long_talk_begins_with_what_it_was_opened_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, opened_on: bool
+) -> None:
+    """Its first message, on which it was opened or with which it began, and the last ones before the mention."""
+    monkeypatch.setattr("bot.briefing.RECENT", 5)  # So many as one page of the echo has room for.
+    async with stage(tmp_path, agent=(*PUPPET, "--echo")) as place:
+        channel, mallory = place.channel, place.mallory
+        spot = await mallory.say(channel, "the build is broken") if opened_on else channel
+        talk = await mallory.open_thread(spot, "talk")
+        if not opened_on:
+            await mallory.say(talk, "the build is broken")
+        for number in range(9):
+            await mallory.say(talk, f"word {number}")
+        await place.ann.say(talk, place.bot.mention)
+        shown = await place.ann.sees(talk, '"recent":[', by=place.bot)
+        said = re.findall(r'"text":"([^"]*)"', shown.content)
+        assert said == ["the build is broken", *(f"word {number}" for number in range(4, 9))]
 
 
 async def test_who_only_calls_the_bot_to_what_others_said_starts_it(tmp_path: Path) -> None:
