@@ -35,6 +35,9 @@ UNWRITABLE_SECONDS = 1.0
 UNSETTLED = 2
 """With more unfinished replies than this, the thread's next prompt waits: Discord is far behind."""
 
+SLICE = 20
+"""Of very many exchanges that end together, so many are closed before other threads have their turn."""
+
 log = structlog.stdlib.get_logger("pool")
 
 
@@ -52,6 +55,8 @@ class Conversation:
         self._latest: Exchange  # There is one before there is an agent.
         self._retried: Exchange | None = None
         self._unsettled: deque[Exchange] = deque()
+        self._ending: deque[tuple[Exchange, str]] = deque()
+        """What was taken out of the inbox and is still to be closed, with the reason."""
         self._retiring = False
         self._making: asyncio.Timeout | None = None
         """While a prompt is made: what ends that at once where its exchange is given up."""
@@ -197,8 +202,7 @@ class Conversation:
 
     def vanish(self) -> None:
         """Learn that the thread is gone: everything in it ends, and nobody is told."""
-        for exchange in self._inbox.empty():
-            self._close(exchange, Ending(), "gone")
+        self._empty("gone")
         if self.running is not None:
             self.running.turn.cancel()
         elif self._current is not None:
@@ -217,13 +221,29 @@ class Conversation:
         self.resume()
 
     def drop(self) -> int:
-        """Close everything that waits, unanswered. Returns how many exchanges that were."""
-        dropped = [*self._inbox.empty()]
-        for exchange in dropped:
-            self._close(exchange, Ending(), "dropped")
+        """Close everything that waits, unanswered. Returns how many exchanges that are."""
+        count = self._empty("dropped")
         self._changed()
         self._wake.set()
-        return len(dropped)
+        return count
+
+    def _empty(self, reason: str) -> int:
+        exchanges = [*self._inbox.empty()]
+        self._ending.extend((exchange, reason) for exchange in exchanges)
+        self._end_some()
+        return len(exchanges)
+
+    def _end_some(self) -> None:
+        """Close some of what left the inbox, and the rest after others had their turn."""
+        try:
+            for _ in range(min(SLICE, len(self._ending))):
+                exchange, reason = self._ending.popleft()
+                self._close(exchange, Ending(), reason)
+        finally:
+            if self._ending:
+                asyncio.get_running_loop().call_soon(self._end_some)
+            else:
+                self._wake.set()
 
     def placed(self, place: int) -> None:
         """Learn the place in line, from 1."""
@@ -277,6 +297,8 @@ class Conversation:
                 pass
         finally:
             try:
+                while self._ending:
+                    self._end_some()
                 if self._current is not None:
                     self._interrupt(self._current)
             finally:
@@ -293,7 +315,7 @@ class Conversation:
                 await self._serve(self._inbox.take())
             elif self.seat.agent is not None:
                 await self.seat.idle()
-            elif self._inbox:
+            elif self._inbox or self._ending:
                 await self._wake.wait()
                 self._wake.clear()
             else:

@@ -13,7 +13,7 @@ from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, T
 from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
-from pool.conversation import FAILED_STARTS
+from pool.conversation import FAILED_STARTS, SLICE
 from pool.exchange import Ending, ExchangeFailed
 from pool.house import Cancelled, State
 from pool.journal import State as Row
@@ -22,7 +22,7 @@ from tests.memory import MemoryAgent
 from tests.pool.disk import LARGE, no_room
 from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
 from tests.pool.recorder import Recorder
-from tests.virtual import elapse, quiet
+from tests.virtual import elapse, quiet, step
 
 A_PERSON = 42
 
@@ -375,6 +375,58 @@ async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> No
             prompt = await agent.expect("session/prompt")
             assert prompt_text(prompt) == text
             agent.end_turn(prompt)
+
+
+@pytest.mark.parametrize(("way", "reason"), [("drop", "dropped"), ("vanish", "gone")])
+async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, reason: str) -> None:
+    """Others have their turn meanwhile; what comes then goes on, and one whose end fails keeps no other."""
+    async with house(tmp_path, obedient=True) as it:
+        first = it.say(1, 1, text="hang")
+        await first.until("prompted")
+        broken = Recorder(2, breaks=RuntimeError("broken"))
+        it.say(1, 2, broken)
+        held = [it.say(1, message_id) for message_id in range(3, 3 + 3 * SLICE)]
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+        with pytest.raises(RuntimeError, match="broken"):
+            getattr(it.talk(1), way)()
+        assert (it.talk(1).waiting, it.row(2)) == (0, "closed")
+        assert not any(each.endings for each in held)
+        await step()
+        assert sum(bool(each.endings) for each in held) == SLICE
+        last = it.say(1, 1_000)
+        await last.end()
+        assert [each.endings for each in held] == [[Ending()]] * len(held)
+        rows = [it.journal.row(message_id) for message_id in range(3, 3 + len(held))]
+        assert {None if row is None else row.reason for row in rows} == {reason}
+
+
+async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> None:
+    """The bot stops while rows are still to be closed; none is left for the next start."""
+    async with house(tmp_path, obedient=True) as it:
+        first = it.say(1, 1, text="hang")
+        await first.until("prompted")
+        held = [it.say(1, message_id) for message_id in range(2, 2 + 20 * SLICE)]
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+        it.talk(1).drop()
+        await it.pool.__aexit__()
+        assert [each.endings for each in held] == [[Ending()]] * len(held)
+        assert {it.row(message_id) for message_id in range(2, 2 + len(held))} == {"closed"}
+
+
+async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_thread(tmp_path: Path) -> None:
+    """The conversation is not forgotten before all its rows are closed."""
+    async with house(tmp_path, obedient=True) as it:
+        held = [it.receive(1, Recorder(message_id)) for message_id in range(1, 1 + 20 * SLICE)]
+        it.pool.restore(1, held, held=True)
+        await quiet()
+        it.talk(1).drop()
+        await step()
+        assert it.pool.conversation(1) is not None
+        await quiet()
+        assert it.pool.conversation(1) is None
+        assert [each.endings for each in held] == [[Ending()]] * len(held)
 
 
 async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
