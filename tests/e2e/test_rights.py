@@ -1,0 +1,124 @@
+"""Two people in one thread, one of whom loses the right by `/reload` while everything is open before him."""
+
+from pathlib import Path
+from typing import Any
+
+from loopback import Message, Outcome
+from tests.e2e.stage import Stage, said, stage, write_config
+from tests.e2e.test_questions import PUPPET, form, permission, strings
+from tests.e2e.test_supervision import client_of
+
+GONE = "You may not talk to me."
+
+
+def shown(outcome: Outcome) -> Message:
+    """The message that answers a command."""
+    assert outcome.message is not None
+    return outcome.message
+
+
+async def take_away(place: Stage, access: str, **options: Any) -> None:
+    """Let the owner write other rules and have them read."""
+    write_config(place.config, place, access=access, **options)
+    assert "Taken over" in said(await place.ann.slash(place.channel, "reload"))
+
+
+async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_path: Path) -> None:
+    """Cards, menus, half-filled forms, lists, the menu of a message; who keeps it goes on with the same ones."""
+    async with stage(tmp_path, agent=PUPPET, access='users = ["*"]\napprovers = ["*"]') as place:
+        ben, fields = place.ben, {f"f{number}": {"type": "string"} for number in range(6)}
+        options = [{"optionId": str(n), "name": f"Option {n}", "kind": "allow_once"} for n in range(30)]
+        settings = [
+            {"id": f"o{n}", "name": f"Setting {n}", "type": "select", "currentValue": "a"}
+            | {"options": [{"value": "a", "name": "A"}, {"value": "b", "name": "B"}]}
+            for n in range(30)
+        ]
+        thread = await place.thread(
+            strings(
+                ["update", {"sessionUpdate": "config_option_update", "configOptions": settings}],
+                permission(1, "a", "Build", "allow_once", "reject_once"),
+                [
+                    "request",
+                    2,
+                    "session/request_permission",
+                    {"toolCall": {"toolCallId": "b", "title": "Choose"}, "options": options},
+                ],
+                form(3, fields),
+                [
+                    "request",
+                    4,
+                    "elicitation/create",
+                    {"mode": "url", "message": "Look", "url": "https://a.example/", "elicitationId": "e"},
+                ],
+                *(["await", number] for number in (1, 2, 3, 4)),
+            ),
+            ben,
+        )
+        build, choose, fill, look = [
+            await ben.sees(thread, text, by=place.bot) for text in ("Build", "Choose", "fill this", "open a page")
+        ]
+        live = next(each for each in place.said_by_bot(thread) if "Stop" in str(each.components))
+        waiting = await ben.say(thread, strings(["say", "waited"]))
+        notice = await ben.sees(thread, "1 waiting", by=place.bot)
+        listed, picker = shown(await ben.slash(thread, "queue")), shown(await ben.slash(thread, "config"))
+        one = shown(await ben.slash(thread, "config"))
+        await ben.pick(one, ["Setting 3"])
+        begun = await ben.click(fill, "Fill in")
+        second = await ben.fill(await ben.click(fill, "Fill in"), {"f0": "x"})
+        about = await ben.menu(build, "Ask about this")
+        await take_away(place, f'users = ["{place.ann.id}"]\napprovers = ["*"]', agent=PUPPET)
+        before = len(place.said_by_bot(thread))
+        menus = [each["custom_id"] for row in choose.components for each in row["components"] if each["type"] == 3]
+        tried = [
+            await ben.click(build, "allow once"),
+            await ben.click(build, "reject once"),
+            await ben.pick(choose, ["Option 1"], custom_id=menus[0]),
+            await ben.click(choose, "Deny"),
+            *[await ben.click(fill, label) for label in ("Fill in", "Decline", "Cancel")],
+            *[await ben.click(look, label) for label in ("Open the page", "Decline", "Cancel")],
+            await ben.fill(begun, {"f0": "x"}),
+            await ben.click(shown(second), "Step 2"),
+            await ben.pick(listed, [listed.components[0]["components"][0]["options"][0]["label"]]),
+            await ben.pick(picker, ["Setting 1"]),
+            await ben.click(picker, "More"),
+            await ben.pick(one, ["B"]),
+            await ben.fill(about, {"What do you want to know?": "what?"}),
+            *[await ben.click(notice, label) for label in ("Send now", "Drop")],
+            await ben.click(live, "Stop"),
+            *[await ben.menu(waiting, name) for name in ("Send now", "Retry", "Ask about this")],
+        ]
+        for outcome in tried:
+            assert outcome.acknowledged
+            assert GONE in said(outcome), outcome
+        assert len(place.said_by_bot(thread)) == before
+        assert repr(client_of(place).pool.conversation(thread.id)).endswith("working, 1 waiting>")
+        assert client_of(place).offers(thread.id).options[3].current == "a"
+        await place.ann.click(build, "allow once")
+        await place.ann.pick(choose, ["Option 1"], custom_id=menus[0])
+        await place.ann.click(fill, "Decline")
+        await place.ann.click(look, "Cancel")
+        done = await place.ann.sees(thread, '"decline"', by=place.bot)
+        assert '"optionId": "allow_once"' in done.content
+
+
+async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Path) -> None:
+    """Approvers named anew: an open card obeys those who are now, also what is only held."""
+    async with stage(tmp_path, agent=PUPPET) as place:
+        ben = place.ben
+        asked = permission(1, "a", "Build", "allow_once", "reject_once")
+        thread = await place.thread(strings(asked, form(2, {"f": {"type": "string"}}), ["await", 1], ["await", 2]), ben)
+        build, fill = [await ben.sees(thread, text, by=place.bot) for text in ("Build", "fill this")]
+        begun = await ben.click(fill, "Fill in")
+        access = f'users = ["{place.ann.id}", "{ben.id}"]\napprovers = ["{place.ann.id}"]'
+        await take_away(place, access, agent=PUPPET)
+        for outcome in (
+            await ben.click(build, "allow once"),
+            await ben.click(build, "reject once"),
+            await ben.fill(begun, {"f": "x"}),
+        ):
+            assert "may not answer" in said(outcome)
+        await place.ann.click(build, "reject once")
+        await place.ann.click(fill, "Decline")
+        await ben.sees(thread, '"decline"', by=place.bot)
+        await ben.say(thread, strings(["say", "still heard"]))
+        await place.answer(thread, "still heard")
