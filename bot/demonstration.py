@@ -28,9 +28,15 @@ def agent_lines(choice: str) -> list[str]:
                 return [f"preset = {quoted(name)}"]
         raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
     try:
-        return first_config.agent_lines(first_config.typed(choice) if choice else SCRIPTED)
+        chosen = first_config.typed(choice) if choice else SCRIPTED
     except ValueError as error:
         raise NoAgent(f"--agent: {error} in {choice!r}") from None
+    known = PRESETS.get(chosen[0]) or next((each for each in PRESETS.values() if each.command == chosen[0]), None)
+    command = known.command if known is not None else chosen[0]
+    if shutil.which(command) is None:
+        advice = f". To install it: {known.install}" if known is not None else "; is it installed?"
+        raise NoAgent(f"the command {command!r} was not found{advice}")
+    return first_config.agent_lines(chosen)
 
 
 def configuration(

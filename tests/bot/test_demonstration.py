@@ -44,6 +44,17 @@ def test_auto_takes_the_first_known_agent_on_path(tmp_path: Path, monkeypatch: p
     assert load(written(tmp_path, agent_lines("auto"))).agents.default.command == preset.command
 
 
+@pytest.mark.parametrize("choice", ["claude", "claude-agent-acp", "claude-agent-acp --flag", "/no/such/agent"])
+def test_an_agent_that_is_not_installed_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    """With the command that installs it, where it is a known one."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoAgent, match="was not found") as caught:
+        agent_lines(choice)
+    assert ("npm install" in str(caught.value)) == choice.startswith("claude")
+
+
 def test_auto_says_which_agents_it_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A newcomer learns what could be installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
