@@ -1,9 +1,12 @@
 """Which sessions an agent has kept: asked of one that runs, else of one that is started for that alone."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from acp import Agent, AgentClosed
 from acp.schema import SessionInfo
@@ -15,6 +18,8 @@ __all__ = ["Listing", "NoSlot"]
 
 FRESH_SECONDS = 30.0
 """How long an answer is good for: somebody who types asks at every key."""
+
+log = structlog.stdlib.get_logger("pool")
 
 Answer = asyncio.Future[list[SessionInfo]]
 
@@ -65,33 +70,42 @@ class Listing:
 
     async def _ask(self, settings: Settings, answer: Answer) -> None:
         try:
-            answer.set_result(await self._listed(settings))
-        except Exception as error:  # noqa: BLE001 - whoever asked gets it
-            answer.set_exception(error)
-            answer.exception()  # Nobody may wait any longer.
+            async with self._agent(settings) as agent:
+                # Before a guest is stopped: some take their time, and nobody need wait for that.
+                answer.set_result(await agent.list_sessions(settings.cwd))
+        except Exception as error:
+            if answer.done():
+                log.exception("an agent that was started for a list could not be stopped")
+            else:
+                answer.set_exception(error)
+                answer.exception()  # Nobody may wait any longer.
         finally:
             answer.cancel()
 
-    async def _listed(self, settings: Settings) -> list[SessionInfo]:
-        running = self._running(settings)
+    @asynccontextmanager
+    async def _agent(self, settings: Settings) -> AsyncIterator[Agent]:
+        """Find an agent to ask, or start one in a free slot. Raises `AcpError`, `NoSlot`."""
+        running, guest = self._running(settings), object()
         # One that works may be stuck; but a turn need not end before a list is given.
         free = next((agent for agent in running if not agent.connection.lock.locked()), None)
-        guest = object()
         if free is None and self._slots.take_free(guest):
             try:
-                return await self._ask_a_guest(settings)
+                async with self._guest(settings) as agent:
+                    yield agent
             finally:
                 self._slots.release(guest)
-        if free is None and not running:
+        elif free is None and not running:
             raise NoSlot("all agents are busy with other things")
-        return await (free or running[0]).list_sessions(settings.cwd)
+        else:
+            yield free or running[0]
 
-    async def _ask_a_guest(self, settings: Settings) -> list[SessionInfo]:
+    @asynccontextmanager
+    async def _guest(self, settings: Settings) -> AsyncIterator[Agent]:
         agent = await self._spawn(settings)
         self.guests.append(agent)
         self._starting.discard(asyncio.current_task())  # From here on its stop must not be cut short.
         try:
-            return await agent.list_sessions(settings.cwd)
+            yield agent
         finally:
             try:
                 await agent.stop()

@@ -39,7 +39,8 @@ class MemoryAgent:
     """Fulfils `acp.agent.Body`. What it tells of itself and its sessions goes into its answers, as ACP writes it.
 
     `history` maps a session's id to the updates that session/load replays. `manual` names the methods that the test
-    answers by `reply` or `fail`. With `stops` given, `stop` waits for that event.
+    answers by `reply` or `fail`. With `stops` given, `stop` waits for that event, and with `unstoppable` it raises that
+    in the end.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class MemoryAgent:
         manual: Collection[str] = (),
         session_prefix: str = "session",
         stops: asyncio.Event | None = None,
+        unstoppable: Exception | None = None,
     ) -> None:
         self.pid = next(_pids)
         self.received: list[Json] = []
@@ -75,6 +77,7 @@ class MemoryAgent:
         self._manual = frozenset(manual)
         self._sessions = (f"{session_prefix}-{number}" for number in count(1))
         self._stops = stops
+        self._unstoppable = unstoppable
         self._connection: Connection | None = None
         self._output: deque[bytes | None] = deque()  # None: the end of the stream.
         self._delivering = False
@@ -230,6 +233,8 @@ class MemoryAgent:
             await self._stops.wait()
         self.stopped = True
         self.die(0)
+        if self._unstoppable is not None:
+            raise self._unstoppable
 
     def kill(self) -> None:
         """See `Body`."""

@@ -1,11 +1,12 @@
 """What waits in a thread: taken up after a restart, held, released, put first. In virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pool.conversation import FAILED_STARTS
+from pool.conversation import FAILED_STARTS, Conversation
 from pool.exchange import Ending
 from pool.house import Cancelled, State
 from pool.journal import State as Row
@@ -306,27 +307,20 @@ async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_pat
         assert it.talk(1).seat.state is State.IDLE
 
 
-async def test_a_thread_without_a_turn_makes_way_for_nobody_later(tmp_path: Path) -> None:
-    """Asked while it is asleep with what is held, it keeps the agent of its next turn."""
+@pytest.mark.parametrize(
+    "let_go", [Conversation.make_way, lambda talk: talk.close(A_PERSON)], ids=["made to make way", "closed"]
+)
+async def test_a_thread_that_sleeps_over_what_is_held_lets_no_later_agent_go(
+    tmp_path: Path, let_go: Callable[[Conversation], object]
+) -> None:
+    """Asked to while there is none, it keeps the agent of its next turn."""
     async with house(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True)
-        it.talk(1).make_way()
+        let_go(it.talk(1))
         it.talk(1).resume()
         await exchange.end()
         await quiet()
         assert it.talk(1).seat.state is State.IDLE
-
-
-async def test_closing_a_thread_that_sleeps_over_what_is_held_stops_no_later_agent(tmp_path: Path) -> None:
-    """The next message starts one, which stays."""
-    async with house(tmp_path, obedient=True) as it:
-        restored(it, 10, held=True)
-        assert it.talk(1).close(A_PERSON) == Cancelled(stopped=False, held=1)
-        exchange = it.say(1, 11)
-        await exchange.end()
-        await quiet()
-        assert it.talk(1).seat.state is State.IDLE
-        assert len(it.crew.agents) == 1
 
 
 # ---- taken together, sent now, taken back

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from acp import AgentClosed, SpawnFailed, Unsupported
 from pool.listing import FRESH_SECONDS, NoSlot
@@ -135,17 +136,27 @@ async def test_a_pool_that_stops_waits_for_no_list(tmp_path: Path, method: str) 
     assert it.crew.alive == 0
 
 
+async def test_a_list_does_not_wait_for_the_stop_of_whom_was_started_for_it(tmp_path: Path) -> None:
+    """A wrapper takes seconds, and Discord waits for three; the slot is given back when it is gone (invariant 4)."""
+    stops = asyncio.Event()
+    async with house(tmp_path, every(capabilities=LISTS, history=KEPT, stops=stops)) as it:
+        assert await listed(it) == ["one", "two"]
+        assert repr(it.pool) == "<Pool <Slots 1/2 held, 0 in line>>"
+        assert len(it.pool.agents) == 1
+        stops.set()
+        await quiet()
+        assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
+        assert it.pool.agents == []
+
+
 async def test_an_agent_that_cannot_be_stopped_is_no_guest_for_ever(tmp_path: Path) -> None:
-    """Whoever asked learns of it; nobody counts what is gone."""
-
-    class Unstoppable(MemoryAgent):
-        async def stop(self) -> None:
-            await super().stop()
-            raise OSError(24, "Too many open files")
-
-    async with house(tmp_path, lambda _: Unstoppable(capabilities=LISTS, history=KEPT)) as it:
-        with pytest.raises(ExceptionGroup):
-            await listed(it)
+    """Whoever asked has the list; nobody counts what is gone."""
+    unstoppable = OSError("Too many open files")
+    async with house(tmp_path, every(capabilities=LISTS, history=KEPT, unstoppable=unstoppable)) as it:
+        with capture_logs() as logs:
+            assert await listed(it) == ["one", "two"]
+            await quiet()
+        assert [line["event"] for line in logs] == ["an agent that was started for a list could not be stopped"]
         assert it.pool.agents == []
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
 

@@ -212,16 +212,8 @@ async def test_a_stop_of_a_spare_in_progress_is_not_cut_short(tmp_path: Path) ->
 
 async def test_a_spare_that_cannot_be_stopped_ends_nothing_else(tmp_path: Path) -> None:
     """The newcomer that it made way for gets its slot, and the log says so."""
-
-    class Unstoppable(MemoryAgent):
-        async def stop(self) -> None:
-            await super().stop()
-            raise OSError(24, "Too many open files")
-
-    def make(number: int) -> MemoryAgent:
-        return Unstoppable(modes=MODES) if number == 1 else every()(number)
-
     other = Settings(Launch("other", (), tmp_path, {}), agent="other")
+    make = only(1, unstoppable=OSError("Too many open files"))
     async with house(tmp_path, make, slots=1, warm=1, threads={2: other}, obedient=True) as it:
         await quiet()
         with capture_logs() as logs:
