@@ -114,8 +114,8 @@ class Inbox:
         return removed
 
     def _mark(self, *, held: bool) -> None:
-        for exchange in self._waiting:
-            self._journal.hold(exchange.message_ids, held=held)
+        message_ids = [message_id for exchange in self._waiting for message_id in exchange.message_ids]
+        self._journal.hold(message_ids, held=held)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

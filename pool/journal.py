@@ -163,10 +163,10 @@ class Journal:
 
     @surely
     def hold(self, message_ids: Sequence[int], *, held: bool) -> None:
-        """Let rows that wait be held, or received again. Those that are so already stay so."""
-        state = State.HELD if held else State.RECEIVED
-        if self.state(message_ids[0]) is not state:
-            self.mark(message_ids, state)
+        """Let rows that wait be held, or received again; all others stay as they are. For thousands one transaction."""
+        before, state = (State.RECEIVED, State.HELD) if held else (State.HELD, State.RECEIVED)
+        with self._transaction():
+            self._move([each for each in message_ids if self.state(each) is before], state)
 
     def prompted(self, message_ids: Sequence[int], prompt: str) -> str | None:
         """Write down that the prompt is about to be sent, and what it is: a person may want it sent again.
