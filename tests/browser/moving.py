@@ -65,7 +65,8 @@ async def play(folder: Path, chromium: str, scheme: str) -> list[tuple[bytes, fl
             await page.evaluate(f"void (location.hash = '{place.ben.id}/{asking.id}/{fixing.id}')")
             await page.sees("It only retries timeouts.", "#main .md")
             await page.click("#beside .component", "Allow once")
-            await page.sees("12 passed", "#beside .md")
+            await page.sees("· 1 tool", "#main .md")
+            await page.sees("· 3 tools", "#beside .md")
         finally:
             taking.cancel()
             with suppress(asyncio.CancelledError):
