@@ -12,7 +12,7 @@ from rich.text import Text
 
 from .visible import visible
 
-__all__ = ["Finding", "Level", "show"]
+__all__ = ["Finding", "Level", "show", "table"]
 
 
 NARROW = 60
@@ -42,17 +42,22 @@ _STYLES = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "bold red
 def show(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:
     """Print a table on a terminal that is wide enough, else a line for each line of words: level, subject and words."""
     # What others wrote, an agent for one, must not act upon the terminal.
-    rows = [(visible(row.subject), row.level, visible(redact(row.words))) for row in findings]
+    rows = [Finding(visible(row.subject), row.level, visible(redact(row.words))) for row in findings]
     console = Console()
-    if not sys.stdout.isatty() or console.width < NARROW:
-        for subject, level, words in rows:
-            for line in words.splitlines():
-                click.echo(f"{level:<8} {subject}: {line}")
+    if sys.stdout.isatty() and console.width >= NARROW:
+        console.print(table(rows, console.width))
         return
-    table = Table(show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for subject, level, words in rows:
-        table.add_row(Text(subject), Text(level, style=_STYLES[level]), Text(words))
-    console.print(table)
+    for row in rows:
+        for line in row.words.splitlines():
+            click.echo(f"{row.level:<8} {row.subject}: {line}")
+
+
+def table(rows: Iterable[Finding], width: int) -> Table:
+    """Draw the findings, at most `width` columns wide. However long a subject is, most of it is left to the words."""
+    drawn = Table(show_header=False)
+    drawn.add_column(overflow="fold", max_width=width // 3)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for row in rows:
+        drawn.add_row(Text(row.subject), Text(row.level, style=_STYLES[row.level]), Text(row.words))
+    return drawn
