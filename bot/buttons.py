@@ -11,6 +11,7 @@ from pool.journal import Unwritable
 
 from . import words
 from .gate import Right
+from .queue import drop_held
 from .view import view_of
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class ThreadButton(Button, template=r"threadline:(?P<action>continue|drop|stop|k
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Do it, if it can still be done, and take the buttons away."""
         client, by = interaction.client, interaction.user.id
-        right = Right.GO_ON if self.action in {"continue", "keep"} else Right.STOP
-        if not await client.admit_button(interaction, self.thread_id, right):
+        rights = {"stop": Right.STOP, "drop": Right.TALK}  # To drop is judged message by message.
+        if not await client.admit_button(interaction, self.thread_id, rights.get(self.action, Right.GO_ON)):
             return
         conversation = client.pool.conversation(self.thread_id)
         if self.action == "keep":
@@ -66,7 +67,8 @@ class ThreadButton(Button, template=r"threadline:(?P<action>continue|drop|stop|k
         elif conversation is None or not conversation.held:
             told = "Nothing is held any longer."
         elif self.action == "drop":
-            told = f"{words.waiting(conversation.drop())} dropped by <@{by}>."
+            await drop_held(interaction, conversation)
+            return
         else:
             told = f"{words.waiting(conversation.waiting)} next; continued by <@{by}>."
             conversation.resume()

@@ -20,7 +20,7 @@ from .view import view_of
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["DropMenu", "QueueButton", "queue_commands", "queue_view", "steer"]
+__all__ = ["DropMenu", "QueueButton", "drop_held", "queue_commands", "queue_view", "steer"]
 
 SHOWN = 25
 """Messages that `/queue` lists (Discord, Select Menu Structure: 25 options)."""
@@ -202,6 +202,18 @@ def _drop(
     audit.record("stopped", what, user_id=interaction.user.id, thread_id=conversation.thread_id)
     left = len(exchanges) - len(dropped)
     return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else ""), dropped[SLICE:]
+
+
+async def drop_held(interaction: discord.Interaction["ThreadlineClient"], conversation: Conversation) -> None:
+    """Drop what is held, if the person may drop all of it; else theirs, and the rest still waits for somebody."""
+    if not all(_may_drop(interaction, each) for each in conversation.queue):
+        told, rest = _drop(interaction, conversation, conversation.queue)
+        await interaction.response.send_message(told, ephemeral=True)
+        await _drop_rest(conversation, rest)
+        return
+    what, by, audit = words.waiting(conversation.drop()), interaction.user.id, interaction.client.desk.audit
+    audit.record("stopped", f"{what} dropped", user_id=by, thread_id=conversation.thread_id)
+    await interaction.response.edit_message(content=f"-# {what} dropped by <@{by}>.", view=None)
 
 
 async def _drop_rest(conversation: Conversation, exchanges: Sequence[PooledExchange]) -> None:

@@ -1,6 +1,7 @@
 """What people do while the agent works: write on, take back, correct, drop, jump, stop."""
 
 import asyncio
+import json
 import os
 import re
 from pathlib import Path
@@ -105,6 +106,31 @@ async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, m
         await open_gate(gate)
         await place.ann.sees(thread, "of ann", by=place.bot)
         assert await answers(place, thread) == ["begun", "of ann"]
+
+
+async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -> None:
+    """An approver drops the rest by the same button, and both presses are in the audit log."""
+    access, log = 'users = ["*"]', tmp_path / "audit.jsonl"
+    async with stage(tmp_path, access=access, extra=f'[audit]\npath = "{log}"') as place:
+        thread, _ = await busy(place)
+        await place.ben.say(thread, "say of ben")
+        await place.mallory.say(thread, "say of mallory")
+        await place.ben.say(thread, "say of ben again")
+        await place.ann.sees(thread, "3 waiting", by=place.bot)
+        await place.ann.slash(thread, "cancel")
+        held = await place.ann.sees(thread, "Continue goes on", by=place.bot)
+        assert "2 dropped. 1 by others stay." in said(await place.ben.click(held, "Drop all"))
+        assert "written by others" in said(await place.ben.click(held, "Drop all"))
+        await place.ann.click(held, "Drop all")
+        assert held.content == f"-# 1 message is dropped by <@{place.ann.id}>."
+        assert held.components == []
+        await place.ben.say(thread, "say done")
+        await place.answer(thread, "done")
+        shown = " ".join(each.content for each in place.said_by_bot(thread))
+        assert "of ben" not in shown
+        assert "of mallory" not in shown
+    dropped = [json.loads(line) for line in log.read_text().splitlines() if "dropped" in line]
+    assert [each["user_id"] for each in dropped] == [str(place.ben.id), str(place.ann.id)]
 
 
 async def test_a_long_line_is_listed_from_its_beginning_with_the_count_of_the_rest(tmp_path: Path) -> None:
