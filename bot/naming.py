@@ -17,6 +17,9 @@ __all__ = ["NAME", "Naming", "name_for", "thread_name"]
 NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""
 
+LOOKED_AT = 10_000
+"""Characters of a text in which its first words are looked for; an agent may send megabytes as a title."""
+
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 """They show as nothing, but emoji and some scripts are made with them."""
 
@@ -81,7 +84,7 @@ def thread_name(text: str) -> str:
 
     What turns text around, and what nobody sees but in an emoji, is left out.
     """
-    words = " ".join(without_tokens(text).translate(_UNSEEN).split())
+    words = " ".join(without_tokens(text[:LOOKED_AT]).translate(_UNSEEN).split())
     if not words.strip(_JOINERS):
         return ""
     if len(words) <= NAME:

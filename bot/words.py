@@ -276,7 +276,7 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
         return [] if said else ["-# The agent ended its turn without a word."]
     if ending.stop_reason is None:
         return []
-    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(redact(ending.stop_reason))}')}"]
+    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(redact(ending.stop_reason)[:100])}')}"]
 
 
 def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:

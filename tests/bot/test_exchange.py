@@ -231,6 +231,7 @@ ENDINGS = [
     (Ending(cancelled_by=ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
     (Ending("end_turn", cancelled_by=ADA), "said", "said"),
     (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
+    (Ending("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
     (Ending(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
     (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline was stopped while this was being worked on."),
     (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),

@@ -9,7 +9,7 @@ import pytest
 
 from acp.schema import PromptCapabilities
 from bot.exchange import Exchange
-from bot.naming import thread_name
+from bot.naming import LOOKED_AT, thread_name
 from bot.opening import OPEN_SECONDS, NotOpened, open_thread
 from bot.pacer import Pacer
 from bot.reactions import EYE, WAITING, Reactions
@@ -118,6 +118,7 @@ async def test_a_request_whose_thread_is_refused_is_told_so_at_once(
             "\U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f",
         ),
         ("\u200b\u2060 \u200d\ufe0f", ""),
+        (" " * (LOOKED_AT - 4) + "name of a megabyte", "name"),
     ],
 )
 def test_a_thread_is_named_by_the_first_words(text: str, name: str) -> None:
