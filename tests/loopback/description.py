@@ -116,16 +116,22 @@ def _one_of(validator: Any, shapes: list[Any], instance: Any, schema: Any) -> It
         yield from jsonschema.Draft202012Validator.VALIDATORS["oneOf"](validator, shapes, instance, schema)
 
 
-_Draft: Final[type[Validator]] = jsonschema.validators.extend(  # type: ignore[no-untyped-call] # the stubs' lack
-    jsonschema.Draft202012Validator, {"oneOf": _one_of}
-)
-
-
 @cache
 def _validator(schema: str, *, closed: bool) -> Validator:
     """The validator of a schema, given as text, whose references lead into the description."""
     whole = {**json.loads(schema), "components": description()["components"]}
-    return _Draft(_closed(whole) if closed else whole)
+    whole = _closed(whole) if closed else whole
+    named = whole["components"]["schemas"]
+
+    def follow(validator: Any, reference: str, instance: Any, _: Any) -> Iterator[jsonschema.ValidationError]:
+        # The library looks for what is named anew each time, from the root.
+        yield from validator.descend(instance, named[reference.removeprefix("#/components/schemas/")])
+
+    keywords = {"oneOf": _one_of, "$ref": follow}
+    draft: type[Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call] # the stubs' lack
+        jsonschema.Draft202012Validator, keywords
+    )
+    return draft(whole)
 
 
 def _closed(node: Any) -> Any:
