@@ -10,6 +10,7 @@ answer is here. Both together are what the fastest call takes, whose ways were t
 ends, but for a margin: `Budget.sure`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 __all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "Hold", "Told"]
@@ -91,17 +92,18 @@ class Budget:
 
     def quiet(self, now: float) -> bool:
         """Whether nothing of the past matters any more."""
-        return not self._releases(now) and max(self._closed_until, self._left_until) <= now
+        self._forget(now)
+        return not self._holds and max(self._closed_until, self._left_until) <= now
 
     def wait(self, now: float, *, keep: int = 0) -> float:
         """Return the seconds until one more call may be made that leaves `keep` to others; 0 is now."""
+        self._forget(now)
         most = max(1, self.limit - keep)
-        releases = self._releases(now)
         at = max(now, self._closed_until)
         if self._left <= min(keep, self.limit - 1) and self._left_until > now:
             at = max(at, self._left_until)
-        if len(releases) >= most:
-            at = max(at, releases[len(releases) - most])
+        if len(self._holds) >= most:
+            at = max(at, sorted(self._releases())[-most])
         return at - now if at - now > ROUNDING else 0.0
 
     def pace(self, now: float, *, keep: int = 0) -> float:
@@ -110,17 +112,20 @@ class Budget:
         Spent at once, it would leave a gap of almost a whole window in which nothing can be shown.
         """
         wait = self.wait(now, keep=keep)
-        releases = self._releases(now)
-        if not releases:
+        if not self._holds:
             return wait
         last = max(hold.sent for hold in self._holds)
-        shares = max(1, self.limit - keep - len(releases) + 1)
-        even = max((releases[0] - last) / shares, self.seconds / max(1, self.limit - keep))
+        shares = max(1, self.limit - keep - len(self._holds) + 1)
+        even = max((min(self._releases()) - last) / shares, self.seconds / max(1, self.limit - keep))
         due = last + even - now
         return max(wait, due if due > ROUNDING else 0.0)
 
-    def _releases(self, now: float) -> list[float]:
-        """Forget the calls that no longer count; return when the others will not, soonest first."""
+    def _forget(self, now: float) -> None:
+        """Let go of the calls that no longer count."""
         seconds = self.seconds - self.sure
         self._holds = [hold for hold in self._holds if hold.released(seconds) > now + ROUNDING]
-        return sorted(hold.released(seconds) for hold in self._holds)
+
+    def _releases(self) -> Iterator[float]:
+        """When each call will no longer count."""
+        seconds = self.seconds - self.sure
+        return (hold.released(seconds) for hold in self._holds)
