@@ -35,6 +35,9 @@ UNWRITABLE_SECONDS = 1.0
 LOOK_AGAIN = 1000
 """Characters after which a page that is as good as full is looked at again."""
 
+LATER = 0x100
+"""Generations that a run of the bot has for one reply, before the next run's."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -119,9 +122,11 @@ class Delivery:
             # Not at once: whoever says that it has ended first writes that down.
             asyncio.get_running_loop().call_soon(self._settle_if_equal)
 
-    def restore(self, message_ids: list[int | None]) -> None:
+    def restore(self, posted: Sequence[Posted]) -> None:
         """Take up the messages of an earlier run. What they say is not known, so each is edited, once."""
-        self._posted = [Posted(message_id, stop=message_id is not None) for message_id in message_ids]
+        self._posted = [*posted]
+        if any(one.before for one in posted):
+            self._generation += LATER  # Of which generation the messages that were left are, nobody knows.
 
     # ---- when something is written
 
@@ -270,7 +275,7 @@ class Delivery:
             except Refused as error:  # It stays; what is still to be shown does not wait for it.
                 log.warning("a message too many could not be deleted", channel_id=channel_id, reason=str(error))
             posted.drop()
-            self._generation += 1
+            self._note_left(number)
 
     async def _put_postscript(self, channel_id: int) -> None:
         """Send the next message behind the pages. One that Discord refuses is replaced by a word about it."""
@@ -303,7 +308,8 @@ class Delivery:
         nonce = f"{self._key:x}.{number}.{self._generation:x}"
         if (number, self._generation) not in self._intended:
             # What the first try said: Discord may have taken it although its answer was lost.
-            self._journal.posts.intend(self._key, number, content)
+            before = self._posted[number].before if number < len(self._posted) else ""
+            self._journal.posts.intend(self._key, number, content, before)
             self._intended.add((number, self._generation))
         whom = NOBODY if mention is None else Mentions((mention,))
         silent = mention is None
@@ -322,6 +328,10 @@ class Delivery:
 
     def _leave(self, number: int) -> None:
         self._posted[number].leave()
+        self._note_left(number)
+
+    def _note_left(self, number: int) -> None:
+        self._journal.posts.left(self._key, number, self._posted[number].before)
         self._generation += 1
 
     # ---- what comes after a write

@@ -47,6 +47,7 @@ from .login import login_words
 from .markdown import escape
 from .offers import Offers, write_offers
 from .outbox import Outbox
+from .posted import Posted
 from .questions import Questions
 from .reactions import EYE, WAITING
 from .redaction import Redacting
@@ -157,7 +158,7 @@ class Exchange:
     def restore(
         self,
         pages: list[str],
-        message_ids: list[int | None],
+        posted: Sequence[Posted],
         postscripts: Mapping[int, Postscript],
         reason: str | None,
     ) -> None:
@@ -165,7 +166,7 @@ class Exchange:
         self.signs.end(reason)
         place = self._place or self.request.thread_id
         self._name_request(place)
-        self.reply.restore(place, pages, message_ids, postscripts)
+        self.reply.restore(place, pages, posted, postscripts)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""

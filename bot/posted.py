@@ -28,19 +28,25 @@ class Posted:
     stop: bool = False
     content: str = ""
     """What the message was last confirmed to show."""
+    before: str = ""
+    """What of the page other messages have shown."""
     tried: str = ""
     """What was sent and may have become a message: no answer came."""
     _page: str = ""
-    _before: str = ""
     _earlier: list[tuple[int, float, str]] = field(default_factory=list)
-    """The messages that show `_before`, but for those that are known to be gone: since when, and what stood before."""
+    """The messages that show `before`, but for those that are known to be gone: since when, and what stood before."""
     _returned: bool = False
     """Whether it was taken up again."""
     _repairs: int = 0
 
+    @classmethod
+    def of_earlier_run(cls, message_id: int | None, before: str, page: str) -> "Posted":
+        """Take up a page of which nobody knows what its message shows; if that is gone, `page` is what it showed."""
+        return cls(message_id, stop=message_id is not None, before=before, _page=page)
+
     def text(self, page: str) -> str:
         """Return what the message is to show for the page to be complete; nothing if that needs no message."""
-        return rest_of(self._before, page)
+        return rest_of(self.before, page)
 
     def differs(self, page: str) -> bool:
         """Whether there are words to write."""
@@ -60,8 +66,8 @@ class Posted:
         Where none shows the rest of the page, but the one before shows more than the page now, that one is taken up.
         """
         if not self.stands and self._earlier and self._overshot(page):
-            self._page, self._returned = self._before, True
-            self.message_id, self.since, self._before = self._earlier.pop()
+            self._page, self._returned = self.before, True
+            self.message_id, self.since, self.before = self._earlier.pop()
         return self.stands and not self.text(page).strip()
 
     def confirm(self, page: str, meant: str, stored: str, *, provisional: bool = False) -> bool:
@@ -97,7 +103,7 @@ class Posted:
     def leave(self) -> None:
         """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
         if self.message_id is not None and not self._returned:
-            self._earlier.append((self.message_id, self.since, self._before))
+            self._earlier.append((self.message_id, self.since, self.before))
         self._forget()
 
     def drop(self) -> None:
@@ -106,10 +112,10 @@ class Posted:
 
     def _forget(self) -> None:
         self.message_id, self.content, self.tried, self.stop = None, "", "", False
-        self._before, self._repairs, self._returned = self._page or self._before, 0, False
+        self.before, self._repairs, self._returned = self._page or self.before, 0, False
 
     def _overshot(self, page: str) -> bool:
-        shown, page = _without_closing_fence(self._before), _without_closing_fence(page)
+        shown, page = _without_closing_fence(self.before), _without_closing_fence(page)
         return shown.startswith(page) and shown.rstrip() != page.rstrip()
 
 

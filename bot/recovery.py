@@ -23,6 +23,7 @@ from .desk import Desk
 from .exchange import Exchange
 from .pacer import Bucket, Urgency
 from .post import Post
+from .posted import Posted
 from .request import read_request
 from .rest import Own, RestError, TryLater
 
@@ -234,9 +235,9 @@ class Recovery:
         except RestError as error:
             log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
             found = {post.number: post.message_id for post in posts}
-        message_ids = [message_id for number, message_id in found.items() if number < FIRST]
         owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
-        exchange.restore(self._journal.pages(row.message_id), message_ids, owed, row.reason)
+        pages = self._journal.pages(row.message_id)
+        exchange.restore(pages, _posted(posts, found, pages), owed, row.reason)
 
     async def _find(
         self,
@@ -249,7 +250,7 @@ class Recovery:
         found: dict[int, int | None] = {}
         for post in posts:
             message_id = post.message_id
-            if message_id is None:
+            if message_id is None and (post.content or post.number >= FIRST):
                 # Files have no words; those that were refused have been replaced by some.
                 owed = None if post.content else postscripts.get(post.number)
                 files = None if owed is None else tuple(file.name for file in owed.files)
@@ -294,6 +295,17 @@ class Recovery:
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
         self._journal.questions.settled(question.token)
+
+
+def _posted(posts: Iterable[JournaledPost], found: Mapping[int, int | None], pages: Sequence[str]) -> list[Posted]:
+    """Return what is known of the messages of pages. A page was shown to its end before anything behind it was sent."""
+    last = max(found, default=0)
+    shown = [page if number < last else "" for number, page in enumerate(pages)]
+    begun = [post for post in posts if post.number < FIRST]
+    return [
+        Posted.of_earlier_run(found[post.number], post.shown, shown[post.number] if post.number < len(shown) else "")
+        for post in begun
+    ]
 
 
 async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:

@@ -14,6 +14,7 @@ from pool.postscripts import FIRST, Postscript
 from .delivery import Delivery
 from .files import batches
 from .pacer import Pacer
+from .posted import Posted
 from .receipt import Receipt
 from .rest import Rest
 from .style import Style
@@ -80,7 +81,7 @@ class Reply:
 
     def adopt(self, message_id: int | None) -> None:
         """Go on with the message in which an earlier run of the bot had begun; None: by its nonce, if it is there."""
-        self._delivery.restore([message_id])
+        self._delivery.restore([Posted.of_earlier_run(message_id, "", "")])
 
     def name_request(self) -> None:
         """Let the first message say which one it answers, by Discord's own line above it."""
@@ -177,16 +178,16 @@ class Reply:
         self,
         channel_id: int,
         pages: list[str],
-        message_ids: Sequence[int | None],
+        posted: Sequence[Posted],
         postscripts: Mapping[int, Postscript],
     ) -> None:
-        """Bring to the end what an earlier run of the bot had to post: `pages`, of which these messages stand already.
+        """Bring to the end what an earlier run of the bot had to post: `pages`, of which these are `posted` already.
 
         What the messages say is not known, so each is edited; that is the same however often it is done. Of the
         `postscripts` those that stand already are left out.
         """
         self._final = pages
         self.ended = True
-        self._delivery.restore(list(message_ids))
+        self._delivery.restore(posted)
         self._delivery.end(postscripts)
         self.start(channel_id)

@@ -127,6 +127,9 @@ _MIGRATIONS = (
         PRIMARY KEY (message_id, emoji)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE posts ADD COLUMN shown TEXT NOT NULL DEFAULT '';
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

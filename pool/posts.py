@@ -9,11 +9,15 @@ __all__ = ["Post", "Posts"]
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A page that was to be sent. Without `message_id` nobody knows whether it was."""
+    """A page that was to be sent. Without `message_id` nobody knows whether it was, unless it has no `content` either.
+
+    `shown` is what of the page other messages have shown: those that were left for their age, or are deleted.
+    """
 
     number: int
     content: str
     message_id: int | None
+    shown: str = ""
 
 
 class Posts:
@@ -24,10 +28,12 @@ class Posts:
         self._db = writer.db
         self._writer = writer
 
-    def intend(self, exchange_id: int, number: int, content: str) -> None:
-        """Write down that a page is about to be sent for the first time."""
+    def intend(self, exchange_id: int, number: int, content: str, shown: str = "") -> None:
+        """Write down that a page, or what of it was not `shown` before, is about to be sent for the first time."""
         with self._writer.transaction():
-            self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL)", (exchange_id, number, content))
+            self._db.execute(
+                "INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL, ?)", (exchange_id, number, content, shown)
+            )
 
     @surely
     def posted(self, exchange_id: int, number: int, message_id: int) -> None:
@@ -38,7 +44,16 @@ class Posts:
                 (message_id, exchange_id, number),
             )
 
+    @surely
+    def left(self, exchange_id: int, number: int, shown: str) -> None:
+        """Write down that a page's message was left, or is deleted, when so much of the page was `shown`."""
+        with self._writer.transaction():
+            self._db.execute(
+                "UPDATE posts SET content = '', message_id = NULL, shown = ? WHERE exchange_id = ? AND number = ?",
+                (shown, exchange_id, number),
+            )
+
     def of(self, exchange_id: int) -> list[Post]:
         """Return the pages of an exchange that were sent, or may have been, by number."""
-        query = "SELECT number, content, message_id FROM posts WHERE exchange_id = ? ORDER BY number"
+        query = "SELECT number, content, message_id, shown FROM posts WHERE exchange_id = ? ORDER BY number"
         return [Post(*fields) for fields in self._db.execute(query, (exchange_id,))]

@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +15,15 @@ from bot.posted import OLD_SECONDS
 from bot.reply import Reply
 from bot.rest import Refused, Stored, TryLater
 from bot.style import Style
+from pool.journal import Journal, State
 from pool.postscripts import Postscript
 from tests.bot.board import AnswerLost, Board, accepted, pacing, scratch_journal, settle
+from tests.bot.test_recovery import THREAD, journaled, left, restarted
 from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
-THREAD, KEY = 7, 1_234_567_890_123_456_789
+KEY = 100
 
 READ = {"sessionUpdate": "tool_call", "title": "Look", "kind": "read", "status": "completed"}
 
@@ -113,8 +116,28 @@ class Storm:
         }
         return [problem for problem, is_so in found.items() if is_so]
 
+    def reply(self, journal: Journal, pacer: Pacer, told: list[bool]) -> Reply:
+        """Begin to answer."""
+        reply = Reply(KEY, pacer=pacer, rest=self.board, journal=journal, on_settled=told.append, style=self.style)
+        reply.placeholder("-# ⏳ working")
+        reply.start(THREAD)
+        return reply
 
-@pytest.mark.parametrize("seeds", [range(at, at + 20) for at in range(0, 80, 20)], ids=lambda seeds: str(seeds[0]))
+    async def answer(self, reply: Reply) -> list[str]:
+        """Let the agent say all that it says; return the pages."""
+        for number in range(self.chance.randint(5, 60)):
+            reply.apply(Text(self.text()))
+            if self.chance.random() < 0.1:
+                reply.apply(parse_update({**READ, "toolCallId": str(number)}))
+            await self.blow()
+        self.board.takes_files = self.chance.random() < 0.8
+        return reply.end(Postscript("<@42> done", mention=42))
+
+
+SEEDS = pytest.mark.parametrize("seeds", [range(at, at + 20) for at in range(0, 80, 20)], ids=lambda each: each[0])
+
+
+@SEEDS
 async def test_whatever_happens_to_its_messages_a_reply_stands_once_and_in_order(seeds: range) -> None:
     """Messages deleted by a person, threads archived, answers lost, messages grown old, pages full, files refused."""
     for seed in seeds:
@@ -122,23 +145,32 @@ async def test_whatever_happens_to_its_messages_a_reply_stands_once_and_in_order
         with scratch_journal() as journal:
             async with pacing(Pacer()) as pacer:
                 accepted(journal, KEY, thread_id=THREAD)
-                reply = Reply(
-                    KEY, pacer=pacer, rest=storm.board, journal=journal, on_settled=told.append, style=storm.style
-                )
-                reply.placeholder("-# ⏳ working")
-                reply.start(THREAD)
-                for number in range(storm.chance.randint(5, 60)):
-                    reply.apply(Text(storm.text()))
-                    if storm.chance.random() < 0.1:
-                        reply.apply(parse_update({**READ, "toolCallId": str(number)}))
-                    await storm.blow()
-                storm.board.takes_files = storm.chance.random() < 0.8
-                reply.end(Postscript("<@42> done", mention=42))
+                reply = storm.reply(journal, pacer, told)
+                await storm.answer(reply)
                 for _ in range(storm.chance.randrange(4)):
                     await storm.blow()
                 await reply.settled.wait()
                 await settle()
         assert (seed, storm.problems(), told) == (seed, [], [True])
+
+
+@SEEDS
+async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_next_run(
+    tmp_path: Path, seeds: range
+) -> None:
+    """The bot is killed somewhere behind the turn's end: what other messages have shown is not shown again."""
+    for seed in seeds:
+        storm = Storm(seed)
+        async with journaled(tmp_path / str(seed)) as journal:
+            left(journal, KEY, State.PROMPTED)
+            async with pacing(Pacer()) as pacer:
+                reply = storm.reply(journal, pacer, [])
+                journal.finish((KEY,), "end_turn", await storm.answer(reply))
+                await elapse(storm.chance.choice([0, 0.1, 0.3, 1, 3]))
+            async with restarted(journal, tmp_path / str(seed), board=storm.board) as it:
+                await it.recovered()
+                await elapse(600)
+                assert (seed, storm.problems(), it.state(KEY)) == (seed, [], State.ANSWERED)
 
 
 async def test_what_has_moved_to_the_next_page_stands_there_alone() -> None:
@@ -148,9 +180,8 @@ async def test_what_has_moved_to_the_next_page_stands_there_alone() -> None:
         with scratch_journal() as journal:
             async with pacing(Pacer()) as pacer:
                 accepted(journal, KEY, thread_id=THREAD)
-                reply = Reply(KEY, pacer=pacer, rest=storm.board, journal=journal, on_settled=told.append)
+                reply = storm.reply(journal, pacer, told)
                 reply.apply(Text(storm.words(180, " ") + "\n\n" + storm.words(20, " ")))
-                reply.start(THREAD)
                 await settle()
                 if is_deleted:
                     storm.board.lose(1)

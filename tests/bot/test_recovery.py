@@ -104,9 +104,12 @@ def left(
 
 
 @asynccontextmanager
-async def restarted(journal: Journal, folder: Path, *, reactions: bool = False) -> AsyncIterator[Stage]:
-    """Start the bot over what stands in the journal; every agent does what its prompts say."""
-    board, crew, players = Board(), Crew(every()), list[asyncio.Task[None]]()
+async def restarted(
+    journal: Journal, folder: Path, *, reactions: bool = False, board: Board | None = None
+) -> AsyncIterator[Stage]:
+    """Start the bot over what stands in the journal, and on the `board`; every agent does what its prompts say."""
+    board = board or Board()
+    crew, players = Crew(every()), list[asyncio.Task[None]]()
 
     def play(agent: MemoryAgent) -> None:
         players.append(asyncio.create_task(obey(agent), name=repr(agent)))

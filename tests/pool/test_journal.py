@@ -318,6 +318,7 @@ NOTES: dict[str, Callable[[Journal], None]] = {
     "mark": lambda journal: journal.mark_seen(2, 99),
     "intent": lambda journal: journal.posts.intend(10, 1, "page"),
     "page": lambda journal: journal.posts.posted(10, 0, 500),
+    "left": lambda journal: journal.posts.left(10, 0, "page"),
     "question": lambda journal: journal.questions.asked("new", thread_id=1, exchange_id=10, content="May I?"),
     "card": lambda journal: journal.questions.posted("old", 600),
     "settled": lambda journal: journal.questions.settled("old"),
