@@ -11,9 +11,11 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bot import saved
 from bot.config import Config, load
 from bot.gate import People
 from bot.invitation import PERMISSIONS
+from pool import journal
 from pool.rows import BEFORE
 from tests.pages import PAGES, ROOT, blocks
 
@@ -199,3 +201,11 @@ def test_the_table_of_a_messages_states_is_the_journals() -> None:
     text = (ROOT / "docs/how-it-works.md").read_text().partition("## The states of a message")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \w", text, re.MULTILINE)
     assert sorted(lines) == sorted((before, after) for after, befores in BEFORE.items() for before in befores)
+
+
+def test_the_page_on_security_tells_how_long_texts_are_kept() -> None:
+    """Those in the journal, and the files that people attach."""
+    stored = (ROOT / "docs/security.md").read_text().partition("## What is stored")[2].partition("\n## ")[0]
+    assert f"{journal.KEPT_SECONDS / 86400:.0f} days" in stored
+    assert f"{saved.KEPT_SECONDS / 86400:.0f} days" in stored
+    assert "what people write" in stored
