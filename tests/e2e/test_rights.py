@@ -57,7 +57,7 @@ async def test_who_loses_the_right_to_talk_finds_all_that_is_open_closed(tmp_pat
         build, choose, fill, look = [
             await ben.sees(thread, text, by=place.bot) for text in ("Build", "Choose", "fill this", "open a page")
         ]
-        live = next(each for each in place.said_by_bot(thread) if "Stop" in str(each.components))
+        live = await ben.sees(thread, lambda each: "Stop" in str(each.components), by=place.bot)
         waiting = await ben.say(thread, strings(["say", "waited"]))
         notice = await ben.sees(thread, "1 waiting", by=place.bot)
         listed, picker = shown(await ben.slash(thread, "queue")), shown(await ben.slash(thread, "config"))
