@@ -2,7 +2,7 @@
 
 import secrets
 from abc import ABC, abstractmethod
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +34,9 @@ MISSED = 10
 
 VISITS = 1000
 """Pages that were to be visited and are remembered, in all threads; of more the oldest are forgotten."""
+
+ANSWERED = 1000
+"""Questions that were answered and are remembered, for whoever presses a moment later."""
 
 Item = discord.ui.Item[Any]
 
@@ -166,6 +169,7 @@ class Cards:
         self._open: dict[str, Card] = {}
         self._left = {each.token: each.exchange_id for each in journal.questions.standing()}
         self._missed: dict[int, list[str]] = {}
+        self._answered: deque[str] = deque(maxlen=ANSWERED)
         self._visits: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
         self.answered = 0
         """How many a person has answered."""
@@ -196,6 +200,10 @@ class Cards:
         """Return the open question of a button."""
         return self._open.get(token)
 
+    def is_answered(self, token: str) -> bool:
+        """Whether a person has answered that question a while ago: its message says so, or is about to."""
+        return token in self._answered
+
     def shows(self, message_id: int) -> bool:
         """Whether an open question stands in that message."""
         return any(card.message_id == message_id for card in self._open.values())
@@ -222,6 +230,8 @@ class Cards:
 
     def became(self, token: str) -> str:
         """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
+        if self.is_answered(token):
+            return words.ANSWERED
         exchange_id = self._left.get(token)
         return words.became(None if exchange_id is None else self._journal.state(exchange_id))
 
@@ -251,6 +261,8 @@ class Cards:
     def _forget(self, card: Card) -> None:
         if self._open.pop(card.token, None) is not None:
             self.answered += card.answered
+            if card.answered:
+                self._answered.append(card.token)
             self._journal.questions.settled(card.token)
 
 
@@ -277,9 +289,11 @@ async def admitted(
     if card is not None and not card.answered:
         return card
     message, became = interaction.message, client.desk.cards.became(token)
-    # Only a card that is not open loses its buttons: a forged id must not take away somebody else's.
+    # Only a card that is not open loses its buttons: a forged id must not take away somebody else's. And what it says
+    # of who has answered stays, when two press at the same moment.
     if (
         found is None
+        and not client.desk.cards.is_answered(token)
         and message is not None
         and not message.flags.ephemeral
         and not client.desk.cards.shows(message.id)

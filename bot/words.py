@@ -14,6 +14,7 @@ from .tokens import without_tokens
 from .visible import visible
 
 __all__ = [
+    "ANSWERED",
     "AT_WORK",
     "BEYOND",
     "BOUNDS",
@@ -230,6 +231,9 @@ _BECAME = {
     State.ANSWERED: "its turn has ended",
     State.CLOSED: "Threadline was restarted, and the request was not taken up again",
 }
+
+
+ANSWERED = "This question is no longer open: it has been answered."
 
 
 def became(state: State | None) -> str:

@@ -37,13 +37,18 @@ async def test_a_rejection_is_the_agents_own_reject_option(tmp_path: Path) -> No
 
 
 async def test_two_people_press_at_once_and_the_first_one_wins(tmp_path: Path) -> None:
-    """The second press is told that the question is no longer open, and the agent got one answer."""
+    """The others are told that it has been answered, the card says by whom, and the agent got one answer."""
     async with stage(tmp_path, access='users = ["*"]\napprovers = ["*"]') as place:
         thread = await place.thread("ask execute make install")
         card = await place.ann.sees(thread, "May I", by=place.bot)
-        first, second = await asyncio.gather(place.ann.click(card, "Allow once"), place.ben.click(card, "Reject"))
-        assert first.acknowledged
-        assert second.acknowledged
+        people = (place.ann, place.ben, place.mallory)
+        presses = [person.click(card, label) for person in people for label in ("Allow once", "Reject")]
+        told = [said(outcome) for outcome in await asyncio.gather(*presses)]
+        assert sum("chosen by" in each for each in told) == 1
+        assert sum("no longer open: it has been answered" in each for each in told) == len(told) - 1
+        assert "chosen by" in card.content
+        assert "no longer open" not in card.content
+        assert card.components == []
         reply = await place.ann.sees(thread, re.compile(r"(allowed|rejected) \("), by=place.bot)
         assert len(re.findall(r"(allowed|rejected) \(", reply.content)) == 1
 
