@@ -4,6 +4,7 @@ Source of the keys: openab's example configurations and its reference, of versio
 here is named like those without a counterpart: nothing is left out in silence.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,9 +81,8 @@ _WORDS = {
 }
 """Keys that take one of some words, and which word is which here. openab tells neither capitals nor `_` from `-`."""
 _SECRET = re.compile(r"\$\{secrets\.([^}]+)\}")
-MOST_BOT_TURNS = 1000
-MOST_AGENTS = 1000
-LEAST_MINUTES = 1.0
+MOST = 1000
+"""Of agents, and of bots' turns."""
 
 
 @dataclass
@@ -182,7 +182,7 @@ def _discord(given: dict[str, Any], done: Translation) -> None:
             'Trusted bots were answered when they mentioned it. To keep that: threads.bots = "mentions".'
         )
     if (turns := given.pop("discord.max_bot_turns", None)) is not None:
-        done.put("threads.bot_turns", min(max(int(turns), 1), MOST_BOT_TURNS), "discord.max_bot_turns")
+        done.put("threads.bot_turns", _bounded("threads.bot_turns", int(turns), MOST, done), "discord.max_bot_turns")
 
 
 def _words(given: dict[str, Any], done: Translation) -> None:
@@ -234,12 +234,21 @@ def _agent(given: dict[str, Any], done: Translation) -> None:
 
 def _pool(given: dict[str, Any], done: Translation) -> None:
     if (agents := given.get("pool.max_sessions")) is not None:
-        given["pool.max_sessions"] = min(max(int(agents), 1), MOST_AGENTS)
+        given["pool.max_sessions"] = _bounded("pool.max_agents", int(agents), MOST, done)
     if (hours := given.pop("pool.session_ttl_hours", None)) is not None:
-        done.put("pool.idle_minutes", max(float(hours) * 60, LEAST_MINUTES), "pool.session_ttl_hours")
+        minutes = _bounded("pool.idle_minutes", float(hours) * 60, math.inf, done)
+        done.put("pool.idle_minutes", minutes, "pool.session_ttl_hours")
     if (seconds := given.pop("pool.prompt_hard_timeout_secs", None)) is not None:
-        minutes = max(float(seconds) / 60, LEAST_MINUTES)
+        minutes = _bounded("agents.default.ceiling_minutes", float(seconds) / 60, math.inf, done)
         done.put("agents.default.ceiling_minutes", minutes, "pool.prompt_hard_timeout_secs")
     if (mode := given.pop("pool.default_config_options.mode", None)) is not None:
         done.put("agents.default.mode", mode, "pool.default_config_options.mode")
         done.advice.append(f"Is {mode} a mode in which the agent asks first? If not, leave mode out.")
+
+
+def _bounded(ours: str, value: float, most: float, done: Translation) -> float:
+    """Return a value that is allowed here, 1 at least, and tell if it is another one."""
+    allowed = type(value)(min(max(value, 1), most))
+    if allowed != value:
+        done.advice.append(f"{ours} was {value:g} and is {allowed:g} now, which is as far as it goes here.")
+    return allowed
