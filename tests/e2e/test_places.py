@@ -281,15 +281,16 @@ MISTAKEN: dict[str, Any] = {"status": 403, "body": {"message": "Missing Permissi
 async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, finish: str) -> None:
     """Discord says now and then by mistake that the bot may not; asked again, it takes what was written."""
     async with stage(tmp_path, extra=f'[reply]\nfinish = "{finish}"') as place:
-        kinds = {"POST": r"/messages$", "PATCH": r"/messages/\d+$"}
+        writes = [
+            ("POST", r"/threads$", 0),
+            ("POST", r"/typing$", 0),
+            ("POST", r"/messages$", 0),
+            ("POST", r"/messages$", 3),  # Four pages and a file are more.
+            ("PATCH", r"/messages/\d+$", 0),
+        ]
         rules = [
             place.discord.fault(method=method, path=re.compile(path), after=after, bot=place.bot, **MISTAKEN)
-            for method, path in kinds.items()
-            for after in (0, 3)
-        ]
-        rules += [
-            place.discord.fault(method="POST", path=re.compile(path), bot=place.bot, **MISTAKEN)
-            for path in (r"/threads$", r"/typing$")
+            for method, path, after in writes
         ]
         message = await place.ann.say(place.channel, f"{place.bot.mention} stream 1500 500\ncode 300")
         thread = await place.ann.sees_thread(message)
