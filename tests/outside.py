@@ -5,7 +5,6 @@
 It does nothing, and ends with 2 for a line that is not here, or whose files are not there.
 """
 
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -28,7 +27,7 @@ STANDS: dict[str, Callable[[str], bool]] = {
     "NAME": lambda word: re.fullmatch(r"[a-z][a-z0-9-]*", word) is not None,
     "SECONDS": str.isdecimal,
     "SOURCES": lambda word: (Path(word) / "pyproject.toml").is_file(),
-    "UNIT": lambda word: Path(os.environ["HOME"], f".config/systemd/user/{word}.service").is_file(),
+    "UNIT": lambda word: (Path.home() / f".config/systemd/user/{word}.service").is_file(),
 }
 
 

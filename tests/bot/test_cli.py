@@ -242,7 +242,7 @@ def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, par
 
 def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
     """Each command is described."""
-    shown = threadline("--help", cwd=tmp_path)
+    shown = threadline("--help", cwd=tmp_path, COLUMNS="80")
     assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
     assert "..." not in shown.stdout.partition("Commands:")[2]
     assert threadline("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
