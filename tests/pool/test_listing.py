@@ -140,11 +140,14 @@ async def test_a_list_does_not_wait_for_the_stop_of_whom_was_started_for_it(tmp_
     """A wrapper takes seconds, and Discord waits for three; the slot is given back when it is gone (invariant 4)."""
     stops = asyncio.Event()
     async with house(tmp_path, every(capabilities=LISTS, history=KEPT, stops=stops)) as it:
+        loop = asyncio.get_running_loop()
+        loop.call_later(20, stops.set)
+        began = loop.time()
         assert await listed(it) == ["one", "two"]
+        assert loop.time() == began
         assert repr(it.pool) == "<Pool <Slots 1/2 held, 0 in line>>"
         assert len(it.pool.agents) == 1
-        stops.set()
-        await quiet()
+        await elapse(21)
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line>>"
         assert it.pool.agents == []
 
