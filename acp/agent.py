@@ -286,14 +286,21 @@ class Agent:
     # ---- the end
 
     async def stop(self) -> None:
-        """End the agent and all that it started, its terminals too; bounded, see `AgentProcess.stop`."""
+        """End the agent and all that it started, its terminals too; bounded, see `AgentProcess.stop`.
+
+        Whatever fails cuts nothing else short, and comes out as an ExceptionGroup when all is done.
+        """
         self._dispatch.end_asides()
         await self._dispatch.errands.end()
-        async with asyncio.TaskGroup() as group:
-            for session in self._dispatch.sessions.values():
-                group.create_task(session.desk.close(), name=f"close terminals of {session.session_id}")
-            await self._process.stop()
+        closing = {
+            f"close terminals of {each}": session.desk.close() for each, session in self._dispatch.sessions.items()
+        }
+        works = {f"stop {self._process!r}": self._process.stop()} | closing
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
         self.connection.closed(self._process.describe("the agent was stopped"))
+        if failures := [end for end in ends if isinstance(end, Exception)]:
+            raise ExceptionGroup("the agent's end failed in part", failures)
 
     def kill(self) -> None:
         """Send SIGKILL to the agent's group, now; `stop` must still follow."""

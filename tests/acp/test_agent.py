@@ -3,10 +3,22 @@ from typing import Any
 
 import pytest
 
-from acp import AcpError, Agent, AgentClosed, Event, ProtocolError, RemoteError, RequestTimeout, Text, Unreadable
+from acp import (
+    AcpError,
+    Agent,
+    AgentClosed,
+    Client,
+    Event,
+    ProtocolError,
+    RemoteError,
+    RequestTimeout,
+    Text,
+    Unreadable,
+)
 from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.schema import UsageUpdate
+from acp.terminals import Terminals
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
 from tests.memory import MemoryAgent
@@ -308,6 +320,25 @@ async def test_a_notification_that_is_not_for_us_is_passed_over(method: str, par
 
 
 # ---- the end
+
+
+async def test_terminals_that_cannot_be_closed_do_not_cut_the_agents_stop_short() -> None:
+    """Its processes are ended to the last step, and whoever waits for it is told (invariant 8)."""
+
+    class Stuck(Terminals):
+        async def close(self) -> None:
+            raise OSError("Too many open files")
+
+    stops = asyncio.Event()
+    peer = MemoryAgent(stops=stops)
+    agent = await Agent.start(peer, Client(terminals=lambda roots: Stuck(roots, {}, "m/1")))
+    await agent.new_session(CWD)
+    asyncio.get_running_loop().call_later(5, stops.set)
+    with pytest.raises(ExceptionGroup) as caught:
+        await agent.stop()
+    assert peer.stopped
+    assert [str(error) for error in caught.value.exceptions] == ["Too many open files"]
+    assert isinstance(agent.connection.error, AgentClosed)
 
 
 async def test_stopping_an_agent_ends_what_waits_for_it() -> None:
