@@ -84,7 +84,9 @@ async def test_a_survivor_that_starts_another_one_as_it_ends_is_followed(monkeyp
     code = f"""
 import os, signal, subprocess, sys
 def again(*_):
-    child = subprocess.Popen([sys.executable, "-c", {SLEEPER!r}], start_new_session=True)
+    code = {READY + SLEEPER!r}
+    child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE)
+    child.stdout.readline()  # In the middle of its exec it has no environment: the next start would find it.
     os.write(1, b"%d\\n" % child.pid)
     os._exit(0)
 signal.signal(signal.SIGTERM, again)
