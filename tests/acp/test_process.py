@@ -506,8 +506,10 @@ async def test_nothing_is_left_after_many_starts_and_ends(tmp_path: Path) -> Non
     """Agents that leave children which ignore SIGTERM, some in sessions of their own, side by side (invariant 8)."""
     code = f"""
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-command = [sys.executable, "-S", "-c", {SLEEPER!r}]
-say("children", [subprocess.Popen(command, start_new_session=own).pid for own in (False, True)])
+command = [sys.executable, "-S", "-c", "print(flush=True); " + {SLEEPER!r}]
+children = [subprocess.Popen(command, start_new_session=own, stdout=subprocess.PIPE) for own in (False, True)]
+for each in children: each.stdout.readline()  # Before, in the middle of an exec, it has no environment to be found by.
+say("children", [each.pid for each in children])
 if os.getpid() % 2: sys.stdin.read()
 else: hang()
 """

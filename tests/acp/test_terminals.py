@@ -367,7 +367,9 @@ async def test_what_is_started_by_what_is_being_ended_is_followed(
     leave = (
         "import os, signal, subprocess, sys\n"
         "def leave(*_):\n"
-        f"    heir = subprocess.Popen([sys.executable, '-c', {SLEEPER!r}], start_new_session=True)\n"
+        f"    command = [sys.executable, '-c', 'print(flush=True); ' + {SLEEPER!r}]\n"
+        "    heir = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)\n"
+        "    heir.stdout.readline()\n"  # Before, in the middle of its exec, it has no environment to be found by.
         "    os.write(1, b'%d ' % heir.pid)\n"
         "    os._exit(0)\n"
         "signal.signal(signal.SIGTERM, leave)\n"
