@@ -84,6 +84,7 @@ class Terminal:
         self._entries: dict[Hashable, _Entry] = {}
         self._shown: dict[Hashable, Block] = {}
         self._drawn = 0
+        self._region: list[str] | None = None
         self.live = out.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         self.footer: str | None = None
 
@@ -148,6 +149,9 @@ class Terminal:
             self._out.write(text)
             self._out.flush()
             return
+        if not text and region == self._region:
+            return  # Whoever marks something on the screen keeps it marked.
+        self._region = region
         up = f"\x1b[{self._drawn}F" if self._drawn else "\r"
         self._drawn = max(0, len(region or []) - 1)
         self._out.write(f"{up}\x1b[J{text}" + "\n".join(region or []))

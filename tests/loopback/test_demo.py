@@ -107,6 +107,27 @@ def test_on_a_terminal_a_changing_block_is_redrawn_in_place(monkeypatch: pytest.
     assert out.getvalue()[before:].count("one two") == 1
 
 
+def test_on_a_terminal_nothing_is_drawn_that_stands_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take away what somebody has marked, many times a second. What is said between is drawn around."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    out = Tty()
+    terminal = Terminal(out, name_of, Clock())
+    terminal.footer = "> "
+    terminal.show(1, Block("bot", "#general", "one"))
+    terminal.draw()
+    drawn = out.getvalue()
+    terminal.draw()
+    assert out.getvalue() == drawn
+    terminal.footer = "> o"
+    terminal.draw()
+    assert out.getvalue().endswith("> o")
+    terminal.say("a word")
+    terminal.draw()
+    assert out.getvalue().endswith("> o")
+    assert out.getvalue().index("a word") < out.getvalue().rindex("one")
+
+
 def test_a_conversation_taller_than_the_terminal_fits_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quiet blocks go to the scrollback first; those that still change show their last lines."""
     monkeypatch.setenv("LINES", "12")
