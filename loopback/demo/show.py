@@ -57,7 +57,7 @@ async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool,
 
     `bot` writes its configuration for the place and returns the argv of the bot process, whose output goes to
     `bot.log` in `workdir`. `scripted` says that the agent is `loopback.agent`, so that more can be played and checked.
-    Returns 0, or 1 if something went wrong. Ctrl-C and SIGTERM end it: with 0, or with 1 if `once` was not yet done.
+    Returns 0, or 1 if something went wrong. Ctrl-C, SIGTERM and SIGHUP end it: with 0, or with 1 if `once` is not done.
     """
     async with Loopback(port=0) as discord, _interrupts() as interrupted:
         stage, place = _set(discord, workdir)
@@ -189,10 +189,10 @@ async def _drawn(terminal: Terminal) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _interrupts() -> AsyncIterator[asyncio.Event]:
-    """Set by Ctrl-C or SIGTERM, which end nothing by themselves meanwhile."""
+    """Set by Ctrl-C, SIGTERM or a terminal that is closed, which end nothing by themselves meanwhile."""
     loop = asyncio.get_running_loop()
     interrupted = asyncio.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(one) for one in signals]
     for one in signals:
         loop.add_signal_handler(one, interrupted.set)

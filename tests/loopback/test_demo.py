@@ -1,7 +1,9 @@
 """The demo: its drawing, its checks, and the whole of it with a small bot."""
 
+import asyncio
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from loopback.entities import Message
 
 STANDIN = Path(__file__).with_name("standin.py")
 ROOT = Path(__file__).parents[2]
+BOUND = 30.0
+"""Seconds after which the demo counts as hanging."""
 
 
 class Tty(io.StringIO):
@@ -276,6 +280,25 @@ async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: p
     assert "ann presses [ Reject ]" in out.getvalue()
     assert "that did not work" in out.getvalue()
     assert "ben uses /cancel" in out.getvalue()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_the_demo_and_its_bot(tmp_path: Path, number: signal.Signals) -> None:
+    """Also that of a terminal which is closed: the bot would go on for ever without one."""
+    before = signal.signal(number, lambda *_: None)  # So that a demo which does not heed it does not end the tests.
+    out = io.StringIO()
+
+    def bot(_place: Place) -> list[str]:
+        signal.raise_signal(number)
+        return [sys.executable, "-c", "import signal; signal.pause()"]
+
+    try:
+        async with asyncio.timeout(BOUND):
+            code = await demo(bot=bot, once=True, scripted=True, out=out, workdir=tmp_path)
+    finally:
+        signal.signal(number, before)
+    assert code == 1
+    assert "it was interrupted" in out.getvalue()
 
 
 async def test_a_bot_that_dies_ends_the_demo_with_its_last_words(tmp_path: Path) -> None:
