@@ -119,6 +119,8 @@ class ThreadlineClient(discord.Client):
         """Whether the gateway has ever said READY."""
         self.intake = True
         """Whether messages are accepted; not while the bot stops."""
+        self.events: set[asyncio.Task[None]] = set()
+        """What is being done about events. It outlasts the client: what it began goes on by the next one."""
 
     async def setup_hook(self) -> None:
         """Take the lock, register buttons and commands."""
@@ -188,6 +190,13 @@ class ThreadlineClient(discord.Client):
         """Pass an event on, unless the client is closed: the wait for servers outlasts it, and would fail then."""
         if not self.is_closed():
             super().dispatch(event, *args, **kwargs)
+
+    def _schedule_event(self, *args: Any, **kwargs: Any) -> asyncio.Task[None]:
+        """Keep what is begun: the library does not, and whoever supervises must be able to end it."""
+        task = super()._schedule_event(*args, **kwargs)
+        self.events.add(task)
+        task.add_done_callback(self.events.discard)
+        return task
 
     # ---- messages
 

@@ -9,7 +9,7 @@ import discord
 import structlog
 import yarl
 
-__all__ = ["Refused", "StartFailed", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
+__all__ = ["CLOSE_SECONDS", "Refused", "StartFailed", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""

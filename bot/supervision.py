@@ -13,7 +13,7 @@ import structlog
 
 from .client import ThreadlineClient
 from .config import DiscordConfig
-from .connecting import StartFailed, end, in_words, prepare, why_pointless
+from .connecting import CLOSE_SECONDS, StartFailed, end, in_words, prepare, why_pointless
 from .locks import LockHeld
 from .rest import Rest
 
@@ -59,6 +59,7 @@ class SupervisedClient:
         self._rest = rest
         self._build = build
         self._was_greeted = False
+        self._events: set[asyncio.Task[None]] = set()
         self.client: ThreadlineClient | None = None
         """The one that lives now, or the last."""
 
@@ -70,10 +71,20 @@ class SupervisedClient:
 
     async def run(self) -> StartFailed:
         """Run until cancelled. Returns the reason why going on is pointless; the client is closed in any case."""
+        try:
+            return await self._keep_alive()
+        finally:
+            for task in self._events:
+                task.cancel()
+            if self._events:
+                await asyncio.wait(self._events, timeout=CLOSE_SECONDS)
+
+    async def _keep_alive(self) -> StartFailed:
         prepare(self._config.endpoint)
         loop, pauses = asyncio.get_running_loop(), Pauses()
         while True:
             client = self._rest.client = self.client = self._build()
+            client.events = self._events
             started = loop.time()
             why = await self._live(client)
             if isinstance(why, StartFailed):

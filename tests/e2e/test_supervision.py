@@ -285,6 +285,17 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
             await work
 
 
+async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> None:
+    """What waits for a thread, or for what stands in a channel, would wait for ever, and for a journal that is shut."""
+    async with stage(tmp_path) as place:
+        place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
+        await place.ann.say(place.channel, f"{place.bot.mention} say hello")
+        await place.discord.until(lambda: any("/threads" in call.path for call in place.discord.record))
+        at_work = {task for task in asyncio.all_tasks() if task.get_name() == "discord.py: on_message"}
+        assert at_work
+    assert all(task.done() for task in at_work)
+
+
 class Lingering(discord.Client):
     """A client whose server does not answer its goodbye."""
 
