@@ -286,14 +286,22 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 
 
 async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> None:
-    """What waits for a thread, or for what stands in a channel, would wait for ever, and for a journal that is shut."""
-    async with stage(tmp_path) as place:
-        place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
-        await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-        await place.discord.until(lambda: any("/threads" in call.path for call in place.discord.record))
-        at_work = {task for task in asyncio.all_tasks() if task.get_name() == "discord.py: on_message"}
+    """What reads a channel that cannot be read would wait for ever, and for a journal that is shut."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            thread = await place.thread("say hello there")
+            await place.answer(thread, "hello there")
+        await place.ann.say(thread, "say missed")
+        unread = place.discord.fault(method="GET", path=re.compile("/messages"), reset=True, times=None)
+        app = App(load(place.config))
+        work = asyncio.create_task(app.run(), name="app")
+        await place.discord.until(lambda: unread.hits > 0)
+        at_work = {task for task in asyncio.all_tasks() if task.get_name() == "discord.py: on_ready"}
+        app.stop()
+        await work
         assert at_work
-    assert all(task.done() for task in at_work)
+        assert all(task.done() for task in at_work)
 
 
 class Lingering(discord.Client):
