@@ -256,9 +256,9 @@ class Delivery:
         else:
             posted.stop = posted.stop or live  # Also if only an earlier try, whose answer was lost, has posted it so.
             view = self._stop() if live and self._stop is not None else None
-            posted.tried = content
+            content, page, provisional = posted.attempt(page, provisional=provisional)
             stored = await self._send(channel_id, number, content, view=view)
-            posted.message_id, posted.since, posted.tried = stored.message_id, now, ""
+            posted.message_id, posted.since, posted.tried = stored.message_id, now, None
         if not posted.confirm(page, content, stored.content, provisional=provisional):
             self._rest.repaired += 1
             log.info("Discord has another text than was meant", channel_id=channel_id, message_id=self._key)
@@ -267,8 +267,8 @@ class Delivery:
     async def _remove(self, channel_id: int, number: int) -> None:
         """Delete the message of a page that does not exist any more."""
         posted = self._posted[number]
-        if posted.message_id is None and posted.tried:
-            posted.message_id = (await self._send(channel_id, number, posted.tried)).message_id
+        if posted.message_id is None and posted.tried is not None:
+            posted.message_id = (await self._send(channel_id, number, posted.tried.content)).message_id
         if posted.message_id is not None:
             try:
                 await self._rest.delete(channel_id, posted.message_id)

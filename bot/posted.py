@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .markdown import FENCE
 
-__all__ = ["Posted", "rest_of"]
+__all__ = ["Posted", "Try", "rest_of"]
 
 OLD_SECONDS = 3300.0
 """Edits of a message older than an hour are limited to three in six seconds, some of them (Discord error 30046)."""
@@ -14,6 +15,14 @@ _RUN = re.compile(r"`{3}|~{3}")
 
 REPAIRS = 2
 """Tries at making Discord store a text as it was meant; then what it made of it stands."""
+
+
+class Try(NamedTuple):
+    """What is sent as a new message, of which page, and whether that page is provisional."""
+
+    content: str
+    page: str
+    provisional: bool
 
 
 @dataclass(slots=True)
@@ -30,8 +39,8 @@ class Posted:
     """What the message was last confirmed to show."""
     before: str = ""
     """What of the page other messages have shown."""
-    tried: str = ""
-    """What was sent and may have become a message: no answer came."""
+    tried: Try | None = None
+    """What was sent and may have become a message: no answer came. No other text is sent until one comes."""
     _page: str = ""
     _earlier: list[tuple[int, float, str]] = field(default_factory=list)
     """The messages that show `before`, but for those that are known to be gone: since when, and what stood before."""
@@ -48,17 +57,26 @@ class Posted:
         """Return what the message is to show for the page to be complete; nothing if that needs no message."""
         return rest_of(self.before, page)
 
+    def attempt(self, page: str, *, provisional: bool) -> Try:
+        """Return what to send as the page's message.
+
+        As long as no answer comes it is the same: the journal knows a message that it has not heard of by its text.
+        """
+        if self.tried is None:
+            self.tried = Try(self.text(page), page, provisional)
+        return self.tried
+
     def differs(self, page: str) -> bool:
         """Whether there are words to write."""
         text = self.text(page)
         if self.message_id is not None:
             return not text.strip() or text != self.content
-        return bool(text.strip() or self.tried) or (bool(self._earlier) and self._overshot(page))
+        return bool(text.strip()) or self.tried is not None or (bool(self._earlier) and self._overshot(page))
 
     @property
     def stands(self) -> bool:
         """Whether there is a message, or may be one."""
-        return self.message_id is not None or bool(self.tried)
+        return self.message_id is not None or self.tried is not None
 
     def becomes_spare(self, page: str) -> bool:
         """Whether there is a message that has nothing to show any more: what it showed has moved to the next page.
@@ -111,7 +129,7 @@ class Posted:
         self._forget()
 
     def _forget(self) -> None:
-        self.message_id, self.content, self.tried, self.stop = None, "", "", False
+        self.message_id, self.content, self.tried, self.stop = None, "", None, False
         self.before, self._repairs, self._returned = self._page or self.before, 0, False
 
     def _overshot(self, page: str) -> bool:

@@ -173,6 +173,25 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
                 assert (seed, storm.problems(), it.state(KEY)) == (seed, [], State.ANSWERED)
 
 
+async def test_a_message_of_which_no_answer_came_is_sent_again_as_it_was_written_down() -> None:
+    """The next run knows it by its text alone; what was said meanwhile follows by an edit."""
+    storm, told = Storm(0), list[bool]()
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer:
+            accepted(journal, KEY, thread_id=THREAD)
+            storm.board.faults.extend([TryLater("503"), AnswerLost("reset")])
+            reply = storm.reply(journal, pacer, told)
+            reply.apply(Text("one"))
+            await elapse(0.2)
+            (post,) = journal.posts.of(KEY)
+            reply.apply(Text(" two"))
+            await settle()
+            pages = reply.end()
+            await reply.settled.wait()
+    assert [call.content for call in storm.board.calls if call.what == "send"] == [post.content] * 3
+    assert (storm.board.shown, told) == (pages, [True])
+
+
 async def test_what_has_moved_to_the_next_page_stands_there_alone() -> None:
     """A page was shown to its end by two messages before it was known that it is cut sooner (P12)."""
     for is_deleted in (True, False):
