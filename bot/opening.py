@@ -101,8 +101,6 @@ async def _open(
     wait = 0.5
     while True:
         await pacer.admit(request.channel_id, Urgency.FIRST, Bucket.THREAD)
-        if exchange.reply.ended:
-            raise NotOpened("The request was taken back.")
         try:
             await rest.open_thread(
                 request.channel_id, request.message_id, name, auto_archive_minutes=auto_archive_minutes

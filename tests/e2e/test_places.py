@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from bot.exchange import Exchange
 from loopback import threads
 from loopback.entities import ChannelType, Message, Thread
 from loopback.faults import Turbulence
@@ -165,26 +164,6 @@ async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(
         await place.ann.sees(thread, "here", by=place.bot)
         assert [call.status for call in place.discord.record if opening.search(call.path)] == [503, 201, 400]
         assert place.said_by_bot(place.channel) == []
-
-
-async def test_for_a_request_that_is_edited_to_say_nothing_no_thread_is_opened_any_more(tmp_path: Path) -> None:
-    """Discord would not open it at first; a thread with nothing to answer would only be in the way."""
-    async with stage(tmp_path) as place:
-        path = re.compile(r"/messages/\d+/threads$")
-        fault = place.discord.fault(method="POST", path=path, status=503, times=None)
-        asked = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
-        await place.discord.until(lambda: [call for call in place.discord.record if call.status == 503])
-        conversation = client_of(place).pool.conversation(asked.id)
-        assert conversation is not None
-        exchange = conversation.unsent(asked.id)
-        assert isinstance(exchange, Exchange)
-        await place.ann.edit(asked, place.bot.mention)
-        async with asyncio.timeout(BOUND):  # It is tried until the edit is heard, and not once more.
-            assert await exchange.place() == place.channel.id
-        fault.remove()
-        assert asked.thread_id is None
-        thread = await place.thread("say something else")
-        await place.answer(thread, "something else")
 
 
 async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered_with_nothing(tmp_path: Path) -> None:
