@@ -166,6 +166,21 @@ async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(
         assert place.said_by_bot(place.channel) == []
 
 
+async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_next_run(tmp_path: Path) -> None:
+    """The stop ends the request for this run, not for good: its answer belongs into its thread all the same."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
+            asked = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
+            await place.discord.until(lambda: away.hits)
+        away.remove()
+        async with performing(place):
+            thread = await place.ann.sees_thread(asked)
+            await place.answer(thread, "hello")
+            assert place.said_by_bot(place.channel) == []
+
+
 async def test_a_request_that_was_deleted_before_its_thread_was_open_is_answered_with_nothing(tmp_path: Path) -> None:
     """Also where the event of the deletion is lost: the call that opens the thread tells of it."""
     async with stage(tmp_path) as place:
