@@ -224,7 +224,6 @@ class Conversation:
         """Close everything that waits, unanswered. Returns how many exchanges that are."""
         count = self._empty("dropped")
         self._changed()
-        self._wake.set()
         return count
 
     def _empty(self, reason: str) -> int:
