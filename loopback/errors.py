@@ -28,6 +28,13 @@ class Reason(Enum):
     UNKNOWN_TAG = (400, 10087, "Unknown Tag")
     UNKNOWN_INTERACTION = (404, 10062, "Unknown interaction")
     UNKNOWN_COMMAND = (404, 10063, "Unknown application command")
+    CHANNEL_WRITES = (429, 20028, "The write action you are performing on the channel has hit the write rate limit")
+    GUILD_WRITES = (429, 20029, "The write action you are performing on the server has hit the write rate limit")
+    NAME_REFUSED = (
+        400,
+        20031,
+        "Your Stage topic, server name, server description, or channel names contain words that are not allowed",
+    )
     TOO_MANY_PINS = (400, 30003, "Maximum number of pins reached for the channel (250)")
     TOO_MANY_WEBHOOKS = (400, 30007, "Maximum number of webhooks reached (15)")
     TOO_MANY_REACTIONS = (400, 30010, "Maximum number of reactions reached (20)")
@@ -45,10 +52,15 @@ class Reason(Enum):
     INVALID_FORM_BODY = (400, 50035, "Invalid Form Body")
     THREAD_ARCHIVED = (400, 50083, "Thread is archived")
     INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
+    OVERLOADED = (503, 130000, "API resource is currently overloaded. Try again a little later")
     NO_REPLY = (403, 160002, "Cannot reply without permission to read message history")
     THREAD_EXISTS = (400, 160004, "A thread has already been created for this message")
-    TOO_MANY_THREADS = (400, 160006, "Maximum number of active threads reached")
     THREAD_LOCKED = (403, 160005, "Thread is locked")
+    TOO_MANY_THREADS = (400, 160006, "Maximum number of active threads reached")
+    TOO_MANY_ANNOUNCEMENT_THREADS = (400, 160007, "Maximum number of active announcement threads reached")
+    MESSAGE_BLOCKED = (400, 200000, "Message was blocked by automatic moderation")
+    TITLE_BLOCKED = (400, 200001, "Title was blocked by automatic moderation")
+    LINK_BLOCKED = (400, 240000, "Message blocked by harmful links filter")
 
     @property
     def status(self) -> int:

@@ -1,13 +1,15 @@
 """What goes wrong on purpose: rules that strike REST calls, gateway connects and gateway events. Pure.
 
-A rule says whom it strikes (method, path, bot, or an event's name), how often (`after`, `times`, `probability` with a
-`seed`), and what happens. The oldest rule that fits strikes; it is gone when its `times` are used up.
+A rule says whom it strikes (method, path, what the body says, bot, or an event's name), how often (`after`, `times`,
+`probability` with a `seed`), and what happens. The oldest rule that fits strikes; it is gone when its `times` are used
+up.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 import re
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from enum import StrEnum
 from typing import Any, Final, TypedDict, Unpack
 
 from loopback.entities import Bot
+from loopback.refusals import EDGE, Answer, Edge, by_code
 
 JSON_TYPE: Final = "application/json"
 
@@ -29,7 +32,8 @@ class Trouble:
 
     `reset` and a `status` come instead of the effect; `answer_lost` after it, with a connection that just ends, or with
     a `body` given by that in the place of the answer. `slow` delays the answer by so many seconds, after the effect.
-    `body` is JSON, or text of any `content_type`.
+    `body` is JSON, or text of any `content_type`. `retry_after` is told in the header and, where the body is an object,
+    in the body too. An answer without `via` comes from the edge before Discord.
     """
 
     status: int | None = None
@@ -39,6 +43,8 @@ class Trouble:
     body: Any = None
     content_type: str | None = None
     via: bool = True
+    retry_after: float | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         if sum((self.status is not None, self.reset, self.answer_lost)) > 1:
@@ -69,7 +75,19 @@ class Trouble:
         if isinstance(self.body, str):
             return self.body.encode(), self.content_type or "text/html"
         body = self.body if self.body is not None else {"message": f"{self.status}: made up", "code": 0}
+        if self.retry_after is not None and isinstance(body, dict):
+            body = {**body, "retry_after": self.retry_after, "global": False}
         return json.dumps(body).encode(), self.content_type or JSON_TYPE
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that an answer in place of the effect has besides its type."""
+        found = {"Via": "1.1 loopback"} if self.via else {"Server": "cloudflare"}
+        if self.retry_after is not None:
+            found["Retry-After"] = str(math.ceil(self.retry_after))
+        if self.shared:
+            found["X-RateLimit-Scope"] = "shared"
+        return found
 
 
 class Turbulence(StrEnum):
@@ -90,6 +108,7 @@ class Fault:
     effect: Trouble | Turbulence
     method: str | None = None
     path: str | re.Pattern[str] | None = None
+    says: str | re.Pattern[str] | None = None
     event: str | None = None
     bot: Bot | None = None
     times: int | None = 1
@@ -106,7 +125,9 @@ class Fault:
 
     def __repr__(self) -> str:
         path = self.path.pattern if isinstance(self.path, re.Pattern) else self.path
-        target = " ".join(filter(None, (self.method, path, self.event))) or "everything"
+        text = self.says.pattern if isinstance(self.says, re.Pattern) else self.says
+        said = "" if text is None else f"saying {text!r}"
+        target = " ".join(filter(None, (self.method, path, said, self.event))) or "everything"
         who = f" of {self.bot.name}" if self.bot else ""
         odds = "" if self.probability == 1 else f" with p={self.probability:g}"
         left = "" if self.times is None else f", {self.times} left"
@@ -121,8 +142,11 @@ class Fault:
         """Strike no more."""
         self.times = 0
 
-    def fits_call(self, method: str, path: str, bot: Bot | None) -> bool:
-        """Whether a call is meant: the path begins with the text, or holds a match of the pattern."""
+    def fits_call(self, method: str, path: str, bot: Bot | None, body: Any) -> bool:
+        """Whether a call is meant: the path begins with the text, or holds a match of the pattern.
+
+        Where the rule `says` something, one of the texts of the body holds it, or a match of it.
+        """
         match self.path:
             case None:
                 there = True
@@ -130,7 +154,12 @@ class Fault:
                 there = path.startswith(prefix)
             case pattern:
                 there = pattern.search(path) is not None
-        return there and self.method in (None, method) and self.bot in (None, bot)
+        meant = there and self.method in (None, method) and self.bot in (None, bot)
+        return meant and (self.says is None or any(re.search(self._wording, text) for text in _texts(body)))
+
+    @property
+    def _wording(self) -> str | re.Pattern[str]:
+        return re.escape(self.says) if isinstance(self.says, str) else self.says or ""
 
     def fits_event(self, name: str, bot: Bot) -> bool:
         """Whether an event is meant."""
@@ -166,6 +195,9 @@ class CallFault(Aim, total=False):
 
     method: str | None
     path: str | re.Pattern[str] | None
+    says: str | re.Pattern[str] | None
+    code: int
+    edge: str
     status: int | None
     reset: bool
     answer_lost: bool
@@ -173,15 +205,44 @@ class CallFault(Aim, total=False):
     body: Any
     content_type: str | None
     via: bool
+    retry_after: float | None
+    shared: bool
 
 
 def for_calls(**rule: Unpack[CallFault]) -> Fault:
-    """A rule that strikes REST calls; raises TypeError for a word it does not know, ValueError for no sense."""
+    """A rule that strikes REST calls; raises TypeError for a word it does not know, ValueError for no sense.
+
+    `code` is short for Discord's answer with that JSON error code, `edge` for one of the edge's; what else is given
+    about the answer goes before.
+    """
     aim: dict[str, Any] = dict(rule)
     if aim.get("method"):
         aim["method"] = aim["method"].upper()
-    effect = {name: aim.pop(name) for name in _EFFECTS if name in aim}
+    effect = _ready_made(aim.pop("code", None), aim.pop("edge", None))
+    effect |= {name: aim.pop(name) for name in _EFFECTS if name in aim}
     return Fault(Trouble(**effect), **aim)
+
+
+def _ready_made(code: int | None, edge: str | None) -> dict[str, Any]:
+    """The fields of `Trouble` for a code or an answer of the edge; none without both."""
+    if code is not None and edge is not None:
+        raise ValueError("one of code and edge")
+    if code is not None:
+        return _fields(by_code(code))
+    return {} if edge is None else {**_fields(EDGE[Edge(edge)]), "via": False}
+
+
+def _fields(answer: Answer) -> dict[str, Any]:
+    return {one.name: getattr(answer, one.name) for one in fields(answer)}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in parsed JSON, keys aside."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 _EFFECTS: Final = tuple(one.name for one in fields(Trouble))
@@ -213,10 +274,10 @@ class Faults:
             rule.remove()
         self._rules = []
 
-    def strike_call(self, method: str, path: str, bot: Bot | None) -> Trouble | None:
+    def strike_call(self, method: str, path: str, bot: Bot | None, body: Any = None) -> Trouble | None:
         """What becomes of this call; None when it is left alone."""
         for rule in self._rules:
-            if isinstance(rule.effect, Trouble) and rule.fits_call(method, path, bot) and rule.takes():
+            if isinstance(rule.effect, Trouble) and rule.fits_call(method, path, bot, body) and rule.takes():
                 return rule.effect
         return None
 

@@ -56,7 +56,8 @@ class Gateway:
         """One connection from HELLO to its end. Asked for another compression than zlib-stream, it sends plain text."""
         trouble = self._faults.strike_call(CONNECT, "/gateway/", None)
         if trouble is not None and trouble.status is not None:
-            return web.Response(status=trouble.status)
+            content, kind = trouble.payload
+            return web.Response(status=trouble.status, body=content, headers=trouble.headers, content_type=kind)
         socket = web.WebSocketResponse(timeout=CLOSE_SECONDS, compress=False, max_msg_size=4 * PAYLOAD_BYTES)
         await socket.prepare(request)
         connection = Connection(socket, compress=request.query.get("compress") == "zlib-stream")

@@ -86,6 +86,11 @@ class Verdict:
         """Whether the answer is 429."""
         return self.broken is not None
 
+    @property
+    def shared(self) -> bool:
+        """Whether it is refused by a limit that is not the bot's own."""
+        return self.broken is not None and self.broken.scope is Scope.SHARED
+
 
 UNLIMITED: Final = Verdict()
 
@@ -165,9 +170,8 @@ class Limits:
             return UNLIMITED
         return Verdict(self._headers(shown, now))
 
-    def note(self, status: int, verdict: Verdict) -> None:
+    def note(self, status: int, *, shared: bool = False) -> None:
         """Count an answer that Discord would call invalid: 401, 403, and 429 unless the limit was shared."""
-        shared = verdict.broken is not None and verdict.broken.scope is Scope.SHARED
         if status not in (401, 403, 429) or shared:
             return
         now = self._clock()

@@ -82,14 +82,15 @@ class Rest:
         try:
             body = await bodies.read(request)
             path = request.path.removeprefix(PREFIX)
-            trouble = self._conditions.faults.strike_call(request.method, path, caller)
+            trouble = self._conditions.faults.strike_call(request.method, path, caller, body.json)
             if trouble is None or trouble.spares_the_effect:
                 answer = self._answer(route, request, caller, body)
             else:
                 answer = _Answer(trouble.status or 0, trouble.body)
         except DiscordError as error:
             answer = _Answer(error.reason.status, error.body)
-        self._conditions.limits.note(answer.status, answer.verdict)
+        shared = answer.verdict.shared or (trouble is not None and trouble.shared)
+        self._conditions.limits.note(answer.status, shared=shared)
         if trouble is not None and trouble.slow:
             await self._conditions.clock.sleep(trouble.slow)
         self._note(request, caller, body, answer, started, trouble)
@@ -197,8 +198,7 @@ def _respond(request: web.Request, answer: _Answer, trouble: Trouble | None) -> 
     headers = {"Via": "1.1 loopback", **answer.verdict.headers}
     if trouble is not None and trouble.status is not None:
         content, kind = trouble.payload
-        own = {"Via": "1.1 loopback"} if trouble.via else {}
-        return web.Response(status=trouble.status, body=content, headers=own, content_type=kind)
+        return web.Response(status=trouble.status, body=content, headers=trouble.headers, content_type=kind)
     if trouble is not None and trouble.answer_lost:
         content, kind = trouble.payload
         return web.Response(status=answer.status, body=content, headers=headers, content_type=kind)

@@ -214,13 +214,14 @@ class Loopback:
                 session.outlet.freeze()
 
     def fault(self, **rule: Unpack[CallFault]) -> Fault:
-        """Make REST calls go wrong: `method`, `path` (its beginning, or a pattern), `bot` say which.
+        """Make REST calls go wrong.
 
-        `times` (1; None for always), `after` so many, `probability` with a `seed` say how often. What happens:
-        `status` with a `body` (JSON, or text of a `content_type`) instead of the effect, and without a Via header if
-        `via=False`; `reset` instead of the effect; `answer_lost` after the effect, with a `body` as one that cannot be
-        read; the answer `slow` seconds late. The method "CONNECT" means gateway connects, with a status only. The rule
-        can be removed, and counts its hits.
+        `method`, `path` (its beginning, or a pattern), what the body `says` and `bot` choose them. `times` (1; None for
+        always), `after` so many, `probability` with a `seed` say how often. What happens: Discord's refusal with that
+        `code`, or one of the `edge` before Discord, or a `status` with a `body` (JSON, or text of a `content_type`) and
+        a `retry_after`, instead of the effect, and without a Via header if `via=False`; `reset` instead of the effect;
+        `answer_lost` after the effect, with a `body` as one that cannot be read; the answer `slow` seconds late. The
+        method "CONNECT" means gateway connects, with a status only. The rule can be removed, and counts its hits.
         """
         return self.faults.add(for_calls(**rule))
 

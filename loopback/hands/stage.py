@@ -94,11 +94,11 @@ async def _drop(server: Loopback, asked: Asked) -> None:
 async def _fault(server: Loopback, asked: Asked) -> Any:
     """A rule that makes REST calls go wrong; `path` is a beginning, `pattern` a regular expression."""
     rule = {name: asked.object("rule")[name] for name in asked.object("rule")}
-    if "pattern" in rule:
-        rule["path"] = re.compile(str(rule.pop("pattern")))
     try:
+        if "pattern" in rule:
+            rule["path"] = re.compile(str(rule.pop("pattern")))
         return view.fault(server.faults.add(for_calls(**rule)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, re.error) as error:
         raise BadRequest(str(error)) from None
 
 

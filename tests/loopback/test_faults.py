@@ -10,6 +10,8 @@ import pytest
 
 from loopback import Loopback
 from loopback.faults import CallFault, Faults, Turbulence, for_calls
+from loopback.limits import Limit
+from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, logged_in
 from tests.loopback.test_conformance import Client
 from tests.loopback.test_gateway import connect, identity
@@ -53,10 +55,21 @@ def test_the_rules_read_like_a_status_line_and_can_be_removed() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [{}, {"status": 500, "reset": True}, {"status": 500, "probability": 2.0}, {"strange": 1}]
+    "rule",
+    [
+        {},
+        {"status": 500, "reset": True},
+        {"status": 500, "probability": 2.0},
+        {"strange": 1},
+        {"code": 0},
+        {"code": 99999},
+        {"edge": "1016"},
+        {"edge": "1020", "code": 20028},
+        {"edge": "1020", "reset": True},
+    ],
 )
 def test_a_rule_without_sense_is_refused(rule: Any) -> None:
-    """Nothing that happens, two things at once, impossible odds, a word that is none."""
+    """Nothing that happens, two things at once, impossible odds, a word, a code or an edge's answer that is none."""
     with pytest.raises((ValueError, TypeError)):
         for_calls(**rule)
 
@@ -93,6 +106,96 @@ async def test_each_effect_is_what_a_client_sees_and_the_record_says_so() -> Non
             (200, "answer lost"),
             (200, None),
         ]
+
+
+@pytest.mark.parametrize(
+    ("edge", "status", "kind", "start"),
+    [
+        ("html 403", 403, "text/html", "<!DOCTYPE html>"),
+        ("html 429", 429, "text/html", "<!DOCTYPE html>"),
+        ("1015", 429, "text/plain", "error code: 1015"),
+        ("1020", 403, "text/plain", "error code: 1020"),
+        ("40333", 403, "application/json", '{"message": "internal network error", "code": 40333}'),
+    ],
+)
+async def test_the_edge_answers_in_discords_place_and_does_not_say_how_long_to_wait(
+    edge: str, status: int, kind: str, start: str
+) -> None:
+    """Neither Via nor Retry-After nor a limit; and nothing is posted."""
+    async with Loopback(limits=True) as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        url, headers = f"{server.endpoint}/api/v10/channels/{channel.id}/messages", {"Authorization": "Bot T"}
+        server.fault(method="POST", edge=edge)
+        async with http.post(url, headers=headers, json={"content": "hello"}) as answer:
+            assert (answer.status, answer.content_type) == (status, kind)
+            assert (await answer.text()).startswith(start)
+            assert answer.headers.keys().isdisjoint({"Via", "Retry-After", "X-RateLimit-Bucket"})
+        assert server.messages(channel) == []
+
+
+async def test_the_edge_refuses_gateway_connects_too() -> None:
+    """With its own page in the place of the upgrade."""
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        server.fault(method="CONNECT", edge="1020")
+        async with http.get(f"{server.endpoint}/gateway/?v=10") as answer:
+            assert (answer.status, await answer.text()) == (403, "error code: 1020")
+            assert "Via" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (20028, 429),
+        (20029, 429),
+        (20031, 400),
+        (130000, 503),
+        (160006, 400),
+        (160007, 400),
+        (200000, 400),
+        (200001, 400),
+        (240000, 400),
+    ],
+)
+async def test_a_refusal_is_made_by_its_code_for_those_who_say_what_is_refused(code: int, status: int) -> None:
+    """Discord's own status, code and words, through the library; another text goes through."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        rule = server.fault(method="POST", says=re.compile("d[ae]rn"), code=code, times=None)
+        assert repr(rule) == f"<POST saying 'd[ae]rn': {status}, 0 hits>"
+        client = Client(max_ratelimit_timeout=30.0)
+        place = client.get_partial_messageable(channel.id)
+        async with logged_in(server, client), asyncio.timeout(BOUND):
+            await place.send("hello")
+            if status == 429:
+                rule.remove()
+                server.fault(method="POST", says="darn", code=code, retry_after=60)
+                with pytest.raises(discord.RateLimited) as waits:
+                    await place.send("darn it")
+                assert waits.value.retry_after == 60
+            else:
+                with pytest.raises(discord.HTTPException) as refused:
+                    await place.send("darn it")
+                assert (refused.value.status, refused.value.code) == (status, code)
+        assert [one.content for one in server.messages(channel)] == ["hello"]
+
+
+async def test_a_write_rate_is_shared_and_says_how_long_to_wait() -> None:
+    """In the header, in whole seconds, and in the body; it counts as no invalid request."""
+    async with Loopback(limits={Limit.INVALID}) as server, aiohttp.ClientSession() as http:
+        server.limits.change(Limit.INVALID, 2, 600.0)
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        call = Caller(server, http)
+        server.fault(path="/channels/", code=20029, retry_after=2.5, times=3)
+        for _ in range(3):
+            status, body = await call("POST", f"/channels/{channel.id}/messages", {"content": "hello"})
+            assert (status, body["code"], body["retry_after"], body["global"]) == (429, 20029, 2.5, False)
+        assert (await call("POST", f"/channels/{channel.id}/messages", {"content": "hello"}))[0] == 200
 
 
 async def test_a_slow_answer_comes_after_its_effect_and_a_jump_brings_it() -> None:

@@ -133,6 +133,8 @@ async def test_what_a_script_cannot_have_is_said_with_a_status() -> None:
             (f"people/{eve.id}/say", {"channel": "general", "text": "x"}, 403, "Missing Access"),
             ("jump", {"seconds": -1}, 400, "does not go back"),
             ("fault", {"rule": {"status": 500, "reset": True}}, 400, "one of status"),
+            ("fault", {"rule": {"code": 7}}, 400, "no refusal has the code 7"),
+            ("fault", {"rule": {"status": 500, "pattern": "("}}, 400, "unterminated"),
         ):
             answered, payload = await script.attempt(path, **fields)
             assert (answered, words in payload["message"]) == (status, True), payload
@@ -145,6 +147,14 @@ async def test_faults_limits_and_the_clock_are_a_scripts_too() -> None:
         rule = await script("fault", rule={"method": "PATCH", "pattern": "/messages/", "status": 503, "times": 2})
         assert [one["rule"] for one in await script("faults")] == ["<PATCH /messages/: 503, 0 hits, 2 left>"]
         await script("remove_fault", fault=rule["fault"])
+        blocked = await script("fault", rule={"says": "darn", "code": 200000, "times": None})
+        await script("fault", rule={"edge": "1015", "path": "/channels/"})
+        assert [one["rule"] for one in await script("faults")] == [
+            "<saying 'darn': 400, 0 hits>",
+            "</channels/: 429, 0 hits, 1 left>",
+        ]
+        await script("remove_fault", fault=blocked["fault"])
+        server.faults.clear()
         assert await script("faults") == []
         assert (await script("limits", active=["messages"]))["active"] == ["messages"]
         before = server.clock()

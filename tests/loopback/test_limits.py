@@ -90,7 +90,7 @@ def test_threads_are_limited_for_all_bots_together_and_nobody_is_to_blame() -> N
     assert not limits.admit(2, "POST", "7", (Limit.THREADS,)).refused
     refused = limits.admit(3, "POST", "7", (Limit.THREADS,))
     assert (refused.headers["X-RateLimit-Scope"], refused.retry_after) == (Scope.SHARED, 250.0)
-    limits.note(429, refused)
+    limits.note(429, shared=refused.shared)
     assert not limits.banned
 
 
