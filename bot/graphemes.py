@@ -33,9 +33,9 @@ def is_boundary(text: str, at: int) -> bool:
     return not _joins_hangul(before, after)
 
 
-def boundary_before(text: str, at: int) -> int:
-    """Return the last place up to `at` where `text` may be cut; `at` itself if none is near."""
-    for place in range(at, max(0, at - FARTHEST), -1):
+def boundary_before(text: str, at: int, start: int = 0) -> int:
+    """Return the last place behind `start` and up to `at` where `text` may be cut; `at` itself if none is near."""
+    for place in range(at, max(start, at - FARTHEST), -1):
         if is_boundary(text, place):
             return place
     return at

@@ -10,6 +10,8 @@ import re
 __all__ = [
     "FENCE",
     "LIMIT",
+    "QUOTE",
+    "SUBTEXT",
     "code_block",
     "defused",
     "escape",
@@ -24,6 +26,9 @@ LIMIT = 2000
 """Characters that a bot may put into one message (Discord, Create Message)."""
 
 FENCE = "```"
+
+QUOTE, SUBTEXT = "> ", "-# "
+"""What a line of a quote begins with, and one of small grey text."""
 
 RULE = "─" * 12
 
@@ -78,7 +83,7 @@ def shown_line(line: str) -> str:
     """
     quote = quote_of(line)
     if quote:
-        return "> " + shown_line(line[len(quote) :])
+        return QUOTE + shown_line(line[len(quote) :])
     if match := _HEADING.match(line):
         title = match[1].replace("**", "")
         return f"**{shown_words(title)}**" if title else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from .graphemes import boundary_before
-from .markdown import FENCE, LIMIT, quote_of
+from .markdown import FENCE, LIMIT, QUOTE, SUBTEXT, quote_of
 
 __all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "take_page", "whole_until"]
 
@@ -18,9 +18,13 @@ LOOKAHEAD = 2000
 DEEPEST = 100
 """Columns; what is indented farther is not told apart."""
 
+LONGEST_INFO = 30
+"""Characters behind the backticks that open a block again on the next page; Discord takes more for no language."""
+
 CLOSING = f"\n{FENCE}"
 
 _FENCE_LINE = re.compile(r"^```([^\n]*)$", re.MULTILINE)
+_ENDING = re.compile(r"```$", re.MULTILINE)
 _ITEM = re.compile(r"([ \t]+)(?:[-*+]|\d{1,9}[.)])[ \t]")
 _ATOM = re.compile(
     r"\\[!-/:-@\[-`{-~]"  # a mark that is escaped
@@ -58,6 +62,9 @@ class Page:
 
 def take_page(text: str, start: int = 0, opening: str = "", limit: int = LIMIT) -> Page:
     """Cut off the page that begins at `start`; `opening` is what the page before left to be opened again.
+
+    The page takes at least one character, and what the next one opens with is a small part of a page, so that a text
+    of any kind comes to its end.
 
     Where the page is cut depends on nothing more than `LOOKAHEAD` characters behind its limit, and on nothing behind
     the line that holds its limit: a text that grows keeps its earlier cuts.
@@ -97,7 +104,7 @@ def whole_until(text: str, start: int, end: int) -> int:
     line_end = text.find("\n", end)
     atoms = _UNDECIDED.finditer(text, line_start, len(text) if line_end < 0 else line_end)
     cut = next((atom.start() for atom in atoms if atom.start() < end < atom.end()), end)
-    return boundary_before(text, cut)
+    return boundary_before(text, cut, start)
 
 
 def is_decided(text: str, start: int) -> bool:
@@ -114,7 +121,8 @@ def opening_after(text: str, start: int, end: int, opening: str = "") -> str:
     """Return the line that opens the code block again that is open at `end`; empty where none is."""
     is_open = opening if opening.startswith(FENCE) else ""
     for match in _FENCE_LINE.finditer(text, start, end):
-        is_open = "" if is_open else f"{FENCE}{match[1].strip()}\n"
+        info = match[1].strip()
+        is_open = "" if is_open else f"{FENCE}{info if len(info) <= LONGEST_INFO else ''}\n"
     return is_open
 
 
@@ -159,7 +167,7 @@ def _cut(text: str, start: int, most: int, opening: str) -> int:
     word = text.rfind(" ", half, window_end)
     inside = opening_after(text, start, most, opening).startswith(FENCE)
     if inside:
-        return word + 1 if word >= 0 else boundary_before(text, most)
+        return word + 1 if word >= 0 else boundary_before(text, most, start)
     return _outside_atoms(text, start, word + 1 if word >= 0 else most, most)
 
 
@@ -195,14 +203,13 @@ def _outside_atoms(text: str, start: int, cut: int, most: int) -> int:
                 return atom.end()
             cut = atom.start() if atom.start() > start else most
             break
-    return boundary_before(text, cut)
+    return boundary_before(text, cut, start)
 
 
 def _beside_fence(text: str, start: int, end: int, after: str) -> tuple[int, str]:
     """Leave no empty code block behind a cut or before it. Returns where to cut, and what is opened there."""
-    if text.startswith(FENCE, end):  # The block ends here: its last line takes no more room than the repair.
-        line_end = text.find("\n", end)
-        return (len(text) if line_end < 0 else line_end + 1), ""
+    if _ENDING.match(text, end):  # The block ends here: its last line takes no more room than the repair.
+        return min(len(text), end + len(FENCE) + 1), ""
     line_start = text.rfind("\n", start, end - 1) + 1
     if line_start > start and text.startswith(FENCE, line_start) and text[line_start:end].endswith("\n"):
         return line_start, ""  # The block begins here: it moves as a whole.
@@ -210,11 +217,14 @@ def _beside_fence(text: str, start: int, end: int, after: str) -> tuple[int, str
 
 
 def _line_mark(text: str, start: int, end: int, opening: str) -> str:
-    """Return the mark that the rest of a line that was cut needs on the next page: of a quote, or of subtext."""
+    """Return the mark that the rest of a line that was cut needs on the next page: of a quote, or of subtext.
+
+    It is one mark however many the line has: Discord knows quotes of one level.
+    """
     if text[end - 1] == "\n":
         return ""
     line_start = text.rfind("\n", start, end) + 1
     if line_start == 0 and opening and not opening.startswith(FENCE):
         return opening
     line = text[line_start or start : end]
-    return quote_of(line) or ("-# " if line.startswith("-# ") else "")
+    return QUOTE if quote_of(line) else SUBTEXT if line.startswith(SUBTEXT) else ""

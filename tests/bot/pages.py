@@ -4,7 +4,7 @@ import re
 
 from hypothesis import strategies as st
 
-__all__ = ["HARD_TEXTS", "TALK", "assert_postable", "joined", "open_fence", "texts", "words_of"]
+__all__ = ["HARD_TEXTS", "HOSTILE", "TALK", "assert_postable", "joined", "open_fence", "texts", "words_of"]
 
 LIMIT = 2000
 
@@ -34,6 +34,9 @@ HARD_TEXTS = {
     "a table wider than a phone": "| a | b |\n|---|---|\n"
     + "| wide cell of many words | 漢字漢字漢字漢字漢字漢字 |\n" * 120,
     "a table that fits a phone": "| a | b |\n|---|--:|\n" + "| x | 1 |\n" * 300,
+    "one line of quote marks": ">" * 9_000,
+    "one line of quote marks and spaces": "> " * 4_500,
+    "one line of spaces and quote marks": " >" * 4_500,
     "a table in the middle of nothing": "|\n" * 2_000,
     "quotes": "> quoted words that go on and on " * 200 + "\n> ```\n> code\n> ```\n" * 50,
     "lists": "".join(f"{number}. item\n   - inner\n   more of it\n" for number in range(300)),
@@ -52,6 +55,17 @@ _RUNS = st.builds(
 )
 texts = st.lists(_RUNS, max_size=25).map("".join) | st.text(max_size=50)
 """From nothing to several pages."""
+
+_MARKS = st.text(
+    ">|`~*_[]()<!:#-+.\\/'hx1 \t\n\r\f\u0301\u200b\u200d\u2028👩🇩🏽\u1100\u093f\u094d",
+    min_size=1,
+    max_size=4,
+)
+
+HOSTILE = st.lists(
+    st.builds(lambda marks, times: marks * times, _MARKS, st.sampled_from([1, 2, 30, 100, 700, 2_400])), max_size=6
+).map("".join)
+"""Long runs of what means something to Markdown or to Unicode, with no regard for sense."""
 
 TALK = st.lists(
     st.sampled_from(["word ", "\n", "\n\n", "漢字", "x" * 700, "😀", "  ", "שלום ", "**b** ", "[a](http://b.c) ", "🇩🇪"])

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from bot.graphemes import is_boundary
 from bot.markdown import LIMIT, code_block, shown_line
-from bot.pages import LOOKAHEAD, Page, is_decided, take_page
-from tests.bot.pages import assert_postable
+from bot.pages import LOOKAHEAD, Page, is_decided, take_page, whole_until
+from tests.bot.pages import HOSTILE, assert_postable
 
 LINES = st.sampled_from(
     [
@@ -38,6 +38,8 @@ def paged(text: str) -> list[Page]:
     while at < len(text) or not pages:
         page = take_page(text, at, opening)
         assert page.end > at or not text
+        assert len(page.content) <= LIMIT
+        assert len(page.opening) <= 40
         pages.append(page)
         at, opening = page.end, page.opening
     return pages
@@ -55,6 +57,30 @@ def test_every_page_fits_is_balanced_and_nothing_is_lost(text: str) -> None:
         assert inside.removesuffix(closing).strip() == text[at : page.end].strip()
         at, opening = page.end, page.opening
     assert at == len(text)
+
+
+LONG_LINK = f'[{"x" * 400}]({"y" * 1_400}({"y" * 90}){"y" * 90} "{"x" * 90}")'
+
+
+@given(HOSTILE)
+@example(">" * 2_300)
+@example("> " * 1_150)
+@example(" >" * 1_150)
+@example("```" + "x" * 4_000)
+@example("word " * 400 + "\u200d" * 5 + LONG_LINK)
+@example("```\n" + "x" * 1_992 + "\n```" + "y" * 3_000)
+def test_every_page_takes_some_of_a_text_of_any_kind_and_fits(text: str) -> None:
+    """So paging ends: what a page opens with leaves it room, and no cut goes back."""
+    assert sum(len(page.content) for page in paged(text)) <= 2 * len(text)
+
+
+@given(HOSTILE, st.integers(0, 9_000))
+@example(" \u200d\u200d[link](https://example.org/a)", 4)
+def test_a_place_to_cut_at_is_behind_the_one_to_begin_at(text: str, end: int) -> None:
+    """However many characters before it belong together."""
+    end = min(end, len(text))
+    for start in (end // 2, max(0, end - 3)):
+        assert start <= whole_until(text, start, end) <= end
 
 
 @given(dialect, dialect)
@@ -207,6 +233,13 @@ def test_a_quote_goes_on_as_a_quote_on_the_next_page() -> None:
         assert len(contents) > 2
         assert all(content.startswith(mark) for content in contents)
         assert contents[-1].endswith("\nbehind")
+
+
+def test_a_quote_goes_on_as_one_quote_however_many_marks_it_has() -> None:
+    """Discord knows quotes of one level; a page that opened with all marks would have no room for words."""
+    contents = [page.content for page in paged("> " + ">" * 1_990 + " word" * 900)]
+    assert [content[:4] for content in contents] == ["> >>", "> wo", "> wo", "> wo"][: len(contents)]
+    assert len(contents) > 2
 
 
 def test_a_numbered_list_keeps_its_numbers_over_a_cut() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from acp import Text, Thought
@@ -16,7 +16,7 @@ from bot.pager import NOTE
 from bot.style import Style
 from bot.transcript import Transcript
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
-from tests.bot.pages import HARD_TEXTS, TALK, assert_postable, joined, open_fence, texts, words_of
+from tests.bot.pages import HARD_TEXTS, HOSTILE, TALK, assert_postable, joined, open_fence, texts, words_of
 
 UNBOUND = Style(max_pages=0, long_code_lines=0)
 """Everything on pages."""
@@ -202,6 +202,20 @@ def test_a_line_of_which_only_the_end_tells_what_it_is_is_not_cut(line: str) -> 
     transcript.end()
     whole = shown(Text("word " * 350 + "\n" + line + "\nbehind"))
     assert "\n".join(transcript.pages()).split() == "\n".join(whole).split()
+
+
+@given(HOSTILE, STYLES, st.integers(1, 400))
+@example(">" * 2_300, UNBOUND, 50)
+def test_a_text_of_any_kind_comes_to_its_end(text: str, style: Style, size: int) -> None:
+    """While it is written, and at its end: each page fits, and no page that is frozen changes."""
+    transcript, before = Transcript(style), list[str]()
+    for piece in chunked(text, len(text) // size + 1):
+        transcript.apply(Text(piece))
+        pages = transcript.pages(coming=300)
+        assert pages[: len(before)] == before
+        before = pages[: transcript.frozen]
+    transcript.end()
+    assert all(0 < len(page) <= 2000 for page in transcript.pages())
 
 
 @pytest.mark.parametrize("size", [3, 1_999, 200_000])
