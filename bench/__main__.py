@@ -22,6 +22,7 @@ from bench import (
     rendering,
     report,
     rounds,
+    stall,
     warm_start,
 )
 from bench.figure import Figure
@@ -41,6 +42,7 @@ MEASUREMENTS: Final = {
         rounds.MEASUREMENT,
         pacing.MEASUREMENT,
         rendering.MEASUREMENT,
+        stall.MEASUREMENT,
     )
 }
 

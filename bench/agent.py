@@ -1,9 +1,10 @@
-"""`python -m bench.agent`: loopback's scripted agent with two more words, `stamp` and `flood`."""
+"""`python -m bench.agent`: loopback's scripted agent with three more words, `stamp`, `flood` and `hostile`."""
 
 import json
 import time
 from typing import Final
 
+from bench.hostile_input import CASES
 from bench.stamps import stamp
 from loopback.agent.__main__ import main
 from loopback.agent.acts import act
@@ -22,6 +23,7 @@ GRAMMAR["flood"] = Word(
     "N chunks of that much text, as fast as they are read",
     r"(?P<count>\d+) (?P<characters>\d+)",
 )
+GRAMMAR["hostile"] = Word("hostile CASE", "what `hostile_input` has by that name", r"(?P<case>\S.*)")
 
 
 @act("stamp")
@@ -46,6 +48,13 @@ def _flood(turn: Turn, directive: Directive) -> None:
         turn.wait(0)  # Whether it was cancelled.
         turn.wire.write_line(b"\n".join([line] * lines))
         left -= lines
+
+
+@act("hostile")
+def _hostile(turn: Turn, directive: Directive) -> None:
+    for line in CASES[directive.text("case")].lines(turn.session.session_id):
+        turn.wait(0)
+        turn.wire.write_line(line)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ STOP_SECONDS: Final = 30.0
 """The bot has 25 s for its own end; then its process group is killed."""
 
 LOG_TAIL: Final = 15  # lines
+
+BOT: Final = ("bot",)
 
 LIMITS: Final = frozenset(Limit) - {Limit.THREADS}
 """Discord's, but for the one on new threads: here they are opened faster than people do it."""
@@ -81,15 +83,23 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(*, agents: int, agent: Sequence[str] = AGENT, warm: int = 0) -> AsyncIterator[Stage]:
-    """Set the stage for so many agents at once, rate limits on (`LIMITS`); end every process at the end.
+async def staged(
+    *,
+    agents: int,
+    agent: Sequence[str] = AGENT,
+    warm: int = 0,
+    limits: Collection[Limit] = LIMITS,
+    program: Sequence[str] = BOT,
+) -> AsyncIterator[Stage]:
+    """Set the stage for so many agents at once, with these rate limits; end every process at the end.
 
-    `agent` is the agent's command line, and so many of it are kept warm.
+    `agent` is the agent's command line, and so many of it are kept warm. `program` is the bot's module with what
+    stands before the bot's own arguments.
     Raises `Failed` with the end of the bot's log when the bot does not do what was waited for.
     """
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
         workdir = Path(folder)
-        async with Loopback(limits=LIMITS) as discord:
+        async with Loopback(limits=limits) as discord:
             guild = discord.add_guild("Lab")
             channel = discord.add_channel(guild, "general")
             ann = discord.add_person("ann", guilds=(guild,))
@@ -98,7 +108,7 @@ async def staged(*, agents: int, agent: Sequence[str] = AGENT, warm: int = 0) ->
             path = workdir / "threadline.toml"
             access = f'guilds = ["{guild.id}"]\nchannels = ["{channel.id}"]'
             path.write_text(_configuration(discord.endpoint, access, token, workdir, agents, agent, warm), "utf-8")
-            async with _running(path, workdir / "bot.log") as process:
+            async with _running([*program, "run", "-c", str(path)], workdir / "bot.log") as process:
                 try:
                     await _connected(discord, bot, process)
                     yield Stage(discord, channel, bot, ann, process.pid)
@@ -151,11 +161,17 @@ async def _connected(discord: Loopback, bot: Bot, process: Process) -> None:
 
 
 @asynccontextmanager
-async def _running(path: Path, log: Path) -> AsyncIterator[Process]:
-    argv = (sys.executable, "-m", "bot", "run", "-c", str(path))
+async def _running(arguments: Sequence[str], log: Path) -> AsyncIterator[Process]:
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, start_new_session=True
+            sys.executable,
+            "-m",
+            *arguments,
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=ROOT,
+            start_new_session=True,
         )
     try:
         yield process

@@ -1,0 +1,103 @@
+"""Stall: how long one input of the worst kind holds the bot's event loop, and what others notice of it."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from bench.figure import Against, Figure
+from bench.hostile_input import CASES, SHAPES, SMALL_BUDGET
+from bench.run import Measurement, Run
+from bench.stage import Stage, staged
+from bench.timed_bot import Holds
+from bot.reactions import DONE, FAILED
+from loopback import Thread
+
+__all__ = ["MEASUREMENT"]
+
+PATIENCE: Final = 120.0
+"""Seconds until a thread that was fed is given up. Only a failure takes so long."""
+
+SHORT: Final = 8
+"""Shapes of text that a quick run tries."""
+
+
+async def _measure(run: Run) -> list[Figure]:
+    cases = [*CASES]
+    if run.quick:
+        skipped = [*SHAPES][SHORT:]
+        cases = [name for name in cases if name.partition(":")[2] not in skipped]
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        holds = Holds(Path(folder) / "holds")
+        program = ("bench.timed_bot", str(Path(folder) / "holds"))
+        async with staged(agents=4, limits=(), program=program) as stage:
+            fed, other = await stage.ready_thread(), await stage.ready_thread()
+            for number, name in enumerate(cases):
+                case = CASES[name]
+                run.progress.step(name, number, len(cases))
+                feed = _fed(stage, fed, name, number)
+                figures.append(await _held(stage, other, holds, (case.title, case.budget), feed))
+            for title, send in PEOPLE.items():
+                run.progress.step(title, len(cases), len(cases))
+                figures.append(await _held(stage, other, holds, (title, SMALL_BUDGET), send(stage, fed)))
+    return figures
+
+
+async def _held(stage: Stage, other: Thread, holds: Holds, case: tuple[str, float], feed: Awaitable[None]) -> Figure:
+    """Feed the bot, and speak in another thread meanwhile."""
+    title, budget = case
+    holds.take()
+    feeding = asyncio.ensure_future(feed)
+    try:
+        first_text = await stage.first_text(other)
+        await feeding
+    finally:
+        feeding.cancel()
+    hold = holds.take()
+    how = f"CPU; {hold.wall:.0f} ms on the clock; another thread's first text after {first_text:.0f} ms; {hold.where}"
+    return Figure(title, hold.cpu, "ms", how, Against("the budget", budget))
+
+
+async def _fed(stage: Stage, thread: Thread, name: str, number: int) -> None:
+    """Let the thread's agent write a case; return when the thread has answered the next message."""
+    message = await stage.ann.say(thread, f"hostile {name}")
+    await stage.discord.until(lambda: any(sign in message.reactions for sign in (DONE, FAILED)), timeout=PATIENCE)
+    await _settled(stage, thread, f"after {number}")
+
+
+async def _settled(stage: Stage, thread: Thread, words: str) -> None:
+    message = await stage.ann.say(thread, f"say {words}")
+    await stage.ann.sees(thread, words, by=stage.bot, after=message, timeout=PATIENCE)
+
+
+MEASUREMENT: Final = Measurement("stall", "The longest hold of the event loop", _measure)
+
+
+# ---- what people send
+
+
+async def _files(stage: Stage, thread: Thread) -> None:
+    content = b"> " * 500_000
+    await stage.ann.say(thread, "say files", files=[(f"{number}.txt", content) for number in range(10)])
+    await _settled(stage, thread, "after the files")
+
+
+async def _texts(stage: Stage, thread: Thread) -> None:
+    for text in (">" * 2_000, "`" * 2_000, "[a](" * 500, "<@" * 1_000, "\u0301" * 2_000, "||" * 1_000):
+        await stage.ann.say(thread, f"say {text[:1_990]}")
+    await _settled(stage, thread, "after the texts")
+
+
+async def _burst(stage: Stage, thread: Thread) -> None:
+    for number in range(40):
+        await stage.ann.say(thread, f"say {number}")
+    await _settled(stage, thread, "after the burst")
+
+
+PEOPLE: Final[dict[str, Callable[[Stage, Thread], Awaitable[None]]]] = {
+    "ten text files of a megabyte": _files,
+    "messages of 2,000 hostile characters": _texts,
+    "40 messages at once": _burst,
+}

@@ -1,0 +1,71 @@
+import json
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from bench.hostile_input import CASES, MB, SHAPES
+from bench.timed_bot import Holds
+
+OTHERS = [name for name in CASES if name.partition(":")[2] not in SHAPES]
+
+HELD = """
+import asyncio, sys
+from pathlib import Path
+from bench import timed_bot
+
+class Seen(timed_bot._Sampler):
+    def __init__(self):
+        super().__init__()
+        seen.append(self)
+
+seen, timed_bot._Sampler = [], Seen
+timed_bot.Holds(Path(sys.argv[1])).watch()
+
+def hold_the_loop():
+    while not seen[0].where:
+        pass
+
+async def main():
+    asyncio.get_running_loop().call_soon(hold_the_loop)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+asyncio.run(main())
+"""
+
+
+def test_the_longest_hold_is_told_with_the_function_that_held(tmp_path: Path) -> None:
+    """Another process reads it, and reading begins anew."""
+    holds = Holds(tmp_path / "holds")
+    subprocess.run([sys.executable, "-c", HELD, str(tmp_path / "holds")], check=True, timeout=60)
+    hold = holds.take()
+    assert 0 < hold.cpu <= hold.wall
+    assert "hold_the_loop" in hold.where
+    assert holds.take().cpu == 0
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_case_is_the_same_each_time(name: str) -> None:
+    """What was over its budget once can be measured again."""
+    first, again = (CASES[name].lines("sess") for _ in range(2))
+    assert list(islice(first, 3)) == list(islice(again, 3))
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if not name.startswith("line")])
+def test_what_is_meant_to_be_read_is_json(name: str) -> None:
+    """A case that no parser takes would only measure the parser."""
+    for line in islice(CASES[name].lines("sess"), 3):
+        assert b"\n" not in line
+        assert json.loads(line)["jsonrpc"] == "2.0"
+
+
+def test_a_shape_is_one_chunk_of_a_megabyte_and_many_small_ones() -> None:
+    """However many bytes its characters take."""
+    for name in SHAPES:
+        (whole,) = CASES[f"text:{name}"].lines("sess")
+        pieces = list(CASES[f"chunks:{name}"].lines("sess"))
+        assert len(json.loads(whole)["params"]["update"]["content"]["text"].encode()) >= 0.9 * MB
+        assert len(pieces) == 10_000
