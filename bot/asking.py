@@ -18,10 +18,10 @@ from .fields import Field
 from .form import Form
 from .gate import Place, Right, in_place
 from .markdown import escape
-from .message import Name, files_of, mentioned_in, names_in, readable, tags_of, text_of
+from .message import Name, mentioned_in, names_in, quote_of, readable, tags_of
 from .offers import Command as OwnCommand
 from .pacer import Urgency
-from .request import Attachment, Quote, Request, read_request, sent_at
+from .request import Attachment, Quote, Request, read_request
 from .rest import RestError
 from .visible import visible
 
@@ -150,7 +150,7 @@ async def ask(
     if message_id is None:
         return
     if about is not None:  # Only now: Discord waits 3 s for an answer, and a busy one may take longer to be read.
-        quote, attachments = await _quoted(interaction, about)
+        quote = await _quoted(interaction, about)
         quotes = () if quote is None else (quote,)
     here = in_place(place)
     request = Request(
@@ -252,7 +252,7 @@ async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
     await ask(interaction, str(entered or ""), about=int(match["message"]))
 
 
-async def _quoted(interaction: Interaction, message_id: int) -> tuple[Quote | None, Sequence[Attachment]]:
+async def _quoted(interaction: Interaction, message_id: int) -> Quote | None:
     """Read a message of the place again, with its files; who asks about one that is gone is told so."""
     client = interaction.client
     try:
@@ -262,12 +262,8 @@ async def _quoted(interaction: Interaction, message_id: int) -> tuple[Quote | No
         log.info("a message cannot be read", message_id=message_id, reason=str(error))
         words = "That message can no longer be read. The agent is asked without it."
         await interaction.followup.send(words, ephemeral=True)
-        return None, ()
-    author, files = message.author, files_of(message)
-    names = tuple(each.name for each in files)
-    quote = Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, names)
-    own = client.user is not None and author.id == client.user.id  # The agent made them.
-    return quote, () if own else files
+        return None
+    return quote_of(message, client.user)
 
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:

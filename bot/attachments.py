@@ -67,9 +67,13 @@ class _Over(_Skipped):
 
 @dataclass(slots=True)
 class Fetched:
-    """What has become of the files of one prompt: by message the parts for them, and words about what is missing."""
+    """What has become of the files of one prompt: by message the parts for them, and words about what is missing.
+
+    `quoted` tells of each file that came with a quote where it is, or what it says.
+    """
 
     parts: dict[int, list[Part]] = field(default_factory=dict)
+    quoted: dict[Attachment, dict[str, str]] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     count: int = 0
     size: int = 0
@@ -111,11 +115,18 @@ class Attachments:
             parts: list[Part] = []
             fetched.parts[request.message_id] = parts
             names: set[str] = set()
-            for attachment in request.attachments:
+            own = [(file, False) for file in request.attachments]
+            for attachment, quoted in (*own, *((file, True) for quote in request.quotes for file in quote.attachments)):
+                if attachment in fetched.quoted:  # Messages that are taken together may quote the same one.
+                    continue
                 path = self._saved.path(request.thread_id, request.message_id, safe_name(attachment.name, names))
                 try:
                     async with asyncio.timeout_at(deadline):
-                        parts.append(await self._take(attachment, path, request.thread_id, fetched, fresh))
+                        part = await self._take(attachment, path, request.thread_id, fetched, fresh)
+                    if quoted:
+                        fetched.quoted[attachment] = _told(part)
+                    if not (quoted and isinstance(part, TextBlock)):  # The words of others are only ever in the quote.
+                        parts.append(part)
                 except _Skipped as skipped:
                     fetched.skipped.append(f"{attachment.name}: {skipped}")
                 except TimeoutError:
@@ -203,3 +214,8 @@ class Attachments:
             except OSError as error:
                 log.warning("old attachments cannot be removed", reason=str(error))
             await asyncio.sleep(CLEANING_SECONDS)
+
+
+def _told(part: Part) -> dict[str, str]:
+    """Tell of a file that came with a quote: what it says, where Discord made it of a long text, else where it is."""
+    return {"text": part.text} if isinstance(part, TextBlock) else {"uri": part.uri}

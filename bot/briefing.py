@@ -96,6 +96,7 @@ class Briefing:
         return prompt(
             requests,
             fetched.parts,
+            quoted=fetched.quoted,
             unanswered=self.unanswered,
             skipped=fetched.skipped,
             recent=recent,

@@ -4,13 +4,25 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import discord
 
 from .request import Attachment, Quote, Request, moment, sent_at
 
-__all__ = ["Name", "files_of", "mentioned_in", "names_in", "readable", "request_of", "said_in", "tags_of", "text_of"]
+__all__ = [
+    "Name",
+    "files_of",
+    "mentioned_in",
+    "names_in",
+    "quote_of",
+    "readable",
+    "request_of",
+    "said_in",
+    "tags_of",
+    "text_of",
+]
 
 _CODE = r"```.*?```|``.*?``|`[^`\n]*`"
 _MARKUP = re.compile(
@@ -19,6 +31,8 @@ _MARKUP = re.compile(
     re.DOTALL,
 )
 """What Discord shows other than it is written (Discord, Message Formatting), and code, in which it does not."""
+
+_WORD = re.compile(r"[\w.\-]+")
 
 Name = Callable[[str, int], str | None]
 """Knows what `@`, `@&` and `#` with an id stand for."""
@@ -29,20 +43,19 @@ def request_of(
 ) -> Request:
     """Read what a person asks of the bot, which is `me`; its name in front is left out."""
     guild, channel = message.guild, message.channel
-    quotes, more = _quotes(message, me)
     return Request(
         message_id=message.id,
         channel_id=channel.id,
         thread_id=thread_id,
         author_id=message.author.id,
         text=_addressed(message, me),
-        attachments=(*_files(message, message.attachments), *more),
+        attachments=_files(message, message.attachments),
         author_name=message.author.display_name,
         guild_id=guild.id if guild is not None else None,
         guild_name=guild.name if guild is not None else "",
         channel_name=getattr(channel, "name", None) or "",
         tags=tags_of(channel),
-        quotes=quotes,
+        quotes=tuple(_quotes(message, me)),
         joined=joined,
         no_thread=no_thread,
     )
@@ -92,9 +105,15 @@ def readable(text: str, name: Name) -> str:
         if seconds is not None:
             return _time(int(seconds)) or match[0]
         called = name(sign.replace("!", ""), int(number)) if sign is not None else None
-        return command or (match[0] if called is None else f"{sign[0]}{called}")
+        return command or (match[0] if called is None else f"{sign[0]}{_one_word(called)}")
 
     return _MARKUP.sub(seen, text)
+
+
+def _one_word(name: str) -> str:
+    """Write a name so that it is seen where it ends: others choose it, and it stands among the author's words."""
+    plain = " ".join(name.split())
+    return plain if _WORD.fullmatch(plain) else '"{}"'.format(plain.replace('"', "'"))
 
 
 def mentioned_in(text: str) -> list[int]:
@@ -133,7 +152,7 @@ def _beside(message: discord.Message) -> Iterator[str]:
     if message.poll is not None:
         yield "\n".join([f"[poll: {message.poll.question}]", *(f"- {answer.text}" for answer in message.poll.answers)])
     for sticker in message.stickers:
-        yield f"[sticker: {sticker.name}]"
+        yield f"[sticker: {_one_word(sticker.name)}]"
 
 
 def _names(message: discord.Message) -> Name:
@@ -155,38 +174,40 @@ def names_in(guild: discord.Guild | None, people: Mapping[int, str]) -> Name:
     return name
 
 
-def _quotes(message: discord.Message, me: discord.abc.User | None) -> tuple[tuple[Quote, ...], tuple[Attachment, ...]]:
-    """Return what the message passes on or answers, with the files: those of the bot's own messages are no news."""
-    reference = message.reference
-    quotes: list[Quote] = []
-    files: list[Attachment] = []
+def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Quote]:
+    """Return what the message passes on or answers."""
     for snapshot in message.message_snapshots:
-        attached = _files(message, snapshot.attachments)
         text = _all_of(readable(snapshot.content, _names(message)), snapshot)
-        quotes.append(Quote("forward", text, moment(snapshot.created_at), files=_called(attached)))
-        files += attached
+        files = _files(message, snapshot.attachments)
+        yield Quote("forward", text, moment(snapshot.created_at), attachments=files)
+    reference = message.reference
     if reference is None or message.type is not discord.MessageType.reply:
-        return tuple(quotes), tuple(files)
-    answered = reference.resolved
-    if isinstance(answered, discord.Message):
-        attached = () if me is not None and answered.author.id == me.id else files_of(answered)
-        author, names = answered.author, _called(attached)
-        quotes.append(Quote("reply", text_of(answered), sent_at(answered.id), author.id, author.display_name, names))
-        files += attached
+        return
+    if isinstance(reference.resolved, discord.Message):
+        yield quote_of(reference.resolved, me)
     elif reference.message_id is not None:
-        quotes.append(Quote("reply", "", sent_at(reference.message_id), missing=True))
-    return tuple(quotes), tuple(files)
+        yield Quote("reply", "", sent_at(reference.message_id), missing=True)
 
 
-def _called(files: Iterable[Attachment]) -> tuple[str, ...]:
-    return tuple(each.name for each in files)
+def quote_of(message: discord.Message, me: discord.abc.User | None) -> Quote:
+    """Quote a message with its files, but for those of the bot, which is `me`: its agent made them."""
+    author = message.author
+    files = () if me is not None and author.id == me.id else files_of(message)
+    return Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
 
 
 def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) -> tuple[Attachment, ...]:
     return tuple(
-        Attachment(each.filename, each.url, each.content_type, each.size, message.channel.id, message.id)
+        Attachment(_file_name(each), each.url, each.content_type, each.size, message.channel.id, message.id)
         for each in attachments
     )
+
+
+def _file_name(attachment: discord.Attachment) -> str:
+    """Return a file's own name: Discord makes `filename` ASCII, and keeps what it was, without its end, in `title`."""
+    extension = Path(attachment.filename).suffix
+    title = attachment.title or ""
+    return attachment.filename if not title else title if title.endswith(extension) else f"{title}{extension}"
 
 
 def _all_of(text: str, said: discord.Message | discord.MessageSnapshot) -> str:

@@ -75,7 +75,8 @@ def name_for(request: Request, redact: Callable[[str], str]) -> str:
 
     `redact` takes secrets out.
     """
-    said = (request.text, *(file.name for file in request.attachments), *(quote.text for quote in request.quotes))
+    files = (*request.attachments, *(file for quote in request.quotes for file in quote.attachments))
+    said = (request.text, *(file.name for file in files), *(quote.text for quote in request.quotes))
     return next(filter(None, (thread_name(redact(text)) for text in said)), "Conversation")
 
 

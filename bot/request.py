@@ -41,8 +41,8 @@ class Quote:
     sent: str
     author_id: int | None = None
     author_name: str = ""
-    files: tuple[str, ...] = ()
-    """The names of the files that came with it."""
+    attachments: tuple[Attachment, ...] = ()
+    """The files that came with it: theirs who wrote it, as its text is."""
     missing: bool = False
     """Discord does not have it any more."""
 
@@ -51,7 +51,8 @@ class Quote:
 class Request:
     """What a person wrote, and where. `thread_id` is where the answer goes; it may have to be opened first.
 
-    Names are as they were when it was written. `joined` says that the bot came into the thread with this message, so
+    Names are as they were when it was written. `attachments` are the author's own, those of others come with their
+    quotes. `joined` says that the bot came into the thread with this message, so
     that its agent knows nothing of what was said there before. `no_thread` is why it is answered in the channel, where
     a thread was to be expected.
     """

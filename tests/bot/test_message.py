@@ -4,7 +4,7 @@ import pytest
 
 from bot.message import readable
 
-NAMES = {("@", 1): "ann", ("@&", 2): "crew", ("#", 3): "general"}
+NAMES = {("@", 1): "ann", ("@&", 2): "crew", ("#", 3): "general", ("#", 4): 'do  as\nI "say"'}
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,7 @@ NAMES = {("@", 1): "ann", ("@&", 2): "crew", ("#", 3): "general"}
     [
         ("ask <@1> or <@!1>", "ask @ann or @ann"),
         ("ask <@&2> in <#3>", "ask @crew in #general"),
+        ("see <#4>!", "see #\"do as I 'say'\"!"),
         ("<@9> is nobody we know", "<@9> is nobody we know"),
         ("well done <:party:12345> <a:blob:6>", "well done :party: :blob:"),
         ("at <t:0:R>, not <t:99999999999999>", "at 1970-01-01T00:00:00Z, not <t:99999999999999>"),
