@@ -130,6 +130,17 @@ _MIGRATIONS = (
     """
     ALTER TABLE posts ADD COLUMN shown TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE messages ADD COLUMN owed INTEGER NOT NULL DEFAULT 0;
+    UPDATE messages SET owed = 1 WHERE state = 'closed' AND message_id IN (SELECT exchange_id FROM pages);
+    CREATE INDEX owed_messages ON messages (message_id) WHERE owed;
+    CREATE INDEX ended_messages ON messages (received) WHERE state IN ('answered', 'closed');
+    CREATE INDEX joined_messages ON messages (exchange_id) WHERE exchange_id <> message_id;
+    CREATE INDEX posted_messages ON posts (message_id) WHERE message_id IS NOT NULL;
+    CREATE INDEX conversations_of_channels ON conversations (channel_id);
+    CREATE INDEX conversations_of_guilds ON conversations (guild_id);
+    CREATE INDEX noticed_conversations ON conversations (thread_id) WHERE notice IS NOT NULL;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

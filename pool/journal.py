@@ -26,8 +26,8 @@ __all__ = ["NEW", "Journal", "JournalError", "Post", "Row", "State", "Unwritable
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
 
-PRUNE_BATCH = 500
-"""Rows dropped at once, so that no turn waits for it."""
+PRUNE_BATCH = 50
+"""Rows dropped at once: a step of some milliseconds, also from a slow disk, so that no turn waits for it."""
 
 
 _ROW = "message_id, thread_id, author_id, state, request, prompt, reason, coalesce(exchange_id, message_id)"
@@ -41,9 +41,6 @@ class Journal:
         self._db = connection
         self._writer = Writer(connection)
         (self.journal_id,) = self._db.execute("SELECT value FROM facts WHERE name = 'journal_id'").fetchone()
-        rows = self._db.execute("SELECT thread_id FROM conversations")
-        self._threads = {thread_id for (thread_id,) in rows}
-        self._marks: dict[int, int] = dict(self._db.execute("SELECT channel_id, message_id FROM marks"))
         self.threads = Threads(self._writer)
         self.signs = KeptSigns(self._writer)
         self.questions = KeptQuestions(self._writer)
@@ -85,7 +82,8 @@ class Journal:
 
     def knows(self, thread_id: int) -> bool:
         """Whether a conversation lives in this thread."""
-        return thread_id in self._threads
+        query = "SELECT 1 FROM conversations WHERE thread_id = ?"
+        return self._db.execute(query, (thread_id,)).fetchone() is not None
 
     def fact(self, name: str) -> str:
         """Return something that was noted about the bot as a whole; empty where nothing was."""
@@ -103,10 +101,10 @@ class Journal:
     @surely
     def mark_seen(self, channel_id: int, message_id: int) -> None:
         """Move a channel's high-water mark: everything at or below it has been recorded or ignored. Never back."""
-        if message_id > self._marks.get(channel_id, -1):
+        seen = self.seen(channel_id)
+        if seen is None or message_id > seen:
             with self._transaction():
                 self._see(channel_id, message_id)
-            self._marks[channel_id] = message_id
 
     def _see(self, channel_id: int, message_id: int) -> None:
         self._db.execute(
@@ -117,7 +115,8 @@ class Journal:
 
     def seen(self, channel_id: int) -> int | None:
         """Return a channel's high-water mark; None where nothing was ever seen."""
-        return self._marks.get(channel_id)
+        row = self._db.execute("SELECT message_id FROM marks WHERE channel_id = ?", (channel_id,)).fetchone()
+        return None if row is None else row[0]
 
     # ---- messages
 
@@ -145,15 +144,13 @@ class Journal:
                 (thread_id, channel_id, guild_id, now, *assignment),
             )
             new = self._db.execute(
-                "INSERT OR IGNORE INTO messages VALUES (?, ?, ?, ?, NULL, ?, ?, NULL, NULL)",
+                "INSERT OR IGNORE INTO messages (message_id, thread_id, author_id, state, received, request)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (message_id, thread_id, author_id, State.RECEIVED, now, request),
             ).rowcount
             if new:
                 self._moves.append((State.RECEIVED, NEW, 1))
                 self._see(thread_id, message_id)
-        self._threads.add(thread_id)
-        if new:
-            self._marks[thread_id] = max(message_id, self._marks.get(thread_id, message_id))
         return new == 1
 
     def mark(self, message_ids: Sequence[int], state: State) -> None:
@@ -214,7 +211,6 @@ class Journal:
                 "UPDATE messages SET thread_id = ?, request = ? WHERE message_id = ? AND state IN ('received', 'held')",
                 (thread_id, request, message_id),
             )
-        self._threads.add(thread_id)
 
     @surely
     def close_rows(self, message_ids: Sequence[int], reason: str, pages: Sequence[str] = ()) -> None:
@@ -223,7 +219,9 @@ class Journal:
             self._move(message_ids, State.CLOSED, reason)
             self._join(message_ids)
             self._drop_pages(message_ids)
-            if not self._keep_pages(message_ids, pages):
+            owed = self._keep_pages(message_ids, pages) > 0
+            self._owe(message_ids, owed=owed)
+            if not owed:
                 self.postscripts.drop(message_ids[-1])
 
     @surely
@@ -231,6 +229,7 @@ class Journal:
         """Write down that nothing is owed any more about rows that were closed."""
         with self._transaction():
             self._drop_pages(message_ids)
+            self._owe(message_ids, owed=False)
             self.postscripts.drop(message_ids[-1])
 
     @surely
@@ -266,15 +265,15 @@ class Journal:
     def exchange(self, message_id: int) -> list[Row]:
         """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
         query = (
-            "SELECT thread_id, coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
+            "SELECT coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
             " coalesce((SELECT exchange_id FROM posts WHERE message_id = ?), ?)"
         )
-        place = self._db.execute(query, (message_id, message_id)).fetchone()
+        last = self._db.execute(query, (message_id, message_id)).fetchone()
         query = (
             f"SELECT {_ROW} FROM messages"  # noqa: S608 - names from above
-            " WHERE thread_id = ? AND coalesce(exchange_id, message_id) = ? ORDER BY message_id"
+            " WHERE message_id = :last OR (exchange_id = :last AND exchange_id <> message_id) ORDER BY message_id"
         )
-        return [] if place is None else [_row(fields) for fields in self._db.execute(query, place)]
+        return [] if last is None else [_row(fields) for fields in self._db.execute(query, {"last": last[0]})]
 
     def pages(self, message_id: int) -> list[str]:
         """Return the pages of a finished exchange, by its last message."""
@@ -283,11 +282,12 @@ class Journal:
 
     def open_rows(self) -> list[Row]:
         """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
-        query = (
-            f"SELECT {_ROW} FROM messages WHERE state NOT IN ('answered', 'closed')"  # noqa: S608 - names from above
-            " OR (state = 'closed' AND message_id IN (SELECT exchange_id FROM pages)) ORDER BY message_id"
-        )
-        return [_row(fields) for fields in self._db.execute(query)]
+        # Two queries, each by an index of its own: no index gives both in order.
+        found: list[Row] = []
+        for condition in ("state NOT IN ('answered', 'closed')", "owed"):
+            query = f"SELECT {_ROW} FROM messages WHERE {condition}"  # noqa: S608 - names from above
+            found += [_row(fields) for fields in self._db.execute(query)]
+        return sorted(found, key=lambda row: row.message_id)
 
     def row(self, message_id: int) -> Row | None:
         """Return the row of a message; None where it was never accepted."""
@@ -309,9 +309,11 @@ class Journal:
         """Drop some rows that ended long ago, at most `PRUNE_BATCH`; return how many."""
         query = (
             "SELECT message_id FROM messages WHERE state IN ('answered', 'closed') AND received < ?"
-            " ORDER BY message_id LIMIT ?"
+            " ORDER BY received LIMIT ?"
         )
         ids = self._db.execute(query, (time.time() - KEPT_SECONDS, PRUNE_BATCH)).fetchall()
+        if not ids:
+            return 0
         with self._transaction():
             ended = {"pages": "exchange_id", "posts": "exchange_id", "signs": "message_id", "messages": "message_id"}
             for table, key in ended.items():
@@ -331,6 +333,10 @@ class Journal:
 
     def _drop_pages(self, message_ids: Sequence[int]) -> None:
         self._db.execute("DELETE FROM pages WHERE exchange_id = ?", (message_ids[-1],))
+
+    def _owe(self, message_ids: Sequence[int], *, owed: bool) -> None:
+        """Note whether pages are owed about rows that were closed."""
+        self._db.execute("UPDATE messages SET owed = ? WHERE message_id = ?", (owed, message_ids[-1]))
 
     def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
         before = BEFORE[state]

@@ -9,18 +9,21 @@ import asyncio
 import os
 import select
 import signal
+import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
 import pytest
 import structlog
 
+from tests.plans import Explaining
 from tests.virtual import RealLoop, VirtualLoop
 
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
@@ -83,6 +86,16 @@ def _loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> async
     if sys.version_info < (3, 12):
         asyncio.get_child_watcher().attach_loop(loop)
     return loop
+
+
+@pytest.fixture(autouse=True)
+def _no_statement_reads_all_of_a_table_that_grows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails the test that runs one: with a million rows it would hold up every thread."""
+    explained = SimpleNamespace(**{**vars(sqlite3), "connect": partial(sqlite3.connect, factory=Explaining)})
+    monkeypatch.setattr("pool.database.sqlite3", explained)
+    yield
+    found, Explaining.found = Explaining.found, []
+    assert not found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -112,7 +112,8 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
             connection.execute(f"INSERT INTO messages ({columns}) VALUES (?, 1, 7, ?, NULL, 0, ?, 'p')", values)  # noqa: S608 - the same
         finished = 10 + STATES.index(State.FINISHED)
         connection.execute("INSERT INTO pages VALUES (?, 0, 'page')", (finished,))
-        connection.execute("INSERT INTO posts VALUES (?, 0, 'page', 500)", (finished,))
+        columns = "exchange_id, number, content, message_id"
+        connection.execute(f"INSERT INTO posts ({columns}) VALUES (?, 0, 'page', 500)", (finished,))  # noqa: S608
         connection.execute("INSERT INTO choices VALUES (1, 'mode', 'plan')")
         connection.execute("INSERT INTO marks VALUES (2, 99)")
         connection.execute("INSERT INTO questions VALUES ('t', 1, ?, 'May I?', 600)", (finished,))

@@ -240,7 +240,7 @@ async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatc
 
 
 async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch every ten minutes."""
+    """A small batch, often."""
     monkeypatch.setattr("pool.journal.KEPT_SECONDS", -1.0)
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
