@@ -92,7 +92,9 @@ class Attachments:
         timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS, sock_read=SILENCE_SECONDS)
         # A thread fetches one file at a time, so the number of agents is the bound, and none waits for another's files.
         connector = aiohttp.TCPConnector(limit=0)
-        self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=connector)
+        # Discord compresses text for those who take it, and a small answer could then unfold without bound.
+        headers = {"Accept-Encoding": "identity"}
+        self._http = aiohttp.ClientSession(timeout=timeout, auto_decompress=False, connector=connector, headers=headers)
         return self
 
     async def __aexit__(

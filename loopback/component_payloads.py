@@ -10,6 +10,7 @@ from typing import Final
 
 from loopback import addresses, components
 from loopback.entities import Attachment, Json, Message
+from loopback.filenames import cleansed
 from loopback.world import World
 
 UPLOADED: Final = "attachment://"
@@ -35,7 +36,7 @@ def shown(world: World, message: Message) -> list[Json]:
 
     def media(given: Json) -> Json:
         url = str(given.get("url", ""))
-        one = files.get(url.removeprefix(UPLOADED)) if url.startswith(UPLOADED) else None
+        one = files.get(cleansed(url.removeprefix(UPLOADED), "")) if url.startswith(UPLOADED) else None
         if one is None:
             return {"id": str(message.id), "url": url, "proxy_url": url}
         served = attachment_url(world, one)

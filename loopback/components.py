@@ -24,10 +24,14 @@ SEPARATOR: Final = 14
 CONTAINER: Final = 17
 LABEL: Final = 18
 RADIO_GROUP: Final = 21
+CHECKBOX_GROUP: Final = 22
 CHECKBOX: Final = 23
 LINK_STYLE: Final = 5
 
 LABEL_LENGTH: Final = 80
+URL_LENGTH: Final = 512
+PLACEHOLDER_LENGTH: Final = 150
+OPTION_LENGTH: Final = 100
 CUSTOM_ID_LENGTH: Final = 100
 OPTIONS: Final = 25
 ROWS: Final = 5
@@ -96,11 +100,51 @@ def _check_one(path: Path, component: Json, problems: FormErrors) -> None:
     if not isinstance(kind, int):
         problems.add((*path, "type"), "BASE_TYPE_REQUIRED", "This field is required")
     elif kind == BUTTON:
-        problems.longest((*path, "label"), component.get("label"), LABEL_LENGTH)
-        needed = "url" if component.get("style") == LINK_STYLE else "custom_id"
-        if not component.get(needed):
-            problems.add((*path, needed), "BASE_TYPE_REQUIRED", "This field is required")
-    elif kind == STRING_SELECT and not 1 <= len(component.get("options") or []) <= OPTIONS:
-        problems.add((*path, "options"), "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {OPTIONS} in length.")
+        _check_button(path, component, problems)
+    elif kind in SELECTS:
+        check_select(path, component, problems)
     elif kind == ROW and not 1 <= len(component.get("components") or []) <= ROW_BUTTONS:
         problems.add((*path, "components"), "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {ROW_BUTTONS} in length.")
+
+
+def _check_button(path: Path, button: Json, problems: FormErrors) -> None:
+    problems.longest((*path, "label"), button.get("label"), LABEL_LENGTH)
+    problems.longest((*path, "url"), button.get("url"), URL_LENGTH)
+    needed = "url" if button.get("style") == LINK_STYLE else "custom_id"
+    if not button.get(needed):
+        problems.add((*path, needed), "BASE_TYPE_REQUIRED", "This field is required")
+    if not button.get("label") and not button.get("emoji"):
+        problems.add(path, "BUTTON_COMPONENT_INVALID_LABEL_OR_EMOJI", "A button must have a label or an emoji")
+
+
+def check_select(path: Path, menu: Json, problems: FormErrors) -> None:
+    """Note what Discord would refuse about a menu, in a message or in a form."""
+    problems.longest((*path, "placeholder"), menu.get("placeholder"), PLACEHOLDER_LENGTH)
+    if not menu.get("custom_id"):
+        problems.add((*path, "custom_id"), "BASE_TYPE_REQUIRED", "This field is required")
+    for key, fewest in (("min_values", 0), ("max_values", 1)):
+        number = menu.get(key)
+        if number is not None and not fewest <= number <= OPTIONS:
+            message = f"int value should be between {fewest} and {OPTIONS}."
+            problems.add((*path, key), "NUMBER_TYPE_MAX", message)
+    if menu.get("type") == STRING_SELECT:
+        check_options(path, menu, problems)
+
+
+def check_options(path: Path, component: Json, problems: FormErrors, fewest: int = 1, most: int = OPTIONS) -> None:
+    """Note what Discord would refuse about the options of a menu or a group."""
+    path, options = (*path, "options"), component.get("options") or []
+    if not fewest <= len(options) <= most:
+        problems.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between {fewest} and {most} in length.")
+    seen: set[object] = set()
+    for index, option in enumerate(options):
+        here = (*path, index)
+        problems.longest((*here, "description"), option.get("description"), OPTION_LENGTH)
+        for key in ("label", "value"):
+            if not option.get(key):
+                problems.add((*here, key), "BASE_TYPE_REQUIRED", "This field is required")
+            problems.longest((*here, key), option.get(key), OPTION_LENGTH)
+        if option.get("value") in seen:
+            message = "The specified option value is already used"
+            problems.add((*here, "value"), "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED", message)
+        seen.add(option.get("value"))

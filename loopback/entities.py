@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -25,6 +26,7 @@ class ChannelType(IntEnum):
     PRIVATE_THREAD = 12
     STAGE = 13
     FORUM = 15
+    MEDIA = 16
 
 
 class MessageType(IntEnum):
@@ -166,6 +168,11 @@ class Channel:
         return f"<#{self.id}>"
 
     @property
+    def holds_posts(self) -> bool:
+        """Whether it has nothing but threads, each with a first message: a forum, or one of media."""
+        return self.type in (ChannelType.FORUM, ChannelType.MEDIA)
+
+    @property
     def is_vocal(self) -> bool:
         """Whether people meet there to speak; what they write stands in the same channel, which has no threads."""
         return self.type in (ChannelType.VOICE, ChannelType.STAGE)
@@ -192,7 +199,10 @@ class Thread(Channel):
 
 @dataclass(eq=False)
 class Attachment:
-    """A file of a message. `content` is None once the world has dropped it to stay within its bound."""
+    """A file of a message. `content` is None once the world has dropped it to stay within its bound.
+
+    `title` is the name without extension as it was given, where Discord changed it.
+    """
 
     id: int
     channel_id: int
@@ -201,6 +211,12 @@ class Attachment:
     size: int
     content: bytes | None = field(repr=False)
     description: str | None = None
+    title: str | None = None
+
+    @property
+    def shown_name(self) -> str:
+        """The name as Discord's clients show it."""
+        return self.filename if self.title is None else self.title + PurePosixPath(self.filename).suffix
 
 
 @dataclass(frozen=True)

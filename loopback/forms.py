@@ -13,6 +13,9 @@ TITLE_LENGTH: Final = 45
 LABEL_LENGTH: Final = 45
 FIELDS: Final = range(1, 6)
 TEXT_LENGTH: Final = 4000
+PLACEHOLDER_LENGTH: Final = 100
+DESCRIPTION_LENGTH: Final = 100
+GROUP_OPTIONS: Final = 10
 
 
 def check(form: Json, problems: FormErrors) -> None:
@@ -30,8 +33,22 @@ def check(form: Json, problems: FormErrors) -> None:
     for path, one in components.walk(rows, ("data", "components")):
         problems.longest((*path, "label"), one.get("label"), LABEL_LENGTH)
         problems.longest((*path, "custom_id"), one.get("custom_id"), components.CUSTOM_ID_LENGTH)
-        if one.get("type") == components.TEXT_INPUT:
-            problems.longest((*path, "value"), one.get("value"), TEXT_LENGTH)
+        _check_field(path, one, problems)
+
+
+def _check_field(path: components.Path, field: Json, problems: FormErrors) -> None:
+    match field.get("type"):
+        case components.TEXT_INPUT:
+            problems.longest((*path, "value"), field.get("value"), TEXT_LENGTH)
+            problems.longest((*path, "placeholder"), field.get("placeholder"), PLACEHOLDER_LENGTH)
+        case components.LABEL:
+            problems.longest((*path, "description"), field.get("description"), DESCRIPTION_LENGTH)
+        case components.RADIO_GROUP:
+            components.check_options(path, field, problems, fewest=2, most=GROUP_OPTIONS)
+        case components.CHECKBOX_GROUP:
+            components.check_options(path, field, problems, most=GROUP_OPTIONS)
+        case kind if kind in components.SELECTS:
+            components.check_select(path, field, problems)
 
 
 def chosen(menu: Json, value: Value) -> str:

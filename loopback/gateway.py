@@ -17,6 +17,7 @@ from loopback.clock import Clock
 from loopback.entities import ALL_INTENTS, Bot, Json
 from loopback.faults import CONNECT, Faults
 from loopback.gateway_connection import PAYLOAD_BYTES, SENDS, Close, Closed, Connection, Op
+from loopback.limits import Limits, Start
 from loopback.sessions import Session, Sessions
 from loopback.world import World
 
@@ -37,12 +38,19 @@ class Gateway:
     """Serves gateway connections of one world's bots; `heartbeat` is the seconds between theirs."""
 
     def __init__(
-        self, world: World, sessions: Sessions, clock: Clock, faults: Faults, heartbeat: float = HEARTBEAT
+        self,
+        world: World,
+        sessions: Sessions,
+        clock: Clock,
+        faults: Faults,
+        limits: Limits,
+        heartbeat: float = HEARTBEAT,
     ) -> None:
         self._world = world
         self._sessions = sessions
         self._clock = clock
         self._faults = faults
+        self._limits = limits
         self._heartbeat = heartbeat
         self._connections: set[Connection] = set()
 
@@ -160,9 +168,20 @@ class Gateway:
         shard = data.get("shard") or [0, 1]
         match shard:
             case [int(number), int(count)] if 0 <= number < count:
-                connection.session = self._sessions.open(bot, intents, (number, count), connection, self.url)
+                self._start(connection, bot, intents, (number, count))
             case _:
                 raise Closed(Close.INVALID_SHARD)
+
+    def _start(self, connection: Connection, bot: Bot, intents: int, shard: tuple[int, int]) -> None:
+        match self._limits.identify(bot.id):
+            case Start.ALLOWED:
+                connection.session = self._sessions.open(bot, intents, shard, connection, self.url)
+            case Start.TOO_SOON:
+                connection.tell(Op.INVALID_SESSION, data=False)
+            case Start.TOO_MANY:
+                self._world.reset_token(bot)
+                self._sessions.end(bot, Close.AUTHENTICATION_FAILED)
+                raise Closed(Close.AUTHENTICATION_FAILED)
 
     def _resume(self, connection: Connection, data: Json) -> None:
         bot = self._bot(data)

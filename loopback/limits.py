@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +31,8 @@ class Limit(StrEnum):
     OLD_EDITS = "old_edits"
     THREADS = "threads"
     INVALID = "invalid"
+    IDENTIFIES = "identifies"
+    IDENTIFY_RATE = "identify_rate"
 
 
 class Scope(StrEnum):
@@ -69,8 +71,18 @@ RULES: Final = MappingProxyType(
         ),
         Limit.THREADS: Rule(50, 300.0, Scope.SHARED),
         Limit.INVALID: Rule(10_000, 600.0, hidden=True),
+        Limit.IDENTIFIES: Rule(1_000, 24 * 3600.0, hidden=True),
+        Limit.IDENTIFY_RATE: Rule(1, 5.0, hidden=True),
     }
 )
+
+
+class Start(Enum):
+    """What becomes of an IDENTIFY; after one `TOO_MANY` Discord ends all sessions and takes the token away."""
+
+    ALLOWED = auto()
+    TOO_SOON = auto()
+    TOO_MANY = auto()
 
 
 @dataclass(frozen=True)
@@ -169,6 +181,23 @@ class Limits:
         if shown.limit not in self.active or self._rules[shown.limit].hidden:
             return UNLIMITED
         return Verdict(self._headers(shown, now))
+
+    def identify(self, bot_id: int) -> Start:
+        """Charge an IDENTIFY of a bot, whatever becomes of it; a RESUME costs nothing."""
+        now = self._clock()
+        day, rate = (self._window((one, bot_id, "", ""), now) for one in (Limit.IDENTIFIES, Limit.IDENTIFY_RATE))
+        day.left -= 1
+        rate.left -= 1
+        if day.left < 0 and Limit.IDENTIFIES in self.active:
+            return Start.TOO_MANY
+        return Start.TOO_SOON if rate.left < 0 and Limit.IDENTIFY_RATE in self.active else Start.ALLOWED
+
+    def starts_left(self, bot_id: int) -> tuple[int, float]:
+        """How many more times a bot may identify, and in how many seconds it has all of them again."""
+        window, now = self._windows.get((Limit.IDENTIFIES, bot_id, "", "")), self._clock()
+        if window is None or window.ends <= now:
+            return self._rules[Limit.IDENTIFIES].limit, 0.0
+        return max(0, window.left), window.ends - now
 
     def note(self, status: int, *, shared: bool = False) -> None:
         """Count an answer that Discord would call invalid: 401, 403, and 429 unless the limit was shared."""

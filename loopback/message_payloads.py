@@ -29,6 +29,8 @@ def attachment(world: World, one: Attachment) -> Json:
     payload: Json = {"id": str(one.id), "filename": one.filename, "size": one.size, "url": url, "proxy_url": url}
     if one.content_type:
         payload["content_type"] = one.content_type
+    if one.title is not None:
+        payload["title"] = one.title
     if one.description:
         payload["description"] = one.description
     return payload

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from loopback import events, membership, mentions
+from loopback import events, filenames, membership, mentions
 from loopback.drafts import AllowedMentions, Draft, Upload
 from loopback.entities import (
     Attachment,
@@ -166,10 +166,13 @@ def _answered(channel: Channel, draft: Draft) -> Reference | None:
 
 
 def _attach(world: World, channel: Channel, upload: Upload) -> Attachment:
+    attachment_id = world.snowflake()
+    filename = filenames.cleansed(upload.filename, str(attachment_id))
     return Attachment(
-        id=world.snowflake(),
+        id=attachment_id,
         channel_id=channel.id,
-        filename=upload.filename.replace("/", "_").replace("\\", "_") or "unknown",
+        filename=filename,
+        title=None if filename == upload.filename else filenames.title(upload.filename),
         content_type=upload.content_type,
         size=len(upload.content),
         content=upload.content,

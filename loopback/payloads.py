@@ -159,7 +159,7 @@ def channel(world: World, one: Channel, viewer: int) -> Json:
     if one.guild_id is None:
         others = [world.accounts[user_id] for user_id in sorted(one.recipient_ids) if user_id != viewer]
         return {**common, "recipients": [user(account) for account in others]}
-    if one.type == ChannelType.FORUM:
+    if one.holds_posts:
         common |= _forum(one)
     if one.is_vocal:
         common |= _VOCAL
@@ -194,7 +194,7 @@ def _forum(one: Channel) -> Json:
         "available_tags": tags,
         "default_reaction_emoji": None,
         "default_sort_order": None,
-        "default_forum_layout": 0,
+        **({"default_forum_layout": 0} if one.type == ChannelType.FORUM else {}),
         "default_thread_rate_limit_per_user": 0,
         "template": "",
     }

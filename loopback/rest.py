@@ -6,6 +6,7 @@ have arrived.
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import struct
@@ -29,6 +30,9 @@ from loopback.routes import ROUTES, Call, Route
 from loopback.world import World
 
 PREFIX: Final = "/api/v10"
+_COMPRESSED: Final = frozenset(
+    {"application/json", "application/javascript", "application/xml", "application/xhtml+xml", "image/svg+xml"}
+)
 _MAJOR: Final = ("channel_id", "guild_id", "application_id", "webhook_id")
 
 # Closing a socket so makes the other end see a reset instead of an end.
@@ -118,11 +122,12 @@ class Rest:
             raise DiscordError(Reason.NOT_FOUND)
         if route.needs_token and caller is None:
             raise DiscordError(Reason.UNAUTHORIZED)
-        call = Call(self._world, caller, request.match_info, request.query, body.json, body.uploads)
+        limits = self._conditions.limits
+        call = Call(self._world, limits, caller, request.match_info, request.query, body.json, body.uploads)
         verdict = UNLIMITED
         if caller is not None and route.needs_token:
             major = next((request.match_info[name] for name in _MAJOR if name in request.match_info), "")
-            verdict = self._conditions.limits.admit(caller.id, route.method, major, route.limits_of(call))
+            verdict = limits.admit(caller.id, route.method, major, route.limits_of(call))
         if verdict.refused:
             return _Answer(429, _slow_down(verdict), verdict)
         try:
@@ -173,8 +178,16 @@ class Rest:
                     # A browser must not run what somebody uploaded.
                     name = f"attachment; filename*=UTF-8''{quote(one.filename)}"
                     headers = {"Content-Disposition": name, "Content-Type": kind, "X-Content-Type-Options": "nosniff"}
-                    return web.Response(body=one.content, headers=headers)
+                    content = one.content
+                    if _is_text(kind) and "gzip" in request.headers.get("Accept-Encoding", ""):
+                        content, headers["Content-Encoding"] = gzip.compress(content), "gzip"
+                    return web.Response(body=content, headers=headers)
         return _respond(request, _Answer(404, DiscordError(Reason.NOT_FOUND).body), None)
+
+
+def _is_text(kind: str) -> bool:
+    """Whether Discord's servers of files compress this type for those who take it."""
+    return kind.startswith("text/") or kind.partition(";")[0] in _COMPRESSED
 
 
 def _slow_down(verdict: Verdict) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable
 from types import TracebackType
@@ -9,7 +10,7 @@ from typing import Final, Self, TypeVar, Unpack
 
 from aiohttp import web
 
-from loopback import messages
+from loopback import messages, threads
 from loopback.changes import Changes
 from loopback.clock import Clock
 from loopback.drafts import REQUEST_BYTES
@@ -33,6 +34,9 @@ from loopback.world import World
 HOST: Final = "127.0.0.1"
 SHUTDOWN_SECONDS: Final = 2.0
 VIOLATIONS_SHOWN: Final = 20
+
+ARCHIVING_SECONDS: Final = 60.0
+"""Where nobody jumps, a thread that nobody writes in is archived at most so long after its time."""
 
 T = TypeVar("T")
 
@@ -65,13 +69,14 @@ class Loopback:
         self._port = port
         self._hands_port = hands_port
         self._changes = Changes()
-        self.clock.told.append(self._changes.tell)
+        self.clock.told += [self._archive_idle, self._changes.tell]
         self._sessions = Sessions(self.world, self.faults, self.violations, self._changes.tell)
-        self._gateway = Gateway(self.world, self._sessions, self.clock, self.faults, heartbeat)
+        self._gateway = Gateway(self.world, self._sessions, self.clock, self.faults, self.limits, heartbeat)
         conditions = Conditions(self.clock, self.limits, self.faults, self.violations)
         self._rest = Rest(self.world, conditions, self.record, self._changes.tell)
         self._pages = Pages(self.world, self.limits, self.record, self._changes, self._sessions.connected)
         self._runners: list[web.AppRunner] = []
+        self._archivist: asyncio.Task[None] | None = None
         self.hands = ""
         # After the sessions: whoever is woken finds that the bots were told already.
         self.world.listeners.append(lambda _: self._changes.tell())
@@ -92,7 +97,16 @@ class Loopback:
         except OSError:
             await self._stop()
             raise
+        self._archivist = asyncio.create_task(self._archive_in_time(), name="loopback archivist")
         return self
+
+    async def _archive_in_time(self) -> None:
+        while True:
+            await asyncio.sleep(ARCHIVING_SECONDS)
+            self._archive_idle()
+
+    def _archive_idle(self) -> None:
+        threads.archive_idle(self.world)
 
     async def _listen(self, app: web.Application, port: int) -> str:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -102,6 +116,9 @@ class Loopback:
         return f"http://{HOST}:{runner.addresses[0][1]}"
 
     async def _stop(self) -> None:
+        if self._archivist is not None:
+            self._archivist.cancel()
+            await asyncio.wait([self._archivist])
         while self._runners:
             await self._runners.pop().cleanup()
 

@@ -184,6 +184,14 @@ class Sessions:
             "application": {"id": application["id"], "flags": application["flags"]},
         }
 
+    def end(self, bot: Bot, code: int) -> None:
+        """Close and forget all sessions of a bot."""
+        for session in self.of(bot):
+            if session.outlet is not None:
+                session.outlet.close(code)
+                self.leave(session, session.outlet, ended=True)
+            self._sessions.pop(session.id, None)
+
     def resume(self, bot: Bot, session_id: str, sequence: int, outlet: Outlet) -> Session | None:
         """Attach to a session again; None when it cannot be resumed (it is gone, refused, another's, or too old)."""
         session = self._sessions.get(session_id)

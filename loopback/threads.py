@@ -42,7 +42,7 @@ def open_on(world: World, message: Message, opener_id: int, body: Json) -> Threa
 
 def open_in(world: World, parent: Channel, opener_id: int, body: Json, first: Draft | None = None) -> Thread:
     """Open a thread without a message; in a forum `first` is its first message."""
-    if parent.type == ChannelType.FORUM:
+    if parent.holds_posts:
         world.channel(parent.id, opener_id, Permission.SEND_MESSAGES)
         if first is None or first.empty:
             raise DiscordError(Reason.EMPTY_MESSAGE)
@@ -69,10 +69,7 @@ def open_in(world: World, parent: Channel, opener_id: int, body: Json, first: Dr
 def _new(
     world: World, parent: Channel, opener_id: int, body: Json, kind: ChannelType, thread_id: int | None = None
 ) -> Thread:
-    guild = world.guild_of(parent)
-    places = (world.channels[channel_id] for channel_id in guild.channel_ids) if guild else ()
-    if sum(isinstance(place, Thread) and not place.archived for place in places) >= ACTIVE_THREADS:
-        raise DiscordError(Reason.TOO_MANY_THREADS)
+    _check_room(world, parent, announcement=kind == ChannelType.ANNOUNCEMENT_THREAD)
     problems = _read(body)
     _check_name(body.get("name"), problems)
     minutes = body.get("auto_archive_duration") or DEFAULT_AUTO_ARCHIVE
@@ -94,6 +91,16 @@ def _new(
         members={opener_id: now},
         applied_tags=tags,
     )
+
+
+def _check_room(world: World, parent: Channel, *, announcement: bool) -> None:
+    """Raise 160006 when the guild has ACTIVE_THREADS; those of announcements are counted apart (160007)."""
+    guild = world.guild_of(parent)
+    places = [world.channels[channel_id] for channel_id in guild.channel_ids] if guild else []
+    active = [place for place in places if isinstance(place, Thread) and not place.archived]
+    alike = [place for place in active if (place.type == ChannelType.ANNOUNCEMENT_THREAD) == announcement]
+    if len(alike) >= ACTIVE_THREADS:
+        raise DiscordError(Reason.TOO_MANY_ANNOUNCEMENT_THREADS if announcement else Reason.TOO_MANY_THREADS)
 
 
 def _tags(forum: Channel, body: Json) -> list[int]:
@@ -145,8 +152,9 @@ def _check_auto_archive(minutes: Any, problems: FormErrors) -> None:
 def change(world: World, channel: Channel, editor_id: int, body: Json) -> Channel:
     """Rename, archive, lock or describe a channel or thread.
 
-    A thread's owner may rename and archive it; all else needs to manage threads or channels (50013). An archived
-    thread takes no change but its own opening (50083).
+    A thread's owner may rename and archive it, and all who may send messages may open it again unless it is locked;
+    all else needs to manage threads or channels (50013). An archived thread takes no change but its own opening
+    (50083).
     """
     problems = _read(body)
     if "name" in body:
@@ -171,9 +179,12 @@ def change(world: World, channel: Channel, editor_id: int, body: Json) -> Channe
 
 
 def _change_thread(world: World, thread: Thread, editor_id: int, body: Json) -> None:
-    moderates = world.permissions(thread, editor_id) & Permission.MANAGE_THREADS
+    granted = world.permissions(thread, editor_id)
+    moderates = granted & Permission.MANAGE_THREADS
     locks = body.get("locked", thread.locked) != thread.locked
-    if not moderates and (editor_id != thread.owner_id or locks):
+    alone = body.get("archived") is False and not body.keys() - {"archived", "locked"}
+    reopens = alone and not thread.locked and not locks and granted & Permission.SEND_MESSAGES
+    if not (moderates or reopens) and (editor_id != thread.owner_id or locks):
         raise DiscordError(Reason.MISSING_PERMISSIONS)
     if thread.locked and thread.archived and not moderates:
         raise DiscordError(Reason.THREAD_LOCKED)
@@ -189,6 +200,20 @@ def _change_thread(world: World, thread: Thread, editor_id: int, body: Json) -> 
     if archived != thread.archived:
         thread.archived = archived
         thread.archive_changed = world.clock()
+
+
+def archive_idle(world: World) -> None:
+    """Archive each thread that is without a message, and was not opened again, for its auto_archive time."""
+    now = world.clock()
+    for channel in list(world.channels.values()):
+        if not isinstance(channel, Thread) or channel.archived:
+            continue
+        newest = next(reversed(channel.messages.values()), None)
+        active = max(channel.archive_changed, channel.created, newest.created if newest else 0.0)
+        if now - active >= channel.auto_archive * 60:
+            channel.archived = True
+            channel.archive_changed = now
+            world.emit(events.ThreadUpdated(channel))
 
 
 def thread_of(world: World, channel_id: int, viewer: int) -> Thread:

@@ -16,7 +16,14 @@ NAME_LENGTH: Final = 80
 WEBHOOKS: Final = 15
 
 _HOSTS: Final = frozenset(
-    {ChannelType.TEXT, ChannelType.VOICE, ChannelType.ANNOUNCEMENT, ChannelType.STAGE, ChannelType.FORUM}
+    {
+        ChannelType.TEXT,
+        ChannelType.VOICE,
+        ChannelType.ANNOUNCEMENT,
+        ChannelType.STAGE,
+        ChannelType.FORUM,
+        ChannelType.MEDIA,
+    }
 )
 
 

@@ -6,6 +6,7 @@ these names; each change hands its events to `World.listeners`, in order, before
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -140,6 +141,12 @@ class World:
         for guild in guilds:
             self.invite(guild, bot, granted=granted)
         return bot
+
+    def reset_token(self, bot: Bot) -> None:
+        """Give the bot a new token; its owner finds it on the bot, and the old one is refused from now on."""
+        del self.bots_by_token[bot.token]
+        bot.token = secrets.token_urlsafe(48)
+        self.bots_by_token[bot.token] = bot
 
     def invite(self, guild: Guild, bot: Bot, *, granted: int = 0) -> None:
         """Make the bot a member, with a managed role that has the permissions `granted`."""

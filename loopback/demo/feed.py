@@ -45,7 +45,7 @@ class Feed:
         texts += [str(embed[key]) for embed in message.embeds for key in ("title", "description") if embed.get(key)]
         found = [component for _, component in components.walk(message.components)]
         texts += [str(one["content"]) for one in found if one.get("type") == components.TEXT_DISPLAY]
-        texts += [f"-# attached: {attachment.filename}" for attachment in message.attachments]
+        texts += [f"-# attached: {attachment.shown_name}" for attachment in message.attachments]
         buttons = [one for one in found if one.get("type") == components.BUTTON]
         asks = any(not one.get("disabled") for one in buttons)
         return Block(

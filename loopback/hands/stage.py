@@ -63,7 +63,7 @@ async def _guild(server: Loopback, asked: Asked) -> Any:
 
 
 async def _channel(server: Loopback, asked: Asked) -> Any:
-    """A new channel of a guild; `kind` 0 is text, 2 voice, 5 announcements, 13 a stage, 15 a forum."""
+    """A new channel of a guild; `kind` 0 is text, 2 voice, 5 announcements, 13 a stage, 15 a forum, 16 media."""
     return view.channel(server.add_channel(asked.guild("guild"), asked.text("name"), kind=int(asked.number("kind", 0))))
 
 

@@ -10,7 +10,7 @@ from loopback import drafts
 from loopback.drafts import Draft, Upload
 from loopback.entities import Bot, Channel, Json, Message
 from loopback.errors import invalid
-from loopback.limits import Limit
+from loopback.limits import Limit, Limits
 from loopback.world import World
 
 
@@ -19,6 +19,7 @@ class Call:
     """One request: who asks, the names in its path, its query, its parsed body and its files."""
 
     world: World
+    limits: Limits
     caller: Bot | None
     names: Mapping[str, str]
     query: Mapping[str, str]

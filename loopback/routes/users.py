@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from loopback import payloads
 from loopback.entities import Json
 from loopback.errors import DiscordError, Reason, invalid
+from loopback.limits import Limit
 from loopback.routes.calls import Call, Route
 
 USERNAME_LENGTH: Final = 32
-SESSION_STARTS: Final = 1000
+MAX_CONCURRENCY: Final = 1
 
 
 def _get_me(call: Call) -> Json:
@@ -66,8 +68,13 @@ def _get_gateway(call: Call) -> dict[str, Any]:
 
 
 def _get_gateway_bot(call: Call) -> dict[str, Any]:
-    left = max(0, SESSION_STARTS - call.bot.identifies)
-    starts = {"total": SESSION_STARTS, "remaining": left, "reset_after": 86_400_000, "max_concurrency": 1}
+    left, seconds = call.limits.starts_left(call.bot.id)
+    starts = {
+        "total": call.limits.rule(Limit.IDENTIFIES).limit,
+        "remaining": left,
+        "reset_after": math.ceil(seconds * 1000),
+        "max_concurrency": MAX_CONCURRENCY,
+    }
     return {**_get_gateway(call), "shards": 1, "session_start_limit": starts}
 
 

@@ -18,6 +18,7 @@ from markdown_it.utils import OptionsDict
 
 from loopback.web import blocks, inlines
 from loopback.web.dialect import marked
+from loopback.web.lists import nested
 
 TAGS: Final[dict[str, frozenset[str]]] = {
     "a": frozenset({"href", "target", "rel"}),
@@ -66,7 +67,7 @@ class Names(Protocol):
 
 def to_html(text: str, names: Names) -> str:
     """The text as a client would show it, as HTML."""
-    html: str = _PARSER.render(marked(text), {"names": names})
+    html: str = _PARSER.render(nested(marked(text)), {"names": names})
     # The page shows line breaks as they are; those between blocks are the renderer's, not the writer's.
     return _BETWEEN_BLOCKS.sub(r"\1\2", html)
 

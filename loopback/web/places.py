@@ -53,7 +53,7 @@ def _channel(world: World, channel: Channel, viewer: Account) -> Json:
     granted = world.permissions(channel, viewer.id)
     thread = channel if isinstance(channel, Thread) else None
     needs = Permission.SEND_MESSAGES if thread is None else Permission.SEND_MESSAGES_IN_THREADS
-    takes_messages = channel.type not in (ChannelType.CATEGORY, ChannelType.FORUM)
+    takes_messages = channel.type != ChannelType.CATEGORY and not channel.holds_posts
     locked = thread is not None and thread.locked and not granted & Permission.MANAGE_THREADS
     return {
         "id": str(channel.id),

@@ -149,7 +149,7 @@ def _thread(world: World, one: Message) -> Json | None:
 
 def _file(world: World, one: Attachment) -> Json:
     return {
-        "name": one.filename,
+        "name": one.shown_name,
         "size": one.size,
         "url": addresses.path(world, one),
         "image": one.content_type in _IMAGES,

@@ -65,7 +65,7 @@ async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
 
 
 async def test_a_form_that_discord_would_refuse_is_refused() -> None:
-    """A title too long and a field's label too long, each at its path, before the person sees anything."""
+    """Too long a title, too long a label and one value twice, each at its path, before the person sees anything."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
@@ -78,6 +78,10 @@ async def test_a_form_that_discord_would_refuse_is_refused() -> None:
         async def form(interaction: discord.Interaction) -> None:
             modal = ui.Modal(title="t" * 46)
             modal.add_item(ui.TextInput(label="l" * 46))
+            twice = [discord.SelectOption(label=label, value="same") for label in ("one", "two")]
+            modal.add_item(ui.Label(text="Menu", component=ui.Select(options=twice)))
+            group = [discord.RadioGroupOption(label=label, value="same") for label in ("one", "two")]
+            modal.add_item(ui.Label(text="Radio", component=ui.RadioGroup(options=group)))
             with pytest.raises(discord.HTTPException) as error:
                 await interaction.response.send_modal(modal)
             refused.put_nowait(error.value)
@@ -90,6 +94,8 @@ async def test_a_form_that_discord_would_refuse_is_refused() -> None:
             assert error.code == 50035
             assert "In data.title" in error.text
             assert "In data.components.0.components.0.label" in error.text
+            assert "In data.components.1.component.options.1.value" in error.text
+            assert "In data.components.2.component.options.1.value" in error.text
 
 
 async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -> None:

@@ -17,14 +17,16 @@ from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
 from tests.virtual import step
 
-VOICE, STAGE, FORUM = 2, 13, 15
+VOICE, STAGE, FORUM, MEDIA = 2, 13, 15, 16
+ANNOUNCEMENT = 5
 
 
-async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags() -> None:
+@pytest.mark.parametrize("kind", [FORUM, MEDIA])
+async def test_a_forum_post_is_a_thread_with_its_first_message_and_tags(kind: int) -> None:
     """One call makes both; a person's post reaches the bot the same way; an unknown tag is refused."""
     async with Loopback(strict=strictly()) as server:
         guild = server.add_guild("Lab")
-        forum = server.add_channel(guild, "ideas", kind=FORUM, tags=("bug", "wish"))
+        forum = server.add_channel(guild, "ideas", kind=kind, tags=("bug", "wish"))
         ann = server.add_person("ann", guilds=(guild,))
         server.add_bot("threadline", token="T", guilds=(guild,))
         client = Client()
@@ -285,6 +287,88 @@ async def test_a_guild_holds_a_thousand_active_threads(monkeypatch: pytest.Monke
             await ann.archive(opened[0])
             await place.create_thread(name="more", type=public)
             await ann.open_thread(server.add_channel(shop, "sales"), "elsewhere")
+
+
+async def test_threads_of_announcements_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """160007 where there are too many of them; other threads are opened all the same."""
+    monkeypatch.setattr(threads, "ACTIVE_THREADS", 1)
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        news, general = server.add_channel(guild, "news", kind=ANNOUNCEMENT), server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        server.add_bot("threadline", token="T", guilds=(guild,))
+        client = Client()
+        async with logged_in(server, client):
+            await ann.open_thread(await ann.say(news, "one"), "one")
+            said = await ann.say(news, "two")
+            place = client.get_channel(news.id)
+            assert isinstance(place, discord.TextChannel)
+            with pytest.raises(discord.HTTPException) as full:
+                await place.get_partial_message(said.id).create_thread(name="two")
+            assert full.value.code == 160007
+            await ann.open_thread(await ann.say(general, "three"), "three")
+
+
+async def test_a_thread_that_nobody_writes_in_is_archived_when_its_time_is_over() -> None:
+    """The bot is told so; a message opens the thread again, for as long as before; each has its own time."""
+    client = Client()
+    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+        place = client.get_channel(channel.id)
+        assert isinstance(place, discord.TextChannel)
+        public = discord.ChannelType.public_thread
+        opened = await place.create_thread(name="an hour", type=public, auto_archive_duration=60)
+        await place.create_thread(name="a day", type=public, auto_archive_duration=1440)
+        hour, day = server.world.threads_of(channel)
+        server.jump(3599)
+        assert not hour.archived
+        told = asyncio.create_task(client.wait_for("raw_thread_update"))
+        await step()
+        server.jump(1)
+        assert (hour.archived, day.archived) == (True, False)
+        event = await told
+        assert (event.thread_id, event.data["thread_metadata"]["archived"]) == (hour.id, True)
+        await opened.send("still here?")
+        assert not hour.archived
+        server.jump(3599)
+        assert not hour.archived
+        await ann.say(hour, "yes")
+        server.jump(3599)
+        assert not hour.archived
+        server.jump(1)
+        assert hour.archived
+
+
+async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locked() -> None:
+    """Without the right to manage threads; another change beside it, or a lock, needs that right."""
+    async with Loopback(strict=strictly()) as server:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        bot = server.add_bot("threadline", token="T", guilds=(guild,), permissions=0)
+        client = Client()
+        async with logged_in(server, client):
+            thread = await ann.open_thread(await ann.say(channel, "hello"), "talk")
+            await ann.archive(thread)
+            here = await client.fetch_channel(thread.id)
+            assert isinstance(here, discord.Thread)
+            for change in (
+                {"archived": False, "name": "mine"},
+                {"archived": False, "locked": True},
+                {"archived": True},
+            ):
+                with pytest.raises(discord.Forbidden) as refused:
+                    await here.edit(**change)
+                assert refused.value.code == 50013
+            await here.edit(archived=False)
+            assert not thread.archived
+            await ann.archive(thread)
+            server.world.overwrite(channel, bot.id, deny=int(Permission.SEND_MESSAGES))
+            with pytest.raises(discord.Forbidden):
+                await here.edit(archived=False)
+            server.world.overwrite(channel, bot.id)
+            thread.locked = True
+            with pytest.raises(discord.Forbidden):
+                await here.edit(archived=False)
 
 
 async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:

@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from loopback import Loopback, gateway
+from loopback.limits import Limit
 from tests.loopback.description import strictly
 
 GUILDS_AND_MESSAGES = 1 << 0 | 1 << 9 | 1 << 15
@@ -41,6 +42,10 @@ class Socket:
             text = message.data
         frame: dict[str, Any] = json.loads(text)
         return frame
+
+    async def answer(self) -> aiohttp.WSMessage:
+        """The next message as it comes, a close included."""
+        return await self._socket.receive(BOUND)
 
     async def until(self, name: str) -> dict[str, Any]:
         """The next event of that name."""
@@ -203,3 +208,80 @@ async def test_the_server_ends_while_clients_are_connected() -> None:
             codes = asyncio.create_task(client.close_code())
             await stack.aclose()
             assert await codes == 1001
+
+
+async def identified(server: Loopback, token: str = TOKEN) -> dict[str, Any] | int:
+    """What a new connection gets for its IDENTIFY: the first frame, or the code that closes it."""
+    async with connect(server) as client:
+        await client.send(2, identity(token=token))
+        message = await client.answer()
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            code: int = message.data
+            return code
+        frame: dict[str, Any] = json.loads(message.data)
+        return frame
+
+
+async def starts(server: Loopback, http: aiohttp.ClientSession) -> dict[str, int]:
+    """The session_start_limit that the bot is told of."""
+    async with http.get(f"{server.endpoint}/api/v10/gateway/bot", headers={"Authorization": f"Bot {TOKEN}"}) as answer:
+        found: dict[str, int] = (await answer.json())["session_start_limit"]
+        return found
+
+
+async def test_identifies_are_counted_in_a_day_and_a_resume_costs_none() -> None:
+    """Told at GET /gateway/bot, also where nothing is enforced; after the day there are all again."""
+    async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
+        bot = server.add_bot("threadline", token=TOKEN)
+        async with connect(server) as client:
+            await client.send(2, identity())
+            ready = await client.until("READY")
+            server.drop_gateway(bot)
+        async with connect(server) as client:
+            await client.send(6, {"token": TOKEN, "session_id": ready["d"]["session_id"], "seq": ready["s"]})
+            assert (await client.receive())["t"] == "RESUMED"
+        told = await starts(server, http)
+        assert (told["total"], told["remaining"], told["max_concurrency"]) == (1000, 999, 1)
+        assert 0 < told["reset_after"] <= 24 * 3600 * 1000
+        server.jump(24 * 3600)
+        assert (await starts(server, http))["remaining"] == 1000
+
+
+async def test_one_identify_too_many_ends_all_sessions_and_the_token() -> None:
+    """4004 for the old and the new connection, 401 over REST; the owner's new token works when the day is over."""
+    async with Loopback(limits={Limit.IDENTIFIES}) as server, aiohttp.ClientSession() as http:
+        server.limits.change(Limit.IDENTIFIES, 2, 600.0)
+        bot = server.add_bot("threadline", token=TOKEN)
+        async with connect(server) as first:
+            await first.send(2, identity())
+            await first.until("READY")
+            second = await identified(server)
+            assert isinstance(second, dict)
+            assert second["t"] == "READY"
+            assert (await starts(server, http))["remaining"] == 0
+            assert await identified(server) == 4004
+            assert await first.close_code() == 4004
+        assert await identified(server) == 4004
+        async with http.get(
+            f"{server.endpoint}/api/v10/users/@me", headers={"Authorization": f"Bot {TOKEN}"}
+        ) as answer:
+            assert answer.status == 401
+        server.jump(600)
+        again = await identified(server, bot.token)
+        assert isinstance(again, dict)
+        assert again["t"] == "READY"
+
+
+async def test_a_second_identify_within_five_seconds_is_an_invalid_session() -> None:
+    """Op 9, not resumable, on a connection that stays; five seconds later it is taken."""
+    async with Loopback(limits={Limit.IDENTIFY_RATE}) as server:
+        server.add_bot("threadline", token=TOKEN)
+        first = await identified(server)
+        assert isinstance(first, dict)
+        assert first["t"] == "READY"
+        async with connect(server) as client:
+            await client.send(2, identity())
+            assert await client.receive() == {"t": None, "s": None, "op": 9, "d": False}
+            server.jump(5)
+            await client.send(2, identity())
+            assert (await client.receive())["t"] == "READY"

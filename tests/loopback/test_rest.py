@@ -155,6 +155,61 @@ async def test_a_form_error_names_each_field_at_its_path() -> None:
         assert "_errors" in payload["errors"]["nonce"]
 
 
+def select(*options: dict[str, str], **more: Any) -> dict[str, Any]:
+    """A menu in its row."""
+    menu = {"type": 3, "custom_id": "menu", "options": list(options), **more}
+    return {"type": 1, "components": [menu]}
+
+
+def button(**fields: Any) -> dict[str, Any]:
+    """A button in its row."""
+    return {"type": 1, "components": [{"type": 2, "style": 1, "custom_id": "b", "label": "Go", **fields}]}
+
+
+@pytest.mark.parametrize(
+    ("row", "path", "code"),
+    [
+        (
+            select({"label": "A", "value": "same"}, {"label": "B", "value": "same"}),
+            "options.1.value",
+            "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
+        ),
+        (select({"label": "x" * 101, "value": "a"}), "options.0.label", "BASE_TYPE_MAX_LENGTH"),
+        (select({"label": "A", "value": "x" * 101}), "options.0.value", "BASE_TYPE_MAX_LENGTH"),
+        (select({"label": "A", "value": ""}), "options.0.value", "BASE_TYPE_REQUIRED"),
+        (
+            select({"label": "A", "value": "a", "description": "x" * 101}),
+            "options.0.description",
+            "BASE_TYPE_MAX_LENGTH",
+        ),
+        (select(), "options", "BASE_TYPE_BAD_LENGTH"),
+        (select({"label": "A", "value": "a"}, placeholder="x" * 151), "placeholder", "BASE_TYPE_MAX_LENGTH"),
+        (select({"label": "A", "value": "a"}, max_values=26), "max_values", "NUMBER_TYPE_MAX"),
+        (select({"label": "A", "value": "a"}, custom_id=""), "custom_id", "BASE_TYPE_REQUIRED"),
+        (button(label="x" * 81), "label", "BASE_TYPE_MAX_LENGTH"),
+        (button(custom_id="x" * 101), "custom_id", "BASE_TYPE_MAX_LENGTH"),
+        (button(style=5, custom_id=None, url="https://a.example/" + "x" * 500), "url", "BASE_TYPE_MAX_LENGTH"),
+        (button(label=""), "", "BUTTON_COMPONENT_INVALID_LABEL_OR_EMOJI"),
+    ],
+)
+async def test_menus_and_buttons_are_bounded_without_the_strict_mode_too(
+    row: dict[str, Any], path: str, code: str
+) -> None:
+    """One thing too much or too little in each, found at its path; nothing is posted."""
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        guild = server.add_guild("Lab")
+        channel = server.add_channel(guild, "general")
+        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        sent = {"content": "hello", "components": [row]}
+        status, body = await Caller(server, http)("POST", f"/channels/{channel.id}/messages", sent)
+        assert (status, body["code"]) == (400, 50035)
+        found = body["errors"]["components"]["0"]["components"]["0"]
+        for step in filter(None, path.split(".")):
+            found = found[step]
+        assert [one["code"] for one in found["_errors"]] == [code]
+        assert server.messages(channel) == []
+
+
 async def test_a_nonce_that_is_enforced_posts_once() -> None:
     """The same nonce returns the message that is there; without enforce_nonce a second one is posted."""
     async with Loopback(strict=strictly()) as server, aiohttp.ClientSession() as http:
