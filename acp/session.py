@@ -69,6 +69,7 @@ class Session:
         self._modes: ModeState | None = None
         self._models: ModelState | None = None
         self._told_mode: str | None = None
+        self._options: tuple[Option, ...] = ()
         self.session_id = session_id
         self.directories = directories
         """Where it works: absolute, the working directory first."""
@@ -91,26 +92,41 @@ class Session:
     def opened(self, response: SessionResponse) -> None:
         """Take over what the answer to session/new, load or resume says."""
         self._models = response.models or self._models
+        self._modes = response.modes or self._modes
         if response.modes is not None:
-            self._modes = response.modes
-            self.mode = response.modes.current_mode_id
+            self._take_mode(response.modes.current_mode_id)
         if response.config_options is not None:
             self._take_options(response.config_options)
+        self._renew()
 
     def _take_options(self, options: Sequence[ConfigOption]) -> None:
         self.config_options = tuple(options)
+        self._renew()
         if (option := self._mode_option) is not None:
             self.mode = str(option.current)
+
+    def _take_mode(self, mode_id: str) -> None:
+        """Learn the mode. An agent that offers it as an option too may tell of it in this way alone."""
+        self.mode = mode_id
+        if (option := self._mode_option) is not None and option.way is Way.CONFIG:
+            changed = {"current_value": mode_id}
+            self.config_options = tuple(
+                each.model_copy(update=changed) if each.id == option.option_id else each for each in self.config_options
+            )
+        self._renew()
+
+    def _renew(self) -> None:
+        modes = self._modes and self._modes.model_copy(update={"current_mode_id": self.mode})
+        self._options = options_of(self.config_options, modes, self._models)
 
     @property
     def options(self) -> tuple[Option, ...]:
         """Everything that can be set, whichever way the agent offers it, with its current values."""
-        modes = self._modes and self._modes.model_copy(update={"current_mode_id": self.mode})
-        return options_of(self.config_options, modes, self._models)
+        return self._options
 
     @property
     def _mode_option(self) -> Option | None:
-        return next((each for each in self.options if each.category == "mode" and each.choices), None)
+        return next((each for each in self._options if each.category == "mode" and each.choices), None)
 
     @property
     def listed_modes(self) -> tuple[str, ...]:
@@ -166,13 +182,14 @@ class Session:
             case Way.MODEL:
                 await self._request(option.way.value, {"modelId": value})
                 self._models = self._models and self._models.model_copy(update={"current_model_id": value})
+                self._renew()
         return any(each.option_id == option_id and each.current == value for each in self.options)
 
     async def _set_mode(self, mode_id: str) -> None:
         self._told_mode = None
         await self._request(Way.MODE.value, {"modeId": mode_id})
         if self._told_mode in (None, mode_id):
-            self.mode = mode_id
+            self._take_mode(mode_id)
 
     async def set_mode(self, mode_id: str) -> bool:
         """Set the mode, the way the agent offers it.
@@ -227,7 +244,8 @@ class Session:
     def _apply(self, event: Event) -> None:
         match event:
             case CurrentModeUpdate(current_mode_id=mode_id):
-                self.mode = self._told_mode = mode_id
+                self._told_mode = mode_id
+                self._take_mode(mode_id)
             case ConfigOptionUpdate(config_options=options):
                 self._take_options(options)
             case AvailableCommandsUpdate(available_commands=commands):

@@ -25,6 +25,12 @@ OPTION: Json = {
     "currentValue": "auto",
     "options": [{"value": "auto", "name": "Auto"}, {"value": "ask", "name": "Ask"}],
 }
+SPEED: Json = {
+    "id": "speed",
+    "type": "select",
+    "currentValue": "fast",
+    "options": [{"value": "fast", "name": "Fast"}],
+}
 COMMANDS: Json = {
     "sessionUpdate": "available_commands_update",
     "availableCommands": [{"name": "review", "description": "Review the changes"}],
@@ -261,6 +267,17 @@ async def test_a_session_knows_what_the_agent_told_last() -> None:
         await quiet()
         assert (session.mode, session.config_options[0].id) == ("auto", "mode")
         assert repr(session) == "<Session session-1 mode=auto no turn>"
+
+
+async def test_a_mode_that_the_agent_changes_is_the_one_its_option_shows() -> None:
+    """Qwen has its mode both ways and tells of a change in one of them alone: people must see which mode holds."""
+    async with opened(MemoryAgent(config_options=[OPTION, SPEED], modes=MODES)) as (peer, _, session):
+        peer.update(session.session_id, {"sessionUpdate": "current_mode_update", "currentModeId": "ask"})
+        await quiet()
+        assert (session.mode, [option.current for option in session.options]) == ("ask", ["ask", "fast"])
+        peer.update(session.session_id, {"sessionUpdate": "current_mode_update", "currentModeId": "a new one"})
+        await quiet()
+        assert (session.mode, [option.current for option in session.options]) == ("a new one", ["a new one", "fast"])
 
 
 async def test_settings_that_change_in_a_turn_are_events_of_it_too() -> None:
