@@ -12,9 +12,8 @@ from .client import INFO, Client, supports
 from .connection import Connection, Wire
 from .desk import Desk
 from .dispatch import Dispatch
-from .errors import AcpError, RemoteError, Unsupported
+from .errors import AcpError, AuthRequired, RemoteError, Unsupported
 from .events import Aside
-from .jsonrpc import METHOD_NOT_FOUND
 from .process import AgentProcess, Launch
 from .schema import (
     PROTOCOL_VERSION,
@@ -230,9 +229,13 @@ class Agent:
         if self._can("resume"):
             try:
                 return await self.connection.request("session/resume", params, seconds=LOAD_SECONDS)
+            except AuthRequired:
+                raise
             except RemoteError as error:
-                if error.code != METHOD_NOT_FOUND or not loads:
+                if not loads:
                     raise
+                # An agent may resume only what it holds in memory, and still load what it has written down.
+                log.info("agent does not resume a session; it is loaded", reason=str(error))
         return await self.connection.request("session/load", params, seconds=LOAD_SECONDS)
 
     def _setup(self, directories: tuple[Path, ...]) -> dict[str, Any]:

@@ -193,26 +193,28 @@ async def test_an_earlier_session_is_resumed_where_it_can_be() -> None:
     await agent.stop()
 
 
-async def test_a_resume_that_is_not_known_after_all_is_a_load() -> None:
-    """For agents that promise too much and can do the other."""
+@pytest.mark.parametrize("code", [-32601, -32002, -32603])
+async def test_a_refused_resume_is_followed_by_a_load(code: int) -> None:
+    """An agent may resume what it holds in memory alone, or promise too much, and load all the same."""
     capabilities = {"loadSession": True, "sessionCapabilities": {"resume": {}}}
     peer, agent = await started(Client(), capabilities=capabilities, manual={"session/resume"})
     opening = asyncio.create_task(agent.load_session("old", CWD))
-    peer.fail(await peer.expect("session/resume"), -32601, "Method not found")
+    peer.fail(await peer.expect("session/resume"), code, "Resource not found")
     assert (await opening).session_id == "old"
     assert peer.methods() == ["initialize", "session/resume", "session/load"]
     await agent.stop()
 
 
-@pytest.mark.parametrize(("code", "loads"), [(-32002, True), (-32601, False)])
-async def test_a_refused_resume_is_the_agents_word(code: int, *, loads: bool) -> None:
-    """The session is gone: nothing else is tried (P43)."""
+@pytest.mark.parametrize(("code", "loads"), [(-32000, True), (-32002, False)])
+async def test_a_resume_that_wants_a_login_or_that_no_load_can_follow_is_refused(code: int, *, loads: bool) -> None:
+    """The refusal is the agent's word on the session (P43)."""
     capabilities = {"loadSession": loads, "sessionCapabilities": {"resume": {}}}
     peer, agent = await started(Client(), capabilities=capabilities, manual={"session/resume"})
     opening = asyncio.create_task(agent.load_session("old", CWD))
     peer.fail(await peer.expect("session/resume"), code, "gone")
     with pytest.raises(RemoteError, match="gone"):
         await opening
+    assert peer.methods() == ["initialize", "session/resume"]
     await agent.stop()
 
 
