@@ -171,6 +171,8 @@ async def _running(arguments: Sequence[str], log: Path) -> AsyncIterator[Process
             stdout=output,
             stderr=output,
             cwd=ROOT,
+            # Its lock is there: in every loopback Discord the bot is the same user.
+            env={**os.environ, "XDG_STATE_HOME": str(log.parent)},
             start_new_session=True,
         )
     try:

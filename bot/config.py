@@ -12,7 +12,7 @@ from .agent_config import AgentConfig, AgentsConfig
 from .conditions import unmet
 from .confidential import secrets_of
 from .gate import Bots, Mention, People, Rules
-from .grammar import Address, Approvers, Channels, PeopleList, Size, Snowflake, Table, Token, at_home
+from .grammar import Address, Approvers, Channels, PeopleList, Size, Snowflake, Table, Token, at_home, state_directory
 from .reactions import Reactions
 from .reading import ConfigError, Document, Problem, read
 from .style import Finish, Style, Tables, Thoughts, Tools
@@ -136,8 +136,7 @@ class JournalConfig(Table):
         """Where the journal is."""
         if self.path:
             return at_home(Path(self.path))
-        state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-        return at_home(Path(state)) / "threadline" / "threadline.db"
+        return state_directory() / "threadline.db"
 
     @property
     def attachments(self) -> Path:

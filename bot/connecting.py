@@ -9,7 +9,9 @@ import discord
 import structlog
 import yarl
 
-__all__ = ["CLOSE_SECONDS", "Refused", "StartFailed", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
+from .failures import NeedsPerson
+
+__all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -25,12 +27,8 @@ REFUSED = {
 log = structlog.stdlib.get_logger("bot")
 
 
-class StartFailed(Exception):
-    """The bot cannot run; the text says what to do about it."""
-
-
-class Refused(StartFailed):
-    """Discord refuses the token or the intent: no further try will change that."""
+class Refused(NeedsPerson):
+    """Discord refuses the token or the intent."""
 
 
 def intents(*, direct: bool) -> discord.Intents:

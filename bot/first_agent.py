@@ -30,7 +30,7 @@ def first_agent(given: str, ask: Interview) -> list[str]:
     elif found:
         chosen = found[:1]
     else:
-        fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 1)
+        fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 2)
     _explain(chosen[0])
     return chosen
 

@@ -1,5 +1,6 @@
 """What a table and a value of the configuration may be: an id, people, a size; mistakes are said in plain words."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ __all__ = [
     "Table",
     "Token",
     "at_home",
+    "state_directory",
 ]
 
 
@@ -36,6 +38,11 @@ def at_home(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         return path
+
+
+def state_directory() -> Path:
+    """Return where this account's Threadline keeps what outlasts a run (XDG Base Directory, `XDG_STATE_HOME`)."""
+    return at_home(Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")) / "threadline"
 
 
 def _snowflake(value: object) -> int:

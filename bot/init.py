@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from pydantic import SecretStr, ValidationError
 
 from .checking import checked
 from .config import AccessConfig, DiscordConfig
-from .connecting import Refused, StartFailed
+from .connecting import Refused
+from .failures import NeedsPerson, StartFailed
 from .first_agent import first_agent
 from .first_config import TOKEN, Choices, configuration, typed, variables
 from .grammar import at_home
 from .interview import Interview
 from .invitation import invite_link
+from .presets import PRESETS
 from .standing import portal
 from .terminal import CONFIG, fail
 from .variables import beside, write_variables
@@ -111,20 +114,22 @@ def _look_before(answers: Answers) -> None:
     """End the program where an answer cannot be used: before Discord is asked, and anything is written."""
     for path in (answers.path, beside(answers.path)):
         if path.exists() and not answers.force:
-            fail(f"{path} exists; --force writes it anew", 1)
+            fail(f"{path} exists; --force writes it anew", 2)
     folder = answers.path.absolute().parent
     if not folder.is_dir():
-        fail(f"{answers.path.parent}: there is no such folder", 1)
+        fail(f"{answers.path.parent}: there is no such folder", 2)
     if not os.access(folder, os.W_OK | os.X_OK):
-        fail(f"{folder}: nothing can be written there; name another file with -c", 1)
+        fail(f"{folder}: nothing can be written there; name another file with -c", 2)
     _ids(answers.channels)
     try:
         AccessConfig.model_validate({"users": list(answers.users)})
-        typed(answers.agent or "auto")
+        command = typed(answers.agent)[0] if answers.agent else ""
     except ValidationError as error:
-        fail(f"--user: {error.errors()[0]['ctx']['error']}", 1)
+        fail(f"--user: {error.errors()[0]['ctx']['error']}", 2)
     except ValueError as error:
-        fail(f"--agent: {error} in {answers.agent!r}", 1)
+        fail(f"--agent: {error} in {answers.agent!r}", 2)
+    if command and command not in PRESETS and shutil.which(command) is None:
+        fail(f"--agent: {command!r} was not found; known by name are {', '.join(PRESETS)}", 2)
 
 
 # ---- the token and the intent
@@ -146,10 +151,10 @@ def log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
                 _see_to_the_intent(settings, application_id, answers, ask)
         except Refused as error:
             if given or not tries or not ask.asking:
-                fail(str(error), 1)
+                fail(str(error), error.exit_code)
             click.echo(f"{error}. Once more:")
         except StartFailed as error:
-            fail(str(error), 1)
+            fail(str(error), error.exit_code)
         else:
             return settings, application_id
 
@@ -161,7 +166,7 @@ def _settings(token: str, endpoint: str) -> DiscordConfig:
     try:
         return DiscordConfig(token=SecretStr(token), endpoint=endpoint)
     except ValidationError:
-        fail(f"--endpoint: {endpoint!r} is no address like http://127.0.0.1:8377", 1)
+        fail(f"--endpoint: {endpoint!r} is no address like http://127.0.0.1:8377", 2)
 
 
 def _given_token(answers: Answers) -> str:
@@ -170,9 +175,9 @@ def _given_token(answers: Answers) -> str:
     try:
         text = sys.stdin.read() if str(answers.token_file) == "-" else answers.token_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"--token-file: cannot be read: {getattr(error, 'strerror', None) or error}", 1)
+        fail(f"--token-file: cannot be read: {getattr(error, 'strerror', None) or error}", 2)
     if not text.strip():
-        fail("--token-file: is empty", 1)
+        fail("--token-file: is empty", 2)
     return text.strip()
 
 
@@ -227,14 +232,14 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
     try:
         return asyncio.run(wait())
     except StartFailed as error:
-        fail(str(error), 1)
+        fail(str(error), error.exit_code)
 
 
 async def _refuse_others(visit: Visit, wanted: set[int]) -> None:
-    """Raise `StartFailed` for an id that is known, and is not that of a channel: no wait would make it one."""
+    """Raise `NeedsPerson` for an id that is known, and is not that of a channel: no wait would make it one."""
     for each in sorted(wanted - {room.channel_id for room in visit.rooms(wanted)}):
         if known := await visit.identify(each):
-            raise StartFailed(f"--channel: {each} is {known}, not a channel")
+            raise NeedsPerson(f"--channel: {each} is {known}, not a channel")
 
 
 def _why_not(visit: Visit, wanted: set[int]) -> str:
@@ -249,7 +254,7 @@ def _why_not(visit: Visit, wanted: set[int]) -> str:
 def _ids(texts: Collection[str]) -> set[int]:
     for text in texts:
         if not re.fullmatch(r"[0-9]{1,20}", text):
-            fail(f"--channel: {text!r} is no id", 1)
+            fail(f"--channel: {text!r} is no id", 2)
     return set(map(int, texts))
 
 
@@ -267,7 +272,7 @@ def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, 
     elif len(rooms) == 1:
         chosen = rooms
     else:
-        fail(f"which channel? give --channel; there are: {', '.join(f'{r.channel_id} ({r})' for r in rooms)}", 1)
+        fail(f"which channel? give --channel; there are: {', '.join(f'{r.channel_id} ({r})' for r in rooms)}", 2)
     for room in chosen:
         for line in room.lacks.lines:
             click.echo(f"In {room} the bot still lacks {line}")
@@ -284,7 +289,7 @@ def _folder(answers: Answers, ask: Interview) -> Path:
     )
     folder = at_home(folder).resolve()
     if answers.path.resolve().is_relative_to(folder):
-        fail(f"{folder}: the agent could read and change {answers.path} there; keep them apart", 1)
+        fail(f"{folder}: the agent could read and change {answers.path} there; keep them apart", 2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

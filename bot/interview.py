@@ -25,7 +25,7 @@ class Interview:
             asked: str = click.prompt(words, default=default or None, hide_input=hidden)
             return asked.strip()
         if not default:
-            fail(f"{words}: nobody is there to answer; give {flag}", 1)
+            fail(f"{words}: nobody is there to answer; give {flag}", 2)
         return default
 
     def agrees(self, words: str, *, given: bool | None, default: bool) -> bool:

@@ -5,12 +5,12 @@ Locks are `flock`s on files: the kernel lets go of them when the process ends, h
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pool.database import JournalError
+from .failures import NeedsPerson, StartFailed
+from .grammar import state_directory
 
 __all__ = ["LockHeld", "journal_lock", "user_lock"]
 
@@ -18,15 +18,15 @@ HOLDER_BYTES = 4096
 """What is read of the words about whoever holds a lock."""
 
 
-class LockHeld(Exception):
-    """Another process has the lock, or it cannot be taken; the text says who or why."""
+class LockHeld(StartFailed):
+    """Another process has the lock; the text says which."""
 
 
 @contextmanager
 def journal_lock(journal: Path, configuration: Path) -> Iterator[None]:
     """Hold the lock beside a journal; whoever wants it meanwhile is told of our `configuration`.
 
-    Raises `LockHeld`, and `JournalError` where the lock's file cannot be opened.
+    Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
     """
     with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}", configuration):
         yield
@@ -34,8 +34,11 @@ def journal_lock(journal: Path, configuration: Path) -> Iterator[None]:
 
 @contextmanager
 def user_lock(user_id: int, configuration: Path) -> Iterator[None]:
-    """Hold the lock of a bot's Discord user, among all processes of this user of the machine. Raises `LockHeld`."""
-    with _lock(_runtime_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
+    """Hold the lock of a bot's Discord user, among all processes of this account.
+
+    Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
+    """
+    with _lock(_own_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
         yield
 
 
@@ -45,7 +48,7 @@ def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise JournalError(f"{what} cannot be locked: {path}: {error.strerror}") from None
+        raise NeedsPerson(f"{what} cannot be locked: {path}: {error.strerror}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,15 +62,17 @@ def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _runtime_directory() -> Path:
-    """Return a directory that is this user's alone. Raises `LockHeld`."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(runtime) / "threadline" if runtime else Path(tempfile.gettempdir()) / f"threadline-{os.getuid()}"
+def _own_directory() -> Path:
+    """Return a directory that is this account's alone. Raises `NeedsPerson`.
+
+    It is in no place that accounts share: another one could make it first, and so keep the bot from starting.
+    """
+    path = state_directory() / "locks"
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = path.lstat()
     except OSError as error:
-        raise LockHeld(f"the directory {path} cannot be made: {error.strerror}") from None
+        raise NeedsPerson(f"the directory {path} cannot be made: {error.strerror}") from None
     if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise LockHeld(f"the directory {path} must be this user's alone (mode 0700); remove it and start again")
+        raise NeedsPerson(f"the directory {path} must be this account's alone (mode 0700); remove it and start again")
     return path

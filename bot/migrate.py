@@ -31,22 +31,22 @@ def migrate(file: Path, output: Path, *, force: bool) -> None:
     What of it has no counterpart is named.
     """
     if output.exists() and not force:
-        fail(f"{output} exists; --force writes it anew", 1)
+        fail(f"{output} exists; --force writes it anew", 2)
     try:
         old = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}", 1)
+        fail(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}", 2)
     except tomllib.TOMLDecodeError as error:
-        fail(f"{file}: is not TOML: {error}", 1)
+        fail(f"{file}: is not TOML: {error}", 2)
     if not isinstance(old.get("discord"), dict):
-        fail(f"{file}: has no table [discord]; is it the config.toml of openab?", 1)
+        fail(f"{file}: has no table [discord]; is it the config.toml of openab?", 2)
     try:
         done = translate(old)
         text = configuration(done, file.name)
     except (TypeError, ValueError, AttributeError) as error:
-        fail(f"{file}: has a value of another kind than openab takes: {error}", 1)
+        fail(f"{file}: has a value of another kind than openab takes: {error}", 2)
     if done.token and beside(output).exists() and not force:
-        fail(f"{beside(output)} exists; --force writes it anew", 1)
+        fail(f"{beside(output)} exists; --force writes it anew", 2)
     try:
         output.write_text(text, encoding="utf-8")
         if done.token:

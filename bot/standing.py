@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import discord
 
 from .config import Config
-from .connecting import StartFailed, intents
+from .connecting import intents
+from .failures import StartFailed
 from .findings import Finding, Level
 from .gate import People
 from .invitation import Lacks, invite_link

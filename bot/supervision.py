@@ -13,8 +13,8 @@ import structlog
 
 from .client import ThreadlineClient
 from .config import DiscordConfig
-from .connecting import CLOSE_SECONDS, StartFailed, end, in_words, prepare, why_pointless
-from .locks import LockHeld
+from .connecting import CLOSE_SECONDS, Refused, end, in_words, prepare, why_pointless
+from .failures import StartFailed
 from .rest import Rest
 
 __all__ = ["Pauses", "SupervisedClient"]
@@ -105,11 +105,11 @@ class SupervisedClient:
             await end(client, working)
         try:
             working.result()
-        except LockHeld as error:
-            return StartFailed(str(error))
+        except StartFailed as error:
+            return error
         except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
             if pointless := why_pointless(error):
-                return StartFailed(pointless)
+                return Refused(pointless)
             if not self._was_greeted:
                 where = self._config.endpoint or "Discord"
                 return StartFailed(f"cannot connect to {where}: {in_words(error)}")

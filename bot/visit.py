@@ -12,7 +12,8 @@ from typing import Any
 import discord
 
 from .config import DiscordConfig
-from .connecting import Refused, StartFailed, close, end, in_words, prepare, why_pointless
+from .connecting import Refused, close, end, in_words, prepare, why_pointless
+from .failures import StartFailed
 from .invitation import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
 
 __all__ = ["Room", "Visit", "lacks_in", "visiting"]

@@ -114,8 +114,8 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("started-by-this-run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
-        patch.setattr(tempfile, "tempdir", str(folder))  # Ours too: two runs may give two bots one id, and so one lock.
-        patch.delenv("XDG_RUNTIME_DIR", raising=False)  # Where the lock would be otherwise.
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("XDG_STATE_HOME", str(folder))  # Where a bot's lock, and its journal unless a test names one, are.
         yield
     mark = f"TMPDIR={folder}\0".encode()
     left = {pid: name for pid, name in _started_by_this_run(mark).items() if not _ends_by_itself(pid)}

@@ -61,7 +61,7 @@ def place(folder: Path, discord: Loopback, block: str) -> dict[str, str]:
     (folder / "token.txt").write_text(TOKEN)
     (folder / "config.toml").write_text(EXAMPLE.replace("PROJECT", str(folder / "project")))
     kept = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
-    return {**kept, "PATH": str(programs), "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "DISCORD_TOKEN": TOKEN}
+    return {**kept, "PATH": str(programs), "HOME": str(home), "XDG_STATE_HOME": str(home), "DISCORD_TOKEN": TOKEN}
 
 
 def configured(folder: Path, discord: Loopback, channel_id: int) -> None:

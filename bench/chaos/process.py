@@ -61,8 +61,8 @@ class BotProcess:
             await asyncio.sleep(self.pause)
 
     def _environment(self) -> dict[str, str]:
-        """Give each bot a runtime directory of its own: in every loopback Discord it is the same user."""
-        return {**os.environ, "XDG_RUNTIME_DIR": str(self._folder)}
+        """Give each bot a state directory of its own: in every loopback Discord it is the same user."""
+        return {**os.environ, "XDG_STATE_HOME": str(self._folder)}
 
     async def stop(self) -> None:
         """End it in order, or for certain."""

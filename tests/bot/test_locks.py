@@ -1,12 +1,13 @@
 """One bot to a journal, one to a Discord user."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from bot.failures import NeedsPerson
 from bot.locks import LockHeld, journal_lock, user_lock
-from pool.database import JournalError
 
 CONFIGURATION = Path("/etc/threadline.toml")
 
@@ -23,7 +24,7 @@ def test_a_second_process_learns_who_holds_the_journal(tmp_path: Path) -> None:
 
 def test_a_bot_user_is_locked_whatever_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two configurations with one token meet here; another bot does not."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with (
         user_lock(1, CONFIGURATION),
         user_lock(2, CONFIGURATION),
@@ -32,15 +33,29 @@ def test_a_bot_user_is_locked_whatever_the_journal(tmp_path: Path, monkeypatch: 
         user_lock(1, CONFIGURATION).__enter__()
 
 
-def test_a_runtime_directory_that_others_can_write_to_is_refused(
+def test_a_directory_of_locks_that_others_can_write_to_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody else could hold the lock, or put a link there."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "threadline").mkdir()
-    (tmp_path / "threadline").chmod(0o777)
-    with pytest.raises(LockHeld, match="must be this user's alone"):
+    """Another account could hold the lock, or put a link there."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "threadline" / "locks").mkdir(parents=True)
+    (tmp_path / "threadline" / "locks").chmod(0o777)
+    with pytest.raises(NeedsPerson, match="must be this account's alone"):
         user_lock(1, CONFIGURATION).__enter__()
+
+
+def test_no_lock_is_where_another_account_can_be_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder below /tmp that belongs to somebody else would keep the bot from ever starting."""
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    for name in ("XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(shared))
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    with user_lock(1, CONFIGURATION):
+        assert (tmp_path / ".local/state/threadline/locks/1.lock").exists()
+        assert list(shared.iterdir()) == []
 
 
 def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> None:
@@ -48,6 +63,6 @@ def test_a_link_in_place_of_the_lock_file_is_not_followed(tmp_path: Path) -> Non
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "threadline.db.lock").symlink_to(victim)
-    with pytest.raises(JournalError, match="cannot be locked"):
+    with pytest.raises(NeedsPerson, match="cannot be locked"):
         journal_lock(tmp_path / "threadline.db", CONFIGURATION).__enter__()
     assert victim.read_text() == "precious"

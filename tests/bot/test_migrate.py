@@ -270,9 +270,9 @@ def test_a_token_that_is_written_down_goes_into_the_file_of_variables(tmp_path: 
     ],
 )
 def test_what_is_no_such_file_is_one_line(tmp_path: Path, text: str, words: str) -> None:
-    """Exit code 1, and nothing is written."""
+    """Exit code 2, and nothing is written."""
     done = migrate(tmp_path, text)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert words in done.stderr
     assert not (tmp_path / "threadline.toml").exists()
     assert "exists; --force" in migrate(tmp_path, text, "-o", "config.toml").stderr
@@ -282,7 +282,7 @@ def test_variables_that_are_there_are_not_written_over(tmp_path: Path) -> None:
     """The file may hold an agent's key; without a token to be put there it is left alone."""
     (tmp_path / "threadline.env").write_text("KEY=value\n")
     done = migrate(tmp_path, '[discord]\nbot_token = "MTIz.written.down"\n')
-    assert (done.returncode, "threadline.env exists; --force" in done.stderr) == (1, True)
+    assert (done.returncode, "threadline.env exists; --force" in done.stderr) == (2, True)
     assert not (tmp_path / "threadline.toml").exists()
     assert migrate(tmp_path, '[discord]\nbot_token = "${TOKEN}"\n').returncode == 0
     assert (tmp_path / "threadline.env").read_text() == "KEY=value\n"

@@ -220,10 +220,11 @@ def names(folder: Path) -> list[str]:
         (["--user", "bob"], "--user: entry 1 is none of: a user id"),
         (["--agent", "it's"], '--agent: No closing quotation in "it\'s"'),
         (["--agent", " "], "--agent: No command in ' '"),
+        (["--agent", "nosuch --acp"], "--agent: 'nosuch' was not found; known by name are claude, codex"),
     ],
 )
 async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path, args: list[str], words: str) -> None:
-    """Exit code 1, and the flag that would help."""
+    """Exit code 2, for a person has to change something; 1 where Discord is away. The flag that would help is named."""
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "spaces").write_text("Bot MTIz.copied")
     for name in ("there.toml", "token.env", "empty"):
@@ -231,7 +232,7 @@ async def test_what_cannot_be_is_one_line_and_nothing_is_written(tmp_path: Path,
     before = names(tmp_path)
     code, said = await threadline("init", "--yes", *args, cwd=tmp_path)
     (line,) = said.splitlines()
-    assert (code, line.startswith("threadline: ")) == (1, True)
+    assert (code, line.startswith("threadline: ")) == (1 if "cannot connect" in words else 2, True)
     assert words in line
     assert names(tmp_path) == before
 
@@ -242,7 +243,7 @@ async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o500)
     code, said = await threadline("init", "--yes", "-c", "closed/threadline.toml", cwd=tmp_path, DISCORD_TOKEN=TOKEN)
-    assert (code, said) == (1, f"threadline: {folder}: nothing can be written there; name another file with -c\n")
+    assert (code, said) == (2, f"threadline: {folder}: nothing can be written there; name another file with -c\n")
 
 
 @pytest.mark.parametrize("folder", [".", "other/.."])
@@ -254,7 +255,7 @@ async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: 
         server.add_bot("threadline", token=TOKEN, guilds=(guild,))
         args = ["--yes", "--endpoint", server.endpoint, "--agent", "true", "--cwd", folder]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
-    assert code == 1
+    assert code == 2
     assert "the agent could read and change threadline.toml there" in said
     assert names(tmp_path) == []
 
@@ -293,7 +294,7 @@ async def test_an_id_that_is_no_channels_is_told_what_it_is_and_not_waited_for(t
         server.add_bot("threadline", token=TOKEN, guilds=(guild,))
         args = ["--yes", "--endpoint", server.endpoint, "--channel", str(guild.id), "--agent", "true"]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
-    assert code == 1
+    assert code == 2
     assert said.endswith(f"threadline: --channel: {guild.id} is the server Lab, not a channel\n")
     assert names(tmp_path) == []
 
@@ -317,6 +318,7 @@ async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -
         guild = server.add_guild("Lab")
         server.add_channel(guild, "general")
         server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        (tmp_path / "agent").touch(mode=0o700)
         args = ["--yes", "--endpoint", server.endpoint, "--agent", "./agent --fast", "--cwd", "project"]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
     assert code == 0, said

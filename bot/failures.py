@@ -1,0 +1,17 @@
+"""Why the bot cannot run: what another start may mend, and what only a person can."""
+
+from typing import ClassVar
+
+__all__ = ["NeedsPerson", "StartFailed"]
+
+
+class StartFailed(Exception):
+    """The bot cannot run now; the text says why. Another start may succeed."""
+
+    exit_code: ClassVar = 1
+
+
+class NeedsPerson(StartFailed):
+    """Every further start fails in the same way until a person changes something; the text says what."""
+
+    exit_code: ClassVar = 2
