@@ -23,15 +23,16 @@ from .audit import Audit
 from .card import Cards
 from .client import ThreadlineClient
 from .config import Config
-from .connecting import StartFailed
 from .desk import Desk
 from .endpoint import Endpoint
+from .failures import NeedsPerson, StartFailed
 from .going_on import tell_made_way
 from .health import Pulse
 from .locks import journal_lock, user_lock
 from .logs import redactor
 from .mentions import Mentions, answerers
 from .metrics import Metrics
+from .notify import notify
 from .pacer import Pacer
 from .recovery import Recovery
 from .reload import Reloaded, reload
@@ -41,7 +42,7 @@ from .supervision import SupervisedClient
 from .waiting import Waiting
 from .wire import trace
 
-__all__ = ["App", "StartFailed"]
+__all__ = ["App"]
 
 REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""
@@ -60,17 +61,19 @@ class App:
         self._locked_user: int | None = None
         self._supervised: SupervisedClient | None = None
         self._stopping = asyncio.Event()
+        self._why_stopped = ""
         self.ready = asyncio.Event()
         """Set when Discord has said READY for the first time."""
         self.metrics_address = ""
         """Where figures and health are served, `http://HOST:PORT`; empty where they are not."""
 
-    def stop(self) -> None:
-        """Begin to end."""
+    def stop(self, why: str = "asked to") -> None:
+        """Begin to end; the log says why."""
+        self._why_stopped = self._why_stopped or why
         self._stopping.set()
 
     async def run(self) -> None:
-        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `LockHeld`, `JournalError`."""
+        """Open the journal, connect, work, and end in order. Raises `StartFailed`, `JournalError`."""
         file = self._config.journal.file
         with ExitStack() as stack:
             self._locks = stack
@@ -135,13 +138,13 @@ class App:
             raise failed
 
     def _audit(self, redact: Callable[[str], str]) -> Audit:
-        """Open the audit log. Raises `StartFailed`."""
+        """Open the audit log. Raises `NeedsPerson`."""
         path = self._config.audit.file
         audit = Audit(path, redact=redact)
         try:
             audit.open()
         except OSError as error:
-            raise StartFailed(f"audit.path: {path} cannot be written: {error.strerror}") from None
+            raise NeedsPerson(f"audit.path: {path} cannot be written: {error.strerror}") from None
         return audit
 
     @asynccontextmanager
@@ -155,7 +158,8 @@ class App:
         try:
             self.metrics_address = await endpoint.open()
         except OSError as error:
-            raise StartFailed(f"metrics.listen: cannot listen on {host}, port {port}: {error.strerror}") from None
+            kind = NeedsPerson if isinstance(error, PermissionError) else StartFailed
+            raise kind(f"metrics.listen: cannot listen on {host}, port {port}: {error.strerror}") from None
         log.info("serving figures and health", address=self.metrics_address)
         try:
             yield
@@ -204,7 +208,7 @@ class App:
                 recovery=recovery,
                 on_login=self._lock_user,
                 on_missed=metrics.missed,
-                on_ready=self.ready.set,
+                on_ready=self._on_ready,
                 on_reload=lambda: self._reload(desk),
                 http_trace=metrics.count(trace(desk.pacer)),
             )
@@ -213,6 +217,10 @@ class App:
             return client
 
         return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+
+    def _on_ready(self) -> None:
+        self.ready.set()
+        notify("READY=1", "STATUS=connected to Discord")
 
     def _reload(self, desk: Desk) -> Reloaded:
         """Read the configuration again, and go on with what may change while the bot runs."""
@@ -247,7 +255,11 @@ class App:
             await asyncio.wait((stopping, client), return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            self._stopping.set()
+            ended = client.done() and not client.cancelled()
+            self.stop(str(client.exception() or client.result()) if ended else "an error")
+            if self.ready.is_set() or not ended:  # A start that fails is told of in one line, by whoever called us.
+                log.info("stopping", reason=self._why_stopped)
+            notify("STOPPING=1", f"STATUS=stopping: {self._why_stopped}")
             if self._supervised is not None and self._supervised.client is not None:
                 self._supervised.client.intake = False
         return client.result() if client.done() else None
@@ -259,14 +271,15 @@ class App:
         """The first SIGTERM or SIGINT begins the end, a second one kills the agents at once; SIGHUP reloads."""
         loop = asyncio.get_running_loop()
 
-        def on_signal() -> None:
+        def on_signal(number: signal.Signals) -> None:
             if self._stopping.is_set():
+                log.warning("ending the agents at once", reason=f"a second signal: {number.name}")
                 pool.kill()
-            self._stopping.set()
+            self.stop(number.name)
 
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         for number in numbers:
-            loop.add_signal_handler(number, on_signal)
+            loop.add_signal_handler(number, on_signal, number)
         loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
         try:
             yield

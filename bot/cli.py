@@ -1,8 +1,10 @@
-"""The command line. Exit codes: 0 well, 2 the configuration is wrong, 1 everything else."""
+"""The command line. Exit codes: 0 well, 2 only a person can mend it, 1 everything else."""
 
 import asyncio
+import faulthandler
 import json
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -31,10 +33,11 @@ from .config import AgentConfig, Config
 from .demonstration import NoAgent, agent_lines, configuration
 from .diagnosis import Diagnosis, as_json, as_lines, print_table
 from .doctor import examine
-from .locks import LockHeld
+from .failures import StartFailed
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
 from .process import protect_process, watch_children
 from .terminal import CONFIG, fail, loaded, work_through
+from .watchdog import Watchdog
 
 __all__ = ["main"]
 
@@ -91,7 +94,7 @@ def main() -> None:
 )
 def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool) -> None:
     """Connect to Discord and work until stopped."""
-    from .app import App, StartFailed  # noqa: PLC0415 - only this command needs the Discord library
+    from .app import App  # noqa: PLC0415 - only this command needs the Discord library
 
     config = loaded(path)
     logs.configure(config.secrets, level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
@@ -100,16 +103,20 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
     for warning in config.warnings():
         click.echo(f"threadline: warning: {warning}", err=True)
     protect_process()
+    faulthandler.enable()  # Before systemd gives up on a bot that does not answer it sends SIGABRT.
 
     async def work() -> None:
         watch_children()
-        await App(config, new_journal=new_journal).run()
+        with Watchdog():
+            await App(config, new_journal=new_journal).run()
 
     try:
         asyncio.run(work())
     except JournalUnusable as error:
         fail(f"{error}; `threadline run --new-journal` puts it aside and begins a new one", 2)
-    except (StartFailed, LockHeld, JournalBusy) as error:
+    except StartFailed as error:
+        fail(str(error), error.exit_code)
+    except JournalBusy as error:
         fail(str(error), 1)
     except JournalError as error:
         fail(str(error), 2)
@@ -196,7 +203,7 @@ def demo(*, once: bool, agent: str) -> None:
     try:
         chosen = agent_lines(agent)
     except NoAgent as error:
-        fail(str(error), 1)
+        fail(str(error), 2)
 
     def bot(place: Place) -> list[str]:
         path = place.workdir / "threadline.toml"
@@ -213,5 +220,6 @@ def demo(*, once: bool, agent: str) -> None:
         return [sys.executable, "-m", "bot", "run", "-c", str(path)]
 
     with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:
+        os.environ["XDG_STATE_HOME"] = folder  # In every demo the bot is the same user: it would have the same lock.
         work = demo(bot=bot, once=once, scripted=not agent, out=sys.stdout, workdir=Path(folder))
         raise SystemExit(asyncio.run(work))

@@ -47,6 +47,7 @@ from .rest import Gone, RestError
 from .rules import in_words
 from .stop import StopButton, means_stop
 from .vanishing import Vanishing
+from .whereabouts import whereabouts
 
 __all__ = ["ThreadlineClient"]
 
@@ -159,6 +160,8 @@ class ThreadlineClient(discord.Client):
                 tasks.create_task(self.open_for(exchange), name=name)
             tasks.create_task(self.recovery.finish(), name="recovery")
             await self._catch_up.run([*self._places(self.guilds), *self._direct()])
+        where = whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
+        log.info("ready", user=str(self.user), where=where)
         self._on_ready()
 
     def _places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:

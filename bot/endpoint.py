@@ -1,4 +1,4 @@
-"""What a monitoring system asks over HTTP: `/metrics` and `/health`.
+"""What a monitoring system asks over HTTP: `/metrics`, `/health` and `/live`.
 
 Served by the bot's own event loop: an answer is itself a sign that the loop goes round.
 """
@@ -26,6 +26,7 @@ class Endpoint:
         application = web.Application()
         application.router.add_get("/metrics", self._on_metrics)
         application.router.add_get("/health", self._on_health)
+        application.router.add_get("/live", self._on_live)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
 
     async def open(self) -> str:
@@ -56,3 +57,7 @@ class Endpoint:
             "gateway_down_seconds": round(self._pulse.down_seconds),
         }
         return web.json_response(report, status=503 if complaints else 200)
+
+    async def _on_live(self, _: web.Request) -> web.Response:
+        """Answer, which is all that a new process could do better: neither Discord nor a full disk comes back by it."""
+        return web.json_response({"status": "ok"})

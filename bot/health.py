@@ -1,13 +1,8 @@
 """Whether the bot is well: the event loop goes round, the gateway is there, and the journal can be written."""
 
 import asyncio
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable
-
-import structlog
 
 __all__ = ["Pulse"]
 
@@ -20,32 +15,19 @@ STUCK_SECONDS = 10.0
 DOWN_SECONDS = 120.0
 """How long the gateway may be gone; Discord's own restarts, and ours, take less."""
 
-JOIN_SECONDS = 1.0
-"""Bound on waiting for the watchdog's thread, which has nothing left to do then."""
-
-log = structlog.stdlib.get_logger("bot")
-
 
 class Pulse:
-    """Beats once a second while `run` runs. A thread watches it, and writes into the log where a stuck loop stands."""
+    """Beats once a second while `run` runs."""
 
-    def __init__(
-        self,
-        connected: Callable[[], bool],
-        *,
-        trouble: Callable[[], str] = lambda: "",
-        stuck_seconds: float = STUCK_SECONDS,
-    ) -> None:
+    def __init__(self, connected: Callable[[], bool], *, trouble: Callable[[], str] = lambda: "") -> None:
         """`connected` says whether the gateway is there now; the time before it first is counts as gone.
 
         `trouble` says why the journal cannot be written, if so.
         """
         self._connected = connected
         self._trouble = trouble
-        self._stuck_seconds = stuck_seconds
         self._beat = time.monotonic()
         self._down_since: float | None = None
-        self._ended = threading.Event()
         self.lag = 0.0
         """Seconds by which the last beat was late."""
 
@@ -53,18 +35,12 @@ class Pulse:
         """Beat until cancelled."""
         loop = asyncio.get_running_loop()
         self._beat = time.monotonic()
-        watchdog = threading.Thread(target=self._watch, args=(threading.get_ident(),), name="watchdog", daemon=True)
-        watchdog.start()
-        try:
-            while True:
-                self._look(loop.time())
-                due = loop.time() + BEAT_SECONDS
-                await asyncio.sleep(BEAT_SECONDS)
-                self.lag = max(0.0, loop.time() - due)
-                self._beat = time.monotonic()
-        finally:
-            self._ended.set()
-            watchdog.join(JOIN_SECONDS)
+        while True:
+            self._look(loop.time())
+            due = loop.time() + BEAT_SECONDS
+            await asyncio.sleep(BEAT_SECONDS)
+            self.lag = max(0.0, loop.time() - due)
+            self._beat = time.monotonic()
 
     def _look(self, now: float) -> None:
         if self._connected():
@@ -92,19 +68,7 @@ class Pulse:
         if trouble := self._trouble():
             found.append(f"the journal cannot be written: {trouble}")
         stuck = time.monotonic() - self._beat
-        if stuck >= self._stuck_seconds:
+        if stuck >= STUCK_SECONDS:
             # Seen only just after the loop got loose: while it is stuck nobody can ask.
             found.append(f"the event loop was stuck for {stuck:.0f} s")
         return found
-
-    def _watch(self, thread_id: int) -> None:
-        """Look from outside. Each standstill is told once."""
-        told = 0.0
-        while not self._ended.wait(self._stuck_seconds / 10):
-            beat = self._beat
-            stuck = time.monotonic() - beat
-            if stuck >= self._stuck_seconds and beat != told:
-                told = beat
-                frame = sys._current_frames().get(thread_id)  # noqa: SLF001 - the documented way to see another thread
-                stack = "".join(traceback.format_stack(frame))
-                log.error("the event loop is stuck", seconds=round(stuck, 1), stack=stack)

@@ -48,6 +48,11 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
+# It says itself when it is ready, which takes as long as Discord is away, and then every second that it still works.
+Type=notify
+TimeoutStartSec=infinity
+# It ends itself after 60 seconds without a sign of life, and says where it stood; this is for when it cannot do that.
+WatchdogSec=90
 ExecStart={start}
 WorkingDirectory={str(configuration.parent).replace("%", "%%")}
 # The PATH of the shell in which this was written: agents are looked up on it.
@@ -57,7 +62,7 @@ KillMode=mixed
 TimeoutStopSec=40
 Restart=on-failure
 RestartSec=30
-# The configuration or the journal cannot be used: somebody has to do something first.
+# The token, the configuration or the journal cannot be used: a person has to change something first.
 RestartPreventExitStatus=2
 # An agent that eats all memory is ended alone, not the bot with it.
 OOMPolicy=continue

@@ -1,8 +1,7 @@
-"""Figures, health, and the watchdog of the event loop."""
+"""Figures and health."""
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,11 +9,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-import structlog
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
-from structlog.typing import EventDict
 
 from acp import SpawnFailed
 from bot import health
@@ -28,7 +25,7 @@ from pool.journal import Journal, JournalError, State
 from tests.bot.board import Board
 from tests.pool.disk import LARGE, no_room
 from tests.pool.house import house
-from tests.virtual import elapse, quiet, step
+from tests.virtual import elapse, quiet
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
@@ -243,33 +240,6 @@ async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) ->
         assert pulse.complaints() == []
 
 
-async def test_a_stuck_loop_is_written_into_the_log_with_the_place_where_it_stands(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """From a thread, while it is stuck, once; and the first who asks afterwards learns of it."""
-    told = threading.Event()
-    seen: list[EventDict] = []
-
-    def take(_logger: Any, _name: str, event: EventDict) -> EventDict:
-        seen.append(event)
-        told.set()
-        raise structlog.DropEvent
-
-    monkeypatch.setattr(health, "log", structlog.wrap_logger(None, processors=[take]))
-    pulse = Pulse(lambda: True, stuck_seconds=0.2)
-    beating = asyncio.create_task(pulse.run())
-    await step()
-    assert pulse.complaints() == []
-    assert told.wait(GENEROUS)
-    (complaint,) = pulse.complaints()
-    assert "was stuck" in complaint
-    beating.cancel()
-    await asyncio.wait((beating,))
-    (line,) = seen
-    assert line["event"] == "the event loop is stuck"
-    assert "told.wait(GENEROUS)" in line["stack"]
-
-
 # ---- over HTTP
 
 
@@ -296,12 +266,29 @@ async def test_figures_and_health_are_served() -> None:
                     "gateway_connected": True,
                     "gateway_down_seconds": 0,
                 }
+            async with session.get(f"{address}/live") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ok"})
             pulse._beat -= health.STUCK_SECONDS
             async with session.get(f"{address}/health") as answer:
                 assert answer.status == 503
                 report = await answer.json()
                 assert report["status"] == "failing"
                 assert report["reasons"] == ["the event loop was stuck for 10 s"]
+    finally:
+        await endpoint.close()
+
+
+async def test_a_bot_without_discord_or_journal_is_ill_and_lives() -> None:
+    """A supervisor that restarts on `/live` does not restart a bot for what no restart mends."""
+    pulse = Pulse(lambda: False, trouble=lambda: "disk I/O error")
+    endpoint = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
+    address = await endpoint.open()
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{address}/health") as answer:
+                assert answer.status == 503
+            async with session.get(f"{address}/live") as answer:
+                assert answer.status == 200
     finally:
         await endpoint.close()
 

@@ -18,6 +18,7 @@ import yaml
 from bot.app import REPLY_SECONDS
 from bot.cli import main
 from bot.config import load
+from bot.watchdog import LAST_ROUNDS, ROUND_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -150,7 +151,7 @@ def test_compose_keeps_what_must_stay_and_leaves_time_to_stop() -> None:
 
 
 def test_kubernetes_runs_one_pod_and_never_two() -> None:
-    """The old one has gone before the new one starts; probes ask for /health; a restart is the last resort (P66)."""
+    """The old one has gone before the new one starts; a restart is for a process that does not answer (P66)."""
     spec = kubernetes("Deployment")["spec"]
     assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
     pod = spec["template"]["spec"]
@@ -158,9 +159,10 @@ def test_kubernetes_runs_one_pod_and_never_two() -> None:
     assert pod["terminationGracePeriodSeconds"] > STOP_SECONDS
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    for probe in (container["readinessProbe"], container["livenessProbe"]):
-        assert probe["httpGet"]["path"] == "/health"
-    assert container["livenessProbe"]["failureThreshold"] * container["livenessProbe"]["periodSeconds"] >= 300
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health"
+    liveness = container["livenessProbe"]
+    assert liveness["httpGet"]["path"] == "/live"
+    assert liveness["failureThreshold"] * liveness["periodSeconds"] > LAST_ROUNDS * ROUND_SECONDS
     mounts = {mount["name"] for mount in container["volumeMounts"]}
     assert mounts == {volume["name"] for volume in pod["volumes"]}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.service import unit
+from bot.watchdog import LAST_ROUNDS, ROUND_SECONDS
 
 BOUND = 60.0
 
@@ -34,6 +35,8 @@ def test_it_ends_in_order_and_starts_again_only_where_that_helps(tmp_path: Path)
     assert (settings["KillMode"], settings["TimeoutStopSec"]) == ("mixed", "40")
     assert (settings["Restart"], settings["RestartPreventExitStatus"]) == ("on-failure", "2")
     assert settings["OOMPolicy"] == "continue"
+    assert settings["Type"] == "notify"
+    assert int(settings["WatchdogSec"]) > LAST_ROUNDS * ROUND_SECONDS
     assert settings["Environment"].strip('"') == f"PATH={os.environ['PATH']}"
 
 

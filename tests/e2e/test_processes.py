@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,11 +18,14 @@ GENEROUS = 60.0
 
 
 @asynccontextmanager
-async def bot_process(place: Stage, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`threadline run` as a child; ended at the end whatever happened."""
+async def bot_process(
+    place: Stage, *options: str, program: Sequence[str] = ("-m", "bot"), **environ: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`threadline run` as a child; ended at the end whatever happened. `program` is what Python runs in its place."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "run", "-c", str(place.config), *options),
+        *(sys.executable, *program, "run", "-c", str(place.config), *options),
         stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **environ},
     )
     try:
         yield process
@@ -114,13 +117,13 @@ async def refused(place: Stage) -> tuple[int | None, str]:
 
 
 async def test_a_wrong_token_is_one_clear_line(tmp_path: Path) -> None:
-    """Exit code 1, no traceback, and not the token."""
+    """Exit code 2, no traceback, and not the token."""
     async with scene(tmp_path) as place:
         write_config(place.config, place)
         wrong = "another-token-that-is-wrong"
         place.config.write_text(place.config.read_text().replace("token-of-the-stage", wrong))
         code, stderr = await refused(place)
-        assert code == 1
+        assert code == 2
         assert "token" in stderr
         assert wrong not in stderr
         assert len(stderr.strip().splitlines()) == 1

@@ -15,12 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot import supervision
 from bot.admission import Admission
-from bot.app import App, StartFailed
+from bot.app import App
 from bot.catch_up import CatchUp
 from bot.client import ThreadlineClient
 from bot.config import load
 from bot.connecting import close, prepare
 from bot.desk import Desk
+from bot.failures import NeedsPerson
 from loopback.entities import Thread
 from tests.e2e.stage import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
@@ -331,7 +332,7 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
 
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
-    """P42: nobody knocks for ever at a door that was locked. One line, exit code 1, and no agent is left."""
+    """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
     async with scene(tmp_path) as place:
         write_config(place.config, place)
         async with bot_process(place) as process:
@@ -342,7 +343,7 @@ async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> No
             place.discord.drop_gateway(place.bot)
             async with asyncio.timeout(GENEROUS):
                 _, stderr = await process.communicate()
-            assert process.returncode == 1
+            assert process.returncode == 2
             assert "refused the token" in stderr.decode().splitlines()[-1]
             assert b"Traceback" not in stderr
 
@@ -356,7 +357,7 @@ async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None
         await place.discord.connected(place.bot)
         place.bot.allowed_intents = 0
         place.discord.drop_gateway(place.bot, resume=False)
-        with pytest.raises(StartFailed, match="Message Content intent: turn it on"):
+        with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
             async with asyncio.timeout(GENEROUS):
                 await work
 
@@ -366,6 +367,6 @@ async def test_a_bot_without_the_intent_does_not_start(tmp_path: Path) -> None:
     async with scene(tmp_path) as place:
         write_config(place.config, place)
         place.bot.allowed_intents = 0
-        with pytest.raises(StartFailed, match="Message Content intent: turn it on"):
+        with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
             async with performing(place):
                 pass

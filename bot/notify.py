@@ -1,0 +1,22 @@
+"""Tells systemd how the service stands (sd_notify): a datagram to the socket that $NOTIFY_SOCKET names."""
+
+import os
+import socket
+from contextlib import suppress
+
+__all__ = ["notify"]
+
+
+def notify(*assignments: str) -> None:
+    """Send `READY=1` and the like; where no socket is named, do nothing.
+
+    Never waits and never raises: a word that is lost is repeated, or of no use any more.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):  # an abstract socket (sd_notify, Notes)
+        address = "\0" + address[1:]
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(0)
+        sender.sendto("\n".join(assignments).encode(), address)

@@ -1,0 +1,143 @@
+"""The bot under a supervisor: what systemd and the log are told, and how a stuck bot ends."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.stage import marked, scene, write_config
+from tests.e2e.test_processes import GENEROUS, bot_process, refused
+
+STUCK_ON_SIGNAL = """
+import signal
+from bot import watchdog
+from bot.cli import main
+
+def hold_the_loop(*_):
+    watchdog.ROUND_SECONDS = 0.02
+    while True:
+        pass
+
+signal.signal(signal.SIGUSR1, hold_the_loop)
+main()
+"""
+"""The bot, whose loop stands still from SIGUSR1 on, under a watchdog that is in a hurry then."""
+
+
+@contextmanager
+def manager(address: str) -> Iterator[socket.socket]:
+    """The socket at which systemd listens to its services; an address that begins with @ is abstract."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(address.replace("@", "\0"))
+        listening.setblocking(False)
+        yield listening
+
+
+async def told(listening: socket.socket, beginning: str) -> list[str]:
+    """Take what the bot says until something begins so; return all of it."""
+    heard: list[str] = []
+    async with asyncio.timeout(GENEROUS):
+        while not heard or not heard[-1].startswith(beginning):
+            heard.append((await asyncio.get_running_loop().sock_recv(listening, 4096)).decode())
+    return heard
+
+
+def lines(stderr: bytes, event: str) -> list[dict[str, Any]]:
+    """The log's lines of that event."""
+    found = [json.loads(line) for line in stderr.decode().splitlines() if line.startswith("{")]
+    return [line for line in found if line["event"] == event]
+
+
+@pytest.mark.parametrize("address", ["{folder}/notify", "@threadline-test-{folder}"], ids=["a file", "abstract"])
+async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None:
+    """Ready only when Discord is there, alive from the loop before and after, and stopping, with the reason."""
+    address = address.format(folder=tmp_path)
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        with manager(address) as listening:
+            async with bot_process(place, NOTIFY_SOCKET=address) as process:
+                heard = await told(listening, "READY=1")
+                assert place.discord.is_connected(place.bot)
+                assert {*heard[:-1]} <= {"WATCHDOG=1"}
+                await told(listening, "WATCHDOG=1")
+                process.send_signal(signal.SIGTERM)
+                heard = await told(listening, "STOPPING=1")
+                assert heard[-1] == "STOPPING=1\nSTATUS=stopping: SIGTERM"
+                async with asyncio.timeout(GENEROUS):
+                    await process.communicate()
+                assert process.returncode == 0
+
+
+async def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path) -> None:
+    """Its socket is full, or gone: the bot works."""
+    address = str(tmp_path / "notify")
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        with manager(address), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    other.sendto(b"full", address)
+            async with bot_process(place, NOTIFY_SOCKET=address):
+                await place.discord.connected(place.bot)
+                thread = await place.thread("say hello there")
+                await place.ann.sees(thread, "hello there", by=place.bot)
+
+
+async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(tmp_path: Path) -> None:
+    """One line each."""
+    async with scene(tmp_path) as place:
+        place.discord.add_channel(place.guild, "elsewhere")
+        write_config(place.config, place)
+        async with bot_process(place) as process:
+            await place.discord.connected(place.bot)
+            thread = await place.thread("say hello there")
+            await place.ann.sees(thread, "hello there", by=place.bot)
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(GENEROUS):
+                _, stderr = await process.communicate()
+    (ready,) = lines(stderr, "ready")
+    assert ready["user"].startswith("threadline")
+    assert ready["where"] == "#general in Lab"
+    (stopping,) = lines(stderr, "stopping")
+    assert stopping["reason"] == "SIGTERM"
+
+
+async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
+    """Exit code 1, the stacks in both logs; then no agent is left, and what was accepted is asked about."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with bot_process(place, program=("-c", STUCK_ON_SIGNAL)) as process:
+            await place.discord.connected(place.bot)
+            thread = await place.thread("child deaf setsid\nsay I work\nhang deaf")
+            await place.ann.sees(thread, "I work", by=place.bot)
+            process.send_signal(signal.SIGUSR1)
+            async with asyncio.timeout(GENEROUS):
+                _, stderr = await process.communicate()
+        assert process.returncode == 1
+        (line,) = lines(stderr, "the event loop is stuck, so the process ends")
+        assert "in hold_the_loop" in line["stacks"]
+        assert "in hold_the_loop" in place.config.with_name("threadline.log").read_text()
+        left = marked(place.config)
+        await place.discord.until(lambda: not place.discord.is_connected(place.bot))
+        async with bot_process(place):
+            await place.discord.connected(place.bot)
+            assert not set(left) & set(marked(place.config))
+            await place.ann.sees(thread, re.compile("Retry"), by=place.bot)
+
+
+async def test_an_audit_log_that_cannot_be_written_waits_for_a_person(tmp_path: Path) -> None:
+    """Exit code 2, as for any mistake of the configuration."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place, extra=f'[audit]\npath = "{tmp_path}/none/audit.log"\n')
+        (tmp_path / "none").touch()
+        code, stderr = await refused(place)
+        assert code == 2
+        assert "audit.path: " in stderr
