@@ -22,6 +22,7 @@ from bench import (
     rendering,
     report,
     rounds,
+    soak,
     stall,
     warm_start,
 )
@@ -43,6 +44,7 @@ MEASUREMENTS: Final = {
         pacing.MEASUREMENT,
         rendering.MEASUREMENT,
         stall.MEASUREMENT,
+        soak.MEASUREMENT,
     )
 }
 

@@ -1,0 +1,268 @@
+"""Soak: a day of 200 threads with restarts, in virtual time: whether memory, journal, log and attachments stay bounded.
+
+The real bot and loopback share one process and one event loop whose clock jumps; agents are in memory. What is counted
+as the bot's memory is what its own packages and discord.py have allocated and still hold.
+"""
+
+import asyncio
+import gc
+import json
+import logging
+import random
+import sys
+import tempfile
+import time
+import tracemalloc
+from asyncio import Runner
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import acp.agent
+from acp.process import Launch
+from bench.figure import Against, Figure
+from bench.places import ROOT
+from bench.run import Failed, Measurement, Run
+from bot import logs
+from bot.app import App
+from bot.config import load
+from loopback import Bot, Channel, Loopback, Thread, User
+from tests.memory import Json, MemoryAgent
+from tests.virtual import VirtualLoop
+
+__all__ = ["MEASUREMENT"]
+
+HOUR: Final = 3600.0
+
+RESTART_HOURS: Final = 4
+
+SAMPLE_HOURS: Final = 1
+
+TURN_SECONDS: Final = 20.0
+"""What an agent takes for an answer, in virtual time."""
+
+HEARTBEAT_SECONDS: Final = 10**7
+"""The gateway asks for none: discord.py sends them from a thread, by the real clock."""
+
+COUNTED: Final = ("bot", "pool", "acp", "discord")
+"""Packages whose allocations are the bot's."""
+
+ANSWER: Final = "Some **words** about `code`, a list:\n\n- one\n- two\n\n```python\nx = 1\n```\n\n" * 12
+
+FILE: Final = ("notes.txt", b"some notes\n" * 2_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the bot holds at one moment, in bytes; tasks are a count."""
+
+    memory: int
+    journal: int
+    log: int
+    attachments: int
+    tasks: int
+
+
+async def _measure(run: Run) -> list[Figure]:
+    threads, hours = run.choose((200, 24), (20, 6))
+    samples, messages = await _child(run, threads, hours)
+    half, last = samples[len(samples) // 2], samples[-1]
+    how = f"{threads} threads, {hours} h of virtual time, {messages} messages, a restart every {RESTART_HOURS} h"
+    what = f"after {hours // 2} h"
+    return [
+        Figure("memory of the bot", last.memory / 1e6, "MB", how, Against(what, half.memory / 1e6)),
+        Figure("journal", last.journal / 1e6, "MB", "kept for 30 days", Against(what, half.journal / 1e6)),
+        Figure("journal for each message", last.journal / messages / 1e3, "kB", "the same"),
+        Figure("log", last.log / 1e6, "MB", "two files", Against(what, half.log / 1e6)),
+        Figure("attachments", last.attachments / 1e6, "MB", "the same", Against(what, half.attachments / 1e6)),
+        Figure("tasks of the event loop", last.tasks, "tasks", "loopback's included", Against(what, half.tasks)),
+    ]
+
+
+MEASUREMENT: Final = Measurement("soak", "A day in virtual time", _measure)
+
+
+async def _child(run: Run, threads: int, hours: int) -> tuple[list[Sample], int]:
+    """Let a process of its own live the day, since its clock jumps; it prints a line for each sample."""
+    argv = (sys.executable, "-m", "bench.soak", str(threads), str(hours))
+    process = await asyncio.create_subprocess_exec(*argv, stdout=PIPE, cwd=ROOT)
+    assert process.stdout is not None  # noqa: S101 - for the types
+    samples, messages = list[Sample](), 0
+    async for line in process.stdout:
+        told = json.loads(line)
+        messages = told.pop("messages")
+        samples.append(Sample(**told))
+        run.progress.step("virtual hours", len(samples) * SAMPLE_HOURS, hours)
+    if await process.wait() or not samples:
+        raise Failed(f"the day ended with exit code {process.returncode}")
+    return samples, messages
+
+
+def _main(threads: int, hours: int) -> None:
+    with Runner(loop_factory=VirtualLoop) as runner, tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        loop = runner.get_loop()
+        began = time.time() - loop.time()
+        with _patched(loop, began):
+            runner.run(_day(Path(folder), threads, hours))
+
+
+@contextmanager
+def _patched(loop: asyncio.AbstractEventLoop, began: float) -> Iterator[None]:
+    """Let the wall clock go with the loop's, and agents be in memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: began + loop.time())
+        patch.setattr(acp.agent, "AgentProcess", _Worker)  # What `Agent.spawn` starts.
+        tracemalloc.start()
+        yield
+
+
+class _Worker(MemoryAgent):
+    """An agent that answers each prompt with some text and a tool call."""
+
+    @classmethod
+    async def spawn(cls, _launch: Launch, _marker: str) -> "_Worker":
+        return cls(capabilities={"loadSession": True})
+
+    def _answer_by_itself(self, request: Json) -> None:
+        if request.get("method") != "session/prompt":
+            super()._answer_by_itself(request)
+            return
+        session_id, loop = request["params"]["sessionId"], asyncio.get_running_loop()
+        self.received.clear()
+        self._untaken.clear()
+        for part in range(10):
+            text = ANSWER[part * len(ANSWER) // 10 : (part + 1) * len(ANSWER) // 10]
+            loop.call_later(TURN_SECONDS * part / 10, self.text, session_id, text)
+        call = {"toolCallId": f"call-{request['id']}", "title": "Run the tests", "kind": "execute"}
+        for status in ("in_progress", "completed"):
+            loop.call_soon(self.update, session_id, {"sessionUpdate": "tool_call", "status": status, **call})
+        loop.call_later(TURN_SECONDS, self.end_turn, request)
+
+
+async def _day(folder: Path, count: int, hours: int) -> None:
+    dice, loop = random.Random(5), asyncio.get_running_loop()
+    discord = Loopback(clock=time.time, heartbeat=HEARTBEAT_SECONDS)
+    async with discord:
+        guild = discord.add_guild("Lab")
+        channel = discord.add_channel(guild, "general")
+        ann = discord.add_person("ann", guilds=(guild,))
+        bot = discord.add_bot("threadline", token="soak", owner=ann, guilds=(guild,))  # noqa: S106 - opens nothing
+        config = _configuration(folder, discord, channel)
+        threads, said = list[Thread](), 0
+        with _logged(folder):
+            for hour in range(0, hours, RESTART_HOURS):
+                async with _running(config, discord, bot):
+                    while len(threads) < count:
+                        threads.append(await _opened(ann, bot, channel))
+                        said += 1
+                    end = loop.time() + min(RESTART_HOURS, hours - hour) * HOUR
+                    while loop.time() + SAMPLE_HOURS * HOUR / 2 < end:
+                        said += await _hour(ann, threads, dice)
+                        print(json.dumps({"messages": said, **asdict(_sample(folder))}), flush=True)
+                        _forget(channel, threads)
+
+
+async def _hour(ann: User, threads: list[Thread], dice: random.Random) -> int:
+    """Let each thread be written to about once in `SAMPLE_HOURS`, now and then twice in a row, now and then a file."""
+    times = sorted((dice.uniform(0, SAMPLE_HOURS * HOUR - 300), thread) for thread in threads)
+    said, began = 0, asyncio.get_running_loop().time()
+    for when, thread in times:
+        await asyncio.sleep(began + when - asyncio.get_running_loop().time())
+        for _ in range(dice.choice((1, 1, 1, 2))):
+            await ann.say(thread, "say something", files=[FILE] if dice.random() < 0.1 else ())
+            said += 1
+    await asyncio.sleep(began + SAMPLE_HOURS * HOUR - asyncio.get_running_loop().time())
+    return said
+
+
+async def _opened(ann: User, bot: Bot, channel: Channel) -> Thread:
+    message = await ann.say(channel, f"{bot.mention} say hello")
+    return await ann.sees_thread(message, timeout=HOUR)
+
+
+def _forget(channel: Channel, threads: list[Thread]) -> None:
+    """Let loopback keep the end of each thread only, as nothing here looks further back."""
+    for place in (channel, *threads):
+        for message_id in [*place.messages][:-50]:
+            del place.messages[message_id]
+
+
+def _sample(folder: Path) -> Sample:
+    gc.collect()
+    statistics = tracemalloc.take_snapshot().statistics("filename")
+    ours = (each for each in statistics if any(f"/{name}/" in each.traceback[0].filename for name in COUNTED))
+    return Sample(
+        memory=sum(each.size for each in ours),
+        journal=_size(folder, "threadline.db*"),
+        log=_size(folder, "threadline.log*"),
+        attachments=sum(path.stat().st_size for path in folder.rglob("notes*.txt")),
+        tasks=len(asyncio.all_tasks()),
+    )
+
+
+def _size(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(pattern))
+
+
+@contextmanager
+def _logged(folder: Path) -> Iterator[None]:
+    """Send the bot's log to its file alone."""
+    root = logging.getLogger()
+    handlers = root.handlers[:]
+    logs.configure()
+    root.handlers[:] = []
+    logs.keep(folder / "threadline.log")
+    try:
+        yield
+    finally:
+        for handler in root.handlers:
+            handler.close()
+        root.handlers[:] = handlers
+
+
+@asynccontextmanager
+async def _running(config: Path, discord: Loopback, bot: Bot) -> AsyncIterator[None]:
+    app = App(load(config))
+    running = asyncio.create_task(app.run(), name="the bot")
+    try:
+        await discord.connected(bot, timeout=HOUR)
+        yield
+    finally:
+        app.stop()
+        await running
+
+
+def _configuration(folder: Path, discord: Loopback, channel: Channel) -> Path:
+    (folder / "project").mkdir()
+    path = folder / "threadline.toml"
+    quote = json.dumps  # A JSON string of printable characters is a TOML string too.
+    path.write_text(
+        f"""\
+[discord]
+token = "soak"
+endpoint = {quote(discord.endpoint)}
+[access]
+channels = ["{channel.id}"]
+[agents.default]
+command = "python3"
+cwd = {quote(str(folder / "project"))}
+[pool]
+max_agents = 300
+per_user = 10000
+per_minute = 100000
+[journal]
+path = {quote(str(folder / "threadline.db"))}
+""",
+        "utf-8",
+    )
+    path.chmod(0o600)
+    return path
+
+
+if __name__ == "__main__":
+    _main(*map(int, sys.argv[1:]))
