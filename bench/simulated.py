@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
-from bot.budget import Told
+from bot.budget import Scope, Told
 from bot.job import Bucket, Job, Urgency
 from bot.schedule import Schedule, Start
 from loopback.limits import Limit, Limits, Verdict
@@ -170,7 +170,7 @@ class Scheduled(_Simulation):
 
     def _answered(self, start: Start, verdict: Verdict) -> None:
         headers, wait = verdict.headers, verdict.retry_after if verdict.refused else None
-        told = Told(retry_after=wait, everywhere="X-RateLimit-Global" in headers)
+        told = Told(retry_after=wait, scope=Scope.EVERYWHERE if "X-RateLimit-Global" in headers else Scope.BUCKET)
         if wait is None:
             names = ("Limit", "Remaining", "Reset-After")
             limit, remaining, reset_after = (float(headers[f"X-RateLimit-{name}"]) for name in names)

@@ -97,6 +97,7 @@ class App:
     async def _work(self, journal: Journal) -> None:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
+        pacer.find_servers(rest.server_of)
         agents = Agents(config, journal)
         cards = Cards(
             journal=journal,
@@ -121,7 +122,8 @@ class App:
         pool = self._pool(journal, desk, agents, metrics)
         pool.on_queue = Waiting(pool, threads=journal.threads, pacer=pacer, rest=rest).show
         supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
-        pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble)
+        pacer.on_restored = supervised.wake
+        pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
         metrics.watch(pool, cards, pulse)
         async with attachments, self._endpoint(metrics, pulse), asyncio.TaskGroup() as tasks:
             beating = tasks.create_task(pulse.run(), name="pulse")

@@ -1,9 +1,9 @@
 """What an agent is told with one exchange: the messages, their files, and what it cannot know otherwise."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
+import discord
 import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
@@ -16,9 +16,10 @@ from .addresses import Addresses
 from .attachments import Attachments
 from .message import said_in
 from .pacer import Pacer, Urgency
+from .patience import Patience, persist
 from .prompt import Part, prompt
 from .request import Request, read_request
-from .rest import Rest, RestError, TryLater
+from .rest import Rest, RestError
 
 __all__ = ["Briefing"]
 
@@ -108,20 +109,14 @@ class Briefing:
 
         Its first message is among that however long ago it was: it says what the thread is about.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            await self._pacer.admit(None, Urgency.FIRST)
-            try:
-                messages = await self._rest.before(request.thread_id, request.message_id, most=RECENT)
-                if len(messages) == RECENT:
-                    await self._pacer.admit(None, Urgency.FIRST)
-                    first = await self._rest.first(request.thread_id)
-                    messages = [*(each for each in first if each.id < messages[0].id), *messages]
-            except TryLater as error:
-                if attempt == ATTEMPTS:
-                    raise
-                await asyncio.sleep(max(error.seconds, attempt / 2))
-            else:
-                break
+
+        async def read(call: Callable[[], Awaitable[list[discord.Message]]]) -> list[discord.Message]:
+            return await persist(call, pacer=self._pacer, urgency=Urgency.FIRST, patience=Patience(ATTEMPTS))
+
+        messages = await read(lambda: self._rest.before(request.thread_id, request.message_id, most=RECENT))
+        if len(messages) == RECENT:
+            first = await read(lambda: self._rest.first(request.thread_id))
+            messages = [*(each for each in first if each.id < messages[0].id), *messages]
         return [said for message in messages if (said := said_in(message)) is not None]
 
     def _earlier(self) -> list[tuple[str, str]]:

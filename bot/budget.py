@@ -12,8 +12,9 @@ ends, but for a margin: `Budget.sure`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
-__all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "Hold", "Told"]
+__all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "Hold", "Scope", "Told"]
 
 UNANSWERED_SECONDS = 2.0
 """A call without an answer is taken to have arrived after so long: one that hangs must not hold its place for ever."""
@@ -34,18 +35,29 @@ class Hold:
         return (self.sent + UNANSWERED_SECONDS if self.answered is None else self.answered) + seconds
 
 
+class Scope(Enum):
+    """Which calls a limit is about."""
+
+    BUCKET = auto()
+    """Those of one kind in one channel."""
+
+    CHANNEL = auto()
+    SERVER = auto()
+    EVERYWHERE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What an answer said about its limit (Discord, Rate Limits). Durations are in seconds.
 
-    `retry_after` is given where the call was refused; `everywhere`, where all of the bot's calls would be.
+    `retry_after` is given where the call was refused, and all others in its `scope` would be.
     """
 
     limit: int | None = None
     remaining: int | None = None
     reset_after: float | None = None
     retry_after: float | None = None
-    everywhere: bool = False
+    scope: Scope = Scope.BUCKET
 
 
 class Budget:

@@ -22,13 +22,10 @@ from pool.journal import Journal
 from .doubts import Doubts
 from .exchange import Exchange
 from .pacer import Pacer, Urgency
-from .rest import Rest, RestError, TryLater
+from .patience import Patience, persist
+from .rest import Rest, RestError
 
 __all__ = ["CatchUp", "Reach"]
-
-AGAIN_SECONDS = 0.5
-LONGEST_AGAIN_SECONDS = 60.0
-"""Wait before a place that could not be read is read again, doubling."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -167,19 +164,20 @@ class CatchUp:
         None: it may not be read.
         """
         known = self._journal.threads.place(channel_id)
-        guild_id, wait = None if known is None else known[0], AGAIN_SECONDS
-        while True:
-            await self._pacer.admit(None, Urgency.EDIT)
-            most = self._reach.messages + 1
-            try:
-                return await self._rest.history(channel_id, after=after, most=most, guild_id=guild_id)
-            except TryLater as error:
-                log.info("a channel cannot be read now", channel_id=channel_id, reason=str(error))
-                await asyncio.sleep(max(error.seconds, wait))
-                wait = min(wait * 2, LONGEST_AGAIN_SECONDS)
-            except RestError as error:
-                log.warning("a channel cannot be read", channel_id=channel_id, reason=str(error))
-                return None
+        guild_id, most = None if known is None else known[0], self._reach.messages + 1
+        try:
+            return await persist(
+                lambda: self._rest.history(channel_id, after=after, most=most, guild_id=guild_id),
+                pacer=self._pacer,
+                urgency=Urgency.EDIT,
+                patience=Patience(),
+                on_failure=lambda error, _: log.info(
+                    "a channel cannot be read now", channel_id=channel_id, reason=str(error)
+                ),
+            )
+        except RestError as error:
+            log.warning("a channel cannot be read", channel_id=channel_id, reason=str(error))
+            return None
 
     async def _catch_up(self, gap: "_Gap", channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> None:
         missed = await self._read(channel_id, mark, tasks)

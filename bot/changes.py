@@ -4,7 +4,6 @@ Taken from the raw events, for the library keeps no messages; and what waited wh
 What the agent has got already stays as it is.
 """
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,8 +19,9 @@ from .exchange import Exchange
 from .gate import Answer, OpenThread, Verdict
 from .message import request_of
 from .pacer import Urgency
+from .patience import Patience, persist
 from .request import Request, read_request, write_request
-from .rest import Gone, RestError, TryLater
+from .rest import Gone, RestError
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -103,13 +103,12 @@ async def _ask(client: "ThreadlineClient", channel_id: int, message_id: int) -> 
     """Read a message, as often as it takes within reason. Raises `RestError`."""
     place, desk = client.journal.threads.place(channel_id), client.desk
     guild_id = None if place is None else place[0]
-    for attempt in range(1, ATTEMPTS):
-        await desk.pacer.admit(None, Urgency.EDIT)
-        try:
-            return await desk.rest.message(channel_id, message_id, guild_id=guild_id)
-        except TryLater as error:
-            await asyncio.sleep(max(error.seconds, attempt / 2))
-    return await desk.rest.message(channel_id, message_id, guild_id=guild_id)
+    return await persist(
+        lambda: desk.rest.message(channel_id, message_id, guild_id=guild_id),
+        pacer=desk.pacer,
+        urgency=Urgency.EDIT,
+        patience=Patience(ATTEMPTS),
+    )
 
 
 def _waiting(

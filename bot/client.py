@@ -33,6 +33,7 @@ from .exchange import Exchange
 from .filling import AGENTS_FORM, take_form
 from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
+from .identifies import Identifies
 from .message import request_of
 from .offers import Offers, read_offers
 from .opening import open_for
@@ -115,6 +116,7 @@ class ThreadlineClient(discord.Client):
             beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
+        self._identifies = Identifies(journal)
         self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest)
         self.greeted = False
         """Whether the gateway has ever said READY."""
@@ -136,6 +138,11 @@ class ThreadlineClient(discord.Client):
             await self.tree.sync_changes(self.journal)
         except discord.HTTPException as error:
             log.warning("the slash commands could not be registered", reason=str(error))
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Count each identify, also of a new session that the library begins. Raises `TooManyIdentifies`."""
+        await self._identifies.take(self.http)
+        await super().before_identify_hook(shard_id, initial=initial)
 
     async def on_connect(self) -> None:
         """READY is there: live messages wait until what was missed is in front of them; what waits may have changed."""

@@ -10,6 +10,7 @@ import structlog
 import yarl
 
 from .failures import NeedsPerson
+from .refusals import reason_of
 
 __all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
 
@@ -106,6 +107,6 @@ def in_words(error: Exception) -> str:
         case aiohttp.ClientConnectorError():
             return error.os_error.strerror or str(error)
         case discord.HTTPException():
-            return f"{error.status} {error.text}".strip()
+            return f"{error.status} {reason_of(error)}"
         case _:
             return str(error) or type(error).__name__

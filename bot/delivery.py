@@ -19,10 +19,11 @@ from pool.postscripts import Postscript
 from .markdown import LIMIT, escape
 from .mentions import NOBODY, Mentions
 from .pacer import Bucket, Job, Pacer, Urgency
-from .patience import Patience
+from .patience import ATTEMPTS, Patience
 from .posted import Posted
-from .rest import Archived, Gone, Refused, Rest, Stored, TryLater
+from .rest import Archived, ContentRefused, Gone, Refused, Rest, Stored, TryLater
 from .schedule import EDIT_GAP
+from .substitutes import ENCLOSED, enclosed, in_place_of
 
 __all__ = ["Delivery"]
 
@@ -84,11 +85,16 @@ class Delivery:
         self.reply_to: int | None = None
         """The message that the first page names as the one it answers."""
         self._posted: list[Posted] = []
-        self._intended: set[tuple[int, int]] = set()
+        self._intended: dict[tuple[int, int], float] = {}
+        """When each message was sent first, by its number and generation."""
         self._postscripts: dict[int, Postscript] = {}
         """What is still to be sent behind the pages, by its number."""
         self._job = Job(None, self._next_write, Urgency.FIRST)
         self._patience = Patience()
+        self._slow = self._taken = 0
+        """How often Discord did not get the next files while it took other messages, and how many it had then taken."""
+        self.given_up = ""
+        """Why the reply was given up, for people; empty where it was not."""
         self._written_at = 0.0
         self._since = 0.0
         """Since when the page behind the one that is written has waited, if it has."""
@@ -229,7 +235,7 @@ class Delivery:
         except TryLater as error:
             if number is not None:
                 self._posted[number].doubt()
-            self._try_again(error)
+            self._ask(self._patience.wait(error))
         except Unwritable:
             self._ask(UNWRITABLE_SECONDS)  # Nothing was sent: that comes only after it is written down.
         except Refused as error:
@@ -250,19 +256,39 @@ class Delivery:
         if posted.outgrown(page, now):
             self._leave(number)
         content = posted.text(page)
-        if posted.message_id is not None:
-            stored = await self._rest.edit(channel_id, posted.message_id, content, drop_view=posted.stop and not live)
-            posted.stop = posted.stop and live
-        else:
-            posted.stop = posted.stop or live  # Also if only an earlier try, whose answer was lost, has posted it so.
-            view = self._stop() if live and self._stop is not None else None
-            content, page, provisional = posted.attempt(page, provisional=provisional)
-            stored = await self._send(channel_id, number, content, view=view)
-            posted.message_id, posted.since, posted.tried = stored.message_id, now, None
+        try:
+            if posted.message_id is not None:
+                drop = posted.stop and not live
+                stored = await self._rest.edit(channel_id, posted.message_id, content, drop_view=drop)
+                posted.stop = posted.stop and live
+            else:
+                posted.stop = posted.stop or live  # Also if only an earlier try, whose answer was lost, has posted it.
+                view = self._stop() if live and self._stop is not None else None
+                content, page, provisional = posted.attempt(page, provisional=provisional)
+                stored = await self._send(channel_id, number, content, view=view)
+                posted.message_id, posted.since, posted.tried = stored.message_id, now, None
+        except ContentRefused as error:
+            if not self._ended or posted.enclosed:
+                raise
+            self._enclose(number, page, str(error))
+            return
         if not posted.confirm(page, content, stored.content, provisional=provisional):
-            self._rest.repaired += 1
             log.info("Discord has another text than was meant", channel_id=channel_id, message_id=self._key)
         self._started = self._started or not provisional
+
+    def _enclose(self, number: int, page: str, reason: str) -> None:
+        """Let a line stand where Discord does not take a page, and a file bring what it says."""
+        log.warning("a part of a reply was refused", channel_id=self._channel_id, message_id=self._key, reason=reason)
+        line, postscript = enclosed(number, page, reason)
+        self._posted[number].enclose(line)
+        self._generation += 1
+        # An earlier run may have sent the file already.
+        posts = {post.number: post for post in self._journal.posts.of(self._key)}
+        sent = posts.get(ENCLOSED + number)
+        if sent is None or sent.message_id is None:
+            self._postscripts[ENCLOSED + number] = postscript
+        if sent is not None and sent.message_id is None:
+            self._intended[ENCLOSED + number, self._generation] = float("-inf")
 
     async def _remove(self, channel_id: int, number: int) -> None:
         """Delete the message of a page that does not exist any more."""
@@ -283,15 +309,26 @@ class Delivery:
         try:
             contents = [(file.name, file.read()) for file in postscript.files]
             await self._send(channel_id, number, postscript.content, files=contents, mention=postscript.mention)
-        except (Refused, OSError) as error:
-            instead = _instead_of(postscript, escape(str(error)))
-            if instead is None:
+        except (Refused, OSError, TryLater) as error:
+            instead = in_place_of(postscript, escape(str(error)))
+            if instead is None or (isinstance(error, TryLater) and not self._is_too_slow(postscript)):
                 raise
             log.warning("a message behind a reply was refused", channel_id=channel_id, reason=str(error))
             self._postscripts[number] = instead
             self._generation += 1
         else:
             del self._postscripts[number]
+        self._slow = 0
+
+    def _is_too_slow(self, postscript: Postscript) -> bool:
+        """Whether the way to Discord is too slow for these files. While it takes no messages at all that says nothing.
+
+        Of what an outage has put off nothing is lost.
+        """
+        if postscript.files and self._pacer.taken > self._taken:
+            self._slow += 1
+        self._taken = self._pacer.taken
+        return self._slow >= ATTEMPTS
 
     async def _send(
         self,
@@ -306,19 +343,23 @@ class Delivery:
         """Send a message that no try has sent before. It makes no sound but where it calls for somebody."""
         # Discord answers a nonce that it knows with the message that exists, as it is: no try makes a second one.
         nonce = f"{self._key:x}.{number}.{self._generation:x}"
-        if (number, self._generation) not in self._intended:
+        now = asyncio.get_running_loop().time()
+        first = self._intended.get((number, self._generation))
+        if first is None:
             # What the first try said: Discord may have taken it although its answer was lost.
             before = self._posted[number].before if number < len(self._posted) else ""
             self._journal.posts.intend(self._key, number, content, before)
-            self._intended.add((number, self._generation))
-        whom = NOBODY if mention is None else Mentions((mention,))
-        silent = mention is None
-        stored = await self._rest.send(
+            first = self._intended[number, self._generation] = now
+        known = {posted.message_id for posted in self._posted}
+        stored = await self._rest.send_once(
             channel_id,
             content,
+            tried=now - first,
+            known=known,
+            after=self._key,
             nonce=nonce,
-            silent=silent,
-            mention=whom,
+            silent=mention is None,
+            mention=NOBODY if mention is None else Mentions((mention,)),
             reply_to=None if number else self.reply_to,
             view=view,
             files=files,
@@ -363,23 +404,16 @@ class Delivery:
         try:
             await self._rest.reopen(channel_id)
         except TryLater as later:
-            self._try_again(later)
+            self._ask(self._patience.wait(later))
         except (Refused, Gone, Archived) as refused:
             self._give_up(f"{error}; {refused}")
         else:
-            self._try_again(error)
-
-    def _try_again(self, error: TryLater | Archived) -> None:
-        wait = self._patience.wait(error)
-        if wait is None:
-            self._give_up(str(error))
-        else:
-            self._ask(wait)
+            self._ask(self._patience.wait(error))
 
     def _give_up(self, reason: str) -> None:
         log.warning("a reply could not be posted", channel_id=self._channel_id, reason=reason, message_id=self._key)
         if self._ended:
-            self._channel_id = None
+            self._channel_id, self.given_up = None, reason
             self._on_settled(self._says_all)
         else:
             self._paused = True
@@ -389,14 +423,3 @@ class Delivery:
         """Whether at most a word about the end is missing: all that the agent said stands, and its files do."""
         files = any(postscript.files for postscript in self._postscripts.values())
         return self._unwritten(self._look_at()) is None and not files
-
-
-def _instead_of(postscript: Postscript, reason: str) -> Postscript | None:
-    """Return what says that files, or a word that calls for somebody, are refused; None where nothing is lost."""
-    if postscript.files:
-        names = ", ".join(escape(file.name) for file in postscript.files)
-        return Postscript(f"-# 🚫 {names} could not be attached: {reason}"[:500], mention=postscript.mention)
-    if postscript.mention is not None:
-        words = postscript.content.removeprefix(f"<@{postscript.mention}> ")
-        return Postscript(f"-# {words}\n-# 🔕 you could not be called: {reason}"[:500])
-    return None

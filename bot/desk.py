@@ -128,7 +128,7 @@ class Desk:
         thread_id = exchange.request.thread_id
         place = self.journal.threads.place(thread_id)
         if place is not None and place[1] != thread_id and thread_id not in self.rest.gone:
-            self.tell(place[1], words.undelivered(thread_id))
+            self.tell(place[1], words.undelivered(thread_id, exchange.reply.given_up))
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""

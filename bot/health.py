@@ -19,13 +19,20 @@ DOWN_SECONDS = 120.0
 class Pulse:
     """Beats once a second while `run` runs."""
 
-    def __init__(self, connected: Callable[[], bool], *, trouble: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        connected: Callable[[], bool],
+        *,
+        trouble: Callable[[], str] = lambda: "",
+        away: Callable[[], str] = lambda: "",
+    ) -> None:
         """`connected` says whether the gateway is there now; the time before it first is counts as gone.
 
-        `trouble` says why the journal cannot be written, if so.
+        `trouble` says why the journal cannot be written, if so, and `away` why calls to Discord wait.
         """
         self._connected = connected
         self._trouble = trouble
+        self._away = away
         self._beat = time.monotonic()
         self._down_since: float | None = None
         self.lag = 0.0
@@ -65,6 +72,8 @@ class Pulse:
         found = []
         if self.down_seconds >= DOWN_SECONDS:
             found.append(f"not connected to Discord for {self.down_seconds:.0f} s")
+        if away := self._away():
+            found.append(f"Discord takes no calls: {away}")
         if trouble := self._trouble():
             found.append(f"the journal cannot be written: {trouble}")
         stuck = time.monotonic() - self._beat

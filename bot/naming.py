@@ -7,18 +7,21 @@ import structlog
 from pool.threads import Threads
 
 from .pacer import Bucket, Job, Pacer, Urgency
-from .patience import Patience
+from .patience import ATTEMPTS, Patience
 from .request import Request
 from .rest import Rest, RestError, TryLater
 from .tokens import without_tokens
 
-__all__ = ["NAME", "Naming", "name_for", "thread_name"]
+__all__ = ["NAME", "NEUTRAL", "Naming", "name_for", "thread_name"]
 
 NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""
 
 LOOKED_AT = 10_000
 """Characters of a text in which its first words are looked for; an agent may send megabytes as a title."""
+
+NEUTRAL = "Conversation"
+"""The name of a thread whose request has no words, or words that the server does not allow in names."""
 
 _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 """They show as nothing, but emoji and some scripts are made with them."""
@@ -55,7 +58,7 @@ class Naming:
             return
         self._threads.set_name(thread_id, "")
         if name != given:
-            patience = Patience()
+            patience = Patience(ATTEMPTS)
             job = Job(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
             self._pacer.put(job)
 
@@ -64,7 +67,7 @@ class Naming:
             await self._rest.rename(job.channel_id or 0, given, name)
         except TryLater as error:
             wait = patience.wait(error)
-            if wait is not None:
+            if not patience.exhausted:
                 self._pacer.put(job, delay=wait)
         except RestError as error:
             log.info("a thread could not be renamed", thread_id=job.channel_id, reason=str(error))
@@ -77,7 +80,7 @@ def name_for(request: Request, redact: Callable[[str], str]) -> str:
     """
     files = (*request.attachments, *(file for quote in request.quotes for file in quote.attachments))
     said = (request.text, *(file.name for file in files), *(quote.text for quote in request.quotes))
-    return next(filter(None, (thread_name(redact(text)) for text in said)), "Conversation")
+    return next(filter(None, (thread_name(redact(text)) for text in said)), NEUTRAL)
 
 
 def thread_name(text: str) -> str:

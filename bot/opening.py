@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from .exchange import Exchange
-from .naming import name_for
+from .naming import NEUTRAL, name_for
 from .pacer import Bucket, Pacer, Urgency
-from .request import write_request
-from .rest import Gone, Rest, RestError, TryLater
+from .patience import Patience, persist
+from .request import Request, write_request
+from .rest import ContentRefused, Gone, Rest, RestError, TryLater
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -23,9 +24,6 @@ OPEN_SECONDS = 900.0
 
 VISIBLE_SECONDS = 3.0
 """A request that waits longer shows it."""
-
-LONGEST_WAIT = 30.0
-"""Seconds between two tries, where Discord does not ask for more."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -39,10 +37,16 @@ async def open_for(client: "ThreadlineClient", exchange: Exchange) -> None:
     desk, request = client.desk, exchange.request
     await desk.doubts.settled(exchange.message_ids)
     minutes = desk.agents.config.threads.auto_archive_minutes
-    desk.naming.opened(request.thread_id, name_for(request, desk.redact))
     pacer, rest, redact = desk.pacer, desk.rest, desk.redact
     try:
-        await open_thread(exchange, pacer=pacer, rest=rest, auto_archive_minutes=minutes, redact=redact)
+        await open_thread(
+            exchange,
+            pacer=pacer,
+            rest=rest,
+            auto_archive_minutes=minutes,
+            redact=redact,
+            named=lambda name: desk.naming.opened(request.thread_id, name),
+        )
     except NotOpened as error:
         log.warning("a thread could not be opened", message_id=request.message_id, reason=str(error))
         _stay(client, exchange, str(error))
@@ -65,20 +69,31 @@ def _stay(client: "ThreadlineClient", exchange: Exchange, reason: str) -> None:
 
 
 async def open_thread(
-    exchange: Exchange, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str] = str
+    exchange: Exchange,
+    *,
+    pacer: Pacer,
+    rest: Rest,
+    auto_archive_minutes: int,
+    redact: Callable[[str], str] = str,
+    named: Callable[[str], None] = lambda _name: None,
 ) -> None:
-    """Open the thread of a request and put its author into it.
+    """Open the thread of a request and put its author into it. `named` learns each name before it is tried.
 
     `redact` takes secrets out of its name, which more people see than the request. Raises `NotOpened`, and `Gone` where
     the request's message is no longer there.
     """
     request = exchange.request
     visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
+    opening = _Opening(request, pacer=pacer, rest=rest, auto_archive_minutes=auto_archive_minutes)
+    name = name_for(request, redact)
     try:
-        async with asyncio.timeout(OPEN_SECONDS):
-            await _open(exchange, pacer, rest, auto_archive_minutes, redact)
-    except TimeoutError:
-        raise NotOpened(f"Discord would not have it for {OPEN_SECONDS / 60:.0f} minutes.") from None
+        try:
+            named(name)
+            await opening.open(name)
+        except ContentRefused as error:
+            log.info("a thread gets another name", message_id=request.message_id, reason=str(error))
+            named(NEUTRAL)
+            await opening.open(NEUTRAL)
     except Gone:
         raise
     except RestError as error:
@@ -93,21 +108,39 @@ async def open_thread(
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
 
 
-async def _open(
-    exchange: Exchange, pacer: Pacer, rest: Rest, auto_archive_minutes: int, redact: Callable[[str], str]
-) -> None:
-    request = exchange.request
-    name = name_for(request, redact)
-    wait = 0.5
-    while True:
-        await pacer.admit(request.channel_id, Urgency.FIRST, Bucket.THREAD)
-        try:
-            await rest.open_thread(
-                request.channel_id, request.message_id, name, auto_archive_minutes=auto_archive_minutes
-            )
-        except TryLater as error:
-            log.info("a thread cannot be opened yet", message_id=request.message_id, reason=str(error))
-            await asyncio.sleep(max(error.seconds, wait))
-            wait = min(wait * 2, LONGEST_WAIT)
-        else:
-            return
+class _Opening:
+    """The tries at opening one thread. An outage is waited out; a Discord that answers has so much time."""
+
+    def __init__(self, request: Request, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
+        self._request = request
+        self._pacer = pacer
+        self._rest = rest
+        self._minutes = auto_archive_minutes
+        self._looked = asyncio.get_running_loop().time()
+        self._heard = pacer.heard
+        self._refused = 0.0
+        """Seconds in which Discord has answered, but has opened no thread."""
+
+    async def open(self, name: str) -> None:
+        """Open it. Raises `RestError` where that is refused, and `NotOpened` where it was put off for too long."""
+        request = self._request
+        await persist(
+            lambda: self._rest.open_thread(
+                request.channel_id, request.message_id, name, auto_archive_minutes=self._minutes
+            ),
+            pacer=self._pacer,
+            urgency=Urgency.FIRST,
+            channel_id=request.channel_id,
+            bucket=Bucket.THREAD,
+            patience=Patience(),
+            on_failure=self._failed,
+        )
+
+    def _failed(self, error: TryLater, wait: float) -> None:
+        log.info("a thread cannot be opened yet", message_id=self._request.message_id, reason=str(error))
+        now, heard = asyncio.get_running_loop().time(), self._pacer.heard
+        if error.seconds or heard > self._heard:
+            self._refused += now - self._looked
+        self._looked, self._heard = now, heard
+        if self._refused + wait > OPEN_SECONDS:
+            raise NotOpened(f"Discord refused for {OPEN_SECONDS / 60:.0f} minutes.")

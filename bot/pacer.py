@@ -6,7 +6,7 @@ when the write happens, not when it was asked for: however slow Discord is, the 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
 import structlog
@@ -32,8 +32,12 @@ class Pacer:
         self._wake = asyncio.Event()
         self.refused = 0
         """Calls that Discord refused for their rate."""
-        self.looks = 0
-        """How often the schedule was looked at."""
+        self.heard = 0
+        """Answers of Discord's own, in all."""
+        self.taken = 0
+        """Messages that Discord has taken, in all."""
+        self.on_restored: Callable[[], None] = lambda: None
+        """Learns that Discord answers again after it was away."""
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -41,9 +45,22 @@ class Pacer:
 
     @property
     def busy(self) -> bool:
-        """Whether half of the calls that Discord takes are being made: what nobody would miss is better left."""
+        """Whether half of the calls that Discord takes are being made, or Discord is away.
+
+        What nobody would miss is better left then.
+        """
         total = self._schedule.total
-        return total.wait(_now(), keep=total.limit // 2) > 0
+        return self._schedule.breaker.is_open or total.wait(_now(), keep=total.limit // 2) > 0
+
+    @property
+    def trouble(self) -> str:
+        """Why calls wait, and for how long, in a line; empty where Discord answers."""
+        breaker = self._schedule.breaker
+        return f"{breaker.reason}, for {breaker.open_seconds(_now()):.0f} s" if breaker.is_open else ""
+
+    def find_servers(self, server_of: Callable[[int], int | None]) -> None:
+        """Learn how to find the server of a channel: Discord limits what is written in one."""
+        self._schedule.server_of = server_of
 
     def put(self, job: Job, *, delay: float = 0.0, since: float | None = None) -> None:
         """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
@@ -73,7 +90,6 @@ class Pacer:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self._wake.clear()
-                self.looks += 1
                 while (start := self._schedule.take(loop.time())) is not None:
                     self._begin(tasks, start)
                 at = self._schedule.look_again(loop.time())
@@ -97,16 +113,52 @@ class Pacer:
             self._schedule.again(start, _now())
         return start
 
-    def answered(self, call: Start | Hold | None, told: Told | None) -> None:
-        """Learn that a call was answered, or that it failed."""
-        if told is not None and told.retry_after is not None:
+    def admits(self) -> bool:
+        """Whether a call of the current task may leave: while Discord is away only the probe's may."""
+        start = _START.get()
+        return self._schedule.breaker.admits(None if start is None else start.job)
+
+    def answered(self, call: Start | Hold | None, told: Told) -> None:
+        """Learn that Discord has answered a call; what it counts as is what `sent` returned."""
+        now = _now()
+        self.heard += 1
+        if told.retry_after is not None:
             self.refused += 1
+        was_open = self._schedule.breaker.is_open
         match call:
             case Start():
-                self._schedule.answered(call, _now(), told)
-                self._wake.set()
+                self._schedule.answered(call, now, told)
+                self.taken += call.lane is not None and call.job.bucket is Bucket.MESSAGE and told.retry_after is None
             case Hold():
-                call.answered = _now()
+                call.answered = now
+                self._schedule.breaker.answered(call.sent)
+        self._wake.set()
+        if was_open and not self._schedule.breaker.is_open:
+            log.info("Discord answers again")
+            self.on_restored()
+
+    def failed(self, call: Start | Hold | None, reason: str, *, blocked: bool = False, seconds: float = 0.0) -> None:
+        """Learn that a call did not get as far as Discord; `blocked` and `seconds` are as for `Breaker.failed`."""
+        now = _now()
+        match call:
+            case Start():
+                self._schedule.answered(call, now)
+                source: object = call.job
+            case Hold():
+                call.answered, source = now, call
+            case None:
+                return
+        if self._schedule.breaker.failed(source, now, reason, blocked=blocked, seconds=seconds):
+            log.warning("Discord is away; calls wait", reason=reason)
+        self._wake.set()
+
+    def cancelled(self, call: Start | Hold | None) -> None:
+        """Learn that whoever has made a call does not wait for its answer."""
+        if isinstance(call, Start):
+            self._schedule.answered(call, _now())
+        elif isinstance(call, Hold):
+            call.answered = _now()
+        self._wake.set()
 
     def _begin(self, tasks: asyncio.TaskGroup, start: Start) -> None:
         try:

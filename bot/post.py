@@ -1,5 +1,6 @@
 """A message of the bot's own, kept equal to what it is to show: a question's card, a notice with buttons."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -60,6 +61,8 @@ class Post:
         self._wish = _Wish()
         self._shown: _Wish | None = None
         self._first: _Wish | None = None
+        self._tried_at = 0.0
+        """When that was first sent."""
         self._message_id = message_id
         if message_id is not None:
             self._job.bucket = Bucket.EDIT
@@ -110,10 +113,14 @@ class Post:
             await self._rest.edit(self._channel_id, self._message_id, wish.content, drop_view=drop, view=view)
             return wish
         # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
-        first = self._first = self._first or wish
-        stored = await self._rest.send(
+        now = asyncio.get_running_loop().time()
+        if self._first is None:
+            self._first, self._tried_at = wish, now
+        first = self._first
+        stored = await self._rest.send_once(
             self._channel_id,
             first.content,
+            tried=now - self._tried_at,
             nonce=self._nonce,
             mention=self._mention,
             silent=self._silent,
@@ -135,11 +142,7 @@ class Post:
                 return
             except TryLater as later:
                 error = later
-        wait = self._patience.wait(error)
-        if wait is None:
-            self._give_up(error)
-        else:
-            self._pacer.put(self._job, delay=wait)
+        self._pacer.put(self._job, delay=self._patience.wait(error))
 
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))

@@ -41,6 +41,8 @@ class Posted:
     """What of the page other messages have shown."""
     tried: Try | None = None
     """What was sent and may have become a message: no answer came. No other text is sent until one comes."""
+    enclosed: str = ""
+    """The line that stands for the page where Discord does not take it; a file brings the page then."""
     _page: str = ""
     _earlier: list[tuple[int, float, str]] = field(default_factory=list)
     """The messages that show `before`, but for those that are known to be gone: since when, and what stood before."""
@@ -55,7 +57,11 @@ class Posted:
 
     def text(self, page: str) -> str:
         """Return what the message is to show for the page to be complete; nothing if that needs no message."""
-        return rest_of(self.before, page)
+        return self.enclosed or rest_of(self.before, page)
+
+    def enclose(self, line: str) -> None:
+        """Let a line stand for the page: Discord has refused what it says."""
+        self.enclosed, self.tried = line, None
 
     def attempt(self, page: str, *, provisional: bool) -> Try:
         """Return what to send as the page's message.
@@ -115,7 +121,8 @@ class Posted:
 
         Not where nobody knows what the message shows.
         """
-        grown = bool(self._page and self.content) and page.startswith(_without_closing_fence(self._page))
+        known = bool(self._page and self.content and not self.enclosed)
+        grown = known and page.startswith(_without_closing_fence(self._page))
         return self.is_old(now) and grown and bool(rest_of(self._page, page))
 
     def leave(self) -> None:

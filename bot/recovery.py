@@ -22,18 +22,16 @@ from .buttons import interrupted_view
 from .desk import Desk
 from .exchange import Exchange
 from .pacer import Bucket, Urgency
+from .patience import Patience, persist
 from .post import Post
 from .posted import Posted
 from .request import read_request
-from .rest import Own, RestError, TryLater
+from .rest import Own, RestError
 
 __all__ = ["CHOICE_SECONDS", "Recovery"]
 
 CHOICE_SECONDS = 600.0
 """How long what waits behind an interrupted turn waits for a person's choice."""
-
-ATTEMPTS = 8
-"""Tries at reading a thread; with the waits between them about a minute."""
 
 T = TypeVar("T")
 
@@ -272,14 +270,13 @@ class Recovery:
         return next((each.message_id for each in alike if each.message_id not in known), None)
 
     async def _own_messages(self, thread_id: int, *, after: int) -> list[Own]:
-        """Read the bot's own messages in a thread, as often as it takes within reason. Raises `RestError`."""
-        for attempt in range(1, ATTEMPTS):
-            await self._desk.pacer.admit(None, Urgency.FINAL)
-            try:
-                return await self._desk.rest.own_messages(thread_id, after=after)
-            except TryLater as error:
-                await asyncio.sleep(max(error.seconds, 2.0**attempt / 4))
-        return await self._desk.rest.own_messages(thread_id, after=after)
+        """Read the bot's own messages in a thread, as often as it takes. Raises `RestError` where that is refused."""
+        return await persist(
+            lambda: self._desk.rest.own_messages(thread_id, after=after),
+            pacer=self._desk.pacer,
+            urgency=Urgency.FINAL,
+            patience=Patience(),
+        )
 
     async def _close(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""

@@ -92,6 +92,11 @@ class Reply:
         """Whether anything of it stands in the thread."""
         return self._delivery.posted > 0
 
+    @property
+    def given_up(self) -> str:
+        """Why it was given up, for people; empty where it was not."""
+        return self._delivery.given_up
+
     def start(self, channel_id: int) -> None:
         """Begin to post into a channel."""
         self._delivery.open(channel_id)

@@ -5,9 +5,11 @@ No object of discord.py is kept across an await: the client may be rebuilt at an
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -15,52 +17,42 @@ import aiohttp
 import discord
 import structlog
 from discord.http import Route
+from discord.utils import time_snowflake
 
 from . import wire
 from .mentions import NOBODY, Mentions
+from .refusals import (
+    LOST,
+    MISSING_ACCESS,
+    MISSING_PERMISSIONS,
+    NO_REPLY,
+    THREAD_EXISTS,
+    UNKNOWN_CHANNEL,
+    Archived,
+    ContentRefused,
+    Gone,
+    Refused,
+    RestError,
+    TryLater,
+    code_of,
+    translated,
+)
 
-__all__ = ["Archived", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", "TryLater"]
-
-UNKNOWN_MESSAGE = 10008
-THREAD_ARCHIVED, THREAD_LOCKED = 50083, 160005
-THREAD_EXISTS = 160004
-NO_REPLY = 160002
-UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS = 10003, 50001, 50013
-LOST = frozenset({UNKNOWN_CHANNEL, MISSING_ACCESS, MISSING_PERMISSIONS})
-"""Discord's JSON error codes (Discord, Opcodes and Status Codes)."""
+__all__ = ["Archived", "ContentRefused", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", "TryLater"]
 
 SECOND_LOOK = 1.0
 """Seconds after which a place is taken for lost if Discord still says so: once, it also says it by mistake."""
+
+NONCE_SECONDS = 60.0
+"""Discord knows a message by its nonce for some minutes (Discord, Create Message)."""
+
+SENT = 1000
+"""Messages that are remembered as confirmed."""
 
 DOUBTED = 120.0
 """Seconds after which what was said once counts no more."""
 
 log = structlog.stdlib.get_logger("bot")
-
-
-class RestError(Exception):
-    """A call had no effect that we know of; the text is Discord's."""
-
-
-class Gone(RestError):
-    """The message no longer exists."""
-
-
-class Archived(RestError):
-    """The thread is archived, and takes no edits until it is opened again (`Rest.reopen`); or it is locked."""
-
-
-class Refused(RestError):
-    """Discord will not do this however often it is asked: no such channel, no permission, bad request."""
-
-
-class TryLater(RestError):
-    """Discord cannot do this now. `seconds` is how long it asks to wait, 0 where it does not say."""
-
-    def __init__(self, reason: str, seconds: float = 0.0) -> None:
-        """Keep the wait."""
-        super().__init__(reason)
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +71,10 @@ class Own:
     content: str
     files: tuple[str, ...] = ()
 
+    def shows(self, content: str, files: Sequence[tuple[str, bytes]]) -> bool:
+        """Whether it says this, and brings as many files."""
+        return self.content.strip() == content.strip() and len(self.files) == len(files)
+
 
 class Rest:
     """The calls. `client` is put in by whoever builds clients."""
@@ -86,20 +82,21 @@ class Rest:
     def __init__(self) -> None:
         """Start without a client: every call then asks to be tried later."""
         self.client: discord.Client | None = None
-        self.repaired = 0
-        """Writes of a reply after which Discord had another text than was meant, so that it was written again."""
-
         self.gone: set[int] = set()
         """Places to which nothing is written any more."""
         self.on_lost: Callable[[int], None] = lambda _channel_id: None
         """Learns of a place that cannot be reached any more: it is unknown, or the bot may not view or write there."""
         self.on_locked: Callable[[int], None] = lambda _thread_id: None
         """Learns of a thread that is locked, where something was to be written."""
+        self._sent: deque[int] = deque(maxlen=SENT)
+        """The last messages that are known to stand: a try that was lost is none of them."""
         self._doubted: dict[tuple[int, str], float] = {}
         """By place and kind of call since when Discord says that the place is lost."""
 
     @asynccontextmanager
-    async def _writing(self, kind: str, channel_id: int, *, lost: frozenset[int] = LOST) -> AsyncIterator[None]:
+    async def _writing(
+        self, kind: str, channel_id: int, *, lost: frozenset[int] = LOST, size: int = 0
+    ) -> AsyncIterator[None]:
         """Call as `_calling`, and notice a place that is lost by what Discord says then, the second time.
 
         Calls of one `kind` need the same rights. Of the codes `LOST` only those in `lost` say it of the place; all are
@@ -108,14 +105,14 @@ class Rest:
         if channel_id in self.gone:
             raise Refused("this place is gone")
         try:
-            async with _calling():
+            async with _calling(size):
                 yield
         except Refused as error:
-            if _code(error) not in LOST:
+            if code_of(error) not in LOST:
                 raise
             if self._is_doubt(kind, channel_id):
                 raise TryLater(str(error), SECOND_LOOK) from error
-            if _code(error) in lost:
+            if code_of(error) in lost:
                 self.on_lost(channel_id)
             raise
         else:
@@ -141,6 +138,12 @@ class Rest:
         if self.client is None or self.client.is_closed():
             raise TryLater("not connected to Discord", 1.0)
         return self.client
+
+    def server_of(self, channel_id: int) -> int | None:
+        """Return the server of a channel or thread, where the library knows it."""
+        channel = None if self.client is None else self.client.get_channel(channel_id)
+        guild = getattr(channel, "guild", None)
+        return None if guild is None else guild.id
 
     async def send(
         self,
@@ -169,7 +172,7 @@ class Rest:
         # Files need a right of their own; where that is missing, words may still be sent.
         kind, lost = ("upload", LOST - {MISSING_PERMISSIONS}) if files else ("send", LOST)
         try:
-            async with self._writing(kind, channel_id, lost=lost):
+            async with self._writing(kind, channel_id, lost=lost, size=sum(len(data) for _, data in files)):
                 message = await channel.send(
                     content,
                     nonce=nonce or secrets.token_hex(8),  # Without, the library gives one only where it is None.
@@ -182,12 +185,38 @@ class Rest:
                     mention_author=False,
                 )
         except Refused as error:
-            if reply_to is None or _code(error) != NO_REPLY:
+            if reply_to is None or code_of(error) != NO_REPLY:
                 raise
             return await self.send(
                 channel_id, content, nonce=nonce, mention=mention, silent=silent, view=view, files=files
             )
+        self._sent.append(message.id)
         return Stored(message.id, message.content)
+
+    async def send_once(
+        self,
+        channel_id: int,
+        content: str,
+        *,
+        tried: float,
+        after: int | None = None,
+        known: Collection[int | None] = (),
+        files: Sequence[tuple[str, bytes]] = (),
+        **options: Any,
+    ) -> Stored:
+        """Post a message as `send`, whose first try was `tried` seconds ago, 0 for now, and may have been taken.
+
+        A nonce says so for minutes only. Later the message is looked for in the place: above the id `after`, or where
+        none is given in what stands there since, and not among those that are `known` to be others.
+        """
+        if tried > NONCE_SECONDS:
+            since = datetime.now(UTC) - timedelta(seconds=tried + NONCE_SECONDS)
+            own = await self.own_messages(channel_id, after=time_snowflake(since) if after is None else after)
+            others = {*known, *self._sent}
+            found = (each for each in own if each.message_id not in others and each.shows(content, files))
+            if (stands := next(found, None)) is not None:
+                return Stored(stands.message_id, stands.content)
+        return await self.send(channel_id, content, files=files, **options)
 
     async def edit(
         self,
@@ -318,7 +347,7 @@ class Rest:
                     json={"name": name, "auto_archive_duration": auto_archive_minutes},
                 )
         except Refused as error:
-            code = _code(error)
+            code = code_of(error)
             if code in LOST and self._is_doubt("open", message_id):
                 raise TryLater(str(error), SECOND_LOOK) from error
             if code in {UNKNOWN_CHANNEL, MISSING_ACCESS}:
@@ -347,24 +376,19 @@ class Rest:
             await client.http.add_user_to_thread(thread_id, user_id)
 
 
-def _code(error: RestError) -> int:
-    cause = error.__cause__
-    return cause.code if isinstance(cause, discord.HTTPException) else 0
-
-
 @asynccontextmanager
-async def _calling() -> AsyncIterator[None]:
-    """Bound a call's time on the wire, and turn the library's exceptions into ours."""
+async def _calling(size: int = 0) -> AsyncIterator[None]:
+    """Bound the time on the wire of a call that uploads so many bytes; turn the library's exceptions into ours."""
     try:
         async with asyncio.timeout(None) as timeout:
-            with wire.bounded(timeout):
+            with wire.bounded(timeout, size):
                 yield
-    except wire.TooMany as error:
+    except (wire.TooMany, wire.Unreached) as error:
         raise TryLater(str(error), error.seconds) from error
     except discord.RateLimited as error:
         raise TryLater(str(error), error.retry_after) from error
     except discord.HTTPException as error:
-        raise _translated(error) from error
+        raise translated(error) from error
     except TimeoutError as error:
         raise TryLater("Discord did not answer in time") from error
     except (aiohttp.ClientError, OSError) as error:
@@ -376,11 +400,3 @@ async def _calling() -> AsyncIterator[None]:
         # What the library raises over a body that is no JSON, or another object than it expects.
         log.warning("an answer of Discord could not be read", exc_info=True)
         raise TryLater(f"Discord's answer could not be read: {error!r}") from error
-
-
-def _translated(error: discord.HTTPException) -> RestError:
-    reason = error.text or str(error)
-    if error.status in {408, 429} or error.status >= 500:
-        return TryLater(str(error))
-    kinds: dict[int, type[RestError]] = {UNKNOWN_MESSAGE: Gone, THREAD_ARCHIVED: Archived, THREAD_LOCKED: Archived}
-    return kinds.get(error.code, Refused)(reason)

@@ -2,7 +2,8 @@
 
 Every call counts in the bot's budget, and in its bucket of its channel. Of the jobs that their budgets allow
 now the most urgent is made, and among equals the one that has waited longest. A job that must wait stands in a heap by
-the time at which it may be looked at again, so that choosing costs the logarithm of the number of jobs.
+the time at which it may be looked at again, so that choosing costs the logarithm of the number of jobs. While Discord
+is away, the job that would be next is made as a probe, now and then.
 
 Figures: 50 calls a second for a bot, 5 sends and 5 edits per 5 s and channel (Discord, Rate Limits; the second is what
 others observed). The library takes sends and edits for one bucket, of which it believes what the last answer said; it
@@ -10,12 +11,13 @@ holds up nobody as long as one edit is left, and one is kept for the final text.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from .budget import ROUNDING, Budget, Hold, Told
+from .breaker import PROBE_SECONDS, Breaker
+from .budget import ROUNDING, Budget, Hold, Scope, Told
 from .job import Bucket, Job, Urgency
 
 __all__ = ["Schedule", "Start"]
@@ -84,6 +86,11 @@ class Schedule:
     def __init__(self) -> None:
         """Start with nothing to do."""
         self.total = Budget(TOTAL_CALLS, TOTAL_SECONDS)
+        self.breaker = Breaker()
+        self.server_of: Callable[[int], int | None] = lambda _channel_id: None
+        """Tells in which server a channel is."""
+        self._servers: dict[int, float] = {}
+        """Until when servers take no more writes."""
         self.waiting = 0
         self.in_flight = 0
         self._lanes: dict[tuple[Bucket, int], _Lane] = {}
@@ -97,11 +104,6 @@ class Schedule:
     def __repr__(self) -> str:
         """Read like a status line."""
         return f"<Schedule {self.waiting} waiting, {self.in_flight} in flight>"
-
-    @property
-    def lanes(self) -> int:
-        """How many budgets of channels are remembered."""
-        return len(self._lanes)
 
     def ask(self, job: Job, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
         """Ask for a job, at the earliest after `delay` seconds. Returns whether that changed anything.
@@ -161,22 +163,37 @@ class Schedule:
             self.total.sure = min(SURE * min(self._took), LONGEST_SURE)
             if start.lane is not None:
                 start.lane.budget.sure = self.total.sure
-            if told.everywhere:
-                self.total.learn(told, now)
-            elif start.lane is not None:
-                start.lane.budget.learn(told, now)
+            self._learn(start, told, now)
+            self.breaker.answered(start.hold.sent)
         if start.lane is not None:
             for job in tuple(start.lane.jobs):
                 self._queue(job, now)
+
+    def _learn(self, start: Start, told: Told, now: float) -> None:
+        """Believe what was said about the limit, of all the calls that it is about."""
+        channel_id = start.job.channel_id
+        server_id = None if channel_id is None or told.scope is not Scope.SERVER else self.server_of(channel_id)
+        if told.scope is Scope.EVERYWHERE:
+            self.total.learn(told, now)
+        elif server_id is not None:
+            self._servers = {each: until for each, until in self._servers.items() if until > now}
+            self._servers[server_id] = max(self._servers.get(server_id, 0.0), now + (told.retry_after or 0.0))
+        elif channel_id is not None and told.scope is not Scope.BUCKET:
+            for bucket in (Bucket.MESSAGE, Bucket.EDIT):
+                self._lane_of(bucket, channel_id).budget.learn(told, now)
+        elif start.lane is not None:
+            start.lane.budget.learn(told, now)
 
     def finished(self, start: Start, now: float) -> None:
         """Take note that a job is no longer in flight."""
         if start.hold.answered is None and not start.lent:
             self.answered(start, now)
+            self.breaker.drop(start.job, now)  # It has failed before it left.
         self._end(start, now)
 
     def dropped(self, start: Start, now: float) -> None:
         """Take note that a job had nothing to do: no call was made."""
+        self.breaker.drop(start.job, now)
         self.total.give_back(start.hold)
         if start.lane is not None:
             start.lane.budget.give_back(start.hold)
@@ -207,6 +224,8 @@ class Schedule:
         job.waiting, job.in_flight, job.queued, job.due = False, True, None, 0.0
         self.waiting -= 1
         self.in_flight += 1
+        if self.breaker.is_open:
+            self.breaker.begin(job, now)
         hold = self.counted(now)
         if job.urgency >= Urgency.EDIT:
             due = self._last_patient + TOTAL_GAP
@@ -239,7 +258,7 @@ class Schedule:
 
     def _wait(self, job: Job, now: float) -> float:
         due = job.not_before if job.urgency < Urgency.EDIT else max(job.not_before, job.due)
-        wait = due - now if due - now > ROUNDING else 0.0
+        wait = max(due - now if due - now > ROUNDING else 0.0, self._closed(job, now))
         modest = job.since + MODEST.get(job.urgency, 0.0) - now
         if modest > ROUNDING:  # Not as the first in line, where it would hold up those that need not wait.
             wait = max(wait, min(modest, self.total.wait(now, keep=self.total.limit // 2)))
@@ -250,8 +269,15 @@ class Schedule:
             return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
         return max(wait, lane.budget.wait(now))
 
+    def _closed(self, job: Job, now: float) -> float:
+        """Return the seconds for which the job's server takes nothing, or Discord no signs: none of them is a probe."""
+        wait = PROBE_SECONDS if self.breaker.is_open and job.urgency is Urgency.SIGN else 0.0
+        if self._servers and job.channel_id is not None:
+            wait = max(wait, self._servers.get(self.server_of(job.channel_id) or 0, 0.0) - now)
+        return wait if wait > ROUNDING else 0.0
+
     def _total_wait(self, urgency: Urgency, now: float) -> float:
-        wait = self.total.wait(now)
+        wait = max(self.breaker.wait(now), self.total.wait(now))
         if urgency < Urgency.EDIT:
             return wait
         gap = self._last_patient + TOTAL_GAP - now
@@ -260,10 +286,12 @@ class Schedule:
     def _lane(self, job: Job) -> _Lane | None:
         if job.channel_id is None:
             return None
-        key = (job.bucket, job.channel_id)
-        lane = self._lanes.get(key)
+        return self._lane_of(job.bucket, job.channel_id)
+
+    def _lane_of(self, bucket: Bucket, channel_id: int) -> _Lane:
+        lane = self._lanes.get((bucket, channel_id))
         if lane is None:
-            lane = self._lanes[key] = _Lane(Budget(*FIGURES[job.bucket]))
+            lane = self._lanes[bucket, channel_id] = _Lane(Budget(*FIGURES[bucket]))
         return lane
 
     def _forget_quiet_lanes(self, now: float) -> None:

@@ -9,7 +9,7 @@ from acp import Event
 from pool.signs import KeptSigns
 
 from .pacer import Bucket, Job, Pacer, Urgency
-from .patience import Patience
+from .patience import ATTEMPTS, Patience
 from .progress import SILENT, Progress
 from .reactions import DONE, FAILED, Reactions
 from .rest import Rest, RestError, TryLater
@@ -50,7 +50,7 @@ class Sign:
         self._kept = kept
         self._standing = [*left]
         self._confirmed: set[str] = set()
-        self._patience = Patience()
+        self._patience = Patience(ATTEMPTS)
         self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
 
     def show(self, emoji: str | None) -> None:
@@ -103,8 +103,8 @@ class Sign:
             self._kept.gone(self._message_id, emoji)
 
     def _fail(self, error: RestError) -> None:
-        wait = self._patience.wait(error) if isinstance(error, TryLater) else None
-        if wait is None:
+        wait = self._patience.wait(error)
+        if self._patience.exhausted or not isinstance(error, TryLater):
             log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
         else:
             self._pacer.put(self._job, delay=wait)

@@ -6,15 +6,17 @@ and of some deaths it does not know.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
+from .breaker import PROBE_SECONDS
 from .client import ThreadlineClient
 from .config import DiscordConfig
 from .connecting import CLOSE_SECONDS, Refused, end, in_words, prepare, why_pointless
 from .failures import StartFailed
+from .identifies import TooManyIdentifies
 from .rest import Rest
 
 __all__ = ["Pauses", "SupervisedClient"]
@@ -22,10 +24,6 @@ __all__ = ["Pauses", "SupervisedClient"]
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
 """Wait before the client is built anew, doubling."""
-
-IDENTIFIES = 900
-IDENTIFY_SECONDS = 24 * 3600.0
-"""Discord allows a bot to identify 1,000 times in 24 hours, and then takes its token away (Discord, Gateway)."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -36,18 +34,16 @@ class Pauses:
     def __init__(self) -> None:
         """Begin with the shortest."""
         self._next = FIRST_SECONDS
-        self._identified: deque[float] = deque(maxlen=IDENTIFIES)
 
-    def after(self, *, lasted: float, identified: bool, now: float) -> float:
-        """Return the wait after a client that lived for `lasted` seconds, and had or had not reached the gateway."""
+    def after(self, *, lasted: float, identified: bool) -> float:
+        """Return the wait after a client that lived for `lasted` seconds, and had or had not reached the gateway.
+
+        One that has not is as good as a probe of whether Discord is there.
+        """
         if lasted > LONGEST_SECONDS:
             self._next = FIRST_SECONDS
         wait, self._next = self._next, min(self._next * 2, LONGEST_SECONDS)
-        if identified:
-            self._identified.append(now)
-        if len(self._identified) == IDENTIFIES:
-            wait = max(wait, self._identified[0] + IDENTIFY_SECONDS - now)
-        return wait
+        return wait if identified else min(wait, PROBE_SECONDS)
 
 
 class SupervisedClient:
@@ -59,6 +55,7 @@ class SupervisedClient:
         self._rest = rest
         self._build = build
         self._was_greeted = False
+        self._woken = asyncio.Event()
         self._events: set[asyncio.Task[None]] = set()
         self.client: ThreadlineClient | None = None
         """The one that lives now, or the last."""
@@ -68,6 +65,10 @@ class SupervisedClient:
         """Whether the gateway is there, and has said what there is."""
         client = self.client
         return client is not None and client.is_ready() and client.ws is not None and client.ws.open
+
+    def wake(self) -> None:
+        """Learn that Discord answers again: the next client need not wait for longer."""
+        self._woken.set()
 
     async def run(self) -> StartFailed:
         """Run until cancelled. Returns the reason why going on is pointless; the client is closed in any case."""
@@ -83,21 +84,34 @@ class SupervisedClient:
         prepare(self._config.endpoint)
         loop, pauses = asyncio.get_running_loop(), Pauses()
         while True:
-            client = self._rest.client = self.client = self._build()
+            client = self.client = self._build()
             client.events = self._events
             started = loop.time()
             why = await self._live(client)
             if isinstance(why, StartFailed):
                 return why
-            now = loop.time()
-            wait = pauses.after(lasted=now - started, identified=client.ws is not None, now=now)
-            log.warning("connection to Discord lost", reason=why, again_in=wait)
-            await asyncio.sleep(wait)
+            wait = pauses.after(lasted=loop.time() - started, identified=client.ws is not None)
+            log.warning("connection to Discord lost", reason=in_words(why), again_in=wait)
+            await self._pause(wait)
+            if isinstance(why, TooManyIdentifies):
+                await asyncio.sleep(why.seconds)
 
-    async def _live(self, client: ThreadlineClient) -> StartFailed | str:
+    async def _pause(self, seconds: float) -> None:
+        """Wait for so long, or until Discord answers again."""
+        self._woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+
+    async def _work(self, client: ThreadlineClient) -> None:
+        """Log in, let calls be made by this client from now on, and listen."""
+        await client.login(self._config.token.get_secret_value())
+        self._rest.client = client
+        await client.connect(reconnect=False)
+
+    async def _live(self, client: ThreadlineClient) -> Exception:
         """Run one client to its end; return why it ended."""
-        token = self._config.token.get_secret_value()
-        working = asyncio.create_task(client.start(token, reconnect=False), name="discord.py")
+        working = asyncio.create_task(self._work(client), name="discord.py")
         try:
             await asyncio.wait((working,))
         finally:
@@ -105,7 +119,7 @@ class SupervisedClient:
             await end(client, working)
         try:
             working.result()
-        except StartFailed as error:
+        except (StartFailed, TooManyIdentifies) as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
             if pointless := why_pointless(error):
@@ -113,5 +127,5 @@ class SupervisedClient:
             if not self._was_greeted:
                 where = self._config.endpoint or "Discord"
                 return StartFailed(f"cannot connect to {where}: {in_words(error)}")
-            return in_words(error)
-        return "the connection was closed"
+            return error
+        return ConnectionError("the connection was closed")

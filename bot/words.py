@@ -132,9 +132,9 @@ def no_thread(reason: str) -> str:
     return f"-# ⚠ I could not open a thread: {escape(reason)}"
 
 
-def undelivered(thread_id: int) -> str:
-    """Say that an answer is lost to its thread."""
-    return f"-# ❌ An answer in <#{thread_id}> could not be posted: Discord does not let me write there."
+def undelivered(thread_id: int, reason: str) -> str:
+    """Say that an answer is lost to its thread, and why."""
+    return f"-# ❌ An answer in <#{thread_id}> could not be posted: {escape(reason)}"
 
 
 def outside(thread_ids: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ import discord
 
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
-from bot.rest import Archived, Gone, Own, Refused, Rest, Stored, TryLater
+from bot.rest import Archived, ContentRefused, Gone, Own, Refused, Rest, Stored, TryLater
 from pool.journal import Journal
 from tests.virtual import elapse
 
@@ -48,7 +48,8 @@ class Board(Rest):
     """Fulfils `Rest`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
 
     With `held` given, a call waits for that event before it takes effect. `mangle` is what is stored of a text; an
-    `archived` thread takes no edits, and a `locked` one stays so.
+    `archived` thread takes no edits, and a `locked` one stays so. A nonce holds for `nonce_seconds`. A text with the
+    first of `refused` in it is not taken, for the second as a reason; with `slow_files`, no file arrives in time.
     """
 
     def __init__(self) -> None:
@@ -62,10 +63,14 @@ class Board(Rest):
         self.archived = False
         self.locked = False
         self.mangle: Callable[[str], str] = str
+        self.nonce_seconds = float("inf")
+        self.refused: tuple[str, str] | None = None
+        self.slow_files = False
         self.in_flight = 0
         self.overlaps = 0
         self._ids = count(1)
         self._nonces: dict[str, int] = {}
+        self._nonces_since: dict[str, float] = {}
 
     @property
     def shown(self) -> list[str]:
@@ -93,12 +98,18 @@ class Board(Rest):
         assert nonce is None or len(nonce) <= 25
         new_id = next(self._ids)  # In the order of the calls, of which several may end at one time.
         fault = await self._call("send", content)
+        self._judge(content)
+        if files and self.slow_files:
+            raise TryLater("Discord did not answer in time")
+        now = asyncio.get_running_loop().time()
+        if nonce is not None and now - self._nonces_since.get(nonce, now) > self.nonce_seconds:
+            self._nonces.pop(nonce, None)
         message_id = self._nonces.get(nonce or "", 0)  # The nonce of a message that was deleted makes no new one.
         if not message_id:
             message_id = new_id
             self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), files)
             if nonce is not None:
-                self._nonces[nonce] = message_id
+                self._nonces[nonce], self._nonces_since[nonce] = message_id, now
         if fault is not None:
             raise fault
         return Stored(message_id, self.messages[message_id].content)
@@ -118,6 +129,7 @@ class Board(Rest):
             raise Gone("Unknown Message")
         if self.archived:
             raise Archived("Thread is archived")
+        self._judge(content)
         self.messages[message_id].content = self.mangle(content)
         if drop_view or view is not None:
             self.messages[message_id].buttons = _buttons(view)
@@ -160,6 +172,10 @@ class Board(Rest):
             Own(message_id, message.content.strip(), tuple(name for name, _ in message.files))
             for message_id, message in sorted(self.messages.items())
         ]
+
+    def _judge(self, content: str) -> None:
+        if self.refused is not None and self.refused[0] in content:
+            raise ContentRefused(self.refused[1])
 
     async def _call(self, what: str, content: str) -> AnswerLost | None:
         self.calls.append(Call(asyncio.get_running_loop().time(), what, content))

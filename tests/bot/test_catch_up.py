@@ -12,10 +12,11 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
-from bot.catch_up import LONGEST_AGAIN_SECONDS, CatchUp, Reach
+from bot.catch_up import CatchUp, Reach
 from bot.doubts import Doubts
 from bot.exchange import Exchange
 from bot.pacer import Pacer
+from bot.patience import LONGEST_WAIT
 from bot.rest import Refused, TryLater
 from pool.journal import Journal
 from tests.bot.board import Board, accepted, pacing, scratch_journal
@@ -432,7 +433,7 @@ async def test_a_place_is_read_as_often_as_it_takes() -> None:
         times = [call.at for call in it.rest.calls]
         waits = [round(later - earlier, 1) for earlier, later in pairwise(times)]
         assert waits[:3] == [0.6, 1.1, 2.1]
-        assert max(waits[:10]) == pytest.approx(LONGEST_AGAIN_SECONDS, abs=0.2)
+        assert max(waits[:10]) == pytest.approx(LONGEST_WAIT, abs=0.2)
         assert waits[10] == pytest.approx(200, abs=0.2)
 
 

@@ -1,5 +1,6 @@
 """Opening a thread: a request waits for it visibly, and goes without one only in the end."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,12 +10,12 @@ import pytest
 
 from acp.schema import PromptCapabilities
 from bot.exchange import Exchange
-from bot.naming import LOOKED_AT, thread_name
+from bot.naming import LOOKED_AT, NEUTRAL, thread_name
 from bot.opening import OPEN_SECONDS, NotOpened, open_thread
 from bot.pacer import Pacer
 from bot.reactions import EYE, WAITING, Reactions
 from bot.request import Request
-from bot.rest import Gone, Refused, RestError, TryLater
+from bot.rest import ContentRefused, Gone, Refused, RestError, TryLater
 from pool.journal import Journal
 from tests.bot.board import Board, pacing
 from tests.bot.one_agent import desk_of_one
@@ -88,6 +89,45 @@ async def test_a_request_that_gets_no_thread_in_the_end_is_told_so(tmp_path: Pat
         it.board.faults.extend([TryLater("429", 280.0)] * 10)
         with pytest.raises(NotOpened, match=f"{OPEN_SECONDS / 60:.0f} minutes"):
             await it.open()
+
+
+async def test_an_outage_does_not_count_against_the_time_that_a_thread_may_take(tmp_path: Path) -> None:
+    """Two hours in which Discord answers nothing cost no thread."""
+    async with stage(tmp_path) as it:
+        await elapse(1)
+        it.board.faults.extend([TryLater("503")] * 500)
+        await it.open()
+        assert it.board.whats.count("open") > 400
+        assert it.exchange.is_open
+
+
+async def test_a_discord_that_answers_others_and_opens_no_thread_is_given_up(tmp_path: Path) -> None:
+    """That is no outage."""
+    async with stage(tmp_path) as it:
+        await elapse(1)
+        it.board.faults.extend([TryLater("503")] * 500)
+
+        async def others() -> None:
+            while True:
+                it.pacer.heard += 1
+                await elapse(1)
+
+        answered = asyncio.create_task(others())
+        with pytest.raises(NotOpened):
+            await it.open()
+        answered.cancel()
+
+
+async def test_a_name_with_words_that_are_not_allowed_costs_no_thread(tmp_path: Path) -> None:
+    """Discord refuses names, too (20031, AutoMod); another one will do, and the agent's title may replace it."""
+    async with stage(tmp_path) as it:
+        await elapse(1)
+        it.board.faults.append(ContentRefused("Thread name contains words that are not allowed"))
+        named: list[str] = []
+        await open_thread(it.exchange, pacer=it.pacer, rest=it.board, auto_archive_minutes=60, named=named.append)
+        assert [call.content for call in it.board.calls if call.what == "open"] == ["please do it", NEUTRAL]
+        assert named == ["please do it", NEUTRAL]
+        assert it.exchange.is_open
 
 
 @pytest.mark.parametrize(

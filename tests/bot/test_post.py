@@ -7,7 +7,7 @@ import pytest
 
 from bot.mentions import Mentions
 from bot.pacer import Pacer
-from bot.patience import ATTEMPTS
+from bot.patience import LONGEST_WAIT
 from bot.post import Post
 from bot.rest import Refused, TryLater
 from tests.bot.board import AnswerLost, Board, pacing, settle
@@ -146,16 +146,27 @@ async def test_an_edit_whose_answer_was_lost_is_undone_where_the_wish_goes_back(
     assert board.shown == ["one"]
 
 
-@pytest.mark.parametrize("faults", [[Refused("no")], [TryLater("503")] * ATTEMPTS], ids=["refused", "away"])
-async def test_what_cannot_be_posted_is_given_up(faults: list[Exception]) -> None:
-    """After as many tries as make sense."""
+async def test_what_is_refused_is_given_up() -> None:
+    """It is asked for once."""
     board = Board()
-    board.faults.extend(faults)
+    board.faults.append(Refused("no"))
     async with pacing(Pacer()) as pacer:
         post_on(board, pacer).show("notice")
         await elapse(1_000)
-    assert len(board.calls) == len(faults)
+    assert len(board.calls) == 1
     assert board.shown == []
+
+
+async def test_an_outage_puts_off_a_notice_and_does_not_double_it() -> None:
+    """Also one that was posted when its answer was lost, longer ago than Discord knows a nonce."""
+    board = Board()
+    board.nonce_seconds = 120.0
+    board.faults.extend([AnswerLost("reset"), *[TryLater("503")] * 100])
+    async with pacing(Pacer()) as pacer:
+        post_on(board, pacer).show("notice")
+        await elapse(100 * (LONGEST_WAIT + 1))
+    assert board.shown == ["notice"]
+    assert board.whats[-1] == "read"
 
 
 @pytest.mark.parametrize("locked", [False, True])

@@ -12,7 +12,7 @@ import yarl
 
 from bot import wire
 from bot.pacer import Bucket, Pacer, Urgency
-from bot.rest import Archived, Gone, Refused, Rest, TryLater
+from bot.rest import NONCE_SECONDS, Archived, ContentRefused, Gone, Refused, Rest, RestError, TryLater
 from loopback import Loopback
 from loopback.limits import Limit
 from loopback.permissions import Permission
@@ -110,10 +110,10 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
         ({"answer_lost": True}, 0.0),
         ({"status": 429, "body": {"message": "slow down", "retry_after": 1.25, "global": False}}, 1.25),
         ({"status": 429, "body": {"message": "slow down", "retry_after": 1.25, "global": False}, "via": False}, 1.25),
-        ({"status": 429, "body": "error code: 1015", "via": False}, wire.REFUSED_SECONDS),
-        ({"status": 429, "body": "[]"}, wire.REFUSED_SECONDS),
+        ({"code": 20028, "retry_after": 1.25}, 1.25),
+        ({"code": 130000}, 0.0),
     ],
-    ids=["503", "408", "reset", "answer lost", "429", "429 without Via", "429 of Cloudflare", "429 without words"],
+    ids=["503", "408", "reset", "answer lost", "429", "429 without Via", "channel full", "overloaded"],
 )
 async def test_what_may_pass_is_to_be_tried_later(
     monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any], seconds: float
@@ -125,8 +125,101 @@ async def test_what_may_pass_is_to_be_tried_later(
         with pytest.raises(TryLater) as caught:
             await it.rest.edit(it.channel.id, message_id, "other")
         assert caught.value.seconds == seconds
-        assert it.pacer.refused == (fault.get("status") == 429)
+        assert it.pacer.refused == (seconds > 0)
         assert (await it.rest.edit(it.channel.id, message_id, "other")).content == "other"
+
+
+@pytest.mark.parametrize("edge", ["html 403", "html 429", "1015", "1020", "40333"])
+async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch: pytest.MonkeyPatch, edge: str) -> None:
+    """All count against the bot's address; the reason is a line, never a page. The first answer ends it."""
+    async with stage(monkeypatch) as it:
+        message_id = await it.message()
+        block = it.discord.fault(edge=edge, times=None)
+        with pytest.raises(TryLater) as caught:
+            await it.rest.edit(it.channel.id, message_id, "other")
+        assert caught.value.seconds == wire.REFUSED_SECONDS
+        assert len(str(caught.value)) < 100
+        assert "<" not in str(caught.value)
+        assert "the network before Discord refuses the bot" in it.pacer.trouble
+        for _ in range(20):
+            with pytest.raises(TryLater, match="Discord is away"):
+                await it.rest.typing(it.channel.id)
+        assert block.hits == 1
+        restored: list[bool] = []
+        it.pacer.on_restored = lambda: restored.append(True)
+        block.remove()
+        it.pacer._schedule.breaker._probe_at = 0.0
+        await it.pacer.admit(it.channel.id, Urgency.FINAL, Bucket.EDIT)
+        await it.rest.edit(it.channel.id, message_id, "other")
+        await it.rest.typing(it.channel.id)
+        assert restored == [True]
+        assert it.pacer.trouble == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(200000, ContentRefused), (240000, ContentRefused), (50013, TryLater), (20029, TryLater), (160005, Archived)],
+)
+async def test_a_refusal_says_whether_another_text_would_be_taken(
+    monkeypatch: pytest.MonkeyPatch, code: int, kind: type[RestError]
+) -> None:
+    """Of the place, of the content, or of the moment; that a place is lost is believed the second time."""
+    async with stage(monkeypatch) as it:
+        it.discord.fault(code=code)
+        with pytest.raises(RestError) as caught:
+            await it.rest.send(it.channel.id, "text")
+        assert type(caught.value) is kind
+
+
+async def test_what_is_written_in_a_full_server_waits_in_all_its_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Discord says so of one call (20029); another server is not concerned."""
+    async with stage(monkeypatch) as it:
+        servers = {it.channel.id: 1, it.channel.id + 1: 1, it.channel.id + 2: 2}
+        it.pacer.find_servers(servers.get)
+        it.discord.fault(code=20029, retry_after=PATIENCE)
+        await it.pacer.admit(it.channel.id, Urgency.FINAL)
+        with pytest.raises(TryLater):
+            await it.message()
+        waits = [asyncio.create_task(it.pacer.admit(each, Urgency.FIRST, Bucket.EDIT)) for each in servers]
+        await waits[2]
+        assert [wait.done() for wait in waits] == [False, False, True]
+        for wait in waits:
+            wait.cancel()
+
+
+async def test_an_upload_has_the_time_that_its_bytes_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sending is part of it: 25 MiB in 20 s would need 10 Mbit/s."""
+    async with stage(monkeypatch) as it, asyncio.timeout(PATIENCE):
+        monkeypatch.setattr(wire, "ANSWER_SECONDS", 0.2)
+        monkeypatch.setattr(wire, "SLOWEST_BYTES", 10.0)
+        it.discord.fault(method="POST", slow=1.0, times=2)
+        with pytest.raises(TryLater, match="did not answer"):
+            await it.rest.send(it.channel.id, "", files=[("a.txt", b"")])
+        await it.rest.send(it.channel.id, "", files=[("a.txt", b"x" * 1000)])
+
+
+async def test_a_server_error_is_not_tried_again_by_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would send the same text five times within 25 s, from every thread that writes."""
+    async with stage(monkeypatch) as it:
+        message_id = await it.message()
+        broken = it.discord.fault(method="PATCH", status=500, times=None)
+        with pytest.raises(TryLater):
+            await it.rest.edit(it.channel.id, message_id, "other")
+        assert broken.hits == 1
+
+
+async def test_a_message_whose_answer_was_lost_long_ago_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one that is known to be another, which says the same."""
+    async with stage(monkeypatch) as it:
+        await it.rest.send_once(it.channel.id, "same", tried=0.0)
+        it.discord.fault(method="POST", answer_lost=True)
+        with pytest.raises(TryLater):
+            await it.rest.send_once(it.channel.id, "same", tried=0.0, nonce="n")
+        long = 2 * NONCE_SECONDS
+        found = await it.rest.send_once(it.channel.id, "same", tried=long, nonce="m")
+        assert [each.id for each in it.discord.messages(it.channel)][1:] == [found.message_id]
+        new = await it.rest.send_once(it.channel.id, "other", tried=long)
+        assert [each.id for each in it.discord.messages(it.channel)][2:] == [new.message_id]
 
 
 async def test_a_call_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

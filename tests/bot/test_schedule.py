@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.simulated import ONE_WAY, Scheduled
-from bot.budget import Told
+from bot.breaker import FIRST_PROBE_SECONDS
+from bot.budget import Scope, Told
 from bot.job import Bucket, Job, Urgency
+from bot.patience import LONGEST_WAIT
 from bot.schedule import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Schedule, Start
 
 ROUNDING = 1e-6
@@ -188,7 +190,7 @@ def test_a_refusal_of_everything_holds_up_everything() -> None:
     schedule.ask(job(7), 0.0)
     start = schedule.take(0.0)
     assert start is not None
-    schedule.answered(start, 0.1, Told(retry_after=2.0, everywhere=True))
+    schedule.answered(start, 0.1, Told(retry_after=2.0, scope=Scope.EVERYWHERE))
     schedule.finished(start, 0.1)
     schedule.ask(job(8, Urgency.FIRST), 0.1)
     assert take_all(schedule, 2.0) == []
@@ -287,6 +289,75 @@ def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> Non
     assert len(take_all(schedule, 1.3)) == 1
 
 
+def test_while_discord_is_away_probes_are_made_and_no_signs() -> None:
+    """The most urgent goes first; one that fails makes room for another; an answer lets all go, by their budgets."""
+    schedule = Schedule()
+    signs = [job(number, Urgency.SIGN, Bucket.REACTION) for number in range(20)]
+    texts = [job(number, Urgency.FINAL) for number in range(20)]
+    schedule.breaker.failed("one", 0.0, "403", blocked=True)
+    for each in (*signs, *texts):
+        schedule.ask(each, 0.0)
+    assert schedule.take(0.0) is None
+    assert schedule.look_again(0.0) == FIRST_PROBE_SECONDS
+    probe = schedule.take(FIRST_PROBE_SECONDS)
+    assert probe is not None
+    assert probe.job is texts[0]
+    assert schedule.take(FIRST_PROBE_SECONDS) is None
+    schedule.breaker.failed(probe.job, 1.1, "403", blocked=False)
+    schedule.finished(probe, 1.1)
+    schedule.ask(probe.job, 1.1, delay=LONGEST_WAIT)
+    assert schedule.take(3.0) is None
+    second = schedule.take(3.2)
+    assert second is not None
+    assert second.job is texts[1]
+    schedule.answered(second, 3.3, Told())
+    schedule.finished(second, 3.3)
+    assert {start.job for start in take_all(schedule, 3.3)} == {*texts[2:]}
+    later = [start.job for step in range(100) for start in take_all(schedule, 20.0 + step * TOTAL_GAP)]
+    assert later[0] is texts[0]
+    assert {*later[1:]} == {*signs}
+
+
+def test_a_probe_with_nothing_to_do_is_none() -> None:
+    """The next job takes its place at once."""
+    schedule = Schedule()
+    schedule.breaker.failed("one", 0.0, "403", blocked=True)
+    for number in range(2):
+        schedule.ask(job(number, Urgency.FINAL), 0.0)
+    idle = schedule.take(FIRST_PROBE_SECONDS)
+    assert idle is not None
+    schedule.dropped(idle, FIRST_PROBE_SECONDS)
+    assert schedule.look_again(FIRST_PROBE_SECONDS) is not None
+    assert len(take_all(schedule, FIRST_PROBE_SECONDS)) == 1
+
+
+def test_a_server_that_takes_no_more_is_left_alone_in_all_its_channels() -> None:
+    """Discord says so of one call (20029)."""
+    schedule = Schedule()
+    schedule.server_of = {1: 100, 2: 100, 3: 300}.get
+    schedule.ask(job(1), 0.0)
+    (first,) = take_all(schedule, 0.0)
+    schedule.answered(first, 0.1, Told(retry_after=10.0, scope=Scope.SERVER))
+    schedule.finished(first, 0.1)
+    for number in (1, 2, 3):
+        schedule.ask(job(number), 0.2)
+    assert [start.job.channel_id for start in take_all(schedule, 0.2)] == [3]
+    assert [start.job.channel_id for start in take_all(schedule, 10.2)] == [1, 2]
+
+
+def test_a_channel_that_takes_no_more_is_left_alone_for_texts_and_edits() -> None:
+    """Discord says so of one call (20028); a reaction is no text."""
+    schedule = Schedule()
+    schedule.ask(job(1), 0.0)
+    (first,) = take_all(schedule, 0.0)
+    schedule.answered(first, 0.1, Told(retry_after=10.0, scope=Scope.CHANNEL))
+    schedule.finished(first, 0.1)
+    for bucket in (Bucket.MESSAGE, Bucket.EDIT, Bucket.REACTION):
+        schedule.ask(job(1, bucket=bucket), 0.2)
+    assert [start.job.bucket for start in take_all(schedule, 0.2)] == [Bucket.REACTION]
+    assert len(take_all(schedule, 10.2)) == 2
+
+
 def test_quiet_channels_are_forgotten() -> None:
     """What is remembered of a channel goes when it no longer matters; one that waits keeps its place."""
     schedule, now = Schedule(), 0.0
@@ -296,6 +367,6 @@ def test_quiet_channels_are_forgotten() -> None:
         schedule.ask(job(channel_id), now)
         take_all(schedule, now)
         now += 0.1
-    assert schedule.lanes <= LANES_KEPT + 1
+    assert len(schedule._lanes) <= LANES_KEPT + 1
     now += 10_000.0
     assert [start.job for start in take_all(schedule, now)] == [late]

@@ -331,6 +331,30 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
         assert vars(client.http)["_HTTPClient__session"].closed
 
 
+async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Discord resets the token of one that does not; a new session that the library begins counts, too."""
+    monkeypatch.setattr("bot.identifies.DAY_SECONDS", 0.5)
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        place.bot.identifies = 950
+        few = {"total": 1000, "remaining": 50, "reset_after": 300, "max_concurrency": 1}
+        body = {"url": "ws://127.0.0.1:9/", "shards": 1, "session_start_limit": few}
+        asked = place.discord.fault(method="GET", path="/gateway/bot", status=200, body=body, times=3)
+        async with performing(place):
+            assert asked.spent
+            assert place.bot.identifies == 951
+            thread = await place.thread("say hello there")
+            await place.answer(thread, "hello there")
+            before = place.bot.identifies
+            place.discord.drop_gateway(place.bot, resume=False)
+            await place.ann.say(thread, "say again")
+            await place.answer(thread, "again")
+            assert place.bot.identifies == before + 1
+            assert place.app is not None
+
+
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
     """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
     async with scene(tmp_path) as place:

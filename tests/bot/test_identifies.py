@@ -1,0 +1,88 @@
+"""How often the bot logs in: never so often that Discord takes its token away, whatever dies and starts again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.identifies import KEPT, Allowance, Identifies, TooManyIdentifies
+from bot.supervision import FIRST_SECONDS
+from loopback import Loopback
+from pool.journal import Journal
+from tests.bot.board import scratch_journal
+
+TOKEN = "token-of-the-test"
+DAY = 24 * 3600.0
+
+
+@given(st.lists(st.floats(FIRST_SECONDS, 600.0), min_size=1, max_size=20))
+def test_a_bot_that_dies_at_once_for_days_keeps_some_identifies_every_day(lives: list[float]) -> None:
+    """As a crash loop does: also over the turn of a day, and then it is still there now and then."""
+    allowance, now, counts = Allowance(), 0.0, dict[float, int]()
+    gaps: list[float] = []
+    for step in range(3000):
+        wait = allowance.wait(now)
+        gaps.append(wait)
+        now += wait
+        allowance = allowance.spent(now)
+        counts[allowance.until] = counts.get(allowance.until, 0) + 1
+        now += lives[step % len(lives)]
+    assert max(counts.values()) <= 1000 - KEPT
+    assert max(gaps) < DAY / 100
+
+
+def test_a_clock_that_was_put_back_holds_up_nothing_for_longer_than_a_day() -> None:
+    """The time that is left is the bound."""
+    allowance = Allowance(1000, 200, until=DAY, last=0.9 * DAY)
+    assert allowance.wait(0.0) <= DAY
+    assert Allowance(1000, KEPT, until=DAY).wait(0.0) == DAY
+
+
+@asynccontextmanager
+async def logged_in(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Loopback, Any, discord.Client]]:
+    """Loopback, the bot there, and a client that has logged in over REST alone."""
+    async with Loopback(limits=False) as place:
+        bot = place.add_bot("threadline", token=TOKEN, owner=place.add_person("ann"))
+        monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
+        async with discord.Client(intents=discord.Intents.none()) as client:
+            await client.login(TOKEN)
+            yield place, bot, client
+
+
+async def test_the_last_ones_that_discord_grants_are_never_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Discord's own figure: it knows of other runs with the same token."""
+    async with logged_in(monkeypatch) as (_, bot, client):
+        with scratch_journal() as journal:
+            bot.identifies = 1000 - KEPT - 1
+            await Identifies(journal).take(client.http)
+            assert Identifies(journal).allowance.left == KEPT
+            bot.identifies = 1000 - KEPT
+            with pytest.raises(TooManyIdentifies) as caught:
+                await Identifies(journal).take(client.http)
+    assert DAY - 60 < caught.value.seconds <= DAY
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 404, "body": {"message": "404: Not Found", "code": 0}}, {"status": 200, "body": {}}, {"reset": True}],
+    ids=["unknown", "unreadable", "unreached"],
+)
+async def test_where_discord_does_not_say_our_own_count_holds_over_restarts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: dict[str, Any]
+) -> None:
+    """It is in the journal."""
+    async with logged_in(monkeypatch) as (place, _, client), asyncio.timeout(30):
+        place.fault(method="GET", path="/gateway/bot", times=None, **fault)
+        for run in range(3):
+            with Journal.open(tmp_path / "journal.db") as journal:
+                await Identifies(journal).take(client.http)
+                assert Identifies(journal).allowance.left == 999 - run
+        with Journal.open(tmp_path / "journal.db") as journal:
+            journal.note("identifies", "no JSON")
+            await Identifies(journal).take(client.http)
