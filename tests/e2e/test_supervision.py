@@ -22,7 +22,9 @@ from bot.config import load
 from bot.connecting import close, prepare
 from bot.desk import Desk
 from bot.failures import NeedsPerson
+from bot.identifies import Identifies
 from loopback.entities import Thread
+from pool.journal import Journal
 from tests.e2e.stage import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
@@ -331,28 +333,23 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
         assert vars(client.http)["_HTTPClient__session"].closed
 
 
-async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(tmp_path: Path) -> None:
     """Discord resets the token of one that does not; a new session that the library begins counts, too."""
-    monkeypatch.setattr("bot.identifies.DAY_SECONDS", 0.5)
     async with scene(tmp_path) as place:
         write_config(place.config, place)
-        place.bot.identifies = 950
         few = {"total": 1000, "remaining": 50, "reset_after": 300, "max_concurrency": 1}
         body = {"url": "ws://127.0.0.1:9/", "shards": 1, "session_start_limit": few}
         asked = place.discord.fault(method="GET", path="/gateway/bot", status=200, body=body, times=3)
         async with performing(place):
             assert asked.spent
-            assert place.bot.identifies == 951
+            assert place.bot.identifies == 1
             thread = await place.thread("say hello there")
             await place.answer(thread, "hello there")
-            before = place.bot.identifies
             place.discord.drop_gateway(place.bot, resume=False)
             await place.ann.say(thread, "say again")
             await place.answer(thread, "again")
-            assert place.bot.identifies == before + 1
-            assert place.app is not None
+        with Journal.open(place.config.with_name("threadline.db")) as journal:
+            assert Identifies(journal).allowance.left == 1000 - place.bot.identifies
 
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
