@@ -10,10 +10,13 @@ from .reading import Variable
 if TYPE_CHECKING:
     from .config import Config
 
-__all__ = ["TELLING", "secrets_of"]
+__all__ = ["TELLING", "TOKEN", "literal_secrets", "secrets_of"]
 
 TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
 """Names of what is secret: of variables, and of headers."""
+
+TOKEN = ("discord", "token")
+"""The key of the bot's token."""
 
 _TABLES = {"env", "headers"}
 
@@ -37,6 +40,22 @@ def secrets_of(
         given += [environ[name] for name in agent.inherit_env if name in environ and TELLING.search(name)]
     given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
     yield from (value for value in given if not _is_path(value))
+
+
+def literal_secrets(config: "Config", variables: tuple[Variable, ...]) -> Iterator[tuple[str, ...]]:
+    """Name the keys of the secrets that stand in the file itself: no variable is in their values."""
+    replaced = {keys for keys, _ in variables}
+    yield from (keys for keys in _secret_keys(config) if keys not in replaced)
+
+
+def _secret_keys(config: "Config") -> Iterator[tuple[str, ...]]:
+    yield TOKEN
+    for name, agent in config.agents.by_name.items():
+        tables: dict[tuple[str, ...], Mapping[str, str]] = {("agents", name, "env"): agent.env}
+        for number, server in enumerate(agent.mcp_servers):
+            at = ("agents", name, "mcp_servers", str(number))
+            tables |= {(*at, "env"): server.env, (*at, "headers"): server.headers}
+        yield from ((*at, key) for at, table in tables.items() for key in table if TELLING.search(key))
 
 
 def _is_path(value: str) -> bool:

@@ -10,9 +10,22 @@ from pydantic import Field, PrivateAttr, model_validator
 from . import variables
 from .agent_config import AgentConfig, AgentsConfig
 from .conditions import unmet
-from .confidential import secrets_of
+from .confidential import TOKEN, literal_secrets, secrets_of
+from .exposure import readable_by_others, writable_by_others
 from .gate import Bots, Mention, People, Rules
-from .grammar import Address, Approvers, Channels, PeopleList, Size, Snowflake, Table, Token, at_home, state_directory
+from .grammar import (
+    Address,
+    Approvers,
+    Channels,
+    Endpoint,
+    PeopleList,
+    Size,
+    Snowflake,
+    Table,
+    Token,
+    at_home,
+    state_directory,
+)
 from .reactions import Reactions
 from .reading import ConfigError, Document, Problem, read
 from .style import Finish, Style, Tables, Thoughts, Tools
@@ -20,11 +33,14 @@ from .style import Finish, Style, Tables, Thoughts, Tools
 __all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load", "read_config"]
 
 
+READABLE = "others may read what stands here; use a variable, or close the file"
+
+
 class DiscordConfig(Table):
     """`[discord]`."""
 
     token: Token
-    endpoint: Annotated[str, Field(pattern=r"^(https?://[^/\s]+)?$")] = ""
+    endpoint: Endpoint = ""
     """Base address of another Discord-compatible server; empty: Discord."""
 
 
@@ -250,6 +266,9 @@ class Config(Table):
         elif self.access.channels is not None:
             unlisted = sorted(self.channels.keys() - self.access.channels)
             found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
+        if self._document is not None and readable_by_others(self._document.path):
+            readable = literal_secrets(self, self._document.variables)
+            found += [f"{'.'.join(keys)}: {READABLE}: chmod 600 {self._document.path}" for keys in readable]
         return found
 
 
@@ -264,9 +283,19 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read the file, whether or not what it needs is there. Raises `ConfigError`."""
     document = read(path, environ, Config)
+    _refuse_exposed(document)
     config = _resolved(document.content, path)
     config._document = document  # noqa: SLF001 - made here
     return config
+
+
+def _refuse_exposed(document: Document[Config]) -> None:
+    """Raise `ConfigError` where other accounts may change the file, which names programs to run, or read a secret."""
+    path = document.path
+    if writable_by_others(path):
+        raise ConfigError(f"{path}: others may write it, and it names programs to run: chmod go-w {path}")
+    if readable_by_others(path) and TOKEN in literal_secrets(document.content, document.variables):
+        raise ConfigError(document.located(TOKEN, f"{READABLE}: chmod 600 {path}"))
 
 
 def _resolved(config: Config, path: Path) -> Config:

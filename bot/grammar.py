@@ -2,8 +2,10 @@
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -14,6 +16,7 @@ __all__ = [
     "Address",
     "Approvers",
     "Channels",
+    "Endpoint",
     "Name",
     "PeopleList",
     "PresetName",
@@ -103,6 +106,23 @@ def _address(text: str) -> str:
     return text
 
 
+def _endpoint(text: str) -> str:
+    """Refuse an address to which the token would travel unencrypted."""
+    if re.fullmatch(r"(https?://[^/\s]+)?", text) is None:
+        raise ValueError('must be an address like "http://127.0.0.1:8377"')
+    host = urlsplit(text).hostname or ""
+    if text.startswith("http://") and not _is_loopback(host):
+        raise ValueError("must begin with https:// for another machine: the token would be sent in the open")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _channels(value: object) -> object:
     """Turn `["*"]` into None: all channels."""
     return None if value == ["*"] else value
@@ -126,4 +146,5 @@ Name = Annotated[str, Field(min_length=1)]
 PresetName = Annotated[str, AfterValidator(_preset)]
 Token = Annotated[SecretStr, AfterValidator(_given)]
 Address = Annotated[str, AfterValidator(_address)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Size = Annotated[int, BeforeValidator(_bytes)]

@@ -165,8 +165,8 @@ def _settings(token: str, endpoint: str) -> DiscordConfig:
         raise Refused("that is no token: a token is one word of ASCII letters, without quotes")
     try:
         return DiscordConfig(token=SecretStr(token), endpoint=endpoint)
-    except ValidationError:
-        fail(f"--endpoint: {endpoint!r} is no address like http://127.0.0.1:8377", 2)
+    except ValidationError as error:
+        fail(f"--endpoint: {endpoint!r} {error.errors()[0]['ctx']['error']}", 2)
 
 
 def _given_token(answers: Answers) -> str:

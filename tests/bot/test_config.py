@@ -320,12 +320,17 @@ def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
 # A key to set or add, its value as TOML, and what is said about it.
 TOO_LONG = "x" * 300  # A directory that nobody may look at, also where the tests are run by root.
 
+UNENCRYPTED = "must begin with https:// for another machine: the token would be sent in the open"
+
 WRONG_VALUES = [
     ("discord.token", '""', "is empty"),
     ("discord.token", '"  "', "is empty"),
     ("discord.token", "5", "Input should be a valid string"),
     ("discord.endpoint", '"127.0.0.1:8377"', 'must be an address like "http://127.0.0.1:8377"'),
     ("discord.endpoint", '"http://127.0.0.1/api"', 'must be an address like "http://127.0.0.1:8377"'),
+    ("discord.endpoint", '"http://discord.example:8377"', UNENCRYPTED),
+    ("discord.endpoint", '"http://127.0.0.1@discord.example"', UNENCRYPTED),
+    ("discord.endpoint", '"http://localhost.example"', UNENCRYPTED),
     ("discord.tokn", '"x"', "unknown key"),
     ("access.user", '["*"]', "unknown key"),
     ("access.guilds", '"1"', "must be a list"),

@@ -210,7 +210,7 @@ def names(folder: Path) -> list[str]:
         ([], "The bot's token: nobody is there to answer; give --token-file"),
         (["--token-file", "none"], "--token-file: cannot be read"),
         (["--token-file", "spaces"], "that is no token"),
-        (["--token-file", "token", "--endpoint", "localhost"], "is no address like http://127.0.0.1:8377"),
+        (["--token-file", "token", "--endpoint", "localhost"], 'must be an address like "http://127.0.0.1:8377"'),
         (["--token-file", "token", "--endpoint", "http://127.0.0.1:9"], "cannot connect to Discord"),
         (["--token-file", "empty"], "--token-file: is empty"),
         (["-c", "there.toml"], "there.toml exists; --force writes it anew"),
