@@ -244,10 +244,10 @@ class Conversation:
             else:
                 self._wake.set()
 
-    def placed(self, place: int) -> None:
-        """Learn the place in line, from 1."""
+    def placed(self, place: int, asking: Sequence[int]) -> None:
+        """Learn the place in line, from 1, and the threads that wait for a person's answer meanwhile."""
         if self._current is not None:
-            self._current.waiting(place, self._house.asking())
+            self._current.waiting(place, asking)
 
     def look(self) -> None:
         """Do what time calls for; called every second or so. What fails in it touches no other thread."""

@@ -1,11 +1,14 @@
 """Who works where: conversations in the order in which they came to a directory. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Generic, TypeVar
 
 __all__ = ["Directories"]
+
+NEAR = 5
+"""Of those who wait for a place so many learn of each who leaves it; the others when their way is free."""
 
 Worker = TypeVar("Worker")
 
@@ -28,16 +31,34 @@ class Directories(Generic[Worker]):
     def ahead(self, worker: Worker) -> Sequence[Worker]:
         """Return those who came to the same place before, first come first."""
         own = self._places[worker]
+        same = _Same(own)
         before = takewhile(lambda other: other is not worker, self._places)
-        return [other for other in before if _same(own, self._places[other])]
+        return [other for other in before if same[self._places[other]]]
 
-    def leave(self, worker: Worker) -> Sequence[Worker]:
-        """Go away; returns those for whom that may make room."""
+    def leave(self, worker: Worker) -> Iterator[Worker]:
+        """Go away at once; looks, when it is asked, for those who can come in now and the first of those who wait."""
         own = self._places.pop(worker, None)
-        if own is None:
-            return ()
-        return [other for other, place in self._places.items() if _same(own, place)]
+        return iter(()) if own is None else self._near(own)
+
+    def _near(self, left: Path) -> Iterator[Worker]:
+        same, found, held, above = _Same(left), 0, set[Path](), set[Path]()
+        for other, place in self._places.items():
+            free = place not in held and place not in above and held.isdisjoint(place.parents)
+            if (free or found < NEAR) and same[place]:
+                found += 1
+                yield other
+            if place not in held:
+                held.add(place)
+                above.update(place.parents)
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+class _Same(dict[Path, bool]):
+    """Whether a directory holds another one, or is in it, or is it; looked at once for each."""
+
+    def __init__(self, own: Path) -> None:
+        super().__init__()
+        self._own = own
+
+    def __missing__(self, other: Path) -> bool:
+        same = self[other] = self._own.is_relative_to(other) or other.is_relative_to(self._own)
+        return same

@@ -1,6 +1,6 @@
 """What all conversations of a pool share, and the states in which one can be."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -56,7 +56,6 @@ class House:
     exclusive: bool
     spawn: Callable[[Settings], Awaitable[Agent]]
     claim: Callable[["Seat", Settings], Agent | None]
-    asking: Callable[[], Sequence[int]]
     idle_seconds: float
     on_idle: Callable[[], None]
     on_held: Callable[[int, int], None]

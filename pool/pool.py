@@ -19,8 +19,10 @@ from .exchange import Exchange
 from .house import House, State
 from .journal import Journal
 from .limits import Bound, Limits, Pace
+from .line import LINE_SECONDS, Line
 from .listing import Listing
 from .opening import Settings
+from .seat import Seat
 from .slots import Load, Slots
 from .spares import Spares
 
@@ -31,12 +33,6 @@ TURN_SECONDS = 8.0
 
 LOOK_SECONDS = 1.0
 """How often the keeper looks at the turns' clocks and fills up spares."""
-
-LINE_SECONDS = 15.0
-"""How often those behind the fifth place learn where they stand."""
-
-NEAR = 5
-"""Places in line whose every change is told at once."""
 
 MEMORY_SECONDS = 10.0
 """How often the agents' memory is measured, where it is bounded."""
@@ -83,7 +79,8 @@ class Pool:
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._pace = Pace(limits.per_minute)
-        self._line_length = 0
+        self._line = Line(self._slots, tell=self._tell_place, asking=self._asking)
+        self._looking: asyncio.Handle | None = None
         self._way_made = -YIELD_SECONDS
         self._stack = AsyncExitStack()
         self._stopping = False
@@ -101,9 +98,8 @@ class Pool:
             exclusive=limits.exclusive,
             spawn=self._spawn,
             claim=self._spares.claim,
-            asking=self._asking,
             idle_seconds=limits.idle_seconds,
-            on_idle=self._make_room,
+            on_idle=self._look_soon,
             on_held=on_held,
             on_released=on_released,
             on_made_way=on_made_way,
@@ -225,9 +221,14 @@ class Pool:
         """How full the house is."""
         return self._slots.load
 
+    def _seats(self) -> list[Seat]:
+        """Return the seats that hold a slot: only they may have an agent."""
+        return [holder for holder in self._slots.holders if isinstance(holder, Seat)]
+
     def _asking(self) -> list[int]:
         """Return the threads whose agents wait for a person's answer."""
-        return [each.thread_id for each in self._conversations.values() if each.asked_since is not None]
+        seated = (self._conversations.get(seat.thread_id) for seat in self._seats())
+        return [each.thread_id for each in seated if each is not None and each.asked_since is not None]
 
     # ---- slots
 
@@ -236,37 +237,42 @@ class Pool:
         return await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
 
     def _line_moved(self) -> None:
-        before, self._line_length = self._line_length, len(self._slots.line)
-        self._tell_places(range(1, NEAR + 1))
-        if self._line_length > max(before, NEAR):  # Who has just come learns the place at once, wherever it is.
-            self._tell_places(range(self._line_length, self._line_length + 1))
+        self._line.welcome()
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        """Look at the line and the slots once for all that happens in this round of the loop."""
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_soon(self._look_at_line)
+
+    def _look_at_line(self) -> None:
+        self._looking = None
+        self._line.look()
         self._make_room()
 
-    def _tell_places(self, places: range) -> None:
-        line = {waiter: place for place, waiter in enumerate(self._slots.line, start=1)}
-        for conversation in self._conversations.values():
-            if line.get(conversation.seat, 0) in places:
-                conversation.placed(line[conversation.seat])
+    def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
+        conversation = self._conversations.get(holder.thread_id) if isinstance(holder, Seat) else None
+        if conversation is not None:
+            conversation.placed(place, asking)
 
     def _make_room(self) -> None:
         """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
-        stopping = sum(conversation.seat.state is State.STOPPING for conversation in self._conversations.values())
-        wanted = len(self._slots.line) - stopping - self._spares.leaving
+        stopping = sum(seat.state is State.STOPPING for seat in self._seats())
+        wanted = self._slots.load.in_line - stopping - self._spares.leaving
         if wanted > 0:
             wanted -= self._spares.dismiss(wanted)
-        for conversation in self._longest_idle()[: max(0, wanted)]:
-            conversation.seat.evict()
+        for seat in self._longest_idle()[: max(0, wanted)]:
+            seat.evict()
 
-    def _longest_idle(self) -> list[Conversation]:
-        idle = [conversation for conversation in self._conversations.values() if conversation.seat.evictable]
-        return sorted(idle, key=lambda conversation: conversation.seat.idle_since)
+    def _longest_idle(self) -> list[Seat]:
+        return sorted((seat for seat in self._seats() if seat.evictable), key=lambda seat: seat.idle_since)
 
     # ---- the keeper
 
     async def _keep(self) -> None:
         """Look after what nobody else wakes for: each thing in its own time."""
         loop = asyncio.get_running_loop()
-        duties = {self._look: 0.0, self._tell_the_far: LINE_SECONDS, self._prune: PRUNE_SECONDS}
+        duties = {self._look: 0.0, self._line.look_further: LINE_SECONDS, self._prune: PRUNE_SECONDS}
         if self._limits.max_memory:
             duties[self._relieve_memory] = MEMORY_SECONDS
         last = dict.fromkeys(duties, loop.time())
@@ -287,9 +293,6 @@ class Pool:
         self._make_way()
         self._spares.fill()
 
-    async def _tell_the_far(self) -> None:
-        self._tell_places(range(NEAR + 1, len(self._slots.line) + 1))
-
     async def _prune(self) -> None:
         self._journal.prune()
 
@@ -307,14 +310,14 @@ class Pool:
 
     async def _relieve_memory(self) -> None:
         """Put the longest idle to sleep while the agents use more memory than they may."""
-        staying = [each for each in self._conversations.values() if each.seat.state is not State.STOPPING]
-        pids = {each: each.seat.agent.pid for each in staying if each.seat.agent is not None}
+        staying = [seat for seat in self._seats() if seat.state is not State.STOPPING]
+        pids = {seat: seat.agent.pid for seat in staying if seat.agent is not None}
         sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
         excess = sum(sizes.values()) - self._limits.max_memory
-        for conversation in self._longest_idle():
+        for seat in self._longest_idle():
             if excess > 0:
-                excess -= sizes.get(pids.get(conversation, 0), 0)
-                conversation.seat.evict()
+                excess -= sizes.get(pids.get(seat, 0), 0)
+                seat.evict()
 
     # ---- the end
 

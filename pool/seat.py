@@ -216,7 +216,8 @@ class Seat:
         if self.agent is None:
             self.state = State.ASLEEP
             self._slots.release(self)
-        for other in self._house.directories.leave(self):
+        others = self._house.directories.leave(self)
+        for other in others if self._house.exclusive else ():
             other.look_again()
 
     def share(self) -> None:

@@ -1,11 +1,11 @@
 """The right to run a process, and the line of those who wait for it. Synchronous but for the wait itself."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Load", "Slots"]
+__all__ = ["Load", "Slots", "Wait"]
 
 Holder = TypeVar("Holder")
 
@@ -19,10 +19,14 @@ class Load:
     in_line: int
 
 
-@dataclass(slots=True)
-class _Wait:
+@dataclass(eq=False, slots=True)
+class Wait(Generic[Holder]):
+    """One who stands in line, since when, and what it was told last: its place, and whose answers are waited for."""
+
+    holder: Holder
     since: float
     granted: asyncio.Future[bool]
+    told: tuple[int, Sequence[int]] | None = None
 
 
 class Slots(Generic[Holder]):
@@ -37,7 +41,7 @@ class Slots(Generic[Holder]):
         self._size = size
         self._on_line_moved = on_line_moved
         self._held: dict[Holder, float] = {}
-        self._line: dict[Holder, _Wait] = {}
+        self._line: dict[Holder, Wait[Holder]] = {}
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -52,6 +56,19 @@ class Slots(Generic[Holder]):
     def line(self) -> tuple[Holder, ...]:
         """Who waits, the next one first."""
         return tuple(self._line)
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Who has a slot."""
+        return tuple(self._held)
+
+    def from_first(self) -> Iterable[Wait[Holder]]:
+        """Go through the line from its first."""
+        return self._line.values()
+
+    def from_last(self) -> Iterable[Wait[Holder]]:
+        """Go through the line from its last."""
+        return reversed(self._line.values())
 
     @property
     def longest_wait(self) -> float:
@@ -84,7 +101,7 @@ class Slots(Generic[Holder]):
             self._grant(holder)
             return True
         loop = asyncio.get_running_loop()
-        wait = self._line[holder] = _Wait(loop.time(), loop.create_future())
+        wait = self._line[holder] = Wait(holder, loop.time(), loop.create_future())
         self._on_line_moved()
         try:
             return await wait.granted

@@ -7,7 +7,7 @@ import pytest
 from pool.exchange import Ending
 from pool.journal import State as Row
 from pool.limits import Bound
-from pool.pool import LINE_SECONDS, NEAR
+from pool.line import LINE_SECONDS, NEAR
 from tests.pool.house import House, house
 from tests.pool.recorder import Recorder
 from tests.virtual import elapse, quiet

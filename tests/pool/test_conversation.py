@@ -533,21 +533,23 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
     """The slot of the cancelled one goes to the next in line."""
     async with house(tmp_path, slots=1, obedient=True) as it:
         done: list[Cancelled] = []
+        slots = it.pool._slots
+        told = slots._on_line_moved
 
-        class Meddler(Recorder):
-            def waiting(self, place: int, asking: Sequence[int]) -> None:
-                super().waiting(place, asking)
-                if place == 1:  # The one in front has just been granted the slot; its task has not run yet.
-                    done.append(it.talk(2).cancel(A_PERSON))
+        def moved() -> None:
+            told()
+            if slots.line == (it.talk(3).seat,):  # The other has just been granted the slot; its task has not run yet.
+                done.append(it.talk(2).cancel(A_PERSON))
 
         busy = it.say(1, 10, text="hang")
         await busy.until("prompted")
-        cancelled, next_one = it.say(2, 20), it.say(3, 30, Meddler(30))
+        cancelled, next_one = it.say(2, 20), it.say(3, 30)
         await next_one.until("waiting 2")
+        slots._on_line_moved = moved
         it.talk(1).cancel(A_PERSON)
         assert await next_one.end() == Ending(stop_reason="end_turn")
         assert done == [Cancelled(stopped=True, held=0)]
-        assert cancelled.told == ["starting", "waiting 1", "waiting 1", "ended"]
+        assert cancelled.told == ["starting", "waiting 1", "ended"]
         assert it.crew.most == 1
         assert len(it.crew.agents) == 2
 
@@ -1074,5 +1076,5 @@ async def test_a_conversation_that_has_nothing_in_line_is_told_of_no_place(tmp_p
     """A place is the exchange's that waits; without one it is nobody's."""
     async with house(tmp_path, obedient=True) as it:
         exchange = await it.answered(1, 10)
-        it.talk(1).placed(1)
+        it.talk(1).placed(1, ())
         assert not any(re.fullmatch("waiting [1-9]", word) for word in exchange.told)

@@ -32,10 +32,20 @@ def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: Path) 
     for worker, place in (("one", "a"), ("two", "a/b"), ("three", "c"), ("four", "link")):
         it.enter(worker, tmp_path / place)
     assert [it.ahead(worker) for worker in ("one", "two", "three", "four")] == [[], ["one"], [], ["one", "two"]]
-    assert it.leave("one") == ["two", "four"]
-    assert it.leave("one") == ()
+    assert [*it.leave("one")] == ["two", "four"]
+    assert [*it.leave("one")] == []
     assert it.ahead("four") == ["two"]
     assert repr(it) == "<Directories 3 at work>"
+
+
+def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_and_the_first_few(tmp_path: Path) -> None:
+    """Who is behind one that waits is not free, also where another who waits is in between."""
+    it: Directories[str] = Directories()
+    its = {"one": "a", **{f"in b {n}": "a/b" for n in range(1, 7)}, "all": "a", "in c": "a/c", "in d": "d"}
+    for worker, place in its.items():
+        it.enter(worker, tmp_path / place)
+    assert [*it.leave("one")] == [f"in b {n}" for n in range(1, 6)]
+    assert [*it.leave("all")] == [*(f"in b {n}" for n in range(1, 6)), "in c"]
 
 
 async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) -> None:

@@ -423,6 +423,28 @@ async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
         assert it.pool.conversation(1) is None
 
 
+TAKEN_BACK: dict[str, Callable[[Conversation, Recorder], object]] = {
+    "withdrawn": lambda talk, exchange: talk.withdraw(exchange, "dropped"),
+    "given away": lambda talk, exchange: talk.release(exchange),
+    "dropped": lambda talk, _: talk.drop(),
+}
+
+
+@pytest.mark.parametrize("take_back", TAKEN_BACK.values(), ids=TAKEN_BACK)
+async def test_an_inbox_that_was_emptied_holds_nothing_that_comes_later(
+    tmp_path: Path, take_back: Callable[[Conversation, Recorder], object]
+) -> None:
+    """What is held is held, not the thread: with the last of it the wait for a person is over."""
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 9)
+        (exchange,) = restored(it, 10, held=True)
+        assert it.talk(1).held
+        take_back(it.talk(1), exchange)
+        assert not it.talk(1).held
+        (later,) = restored(it, 11, held=False)
+        assert await later.end() == Ending(stop_reason="end_turn")
+
+
 async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path) -> None:
     """In line, starting, fetching: nothing is sent. With the agent it is no longer to be found."""
     fetched = asyncio.Event()

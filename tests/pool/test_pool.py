@@ -201,7 +201,8 @@ async def test_a_message_while_being_evicted_waits_and_wakes_behind_the_newcomer
         await it.answered(1, 10)
         await quiet()
         newcomer = it.say(2, 20)
-        await newcomer.until("waiting 1")
+        await quiet()
+        assert newcomer.told == ["starting", "waiting 1"]
         assert repr(it.talk(1)) == "<1 stopping>"
         late = it.say(1, 11)
         await quiet()

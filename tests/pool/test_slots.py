@@ -137,6 +137,19 @@ async def test_a_slot_granted_to_a_task_that_is_being_cut_off_goes_on_to_the_nex
     assert repr(line) == "<Slots 1/1 held, 0 in line>"
 
 
+async def test_a_slot_that_is_freed_goes_past_a_wait_that_was_cut_off_in_the_same_step() -> None:
+    """Its task has not run yet, so it stands in line still; nobody would give back what it got."""
+    line = Line(1)
+    await line.joined("ann", "ben", "cleo")
+    line.tasks["ben"].cancel()
+    line.slots.release("ann")
+    assert line.slots.holders == ("cleo",)
+    assert line.slots.line == ("ben",)
+    with pytest.raises(asyncio.CancelledError):
+        await line.got("ben")
+    assert repr(line) == "<Slots 1/1 held, 0 in line>"
+
+
 async def test_a_slot_is_held_since_it_was_granted() -> None:
     """Time in line does not count, and who has none has held it for no time."""
     line = Line(1)
