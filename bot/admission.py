@@ -12,7 +12,7 @@ from pool.journal import Journal
 
 from .audit import Deed
 from .desk import Desk
-from .gate import Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .invitation import FOR_THREADS, PERMISSIONS
 from .pacer import Bucket, Urgency
 from .rest import RestError
@@ -113,7 +113,7 @@ class Admission:
         return decide(replace(self.facts(message), mentioned=True), self.rules)
 
     async def judge_missed(self, message: discord.Message) -> Verdict:
-        """Judge a message from the history, which carries no roles; for want of them nobody is refused."""
+        """Judge a message from the history, which carries no roles: where they decide, the verdict waits for them."""
         return self.judge(message, await self._known(message, self.facts(message)))
 
     async def judge_missed_again(self, message: discord.Message) -> Verdict:
@@ -124,20 +124,16 @@ class Admission:
         """Add the roles of whoever would be refused for want of them."""
         unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
         if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
-            return replace(facts, person=await self._with_roles(facts.person, message.guild.id))
+            role_ids = await self._desk.membership.role_ids(message.guild.id, facts.person.user_id)
+            return replace(facts, person=replace(facts.person, role_ids=role_ids))
         return facts
-
-    async def _with_roles(self, person: Person, guild_id: int) -> Person:
-        try:
-            await self._desk.pacer.admit(None, Urgency.EDIT)
-            return replace(person, role_ids=await self._desk.rest.role_ids(guild_id, person.user_id))
-        except RestError as error:
-            log.warning("a member's roles cannot be read", user_id=person.user_id, reason=str(error))
-            return person
 
     def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
         """Whether somebody may stop the turn that answers `asker_id`."""
-        return permits(Right.STOP, self.person(author), place, self.rules, asker_id=asker_id) is None
+        person = self.person(author)
+        known = self._desk.membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
+        person = person if known is None else replace(person, role_ids=known)
+        return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
 
     def lists(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
         """Whether the bot works there."""
@@ -194,19 +190,23 @@ class Admission:
         return user.bot and self._client.user is not None and user.id != self._client.user.id
 
     def person(self, user: discord.abc.User) -> Person:
-        """Describe somebody."""
-        roles = frozenset(role.id for role in user.roles) if isinstance(user, discord.Member) else frozenset[int]()
+        """Describe somebody. A member's roles are remembered for what is judged without them."""
+        roles = frozenset[int]()
+        if isinstance(user, discord.Member):
+            roles = frozenset(role.id for role in user.roles)
+            self._desk.membership.saw(user.guild.id, user.id, roles)
         return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def owner_ids(self) -> set[int]:
-        """Return the owner of the bot's application, or its team; nobody before the login."""
-        application = self._client.application
-        if application is None:
-            return set()
-        if application.team is not None:
+    def owner_ids(self) -> frozenset[int]:
+        """Return the owner of the bot's application, or its team; before the first login nobody."""
+        application, membership = self._client.application, self._desk.membership
+        if application is not None and application.team is not None:
             members = application.team.members
-            return {each.id for each in members if each.membership_state is discord.TeamMembershipState.accepted}
-        return {application.owner.id}
+            accepted = [each.id for each in members if each.membership_state is discord.TeamMembershipState.accepted]
+            membership.owner_ids = frozenset(accepted)
+        elif application is not None:
+            membership.owner_ids = frozenset({application.owner.id})
+        return membership.owner_ids
 
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
         """Describe a place. A thread that the library does not know is looked up in the journal."""
@@ -247,7 +247,7 @@ class Admission:
 
     def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
         """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
-        if right is Right.CHANGE:
+        if right in LASTING:
             asker_id = self._journal.threads.opener(interaction.channel_id or 0)
         person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
         return permits(right, person, place, self.rules, asker_id=asker_id)

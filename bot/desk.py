@@ -14,6 +14,7 @@ from .buttons import held_view, warning_view
 from .card import Cards
 from .doubts import Doubts
 from .exchange import Exchange
+from .membership import Membership
 from .naming import Naming
 from .pacer import Pacer
 from .post import Post
@@ -61,6 +62,7 @@ class Desk:
         self.redact = redact
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
+        self.membership = Membership(agents=agents, journal=journal, pacer=pacer, rest=rest)
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
         self.turned_away = TurnedAway(pacer=pacer, rest=rest)

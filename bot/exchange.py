@@ -32,7 +32,7 @@ from acp.schema import (
     SessionInfoUpdate,
     ToolCallUpdate,
 )
-from pool.exchange import Ending, ExchangeFailed, Notice, Unanswered
+from pool.exchange import Ending, ExchangeFailed, ExchangeRefused, Notice, Unanswered
 from pool.exchange import Exchange as PooledExchange
 from pool.postscripts import Postscript
 from pool.watch import Due
@@ -225,6 +225,14 @@ class Exchange:
         for skipped in self._briefing.skipped:
             self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
         return blocks
+
+    async def admitted(self) -> None:
+        """Ask the gate again: since the message came its author may have lost the right to talk to the agent."""
+        refusal, request = await self._desk.membership.refusal(self.request), self.request
+        if refusal is not None:
+            deed = "a message that waited"
+            self._desk.audit.record("refused", deed, user_id=request.author_id, thread_id=request.thread_id)
+            raise ExchangeRefused(refusal.reason)
 
     def kept(self) -> str:
         """Return the prompt as it can be sent again."""

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Literal, assert_never
 
 __all__ = [
+    "LASTING",
     "Answer",
     "Bots",
     "Facts",
@@ -27,6 +28,7 @@ __all__ = [
     "in_place",
     "listed",
     "permits",
+    "permits_turn",
 ]
 
 
@@ -151,6 +153,10 @@ class Right(Enum):
     ADMIN = "do what admins do"
 
 
+LASTING = frozenset({Right.CHANGE, Right.RESET})
+"""Rights to what outlasts the message that is at stake."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ignore:
     """Nothing is to be done, and nobody is to be told."""
@@ -243,7 +249,7 @@ def in_place(place: Place) -> bool:
 def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_id: int | None) -> Refuse | None:
     """Judge a command or a button. None means go on.
 
-    `asker_id` wrote the message that is at stake; for `Right.CHANGE`, which lasts, it is who began the conversation.
+    `asker_id` wrote the message that is at stake; for a right in `LASTING` it is who began the conversation.
     """
     refusal = _refusal(person, place, rules)
     if rules.admins.name(person) and (refusal is None or listed(place, rules)):
@@ -254,15 +260,19 @@ def permits(right: Right, person: Person, place: Place, rules: Rules, *, asker_i
     match right:
         case Right.LOOK | Right.TALK:
             return None
-        case Right.STOP | Right.GO_ON if person.user_id == asker_id or approver:
+        case Right.STOP | Right.GO_ON | Right.RESET if person.user_id == asker_id or approver:
             return None
         case Right.APPROVE | Right.CHANGE if approver:
             return None
-    key, people = ("admins", rules.admins) if right in _FOR_ADMINS else ("approvers", rules.approvers)
+    key, people = ("admins", rules.admins) if right is Right.ADMIN else ("approvers", rules.approvers)
     return Refuse(f"You may not {right.value} here.", _with(key, people.entries, str(person.user_id)))
 
 
-_FOR_ADMINS = frozenset({Right.RESET, Right.ADMIN})
+def permits_turn(person: Person, place: Place, rules: Rules) -> Refuse | None:
+    """Judge whether a message that was let in may still become a turn: it may have waited. None means go on."""
+    if rules.bots != "off" and person.user_id in rules.trusted_bots and place.guild_id is not None:
+        return None if listed(place, rules) else _refusal(person, place, rules)
+    return permits(Right.TALK, person, place, rules, asker_id=None)
 
 
 def listed(place: Place, rules: Rules) -> bool:

@@ -26,4 +26,4 @@ class Reactions:
         """Return the sign that stays on a message which ended for `reason`: a stop reason, or a word or two."""
         if not (self.enabled and self.keep):
             return None
-        return FAILED if reason == "failed" else DONE if reason == "end_turn" else None
+        return FAILED if reason in {"failed", "refused"} else DONE if reason == "end_turn" else None

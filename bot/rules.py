@@ -18,10 +18,10 @@ def in_words(rules: Rules) -> Iterator[str]:
     yield f"The bot works in {_places(rules)}; {_MENTIONS[rules.mention]}."
     yield f"To talk to it, and to stop their own turns: {_people(rules.users)}."
     yield (
-        "Of these, to answer an agent's questions, to stop any turn and to change what an agent may do unasked:"
-        f" {_people(rules.approvers)}."
+        "Of these, to answer an agent's questions, to stop any turn, to change what an agent may do unasked, and to end"
+        f" and forget conversations, as those who began them may: {_people(rules.approvers)}."
     )
-    yield f"To do all this and to end and forget conversations: {_people(rules.admins)}."
+    yield f"To do all this, to reload the configuration and to take up any session: {_people(rules.admins)}."
     if rules.bots != "off" and rules.trusted_bots:
         when = "that mention it" if rules.bots == "mentions" else "as those of people"
         yield (

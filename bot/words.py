@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from acp import AgentClosed
-from pool.exchange import Ending, Notice, Unanswered
+from pool.exchange import Ending, ExchangeRefused, Notice, Unanswered
 from pool.house import Cancelled
 from pool.journal import State
 from pool.limits import Bound
@@ -272,6 +272,8 @@ def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list
         return ["-# ⏹ taken back before the agent got it."]
     if ending.ceiling:
         return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
+    if isinstance(ending.error, ExchangeRefused):
+        return [f"-# 🚫 This was not sent to the agent: {escape(str(ending.error))}"]
     if ending.error is not None:
         return _error(ending.error, redact)
     if ending.cancelled_by is not None and ending.stop_reason in (None, "cancelled"):

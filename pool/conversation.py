@@ -6,9 +6,10 @@ is called from outside while that task waits. Cancel, status and eviction theref
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from functools import partial
 from itertools import chain
+from typing import Any, TypeVar
 
 import structlog
 from pydantic import BaseModel
@@ -38,6 +39,8 @@ UNSETTLED = 2
 SLICE = 20
 """Of very many exchanges that end together, so many are closed before other threads have their turn."""
 
+T = TypeVar("T")
+
 log = structlog.stdlib.get_logger("pool")
 
 
@@ -59,7 +62,7 @@ class Conversation:
         """What was taken out of the inbox and is still to be closed, with the reason."""
         self._retiring = False
         self._making: asyncio.Timeout | None = None
-        """While a prompt is made: what ends that at once where its exchange is given up."""
+        """While an exchange is asked for something: what ends that at once where it is given up."""
         self.seat = Seat(
             thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
         )
@@ -330,11 +333,17 @@ class Conversation:
     # ---- one exchange
 
     async def _serve(self, exchange: Exchange) -> None:
+        def wanted() -> bool:
+            return self._current is exchange and not self._retiring
+
         self._current = self._latest = exchange
         exchange.starting()
         self._changed()
         try:
-            session = await self.seat.take(exchange, lambda: self._current is exchange and not self._retiring)
+            self.seat.state = State.STARTING
+            # Asked here too: on behalf of somebody who may not, no agent is started and nobody waits longer in line.
+            await self._unless_given_up(exchange, exchange.admitted())
+            session = await self.seat.take(exchange, wanted) if wanted() else None
             if session is not None:
                 with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
                     await self._converse(session, exchange)
@@ -368,10 +377,20 @@ class Conversation:
             self._once_more(exchange, error, earlier)
 
     async def _blocks(self, session: Session, exchange: Exchange) -> Sequence[BaseModel] | None:
-        """Return an exchange's prompt; None where it was given up meanwhile, and nothing waits for its files."""
+        """Return an exchange's prompt, if it may be sent now; None where the exchange was given up meanwhile."""
+
+        async def made() -> Sequence[BaseModel]:
+            blocks = await exchange.blocks(session.capabilities)
+            await exchange.admitted()  # Last: it may have waited for long for a slot, for its thread or its files.
+            return blocks
+
+        return await self._unless_given_up(exchange, made())
+
+    async def _unless_given_up(self, exchange: Exchange, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do it; None where the exchange was given up meanwhile, and nothing waits for the end of it."""
         try:
             async with asyncio.timeout(None) as self._making:
-                return await exchange.blocks(session.capabilities)
+                return await work
         except TimeoutError:
             if self._current is exchange:
                 raise
@@ -416,7 +435,8 @@ class Conversation:
         self.running = None
         try:
             if exchange is not None:
-                self._close(exchange, Ending(error=error), "failed")
+                reason = error.closed_as if isinstance(error, ExchangeFailed) else "failed"
+                self._close(exchange, Ending(error=error), reason)
             if self.seat.failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
                 self._changed()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from pydantic import BaseModel
 
@@ -13,7 +13,7 @@ from acp.schema import PromptCapabilities
 
 from .watch import Due
 
-__all__ = ["Ending", "Exchange", "ExchangeFailed", "Notice", "Unanswered"]
+__all__ = ["Ending", "Exchange", "ExchangeFailed", "ExchangeRefused", "Notice", "Unanswered"]
 
 
 class Notice(Enum):
@@ -62,9 +62,17 @@ class Ending:
 class ExchangeFailed(Exception):
     """An exchange cannot be carried out, for a reason outside the agent; the text is for the person."""
 
+    closed_as: ClassVar[str] = "failed"  # In the journal.
+
+
+class ExchangeRefused(ExchangeFailed):
+    """Its author may not have it carried out any more."""
+
+    closed_as = "refused"
+
 
 class Exchange(Protocol):
-    """A user message and its reply. All methods but two are synchronous and must not fail because of Discord."""
+    """A user message and its reply. All methods but three are synchronous and must not fail because of Discord."""
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -79,6 +87,9 @@ class Exchange(Protocol):
 
         True: they are this one's now, and nobody asks anything of `earlier` any more.
         """
+
+    async def admitted(self) -> None:
+        """Ask whether its author may still have it carried out, now that its turn begins. Raises `ExchangeRefused`."""
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt for an agent that takes this; may wait for the thread and for files.

@@ -20,10 +20,11 @@ __all__ = ["desk_of_one", "one_agent"]
 def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents:
     """Return the agents of a configuration whose only agent works in `folder`, and introduces itself to nobody.
 
-    `finish` is `reply.finish`.
+    In the server 1 everybody may talk to it. `finish` is `reply.finish`.
     """
     tables = {
         "discord": {"token": "t"},
+        "access": {"guilds": ["1"], "channels": ["*"], "users": ["*"]},
         "agents": {"default": {"command": "agent", "cwd": folder}},
         "threads": {"introduction": False},
         "reply": {"finish": finish},

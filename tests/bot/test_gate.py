@@ -27,6 +27,7 @@ from bot.gate import (
     Verdict,
     decide,
     permits,
+    permits_turn,
 )
 
 GUILD, OTHER_GUILD = 1, 2
@@ -351,7 +352,7 @@ def test_the_bots_own_words_and_discords_are_never_a_request(kind: Kind, how: Bo
 
 ALL = frozenset(Right)
 USES = frozenset({Right.LOOK, Right.TALK})
-OWN = USES | {Right.STOP, Right.GO_ON}
+OWN = USES | {Right.STOP, Right.GO_ON, Right.RESET}
 APPROVES = OWN | {Right.APPROVE, Right.CHANGE}
 # Each row: who, where, the rules, who asked, and the rights that they have.
 RIGHTS: list[tuple[Person, Place, Rules, int | None, frozenset[Right]]] = [
@@ -410,11 +411,40 @@ def test_a_refused_right_says_which_and_how_to_give_it() -> None:
     assert stop == Refuse("You may not stop the agent here.", f'approvers = ["{BOB}"]')
 
 
-@pytest.mark.parametrize("right", [Right.RESET, Right.ADMIN])
-def test_what_only_admins_do_is_refused_with_the_list_of_admins(right: Right) -> None:
-    """Not even whoever asked, or approves, ends a conversation for everybody in it."""
+def test_what_only_admins_do_is_refused_with_the_list_of_admins() -> None:
+    """Not even whoever asked, or approves, changes what holds for everybody."""
+    right = Right.ADMIN
     refusal = permits(right, PERSON, IN_THREAD, replace(OPEN, approvers=EVERYONE, admins=ONLY_OWNER), asker_id=ADA)
     assert refusal == Refuse(f"You may not {right.value} here.", f'admins = ["owner", "{ADA}"]')
+
+
+TRUSTED = replace(bots("all"), users=ONLY_BOB)
+# Each row: who has written, where, the rules of now, and whether it may still become a turn.
+TURNS: list[tuple[Person, Place, Rules, bool]] = [
+    (PERSON, IN_THREAD, OPEN, True),
+    (PERSON, IN_THREAD, users(ONLY_BOB), False),
+    (MEMBER, IN_THREAD, users(ONLY_ROLE), True),
+    (PERSON, IN_THREAD, users(ONLY_ROLE), False),
+    (OWNER, IN_THREAD, replace(users(NOBODY), admins=ONLY_OWNER), True),
+    (PERSON, THREAD_ELSEWHERE, OPEN, False),
+    (PERSON, THREAD_IN_OTHER_SERVER, BOUND, False),
+    (PERSON, DIRECT, replace(OPEN, dm=True), True),
+    (PERSON, DIRECT, OPEN, False),
+    # A trusted bot is none of the users, and is answered for as long as it is trusted, in servers.
+    (PERSON, IN_THREAD, TRUSTED, True),
+    (PERSON, IN_THREAD, replace(TRUSTED, bots="off"), False),
+    (PERSON, IN_THREAD, replace(TRUSTED, trusted_bots=frozenset()), False),
+    (PERSON, THREAD_ELSEWHERE, TRUSTED, False),
+    (PERSON, DIRECT, replace(TRUSTED, dm=True), False),
+]
+
+
+@pytest.mark.parametrize(("person", "place", "rules", "may"), TURNS, ids=map(str, range(len(TURNS))))
+def test_what_waited_becomes_a_turn_by_the_rules_of_then(
+    person: Person, place: Place, rules: Rules, *, may: bool
+) -> None:
+    """Also what the person, the place or the bot was let in for when it was written."""
+    assert (permits_turn(person, place, rules) is None) == may
 
 
 def test_direct_messages_are_opened_by_a_line_of_their_own() -> None:

@@ -184,3 +184,18 @@ async def test_a_user_has_no_more_than_a_users_rights_in_anothers_thread(tmp_pat
         assert f"may not {Right.ADMIN.value}" in said(taken)
         assert "working" in repr(client_of(place).pool.conversation(thread.id))
         assert "Stopping" in said(await place.ann.slash(thread, "cancel"))
+
+
+async def test_who_began_a_conversation_may_forget_and_close_it(tmp_path: Path) -> None:
+    """Whoever wrote in it later may not: it would be gone for the one who began it."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say one", place.ben)
+        await place.answer(thread, "one")
+        assert "Done" in said(await place.ben.slash(thread, "reset"))
+        assert "Closed" in said(await place.ben.slash(thread, "close"))
+        other = await place.thread("say two", place.ann)
+        two = await place.answer(other, "two")
+        await place.ben.say(other, "say three")
+        await place.answer(other, "three", after=two)
+        for name in ("reset", "close"):
+            assert f"may not {Right.RESET.value}" in said(await place.ben.slash(other, name))

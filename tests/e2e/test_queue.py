@@ -224,6 +224,8 @@ async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_pa
         await place.ben.edit(written, "say after")
         await place.ann.say(thread, "say last")
         await place.ann.sees(thread, "2 waiting", by=place.bot)
+        write_config(place.config, place)  # Who is let in again before the turn begins has said what was let in.
+        assert "access.users" in said(await place.ann.slash(thread, "reload"))
         await open_gate(gate)
         await place.ann.sees(thread, "last", by=place.bot)
         assert await answers(place, thread) == ["begun", "before", "last"]

@@ -233,6 +233,28 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
         assert lines_said(place, thread, "missed") == ["missed by ben"]
 
 
+async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path) -> None:
+    """Discord may refuse them for a while: that is no refusal, and what comes after the message there waits with it."""
+    async with scene(tmp_path) as place:
+        crew = place.discord.add_role(place.guild, "crew")
+        place.discord.give_role(place.guild, place.ben, crew)
+        remembering(place, access=f'users = ["role:{crew.id}", "{place.ann.id}"]')
+        thread = await answered_once(place, place.ben)
+        missed = await place.ben.say(thread, "say missed by ben")
+        await place.ann.say(thread, "say missed by ann")
+        members = re.compile(r"/members/")
+        faults = [
+            place.discord.fault(method="GET", path=members, status=503),
+            place.discord.fault(method="GET", path=members, status=429, retry_after=0.1, via=False),
+        ]
+        async with running(place):
+            await place.ann.say(thread, "say missed by nobody")
+            await place.ann.sees(thread, "missed by nobody", by=place.bot)
+            assert lines_said(place, thread, "missed") == ["missed by ben", "missed by ann", "missed by nobody"]
+        assert [fault.hits for fault in faults] == [1, 1]
+        assert "🚫" not in missed.reactions
+
+
 async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_missed(tmp_path: Path) -> None:
     """Invariant 2, P3: the history of the thread takes its time, and the live message waits for it."""
     async with scene(tmp_path) as place:

@@ -1,11 +1,13 @@
 """Two people in one thread, one of whom loses the right by `/reload` while everything is open before him."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
 from loopback import Message, Outcome
-from tests.e2e.stage import Stage, said, stage, write_config
+from tests.e2e.stage import Stage, remembering, said, scene, stage, write_config
 from tests.e2e.test_questions import PUPPET, form, permission, strings
+from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
 
 GONE = "You may not talk to me."
@@ -122,3 +124,52 @@ async def test_who_loses_the_right_to_answer_keeps_only_their_words(tmp_path: Pa
         await ben.sees(thread, '"decline"', by=place.bot)
         await ben.say(thread, strings(["say", "still heard"]))
         await place.answer(thread, "still heard")
+
+
+async def test_what_waits_is_not_sent_when_its_author_may_no_longer_talk(tmp_path: Path) -> None:
+    """The gate is asked when its turn comes: messages taken together, one that is sent now, one that is tried again."""
+    async with stage(tmp_path, extra="[audit]\npath = 'audit.jsonl'") as place:
+        ben, ann = place.ben, place.ann
+        thread = await place.thread("say begun\nhang")
+        await ann.sees(thread, "begun", by=place.bot)
+        waiting = [await ben.say(thread, f"say pwned {number}") for number in range(2)]
+        await ann.say(thread, "say still heard\nhang")
+        now = await ben.say(thread, "say pwned now")
+        await ann.sees(thread, "4 waiting", by=place.bot)
+        await take_away(place, f'users = ["{ann.id}"]', extra="[audit]\npath = 'audit.jsonl'")
+        await ann.menu(now, "Send now")
+        await ann.sees(thread, "still heard", by=place.bot)
+        refused = [each for each in place.said_by_bot(thread) if f"not sent to the agent: {GONE}" in each.content]
+        assert len(refused) == 2
+        assert not any(each.content.startswith("pwned") for each in place.said_by_bot(thread))
+        journal = client_of(place).journal
+        rows = [journal.row(each.id) for each in (*waiting, now)]
+        assert [(row.state, row.reason) for row in rows if row] == [("closed", "refused")] * 3
+        assert "Stopping" in said(await ann.slash(thread, "cancel"))
+    audit = (tmp_path / "audit.jsonl").read_text()
+    assert audit.count(f'"deed": "refused", "user_id": "{ben.id}"') == 2
+
+
+async def test_what_waited_over_a_restart_is_judged_by_the_rules_of_the_new_run(tmp_path: Path) -> None:
+    """Also what somebody else sends again; here a role was taken away while the bot was not there."""
+    async with scene(tmp_path) as place:
+        ann, ben = place.ann, place.ben
+        crew = place.discord.add_role(place.guild, "crew")
+        for person in (ann, ben):
+            place.discord.give_role(place.guild, person, crew)
+        remembering(place, access=f'users = ["role:{crew.id}"]')
+        async with running(place, signal.SIGKILL):
+            thread = await place.thread("say begun\nhang", ben)
+            await ben.sees(thread, "begun", by=place.bot)
+            await ben.say(thread, "say pwned")
+            await ann.say(thread, "say still heard")
+            await ben.sees(thread, "2 waiting", by=place.bot)
+        place.guild.members[ben.id].role_ids.remove(crew.id)
+        async with running(place):
+            restarted = await ann.sees(thread, "I was restarted", by=place.bot)
+            await ann.click(restarted, "Retry")
+            await ann.sees(thread, "still heard", by=place.bot)
+        shown = place.said_by_bot(thread)
+        assert sum(f"not sent to the agent: {GONE}" in each.content for each in shown) == 2
+        assert sum(each.content.startswith("begun") for each in shown) == 1
+        assert not any(each.content.startswith("pwned") for each in shown)

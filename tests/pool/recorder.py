@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from acp import Aside, Event, OpenQuestions, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
-from pool.exchange import Ending, Exchange, Notice, Unanswered
+from pool.exchange import Ending, Exchange, ExchangeRefused, Notice, Unanswered
 from pool.watch import Due
 
 __all__ = ["Recorder"]
@@ -41,6 +41,10 @@ class Recorder:
         self.told: list[str] = []
         self.events: list[Event] = []
         self.endings: list[Ending] = []
+        self.banned = False
+        """Whether its author may not have it carried out any more."""
+        self.asked: asyncio.Event | None = None
+        """If there is one, whether that is so is known when it is set."""
         self.new_session = False
         """Whether it was told that its session is a new one."""
         self.asking: list[int] = []
@@ -94,6 +98,12 @@ class Recorder:
         self.message_ids = (*earlier.message_ids, *self.message_ids)
         self.prompt = f"{earlier.prompt}+{self.prompt}"
         return True
+
+    async def admitted(self) -> None:
+        if self.asked is not None:
+            await self.asked.wait()
+        if self.banned:
+            raise ExchangeRefused("no longer allowed")
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         self._hear("blocks")

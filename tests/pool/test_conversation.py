@@ -14,7 +14,7 @@ from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, SLICE
-from pool.exchange import Ending, ExchangeFailed
+from pool.exchange import Ending, ExchangeFailed, ExchangeRefused
 from pool.house import Cancelled, State
 from pool.journal import State as Row
 from pool.opening import MODE
@@ -334,6 +334,67 @@ async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(
         assert await second.end() == Ending(stop_reason="end_turn")
         assert it.crew.most == 1
         assert it.journal.threads.session_id(1) == "agent1-1"
+
+
+# ---- rights that were lost while something waited
+
+
+async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Path) -> None:
+    """Asked before an agent is started; the row is closed as refused, and the thread goes on with the next message."""
+    async with house(tmp_path, obedient=True) as it:
+        banned = Recorder(10)
+        banned.banned = True
+        it.say(1, 10, banned)
+        ending = await banned.end()
+        assert isinstance(ending.error, ExchangeRefused)
+        row = it.journal.row(10)
+        assert row is not None
+        assert (row.state, row.reason) == (Row.CLOSED, "refused")
+        await quiet()
+        assert it.crew.agents == []
+        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+
+
+async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Path) -> None:
+    """It may be lost while files are fetched: then the agent gets nothing, and is there for the next message."""
+    fetched = asyncio.Event()
+    async with house(tmp_path, obedient=True) as it:
+        banned = it.say(1, 10, Recorder(10, fetched=fetched))
+        second = it.say(1, 11)
+        await banned.until("blocks")
+        banned.banned = True
+        fetched.set()
+        assert isinstance((await banned.end()).error, ExchangeRefused)
+        assert await second.end() == Ending(stop_reason="end_turn")
+        assert it.crew.agents[0].methods().count("session/prompt") == 1
+
+
+async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> None:
+    """However long Discord takes to say which roles somebody has; and what comes next does not wait for it."""
+    async with house(tmp_path, obedient=True) as it:
+        asked = Recorder(10)
+        asked.asked = asyncio.Event()
+        it.say(1, 10, asked)
+        await asked.until("starting")
+        await quiet()
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert asked.ending == Ending(cancelled_by=A_PERSON)
+        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+
+
+async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(tmp_path: Path) -> None:
+    """It does nothing, but its thread has something to do: the other thread waits until that is done."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        await it.answered(1, 10)
+        asked = Recorder(11)
+        asked.asked = asyncio.Event()
+        it.say(1, 11, asked)
+        other = it.say(2, 20)
+        await quiet()
+        assert len(it.crew.agents) == 1
+        asked.asked.set()
+        assert await asked.end() == Ending(stop_reason="end_turn")
+        assert await other.end() == Ending(stop_reason="end_turn")
 
 
 # ---- cancel
