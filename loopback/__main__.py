@@ -16,7 +16,7 @@ DEFAULT_HANDS_PORT: Final = 8378
 
 
 async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None:
-    """Serve until a signal. The first line on stdout is JSON: endpoint, hands, token and ids."""
+    """Serve until a signal. The first line on stdout is JSON: endpoint, page, hands, token and ids."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -27,6 +27,7 @@ async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None
         bot = discord.add_bot("threadline", token=token, owner=person, guilds=(guild,))
         facts = {
             "endpoint": discord.endpoint,
+            "page": discord.page,
             "hands": discord.hands,
             "token": token,
             "guild": str(guild.id),

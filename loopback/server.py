@@ -89,6 +89,15 @@ class Loopback:
         """`http://127.0.0.1:PORT`; empty before the start. `hands` is the second one's address."""
         return self.world.cdn
 
+    @property
+    def page(self) -> str:
+        """The address of the page, with the key that it wants."""
+        return f"{self.endpoint}/?key={self._pages.key.text}"
+
+    def page_once(self) -> str:
+        """An address of the page that works once: for a browser's command line, which every account can read."""
+        return f"{self.endpoint}/?key={self._pages.key.ticket()}"
+
     async def __aenter__(self) -> Self:
         try:
             self.world.cdn = await self._listen(self._application(), self._port)

@@ -65,9 +65,9 @@ async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool,
         discord.world.listeners.append(Feed(discord.world, terminal))
         terminal.say("Threadline demo", "bold")
         terminal.say(_HEADLINE, "dim")
-        terminal.say(f"The same in a browser: {discord.endpoint}/\n")
+        terminal.say(f"The same in a browser: {discord.page}\n")
         if not once and out.isatty():
-            _open_page(f"{discord.endpoint}/")
+            _open_page(discord.page_once())
         async with _drawn(terminal), child.running(bot(place), workdir / "bot.log") as process:
             show = _Show(stage, terminal, process, interrupted, scripted=scripted)
             try:
@@ -125,8 +125,7 @@ class _Show:
         async with typed_lines(sys.stdin, console.prompt, echo=not self._terminal.live) as lines:
             if await self._unless_ended(self._play()) is not None:
                 self._terminal.draw(everything=True)
-                address = f"{self._stage.discord.endpoint}/"
-                self._terminal.say(f"Your turn, here or at {address}", "bold")
+                self._terminal.say(f"Your turn, here or at {self._stage.discord.page}", "bold")
                 self._terminal.say(f"{HELP}\n", "dim")
                 await self._unless_ended(console.run(lines))
         self._terminal.footer = None

@@ -82,6 +82,7 @@ class App {
     this.sidebar.connection(state);
     document.documentElement.dataset.link = state;
     if (state === "open") this.#going = false;
+    if (state === "refused") this.wrong("The server was started again. Open the address that it printed.");
   }
 
   #take(frame) {

@@ -26,7 +26,7 @@ export class Sidebar {
 
   /** Say that the connection is lost, or nothing. */
   connection(state) {
-    this.link.textContent = state === "lost" ? "reconnecting…" : "";
+    this.link.textContent = { lost: "reconnecting…", refused: "not connected" }[state] ?? "";
   }
 
   usage({ rate, refused }) {

@@ -1,5 +1,6 @@
 // The connection to the server: acts with their answers, frames of what changed, and coming back after a drop.
 
+const WRONG_KEY = 4001;
 const AGAIN_MS = [250, 500, 1000, 2000, 4000];
 
 export class Wire {
@@ -9,7 +10,7 @@ export class Wire {
   #drops = 0;
   #person = "";
 
-  /** `onframe` gets each frame; `onstate` "open" or "lost". */
+  /** `onframe` gets each frame; `onstate` "open", "lost" or, for good, "refused". */
   constructor(onframe, onstate) {
     this.onframe = onframe;
     this.onstate = onstate;
@@ -33,18 +34,20 @@ export class Wire {
   }
 
   #begin() {
-    const query = this.#person ? `?person=${encodeURIComponent(this.#person)}` : "";
-    const socket = new WebSocket(`ws://${location.host}/page/socket${query}`);
+    const query = new URLSearchParams({ key: new URLSearchParams(location.search).get("key") ?? "" });
+    if (this.#person) query.set("person", this.#person);
+    const socket = new WebSocket(`ws://${location.host}/page/socket?${query}`);
     this.#socket = socket;
     socket.onopen = () => {
       this.#drops = 0;
       this.onstate("open");
     };
     socket.onmessage = (event) => this.#take(JSON.parse(event.data));
-    socket.onclose = () => {
+    socket.onclose = ({ code }) => {
       if (this.#socket !== socket) return;
       this.#end();
-      this.onstate("lost");
+      this.onstate(code === WRONG_KEY ? "refused" : "lost");
+      if (code === WRONG_KEY) return;
       const wait = AGAIN_MS[Math.min(this.#drops, AGAIN_MS.length - 1)];
       this.#drops += 1;
       setTimeout(() => this.#socket === null && this.#begin(), wait);

@@ -1,5 +1,8 @@
 """Serving the page: its files, and a websocket for each open tab.
 
+Whoever has the key that stands in the page's address may act as every person of the world. The files beside the page
+itself are open to all: they are this program's own text.
+
 A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. In between
 come frames of what changed, at most one in `visit.FRAME_SECONDS`, and once a second what the bots ask of the server.
 """
@@ -22,6 +25,7 @@ from loopback.entities import Account, Json
 from loopback.limits import Limits
 from loopback.record import Record
 from loopback.web.acts import Acts
+from loopback.web.key import Key
 from loopback.web.people import chosen
 from loopback.web.places import Online
 from loopback.web.tab import Tab
@@ -31,6 +35,8 @@ from loopback.world import World
 
 FOLDER: Final = Path(__file__).parent.parent / "page"
 HEARTBEAT_SECONDS: Final = 30.0
+WRONG_KEY: Final = 4001
+"""The code with which a socket is closed whose tab has another server's key."""
 CLOSE_SECONDS: Final = 1.0
 MESSAGE_BYTES: Final = REQUEST_BYTES * 4 // 3 + 65_536
 """The largest message of a tab: the files of one post in base64, and the rest."""
@@ -67,6 +73,7 @@ class Pages:
         self._changes = changes
         self._online = online
         self._visits: set[Visit] = set()
+        self.key = Key()
         world.listeners.append(self._hear)
 
     def attach(self, app: web.Application) -> None:
@@ -76,7 +83,13 @@ class Pages:
         app.router.add_get("/page/{name}", self._file)
         app.on_shutdown.append(self._shut)
 
-    async def _index(self, _: web.Request) -> web.Response:
+    async def _index(self, request: web.Request) -> web.Response:
+        given = request.query.get("key", "")
+        if self.key.take(given):
+            return web.Response(status=303, headers={**HEADERS, "Location": f"/?key={self.key.text}"})
+        if not self.key.opens(given):
+            text = "This page opens by the address that the server printed at its start.\n"
+            return web.Response(status=403, text=text, headers=HEADERS)
         return _served("index.html")
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -96,6 +109,9 @@ class Pages:
             timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT_SECONDS, compress=False, max_msg_size=MESSAGE_BYTES
         )
         await socket.prepare(request)
+        if not self.key.opens(request.query.get("key", "")):
+            await socket.close(code=WRONG_KEY)
+            return socket
         person = chosen(self._world, request.query.get("person", ""))
         if person is None:
             await socket.send_str(json.dumps({"overview": None}))

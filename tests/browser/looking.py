@@ -31,7 +31,7 @@ async def quiet(chromium: str) -> AsyncIterator[Browser]:
 def address(server: Loopback, person: Account, *places: Channel | int) -> str:
     """The page as somebody, with one or two places open."""
     ids = [str(one if isinstance(one, int) else one.id) for one in places]
-    return f"{server.endpoint}/#{'/'.join([str(person.id), *ids])}"
+    return f"{server.page}#{'/'.join([str(person.id), *ids])}"
 
 
 async def shown(chrome: Browser, server: Loopback, person: Account, *places: Channel | int, width: int = 1280) -> Page:

@@ -10,6 +10,7 @@ from loopback import Bot, Channel, Guild, Loopback, User
 from loopback.drafts import Draft
 from loopback.entities import ChannelType
 from loopback.messages import edit, post
+from loopback.web.key import Key
 from tests.browser.chrome import Browser
 from tests.browser.looking import quiet, shown
 from tests.browser.workshop import Workshop
@@ -322,6 +323,17 @@ async def test_the_page_comes_back_after_the_connection_was_lost(chromium: str) 
         await place.ben.say(place.channel, "said meanwhile")
         await page.sees("said meanwhile", "#main .row")
         assert await page.evaluate("states") == ["lost", "open"]
+
+
+async def test_a_page_that_another_server_has_opened_says_so(chromium: str) -> None:
+    """The server was started again at the same address, with another key: no retry would help."""
+    async with opened(chromium) as place:
+        page = await shown(place.chrome, place.server, place.ann, place.channel)
+        place.server._pages.key = Key()
+        for visit in list(place.server._pages._visits):
+            await visit.socket.close()
+        await page.sees("Open the address that it printed", "#wrong")
+        await page.sees("not connected", "#link")
 
 
 async def test_a_press_that_has_begun_survives_an_update(chromium: str) -> None:

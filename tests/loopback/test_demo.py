@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -280,6 +281,7 @@ async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: p
     assert "ann presses [ Reject ]" in out.getvalue()
     assert "that did not work" in out.getvalue()
     assert "ben uses /cancel" in out.getvalue()
+    assert len({*re.findall(r"http://127\.0\.0\.1:\d+/\?key=[\w-]{22}\n", out.getvalue())}) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -5,8 +5,9 @@ import base64
 import itertools
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -16,6 +17,7 @@ from loopback.drafts import Draft
 from loopback.entities import Message
 from loopback.messages import Origin, edit, post
 from loopback.permissions import Permission
+from loopback.web.pages import WRONG_KEY
 
 BOUND = 30.0
 
@@ -53,12 +55,17 @@ class Tab:
         return next(one for one in frame["messages"] if wanted(one))
 
 
+def socket_address(server: Loopback) -> str:
+    """Where the page's socket is, with the key."""
+    return server.page.replace("/?", "/page/socket?")
+
+
 @asynccontextmanager
 async def tab(server: Loopback, person: Account) -> AsyncIterator[Tab]:
     """A tab that is open as somebody, and has seen its places."""
     async with (
         aiohttp.ClientSession() as session,
-        session.ws_connect(f"{server.endpoint}/page/socket?person={person.id}") as socket,
+        session.ws_connect(f"{socket_address(server)}&person={person.id}") as socket,
     ):
         opened = Tab(socket)
         await opened.frame(lambda frame: "overview" in frame)
@@ -74,8 +81,12 @@ def by_bot(server: Loopback, bot: Account, channel: Any, content: str, reader: U
 async def test_the_page_is_served_with_a_policy_that_runs_only_its_own_scripts() -> None:
     """The address itself, its files with their types, and nothing else."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
-        for path, kind in (("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/base.css", "text/css")):
-            async with session.get(server.endpoint + path) as answer:
+        files = (
+            (f"{server.endpoint}/page/app.js", "text/javascript"),
+            (f"{server.endpoint}/page/base.css", "text/css"),
+        )
+        for address, kind in ((server.page, "text/html"), *files):
+            async with session.get(address) as answer:
                 assert (answer.status, answer.content_type) == (200, kind)
                 policy = answer.headers["Content-Security-Policy"]
                 assert policy.startswith(
@@ -91,7 +102,7 @@ async def test_the_page_is_served_with_a_policy_that_runs_only_its_own_scripts()
 async def test_every_file_that_the_page_names_is_there() -> None:
     """No link, script or import leads outside, or nowhere."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
-        todo, seen = {"/"}, set[str]()
+        todo, seen = {server.page.removeprefix(server.endpoint)}, set[str]()
         while todo - seen:
             path = (todo - seen).pop()
             seen.add(path)
@@ -114,6 +125,34 @@ async def test_a_foreign_page_gets_nothing(path: str, headers: dict[str, str]) -
     async with Loopback() as server, aiohttp.ClientSession() as session:
         server.add_person("ann")
         async with session.get(server.endpoint + path, headers=headers) as answer:
+            assert answer.status == 403
+
+
+async def test_who_has_not_the_key_gets_neither_the_page_nor_its_socket() -> None:
+    """Every account of the machine reaches the port; another one learns nothing and does nothing."""
+    async with Loopback() as server, aiohttp.ClientSession() as session:
+        channel = server.add_channel(guild := server.add_guild("Lab"), "general")
+        ann = server.add_person("ann", guilds=(guild,))
+        for query in ("", "key=", "key=wrong", f"key={quote('🔑')}", f"key={server.page[-5:]}"):
+            async with session.get(f"{server.endpoint}/?{query}") as answer:
+                assert answer.status == 403
+                assert "by the address that the server printed" in await answer.text()
+            async with session.ws_connect(f"{server.endpoint}/page/socket?person={ann.id}&{query}") as socket:
+                with suppress(ConnectionError):
+                    await socket.send_json({"n": 1, "act": "say", "channel": str(channel.id), "text": "I am ann"})
+                heard = await socket.receive()
+                assert (heard.type, socket.close_code) == (aiohttp.WSMsgType.CLOSE, WRONG_KEY)
+        assert server.messages(channel) == []
+
+
+async def test_an_address_that_others_may_see_opens_the_page_once() -> None:
+    """It is in a browser's arguments; whoever takes it afterwards comes too late, and it does not tell the key."""
+    async with Loopback() as server, aiohttp.ClientSession() as session:
+        once = server.page_once()
+        assert once != server.page
+        async with session.get(once) as answer:
+            assert (answer.status, str(answer.url)) == (200, server.page)
+        async with session.get(once) as answer:
             assert answer.status == 403
 
 
@@ -318,7 +357,7 @@ async def test_a_server_without_people_says_so() -> None:
     """Nobody's hands can be borrowed; the page is told rather than left waiting."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         server.add_bot("helper", token="T")
-        async with session.ws_connect(f"{server.endpoint}/page/socket") as socket:
+        async with session.ws_connect(socket_address(server)) as socket:
             assert json.loads(await socket.receive_str()) == {"overview": None}
 
 
@@ -327,7 +366,7 @@ async def test_open_tabs_do_not_hold_up_the_end_of_the_server() -> None:
     async with aiohttp.ClientSession() as session:
         async with Loopback() as server:
             server.add_person("ann", guilds=(server.add_guild("Lab"),))
-            socket = await session.ws_connect(f"{server.endpoint}/page/socket")
+            socket = await session.ws_connect(socket_address(server))
             reading = asyncio.create_task(_read_to_the_end(socket))
         async with asyncio.timeout(BOUND):
             await reading
