@@ -9,6 +9,7 @@ it still differs, and is written again.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import discord
 import structlog
@@ -40,6 +41,8 @@ LATER = 0x100
 """Generations that a run of the bot has for one reply, before the next run's."""
 
 log = structlog.stdlib.get_logger("bot")
+
+T = TypeVar("T")
 
 
 class Delivery:
@@ -89,7 +92,7 @@ class Delivery:
         """When each message was sent first, by its number and generation."""
         self._postscripts: dict[int, Postscript] = {}
         """What is still to be sent behind the pages, by its number."""
-        self._job = Job(None, self._next_write, Urgency.FIRST)
+        self._job = Job(None, lambda: self._isolated(self._next_write), Urgency.FIRST)
         self._patience = Patience()
         self._slow = self._taken = 0
         """How often Discord did not get the next files while it took other messages, and how many it had then taken."""
@@ -116,7 +119,7 @@ class Delivery:
     def look(self) -> None:
         """See whether there is something to write."""
         if self._channel_id is not None and not self._paused:
-            self._ask()
+            self._isolated(self._ask)
 
     def end(self, postscripts: Mapping[int, Postscript]) -> None:
         """Send these, by their numbers, once the pages stand; then settle. Call `look` when it may begin."""
@@ -124,9 +127,8 @@ class Delivery:
         self._postscripts = dict(postscripts)
         self._paused = False
         self._patience.renew()
-        if not self._differs and not self._job.in_flight:
-            # Not at once: whoever says that it has ended first writes that down.
-            asyncio.get_running_loop().call_soon(self._settle_if_equal)
+        # Not at once: whoever says that it has ended first writes that down.
+        asyncio.get_running_loop().call_soon(self._isolated, self._settle_if_equal)
 
     def restore(self, posted: Sequence[Posted]) -> None:
         """Take up the messages of an earlier run. What they say is not known, so each is edited, once."""
@@ -190,6 +192,19 @@ class Delivery:
         posted = [*self._posted, *(Posted() for _ in pages[len(self._posted) :])]
         pairs = zip(pages, posted, strict=False)
         return next((number for number, (page, one) in enumerate(pairs) if one.differs(page)), None)
+
+    def _isolated(self, step: Callable[[], T]) -> T | None:
+        """Do what leads to a write. Where it fails the reply is given up: one that never settles holds its thread."""
+        try:
+            return step()
+        except Exception:  # the isolation boundary outside of a write
+            log.exception("a reply failed", message_id=self._key)
+            if self._ended:
+                self._channel_id = None
+                self._on_settled(False)  # noqa: FBT003 - a callback's only argument
+            else:
+                self._paused = True
+            return None
 
     def _next_write(self) -> Awaitable[None] | None:
         """Read the text that is to be written now; return the writing of it."""

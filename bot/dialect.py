@@ -280,6 +280,7 @@ class Dialect:
     def _grow(self, code: _Code) -> None:
         """Settle what a block has grown by, or make a file of it when it is too long."""
         most = self._style.long_code_lines
+        code.direct = code.direct or (self._shelf.closed and code.spool is None)
         if code.direct:
             self._settle_code(code)
         elif code.spool is None and (code.lines > most or code.characters > most * WIDE_LINE):

@@ -2,11 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import discord
+import structlog
 from pydantic import BaseModel
 
 from acp import (
@@ -62,6 +64,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange"]
 
+log = structlog.stdlib.get_logger("bot")
+
+T = TypeVar("T")
+
 
 class Exchange:
     """A request, or several that were taken together, and the reply; fulfils `pool.exchange.Exchange`.
@@ -91,6 +97,7 @@ class Exchange:
             journal=desk.journal,
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
+            on_broken=self._cut_short,
             stop=self._stop_view,
             style=self._style,
         )
@@ -327,9 +334,15 @@ class Exchange:
                     self._questions.changed(event)
                 if self._outbox is not None:
                     self.reply.fetch(self._outbox.read_now)
-                if self.reply.too_long and self._turn is not None and not self._turn.cancelled:
-                    self.reply.line(words.TOO_LONG)
-                    self._turn.cancel()
+                if self.reply.too_long:
+                    self._cut_short(words.TOO_LONG)
+
+    def _cut_short(self, why: str = "") -> None:
+        """Stop a turn of which nothing more will be shown."""
+        if self._turn is not None and not self._turn.cancelled:
+            if why:
+                self.reply.line(why)
+            self._turn.cancel()
 
     def _say_mode(self) -> None:
         """Say that the agent is in another mode, whoever has put it there: by `/mode`, by a command of its own."""
@@ -358,17 +371,37 @@ class Exchange:
             self._questions.close(reason, *request_ids)
 
     def ended(self, ending: Ending) -> Sequence[str]:
-        """Say how it ended."""
-        self._record.ended(ending)
-        self._desk.ended(self)
+        """Say how it ended. What fails in it leaves out no other part of it: the reply ends, and settles."""
+        for step in (
+            partial(self._record.ended, ending),
+            partial(self._desk.ended, self),
+            self._show_rest,
+            self._introduce,
+            self._remember_offers,
+            self._stop_typing,
+            partial(self.signs.end, "failed" if ending.error is not None else ending.stop_reason),
+            partial(self._close_questions, "no longer open: the turn has ended"),
+            partial(self._say_end, ending),
+        ):
+            self._isolated(step)
+        return self.reply.end(self._isolated(partial(self._seal, ending)))
+
+    def _isolated(self, step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except Exception:  # the isolation boundary of an exchange's end
+            log.exception("a part of an exchange's end failed", message_id=self.request.message_id)
+            return None
+
+    def _show_rest(self) -> None:
         for event in self._redacting.rest():
             self.reply.apply(event)
-        self._introduce()
-        self._remember_offers()
+
+    def _stop_typing(self) -> None:
         if self._typing is not None:
             self._typing.stop()
-        self.signs.end("failed" if ending.error is not None else ending.stop_reason)
-        self._close_questions("no longer open: the turn has ended")
+
+    def _say_end(self, ending: Ending) -> None:
         if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.
             for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
                 self.reply.line(line)
@@ -378,10 +411,9 @@ class Exchange:
             self._begin()
         if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
-        return self._seal(ending)
 
-    def _seal(self, ending: Ending) -> Sequence[str]:
-        """Say what the turn came to, where the asker notices it."""
+    def _seal(self, ending: Ending) -> Postscript | None:
+        """Say what the turn came to, where the asker notices it; return what calls them."""
         now, timing, receipt = asyncio.get_running_loop().time(), self._timing, None
         if timing.prompted is not None:
             receipt = self.reply.receipt(now - timing.prompted, cost_before=timing.cost_before)
@@ -391,7 +423,7 @@ class Exchange:
         seal = sealed(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
         if seal.line:
             self.reply.line(seal.line)
-        return self.reply.end(seal.message)
+        return seal.message
 
     def due(self, due: Due, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""

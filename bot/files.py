@@ -70,12 +70,14 @@ class Shelf:
     """The files of one reply, in the order in which they were announced, each with the line that announces it."""
 
     kept: list[tuple[str, Spool, str]] = field(default_factory=list)
+    closed: bool = False
+    """The reply's files are being sent: none can follow."""
     _names: set[str] = field(default_factory=set)
 
     @property
     def full(self) -> bool:
         """Whether no more are taken."""
-        return len(self._names) >= MOST
+        return self.closed or len(self._names) >= MOST
 
     def name(self, wanted: str) -> str:
         """Reserve a name like `wanted`: a plain one that no other file of the reply has."""

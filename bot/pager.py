@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from .dialect import Draft
 from .markdown import FENCE, LIMIT
-from .pages import Page, end_page, is_decided, take_page
+from .pages import Page, end_page, is_decided, pages_of, take_page
 from .spool import Spool
 
-__all__ = ["MOST_CHARACTERS", "NOTE", "Pager", "Span"]
+__all__ = ["LATE_NOTE", "MOST_CHARACTERS", "NOTE", "Pager", "Span"]
 
 MOST_MOVED = 200
 """Characters that may move to the next page where a page is ended before it is full."""
@@ -17,6 +17,8 @@ MOST_CHARACTERS = 200_000
 """Characters on pages, whatever the style says; the rest is spooled."""
 
 NOTE = "\n-# 📎 The rest is in the attached `reply.md`."
+
+LATE_NOTE = "\n-# ⋯ The rest came after the end of the turn, and is not shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Pager:
         self._notices: list[str] = []
         self.rest = Spool()
         self.over = False
+        self._late = False
 
     @property
     def frozen(self) -> int:
@@ -63,7 +66,7 @@ class Pager:
                 break
             if self.over:
                 page = take_page(text, at, self._opening)
-                self.rest.write(text[at : page.end].encode())
+                self._put_by(text[at : page.end])
                 self._opening = page.opening
             elif self._is_full() and words_end > take_page(text, at, self._opening).end:
                 return self._overflow(text, at)
@@ -107,10 +110,11 @@ class Pager:
         return (0 < self._most <= len(self._frozen) + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
 
     def _overflow(self, text: str, at: int) -> int:
-        page = take_page(text, at, self._opening, LIMIT - len(NOTE))
-        self._frozen.append(page.content + NOTE)
+        note = LATE_NOTE if self._late else NOTE
+        page = take_page(text, at, self._opening, LIMIT - len(note))
+        self._frozen.append(page.content + note)
         self._opening = page.opening if page.opening.startswith(FENCE) else ""
-        self.rest.write(self._opening.encode())
+        self._put_by(self._opening)
         self.over = True
         return page.end
 
@@ -125,7 +129,19 @@ class Pager:
 
     def finish(self, text: str) -> None:
         """Put what has no page into the rest."""
-        self.rest.write(text.encode())
+        self._put_by(text)
+
+    def turn_late(self) -> None:
+        """Let go of the rest, which is being attached. What comes now has the pages that are left, at least one."""
+        self._late = True
+        if self.over:
+            self._frozen += pages_of("\n".join(self._notices))
+            self._notices.clear()
+            self._most, self._opening, self.over = len(self._frozen) + 1, "", False
+
+    def _put_by(self, text: str) -> None:
+        if not self._late:
+            self.rest.write(text.encode())
 
     def notice(self, text: str) -> None:
         """Show lines although the pages are full."""
@@ -138,9 +154,9 @@ class Pager:
         one ends may still change. Of code as much is shown as fits.
         """
         if self.over:
-            return self._frozen + _all_pages("\n".join(self._notices))
+            return self._frozen + pages_of("\n".join(self._notices))
         if draft.fence is None and not self._is_full():
-            return self._frozen + _all_pages(text + draft.text, self._opening)
+            return self._frozen + pages_of(text + draft.text, self._opening)
         last = self._last(text, draft)
         return [*self._frozen, last] if last else list(self._frozen)
 
@@ -167,13 +183,3 @@ class Pager:
             lines.insert(0, line)
         shown = fence.shown("\n".join(lines)) if lines else ""
         return "\n".join(part for part in (head, shown, note) if part)
-
-
-def _all_pages(text: str, opening: str = "") -> list[str]:
-    found, at = [], 0
-    while at < len(text):
-        page = take_page(text, at, opening)
-        if page.content:
-            found.append(page.content)
-        at, opening = page.end, page.opening
-    return found

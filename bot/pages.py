@@ -10,7 +10,7 @@ from itertools import takewhile
 from .graphemes import boundary_before
 from .markdown import FENCE, LIMIT, QUOTE, SUBTEXT, quote_of
 
-__all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "take_page", "whole_until"]
+__all__ = ["LOOKAHEAD", "Page", "end_page", "is_decided", "opening_after", "pages_of", "take_page", "whole_until"]
 
 LOOKAHEAD = 2000
 """Characters behind a page's limit that decide where it is cut, unless the line ends sooner: no atom is longer."""
@@ -84,6 +84,17 @@ def take_page(text: str, start: int = 0, opening: str = "", limit: int = LIMIT) 
     else:
         after = _line_mark(text, start, end, opening)
     return Page(_content(text, start, end, opening, after), end, after)
+
+
+def pages_of(text: str, opening: str = "") -> list[str]:
+    """Cut all of a text; of what shows nothing there is no page."""
+    found, at = [], 0
+    while at < len(text):
+        page = take_page(text, at, opening)
+        if page.content:
+            found.append(page.content)
+        at, opening = page.end, page.opening
+    return found
 
 
 def end_page(text: str, end: int, opening: str = "") -> Page | None:

@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import count
+from typing import TypeVar
 
 import discord
+import structlog
 
 from acp import Event
 from acp.schema import ToolCallUpdate
 from pool.journal import Journal
 from pool.postscripts import FIRST, Postscript
 
+from . import words
 from .delivery import Delivery
-from .files import batches
+from .files import File, batches
+from .markdown import LIMIT
 from .pacer import Pacer
+from .pages import pages_of
 from .posted import Posted
 from .receipt import Receipt
 from .rest import Rest
@@ -22,11 +28,19 @@ from .transcript import Transcript
 
 __all__ = ["Reply"]
 
+log = structlog.stdlib.get_logger("bot")
+
+T = TypeVar("T")
+
 
 class Reply:
-    """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered."""
+    """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered.
 
-    def __init__(
+    What fails while its text is rendered is not raised: the reply is `broken` then. It keeps what it has shown, says
+    so, and settles like any other, for all replies behind it in its thread wait for that.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of
         self,
         key: int,
         *,
@@ -35,17 +49,20 @@ class Reply:
         journal: Journal,
         generation: int = 0,
         on_settled: Callable[[bool], None],
+        on_broken: Callable[[], None] = lambda: None,
         stop: Callable[[], discord.ui.View] | None = None,
         style: Style = Style(),  # noqa: B008 - frozen
     ) -> None:
         """`generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
 
-        `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up. `stop`
-        makes the button below the page that grows; the button goes when the reply ends.
+        `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up.
+        `on_broken` is called when nothing more of the turn will be shown. `stop` makes the button below the page that
+        grows; the button goes when the reply ends.
         """
         self._key = key
         self._journal = journal
         self._on_settled = on_settled
+        self._on_broken = on_broken
         self._transcript = Transcript(style)
         self._delivery = Delivery(
             key,
@@ -63,6 +80,11 @@ class Reply:
         self._followers: list[Reply] = []
         self._final: list[str] | None = None
         self._placeholder = ""
+        self._shown: list[str] = []
+        """The pages when they were last rendered."""
+        self._said_since: list[str] = []
+        """The bot's own lines since it is broken."""
+        self.broken = False
         self.ended = False
         self.settled = asyncio.Event()
 
@@ -107,10 +129,13 @@ class Reply:
             self._delivery.look()
 
     def _settle(self, confirmed: bool) -> None:  # noqa: FBT001 - a callback
-        if not self.settled.is_set():
-            self.settled.set()
-            self._transcript.close()
+        if self.settled.is_set():
+            return
+        self.settled.set()
+        self._transcript.close()
+        try:
             self._on_settled(confirmed)
+        finally:  # Whatever fails there, the replies behind this one go on.
             for follower in self._followers:
                 follower._after = None  # noqa: SLF001 - the same class
                 follower._changed()  # noqa: SLF001
@@ -124,22 +149,38 @@ class Reply:
 
     def apply(self, event: Event) -> None:
         """Take an event of the turn; also one that came late, after the end."""
-        if self._transcript.apply(event):
+        if self._rendered(lambda: self._transcript.apply(event), otherwise=False):
             self._changed()
 
     def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
         """Return all that is known of a tool call."""
-        return self._transcript.tool_call(update)
+        return self._rendered(lambda: self._transcript.tool_call(update), otherwise=update)
 
     def line(self, text: str) -> None:
         """Add lines of the bot's own."""
-        self._transcript.line(text)
+        self._rendered(lambda: self._transcript.line(text), otherwise=None)
+        if self.broken:
+            self._said_since.append(text)
         self._changed()
 
     def fetch(self, read: Callable[[str], bytes | str]) -> None:
         """Read the files that the agent has linked; at once, for the end may come with the next event."""
+        self._rendered(lambda: self._fetch(read), otherwise=None)
+
+    def _fetch(self, read: Callable[[str], bytes | str]) -> None:
         for link in self._transcript.wanted():
             self._transcript.supply(link, read(link.uri))
+
+    def _rendered(self, step: Callable[[], T], *, otherwise: T) -> T:
+        """Do a step of rendering; where it fails, or an earlier one has, return `otherwise`."""
+        if not self.broken:
+            try:
+                return step()
+            except Exception:  # the isolation boundary of a reply's text
+                log.exception("a reply could not be rendered", message_id=self._key)
+                self.broken = True
+                self._on_broken()
+        return otherwise
 
     @property
     def too_long(self) -> bool:
@@ -149,18 +190,27 @@ class Reply:
     @property
     def has_text(self) -> bool:
         """Whether anything of the agent's is shown."""
-        return self._transcript.has_text and bool(self._transcript.pages())
+        return self._transcript.has_text and bool(self._pages())
 
     def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
         """Return what the turn came to, see `Transcript.receipt`."""
-        return self._transcript.receipt(seconds, cost_before=cost_before)
+        receipt = partial(self._transcript.receipt, seconds, cost_before=cost_before)
+        return self._rendered(receipt, otherwise=Receipt(seconds))
 
     def pages(self, coming: int = 0) -> list[str]:
         """Return what the thread is to show now; `coming` is as for `Transcript.pages`."""
         if self._final is not None:
             return self._final
-        pages = self._transcript.pages(coming)
-        return pages or ([self._placeholder] if self._placeholder else [])
+        return self._pages(coming) or ([self._placeholder] if self._placeholder else [])
+
+    def _pages(self, coming: int = 0) -> list[str]:
+        self._shown = self._rendered(lambda: self._transcript.pages(coming), otherwise=self._shown)
+        if not self.broken:
+            return self._shown
+        *before, last = self._shown or [""]
+        word = "\n".join([words.NOT_RENDERED, *self._said_since])
+        fits = len(last) + 1 + len(word) <= LIMIT
+        return [*before, f"{last}\n{word}".strip()] if fits else [*self._shown, *pages_of(word)]
 
     # ---- its end
 
@@ -170,14 +220,17 @@ class Reply:
         What follows the pages is written down here; the pages are the caller's to write down.
         """
         self.ended = True
-        self._transcript.end()
         self._placeholder = ""
-        sent = [Postscript(files=tuple(batch)) for batch in batches(self._transcript.files())]
+        sent = [Postscript(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
         postscripts = dict(zip(count(FIRST), [*sent, *([] if closing is None else [closing])], strict=False))
         self._journal.postscripts.keep(self._key, postscripts)
         self._delivery.end(postscripts)
         self._changed()
         return self.pages()
+
+    def _files(self) -> list[File]:
+        self._transcript.end()
+        return self._transcript.files()
 
     def restore(
         self,

@@ -2,41 +2,93 @@
 
 import tempfile
 import weakref
-from typing import IO, Final, cast
+from typing import IO, Final
 
-__all__ = ["IN_MEMORY", "Spool"]
+__all__ = ["IN_MEMORY", "IN_TROUBLE", "Spool"]
 
 IN_MEMORY: Final = 64 * 1024
 """Bytes that one spool keeps in memory."""
 
+IN_TROUBLE: Final = 1024 * 1024
+"""The same where the temporary directory takes none: most files are smaller, and a reply has some twenty of them."""
+
 
 class Spool:
-    """A growing text or file. Its temporary file goes when the spool does, or the process."""
+    """A growing text or file. Its temporary file goes when the spool does, or the process.
+
+    Writing never raises: a reply must not fail for a disk that is full. What found no room is counted as `lost`.
+    """
 
     def __init__(self, data: bytes = b"") -> None:
         """Start with `data`."""
-        self._file = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - see _close
-        self._close = weakref.finalize(self, self._file.close)
-        self.size = 0
-        """Bytes written so far."""
+        self._file: IO[bytes] | None = None
+        self._on_disk = 0
+        self._memory = bytearray()
+        """What stands behind the bytes on the disk."""
+        self._closed = False
+        self.lost = 0
+        """Bytes at the end that are missing, because they could not be written or came after `close`."""
+        self.trouble = ""
+        """Why the temporary directory takes no more; empty while it does."""
         self.write(data)
 
     def __repr__(self) -> str:
         """Read like a status line."""
         return f"<Spool {self.size} bytes>"
 
+    @property
+    def size(self) -> int:
+        """Bytes that can be read."""
+        return self._on_disk + len(self._memory)
+
     def write(self, data: bytes) -> None:
-        """Append. Raises OSError where the disk is full."""
-        self._file.write(data)
-        self.size += len(data)
+        """Append, unless something is missing before it."""
+        if self._closed or self.lost:
+            self.lost += len(data)
+            return
+        self._memory += data
+        if len(self._memory) > IN_MEMORY and not self.trouble:
+            try:
+                self._spill()
+            except OSError as error:
+                self.trouble = error.strerror or str(error)
+        if len(self._memory) > IN_TROUBLE:
+            self.lost = len(self._memory) - IN_TROUBLE
+            del self._memory[IN_TROUBLE:]
 
     def read(self, start: int = 0, size: int = -1) -> bytes:
-        """Return what is there from `start` on, at most `size` bytes where it is not negative."""
-        self._file.seek(start)
-        data = self._file.read(size)
-        self._file.seek(0, 2)
-        return data
+        """Return what is there from `start` on, at most `size` bytes where it is not negative. Raises OSError."""
+        if self._closed:
+            raise OSError("the file is no longer kept")
+        end = self.size if size < 0 else min(self.size, start + size)
+        behind = self._memory[max(0, start - self._on_disk) : max(0, end - self._on_disk)]
+        return self._from_disk(start, min(end, self._on_disk)) + bytes(behind)
 
     def close(self) -> None:
-        """Let go of what is kept. Later reads raise ValueError."""
-        self._close()
+        """Let go of what is kept."""
+        self._closed = True
+        self._memory.clear()
+        if self._file is not None:
+            self._file.close()
+
+    def _spill(self) -> None:
+        """Move what is in memory to the disk; where that fails half-way it stays in memory."""
+        if self._file is None:
+            # Without a buffer, so that an error comes with the write that it belongs to.
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the spool
+            weakref.finalize(self, self._file.close)
+        self._file.seek(self._on_disk)
+        data, at = memoryview(bytes(self._memory)), 0
+        while at < len(data):
+            at += self._file.write(data[at:])
+        self._on_disk += len(data)
+        self._memory.clear()
+
+    def _from_disk(self, start: int, end: int) -> bytes:
+        pieces = []
+        if self._file is not None and start < end:
+            self._file.seek(start)
+            while start < end and (piece := self._file.read(end - start)):
+                pieces.append(piece)
+                start += len(piece)
+        return b"".join(pieces)

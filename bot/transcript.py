@@ -68,6 +68,7 @@ class Transcript:
         self._links: dict[Link, Line] = {}
         self._links_seen = 0
         self._patches = Spool()
+        self._files: list[File] = []
         self._usage: UsageUpdate | None = None
         self._closed = False
         self._ended = False
@@ -112,18 +113,33 @@ class Transcript:
         self._block(Line(text, own=True))
 
     def end(self) -> None:
-        """Say that the turn has ended: what is unfinished is shown as it is. Something may still come."""
+        """Say that the turn has ended: what is unfinished is shown as it is.
+
+        Something may still come. It is shown where there is room, but no file can follow any more.
+        """
+        if self._ended:
+            return
         self._ended = True
         self._interrupt()
+        self._shelf.closed = True
         for call in self._calls.values():
             call.over = True
+        self._freeze()
+        for name, spool in self._spools():
+            if spool.lost:
+                size = in_words(spool.size)
+                self.line(f"-# ⚠ `{name}` ends after {size}, it could not be written: {escape(spool.trouble)}")
+        self._files = self._found()
+        self._pager.turn_late()
 
     def close(self) -> None:
-        """Let go of the files. `files` and their `read` must not be used afterwards."""
-        for _, spool, _ in self._shelf.kept:
+        """Let go of the files. Their `read` must not be used afterwards."""
+        for _, spool in self._spools():
             spool.close()
-        self._pager.rest.close()
-        self._patches.close()
+
+    def _spools(self) -> list[tuple[str, Spool]]:
+        kept = [(name, spool) for name, spool, _ in self._shelf.kept]
+        return [*kept, ("reply.md", self._pager.rest), ("changes.patch", self._patches)]
 
     # ---- what is known
 
@@ -159,6 +175,9 @@ class Transcript:
 
         The rest of a text that is too long for pages, and the patch, come with the end of the turn.
         """
+        return self._files if self._ended else self._found()
+
+    def _found(self) -> list[File]:
         pages = self.pages()
         last = max(0, len(pages) - 1)
         found = [
@@ -287,7 +306,7 @@ class Transcript:
                 self._blocks.run(self._style).calls.append(call)
         had_ended = call.ended
         sent = call.take(update, self._style)
-        if call.ended and not had_ended:
+        if call.ended and not had_ended and not self._ended:
             for change in call.changes:
                 self._patches.write(change.patch.encode(errors="replace"))
         for each in sent:
@@ -325,10 +344,13 @@ class Transcript:
     def _attach(self, name: str, data: bytes) -> str:
         """Put a file on the shelf; return the line that announces it."""
         if self._shelf.full:
-            return f"-# 🚫 {escape(name)} was not sent: the reply has too many files"
-        name = self._shelf.name(name)
+            reason = "it came after the end of the turn" if self._shelf.closed else "the reply has too many files"
+            return f"-# 🚫 {escape(name)} was not sent: {reason}"
+        name, spool = self._shelf.name(name), Spool(data)
+        if spool.lost:
+            return f"-# 🚫 `{name}` was not sent, it could not be written: {escape(spool.trouble)}"
         line = f"📎 `{name}` · {in_words(len(data))}"
-        self._shelf.keep(name, Spool(data), line)
+        self._shelf.keep(name, spool, line)
         return line
 
     # ---- pages

@@ -26,6 +26,7 @@ __all__ = [
     "INTERRUPTED",
     "MADE_WAY",
     "NOTICES",
+    "NOT_RENDERED",
     "RELEASED",
     "STOP_OFFERED",
     "TOO_LONG",
@@ -215,6 +216,8 @@ MADE_WAY = (
     "-# ⏸ Others had waited for long, so the question above was ended and the agent let go. Continue wakes it, and it"
     " takes its work up again; so does a message."
 )
+
+NOT_RENDERED = "-# ⚠ The rest of this answer cannot be shown: something failed in Threadline. Its log says what."
 
 TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
 

@@ -1,5 +1,9 @@
 """What is attached: names that are plain and unique, sizes that Discord takes, data as it was."""
 
+import resource
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +11,7 @@ from hypothesis import strategies as st
 from bot import files
 from bot.fences import Fence
 from bot.files import File, Shelf, batches, code_name, in_words, parts
-from bot.spool import IN_MEMORY, Spool
+from bot.spool import IN_MEMORY, IN_TROUBLE, Spool
 
 
 @given(st.lists(st.text(max_size=120), max_size=20))
@@ -84,6 +88,45 @@ def test_a_spool_gives_back_what_was_written(size: int) -> None:
     assert spool.size == size + 8
     assert spool.read() == b"head" + b"x" * size + b"tail"
     spool.close()
+
+
+def test_a_spool_without_a_temporary_directory_keeps_what_memory_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most files are smaller; of a larger one the beginning is there, and how much is missing is known."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    small, large = Spool(b"x" * IN_MEMORY * 4), Spool()
+    for number in range(20):
+        large.write(b"%d" % (number % 10) * IN_MEMORY)
+    assert (small.read(), small.lost) == (b"x" * IN_MEMORY * 4, 0)
+    assert large.read() == b"".join(b"%d" % (number % 10) * IN_MEMORY for number in range(16))
+    assert (large.size, large.lost) == (IN_TROUBLE, 4 * IN_MEMORY)
+    assert large.trouble == "No such file or directory"
+
+
+def test_a_spool_whose_disk_is_full_keeps_what_is_on_it_and_goes_on_in_memory() -> None:
+    """Nothing is lost or written twice where a write fails half-way."""
+    spool, soft = Spool(b"a" * 100_000), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, soft[1]))
+    try:
+        spool.write(b"b" * 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, soft)
+    spool.write(b"c" * 100_000)
+    assert spool.read() == b"a" * 100_000 + b"b" * 100_000 + b"c" * 100_000
+    assert spool.read(99_999, 2) == b"ab"
+    assert spool.read(199_999, 2) == b"bc"
+    assert (spool.lost, spool.trouble) == (0, "File too large")
+
+
+def test_what_comes_when_a_spool_is_closed_is_dropped() -> None:
+    """A late word must not fail for a file that has been sent."""
+    spool = Spool(b"early")
+    spool.close()
+    spool.write(b"late")
+    assert spool.lost == 4
+    with pytest.raises(OSError, match="no longer kept"):
+        spool.read()
 
 
 @pytest.mark.parametrize(("size", "words"), [(5, "5 bytes"), (2048, "2 KiB"), (10 * 1024 * 1024, "10.0 MiB")])

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from acp import Text
 from acp.schema import parse_update
+from bot import words
+from bot.delivery import Delivery
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Job, Pacer, Urgency
 from bot.patience import ATTEMPTS, LONGEST_WAIT
@@ -21,6 +23,7 @@ from bot.posted import OLD_SECONDS
 from bot.reply import Reply
 from bot.rest import ContentRefused, Refused, TryLater
 from bot.schedule import EDIT_GAP
+from bot.transcript import Transcript
 from pool.journal import Journal, Post
 from pool.postscripts import Postscript
 from tests.bot.board import AnswerLost, Board, accepted, pacing, scratch_journal, settle
@@ -676,6 +679,89 @@ async def test_a_reply_that_is_refused_is_given_up_and_says_so(fault: Exception)
         await settle()
     assert told == [False]
     assert it.board.whats == ["send"]
+
+
+@pytest.mark.parametrize("step", ["apply", "line", "pages", "receipt", "end", "files"])
+async def test_a_reply_that_cannot_be_rendered_says_so_and_the_next_one_goes_on(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it fails: what was shown stays, the bot's own words come, it settles, and others are as ever."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply, after = it.reply(told=told.append), it.reply(KEY + 1)
+        after.follow(reply)
+        for each in (reply, after):
+            each.start(THREAD)
+        reply.apply(Text("words"))
+        await settle()
+        with monkeypatch.context() as broken:
+            broken.setattr(Transcript, step, _fails)
+            reply.apply(Text(" and more"))
+            await settle()
+            reply.line("-# the end")
+            reply.receipt(1.0)
+            reply.end()
+        await settle()
+        after.apply(Text("next"))
+        after.end()
+        await settle()
+        reply.apply(Text("late"))
+        reply.line("-# late")
+        await settle()
+    assert told == [True]
+    assert reply.broken
+    broken_page, next_page = it.board.shown
+    assert broken_page.startswith("words")
+    assert words.NOT_RENDERED in broken_page
+    assert "late" in broken_page
+    assert next_page == "next"
+
+
+def _fails(*_: object, **__: object) -> Any:
+    raise ValueError("a mistake of ours")
+
+
+@pytest.mark.parametrize("step", ["_next_write", "_first_difference", "_bucket"])
+async def test_a_write_that_cannot_be_begun_ends_its_reply_and_the_next_one_goes_on(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake there is no reason to wait for ever."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply, after = it.reply(told=told.append), it.reply(KEY + 1)
+        after.follow(reply)
+        for each in (reply, after):
+            each.start(THREAD)
+        reply.apply(Text("words"))
+        await settle()
+        reply.apply(Text(" and more"))
+        with monkeypatch.context() as broken:
+            broken.setattr(Delivery, step, _fails)
+            reply.end()
+            await settle()
+        after.apply(Text("next"))
+        after.end()
+        await settle()
+    assert told == [False]
+    assert it.board.shown == ["words", "next"]
+
+
+async def test_the_next_reply_goes_on_although_the_end_of_one_could_not_be_told() -> None:
+    """What is done at the end of a reply touches no other."""
+
+    def told(confirmed: bool) -> None:  # noqa: FBT001 - a callback
+        raise ValueError(f"a mistake of ours: {confirmed}")
+
+    async with stage() as it:
+        reply, after = it.reply(told=told), it.reply(KEY + 1)
+        after.follow(reply)
+        for each, text in ((reply, "words"), (after, "next")):
+            each.start(THREAD)
+            each.apply(Text(text))
+            each.end()
+        await settle()
+    assert it.board.shown == ["words", "next"]
+    assert after.settled.is_set()
 
 
 async def test_an_outage_of_any_length_gives_up_nothing() -> None:

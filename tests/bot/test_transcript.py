@@ -1,6 +1,7 @@
 """What a reply shows: the agent's events as pages, in whatever pieces they come; and what is attached."""
 
 import base64
+import tempfile
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from acp import Text, Thought
 from acp.schema import AgentMessageChunk, AgentThoughtChunk, TextBlock, ToolCallUpdate, parse_update
 from bot import transcript as transcript_module
-from bot.pager import NOTE
+from bot.pager import LATE_NOTE, NOTE
 from bot.style import Style
 from bot.transcript import Transcript
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
@@ -60,6 +61,11 @@ def chunked(text: str, size: int) -> list[str]:
 def update(told: str, **fields: Any) -> Any:
     """An update as ACP writes it."""
     return parse_update({"sessionUpdate": told, **fields})
+
+
+def image(data: bytes) -> Any:
+    """A picture of the agent's with these bytes."""
+    return content(type="image", data=base64.b64encode(data).decode(), mimeType="image/png")
 
 
 def tool(call_id: str, told: str = "tool_call_update", **fields: Any) -> Any:
@@ -801,6 +807,74 @@ def test_what_comes_after_the_end_is_shown_too() -> None:
     transcript = ended(Text("words"))
     transcript.apply(Text("late"))
     assert transcript.pages() == ["words\nlate"]
+
+
+def test_late_text_is_shown_as_far_as_pages_are_left() -> None:
+    """What is beyond that has no file to go into: the files have been sent."""
+    transcript = ended(Text("words"), style=Style(max_pages=2))
+    transcript.files()
+    transcript.close()
+    transcript.apply(Text("late " * 300))
+    assert words_of("".join(transcript.pages())) == ["words", *["late"] * 300]
+    for _ in range(100):
+        transcript.apply(Text("later " * 100))
+    first, second = transcript.pages()
+    assert_postable([first, second])
+    assert second.endswith(LATE_NOTE)
+
+
+def test_late_text_has_one_more_page_where_all_were_full() -> None:
+    """Behind the one that names the file, and the bot's own lines."""
+    transcript = Transcript(Style(max_pages=1))
+    transcript.apply(Text("words " * 1_000))
+    transcript.line("-# the end")
+    transcript.end()
+    early = transcript.pages()
+    transcript.close()
+    transcript.apply(Text("late"))
+    assert transcript.pages() == [*early, "late"]
+    transcript.apply(Text(" words" * 1_000))
+    transcript.line("-# a line")
+    transcript.apply(Text(" words" * 1_000))
+    *same, last, line = transcript.pages()
+    assert same == early
+    assert last.endswith(LATE_NOTE)
+    assert line == "-# a line"
+
+
+def test_no_file_follows_late() -> None:
+    """A change, data and long code that come after the files have been sent: none is announced in vain."""
+    transcript = ended(Text("words"))
+    attached = transcript.files()
+    transcript.close()
+    diff = {"type": "diff", "path": "/p/a.py", "oldText": "old\n", "newText": "new\n"}
+    transcript.apply(tool("1", content=[diff], status="completed", title="Edit"))
+    transcript.apply(image(b"data"))
+    transcript.apply(Text("```\n" + "code\n" * 250 + "```\n"))
+    pages = transcript.pages()
+    assert "✔ Edit" in pages[0]
+    assert "-# 🚫 image.png was not sent: it came after the end of the turn" in pages[0]
+    assert sum(page.count("code") for page in pages) == 250
+    assert transcript.files() == attached == []
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a temporary directory: what fits into memory comes all the same, also of the text's rest."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    transcript = Transcript(Style(max_pages=1))
+    for data in (b"x" * 300_000, b"y" * 2_000_000):
+        transcript.apply(image(data))
+    for _ in range(30):
+        transcript.apply(Text("words " * 10_000))
+    transcript.end()
+    shown = "\n".join(transcript.pages())
+    assert "📎 `image.png` · 293 KiB" in shown
+    assert "-# 🚫 `image-2.png` was not sent, it could not be written: No such file or directory" in shown
+    assert "-# ⚠ `reply.md` ends after 1.0 MiB, it could not be written: No such file or directory" in shown
+    assert [(file.name, len(file.read())) for file in transcript.files()] == [
+        ("image.png", 300_000),
+        ("reply.md", 1024 * 1024),
+    ]
 
 
 # ---- real agents

@@ -1,7 +1,16 @@
 """Invariant 1: a turn that hangs in one thread changes nothing in any other."""
 
+import sqlite3
+import tempfile
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from bot.dialect import Dialect
+from bot.finish import Sealed, sealed
+from bot.words import NOT_RENDERED
 from tests.e2e.stage import numbers, said, stage
 
 
@@ -54,3 +63,53 @@ async def test_an_agent_that_crashes_ends_only_its_own_turn(tmp_path: Path) -> N
         await place.ann.sees(thread, "well again", by=place.bot)
         status = await place.ann.slash(hung, "status")
         assert "working" in said(status)
+
+
+async def test_a_temporary_directory_that_is_gone_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reply far too long for its pages is attached all the same, and the next message is answered."""
+    async with stage(tmp_path) as place:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        thread = await place.thread("stream 30000 0")
+        await place.ann.sees(thread, lambda each: any(file.filename == "reply.md" for file in each.attachments))
+        await place.ann.say(thread, "say next")
+        await place.answer(thread, "next")
+
+
+async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_next_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours in one reply is no silence for ever; the turn, of which nothing more would show, is stopped."""
+    feed = Dialect.feed
+
+    def failing(dialect: Dialect, text: str) -> str:
+        if "trap" in text:
+            raise ValueError("a mistake of ours")
+        return feed(dialect, text)
+
+    monkeypatch.setattr(Dialect, "feed", failing)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say so far\nstream 20 0\nsay trap\nhang")
+        await place.answer(thread, lambda each: each.content.startswith("so far") and NOT_RENDERED in each.content)
+        await place.ann.say(thread, "say next")
+        await place.answer(thread, "next")
+
+
+async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours in one part of a turn's end: the answer stands, without its Stop, and the next one follows."""
+
+    def failing(*told: Any, **more: Any) -> Sealed:
+        monkeypatch.setattr("bot.exchange.sealed", sealed)
+        raise ValueError("a mistake of ours")
+
+    monkeypatch.setattr("bot.exchange.sealed", failing)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say first")
+        await place.answer(thread, "first")
+        await place.ann.say(thread, "say next")
+        await place.answer(thread, "next")
+    with closing(sqlite3.connect(tmp_path / "threadline.db")) as db:
+        assert db.execute("SELECT state FROM messages").fetchall() == [("answered",), ("answered",)]
