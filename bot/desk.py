@@ -12,6 +12,7 @@ from .attachments import Attachments
 from .audit import Audit
 from .buttons import held_view, warning_view
 from .card import Cards
+from .comparisons import Comparisons
 from .doubts import Doubts
 from .exchange import Exchange
 from .membership import Membership
@@ -63,6 +64,7 @@ class Desk:
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
         self.membership = Membership(agents=agents, journal=journal, pacer=pacer, rest=rest)
+        self.comparisons = Comparisons()
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
         self.turned_away = TurnedAway(pacer=pacer, rest=rest)

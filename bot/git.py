@@ -57,34 +57,35 @@ async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
     """
     paths = [word for name in ("index", "info/exclude") for word in ("--git-path", name)]
     asked = ("--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", *paths)
+    git = _Git(roots)
     try:
-        told = await _git(directory, "rev-parse", *asked)
+        told = await git(directory, "rev-parse", *asked)
     except Unsuccessful:
         raise GitFailed("the working directory is in no git repository") from None
     git_directory, common, top, index, exclude = (Path(line) for line in os.fsdecode(told).splitlines())
-    worktree = await _worktree(git_directory)
+    worktree = await _worktree(git, git_directory)
     objects = await asyncio.to_thread(_objects, directory, roots, git_directory, common, top, worktree)
-    head = await _head(directory)
     with tempfile.TemporaryDirectory(prefix="threadline-diff-") as folder:
         own = Path(folder) / "git"
-        await _git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
+        await git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
         (own / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
         await asyncio.to_thread(_copy_indexes, index, git_directory, own)
         await asyncio.to_thread(_copy_excludes, exclude, own)
         where = (f"--git-dir={own}", f"--work-tree={top}")
-        unread = not await _succeeds(directory, *where, "add", "--intent-to-add", "--ignore-errors", "--", ".")
-        nested = b"\n160000 " in b"\n" + await _git(directory, *where, "ls-files", "--stage", "--", ".")
+        head = await _head(git, directory, where)
+        unread = not await _succeeds(git, directory, *where, "add", "--intent-to-add", "--ignore-errors", "--", ".")
+        nested = b"\n160000 " in b"\n" + await git(directory, *where, "ls-files", "--stage", "--", ".")
         plain = ("--no-ext-diff", "--no-textconv", "--no-color")
         compared = ("diff", *plain, "--ignore-submodules=dirty", "--submodule=short", "--find-renames")
-        status = await _git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
-        patch = await _git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
+        status = await git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
+        patch = await git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
     return Changes(_readable(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
 
 
-async def _succeeds(directory: Path, *args: str) -> bool:
+async def _succeeds(git: "_Git", directory: Path, *args: str) -> bool:
     try:
-        await _git(directory, *args)
+        await git(directory, *args)
     except Unsuccessful:
         return False
     return True
@@ -101,10 +102,10 @@ def _objects(
     return common / "objects"
 
 
-async def _worktree(git_directory: Path) -> str:
+async def _worktree(git: "_Git", git_directory: Path) -> str:
     """Return the working tree that a git directory's own configuration names, without what that includes."""
     try:
-        told = await _git(git_directory, "config", "--no-includes", "--file", "config", "core.worktree")
+        told = await git(git_directory, "config", "--no-includes", "--file", "config", "core.worktree")
     except Unsuccessful:
         return ""
     return os.fsdecode(told).strip()
@@ -116,12 +117,17 @@ def _readable(status: bytes) -> str:
     return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)
 
 
-async def _head(directory: Path) -> str:
-    """Return the last commit; before the first one, the empty tree."""
+async def _head(git: "_Git", directory: Path, where: Sequence[str]) -> str:
+    """Return the last commit's tree; before the first commit, the empty one.
+
+    Under the repository's own configuration no object is looked at: of one that is missing a promisor remote is asked
+    there (gitrepository-layout(5), partial clones), and what is run for that the configuration says.
+    """
     try:
-        return (await _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{tree}")).decode().strip()
+        commit = (await git(directory, "rev-parse", "--verify", "--quiet", "HEAD")).decode().strip()
     except Unsuccessful:
-        return (await _git(directory, "hash-object", "-t", "tree", "/dev/null")).decode().strip()
+        return (await git(directory, *where, "hash-object", "-t", "tree", "/dev/null")).decode().strip()
+    return (await git(directory, *where, "rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")).decode().strip()
 
 
 def _copy_indexes(index: Path, git_directory: Path, own: Path) -> None:
@@ -146,36 +152,43 @@ def _copy_excludes(exclude: Path, own: Path) -> None:
         (own / "info" / "exclude").write_bytes(data)
 
 
-async def _git(directory: Path, *args: str) -> bytes:
-    """Run git without a shell, for a bounded time; return at most a byte more than `LARGEST`. Raises `GitFailed`."""
-    settings = [part for setting in _SETTINGS for part in ("-c", setting)]
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            "--no-pager",
-            "--no-optional-locks",
-            *settings,
-            *args,
-            cwd=directory,
-            env=_environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError as error:
-        raise GitFailed(f"git cannot be run: {error.strerror}") from None
-    try:
-        async with asyncio.timeout(GIT_SECONDS):
-            output = await _output(process)
-            if len(output) <= LARGEST and await process.wait() != 0:
-                raise Unsuccessful(f"git {next(each for each in args if not each.startswith('-'))} failed")
-            return output
-    except TimeoutError:
-        raise GitFailed(f"git took more than {GIT_SECONDS:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+class _Git:
+    """Runs git, which is looked for where no agent writes, in an environment of its own."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        """Agents write in the `roots`."""
+        self._environment = _environment(roots)
+
+    async def __call__(self, directory: Path, *args: str) -> bytes:
+        """Run it without a shell, for a bounded time; return at most a byte more than `LARGEST`. Raises `GitFailed`."""
+        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "git",
+                "--no-pager",
+                "--no-optional-locks",
+                *settings,
+                *args,
+                cwd=directory,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise GitFailed(f"git cannot be run: {error.strerror}") from None
+        try:
+            async with asyncio.timeout(GIT_SECONDS):
+                output = await _output(process)
+                if len(output) <= LARGEST and await process.wait() != 0:
+                    raise Unsuccessful(f"git {next(each for each in args if not each.startswith('-'))} failed")
+                return output
+        except TimeoutError:
+            raise GitFailed(f"git took more than {GIT_SECONDS:.0f} s") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
 
 async def _output(process: asyncio.subprocess.Process) -> bytes:
@@ -185,10 +198,16 @@ async def _output(process: asyncio.subprocess.Process) -> bytes:
     return bytes(output[: LARGEST + 1])
 
 
-def _environment() -> dict[str, str]:
-    """No variable of git's but these, and no configuration but the repository's, for the first look."""
+def _environment(roots: Sequence[Path]) -> dict[str, str]:
+    """No variable of git's but these, and no configuration but the repository's, for the first look.
+
+    No protocol is allowed: a git that does not know GIT_NO_LAZY_FETCH, which 2.45 brought, fetches nothing either.
+    """
+    places = [Path(place) for place in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    written = [root.resolve() for root in roots]
+    kept = [each for each in places if each.is_absolute() and not any(map(each.resolve().is_relative_to, written))]
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": os.pathsep.join(map(str, kept)) or os.defpath,
         "LC_ALL": "C",
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -196,4 +215,5 @@ def _environment() -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",
     }

@@ -1,5 +1,6 @@
 """`/diff` and `/export`: what has changed in the working directory, and the thread as Markdown. For who asks alone."""
 
+import asyncio
 from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -10,10 +11,11 @@ from discord import app_commands
 from .admission import admitted
 from .fences import balanced
 from .gate import Right
-from .git import Changes, GitFailed, changes
+from .git import Changes, GitFailed
 from .markdown import code_block, escape
 from .message import text_of
 from .pacer import Urgency
+from .redaction import Redactor
 from .request import sent_at
 from .rest import RestError
 
@@ -50,7 +52,7 @@ async def _diff(interaction: Interaction) -> None:
     agent = interaction.client.desk.agents.of(interaction.channel_id or 0)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await changes(agent.cwd, (agent.cwd, *agent.additional_directories))
+        found = await interaction.client.desk.comparisons.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
     except GitFailed as error:
         await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
         return
@@ -58,14 +60,17 @@ async def _diff(interaction: Interaction) -> None:
     if not found.patch:
         await interaction.followup.send(f"Nothing has changed since the last commit.{remarks}", ephemeral=True)
         return
-    redact = interaction.client.desk.redact
-    status = redact(found.status)
+    status, patch = await asyncio.to_thread(_redacted, found, interaction.client.desk.redact)
     shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
     words = code_block(shown) + remarks
-    # Whatever a file's encoding is: the patch is to fit it.
-    patch = redact(found.patch.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     file = discord.File(BytesIO(patch), "changes.patch")
     await interaction.followup.send(words, file=file, ephemeral=True)
+
+
+def _redacted(found: Changes, redact: Redactor) -> tuple[str, bytes]:
+    """Take secrets out of the list and the patch, which may be large; whatever a file's encoding is, it is to fit."""
+    patch = redact(found.patch.decode(errors="surrogateescape"))
+    return redact(found.status), patch.encode(errors="surrogateescape")
 
 
 def _remarks(found: Changes) -> Iterator[str]:

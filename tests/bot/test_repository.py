@@ -1,8 +1,10 @@
 """What `/diff` may look at: repositories, worktrees and submodules, and what an agent could write to see others."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,77 @@ async def test_objects_may_be_borrowed_from_where_the_agent_writes_anyway(tmp_pa
     git("clone", "--quiet", "--shared", str(other), str(tmp_path / "here"), at=tmp_path)
     (tmp_path / "here" / "a").write_text("two\n")
     assert "+two" in await shown(tmp_path / "here", tmp_path / "here", other)
+
+
+OLD = "unset GIT_NO_LAZY_FETCH"
+OLDER = "unset GIT_NO_LAZY_FETCH GIT_ALLOW_PROTOCOL"
+"""A git that does not know a variable, in the words of a shell."""
+
+
+def other_git(folder: Path, monkeypatch: pytest.MonkeyPatch, lines: str) -> None:
+    """Put a git in front of the installed one that does `lines` first."""
+    installed = shutil.which("git")
+    folder.mkdir()
+    (folder / "git").write_text(f'#!/bin/sh\n{lines}\nexec {installed} "$@"\n')
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("lines", [OLD, OLDER])
+async def test_nothing_is_fetched_for_a_repository_that_lacks_objects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str
+) -> None:
+    """Its configuration says of whom, and so which program runs; also by a git without the word against it."""
+    here, trap = made(tmp_path / "here", "one"), tmp_path / "trap"
+    for key, value in (
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", f"ext::touch {trap}"),
+        ("protocol.ext.allow", "always"),
+    ):
+        git("config", key, value, at=here)
+    commit = git("rev-parse", "HEAD", at=here)
+    (here / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
+    other_git(tmp_path / "bin", monkeypatch, lines)
+    with suppress(GitFailed):
+        await shown(here)
+    assert not trap.exists()
+
+
+async def test_nothing_that_an_agent_can_write_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what configuration, attributes, hooks and variables name, nor a git in the agent's directory."""
+    here, trap = made(tmp_path / "here", "one"), tmp_path / "trap"
+    run = f"touch {trap}; false"
+    keys = [
+        *("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.askPass", "core.gitProxy"),
+        *("core.alternateRefsCommand", "diff.external", "diff.x.command", "diff.x.textconv", "credential.helper"),
+        *("filter.x.clean", "filter.x.smudge", "filter.x.process", "gpg.program", "uploadpack.packObjectsHook"),
+        *("pager.diff", "pager.rev-parse", "interactive.diffFilter", "merge.x.driver", "submodule.part.update"),
+        *(f"alias.{name}" for name in ("rev-parse", "config", "init", "add", "diff", "ls-files", "hash-object")),
+    ]
+    config = here / ".git" / "config"
+    git("config", "extensions.worktreeConfig", "true", at=here)
+    for key in keys:
+        value = f"!{run}" if key.startswith(("alias", "credential", "submodule")) else run
+        for file in (config, config.with_name("config.worktree"), here / "included"):
+            git("config", "--file", str(file), key, value, at=tmp_path)
+    for key, value in (("include.path", "../included"), ("core.hooksPath", "hooks"), ("core.attributesFile", "more")):
+        git("config", "--file", str(config), key, value, at=tmp_path)
+    for attributes in (here / ".gitattributes", here / "more", here / ".git" / "info" / "attributes"):
+        attributes.write_text("* filter=x diff=x merge=x\n")
+    hooks = ("post-index-change", "reference-transaction", "fsmonitor-watchman", "pre-auto-gc")
+    programs = [folder / name for folder in (here / "hooks", here / ".git" / "hooks") for name in hooks]
+    for program in (*programs, here / "git", here / "bin" / "git", here / "exec" / "git-diff"):
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{run}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "bin", str(here / "bin"), os.environ["PATH"]]))
+    monkeypatch.setenv("GIT_EXEC_PATH", str(here / "exec"))
+    for name in ("GIT_EXTERNAL_DIFF", "GIT_PAGER", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_PROXY_COMMAND"):
+        monkeypatch.setenv(name, run)
+    for name, value in (("COUNT", "1"), ("KEY_0", "core.fsmonitor"), ("VALUE_0", run)):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    (here / "a").write_text("two\n")
+    assert "+two" in await shown(here)
+    assert not trap.exists()
