@@ -374,14 +374,16 @@ class ThreadlineClient(discord.Client):
         """Ask the gate without saying anything."""
         return self.admission.refusal(interaction, right, asker_id=None) is None
 
-    async def archive(self, thread_id: int) -> None:
-        """Archive a thread, when its last reply is in; a message opens it again."""
+    async def archive(self, thread_id: int) -> str:
+        """Archive a thread, when its last reply is in; a message opens it again. Return why that cannot be, if so."""
         await self.desk.finish(ARCHIVE_SECONDS, thread_id)
         try:
             await self.desk.pacer.admit(None, Urgency.NOTICE)
             await self.desk.rest.archive(thread_id)
         except RestError as error:
             log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
+            return str(error)
+        return ""
 
     async def admit_button(
         self, interaction: discord.Interaction[Any], thread_id: int, right: Right = Right.STOP

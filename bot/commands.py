@@ -18,6 +18,7 @@ from .asking import asking_commands
 from .choosing import agent_command
 from .gate import Right
 from .helping import help_command
+from .invitation import PERMISSIONS
 from .markdown import escape
 from .picking import setting_commands
 from .queue import queue_commands
@@ -37,7 +38,12 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
 
     def __init__(self, client: "ThreadlineClient", *, dm: bool) -> None:
         """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
-        super().__init__(client, allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm))
+        super().__init__(
+            client,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm),
+            # Not for an account that takes the commands along to servers which have not let the bot in.
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        )
         for callback, description in (
             (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
             (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
@@ -118,9 +124,12 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
         conversation.close(interaction.user.id)
     log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
     after = "begins a new session" if lost else "wakes the agent again, with its session"
-    await interaction.response.send_message(f"Closed. A message here {after}.")
-    if isinstance(interaction.channel, discord.Thread):
-        await client.archive(thread_id)
+    closed = f"Closed. A message here {after}."
+    await interaction.response.send_message(closed)
+    if isinstance(interaction.channel, discord.Thread) and (why := await client.archive(thread_id)):
+        if not interaction.app_permissions.manage_threads:
+            why = f"I'm missing the permission {PERMISSIONS['manage_threads']}."
+        await interaction.edit_original_response(content=f"{closed}\n{words.not_archived(why)}")
 
 
 async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:

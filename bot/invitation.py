@@ -30,6 +30,7 @@ PERMISSIONS: Mapping[str, str] = MappingProxyType(
         "read_message_history": "Read Message History",
         "add_reactions": "Add Reactions",
         "attach_files": "Attach Files",
+        "manage_threads": "Manage Threads",
     }
 )
 """The library's name of each permission, and Discord's for people."""
@@ -45,6 +46,7 @@ _LOSSES = {
     "read_message_history": "what is written while it is away is never answered, and messages get no signs",
     "add_reactions": "messages get no signs",
     "attach_files": "no files are shown: long code, changes, the rest of long answers",
+    "manage_threads": "/close does not archive a thread that a person opened",
 }
 
 
@@ -63,7 +65,7 @@ class Use:
     """What the bot uses in a kind of place. It can answer there if it has all permissions of one of the `ways`."""
 
     ways: tuple[tuple[str, ...], ...]
-    others: tuple[str, ...] = ("read_message_history", "add_reactions", "attach_files")
+    others: tuple[str, ...]
 
     def lacks(self, granted: discord.Permissions) -> Lacks:
         """Say what lacks. Without a view there is nothing else either."""
@@ -82,10 +84,12 @@ def _mute(missing: list[str]) -> Lacks:
     return Lacks(names, (f"{', '.join(names)}: it can answer nothing there",), mute=True)
 
 
-IN_CHANNEL = Use((("send_messages",), FOR_THREADS))
-IN_FORUM = Use((("send_messages_in_threads",),))
+_EVERYWHERE = ("read_message_history", "add_reactions", "attach_files")
+
+IN_CHANNEL = Use((("send_messages",), FOR_THREADS), (*_EVERYWHERE, "manage_threads"))
+IN_FORUM = Use((("send_messages_in_threads",),), (*_EVERYWHERE, "manage_threads"))
 """People open the threads."""
-BESIDE_VOICE = Use((("connect", "send_messages"),))
+BESIDE_VOICE = Use((("connect", "send_messages"),), _EVERYWHERE)
 """There are no threads, and who may not connect does not hear (Discord, Get Channel Messages)."""
 
 

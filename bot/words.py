@@ -133,6 +133,11 @@ def no_thread(reason: str) -> str:
     return f"-# ⚠ I could not open a thread: {escape(reason)}"
 
 
+def not_archived(reason: str) -> str:
+    """Say why a thread that was closed stays in the list."""
+    return f"-# ⚠ I can't archive this thread: {escape(reason)}"
+
+
 def undelivered(thread_id: int, reason: str) -> str:
     """Say that an answer is lost to its thread, and why."""
     return f"-# ❌ An answer in <#{thread_id}> could not be posted: {escape(reason)}"

@@ -88,7 +88,8 @@ def _command(world: World, bot: Bot, guild_id: int | None, body: Json, kind: int
         command["guild_id"] = str(guild_id)
     else:
         command["contexts"] = body.get("contexts")
-        command["integration_types"] = body.get("integration_types") or [0]
+        # What the application is set to; one that is new can be installed to servers and to accounts.
+        command["integration_types"] = body.get("integration_types") or [0, 1]
         command["dm_permission"] = body.get("dm_permission", True) is not False
     return command
 

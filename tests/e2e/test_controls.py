@@ -452,3 +452,31 @@ async def test_a_thread_takes_the_agents_title_once_unless_a_person_has_named_it
         await place.ann.say(thread, "say again")
         await place.ann.sees(thread, re.compile("^again"), by=place.bot)
         assert (own.name, thread.name) == ("mine", "mine too")
+
+
+async def test_the_commands_are_a_servers_and_no_account_takes_them_elsewhere(tmp_path: Path) -> None:
+    """In servers and, where they are allowed, direct messages with the bot; never between others."""
+    async with stage(tmp_path) as place:
+        told = place.bot.commands[None]
+        assert len(told) > 10
+        assert {(tuple(each["integration_types"]), tuple(each["contexts"])) for each in told} == {((0,), (0,))}
+
+
+@pytest.mark.parametrize("granted", [True, False])
+async def test_closing_a_persons_thread_says_when_it_cannot_be_archived(tmp_path: Path, *, granted: bool) -> None:
+    """Discord lets only its opener and moderators do that; the conversation is closed all the same."""
+    async with stage(tmp_path) as place:
+        if not granted:
+            place.discord.world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
+        thread = await place.ann.open_thread(place.channel, "mine")
+        await place.ann.say(thread, f"{place.bot.mention} say hello")
+        await place.answer(thread, re.compile("^hello"))
+        closed = await place.ann.slash(thread, "close")
+        await asleep(client_of(place), thread.id)
+        if granted:
+            await place.discord.until(lambda: thread.archived)
+            assert "can't" not in said(closed)
+        else:
+            await place.discord.until(lambda: "can't archive this thread" in said(closed))
+            assert "I'm missing the permission Manage Threads." in said(closed)
+            assert not thread.archived
