@@ -24,7 +24,7 @@ from .schema import (
     SessionInfo,
     SessionResponse,
 )
-from .schema.part import read
+from .schema.part import read, said_shortly
 from .session import Session
 
 __all__ = ["Agent"]
@@ -221,7 +221,7 @@ class Agent:
         try:
             session.opened(SessionResponse.model_validate(result or {}))
         except ValidationError as error:
-            log.warning("agent's answer about an earlier session is malformed", reason=str(error))
+            log.warning("agent's answer about an earlier session is malformed", reason=said_shortly(error))
         return session
 
     async def _load(self, params: dict[str, Any]) -> Any:

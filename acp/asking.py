@@ -9,11 +9,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from .connection import Connection
 from .events import Accept, Answer, Decline, Elicitation, Question
-from .jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, RequestId
+from .jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
 from .refusal import Refused
 from .schema import CreateElicitation, PermissionOption, RequestPermission, ToolCallUpdate
 from .turn import Turn
@@ -24,20 +22,19 @@ ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
 REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
 """The options of the questions that we ask ourselves, about what the agent wants of its client."""
 
-log = structlog.stdlib.get_logger("acp")
 
-
-def ask(connection: Connection, turn: Turn | None, request_id: RequestId, params: RequestPermission) -> None:
+def ask(connection: Connection, turn: Turn | None, request: Request, params: RequestPermission) -> None:
     """Take a session/request_permission and answer it when somebody has; `cancelled` at once without a turn."""
 
     def reply(answer: Answer | None) -> None:
-        connection.answer(request_id, _outcome(answer))
+        connection.answer(request.request_id, _outcome(answer))
 
     if turn is None:
-        log.warning("agent asked for permission outside a turn", tool_call_id=params.tool_call.tool_call_id)
+        tool_call_id = params.tool_call.tool_call_id
+        connection.oddities.note("warning", "agent asked for permission outside a turn", tool_call_id=tool_call_id)
         reply(None)
     else:
-        turn.ask(Question(request_id, params.tool_call, tuple(params.options)), reply)
+        turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)), reply, request.size)
 
 
 def elicit(

@@ -10,10 +10,11 @@ Pure, like `jsonrpc`.
 
 import re
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any, Literal
 
 from pydantic_core import from_json
+
+from .jsonrpc import Line, LongLine
 
 __all__ = ["TEXT_KINDS", "Kind", "Stencil"]
 
@@ -46,29 +47,30 @@ class Stencil:
         self.session_id = ""
         self.kind: Kind = "agent_message_chunk"
 
-    def texts(self, lines: Sequence[bytes | bytearray], start: int = 0) -> list[str]:
+    def texts(self, lines: Sequence[Line], start: int = 0) -> list[str]:
         """Return the texts of the lines from `start` on, up to the first line that the stencil does not fit."""
         before, behind, found = self._before, self._behind, list[str]()
         if not before:
             return found
         head, tail = len(before), len(behind)
-        for line in islice(lines, start, None):
-            if not line.startswith(before) or not line.endswith(behind):
+        for index in range(start, len(lines)):
+            line = lines[index]
+            if isinstance(line, LongLine) or not line.startswith(before) or not line.endswith(behind):
+                break
+            value = line[head : len(line) - tail]
+            if not value.startswith(b'"'):
                 break
             try:
-                text = from_json(line[head : len(line) - tail])
+                found.append(from_json(value))
             except ValueError:
                 break
-            if type(text) is not str:
-                break
-            found.append(text)
         if found:
             self._tries = 0
         return found
 
-    def learn(self, line: bytes | bytearray, params: Any) -> None:
+    def learn(self, line: Line, params: Any) -> None:
         """Take the ends of a session/update that was read in full as `params`, if it is a piece of text."""
-        if self._tries >= TRIES or len(line) > LONGEST_LEARNT:
+        if self._tries >= TRIES or isinstance(line, LongLine) or len(line) > LONGEST_LEARNT:
             return
         match params:
             case {

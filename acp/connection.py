@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-import structlog
-
 from .chunks import Kind, Stencil
 from .errors import (
     AUTH_REQUIRED,
+    TOLD_LENGTH,
     AcpError,
     AgentClosed,
     AuthRequired,
@@ -26,21 +25,25 @@ from .errors import (
     RequestTimeout,
 )
 from .jsonrpc import (
+    INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    SHORTEST,
     Failure,
     Junk,
+    Line,
     LineSplitter,
-    LineTooLong,
     Notification,
     Request,
     RequestId,
     Result,
+    Unread,
     encode_failure,
     encode_notification,
     encode_request,
     encode_result,
     parse,
 )
+from .oddities import WIDTH, Oddities
 from .pending import Pending, Reply
 
 __all__ = ["WRITE_SECONDS", "Connection", "Reply", "Wire"]
@@ -55,10 +58,9 @@ answers wait in our memory."""
 LAST_WORDS_SECONDS = 2.0
 """How long an agent that has closed its input may take to end, and so to say why. It mostly has ended already."""
 
-JUNK_LOGGED = 20
-"""Lines that are no messages, after which a connection's further ones are only counted."""
 
-log = structlog.stdlib.get_logger("acp")
+SHORT_LINES = 100
+"""Lines of one read that are looked at, for the log, though they are too short for a message: it may bring 65,536."""
 
 
 class Wire(Protocol):
@@ -85,7 +87,8 @@ class Connection:
     """The client's end of the link.
 
     `on_request` answers an agent's request, now or later, through `answer` or `refuse`, and returns True; False means
-    that the method is not known here, and the connection refuses it. `on_text` takes pieces of text, those that came
+    that the method is not known here, and the connection refuses it. `on_unread` learns the method of a request or
+    notification that was not read, and why; the connection refuses it. `on_text` takes pieces of text, those that came
     in one read and follow each other as one; `on_notification` takes all other notifications, and a piece of text
     whenever the straight path (see `chunks`) does not fit it. All are synchronous and called in the agent's order.
     """
@@ -97,19 +100,21 @@ class Connection:
         on_request: Callable[[Request], bool],
         on_notification: Callable[[Notification], None],
         on_text: Callable[[str, Kind, str], None],
+        on_unread: Callable[[str, str], None],
     ) -> None:
         """Join `wire`, whose owner calls `feed`, `pause_writing`, `resume_writing` and, at the end, `closed`."""
         self._wire = wire
         self._on_request = on_request
         self._on_notification = on_notification
         self._on_text = on_text
+        self._on_unread = on_unread
         self._splitter = LineSplitter()
         self._stencil = Stencil()
         self._pending: dict[RequestId, Pending] = {}
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None
         self._unread_answers = 0
-        self._junk = 0
+        self.oddities = Oddities()
         self._gone = asyncio.Event()
         self.lock = asyncio.Lock()
         self.error: AcpError | None = None
@@ -126,13 +131,12 @@ class Connection:
 
     def feed(self, data: bytes) -> None:
         """Take bytes that the agent wrote."""
-        try:
-            lines = self._splitter.feed(data)
-        except LineTooLong:
-            self.close(ProtocolError("the agent wrote a line of more than 64 MiB"))
-            return
-        index, stencil = 0, self._stencil
+        lines = self._splitter.feed(data)
+        index, short, stencil = 0, 0, self._stencil
         while index < len(lines) and self.error is None:
+            if len(lines[index]) < SHORTEST and (short := short + 1) > SHORT_LINES:
+                index += 1
+                continue
             texts = stencil.texts(lines, index)
             if texts:
                 self._on_text(stencil.session_id, stencil.kind, "".join(texts))
@@ -141,7 +145,7 @@ class Connection:
                 self._dispatch(lines[index])
                 index += 1
 
-    def _dispatch(self, line: bytes | bytearray) -> None:
+    def _dispatch(self, line: Line) -> None:
         match parse(line):
             case Notification(method, params) as notification:
                 if method == "session/update":
@@ -151,30 +155,50 @@ class Connection:
                 self._settle(request_id, reply)
             case Request() as request:
                 self._take_request(request)
+            case Unread() as unread:
+                self._pass_over(unread)
             case Junk(excerpt, reason):
-                self._junk += 1
-                if self._junk <= JUNK_LOGGED:
-                    log.warning("agent wrote a line that is no message", reason=reason, line=excerpt)
+                self.oddities.note("warning", "agent wrote a line that is no message", reason=reason, line=excerpt)
+
+    def _pass_over(self, unread: Unread) -> None:
+        """Let a message that was not read cost nothing but itself: whoever waits for it, or by it, is told."""
+        about, reason = unread.about, unread.reason
+        method = about and about.method
+        self.oddities.note("warning", "agent wrote a message that is not read", reason=reason, method=method)
+        if about is None:  # It may be an answer that we wait for.
+            self.close(ProtocolError(f"the agent wrote a message that cannot be read: {reason}"))
+        elif about.method is None:
+            self._settle(about.request_id, ProtocolError(f"the agent's answer cannot be read: {reason}"))
+        elif not about.has_id or self._may_be_answered():
+            if about.has_id:
+                self.refuse(about.request_id, INVALID_REQUEST, f"Invalid Request: {reason}")
+            self._on_unread(about.method, reason)
 
     def _take_request(self, request: Request) -> None:
+        if self._may_be_answered() and not self._on_request(request):
+            self.oddities.note("info", "agent asked for an unknown method", method=request.method)
+            self.refuse(request.request_id, METHOD_NOT_FOUND, f"Method not found: {request.method[:WIDTH]}")
+
+    def _may_be_answered(self) -> bool:
+        """Whether the agent reads our answers. One that goes on asking and does not is cut off."""
         if self._unread is not None:
             self._unread_answers += 1
             if self._unread_answers > UNREAD_ANSWERS:
                 self.close(AgentClosed("the agent goes on asking and does not read the answers"))
-                return
-        if not self._on_request(request):
-            log.info("agent asked for an unknown method", method=request.method)
-            self.refuse(request.request_id, METHOD_NOT_FOUND, f"Method not found: {request.method}")
+        return self.error is None
 
-    def _settle(self, request_id: RequestId, reply: Result | Failure) -> None:
+    def _settle(self, request_id: RequestId, reply: Result | Failure | AcpError) -> None:
         ours = next((each for each in self._pending if str(each) == request_id), request_id)
         if ours != request_id:
             # Not the same value (JSON-RPC, Response), but it can mean no other request: ours are numbers.
-            log.warning("agent answered with the request's id as text; it is taken all the same", request_id=request_id)
+            event = "agent answered with the request's id as text; it is taken all the same"
+            self.oddities.note("warning", event, request_id=request_id)
         pending = self._pending.pop(ours, None)
         if pending is None:
             # A late answer to a request given up, or an error without an id: it belongs to nobody who still waits.
-            log.info("agent answered a request that nobody waits for", request_id=request_id, reply=repr(reply)[:200])
+            self.oddities.note(
+                "info", "agent answered a request that nobody waits for", request_id=request_id, reply=_core(reply)
+            )
         elif isinstance(reply, Failure):
             pending.reply(self._remote_error(pending.method, reply))
         else:
@@ -249,7 +273,7 @@ class Connection:
     def refuse(self, request_id: RequestId, code: int, message: str) -> None:
         """Answer an agent's request with an error. On a connection that is gone this does nothing."""
         if self.error is None:
-            self._wire.write(encode_failure(request_id, code, message))
+            self._wire.write(encode_failure(request_id, code, message[:TOLD_LENGTH]))
 
     def pause_writing(self) -> None:
         """Take note that the agent does not read what we send; after `WRITE_SECONDS` of that it is cut off."""
@@ -286,6 +310,7 @@ class Connection:
         if self.error is not None:
             return
         self.error = error
+        self.oddities.end()
         self._gone.set()
         self.resume_writing()
         pending, self._pending = self._pending, {}
@@ -293,3 +318,13 @@ class Connection:
             each.reply(replace(error, method=each.method) if isinstance(error, AgentClosed) else error)
         if self.on_closed is not None:
             self.on_closed()
+
+
+def _core(reply: Result | Failure | AcpError) -> object:
+    match reply:
+        case Result(_, result):
+            return result
+        case Failure(_, _, message):
+            return message
+        case error:
+            return str(error)

@@ -22,6 +22,7 @@ from .schema import (
     UseTerminal,
     WriteTextFile,
 )
+from .schema.part import said_shortly
 from .terminals import ExitStatus, Terminals
 
 __all__ = ["Desk", "Permit"]
@@ -58,7 +59,7 @@ class Desk:
         try:
             return await self._methods[method](params, permit)
         except ValidationError as error:
-            raise Refused(INVALID_PARAMS, f"Invalid params: {error}") from None
+            raise Refused(INVALID_PARAMS, f"Invalid params: {said_shortly(error)}") from None
 
     async def close(self) -> None:
         """End the terminals; as long as `Terminals.close` takes."""

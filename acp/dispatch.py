@@ -13,10 +13,13 @@ from .connection import Connection, Wire
 from .early import EarlyUpdates
 from .errands import Errands
 from .events import Answer, Aside, Elicitation, ElicitationCompleted, Unreadable, Withdrawn
+from .excerpt import excerpt
 from .jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
+from .oddities import WIDTH
 from .open_questions import OpenQuestions
 from .pending import Pending
 from .schema import CreateElicitation, RequestPermission, ToolCallUpdate
+from .schema.part import said_shortly
 from .session import Session
 from .turn import Turn
 
@@ -37,7 +40,11 @@ class Dispatch:
         self.sessions: dict[str, Session] = {}
         self.early = EarlyUpdates()
         self.connection = Connection(
-            wire, on_request=self._on_request, on_notification=self._on_notification, on_text=self._on_text
+            wire,
+            on_request=self._on_request,
+            on_notification=self._on_notification,
+            on_text=self._on_text,
+            on_unread=self._say_unread,
         )
         self.errands = Errands(self.connection)
         self.asides = OpenQuestions()
@@ -68,7 +75,7 @@ class Dispatch:
             case "elicitation/complete", {"elicitationId": str(elicitation_id)}:
                 self._completed(ElicitationCompleted(elicitation_id))
             case method, _:
-                log.debug("agent sent a notification that is not for us", method=method)
+                self.connection.oddities.note("debug", "agent sent a notification that is not for us", method=method)
 
     @property
     def _turns(self) -> list[Turn]:
@@ -110,31 +117,40 @@ class Dispatch:
             match request.method:
                 case "session/request_permission":
                     asked = RequestPermission.model_validate(request.params)
-                    ask(self.connection, self._session(asked.session_id).turn, request.request_id, asked)
+                    ask(self.connection, self._session(asked.session_id).turn, request, asked)
                 case "elicitation/create" if self._client.elicitation:
-                    self._elicit(request.request_id, CreateElicitation.model_validate(request.params))
+                    self._elicit(request, CreateElicitation.model_validate(request.params))
                 case method if self._client.serves(method):
                     self._serve(request)
                 case _:
                     return False
         except (ValidationError, LookupError) as error:
-            self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {error}")
-            self._say_unreadable(request.method, _in_short(error))
+            reason = said_shortly(error) if isinstance(error, ValidationError) else str(error)
+            self.connection.refuse(request.request_id, INVALID_PARAMS, f"Invalid params: {reason}")
+            self.connection.oddities.note(
+                "warning", "agent's request cannot be read", method=request.method, reason=reason
+            )
+            self._say_unread(request.method, reason)
         return True
 
-    def _say_unreadable(self, method: str, reason: str) -> None:
-        """Let people see that they were to be asked, for the agent goes on as if they had said no."""
-        log.warning("agent's request cannot be read", method=method, reason=reason)
-        for turn in self._turns if method in QUESTIONS else ():
-            turn.put(Unreadable(reason), len(reason))
+    def _say_unread(self, method: str, reason: str) -> None:
+        """Let people see what they are not shown.
+
+        Where they were to be asked the agent goes on as if they had said no.
+        """
+        for turn in self._turns:
+            if method in QUESTIONS:
+                turn.put(Unreadable(reason), len(reason))
+            elif method == "session/update":
+                turn.skip(reason)
 
     def _session(self, session_id: str | None) -> Session:
         session = None if session_id is None else self.sessions.get(session_id)
         if session is None:
-            raise LookupError(f"unknown session {session_id!r}")
+            raise LookupError(f"unknown session {excerpt(session_id, WIDTH)!r}")
         return session
 
-    def _elicit(self, request_id: RequestId, params: CreateElicitation) -> None:
+    def _elicit(self, request: Request, params: CreateElicitation) -> None:
         if params.mode not in self._client.elicitation:
             raise LookupError(f"mode {params.mode!r} is not offered")
         if params.session_id is not None:
@@ -143,8 +159,9 @@ class Dispatch:
             turn = next((turn for turn in self._turns if turn.request_id == params.request_id), None)
             pending = self.connection.pending(params.request_id)
             if pending is None:
-                raise LookupError(f"no request {params.request_id!r} waits for an answer")
-        elicit(self.connection, turn.ask if turn is not None else partial(self._ask_aside, pending), request_id, params)
+                raise LookupError(f"no request {excerpt(params.request_id, WIDTH)!r} waits for an answer")
+        asks = partial(self._ask_aside, pending) if turn is None else partial(turn.ask, size=request.size)
+        elicit(self.connection, asks, request.request_id, params)
 
     def _running(self, session_id: str) -> Turn | None:
         if not self.sessions:  # An agent may ask right behind its answer to session/new, before that was read.
@@ -179,11 +196,3 @@ class Dispatch:
 
         work = partial(session.desk.fulfil, request.method, params, permitted)
         self.errands.start(request, session.session_id, work)
-
-
-def _in_short(error: ValidationError | LookupError) -> str:
-    """Say on one line what is wrong first."""
-    if isinstance(error, LookupError):
-        return str(error)
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"

@@ -16,8 +16,11 @@ Callers catch these types; nobody reads their text but people.
 from dataclasses import dataclass, field
 from typing import Any
 
+from .excerpt import excerpt
+
 __all__ = [
     "AUTH_REQUIRED",
+    "TOLD_LENGTH",
     "AcpError",
     "AgentClosed",
     "AuthRequired",
@@ -83,7 +86,7 @@ class RemoteError(AcpError):
 
     def __str__(self) -> str:
         """Everything the agent told, in one line for a person, as far as one may want to read it."""
-        detail = "" if self.data in (None, {}, [], "") else f": {self.data}"
+        detail = "" if self.data in (None, {}, [], "") else f": {excerpt(self.data, TOLD_LENGTH)}"
         return f"{self.method} failed with {self.code} {self.message}{detail}"[:TOLD_LENGTH]
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "ElicitationCompleted",
     "Event",
     "Question",
+    "Skipped",
     "Text",
     "Thought",
     "Unreadable",
@@ -90,6 +91,13 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """The agent told something that was not read, and that is therefore not shown; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ElicitationCompleted:
     """What the person did on the page of the elicitation `elicitation_id` has reached the agent."""
 
@@ -99,7 +107,7 @@ class ElicitationCompleted:
 Aside = Elicitation | Withdrawn | ElicitationCompleted
 """What an agent may ask, or take back, while no turn of its runs."""
 
-Event = Text | Thought | Update | Question | Elicitation | Withdrawn | Unreadable | ElicitationCompleted
+Event = Text | Thought | Update | Question | Elicitation | Withdrawn | Unreadable | Skipped | ElicitationCompleted
 
 
 @dataclass(frozen=True, slots=True)

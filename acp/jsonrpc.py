@@ -2,30 +2,44 @@
 
 Nothing that an agent writes raises here. What is no message is `Junk`, so that the reader can say so and go on.
 ACP v1 knows no batches; an array is `Junk` too.
+
+A message costs time by its bytes and by its values, each of which becomes an object that others look at later. Both
+are bounded before anything is parsed, so that no line holds the event loop. A message beyond the bounds is `Unread`,
+and so is one that is broken: the other side of it may wait for an answer, or we may.
 """
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from .envelope import BEGINNING, END, Envelope, envelope
+from .excerpt import excerpt
+
 __all__ = [
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
+    "INVALID_REQUEST",
+    "MAX_ID",
     "MAX_LINE",
+    "MAX_VALUES",
     "METHOD_NOT_FOUND",
     "REQUEST_CANCELLED",
+    "SHORTEST",
     "Failure",
     "Junk",
+    "Line",
     "LineSplitter",
-    "LineTooLong",
+    "LongLine",
     "Message",
     "Notification",
     "Request",
     "RequestId",
     "Result",
+    "Unread",
     "encode_failure",
     "encode_notification",
     "encode_request",
@@ -33,9 +47,18 @@ __all__ = [
     "parse",
 ]
 
-MAX_LINE = 64 * 1024 * 1024
-"""Longest line taken, in bytes. Real agents write 0.6 MB lines; the official Python SDK allows 50 MiB."""
+MAX_LINE = 16 * 1024 * 1024
+"""Longest line that is read, in bytes: an image or a file of 10 MB, as JSON writes it. To parse it takes 0.1 s; other
+lines of real agents have 0.6 MB."""
 
+MAX_VALUES = 30_000
+"""Most values (texts, numbers, objects, arrays and so on) in a line that is read: a megabyte of table cells. Each takes
+a microsecond or two until it is shown. The lines of real agents have some hundreds."""
+
+MAX_ID = 1000
+"""Longest id, in characters: each answer repeats it. Those of real agents have 36."""
+
+INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
@@ -43,11 +66,24 @@ REQUEST_CANCELLED = -32800
 
 _EXCERPT = 200
 
+_ERROR = 10_000
+"""Characters kept of an error's message, which is shown in part."""
+
 _DEPTH = 200
 """Objects and arrays in each other, as many as the strict parser takes. What is deeper is left out."""
 
 RequestId = int | str | None
 """An id as ACP v1 has it: integer, string or null. 0 and null are ids like any other."""
+
+SHORTEST = 13
+"""No line is a message that has fewer bytes than `{"method":""}`."""
+
+# With more of them, half of the texts being keys, there are too many values anyway.
+_QUOTES = 4 * MAX_VALUES
+
+_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 # A union here would be built anew at each line.
 _ID_TYPES = (int, str, type(None))
@@ -55,11 +91,12 @@ _ID_TYPES = (int, str, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call that must be answered with the same `request_id`."""
+    """A call that must be answered with the same `request_id`. `size` as in `Notification`."""
 
     request_id: RequestId
     method: str
     params: Any
+    size: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,52 +134,109 @@ class Junk:
     reason: str
 
 
-Message = Request | Notification | Result | Failure | Junk
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that was not read, for people's `reason`; `about` is what its ends tell, None where they do not."""
+
+    about: Envelope | None
+    reason: str
 
 
-class LineTooLong(Exception):
-    """A line grew beyond the splitter's limit. Skipping it could lose a response, so the peer must be stopped."""
+Message = Request | Notification | Result | Failure | Junk | Unread
+
+
+class LongLine:
+    """The two ends of a line that is too long to be kept."""
+
+    def __init__(self, beginning: bytes | bytearray) -> None:
+        """Keep what `beginning` has of the two ends."""
+        self._length = len(beginning)
+        self.beginning = bytes(beginning[:BEGINNING])
+        self.end = bytes(beginning[-END:])
+
+    def __len__(self) -> int:
+        """The length of the whole line, in bytes."""
+        return self._length
+
+    def add(self, data: bytes | bytearray) -> None:
+        """Go on with `data`."""
+        self._length += len(data)
+        self.end = (self.end + data[-END:])[-END:]
+
+
+Line = bytes | bytearray | LongLine
 
 
 class LineSplitter:
     """Cuts a byte stream into lines, whatever the sizes of the reads. Linear in the bytes fed.
 
-    An unfinished line is held once, and the line made of it is the same bytes, not a copy.
+    An unfinished line is held once, and the line made of it is the same bytes, not a copy. Of one that grows beyond the
+    limit only the ends are kept.
     """
 
     def __init__(self, limit: int = MAX_LINE) -> None:
         """`limit` bounds an unfinished line, in bytes."""
         self._limit = limit
-        self._rest = bytearray()
+        self._rest: bytearray | LongLine = bytearray()
 
-    def feed(self, data: bytes) -> list[bytes | bytearray]:
-        """Return the lines that `data` completes, without their line feeds. Raises `LineTooLong`."""
-        lines: list[bytes | bytearray] = [*data.split(b"\n")]
-        rest = lines.pop()
+    def feed(self, data: bytes) -> list[Line]:
+        """Return the lines that `data` completes, without their line feeds."""
+        lines: list[Line] = [*(pieces := data.split(b"\n"))]
+        lines.pop()
         if lines and self._rest:
-            self._rest += lines[0]
+            self._add(pieces[0])
             lines[0], self._rest = self._rest, bytearray()
-        if rest:
-            self._rest += rest
-            if len(self._rest) > self._limit:
-                raise LineTooLong
+        self._add(pieces[-1])
         return lines
 
+    def _add(self, piece: bytes) -> None:
+        if isinstance(self._rest, LongLine):
+            self._rest.add(piece)
+        else:
+            self._rest += piece
+            if len(self._rest) > self._limit:
+                self._rest = LongLine(self._rest)
 
-def parse(line: bytes | bytearray) -> Message | None:
+
+def parse(line: Line) -> Message | None:
     """Read one line. Returns None for a blank one."""
+    if isinstance(line, LongLine):
+        return _unread(line.beginning, line.end, f"it is longer than {MAX_LINE // 2**20} MiB")
+    if len(line) < SHORTEST or (line[0] != ord("{") and not _OBJECT.match(line)):
+        return _junk(line, "not a JSON object of some length") if line.strip() else None
+    if len(line) > MAX_VALUES and _values(line) > MAX_VALUES:
+        return _unread(line, line, f"it has more than {MAX_VALUES:,} values")
     try:
-        message = from_json(line)
+        return _classify(from_json(line), line)
     except ValueError:
-        if not line.strip():
-            return None
-        try:
-            message = _parse_lenient(line)
-        except (ValueError, RecursionError) as error:
-            return _junk(line, f"not JSON: {error}")
-    if not isinstance(message, dict):
-        return _junk(line, "not a JSON object")
-    return _classify(message, line)
+        pass
+    try:
+        return _classify(_parse_lenient(line), line)
+    except (ValueError, RecursionError) as error:
+        reason = f"not JSON: {error}"
+        about = envelope(line[:BEGINNING], line[-END:])
+        return Unread(about, reason) if about is not None else _junk(line, reason)
+
+
+def _unread(beginning: bytes | bytearray, end: bytes | bytearray, reason: str) -> Unread | Junk:
+    if not _OBJECT.match(beginning):
+        return _junk(beginning, reason)
+    return Unread(envelope(beginning[:BEGINNING], end[-END:]), reason)
+
+
+def _values(line: bytes | bytearray) -> int:
+    """Return how many values a line has; at most, where that is few enough. Each follows a comma or an opening."""
+    most = _marks(line)
+    if most > MAX_VALUES:
+        # Those inside of texts are none. Without escapes each quote begins or ends a text, which is a key or a value.
+        bare = line.replace(b"\\\\", b"").replace(b'\\"', b"")
+        quotes = bare.count(b'"')
+        most = quotes // 4 if quotes > _QUOTES else _marks(b"".join(bare.split(b'"')[::2]))
+    return most
+
+
+def _marks(data: bytes | bytearray) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
 def _parse_lenient(line: bytes | bytearray) -> Any:
@@ -155,23 +249,32 @@ def _parse_lenient(line: bytes | bytearray) -> Any:
     return _mended(json.loads(line.decode("utf-8-sig", errors="replace")), _DEPTH)
 
 
-def _mended(value: Any, depth: int, *, piece: bool = False) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case dict() | list() if depth == 0:
-            return None
-        case dict():
-            return {
-                _mended(key, depth): each
-                if piece and key == "text" and isinstance(each, str)
-                else _mended(each, depth - 1, piece=key == "content" and "sessionUpdate" in value)
-                for key, each in value.items()
-            }
-        case list():
-            return [_mended(each, depth - 1) for each in value]
-        case _:
-            return value
+def _mended(value: Any, depth: int) -> Any:
+    """Return `value`, changed in place where it must be. It looks at every value, so each by its type."""
+    kind = type(value)
+    if kind is str:
+        return _without_halves(value)
+    if not depth:
+        return None
+    piece = value.get("content") if kind is dict and "sessionUpdate" in value else None
+    kept = piece.get("text") if isinstance(piece, dict) and depth > 1 else None
+    for at, each in value.items() if kind is dict else enumerate(value):
+        inner = type(each)
+        if inner is list or inner is dict or (inner is str and not each.isascii()):
+            value[at] = _mended(each, depth - 1)
+    if isinstance(kept, str):
+        value["content"]["text"] = kept
+    if kind is dict and not all(map(str.isascii, value)):
+        return {_without_halves(name): each for name, each in value.items()}
+    return value
+
+
+def _without_halves(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _HALF.sub("\ufffd", text)
+    return text
 
 
 def _classify(message: dict[str, Any], line: bytes | bytearray) -> Message:
@@ -180,12 +283,14 @@ def _classify(message: dict[str, Any], line: bytes | bytearray) -> Message:
         request_id = int(request_id)  # JSON has one kind of number, and so have some languages.
     if isinstance(request_id, bool) or not isinstance(request_id, _ID_TYPES):
         return _junk(line, "the id is neither integer, string nor null")
+    if isinstance(request_id, str) and len(request_id) > MAX_ID:
+        return _junk(line, f"the id has more than {MAX_ID:,} characters")
     if "method" in message:
         method = message["method"]
         if not isinstance(method, str):
             return _junk(line, "the method is not a string")
         if "id" in message:
-            return Request(request_id, method, message.get("params"))
+            return Request(request_id, method, message.get("params"), len(line))
         return Notification(method, message.get("params"), len(line))
     error = message.get("error")
     if error is not None:
@@ -197,11 +302,11 @@ def _classify(message: dict[str, Any], line: bytes | bytearray) -> Message:
 
 def _failure(request_id: RequestId, error: Any) -> Failure:
     if not isinstance(error, dict):
-        return Failure(request_id, INTERNAL_ERROR, str(error), None)
+        return Failure(request_id, INTERNAL_ERROR, excerpt(error, _ERROR), None)
     code = error.get("code")
     if isinstance(code, bool) or not isinstance(code, int):
         code = INTERNAL_ERROR
-    return Failure(request_id, code, str(error.get("message", "")), error.get("data"))
+    return Failure(request_id, code, excerpt(error.get("message", ""), _ERROR), error.get("data"))
 
 
 def _junk(line: bytes | bytearray, reason: str) -> Junk:

@@ -21,6 +21,9 @@ from .refusal import Refused
 
 __all__ = ["MAX_LINKS", "Entry", "Roots"]
 
+MAX_PATH = 4096
+"""Longest path taken, in characters; the kernel's own number of bytes (PATH_MAX)."""
+
 MAX_LINKS = 40
 """Links followed on the way to one file; the kernel's own number (path_resolution(7))."""
 
@@ -158,6 +161,8 @@ def _enter(directory: int, name: str, *, create: bool) -> int:
 
 
 def _checked(path: str) -> Parts:
+    if len(path) > MAX_PATH:
+        raise Refused(INVALID_PARAMS, f"a path of more than {MAX_PATH:,} characters")
     if not path.startswith("/"):
         raise Refused(INVALID_PARAMS, "not an absolute path", repr(path))
     try:

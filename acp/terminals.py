@@ -133,7 +133,7 @@ class Terminals:
         try:
             return self._terminals[terminal_id]
         except KeyError:
-            raise Refused(NOT_FOUND, f"there is no terminal {terminal_id!r}") from None
+            raise Refused(NOT_FOUND, f"there is no terminal {terminal_id[:100]!r}") from None
 
 
 def _argv(command: str, args: Sequence[str], shell: str) -> Sequence[str]:

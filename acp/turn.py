@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from .connection import Connection
 from .errors import AcpError, AgentClosed, ProtocolError
-from .events import Answer, Elicitation, Event, Question, Withdrawn
+from .events import Answer, Elicitation, Event, Question, Skipped, Withdrawn
 from .jsonrpc import RequestId, Result
 from .open_questions import OpenQuestions
 from .pending import Reply
 from .schema import PromptResponse, PromptUsage
+from .schema.part import said_shortly
 
 __all__ = ["CANCEL_SECONDS", "Turn"]
 
@@ -54,6 +55,7 @@ class Turn(OpenQuestions):
         self._paused = False
         self._wake: asyncio.Future[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
+        self._skipped = False
         self.request_id: RequestId = None
         """The id of the prompt's request; None before it was sent."""
         self.ended = False
@@ -115,12 +117,21 @@ class Turn(OpenQuestions):
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def skip(self, reason: str) -> None:
+        """Take note that an update was not read. The stream says so once, however many follow."""
+        if not self._skipped:
+            self._skipped = True
+            self.put(Skipped(reason), len(reason))
+
     # ---- questions
 
-    def ask(self, question: Question | Elicitation, on_answer: Callable[[Answer | None], None]) -> None:
-        """Take a question into the stream, see `open`. After a cancel it ends at once, as the protocol demands."""
+    def ask(self, question: Question | Elicitation, on_answer: Callable[[Answer | None], None], size: int = 0) -> None:
+        """Take a question into the stream, see `open`. After a cancel it ends at once, as the protocol demands.
+
+        `size` as in `put`.
+        """
         if self.open(question, on_answer):
-            self.put(question)
+            self.put(question, size)
 
     def take_back(self, request_id: RequestId) -> bool:
         """The agent no longer wants an answer ($/cancel_request). False: no such question is open."""
@@ -148,12 +159,13 @@ class Turn(OpenQuestions):
             case Result(_, result):
                 try:
                     response = PromptResponse.model_validate(result)
-                except ValidationError:
-                    self.error = ProtocolError(f"session/prompt was answered without a stopReason: {result!r:.200}")
+                except ValidationError as error:
+                    reason = said_shortly(error)
+                    self.error = ProtocolError(f"session/prompt was answered without a stopReason: {reason}")
                 else:
                     self.stop_reason, self.usage = response.stop_reason[:STOP_REASON_LENGTH], response.usage
-            case error:
-                self.error = error
+            case failure:
+                self.error = failure
         self.ended = True
         if self._grace is not None:
             self._grace.cancel()

@@ -52,6 +52,7 @@ class _Shell:
             on_request=lambda _: False,
             on_notification=lambda _: self.ready.set(),
             on_text=lambda *_: None,
+            on_unread=lambda *_: None,
         )
         process.attach(connection)
 

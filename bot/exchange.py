@@ -20,6 +20,7 @@ from acp import (
     OpenQuestions,
     Question,
     Session,
+    Skipped,
     Text,
     Turn,
     Unreadable,
@@ -324,6 +325,8 @@ class Exchange:
                 self._desk.cards.completed(self._where.channel_id, elicitation_id)
             case SessionInfoUpdate(title=str(title)):
                 self._desk.naming.title(self.request.thread_id, title)
+            case Skipped(reason):
+                self.reply.line(words.skipped(reason))
             case Withdrawn(request_id):
                 self._close_questions("withdrawn by the agent", request_id)
             case _:

@@ -120,6 +120,11 @@ def mode(name: str) -> str:
     return f"-# 🔀 the agent is now in the mode {escape(visible(name, 60))}"
 
 
+def skipped(reason: str) -> str:
+    """Say that something the agent has told is missing."""
+    return f"-# ⚠ part of what the agent sent is not shown: {escape(visible(reason, 200))}"
+
+
 def in_line(place: int, asking: Sequence[int]) -> str:
     """Say where a thread stands in line, and which threads wait for a person meanwhile."""
     text = f"-# ⏳ all agents are busy; this thread is number {place} in line"

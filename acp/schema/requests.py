@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .mcp import EnvVariable
-from .part import Items, Lenient, Part
+from .part import All, Items, Lenient, Part
 from .updates import ToolCallUpdate
 
 __all__ = [
@@ -76,8 +76,8 @@ class CreateTerminal(Part):
 
     session_id: str
     command: str
-    args: list[str] = Field(default_factory=list)
-    env: list[EnvVariable] = Field(default_factory=list)
+    args: All[str] = Field(default_factory=list)
+    env: All[EnvVariable] = Field(default_factory=list)
     cwd: str | None = None
     output_byte_limit: int | None = None
 

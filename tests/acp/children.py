@@ -43,7 +43,11 @@ class Child:
         self._said: asyncio.Queue[Notification] = asyncio.Queue()
         self._over = asyncio.Event()
         self.connection = Connection(
-            process, on_request=self._refuse, on_notification=self._hear, on_text=self._hear_text
+            process,
+            on_request=self._refuse,
+            on_notification=self._hear,
+            on_text=self._hear_text,
+            on_unread=lambda *_: None,
         )
         self.connection.on_closed = self._over.set
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acp import agent, session, turn
-from acp.jsonrpc import MAX_LINE
+from acp.jsonrpc import INVALID_REQUEST, MAX_LINE, MAX_VALUES
 from acp.schema import UPDATES
+from acp.schema.part import MAX_ITEMS
 
 __all__ = ["ASKED", "PAGE", "SENT", "TOLD", "Row", "write"]
 
@@ -80,10 +81,15 @@ Threadline speaks version 1 of the Agent Client Protocol over an agent's stdin a
 page is written by `python -m tests.acp.protocol_page`, and a test compares it with the protocol's schema.
 
 An agent that answers another version is tolerated as long as it speaks this one. A line may have {MAX_LINE // 2**20}
-MiB, and takes about three times its length in memory for a moment; an agent that writes a longer one is stopped, for
-skipping it could lose a response. Lines that are no messages are logged and passed over. A request with a method that
-is not in these tables, or that is not offered, is answered `-32601`; a notification is ignored. An update of an unknown
-kind, or with wrong fields, is ignored, and so is each field that is optional and wrong.
+MiB, and takes about three times its length in memory for a moment; a message may have {MAX_VALUES:,} values (texts,
+numbers, objects and so on). One that has more, or that is broken, is not read. The two ends of its line tell what it
+is: a request is answered `{INVALID_REQUEST}`, a request of ours fails if this was its answer, and a reply says that
+something is missing. Where the ends do not tell, it may be a response, and the agent is stopped. Of a list the first
+{MAX_ITEMS:,} items are read.
+
+Lines that are no messages are logged and passed over. A request with a method that is not in these tables, or that is
+not offered, is answered `-32601`; a notification is ignored. An update of an unknown kind, or with wrong fields, is
+ignored, and so is each field that is optional and wrong.
 
 A prompt has no bound: a turn takes as long as it takes, and can be cancelled. The bound of a cancel is how long the
 agent may take to end the turn; then its connection is closed.

@@ -12,11 +12,13 @@ from acp import (
     ProtocolError,
     RemoteError,
     RequestTimeout,
+    Skipped,
     Text,
     Unreadable,
 )
 from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
 from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
+from acp.jsonrpc import MAX_VALUES
 from acp.schema import UsageUpdate
 from acp.terminals import Terminals
 from tests.acp.official import by_the_schema
@@ -26,6 +28,7 @@ from tests.virtual import quiet
 
 pytestmark = by_the_schema
 
+MANY = [0] * (MAX_VALUES + 1)
 USAGE = {"sessionUpdate": "usage_update", "used": 0, "size": 200_000}
 
 
@@ -283,6 +286,22 @@ async def test_a_malformed_question_is_refused(params: Any) -> None:
         assert "\n" not in unreadable.reason
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
+
+
+async def test_what_is_not_read_is_told_in_the_turn() -> None:
+    """Updates once, however many; each question, which was refused; and the turn ends if it was its response."""
+    reason = "it has more than 30,000 values"
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        for _ in range(3):
+            peer.update(session.session_id, {"sessionUpdate": "plan", "entries": MANY})
+        peer.ask(session.session_id, {"toolCallId": "c", "rawInput": MANY})
+        peer.notify("$/cancel_request", {"requestId": 0, "_meta": MANY})
+        peer.text(session.session_id, "still here")
+        peer.reply(prompt, MANY)
+        assert [event async for event in turn] == [Skipped(reason), Unreadable(reason), Text("still here")]
+        assert isinstance(turn.error, ProtocolError)
+        assert str(turn.error) == f"the agent's answer cannot be read: {reason}"
 
 
 async def test_a_question_of_an_unknown_session_is_refused() -> None:

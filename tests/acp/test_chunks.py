@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp.chunks import LONGEST_LEARNT, TRIES, Stencil
-from acp.jsonrpc import Notification, parse
+from acp.jsonrpc import Line, LongLine, Notification, parse
 
 
 def line(text: str, /, session_id: str = "s", kind: str = "agent_message_chunk", **more: Any) -> bytes:
@@ -122,3 +122,35 @@ def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
     for raw in lines:
         stencil.learn(raw, in_full(raw))
     assert stencil.texts([lines[-1]]) == []
+
+
+class Counted(list[Line]):
+    """Lines that count how often one is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Any:
+        raise AssertionError("the lines before the one that is wanted are looked at")
+
+
+def test_the_lines_before_are_not_gone_through_again() -> None:
+    """A read may bring thousands of lines that fit no stencil, and each is asked about."""
+    raw = line("x")
+    lines = Counted([b"{}"] * 1000 + [raw] * 3 + [b"{}"])
+    assert learnt(raw).texts(lines, 1000) == ["x"] * 3
+    assert lines.looks == 4
+
+
+def test_what_is_no_text_is_left_to_be_read_in_full() -> None:
+    """A value of a million others in its place is not parsed here, where nobody counts; nor is a line's remainder."""
+    raw = line("x")
+    stencil = learnt(raw)
+    assert stencil.texts([raw.replace(b'"x"', b"[" + b"[]," * 1000 + b"0]")]) == []
+    assert stencil.texts([LongLine(raw)]) == []
+    long = LongLine(raw)
+    stencil.learn(long, in_full(raw))
+    assert stencil.texts([raw]) == ["x"]

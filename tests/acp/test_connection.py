@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from acp.connection import JUNK_LOGGED, UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
+from acp.connection import UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
-from acp.jsonrpc import MAX_LINE, Notification, Request, Result
+from acp.jsonrpc import MAX_LINE, MAX_VALUES, Notification, Request, Result
+from acp.oddities import LOGGED, WIDTH
 from tests.memory import Json, MemoryAgent
 from tests.virtual import elapse
 
@@ -24,7 +25,11 @@ class Client:
         self.peer = MemoryAgent(manual={"initialize", "session/new", "session/load"})
         self.heard: list[Heard] = []
         self.connection = Connection(
-            self.peer, on_request=self._ask, on_notification=self.hear, on_text=self._hear_text
+            self.peer,
+            on_request=self._ask,
+            on_notification=self.hear,
+            on_text=self._hear_text,
+            on_unread=lambda method, reason: self.hear(f"{method} unread: {reason}"),
         )
         self.connection.on_closed = lambda: self.hear("closed")
         self.peer.attach(self.connection)
@@ -205,11 +210,61 @@ async def test_lines_that_are_no_messages_are_passed_over() -> None:
     assert await client.until("end") == ["end"]
 
 
-async def test_a_line_beyond_the_limit_closes_the_connection() -> None:
-    """Memory is bounded, and skipping the line could lose a response: it is the agent's fault, and its end (P40)."""
+MANY = [0] * (MAX_VALUES + 1)
+
+
+async def test_an_answer_that_is_not_read_ends_its_request_alone() -> None:
+    """Whoever waits for it is told why, and the connection goes on (P40)."""
+    client = Client()
+    request = await client.start("m", {})
+    other = await client.start("n", {})
+    client.peer.reply(request, MANY)
+    client.peer.reply(other, "mine")
+    client.peer.notify("end", {})
+    await client.until("end")
+    error, *others = client.heard
+    assert isinstance(error, ProtocolError)
+    assert str(error) == "the agent's answer cannot be read: it has more than 30,000 values"
+    assert others[0] == Result(other["id"], "mine")
+
+
+async def test_a_request_that_is_not_read_is_refused() -> None:
+    """The agent does not wait for an answer that never comes; what it wanted is told too."""
+    client = Client()
+    client.peer.say({"id": "a", "method": "session/request_permission", "params": MANY})
+    answer = await client.peer.answer_to("a")
+    assert answer["error"] == {"code": -32600, "message": "Invalid Request: it has more than 30,000 values"}
+    assert client.heard == ["session/request_permission unread: it has more than 30,000 values"]
+
+
+async def test_a_notification_that_is_not_read_costs_nothing_else() -> None:
+    """It is told, and not answered."""
+    client = Client()
+    client.peer.notify("session/update", MANY)
+    client.peer.notify("end", {})
+    assert await client.until("end") == ["session/update unread: it has more than 30,000 values", "end"]
+    assert client.peer.received == []
+
+
+async def test_a_line_beyond_the_limit_is_a_message_that_is_not_read() -> None:
+    """Its ends are enough to end the request that it answers; megabytes that are no message are passed over."""
+    client = Client()
+    request = await client.start("m", {})
+    client.peer.raw(b"x" * (MAX_LINE + 1), b"\n")
+    head = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": "x"})[:-2].encode()
+    client.peer.raw(head, b"x" * MAX_LINE, b'x"}\n')
+    client.peer.notify("end", {})
+    await client.until("end")
+    error, *_ = client.heard
+    assert isinstance(error, ProtocolError)
+    assert str(error) == "the agent's answer cannot be read: it is longer than 16 MiB"
+
+
+async def test_a_message_that_may_be_any_answer_closes_the_connection() -> None:
+    """Skipping it could lose a response, for which somebody would wait for ever: it is the agent's end (P40)."""
     client = Client()
     await client.start("m", {})
-    client.peer.raw(b"x" * (MAX_LINE + 1))
+    client.peer.raw(json.dumps({"jsonrpc": "2.0", "x": MANY}).encode() + b"\n")
     client.peer.notify("too late", {})
     await client.until("closed")
     assert isinstance(client.connection.error, ProtocolError)
@@ -226,7 +281,11 @@ async def test_nothing_is_heard_after_the_connection_was_closed() -> None:
         client.connection.close(ProtocolError("enough"))
 
     client.connection = Connection(
-        client.peer, on_request=lambda _: False, on_notification=close_at_first, on_text=lambda *_: None
+        client.peer,
+        on_request=lambda _: False,
+        on_notification=close_at_first,
+        on_text=lambda *_: None,
+        on_unread=lambda *_: None,
     )
     client.connection.feed(b'{"method":"first"}\n{"method":"second"}\n')
     client.connection.feed(b'{"method":"third"}\n')
@@ -355,7 +414,28 @@ async def test_a_flood_of_lines_that_are_no_messages_floods_no_log() -> None:
         client.peer.raw(b"kimi-cli is no longer maintained\n" * 1000)
         client.peer.notify("end", {})
         await client.until("end")
-    assert len(logs) == JUNK_LOGGED
+    assert len(logs) == LOGGED
+
+
+async def test_whatever_an_agent_repeats_floods_no_log() -> None:
+    """Each kind has its lines, short ones; how many were left out is said at the end (invariant 12)."""
+    client = Client()
+    giant = "x" * 100_000
+    with capture_logs() as logs:
+        for number in range(LOGGED + 3):
+            client.peer.say({"id": number, "method": giant})
+            client.peer.say({"id": giant[:900], "result": {giant: [giant] * 3}})
+            client.peer.say({"id": 999, "error": {"code": 1, "message": giant}})
+            client.peer.raw(b'{"id":1,"method":"m","params":}\n')
+        client.peer.notify("end", {})
+        await client.until("end")
+        client.connection.close(ProtocolError("enough"))
+    kinds = [entry["event"] for entry in logs]
+    assert sorted(kinds.count(kind) for kind in set(kinds)) == [3, LOGGED, LOGGED, LOGGED]
+    assert sorted(entry["count"] for entry in logs if "count" in entry) == [3, 3, LOGGED + 6]
+    assert max(len(str(value)) for entry in logs for value in entry.values()) <= WIDTH
+    answer = await client.peer.answer_to(0)
+    assert answer["error"]["message"] == f"Method not found: {giant[:WIDTH]}"
 
 
 async def test_an_agent_that_asks_on_and_reads_no_answer_is_cut_off() -> None:

@@ -5,17 +5,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import acp.jsonrpc
+from acp.envelope import BEGINNING, END, Envelope
 from acp.jsonrpc import (
     INTERNAL_ERROR,
+    MAX_ID,
     MAX_LINE,
+    MAX_VALUES,
     Failure,
     Junk,
+    Line,
     LineSplitter,
-    LineTooLong,
+    LongLine,
     Notification,
     Request,
     RequestId,
     Result,
+    Unread,
     encode_failure,
     encode_notification,
     encode_request,
@@ -119,14 +125,17 @@ def test_a_line_may_end_with_a_carriage_return() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"kimi-cli is no longer maintained", "not JSON"),
+        (b"kimi-cli is no longer maintained", "not a JSON object"),
         (b'{"jsonrpc":"2.0","id":1,"resu', "not JSON"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 100_000, "not a JSON object"),
+        (b'{"a":' + b"[" * 20_000, "not JSON"),
+        (b'["a", "b", "c", "d"]', "not a JSON object"),
         (b"[]", "not a JSON object"),
         (b"5", "not a JSON object"),
-        (b"{}", "neither a call nor an answer"),
-        (b'{"id":1}', "neither a call nor an answer"),
-        (b'{"method":5}', "the method is not a string"),
+        (b"{}", "not a JSON object of some length"),
+        (b'{"id":1000000}', "neither a call nor an answer"),
+        (b'{"method":50}', "the method is not a string"),
+        (b'{"id":"' + b"x" * (MAX_ID + 1) + b'","method":"m"}', "the id has more than 1,000 characters"),
     ],
 )
 def test_junk_says_why(data: bytes, reason: str) -> None:
@@ -168,6 +177,71 @@ def test_an_error_that_is_no_object_is_still_a_failure() -> None:
 def test_a_null_error_beside_a_result_is_no_error() -> None:
     """Some libraries write both members and set one to null."""
     assert parse(_line(id=1, error=None, result={"a": 1})) == Result(1, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("data", "about"),
+    [
+        (b'{"id":7,"result":{"text":"\t"}}', Envelope(None, 7, has_id=True)),
+        (
+            b'{"id":null,"method":"m","params":{"a":' + b"[" * 5000 + b"]" * 5000 + b"}}",
+            Envelope("m", None, has_id=True),
+        ),
+        (b'{"method":"session/update","params":{"a":}}', Envelope("session/update", None, has_id=False)),
+    ],
+    ids=["answer", "request", "notification"],
+)
+def test_of_a_message_that_is_broken_the_ends_tell_what_it_is(data: bytes, about: Envelope) -> None:
+    """Whoever waits for it, or by it, must not wait for ever."""
+    unread = parse(data)
+    assert isinstance(unread, Unread)
+    assert unread.about == about
+    assert unread.reason.startswith("not JSON")
+
+
+# ---- what would take too long
+
+
+def _update(raw: bytes) -> bytes:
+    """A notification with this as its content."""
+    return b'{"method":"session/update","params":{"update":' + raw + b"}}"
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"0", b'""', b'{"a":0}', b"[[[0]]]"], ids=repr)
+def test_a_message_of_too_many_values_is_not_read(value: bytes) -> None:
+    """Each would become an object before anybody could look at it; a third of a megabyte holds a hundred thousand."""
+    few = _update(b"[" + b",".join([value] * (MAX_VALUES // 10)) + b"]")
+    many = _update(b"[" + b",".join([value] * MAX_VALUES) + b"]")
+    assert isinstance(parse(few), Notification)
+    assert parse(many) == Unread(Envelope("session/update", None, has_id=False), "it has more than 30,000 values")
+
+
+@pytest.mark.parametrize("text", ["a,b,c\n", "[{,", '"', "\\", '\\",', '",\\', "\u4e2d,"], ids=repr)
+def test_marks_inside_of_a_text_are_no_values(text: str) -> None:
+    """A table or a source file of some megabytes is one value, whatever stands in it."""
+    params = {"update": [text * MAX_VALUES * 2, text * 3, "end"]}
+    line = json.dumps({"method": "session/update", "params": params}).encode()
+    assert parse(line) == Notification("session/update", params, len(line))
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_values_are_never_counted_as_fewer_than_they_are(value: Any) -> None:
+    """Nor as more than twice as many."""
+    line = json.dumps({"a": value}, ensure_ascii=False).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(acp.jsonrpc, "MAX_VALUES", 0)
+        patch.setattr(acp.jsonrpc, "_QUOTES", len(line))
+        counted = acp.jsonrpc._values(line) + 1
+    assert _count({"a": value}) <= counted <= 2 * _count({"a": value})
+
+
+def _count(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count, inner))
 
 
 def test_half_a_surrogate_pair_at_the_end_of_a_piece_is_kept() -> None:
@@ -223,7 +297,7 @@ def test_any_cut_of_the_bytes_gives_the_same_lines(lines: list[bytes], data: st.
     stream = b"".join(each + b"\n" for each in lines)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
     splitter = LineSplitter()
-    found: list[bytes | bytearray] = []
+    found: list[Line] = []
     for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += splitter.feed(stream[begin:end])
     assert found == lines
@@ -245,16 +319,31 @@ def test_a_line_of_a_megabyte_arrives_whole() -> None:
     assert splitter.feed(b"\nnext\n") == [long, b"next"]
 
 
-def test_a_line_beyond_the_limit_is_refused() -> None:
+def test_of_a_line_beyond_the_limit_the_two_ends_are_kept() -> None:
     """An unfinished line takes a bounded amount of memory; lines that end start the count again."""
-    splitter = LineSplitter(limit=10)
+    splitter = LineSplitter(limit=10_000)
     for _ in range(5):
-        assert splitter.feed(b"\n12345") in ([b""], [b"12345"])
-    assert splitter.feed(b"67890") == []
-    with pytest.raises(LineTooLong):
-        splitter.feed(b"1")
+        assert splitter.feed(b"\n" + b"1" * 9000) in ([b""], [b"1" * 9000])
+    for _ in range(50):
+        assert splitter.feed(b"2" * 1000) == []
+    long, after = splitter.feed(b"34\nafter\n")
+    assert isinstance(long, LongLine)
+    assert long.beginning == b"1" * BEGINNING
+    assert len(long) == 59_002
+    assert long.end == b"2" * (END - 2) + b"34"
+    assert after == b"after"
+
+
+def test_of_a_line_that_is_too_long_the_ends_tell_what_it_is() -> None:
+    """Megabytes of something else are no message at all."""
+    answer = LongLine(b'{"id":1,"result":"' + b"x" * 10_000)
+    assert parse(answer) == Unread(Envelope(None, 1, has_id=True), "it is longer than 16 MiB")
+    nothing = LongLine(b'{"x":"' + b"x" * 10_000)
+    assert parse(nothing) == Unread(None, "it is longer than 16 MiB")
+    junk = parse(LongLine(b"x" * 10_000))
+    assert junk == Junk("x" * 200, "it is longer than 16 MiB")
 
 
 def test_the_limit_is_that_of_the_documentation() -> None:
-    """64 MiB: above what the official SDKs take."""
-    assert MAX_LINE == 64 * 1024 * 1024
+    """16 MiB: an image of 10 MB has 13.4 as text."""
+    assert MAX_LINE == 16 * 1024 * 1024

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from acp import Agent
 from acp.schema import (
@@ -13,6 +14,7 @@ from acp.schema import (
     AvailableCommandsUpdate,
     ConfigOption,
     ConfigOptionUpdate,
+    CreateTerminal,
     CurrentModeUpdate,
     Diff,
     EmbeddedResource,
@@ -32,8 +34,10 @@ from acp.schema import (
     UserMessageChunk,
     parse_update,
 )
+from acp.schema.part import MAX_ITEMS, said_shortly
 from tests.acp.official import check
 from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_transcript
+from tests.effort import calls
 from tests.memory import MemoryAgent
 
 VALUES = st.recursive(
@@ -108,6 +112,26 @@ def test_a_malformed_optional_field_counts_as_absent() -> None:
     call = parse_update({"sessionUpdate": "tool_call", "toolCallId": "c", "title": "t", "kind": 5, "locations": "x"})
     assert isinstance(call, ToolCall)
     assert (call.title, call.kind, call.locations) == ("t", None, [])
+
+
+def test_of_a_list_that_nobody_can_look_through_the_beginning_is_read() -> None:
+    """Whether its items are as they should be or not: each costs time."""
+    entries = [{"content": str(number)} for number in range(2 * MAX_ITEMS)]
+    plan = parse_update({"sessionUpdate": "plan", "entries": entries})
+    assert isinstance(plan, Plan)
+    assert [entry.content for entry in plan.entries] == [str(number) for number in range(MAX_ITEMS)]
+    wrong, more_wrong = ({"sessionUpdate": "plan", "entries": [0, *entries[1:], *[0] * size]} for size in (0, 50_000))
+    assert calls(lambda: parse_update(more_wrong)) < calls(lambda: parse_update(wrong)) + 100
+    assert len(parse_update(wrong).entries) == MAX_ITEMS - 1  # type: ignore[union-attr]
+
+
+def test_what_is_wrong_is_said_shortly_and_found_at_the_first_fault() -> None:
+    """Each fault would quote what was read."""
+    params = {"sessionId": "s", "command": "c", "args": [{"x" * 1000: "y" * 1000}] * 10_000}
+    with pytest.raises(ValidationError) as caught:
+        CreateTerminal.model_validate(params)
+    assert caught.value.error_count() == 1
+    assert said_shortly(caught.value) == "args.0: Input should be a valid string"
 
 
 def test_a_malformed_item_is_skipped_and_the_others_stay() -> None:
