@@ -3,13 +3,13 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from acp import Elicitation, Event, Question, Text, Thought, Unreadable
-from acp.schema import PermissionOption
+from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
+from acp.schema import AudioBlock, ImageBlock, PermissionOption
 
 __all__ = ["MARK", "SHORTEST", "Redacting", "Redactor", "without"]
 
@@ -22,6 +22,10 @@ BEGINNING = 4
 """Characters of a secret by which its beginning is known, at the end of a piece; fewer give nothing away."""
 
 
+SHORT = 1000
+"""Up to so many characters one pass for all secrets costs less than one for each."""
+
+
 class Redactor:
     """A function that takes secrets out of a text, as they are and as code would write them."""
 
@@ -32,10 +36,13 @@ class Redactor:
         # The longest first: one that another begins with would leave the other's end behind.
         self._forms = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._forms)) or r"(?!)")
+        self._shortest = min(map(len, self._forms), default=SHORTEST)
 
     def __call__(self, text: str) -> str:
-        """Return the text without them."""
-        return self._pattern.sub(MARK, text) if self._has(text) else text
+        """Return the text without them; the same where it has none."""
+        if len(text) < self._shortest:
+            return text
+        return self._pattern.sub(MARK, text) if len(text) < SHORT or self._has(text) else text
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where secrets begin and end in a text."""
@@ -113,29 +120,50 @@ def without(value: Any, redact: Callable[[str], str]) -> Any:
     match value:
         case str():
             return redact(value)
+        case dict() | list():
+            return _without(value, redact)
         case PermissionOption():  # By its id the agent is answered.
             return value.model_copy(update={"name": redact(value.name)})
         case BaseModel():
-            fields = {**dict(value), **(value.model_extra or {})}
+            fields = {**vars(value), **(value.model_extra or {})}
+            if isinstance(value, ImageBlock | AudioBlock):
+                del fields["data"]  # It is shown as what it is, and long.
             changed = {name: new for name, old in fields.items() if (new := without(old, redact)) is not old}
             return value.model_copy(update=changed) if changed else value
         case Question():
             options = tuple(without(each, redact) for each in value.options)
             return dataclasses.replace(value, tool_call=without(value.tool_call, redact), options=options)
-        case Mapping():
-            new = {without(key, redact): without(each, redact) for key, each in value.items()}
-            return value if new == value else new
-        case Sequence() if not isinstance(value, bytes):
-            items = [without(each, redact) for each in value]
-            return value if all(new is old for new, old in zip(items, value, strict=True)) else items
         case Elicitation():
             schema = _without_in_words(value.schema, redact)
             return dataclasses.replace(value, message=redact(value.message), schema=schema)
-        case Unreadable():
+        case Unreadable() | Skipped():
             return dataclasses.replace(value, reason=redact(value.reason))
         case _:
             return value
 
+
+def _without(value: Any, redact: Callable[[str], str]) -> Any:
+    """Do so for a list or dict, which may hold tens of thousands of values: by their types, each looked at once."""
+    changed: Any = None
+    for at, old in enumerate(value) if type(value) is list else value.items():
+        kind = type(old)
+        if kind is str:
+            new = redact(old)
+        elif kind in _PLAIN:
+            continue
+        else:
+            new = _without(old, redact) if kind is list or kind is dict else without(old, redact)
+        if new is not old:
+            changed = value.copy() if changed is None else changed
+            changed[at] = new
+    found = value if changed is None else changed
+    if type(value) is dict:
+        renamed = {name: new for name in value if (new := redact(name)) is not name}
+        return {renamed.get(name, name): each for name, each in found.items()} if renamed else found
+    return found
+
+
+_PLAIN = frozenset({int, float, bool, type(None)})
 
 _WORDS = frozenset({"title", "description", "enumNames"})
 

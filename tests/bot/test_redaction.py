@@ -1,16 +1,18 @@
 """Secrets are taken out of what an agent says, wherever it says them and however it cuts them."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp import Elicitation, Event, Question, Text, Thought, Withdrawn
-from acp.schema import Diff, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
+from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable, Withdrawn
+from acp.schema import Diff, ImageBlock, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
 from bot.fields import fields_of
 from bot.form import written
 from bot.redaction import MARK, Redacting, Redactor, without
+from tests.effort import calls
 
 SECRET = "sk-1234567890abcdef"
 OTHER = "hunter2-hunter2"
@@ -88,8 +90,11 @@ def test_letters_that_begin_many_words_are_not_held_back() -> None:
             (PermissionOption(option_id="x", name=f"Use {SECRET}", kind="allow_once"),),
         ),
         Elicitation(1, "form", f"Is it {SECRET}?", {}),
+        Unreadable(f"no {SECRET}"),
+        Skipped(f"no {SECRET}"),
+        ToolCall(tool_call_id="1", raw_input=[[{"a": [1, "x" * 2000 + SECRET]}], {f"{SECRET}-1": [2]}]),
     ],
-    ids=["call", "diff", "extra", "plan", "question", "elicitation"],
+    ids=["call", "diff", "extra", "plan", "question", "elicitation", "unreadable", "skipped", "long and deep"],
 )
 def test_every_kind_of_event_comes_without(event: Event) -> None:
     """In titles, inputs, keys, diffs, fields that nobody knows, options and questions."""
@@ -125,6 +130,30 @@ def test_what_has_no_secret_is_the_same_object() -> None:
     call = ToolCall(tool_call_id="1", title="look", raw_input={"a": [1, None, True, b"x"]})
     assert without(call, Redactor([SECRET])) is call
     assert told([Withdrawn(3)]) == [Withdrawn(3)]
+
+
+def test_each_value_is_looked_at_once_however_deep_it_is() -> None:
+    """An agent may write tens of thousands of them in a line, in each other or side by side."""
+
+    def looks(wide: int, deep: int, inner: Any) -> int:
+        for _ in range(deep):
+            inner = [inner]
+        call = ToolCallUpdate(tool_call_id="1", raw_input={"rows": [inner] * wide})
+        assert without(call, redact) is call
+        return calls(lambda: without(call, redact))
+
+    redact = Redactor([SECRET, OTHER])
+    few = looks(100, 1, {"name": "x"})
+    assert looks(200, 1, {"name": "x"}) < 2 * few + 1
+    assert few < 100 * 10
+    assert looks(100, 101, 1) - looks(100, 1, 1) <= 100 * 100 * 4
+
+
+def test_what_is_no_text_is_not_looked_through() -> None:
+    """An image has megabytes, which people see and do not read."""
+    image = ImageBlock(data=SECRET, mime_type=f"image/{SECRET}")
+    shown = without(image, Redactor([SECRET]))
+    assert (shown.data, shown.mime_type) == (SECRET, f"image/{MARK}")
 
 
 def test_without_secrets_nothing_changes() -> None:
