@@ -266,6 +266,9 @@ class Config(Table):
         elif self.access.channels is not None:
             unlisted = sorted(self.channels.keys() - self.access.channels)
             found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
+        for name, agent in self.agents.by_name.items():
+            for each in sorted(agent.client.intersection(agent.known.own_client if agent.known else ())):
+                found.append(f'agents.{name}.client: "{each}" protects nothing: the agent does it also when refused')
         if self._document is not None and readable_by_others(self._document.path):
             readable = literal_secrets(self, self._document.variables)
             found += [f"{'.'.join(keys)}: {READABLE}: chmod 600 {self._document.path}" for keys in readable]

@@ -37,6 +37,9 @@ class Preset:
     login: tuple[str, ...] = ()
     """Its own command for logging in, to be run in a terminal. Empty: it takes keys from variables or files only."""
 
+    own_client: tuple[str, ...] = ()
+    """What of `client` it is better not given: it does that itself too, whatever the answer to our question was."""
+
     resume: str = ""
     """How its terminal program takes up a session; `{session_id}` stands for the id. Empty: it cannot."""
 
@@ -92,9 +95,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             install="npm install -g @agentclientprotocol/codex-acp @openai/codex",
             quirks=(
                 'With a key and no login, `env` needs `DEFAULT_AUTH_REQUEST = \'{"methodId":"api-key"}\'`.',
-                "The older adapter, `@zed-industries/codex-acp`, has no modes.",
-                'The older adapter asks only where Codex\'s `config.toml` says `approval_policy = "untrusted"`.',
-                "The older adapter ends the whole turn when a question is answered with its reject option.",
+                "It ends the whole turn when a question is answered with its reject option.",
+                "The older adapter, `@zed-industries/codex-acp`, does that too, and has modes of its own.",
+                'The older adapter asks where Codex\'s `config.toml` says `approval_policy = "on-request"`.',
                 "The older adapter does not notice the end of its input, so it takes some seconds to stop.",
             ),
             source="measured: 2.6.0, and 0.16.0 of the older adapter; modes and variables: its documentation",
@@ -117,8 +120,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             resume="gemini --resume {session_id}",
             install="npm install -g @google/gemini-cli",
             quirks=(
-                "It says that it can load sessions and then refuses (0.61.0): after a restart it knows nothing more.",
-                "It asks about tool calls that it has not announced.",
+                "It has loaded its session after one restart, and refused to after another.",
+                "It asks about tool calls that it has not announced, and tells of a change of its mode in its text.",
+                'With `client = ["fs"]` it cannot create files.',
+                "While its model service fails, it is silent for more than two minutes.",
                 "While a tool runs it ignores the end of its input and SIGTERM, so it takes some seconds to stop.",
             ),
             source="measured: 0.61.0; login, variables and --resume: its documentation",
@@ -131,12 +136,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             env={"OPENCODE_PERMISSION": '{"edit":"ask","bash":"ask","webfetch":"ask"}'},
             inherit_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
             login=("opencode", "auth", "login"),
+            own_client=("fs",),
             resume="opencode --session {session_id}",
             install="npm install -g opencode-ai",
             quirks=(
                 "Its modes, `build` and `plan`, say nothing about asking: its permission settings do.",
                 "The preset sets those for edits, commands and web pages, by `OPENCODE_PERMISSION`.",
-                'With `client = ["fs"]` it writes files through Threadline.',
+                'With `client = ["fs"]` it writes a file itself, also when Threadline has refused: leave `"fs"` out.',
                 "While its model service fails, it tries again for more than a minute without a word.",
             ),
             source="measured: 1.18.33; login, permissions and --session: its documentation",
@@ -148,16 +154,17 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             mode="default",
             inherit_env=("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"),
             any_of=("OPENAI_API_KEY",),
-            login=("qwen", "auth"),
+            login=("qwen",),
             resume="qwen --resume {session_id}",
             install="npm install -g @qwen-code/qwen-code (needs Node.js 22 or newer)",
             quirks=(
+                "To log in, type `/auth` in the program that `threadline login` starts, and `/quit` afterwards.",
                 "A new session is in mode `auto`, which acts unasked, until it is put into `default`.",
                 "It announces its commands on one line of more than half a megabyte.",
                 "It sends requests of its own making (`craft/drainMidTurnQueue`), which are refused.",
                 "While its model service fails, it tries again for more than a minute without a word.",
             ),
-            source="measured: 0.24.4; login, variables and --resume: its documentation",
+            source="measured: 0.24.4; variables and --resume: its documentation",
         ),
         "vibe": Preset(
             title="Mistral Vibe",
@@ -172,6 +179,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "A new session is in mode `accept-edits`, which acts unasked, until it is put into `ask`.",
                 "It takes four seconds to start, and 2.5 more for a session.",
                 "It accepts the name of a mode that does not exist.",
+                "While its model service fails, it is silent for more than two minutes.",
             ),
             source="measured: 3.0.2; login and variables: its documentation",
         ),
@@ -180,8 +188,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             command="fast-agent-acp",
             inherit_env=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY", "DEEPSEEK_API_KEY"),
             any_of=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GOOGLE_API_KEY", "DEEPSEEK_API_KEY"),
-            install="uv tool install fast-agent-acp, or pipx install fast-agent-acp (needs Python 3.13.5 or newer)",
+            install="uv tool install fast-agent-mcp, or pipx install fast-agent-mcp (needs Python 3.13.5 or newer)",
             quirks=(
+                "The package `fast-agent-acp` brings a program of that name too, which does not start: remove it.",
                 "Its modes are its agents, so each thread is told that it may act unasked, though it asks.",
                 "Keys may also stand in `fastagent.secrets.yaml`, in the directory or above it.",
                 'It has no tools unless `args` give it some, for instance `["--shell"]`.',

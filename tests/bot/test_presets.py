@@ -119,6 +119,16 @@ def test_a_line_of_the_table_makes_sense(name: str) -> None:
     assert all(re.fullmatch(r"[A-Z].*[.)]", quirk) for quirk in preset.quirks)
 
 
+def test_what_an_agent_does_itself_also_when_refused_is_warned_of(tmp_path: Path) -> None:
+    """The question would seem to protect a file that it does not; for another agent it does."""
+    for name, warned in (("opencode", True), ("claude", False)):
+        text = f'preset = "{name}"\ncommand = "{sys.executable}"\nclient = ["fs"]\n[access]\nchannels = ["1"]'
+        agent(tmp_path, text)
+        warnings = load(tmp_path / "threadline.toml", TOKEN).warnings()
+        words = 'agents.default.client: "fs" protects nothing: the agent does it also when refused'
+        assert warnings == ([words] if warned else [])
+
+
 # ---- docs/agents.md
 
 
