@@ -107,6 +107,6 @@ def in_words(error: Exception) -> str:
         case aiohttp.ClientConnectorError():
             return error.os_error.strerror or str(error)
         case discord.HTTPException():
-            return f"{error.status} {reason_of(error)}"
+            return reason_of(error)
         case _:
             return str(error) or type(error).__name__

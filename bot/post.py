@@ -85,7 +85,8 @@ class Post:
         self._wish = self._shown = _Wish(content)
 
     def _next_write(self) -> Awaitable[None] | None:
-        nothing = not self._wish.content and self._message_id is None
+        # What was sent and may stand, for no answer came, is to be taken away too.
+        nothing = not self._wish.content and self._message_id is None and self._first is None
         return None if nothing or self._wish == self._shown else self._write(self._wish)
 
     async def _write(self, wish: _Wish) -> None:
@@ -147,4 +148,5 @@ class Post:
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))
         if self._message_id is None:
+            self._first = None
             self._on_refused()

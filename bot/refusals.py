@@ -101,7 +101,7 @@ def reason_of(error: discord.HTTPException) -> str:
     answer = error.response
     own = is_discords(answer.headers.get("Content-Type", "")) and error.text
     words = in_a_line(error.text) if own else ""
-    return words or f"Discord's network answered {error.status} {answer.reason or ''}".rstrip()
+    return words or f"Discord's network answered {error.status} {answer.reason}"
 
 
 def in_a_line(text: str) -> str:

@@ -46,6 +46,9 @@ SECOND_LOOK = 1.0
 NONCE_SECONDS = 60.0
 """Discord knows a message by its nonce for some minutes (Discord, Create Message)."""
 
+CLOCK_SECONDS = 60.0
+"""How far the machine's clock may be from Discord's, where a message is looked for by its time."""
+
 SENT = 1000
 """Messages that are remembered as confirmed."""
 
@@ -210,7 +213,7 @@ class Rest:
         none is given in what stands there since, and not among those that are `known` to be others.
         """
         if tried > NONCE_SECONDS:
-            since = datetime.now(UTC) - timedelta(seconds=tried + NONCE_SECONDS)
+            since = datetime.now(UTC) - timedelta(seconds=tried + CLOCK_SECONDS)
             own = await self.own_messages(channel_id, after=time_snowflake(since) if after is None else after)
             others = {*known, *self._sent}
             found = (each for each in own if each.message_id not in others and each.shows(content, files))

@@ -157,6 +157,19 @@ async def test_what_is_refused_is_given_up() -> None:
     assert board.shown == []
 
 
+async def test_a_notice_whose_answer_was_lost_goes_when_it_is_taken_back() -> None:
+    """It stands, though the bot has not heard of it."""
+    board = Board()
+    board.faults.append(AnswerLost("reset"))
+    async with pacing(Pacer()) as pacer:
+        post = post_on(board, pacer)
+        post.show("4 waiting")
+        await elapse(0.05)
+        post.remove()
+        await settle()
+    assert board.shown == []
+
+
 async def test_an_outage_puts_off_a_notice_and_does_not_double_it() -> None:
     """Also one that was posted when its answer was lost, longer ago than Discord knows a nonce."""
     board = Board()
