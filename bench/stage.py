@@ -42,13 +42,18 @@ CHANNEL_SECONDS: Final = 6.0
 
 @dataclass(frozen=True)
 class Stage:
-    """Who and what is there. The bot has `pid`."""
+    """Who and what is there. The bot runs in `process`."""
 
     discord: Loopback
     channel: Channel
     bot: Bot
     ann: User
-    pid: int
+    process: Process
+
+    @property
+    def pid(self) -> int:
+        """The bot's process id."""
+        return self.process.pid
 
     async def ask(self, words: str) -> Thread:
         """Mention the bot in the channel; return the thread that it opens."""
@@ -111,7 +116,7 @@ async def staged(
             async with _running([*program, "run", "-c", str(path)], workdir / "bot.log") as process:
                 try:
                     await _connected(discord, bot, process)
-                    yield Stage(discord, channel, bot, ann, process.pid)
+                    yield Stage(discord, channel, bot, ann, process)
                 except (AssertionError, TimeoutError) as error:
                     raise Failed(f"{error or 'timed out'}\n{_tail(workdir / 'bot.log')}") from error
 

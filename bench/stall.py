@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,9 @@ __all__ = ["MEASUREMENT"]
 
 PATIENCE: Final = 120.0
 """Seconds until a thread that was fed is given up. Only a failure takes so long."""
+
+STOP_BUDGET: Final = 25_000.0
+"""Milliseconds that a stop may take."""
 
 SHORT: Final = 8
 """Shapes of text that a quick run tries."""
@@ -42,6 +46,7 @@ async def _measure(run: Run) -> list[Figure]:
             for title, send in PEOPLE.items():
                 run.progress.step(title, len(cases), len(cases))
                 figures.append(await _held(stage, other, holds, (title, SMALL_BUDGET), send(stage, fed)))
+            figures.append(await _stopped(stage, fed, other))
     return figures
 
 
@@ -58,6 +63,19 @@ async def _held(stage: Stage, other: Thread, holds: Holds, case: tuple[str, floa
     hold = holds.take()
     how = f"CPU; {hold.wall:.0f} ms on the clock; another thread's first text after {first_text:.0f} ms; {hold.where}"
     return Figure(title, hold.cpu, "ms", how, Against("the budget", budget))
+
+
+async def _stopped(stage: Stage, *threads: Thread) -> Figure:
+    """Stop the bot while agents write the worst of all."""
+    for thread, name in zip(threads, ("question:large", "diff:crafted"), strict=True):
+        await stage.ann.say(thread, f"hostile {name}\nhostile line:15MB\nhostile text:quote marks\nhang deaf")
+    await stage.ann.sees(threads[-1], ">", by=stage.bot, timeout=PATIENCE)
+    began = time.monotonic()
+    stage.process.terminate()
+    async with asyncio.timeout(PATIENCE):
+        await stage.process.wait()
+    how = f"from SIGTERM to exit code {stage.process.returncode}, while two agents write such things and hang"
+    return Figure("the bot's end", (time.monotonic() - began) * 1e3, "ms", how, Against("the budget", STOP_BUDGET))
 
 
 async def _fed(stage: Stage, thread: Thread, name: str, number: int) -> None:
