@@ -16,7 +16,6 @@ from pool.limits import Limits
 from pool.opening import Settings
 from pool.pool import Pool
 
-from . import words
 from .agents import Agents
 from .attachments import Attachments
 from .audit import Audit
@@ -120,8 +119,9 @@ class App:
         )
         desk.audit = cards.audit = self._audit(redact)
         pool = self._pool(journal, desk, agents, metrics)
-        pool.on_queue = Waiting(pool, threads=journal.threads, pacer=pacer, rest=rest).show
-        supervised = self._supervised = self._supervise(pool, journal, desk, metrics)
+        waiting = Waiting(pool, desk.notices)
+        pool.on_queue = waiting.show
+        supervised = self._supervised = self._supervise(pool, journal, desk, metrics, waiting)
         pacer.on_restored = supervised.wake
         pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
         metrics.watch(pool, cards, pulse)
@@ -191,15 +191,15 @@ class App:
             journal=journal,
             limits=limits,
             warm=agents.warm,
-            on_held=desk.tell_held,
-            on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
             on_made_way=lambda thread_id: tell_made_way(desk, thread_id),
         )
 
     # ---- Discord
 
-    def _supervise(self, pool: Pool, journal: Journal, desk: Desk, metrics: Metrics) -> SupervisedClient:
-        recovery = Recovery(journal=journal, pool=pool, desk=desk)
+    def _supervise(
+        self, pool: Pool, journal: Journal, desk: Desk, metrics: Metrics, waiting: Waiting
+    ) -> SupervisedClient:
+        recovery = Recovery(journal=journal, pool=pool, desk=desk, waiting=waiting)
 
         def build() -> ThreadlineClient:
             client = ThreadlineClient(

@@ -273,11 +273,12 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
     rows = client.journal.exchange(message.id)
     if not rows:
         await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
-    elif client.recovery.is_undecided(rows[-1].message_id):
+    elif client.recovery.interruptions.is_undecided(rows[-1]):
         thread_id = rows[-1].thread_id
         if await client.admit(interaction, Right.GO_ON, asker_id=client.journal.threads.asker(thread_id)):
-            told = client.recovery.decide(thread_id, rows[-1].message_id, retry=True)
-            await interaction.response.send_message(f"-# {told} (<@{interaction.user.id}>)")
+            decide = client.recovery.interruptions.decide
+            told = decide(thread_id, rows[-1].message_id, retry=True, by=interaction.user.id)
+            await interaction.response.send_message(told)
     elif rows[-1].state not in {State.ANSWERED, State.CLOSED}:
         await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
     else:

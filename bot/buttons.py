@@ -11,24 +11,27 @@ from pool.journal import Unwritable
 
 from . import words
 from .gate import Right
+from .notices import HELD
 from .queue import drop_held
+from .stop import StopButton
 from .view import view_of
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
 
-__all__ = ["InterruptedButton", "ThreadButton", "held_view", "interrupted_view", "warning_view"]
+__all__ = ["HeldButton", "InterruptedButton", "KeepButton", "held_view", "interrupted_view", "warning_view"]
 
 Button = discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]]
 
 _STYLES = {
     "continue": ("Continue", discord.ButtonStyle.success),
     "drop": ("Drop all", discord.ButtonStyle.danger),
-    "stop": ("Stop", discord.ButtonStyle.danger),
     "keep": ("Keep going", discord.ButtonStyle.secondary),
     "retry": ("Retry", discord.ButtonStyle.success),
     "skip": ("Skip", discord.ButtonStyle.secondary),
 }
+
+OUTDATED = "-# This notice is out of date."
 
 
 def _button(action: str, about: int) -> discord.ui.Button[discord.ui.View]:
@@ -36,11 +39,14 @@ def _button(action: str, about: int) -> discord.ui.Button[discord.ui.View]:
     return discord.ui.Button(label=label, style=style, custom_id=f"threadline:{action}:{about}")
 
 
-class ThreadButton(Button, template=r"threadline:(?P<action>continue|drop|stop|keep):(?P<thread>[0-9]{1,20})"):
-    """Go on with what is held in a thread or drop it; stop what runs or let it go on."""
+class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thread>[0-9]{1,20})"):
+    """Go on with what is held in a thread, or drop it.
+
+    Only the notice that stands for what is held now can do so: an older one did not count what a later cancel holds.
+    """
 
     def __init__(self, action: str, thread_id: int) -> None:
-        """`action` is continue, drop, stop or keep."""
+        """`action` is continue or drop."""
         super().__init__(_button(action, thread_id))
         self.action = action
         self.thread_id = thread_id
@@ -48,31 +54,49 @@ class ThreadButton(Button, template=r"threadline:(?P<action>continue|drop|stop|k
     @classmethod
     async def from_custom_id(
         cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "ThreadButton":
+    ) -> "HeldButton":
         """Make the item that handles a press."""
         return cls(match["action"], int(match["thread"]))
 
     async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
         """Do it, if it can still be done, and take the buttons away."""
-        client, by = interaction.client, interaction.user.id
-        rights = {"stop": Right.STOP, "drop": Right.TALK}  # To drop is judged message by message.
-        if not await client.admit_button(interaction, self.thread_id, rights.get(self.action, Right.GO_ON)):
+        client, by, notice = interaction.client, interaction.user.id, interaction.message
+        right = Right.TALK if self.action == "drop" else Right.GO_ON  # To drop is judged message by message.
+        if notice is None or not await client.admit_button(interaction, self.thread_id, right):
             return
         conversation = client.pool.conversation(self.thread_id)
-        if self.action == "keep":
-            told = f"<@{by}> lets it go on."
-        elif self.action == "stop":
-            done = conversation is not None and conversation.cancel(by).stopped
-            told = f"Stopped by <@{by}>." if done else "Nothing is running any longer."
-        elif conversation is None or not conversation.held:
-            told = "Nothing is held any longer."
+        current = client.desk.notices.shows(self.thread_id, HELD, notice.id)
+        if conversation is None or not conversation.held or not current:
+            await interaction.response.edit_message(content=OUTDATED, view=None)
         elif self.action == "drop":
             await drop_held(interaction, conversation)
-            return
         else:
-            told = f"{words.waiting(conversation.waiting)} next; continued by <@{by}>."
+            told = f"-# {words.waiting(conversation.waiting)} next; continued by <@{by}>."
+            client.desk.notices.end(self.thread_id, HELD, content=told, here=True)
             conversation.resume()
-        await interaction.response.edit_message(content=f"-# {told}", view=None)
+            await interaction.response.edit_message(content=told, view=None)
+
+
+class KeepButton(Button, template=r"threadline:keep:(?P<thread>[0-9]{1,20})"):
+    """Let what runs in a thread go on."""
+
+    def __init__(self, thread_id: int) -> None:
+        """`thread_id` is where it runs."""
+        super().__init__(_button("keep", thread_id))
+        self.thread_id = thread_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "KeepButton":
+        """Make the item that handles a press."""
+        return cls(int(match["thread"]))
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Take the buttons away. The notice goes with the turn."""
+        if await interaction.client.admit_button(interaction, self.thread_id, Right.GO_ON):
+            told = f"-# <@{interaction.user.id}> lets it go on."
+            await interaction.response.edit_message(content=told, view=None)
 
 
 class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P<message>[0-9]{1,20})"):
@@ -99,21 +123,23 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
         if not await client.admit_button(interaction, interaction.channel_id or 0, right):
             return
         try:
-            told = client.recovery.decide(interaction.channel_id or 0, self.message_id, retry=retry)
+            told = client.recovery.interruptions.decide(
+                interaction.channel_id or 0, self.message_id, retry=retry, by=interaction.user.id
+            )
         except Unwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
-        await interaction.response.edit_message(content=f"-# {told} (<@{interaction.user.id}>)", view=None)
+        await interaction.response.edit_message(content=told, view=None)
 
 
 def held_view(thread_id: int) -> discord.ui.View:
     """Make the buttons below a notice that messages are held."""
-    return view_of(ThreadButton("continue", thread_id), ThreadButton("drop", thread_id))
+    return view_of(HeldButton("continue", thread_id), HeldButton("drop", thread_id))
 
 
-def warning_view(thread_id: int) -> discord.ui.View:
-    """Make the buttons below a word about a running turn."""
-    return view_of(ThreadButton("keep", thread_id), ThreadButton("stop", thread_id))
+def warning_view(thread_id: int, message_id: int) -> discord.ui.View:
+    """Make the buttons below a word about the running turn that answers a message."""
+    return view_of(KeepButton(thread_id), StopButton(thread_id, message_id))
 
 
 def interrupted_view(message_id: int) -> discord.ui.View:

@@ -21,7 +21,7 @@ from pool.pool import Pool
 from . import words
 from .admission import Admission
 from .asking import ABOUT_FORM, take_question
-from .buttons import InterruptedButton, ThreadButton
+from .buttons import HeldButton, InterruptedButton, KeepButton
 from .catch_up import CatchUp, Reach
 from .changes import deleted, doubt, edited, look_again
 from .commands import Commands
@@ -35,6 +35,7 @@ from .gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
 from .going_on import GoOnButton
 from .identifies import Identifies
 from .message import request_of
+from .notices import OFFER
 from .offers import Offers, read_offers
 from .opening import open_for
 from .pacer import Urgency
@@ -117,7 +118,7 @@ class ThreadlineClient(discord.Client):
             on_missed=on_missed,
         )
         self._identifies = Identifies(journal)
-        self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest)
+        self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest, on_gone=self._gone)
         self.greeted = False
         """Whether the gateway has ever said READY."""
         self.intake = True
@@ -130,8 +131,8 @@ class ThreadlineClient(discord.Client):
         if self.user is not None:
             self._on_login(self.user.id)
         self.add_dynamic_items(
-            *(AnswerButton, AnswerMenu, ElicitationButton, ThreadButton, InterruptedButton, StopButton, GoOnButton),
-            *(QueueButton, DropMenu, OptionMenu, PageButton),
+            *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepButton, InterruptedButton, StopButton),
+            *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
         )
         await self.desk.pacer.admit(None, Urgency.NOTICE)
         try:
@@ -255,10 +256,14 @@ class ThreadlineClient(discord.Client):
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
-        exchange = self._carry_out(verdict, message)
+        exchange = self._carry_out(verdict, message, missed=True)
         if isinstance(verdict, Refuse):
             await self.admission.refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
+
+    def _gone(self, thread_id: int) -> None:
+        self.recovery.interruptions.gone(thread_id)
+        self.desk.notices.forget(thread_id)
 
     async def open_for(self, exchange: Exchange) -> None:
         """Open the thread that an exchange needs; without one it goes on in its channel, unless its message is gone."""
@@ -266,22 +271,27 @@ class ThreadlineClient(discord.Client):
             await open_for(self, exchange)
         except Gone:
             self._vanishing.thread(exchange.request.thread_id)  # Whoever asked has taken it back.
+            exchange.lost()
+        except Exception:  # without an end of this its conversation would wait for ever, and its reply never settle
+            log.exception("a thread could not be opened", message_id=exchange.request.message_id)
+            if not exchange.is_open:
+                exchange.not_opened("something went wrong, and the reason is in the log.")
 
-    def _carry_out(self, verdict: Verdict, message: discord.Message) -> Exchange | None:
+    def _carry_out(self, verdict: Verdict, message: discord.Message, *, missed: bool = False) -> Exchange | None:
         """Accept what is to be accepted, synchronously."""
         match verdict:
             case Ignore(reason):
                 log.debug("message ignored", message_id=message.id, reason=reason)
             case Answer():
-                return self._accept(message, message.channel.id)
+                return self._accept(message, message.channel.id, missed=missed)
             case OpenThread():
                 # A thread opened on a message has the message's id (Discord, Start Thread from Message).
-                return self._accept(message, message.id)
+                return self._accept(message, message.id, missed=missed)
             case Refuse():
                 pass
         return None
 
-    def _accept(self, message: discord.Message, thread_id: int) -> Exchange | None:
+    def _accept(self, message: discord.Message, thread_id: int, *, missed: bool) -> Exchange | None:
         """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
         place = self.admission.place(message.guild, message.channel)
         # Before a post's first message, which has its id, nothing was said.
@@ -294,10 +304,15 @@ class ThreadlineClient(discord.Client):
         if self.journal.state(message.id) is not None:
             log.info("message was accepted before", message_id=message.id)
             return None
-        return self.take_up(request, message.author, place)
+        return self.take_up(request, message.author, place, missed=missed)
 
-    def take_up(self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "") -> Exchange | None:
+    def take_up(
+        self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "", missed: bool = False
+    ) -> Exchange | None:
         """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
+
+        One that was `missed` was written before anybody could see the question about an interrupted turn, and waits
+        for the choice.
 
         None: it was accepted before, or cannot be taken up now. One whose thread is not open yet needs `open_for`.
         """
@@ -307,9 +322,9 @@ class ThreadlineClient(discord.Client):
             self._turn_away(request, bound.name, words.BOUNDS[bound])
             return None
         conversation = self.pool.conversation(thread_id)
-        working = conversation is not None and conversation.current is not None
-        if working and request.is_only_text and means_stop(request.text):
-            self.desk.warn(thread_id, words.STOP_OFFERED)
+        current = None if conversation is None else conversation.current
+        if current is not None and request.is_only_text and means_stop(request.text):
+            self.desk.warn(OFFER, thread_id, current.message_ids[-1], words.STOP_OFFERED)
             return None
         channel_id = place.parent_id or place.channel_id
         try:
@@ -332,6 +347,10 @@ class ThreadlineClient(discord.Client):
         exchange = self.desk.exchange(request)
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
+        seconds = self.recovery.interruptions.seconds_left(thread_id) if missed else 0.0
+        if seconds > 0:
+            self.pool.wait(thread_id, exchange, seconds)
+            return exchange
         self.pool.submit(thread_id, exchange)
         if self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from acp.process import is_directory
 
-from .confinement import loopholes
 from .reading import Problem
-from .ways import way_to
 
 if TYPE_CHECKING:
     from .config import AgentConfig, ChannelConfig, Config
 
 __all__ = ["unmet"]
+
+LONGEST_WAY = 1000
+"""Entries that are followed to a file; links that lead in a circle lead nowhere."""
 
 
 def unmet(config: "Config") -> Iterator[Problem]:
@@ -25,16 +26,30 @@ def unmet(config: "Config") -> Iterator[Problem]:
     for channel_id, channel in config.channels.items():
         yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
     yield from _exposed(config)
-    yield from loopholes(config)
 
 
 def _exposed(config: "Config") -> Iterator[Problem]:
     """Look for the bot's own files where an agent works: it would read secrets there, or give itself rights."""
     for keys, directory in _directories(config):
         within = Path(os.path.realpath(directory))
-        inside = (file for file in config.own_files if any(within in each.parents for each in way_to(file)))
+        inside = (file for file in config.own_files if any(within in each.parents for each in _way_to(file)))
         if (file := next(inside, None)) is not None:
             yield keys, f"the agent could read and change {file} there; keep it and what agents work on apart"
+
+
+def _way_to(file: Path) -> Iterator[Path]:
+    """List every entry that leads to a file, the file itself last: who may replace a link decides where it leads."""
+    left, here = [*file.absolute().parts], Path()
+    for _ in range(LONGEST_WAY):
+        if not left:
+            return
+        part = left.pop(0)
+        entry = here.parent if part == ".." else here / part
+        yield entry
+        try:
+            left = [*entry.readlink().parts, *left]  # An absolute one begins anew: its first part is the root.
+        except OSError:  # No link, nothing, or nothing that this account may look at.
+            here = entry
 
 
 def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:

@@ -112,6 +112,11 @@ class Delivery:
         """How many pages have been begun."""
         return len(self._posted)
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it is known where to post."""
+        return self._channel_id is not None
+
     def open(self, channel_id: int) -> None:
         """Begin to post into a channel, from the next `look` on."""
         self._channel_id = self._job.channel_id = channel_id

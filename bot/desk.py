@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from pool.journal import Journal, State
 
@@ -10,13 +10,14 @@ from . import words
 from .agents import Agents
 from .attachments import Attachments
 from .audit import Audit
-from .buttons import held_view, warning_view
+from .buttons import warning_view
 from .card import Cards
 from .comparisons import Comparisons
 from .doubts import Doubts
 from .exchange import Exchange
 from .membership import Membership
 from .naming import Naming
+from .notices import MADE_WAY, OFFER, WARNING, Notices
 from .pacer import Pacer
 from .post import Post
 from .reactions import Reactions
@@ -52,7 +53,6 @@ class Desk:
         self.journal = journal
         self._last: dict[int, Reply] = {}
         self._working: dict[int, Exchange] = {}
-        self._warnings: dict[tuple[int, str], Post] = {}
         self._left = journal.signs.standing()
         """What an earlier run may have left on messages; on those that come now there is nothing."""
         self.pacer = pacer
@@ -67,7 +67,10 @@ class Desk:
         self.comparisons = Comparisons()
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
+        self.notices = Notices(journal.notices, pacer=pacer, rest=rest)
         self.turned_away = TurnedAway(pacer=pacer, rest=rest)
+        self.on_began: Callable[[int], None] = lambda _thread_id: None
+        """Learns of a thread in which a turn begins."""
         self.audit = Audit()
         """Where it is written down who did what; nowhere, unless it is set."""
 
@@ -87,33 +90,34 @@ class Desk:
             row = self.journal.row(message_id)
             self.sign(channel_id, message_id).show(self.reactions.end(None if row is None else row.reason))
 
-    def line_up(self, exchange: Exchange) -> None:
-        """Let an exchange's reply come after those of its thread that have lined up before."""
-        thread_id = exchange.request.thread_id
+    def line_up(self, thread_id: int, reply: Reply) -> None:
+        """Let a reply come after those of its thread that have lined up before."""
         before = self._last.get(thread_id)
         if before is not None:
-            exchange.reply.follow(before)
-        self._last[thread_id] = exchange.reply
+            reply.follow(before)
+        self._last[thread_id] = reply
+
+    def leave_line(self, thread_id: int, reply: Reply) -> None:
+        """Learn that a reply is over, or goes elsewhere."""
+        if self._last.get(thread_id) is reply:
+            del self._last[thread_id]
 
     def began(self, exchange: Exchange) -> None:
-        """Learn that it is an exchange's turn."""
+        """Learn that it is an exchange's turn: what has waited for that in its thread is over."""
         self._working[exchange.request.message_id] = exchange
+        self.notices.end(exchange.request.thread_id, MADE_WAY)
+        self.on_began(exchange.request.thread_id)
 
     def ended(self, exchange: Exchange) -> None:
         """Learn that its turn is over."""
         self._working.pop(exchange.request.message_id, None)
-        thread_id = exchange.request.thread_id
-        for key in [key for key in self._warnings if key[0] == thread_id]:
-            self._warnings.pop(key).remove()
+        for kind in (WARNING, OFFER):
+            self.notices.end(exchange.request.thread_id, kind, exchange.request.message_id)
 
     def stepped_out(self, exchange: Exchange) -> None:
         """Learn that an exchange goes on in another place, where its turn has not come."""
         self._working.pop(exchange.request.message_id, None)
-        self._leave_line(exchange)
-
-    def _leave_line(self, exchange: Exchange) -> None:
-        if self._last.get(exchange.request.thread_id) is exchange.reply:
-            del self._last[exchange.request.thread_id]
+        self.leave_line(exchange.request.thread_id, exchange.reply)
 
     def working(self, message_id: int) -> Exchange | None:
         """Return the exchange of a message if it is being worked on."""
@@ -121,7 +125,7 @@ class Desk:
 
     def settled(self, exchange: Exchange, *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
-        self._leave_line(exchange)
+        self.leave_line(exchange.request.thread_id, exchange.reply)
         if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
             self._undelivered(exchange)
         self.journal.settle(exchange.message_ids, confirmed=confirmed)
@@ -138,24 +142,20 @@ class Desk:
         """Post a notice."""
         Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)).show(text)
 
-    def tell_held(self, thread_id: int, count: int) -> None:
-        """Say that messages wait for a person, with buttons to go on or drop them."""
-        post = Post(thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8))
-        post.show(words.held(count), lambda: held_view(thread_id))
+    def warn(self, kind: str, thread_id: int, message_id: int, text: str) -> None:
+        """Post a word about the running turn that answers a message, with a button that stops it.
 
-    def warn(self, thread_id: int, text: str) -> None:
-        """Post a word about a running turn, with a button that stops it. It goes with the turn, or the next one."""
-        earlier = self._warnings.get((thread_id, text))
-        if earlier is not None:
-            earlier.remove()
-        post = self._warnings[thread_id, text] = Post(
-            thread_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)
-        )
-        post.show(text, lambda: warning_view(thread_id))
+        It goes with the turn; of each kind the newest one stands.
+        """
+        self.notices.end(thread_id, kind, message_id)
+        self.notices.show(thread_id, kind, text, lambda: warning_view(thread_id, message_id), about=message_id)
 
     async def finish(self, seconds: float, thread_id: int | None = None) -> None:
-        """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`."""
-        replies = [reply for key, reply in self._last.items() if thread_id in (None, key)]
+        """Wait until every reply that has ended, or those of one thread, is confirmed or given up, for `seconds`.
+
+        One whose thread is not open yet is not waited for: the next run of the bot opens it.
+        """
+        replies = [reply for key, reply in self._last.items() if thread_id in (None, key) and reply.has_place]
         waits = [asyncio.ensure_future(reply.settled.wait()) for reply in replies if reply.ended or thread_id]
         if waits:
             _, late = await asyncio.wait(waits, timeout=seconds)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -48,9 +48,9 @@ from .finish import Timing, sealed
 from .introduction import introduction
 from .login import login_words
 from .markdown import escape
+from .notices import WARNING
 from .offers import Offers, write_offers
 from .outbox import Outbox
-from .posted import Posted
 from .questions import Questions
 from .reactions import EYE, WAITING
 from .redaction import Redacting
@@ -163,18 +163,10 @@ class Exchange:
         """Whether the place of the answer is known."""
         return self._opened.done()
 
-    def restore(
-        self,
-        pages: list[str],
-        posted: Sequence[Posted],
-        postscripts: Mapping[int, Postscript],
-        reason: str | None,
-    ) -> None:
-        """Post to the end what an earlier run had to post; see `Reply.restore`. `reason` is why it ended."""
+    def over(self, reason: str | None) -> None:
+        """Learn that it ended in an earlier run, for `reason`, and that only its reply is still to be posted."""
         self.signs.end(reason)
-        place = self._place or self.request.thread_id
-        self._name_request(place)
-        self.reply.restore(place, pages, posted, postscripts)
+        self._name_request(self._place or self.request.thread_id)
 
     def waits(self) -> None:
         """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
@@ -195,6 +187,13 @@ class Exchange:
         self._opened.set_exception(ExchangeFailed(f"I could not open a thread: {reason}"))
         self._opened.exception()  # Also where the exchange was cancelled meanwhile, nothing is left unasked for.
         self._begin()
+
+    def lost(self) -> None:
+        """Learn that its message is gone, and so there is no thread, and nothing to be said of it anywhere."""
+        if not self.is_open:
+            self._opened.set_exception(ExchangeFailed("The message is gone."))
+            self._opened.exception()
+        self.reply.give_up()
 
     def moved(self, request: Request) -> None:
         """Learn that there is no thread: it waits anew, as `request` says in the channel's conversation."""
@@ -250,7 +249,7 @@ class Exchange:
         """Show that it is this message's turn."""
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
-            self._desk.line_up(self)
+            self._desk.line_up(self.request.thread_id, self.reply)
             if self.request.no_thread:
                 self.reply.line(words.no_thread(self.request.no_thread))
         if self.behind and self._place == self.request.channel_id:
@@ -382,7 +381,7 @@ class Exchange:
             self._introduce,
             self._remember_offers,
             self._stop_typing,
-            partial(self.signs.end, "failed" if ending.error is not None else ending.stop_reason),
+            partial(self._end_signs, ending),
             partial(self._close_questions, "no longer open: the turn has ended"),
             partial(self._say_end, ending),
         ):
@@ -403,6 +402,12 @@ class Exchange:
     def _stop_typing(self) -> None:
         if self._typing is not None:
             self._typing.stop()
+
+    def _end_signs(self, ending: Ending) -> None:
+        if ending.shutdown:  # The next run of the bot answers it, or asks what to do.
+            self.signs.stay()
+        else:
+            self.signs.end("failed" if ending.error is not None else ending.stop_reason)
 
     def _say_end(self, ending: Ending) -> None:
         if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.
@@ -433,7 +438,7 @@ class Exchange:
         if due is Due.SILENT:
             self.signs.silent()
         if self._place is not None:
-            self._desk.warn(self._place, words.due(due, silent_seconds))
+            self._desk.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
 
     def aside(self, event: Aside, questions: OpenQuestions) -> None:
         """Ask it, or say on its card what came of it, as soon as the thread is there."""

@@ -4,7 +4,6 @@ The press is a message like any other, with the notice's id as its own: it is wr
 survives a restart, and counts once however often the button is pressed.
 """
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -15,7 +14,7 @@ from pool.journal import Unwritable
 from . import words
 from .desk import Desk
 from .gate import Right
-from .post import Post
+from .notices import MADE_WAY
 from .request import Request, write_request
 from .view import view_of
 
@@ -68,15 +67,16 @@ class GoOnButton(
         except Unwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
+        told = f"-# Continued by <@{user.id}>."
+        client.desk.notices.end(self.thread_id, MADE_WAY, content=told, here=True)
         if new:
             log.info("continued by a person", thread_id=self.thread_id, user_id=user.id)
             exchange = client.desk.exchange(request)
             client.pool.submit(self.thread_id, exchange)
             exchange.opened(self.thread_id)
-        await interaction.response.edit_message(content=f"-# Continued by <@{user.id}>.", view=None)
+        await interaction.response.edit_message(content=told, view=None)
 
 
 def tell_made_way(desk: Desk, thread_id: int) -> None:
     """Say in a thread that its question was ended for others, with the button."""
-    post = Post(thread_id, pacer=desk.pacer, rest=desk.rest, nonce=secrets.token_hex(8))
-    post.show(words.MADE_WAY, lambda: view_of(GoOnButton(thread_id)))
+    desk.notices.show(thread_id, MADE_WAY, words.MADE_WAY, lambda: view_of(GoOnButton(thread_id)))

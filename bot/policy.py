@@ -64,9 +64,6 @@ MOST = 200
 LOOKED_THROUGH = 1_000_000
 """Characters of a call's input that are looked through for names; it takes some tenths of a second."""
 
-READ_THROUGH = 50_000
-"""Characters of a call that only reads, in which each word may be a path."""
-
 TOO_LONG = "it is too long to be looked through"
 
 _KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
@@ -77,14 +74,8 @@ _HARMLESS = _READS | {"think", "fetch"}
 _PLACE_KEY = re.compile(r"path|file|dir|cwd|source|dest|dst|target|^(?:to|from)$", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
 _PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{_ADDRESS.pattern}", re.IGNORECASE)
-_EXPANDED = re.compile(r"[${}`*?\[\]()|]")
-"""What a shell or a pattern makes other paths of: of one that is a link in the directory, say."""
-
-_LISTED = re.compile(r"[\s,;:'\"]+")
-"""What may stand between several paths in one text."""
-
-_PROSE_KEY = re.compile(r"description|explanation|reason|purpose|title", re.IGNORECASE)
-"""What is told of the call to people."""
+_EXPANDED = re.compile(r"[${}`]")
+"""What a shell or a glob makes another path of."""
 
 _COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
 _NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(POWER)))})(?![\w-])", re.IGNORECASE)
@@ -169,7 +160,6 @@ class _Told:
         self._places = [location.path for location in call.locations or ()]
         self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
         self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
-        self._said = [text for key, text in inputs if not _PROSE_KEY.search(key)] or [call.title or ""]
         self._words = {text for _, text in inputs if len(text) <= LONGEST and not re.search(r"\s", text)}
         self._words.difference_update(self._places)
 
@@ -179,13 +169,7 @@ class _Told:
             return "only reading and searching is allowed unasked"
         if not self._places:
             return "it does not say what it reads"
-        if sum(map(len, self._said)) > READ_THROUGH:
-            return TOO_LONG
-        # Any other word may be a path or a pattern too: what a tool calls its own parameters is known to nobody here.
-        words = {word for text in self._said for word in (text.strip(), *_LISTED.split(text)) if word}
-        if any(map(_EXPANDED.search, words)):
-            return "a pattern may lead through a link to what lies elsewhere"
-        if not _look_up([*self._places, *words], directories, _inside):
+        if not _look_up(self._places, directories, _inside):
             return "not all of it lies in the session's directories"
         return None
 

@@ -42,11 +42,13 @@ class Post:
         message_id: int | None = None,
         on_posted: Callable[[int], None] = lambda _message_id: None,
         on_refused: Callable[[], None] = lambda: None,
+        on_done: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare a message, or take up the one with `message_id`.
 
         `mention` is whom it may ping, `silent` is whether it notifies nobody; `on_posted` learns the message's id, and
-        `on_refused` that it was given up before it was posted.
+        `on_refused` that it was given up before it was posted. `on_done` is called whenever the message shows what was
+        last wanted, or is gone.
         """
         self._channel_id = channel_id
         self._pacer = pacer
@@ -57,6 +59,7 @@ class Post:
         self._files = files
         self._on_posted = on_posted
         self._on_refused = on_refused
+        self._on_done = on_done
         self._job = Job(channel_id, self._next_write, Urgency.NOTICE)
         self._wish = _Wish()
         self._shown: _Wish | None = None
@@ -67,6 +70,11 @@ class Post:
         if message_id is not None:
             self._job.bucket = Bucket.EDIT
         self._patience = Patience()
+
+    @property
+    def message_id(self) -> int | None:
+        """Its message; None as long as it is not known to be posted."""
+        return self._message_id
 
     def show(
         self, content: str, buttons: Callable[[], discord.ui.View] | None = None, *, about: int | None = None
@@ -83,11 +91,15 @@ class Post:
     def shown(self, content: str) -> None:
         """Take note that an interaction's answer has already made the message show this, without buttons."""
         self._wish = self._shown = _Wish(content)
+        self._on_done()
 
     def _next_write(self) -> Awaitable[None] | None:
-        # What was sent and may stand, for no answer came, is to be taken away too.
+        # A try whose answer was lost may have made a message, which is to go then.
         nothing = not self._wish.content and self._message_id is None and self._first is None
-        return None if nothing or self._wish == self._shown else self._write(self._wish)
+        if nothing or self._wish == self._shown:
+            self._on_done()
+            return None
+        return self._write(self._wish)
 
     async def _write(self, wish: _Wish) -> None:
         try:
@@ -102,6 +114,8 @@ class Post:
             self._shown = wish
             if self._wish != wish:
                 self._pacer.put(self._job)
+            else:
+                self._on_done()
 
     async def _put(self, wish: _Wish) -> _Wish:
         """Send or edit; return what the message shows then."""
@@ -147,6 +161,8 @@ class Post:
 
     def _give_up(self, error: Exception) -> None:
         log.warning("a notice could not be posted", channel_id=self._channel_id, reason=str(error))
+        if isinstance(error, Gone):
+            self._on_done()
         if self._message_id is None:
             self._first = None
             self._on_refused()

@@ -15,6 +15,7 @@ from . import words
 from .exchange import Exchange
 from .gate import Right
 from .markdown import LIMIT, escape
+from .notices import HELD
 from .view import view_of
 
 if TYPE_CHECKING:
@@ -211,9 +212,12 @@ async def drop_held(interaction: discord.Interaction["ThreadlineClient"], conver
         await interaction.response.send_message(told, ephemeral=True)
         await _drop_rest(conversation, rest)
         return
-    what, by, audit = words.waiting(conversation.drop()), interaction.user.id, interaction.client.desk.audit
-    audit.record("stopped", f"{what} dropped", user_id=by, thread_id=conversation.thread_id)
-    await interaction.response.edit_message(content=f"-# {what} dropped by <@{by}>.", view=None)
+    desk, by, what = interaction.client.desk, interaction.user.id, words.waiting(conversation.waiting)
+    told = f"-# {what} dropped by <@{by}>."
+    desk.notices.end(conversation.thread_id, HELD, content=told, here=True)
+    conversation.drop()
+    desk.audit.record("stopped", f"{what} dropped", user_id=by, thread_id=conversation.thread_id)
+    await interaction.response.edit_message(content=told, view=None)
 
 
 async def _drop_rest(conversation: Conversation, exchanges: Sequence[PooledExchange]) -> None:

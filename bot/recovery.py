@@ -6,32 +6,33 @@ gateway says READY for the first time.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
+import discord
 import structlog
 
 from pool.journal import Journal, Row, State
-from pool.journal import Post as JournaledPost
+from pool.notices import Notice
 from pool.pool import Pool
-from pool.postscripts import FIRST, Postscript
 from pool.questions import OpenQuestion
 
 from . import words
-from .buttons import interrupted_view
 from .desk import Desk
+from .drafts import Drafts
 from .exchange import Exchange
+from .interruptions import Interruption, Interruptions
 from .pacer import Bucket, Urgency
-from .patience import Patience, persist
-from .post import Post
-from .posted import Posted
+from .reply import Reply
 from .request import read_request
-from .rest import Own, RestError
+from .rest import RestError
+from .waiting import Waiting
 
-__all__ = ["CHOICE_SECONDS", "Recovery"]
+__all__ = ["Recovery"]
 
-CHOICE_SECONDS = 600.0
-"""How long what waits behind an interrupted turn waits for a person's choice."""
+LOST_SECONDS = 60.0
+"""From so long before it was to be posted a notice is looked for that may have been: clocks differ."""
 
 T = TypeVar("T")
 
@@ -41,19 +42,23 @@ log = structlog.stdlib.get_logger("bot")
 class Recovery:
     """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something."""
 
-    def __init__(self, *, journal: Journal, pool: Pool, desk: Desk) -> None:
+    def __init__(self, *, journal: Journal, pool: Pool, desk: Desk, waiting: Waiting) -> None:
         """Read what is open now."""
         self._journal = journal
         self._pool = pool
         self._desk = desk
+        self._waiting = waiting
+        self._drafts = Drafts(journal=journal, pacer=desk.pacer, rest=desk.rest)
+        self.interruptions = Interruptions(
+            journal=journal, pool=pool, desk=desk, drafts=self._drafts, again=self._once_more
+        )
+        """The turns that were cut off, and that nobody has decided yet."""
         self._rows: dict[int, dict[int, list[Row]]] = {}
         """By thread the open rows, those that were sent together under the id of their last one."""
         self._finished: list[tuple[Row, Exchange]] = []
-        self._cut: list[tuple[Row, JournaledPost | None]] = []
-        self._drafts: list[tuple[Row, JournaledPost | None]] = []
-        self._held: list[tuple[list[Row], int]] = []
+        self._interrupted: list[Interruption] = []
+        self._cut: list[tuple[Row, Reply]] = []
         self._questions = journal.questions.standing()
-        self._interrupted: dict[int, list[Row]] = {}
         rows = journal.open_rows()
         self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
         """Messages that have ended, with signs of an earlier run that say otherwise."""
@@ -68,52 +73,55 @@ class Recovery:
         """
         signed, self._signed = self._signed, set()
         self._desk.end_signs(signed)
+        self._desk.notices.begin()
         unopened: list[Exchange] = []
         rows, self._rows = self._rows, {}
         for thread_id, exchanged in rows.items():
-            by_state: dict[State, list[list[Row]]] = defaultdict(list)
-            for together in exchanged.values():
-                by_state[together[-1].state].append(together)
-            # Before anything else begins here, for a reply waits for those that lined up before it.
-            ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
-            unopened += [exchange for _, exchange in ended if not exchange.is_open]
-            self._finished += ended
-            self._cut += [(together[-1], self._draft(together[-1])) for together in by_state[State.PROMPTED]]
-            self._interrupted.update({together[-1].message_id: together for together in by_state[State.PROMPTED]})
-            waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
-            exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
-            unopened += [exchange for exchange in exchanges if not exchange.is_open]
-            interrupted = bool(by_state[State.PROMPTED])
-            held = interrupted or bool(by_state[State.HELD])
-            seconds = CHOICE_SECONDS if interrupted and not by_state[State.HELD] else None
-            if exchanges:
-                self._pool.restore(thread_id, exchanges, held=held, seconds=seconds)
-            if by_state[State.HELD]:
-                self._held.append((by_state[State.HELD][0], len(exchanges)))
+            try:
+                unopened += self._take_up(thread_id, exchanged.values())
+            except Exception:  # one thread must not keep the others from being taken up; its rows stay as they are
+                log.exception("a thread could not be taken up", thread_id=thread_id)
+        self.interruptions.end_old()
+        self._waiting.begin()
         return unopened
+
+    def _take_up(self, thread_id: int, exchanged: Iterable[list[Row]]) -> list[Exchange]:
+        by_state: dict[State, list[list[Row]]] = defaultdict(list)
+        for together in exchanged:
+            by_state[together[-1].state].append(together)
+        # Before anything else begins here, for a reply waits for those that lined up before it.
+        ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
+        self._finished += ended
+        self._interrupted += [self.interruptions.take_up(together) for together in by_state[State.PROMPTED]]
+        waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
+        exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
+        left = self.interruptions.seconds_left(thread_id)
+        if exchanges:
+            seconds = None if by_state[State.HELD] else left
+            self._pool.restore(thread_id, exchanges, held=seconds is None or left > 0, seconds=seconds)
+        return [exchange for exchange in (*(each for _, each in ended), *exchanges) if not exchange.is_open]
 
     async def finish(self) -> None:
         """Post what was finished, ask about what was cut off, and end the questions that an earlier run left."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_each(self._desk.notices.lost, self._find), name="lost notices")
             tasks.create_task(_each(self._questions, self._close), name="old questions")
-            tasks.create_task(_each(self._cut, self._ask), name="interrupted")
-            tasks.create_task(_each(self._drafts, self._end_draft), name="drafts")
-            tasks.create_task(_each(self._held, self._tell_held), name="held")
+            tasks.create_task(_each(self._interrupted, self.interruptions.ask), name="interrupted")
+            tasks.create_task(_each(self._cut, self._cut_off), name="drafts")
             tasks.create_task(_each(self._finished, self._post), name="finished")
 
     def _wait_on(self, together: Sequence[Row]) -> Exchange | None:
         """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
-        row, draft = together[-1], self._draft(together[-1])
-        exchange = self._exchange(together, again=row.prompt)
+        row = together[-1]
         if row.prompt is not None:  # Another try has messages of its own.
-            self._drafts.append((row, draft))
-        elif exchange is not None and draft is not None:
-            exchange.reply.adopt(draft.message_id)
+            draft = self.interruptions.draft(together)
+            self._cut += [] if draft is None else [(row, draft)]
+        exchange = self._exchange(together, again=row.prompt)
+        if exchange is not None and row.prompt is None:
+            # What is begun from now on takes its place.
+            for post in self._journal.posts.of(row.message_id)[:1]:
+                exchange.reply.adopt(post.message_id)
         return exchange
-
-    def _draft(self, row: Row) -> JournaledPost | None:
-        """Return the message with which a row's reply began. What is begun from now on takes its place."""
-        return next(iter(self._journal.posts.of(row.message_id)), None)
 
     def _ended(self, rows: Iterable[list[Row]]) -> list[tuple[Row, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
@@ -121,9 +129,12 @@ class Recovery:
         for together in sorted(rows, key=lambda together: together[-1].message_id):
             exchange = self._exchange(together)
             if exchange is not None:
-                self._desk.line_up(exchange)
+                self._desk.line_up(exchange.request.thread_id, exchange.reply)
                 ended.append((together[-1], exchange))
         return ended
+
+    def _once_more(self, together: Sequence[Row]) -> Exchange | None:
+        return self._exchange(together, again=together[-1].prompt)
 
     def _exchange(self, together: Sequence[Row], *, again: str | None = None) -> Exchange | None:
         """Make the exchange of rows anew; one that cannot be read is closed, and the log says so."""
@@ -131,6 +142,7 @@ class Recovery:
         message_ids = tuple(each.message_id for each in together)
         try:
             *before, request = (read_request(each.request) for each in together)
+            exchange = self._desk.exchange(request, before=before, again=again)
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
             if row.state is State.CLOSED:
@@ -138,145 +150,37 @@ class Recovery:
             else:
                 self._journal.close_rows(message_ids, "unreadable")
             return None
-        exchange = self._desk.exchange(request, before=before, again=again)
+        except Exception:  # one row must not keep the others from being taken up; it stays for the next start
+            log.exception("a row could not be taken up", message_id=row.message_id)
+            return None
         # A prompt is sent only once its thread is open.
         if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
             exchange.opened(request.thread_id)
         return exchange
 
-    # ---- interrupted
-
-    async def _ask(self, cut: tuple[Row, JournaledPost | None]) -> None:
-        """Ask what to do about a turn that a restart interrupted, for the agent may have acted; see to its draft."""
-        row, draft = cut
-        text = words.interrupted(row.author_id, self._link(row))
-        standing = await self._standing(row.thread_id, row.message_id)
-        if text not in standing.values():
-            self._post_of(row.thread_id, f"cut.{row.message_id}").show(text, lambda: interrupted_view(row.message_id))
-        self._cut_off(row, draft, standing)
-
-    async def _end_draft(self, left: tuple[Row, JournaledPost | None]) -> None:
-        """See to the draft of a first try, where a second one waits."""
-        row, draft = left
-        if draft is not None and draft.content.startswith(words.AT_WORK):
-            self._cut_off(row, draft, await self._standing(row.thread_id, row.message_id))
-
-    def _cut_off(self, row: Row, draft: JournaledPost | None, standing: Mapping[int, str]) -> None:
-        """Let a draft that still says only that the agent is at work say that it is not; one with text stays."""
-        if draft is None:
-            return
-        for message_id, said in standing.items():
-            is_draft = said == draft.content if draft.message_id is None else message_id == draft.message_id
-            if is_draft and said.startswith(words.AT_WORK):
-                self._post_of(row.thread_id, "", message_id).show(words.CUT)
-
-    async def _tell_held(self, held: tuple[list[Row], int]) -> None:
-        """Say that messages wait for a person, unless that stands in the thread."""
-        (first, *_), count = held
-        if words.held(count) not in (await self._standing(first.thread_id, first.message_id)).values():
-            self._desk.tell_held(first.thread_id, count)
-
-    async def _standing(self, thread_id: int, after: int) -> dict[int, str]:
-        """Return the bot's own messages in a thread; none where it cannot be read."""
-        try:
-            own = await self._own_messages(thread_id, after=after)
-        except RestError as error:
-            log.warning("a thread cannot be read", thread_id=thread_id, reason=str(error))
-            return {}
-        return {each.message_id: each.content for each in own}
-
-    def _post_of(self, thread_id: int, nonce: str, message_id: int | None = None) -> Post:
-        return Post(thread_id, pacer=self._desk.pacer, rest=self._desk.rest, nonce=nonce, message_id=message_id)
-
-    def _link(self, row: Row) -> str:
-        """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
-        guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
-        place = channel_id if row.message_id == row.thread_id else row.thread_id
-        return words.link(guild_id, place, row.message_id)
-
-    def is_undecided(self, message_id: int) -> bool:
-        """Whether a restart has interrupted the turn that answers a message, and nobody has chosen yet."""
-        return message_id in self._interrupted and self._journal.state(message_id) is State.PROMPTED
-
-    def decide(self, thread_id: int, message_id: int, *, retry: bool) -> str:
-        """Carry out a person's choice; return what is to be said of it. Raises `Unwritable`: nothing was done."""
-        together = self._interrupted.get(message_id, ())
-        if not together or together[-1].thread_id != thread_id or self._journal.state(message_id) is not State.PROMPTED:
-            return "This was decided before."
-        message_ids = [row.message_id for row in together]
-        if retry:
-            exchange = self._exchange(together, again=together[-1].prompt)
-            if exchange is None:
-                return "The request can no longer be read."
-            self._journal.mark(message_ids, State.RECEIVED)
-            del self._interrupted[message_id]
-            self._pool.go_first(thread_id, exchange)
-            return "Sent again."
-        del self._interrupted[message_id]
-        self._journal.close_rows(message_ids, "skipped")
-        self._desk.end_signs(message_ids)
-        conversation = self._pool.conversation(thread_id)
-        if conversation is not None:
-            conversation.resume()
-        return "Skipped."
-
-    # ---- finished
+    # ---- what takes time
 
     async def _post(self, finished: tuple[Row, Exchange]) -> None:
         """Bring a reply to its end without the agent."""
         row, exchange = finished
         channel_id = await exchange.place()
-        posts = self._journal.posts.of(row.message_id)
-        postscripts = self._journal.postscripts.of(row.message_id)
+        exchange.over(row.reason)
+        await self._drafts.finish(row, exchange.reply, channel_id)
+
+    async def _cut_off(self, cut: tuple[Row, Reply]) -> None:
+        """See to the draft of a first try, where a second one waits."""
+        row, draft = cut
+        await self._drafts.cut_off(row, draft)
+
+    async def _find(self, lost: Notice) -> None:
+        """Look for a notice of which nobody knows whether it was posted."""
+        after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
         try:
-            found = await self._find(channel_id, row.message_id, posts, postscripts)
+            message_id = await self._drafts.look_for(lost.thread_id, after, lost.content)
         except RestError as error:
-            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
-            found = {post.number: post.message_id for post in posts}
-        owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
-        pages = self._journal.pages(row.message_id)
-        exchange.restore(pages, _posted(posts, found, pages), owed, row.reason)
-
-    async def _find(
-        self,
-        channel_id: int,
-        after: int,
-        posts: Iterable[JournaledPost],
-        postscripts: Mapping[int, Postscript],
-    ) -> dict[int, int | None]:
-        """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
-        found: dict[int, int | None] = {}
-        for post in posts:
-            message_id = post.message_id
-            if message_id is None and (post.content or post.number >= FIRST):
-                # Files have no words; those that were refused have been replaced by some.
-                owed = None if post.content else postscripts.get(post.number)
-                files = None if owed is None else tuple(file.name for file in owed.files)
-                message_id = await self._look_for(channel_id, after, post.content, files, found.values())
-            found[post.number] = message_id
-        return found
-
-    async def _look_for(
-        self,
-        thread_id: int,
-        after: int,
-        content: str,
-        files: tuple[str, ...] | None = None,
-        known: Collection[int | None] = (),
-    ) -> int | None:
-        """Return the bot's message in a thread that says `content`, and brings `files` where given, if there is one."""
-        own = await self._own_messages(thread_id, after=after)
-        alike = (each for each in own if each.content == content.strip() and files in (None, each.files))
-        return next((each.message_id for each in alike if each.message_id not in known), None)
-
-    async def _own_messages(self, thread_id: int, *, after: int) -> list[Own]:
-        """Read the bot's own messages in a thread, as often as it takes. Raises `RestError` where that is refused."""
-        return await persist(
-            lambda: self._desk.rest.own_messages(thread_id, after=after),
-            pacer=self._desk.pacer,
-            urgency=Urgency.FINAL,
-            patience=Patience(),
-        )
+            log.info("an old notice could not be looked for", thread_id=lost.thread_id, reason=str(error))
+            message_id = None
+        self._desk.notices.find(lost, message_id)
 
     async def _close(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""
@@ -285,24 +189,13 @@ class Recovery:
         text = words.with_line(question.content, became)
         try:
             if message_id is None:
-                message_id = await self._look_for(thread_id, question.exchange_id, question.content)
+                message_id = await self._drafts.look_for(thread_id, question.exchange_id, question.content)
             if message_id is not None:
                 await self._desk.pacer.admit(thread_id, Urgency.NOTICE, Bucket.EDIT)
                 await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
         self._journal.questions.settled(question.token)
-
-
-def _posted(posts: Iterable[JournaledPost], found: Mapping[int, int | None], pages: Sequence[str]) -> list[Posted]:
-    """Return what is known of the messages of pages. A page was shown to its end before anything behind it was sent."""
-    last = max(found, default=0)
-    shown = [page if number < last else "" for number, page in enumerate(pages)]
-    begun = [post for post in posts if post.number < FIRST]
-    return [
-        Posted.of_earlier_run(found[post.number], post.shown, shown[post.number] if post.number < len(shown) else "")
-        for post in begun
-    ]
 
 
 async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:

@@ -119,6 +119,11 @@ class Reply:
         """Why it was given up, for people; empty where it was not."""
         return self._delivery.given_up
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it is known where it is to be posted."""
+        return self._delivery.has_place
+
     def start(self, channel_id: int) -> None:
         """Begin to post into a channel."""
         self._delivery.open(channel_id)
@@ -231,6 +236,11 @@ class Reply:
     def _files(self) -> list[File]:
         self._transcript.end()
         return self._transcript.files()
+
+    def give_up(self) -> None:
+        """Settle although nothing more can be posted: the place never was, or is gone."""
+        self.ended = True
+        self._settle(False)  # noqa: FBT003 - a callback
 
     def restore(
         self,

@@ -73,6 +73,7 @@ class Own:
     message_id: int
     content: str
     files: tuple[str, ...] = ()
+    has_buttons: bool = False
 
     def shows(self, content: str, files: Sequence[tuple[str, bytes]]) -> bool:
         """Whether it says this, and brings as many files."""
@@ -324,7 +325,7 @@ class Rest:
         client = self._live()
         messages = await self.history(channel_id, after=after, most=100)
         return [
-            Own(each.id, each.content, tuple(file.filename for file in each.attachments))
+            Own(each.id, each.content, tuple(file.filename for file in each.attachments), bool(each.components))
             for each in messages
             if client.user and each.author.id == client.user.id
         ]

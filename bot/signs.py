@@ -11,7 +11,7 @@ from pool.signs import KeptSigns
 from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import ATTEMPTS, Patience
 from .progress import SILENT, Progress
-from .reactions import DONE, FAILED, Reactions
+from .reactions import DONE, EYE, FAILED, Reactions
 from .rest import Rest, RestError, TryLater
 
 __all__ = ["Sign", "Signs", "Typing"]
@@ -137,6 +137,12 @@ class Signs:
         """Show that nothing comes from the agent."""
         if self._progress is not None:
             self._progress.note(SILENT)
+
+    def stay(self) -> None:
+        """Show no more of what the agent does, but that the message is not done with."""
+        if self._progress is not None:
+            self._progress.stop()
+        self.show(EYE)
 
     def end(self, reason: str | None) -> None:
         """Show how it ended, where that is wanted; see `Reactions.end`."""

@@ -3,7 +3,7 @@
 A thread that is locked takes nothing either, not even an edit by which a button goes; it may be opened again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -20,11 +20,12 @@ log = structlog.stdlib.get_logger("bot")
 class Vanishing:
     """Ends what goes on in places that are gone. Synchronous."""
 
-    def __init__(self, *, journal: Journal, pool: Pool, rest: Rest) -> None:
-        """Begin to listen to what Discord says of writes that it refuses."""
+    def __init__(self, *, journal: Journal, pool: Pool, rest: Rest, on_gone: Callable[[int], None]) -> None:
+        """Begin to listen to what Discord says of writes that it refuses. `on_gone` learns of each place that is."""
         self._journal = journal
         self._pool = pool
         self._rest = rest
+        self._on_gone = on_gone
         rest.on_lost = self.thread
         rest.on_locked = self.locked
 
@@ -58,3 +59,4 @@ class Vanishing:
             if conversation is not None:
                 log.info("the place of a conversation is gone", thread_id=thread_id)
                 conversation.vanish()
+            self._on_gone(thread_id)

@@ -1,66 +1,51 @@
 """What waits in a thread, made visible: a sign on each message, and one notice that says how many there are."""
 
-import secrets
-
 from pool.pool import Pool
-from pool.threads import Threads
 
 from . import words
+from .buttons import held_view
 from .exchange import Exchange
-from .pacer import Pacer
-from .post import Post
+from .notices import HELD, WAITING, Notices
 from .queue import queue_view
-from .rest import Rest
 
 __all__ = ["Waiting"]
 
 
 class Waiting:
-    """The notices of all threads, at most one each; it is edited in place, and goes when nothing waits any more."""
+    """The notices of all threads: that messages wait for the running turn, or are held for a person; never both."""
 
-    def __init__(self, pool: Pool, *, threads: Threads, pacer: Pacer, rest: Rest) -> None:
-        """Give `show` to the pool as `on_queue`. `threads` remembers the notices; those that it has are taken up."""
+    def __init__(self, pool: Pool, notices: Notices) -> None:
+        """Give `show` to the pool as `on_queue`."""
         self._pool = pool
-        self._pacer = pacer
-        self._rest = rest
-        self._threads = threads
-        self._notices = {
-            thread_id: self._notice(thread_id, message_id) for thread_id, message_id in threads.notices().items()
-        }
+        self._notices = notices
+
+    def begin(self) -> None:
+        """Bring the threads up to date in which an earlier run has left a notice; what waits is taken up before."""
+        for thread_id, _ in self._notices.of(WAITING, HELD):
+            self.show(thread_id)
 
     def show(self, thread_id: int) -> None:
-        """Bring a thread up to date. What is held has a notice of its own."""
+        """Bring a thread up to date."""
         conversation = self._pool.conversation(thread_id)
-        if conversation is None or not (conversation.held or conversation.current):
+        queue = () if conversation is None else conversation.queue
+        held = conversation is not None and conversation.held
+        if queue and not held and (conversation is None or conversation.current is None):
             return  # What is there now is taken up at once.
         # What is new stands at an end, and behind it all are marked: in a long line not each is looked at each time.
-        for line in (conversation.queue, reversed(conversation.queue)):
+        for line in (queue, reversed(queue)):
             for exchange in line:
                 if not isinstance(exchange, Exchange) or exchange.behind:
                     break
                 exchange.waits()
-        notice = self._notices.get(thread_id)
-        if conversation.queue and not conversation.held:
-            if notice is None:
-                notice = self._notices[thread_id] = self._notice(thread_id)
-            first = conversation.queue[0].message_ids[-1]
-            notice.show(words.queued(len(conversation.queue)), lambda: queue_view(thread_id, first), about=first)
-        elif notice is not None:
-            del self._notices[thread_id]
-            self._threads.set_notice(thread_id, None)
-            notice.remove()
-
-    def _notice(self, thread_id: int, message_id: int | None = None) -> Post:
-        return Post(
-            thread_id,
-            pacer=self._pacer,
-            rest=self._rest,
-            nonce=secrets.token_hex(8),
-            silent=True,
-            message_id=message_id,
-            on_posted=lambda posted_id: self._posted(thread_id, posted_id),
-        )
-
-    def _posted(self, thread_id: int, message_id: int) -> None:
-        if thread_id in self._notices:  # Else it is removed at once.
-            self._threads.set_notice(thread_id, message_id)
+        if held or not queue:
+            self._notices.end(thread_id, WAITING)
+        if not held or not queue:
+            self._notices.end(thread_id, HELD)
+        if not queue:
+            return
+        if held:
+            self._notices.show(thread_id, HELD, words.held(len(queue)), lambda: held_view(thread_id))
+        else:
+            first = queue[0].message_ids[-1]
+            text, view = words.queued(len(queue)), lambda: queue_view(thread_id, first)
+            self._notices.show(thread_id, WAITING, text, view, first=first, silent=True)

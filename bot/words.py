@@ -19,6 +19,7 @@ __all__ = [
     "BEYOND",
     "BOUNDS",
     "CUT",
+    "CUT_OFF",
     "DENY_ENDS",
     "DROPPED",
     "EARLIER",
@@ -27,7 +28,6 @@ __all__ = [
     "MADE_WAY",
     "NOTICES",
     "NOT_RENDERED",
-    "RELEASED",
     "STOP_OFFERED",
     "TOO_LONG",
     "UNANSWERED",
@@ -36,6 +36,7 @@ __all__ = [
     "beside",
     "cancelled",
     "closing",
+    "cut_off",
     "due",
     "fitting",
     "held",
@@ -50,6 +51,7 @@ __all__ = [
     "queued",
     "reminder",
     "turned_away",
+    "undecided",
     "undelivered",
     "waiting",
     "with_line",
@@ -199,15 +201,34 @@ def queued(count: int) -> str:
 
 def held(count: int) -> str:
     """Say that messages wait for a person."""
-    return f"-# ⏸ {waiting(count)} held. Continue goes on with them, and so does the next message."
+    return f"-# ⏸ {waiting(count)} on hold. Press Continue, or send a message, to resume."
 
 
 def interrupted(author_id: int, link: str) -> str:
     """Ask what to do about a turn that a restart cut off; `link` leads to the message."""
     return (
-        f"⚠ <@{author_id}> I was restarted while the agent was working on {link}. It may have done a part of it."
-        " Retry sends the request again; Skip leaves it. What waits behind it goes on in 10 minutes."
+        f"⚠ <@{author_id}>, I restarted while the agent was working on {link}; part of it may be done."
+        " **Retry** sends it again, **Skip** drops it. Queued messages continue after your choice, or in 10 minutes."
     )
+
+
+def undecided(link: str) -> str:
+    """Say that a thread went on although nobody had chosen what to do about such a turn."""
+    return (
+        f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread went on."
+        " To send that request again, use Apps → Retry on it."
+    )
+
+
+def cut_off(pages: Sequence[str]) -> list[str]:
+    """Say below what stands of a reply that it was cut off; once, however often."""
+    *before, last = pages
+    if last.startswith(AT_WORK) or last == CUT:
+        return [*before, CUT]
+    if last.endswith((CUT_OFF, CUT)):
+        return [*pages]
+    whole = f"{last}\n{CUT_OFF}"
+    return [*before, whole] if len(whole) <= LIMIT else [*pages, CUT_OFF]
 
 
 AT_WORK = "-# ⏳ "
@@ -216,11 +237,12 @@ AT_WORK = "-# ⏳ "
 DROPPED = "-# ⏹ This was dropped before the agent got it."
 """Said where something of a reply stood in the thread already."""
 
-CUT = "-# ⏹ A restart cut this off before there was anything to show."
+CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
+
+CUT = "-# ⏹ Threadline stopped before there was any output."
+"""Where nothing of the agent's stands."""
 
 STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
-
-RELEASED = "-# Nobody chose, so what waited goes on."
 
 MADE_WAY = (
     "-# ⏸ Others had waited for long, so the question above was ended and the agent let go. Continue wakes it, and it"
@@ -280,7 +302,7 @@ def missed(questions: Sequence[str]) -> str:
 def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:
     """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
     if ending.shutdown:
-        return ["-# ⏹ Threadline was stopped while this was being worked on."]
+        return [CUT_OFF if said else CUT]
     if ending.withdrawn:
         return ["-# ⏹ taken back before the agent got it."]
     if ending.ceiling:

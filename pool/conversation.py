@@ -52,7 +52,7 @@ class Conversation:
         self.thread_id = thread_id
         self._house = house
         self._journal = house.journal
-        self._inbox = Inbox(house.journal, on_held=lambda count: house.on_held(thread_id, count), on_time=self._release)
+        self._inbox = Inbox(house.journal, on_time=self.resume)
         self._wake = asyncio.Event()
         self._current: Exchange | None = None
         self._latest: Exchange  # There is one before there is an agent.
@@ -123,6 +123,14 @@ class Conversation:
         """Put what an earlier run of the bot had accepted in front of everything. Held, for good or for `seconds`."""
         self._inbox.put_first(*exchanges)
         if held:
+            self._inbox.hold_again(seconds)
+        self._changed()
+        self._wake.set()
+
+    def wait(self, exchange: Exchange, seconds: float) -> None:
+        """Put an exchange behind all that waits, which waits for a person for as long as it does, or for `seconds`."""
+        self._inbox.put(exchange)
+        if not self._inbox.held:
             self._inbox.hold_again(seconds)
         self._changed()
         self._wake.set()
@@ -206,6 +214,7 @@ class Conversation:
     def vanish(self) -> None:
         """Learn that the thread is gone: everything in it ends, and nobody is told."""
         self._empty("gone")
+        self._changed()
         if self.running is not None:
             self.running.turn.cancel()
         elif self._current is not None:
@@ -218,10 +227,6 @@ class Conversation:
             self.seat.failed_starts = 0
             self._changed()
         self._wake.set()
-
-    def _release(self) -> None:
-        self._house.on_released(self.thread_id)
-        self.resume()
 
     def drop(self) -> int:
         """Close everything that waits, unanswered. Returns how many exchanges that are."""
@@ -408,11 +413,15 @@ class Conversation:
     def _finish(self, running: Running) -> None:
         """Write down the end before the lock is released."""
         exchange, turn = running.exchange, running.turn
-        pages = exchange.ended(running.ending(shutdown=self._retiring))
+        ending = running.ending(stopping=self._retiring)
+        pages = exchange.ended(ending)
         self._current = None
         if isinstance(turn.error, AuthRequired):
             self.seat.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
-        self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
+        if ending.shutdown:
+            self._journal.interrupt(exchange.message_ids, pages)
+        else:
+            self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
         if running.made_way and running.cancelled_by is None and not self._retiring:
             self._house.on_made_way(self.thread_id)
@@ -444,10 +453,11 @@ class Conversation:
             log.exception("failure could not be written down", thread_id=self.thread_id)
 
     def _interrupt(self, exchange: Exchange) -> None:
-        """The bot stops. What the agent never saw stays received, for the next start; the rest is over."""
-        cancelled_by = self.running.cancelled_by if self.running is not None else None
-        ending = Ending(cancelled_by=cancelled_by, shutdown=True)
-        if self._journal.state(exchange.message_ids[0]) is RowState.PROMPTED:
-            self._close(exchange, ending, "interrupted")
-        else:
+        """The bot stops. What the agent never saw stays received, for the next start, which asks about the rest."""
+        ending = Ending(shutdown=True) if self.running is None else self.running.ending(stopping=True)
+        if self._journal.state(exchange.message_ids[0]) is not RowState.PROMPTED:
             exchange.ended(ending)
+        elif ending.shutdown:
+            self._journal.interrupt(exchange.message_ids, exchange.ended(ending))
+        else:  # Somebody had ended it already.
+            self._close(exchange, ending, "cancelled")

@@ -141,6 +141,21 @@ _MIGRATIONS = (
     CREATE INDEX conversations_of_guilds ON conversations (guild_id);
     CREATE INDEX noticed_conversations ON conversations (thread_id) WHERE notice IS NOT NULL;
     """,
+    """
+    CREATE TABLE notices (
+        nonce TEXT PRIMARY KEY,
+        thread_id INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        about INTEGER NOT NULL,
+        since REAL NOT NULL,
+        content TEXT NOT NULL,
+        message_id INTEGER
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO notices SELECT 'notice-' || thread_id, thread_id, 'waiting', 0, created, '', notice FROM conversations
+        WHERE notice IS NOT NULL;
+    DROP INDEX noticed_conversations;
+    ALTER TABLE conversations DROP COLUMN notice;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

@@ -46,9 +46,9 @@ class Unanswered(Enum):
 class Ending:
     """How an exchange ended. `stop_reason` is the agent's; `error` is why there is none.
 
-    `cancelled_by` is the person who stopped it (a Discord user id); `shutdown` is set when the bot itself stops, and
-    `ceiling` when the turn had gone on for too long, `withdrawn` when it was taken back before the agent got it.
-    All empty: it was dropped from the inbox unanswered.
+    `cancelled_by` is the person who stopped it (a Discord user id); `shutdown` is set when the bot's own stop cut it
+    off, `ceiling` when the turn had gone on for too long, and `withdrawn` when it was taken back before the agent got
+    it. All empty: it was dropped from the inbox unanswered.
     """
 
     stop_reason: str | None = None

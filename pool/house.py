@@ -43,10 +43,8 @@ class House:
 
     `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
     conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
-    called when a slot could serve somebody else, `on_held` with a thread and the number of its exchanges that now wait
-    for a person, `on_released` with a thread that goes on because nobody said anything in time, `on_made_way` with one
-    whose turn has ended after a question of it was ended for others, `on_queue` with one where what waits may have
-    changed.
+    called when a slot could serve somebody else, `on_made_way` with a thread whose turn has ended after a question of
+    it was ended for others, `on_queue` with one where what waits may have changed.
     """
 
     settings: Callable[[int], Settings]
@@ -58,7 +56,5 @@ class House:
     claim: Callable[["Seat", Settings], Agent | None]
     idle_seconds: float
     on_idle: Callable[[], None]
-    on_held: Callable[[int, int], None]
-    on_released: Callable[[int], None]
     on_made_way: Callable[[int], None]
     on_queue: Callable[[int], None]

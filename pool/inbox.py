@@ -13,10 +13,9 @@ __all__ = ["Inbox"]
 class Inbox:
     """The exchanges behind the one that is worked on. Synchronous; it keeps their rows in step, and runs nothing."""
 
-    def __init__(self, journal: Journal, *, on_held: Callable[[int], None], on_time: Callable[[], None]) -> None:
-        """`on_held` learns how many are held now; `on_time` that those held for a time have waited long enough."""
+    def __init__(self, journal: Journal, *, on_time: Callable[[], object]) -> None:
+        """`on_time` learns that those held for a time have waited long enough."""
         self._journal = journal
-        self._on_held = on_held
         self._on_time = on_time
         self._waiting: deque[Exchange] = deque()
         self._alone: Exchange | None = None
@@ -89,7 +88,6 @@ class Inbox:
             self._stop_timer()
             self.held = True
             self._mark(held=True)
-            self._on_held(len(self._waiting))
 
     def hold_again(self, seconds: float | None) -> None:
         """Hold what an earlier run held or left, as its rows have it; with `seconds`, for no longer."""

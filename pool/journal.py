@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .database import JournalError, open_database
+from .notices import KeptNotices
 from .posts import Post, Posts
 from .postscripts import Postscripts
 from .questions import KeptQuestions
@@ -21,7 +22,7 @@ from .signs import KeptSigns
 from .threads import Threads
 from .writer import Unwritable, Writer, surely
 
-__all__ = ["NEW", "Journal", "JournalError", "Post", "Row", "State", "Unwritable"]
+__all__ = ["KEPT_SECONDS", "NEW", "Journal", "JournalError", "Post", "Row", "State", "Unwritable"]
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
@@ -44,6 +45,7 @@ class Journal:
         self.threads = Threads(self._writer)
         self.signs = KeptSigns(self._writer)
         self.questions = KeptQuestions(self._writer)
+        self.notices = KeptNotices(self._writer)
         self.posts = Posts(self._writer)
         self.postscripts = Postscripts(self._writer)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
@@ -185,6 +187,24 @@ class Journal:
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
 
     @surely
+    def interrupt(self, message_ids: Sequence[int], pages: Sequence[str]) -> None:
+        """Write down what the reply of a turn says that the bot's stop cut off; the rows stay prompted.
+
+        The pages are owed until the reply has settled, or the prompt is to be sent `again`.
+        """
+        with self._transaction():
+            self._join(message_ids)
+            self._drop_pages(message_ids)
+            self._keep_pages(message_ids, pages)
+
+    def again(self, message_ids: Sequence[int]) -> None:
+        """Let rows that were prompted be received once more; the pages that were owed are no longer."""
+        with self._transaction():
+            self._move(message_ids, State.RECEIVED)
+            self._drop_pages(message_ids)
+            self.postscripts.drop(message_ids[-1])
+
+    @surely
     def amend(self, message_id: int, request: str) -> None:
         """Replace the request of a message that waits. Of one that does not wait any more it stays what it was."""
         with self._transaction():
@@ -248,13 +268,16 @@ class Journal:
 
     @surely
     def settle(self, message_ids: Sequence[int], *, confirmed: bool) -> None:
-        """Write down that a reply has come to its end: Discord has confirmed all of it, or it was given up."""
+        """Write down that a reply has come to its end: Discord has confirmed all of it, or it was given up.
+
+        Rows that are prompted still were interrupted.
+        """
         match self.state(message_ids[-1]):
             case State.FINISHED if confirmed:
                 self.answer(message_ids)
             case State.FINISHED:
                 self.close_rows(message_ids, "undeliverable")
-            case State.CLOSED:
+            case State.CLOSED | State.PROMPTED:
                 self.told(message_ids)
 
     def state(self, message_id: int) -> State | None:

@@ -60,15 +60,12 @@ class Pool:
         journal: Journal,
         limits: Limits,
         warm: Sequence[tuple[Settings, int]] = (),
-        on_held: Callable[[int, int], None] = lambda _thread_id, _count: None,
-        on_released: Callable[[int], None] = lambda _thread_id: None,
         on_made_way: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
         """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
 
         Of each kind in `warm` so many are kept started for threads to come.
-        `on_held` learns of a thread, and how many of its exchanges wait for a person to say go on; `on_released` of
-        one whose wait has ended by itself; `on_made_way` of one whose question was ended for others, after its turn.
+        `on_made_way` learns of a thread whose question was ended for others, after its turn.
         """
         self._spawn_marked = spawn
         self._journal = journal
@@ -100,8 +97,6 @@ class Pool:
             claim=self._spares.claim,
             idle_seconds=limits.idle_seconds,
             on_idle=self._look_soon,
-            on_held=on_held,
-            on_released=on_released,
             on_made_way=on_made_way,
             on_queue=lambda thread_id: self.on_queue(thread_id),  # noqa: PLW0108 - it may be set later
         )
@@ -158,6 +153,11 @@ class Pool:
         """Take up what an earlier run had accepted; `held` until a person, or the `seconds`, let it go on."""
         if not self._stopping:
             self._obtain(thread_id).restore(exchanges, held=held, seconds=seconds)
+
+    def wait(self, thread_id: int, exchange: Exchange, seconds: float) -> None:
+        """Accept an exchange that comes behind a choice: it waits for a person, or for so many seconds."""
+        if not self._stopping:
+            self._obtain(thread_id).wait(exchange, seconds)
 
     def go_first(self, thread_id: int, exchange: Exchange) -> None:
         """Accept an exchange that goes before everything that waits in its thread."""

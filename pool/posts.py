@@ -53,6 +53,12 @@ class Posts:
                 (shown, exchange_id, number),
             )
 
+    @surely
+    def drop(self, exchange_id: int) -> None:
+        """Forget the pages of an exchange: its next try has messages of its own."""
+        with self._writer.transaction():
+            self._db.execute("DELETE FROM posts WHERE exchange_id = ?", (exchange_id,))
+
     def of(self, exchange_id: int) -> list[Post]:
         """Return the pages of an exchange that were sent, or may have been, by number."""
         query = "SELECT number, content, message_id, shown FROM posts WHERE exchange_id = ? ORDER BY number"

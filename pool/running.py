@@ -2,7 +2,7 @@
 
 import asyncio
 
-from acp import Elicitation, Event, Question, Turn
+from acp import AgentClosed, Elicitation, Event, Question, Turn
 
 from .deadlines import Deadlines
 from .exchange import Ending, Exchange
@@ -69,14 +69,17 @@ class Running:
         self.turn.cancel()
         return True
 
-    def ending(self, *, shutdown: bool) -> Ending:
-        """Say how it ended. `shutdown`: the bot stops, and what cut the turn short was that."""
+    def ending(self, *, stopping: bool) -> Ending:
+        """Say how it ended. `stopping`: the bot stops, and what has not ended, or has lost its agent, was cut off."""
         turn = self.turn
+        lost = stopping and (not turn.ended or isinstance(turn.error, AgentClosed))
+        cut = lost or (stopping and turn.cancelled and turn.stop_reason in {None, "cancelled"})
+        by_others = self.cancelled_by is not None or self._over
         return Ending(
             turn.stop_reason,
-            turn.error,
+            None if lost or cut else turn.error,
             self.cancelled_by,
-            shutdown=shutdown and turn.cancelled,
+            shutdown=cut and not by_others,
             ceiling=self._over,
         )
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of each thread: place, people, agent, sessions, choices, offers, name and notice."""
+"""What the journal remembers of each thread: place, people, agent, sessions, choices, offers and name."""
 
 import time
 
@@ -130,13 +130,3 @@ class Threads:
         """Remember the name that the bot gave a thread, or with an empty one that it gives no other."""
         with self._writer.transaction():
             self._db.execute("UPDATE conversations SET name = ? WHERE thread_id = ?", (name, thread_id))
-
-    def notices(self) -> dict[int, int]:
-        """Return by thread the message that says there how many wait."""
-        return dict(self._db.execute("SELECT thread_id, notice FROM conversations WHERE notice IS NOT NULL"))
-
-    @surely
-    def set_notice(self, thread_id: int, message_id: int | None) -> None:
-        """Remember the message that says how many wait, or with None that there is none."""
-        with self._writer.transaction():
-            self._db.execute("UPDATE conversations SET notice = ? WHERE thread_id = ?", (message_id, thread_id))

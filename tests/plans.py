@@ -6,10 +6,10 @@ from typing import Any
 
 __all__ = ["Explaining", "scans"]
 
-BOUNDED = {"facts", "questions", "signs", "postscripts", "files"}
+BOUNDED = {"facts", "questions", "notices", "signs", "postscripts", "files"}
 """Tables that hold a fixed number of rows, or no more than what is open now."""
 
-OPEN_ONLY = {"open_messages", "owed_messages", "noticed_conversations"}
+OPEN_ONLY = {"open_messages", "owed_messages"}
 """Partial indexes that hold no more than what is open now: all of such a one may be read."""
 
 _SCAN = re.compile(r"SCAN (?P<table>\w+)(?: USING (?:COVERING )?INDEX (?P<index>\w+))?")

@@ -169,7 +169,12 @@ class Board(Rest):
         await self._call("read", "")
         # Discord takes the white space around a message's text away.
         return [
-            Own(message_id, message.content.strip(), tuple(name for name, _ in message.files))
+            Own(
+                message_id,
+                message.content.strip(),
+                tuple(name for name, _ in message.files),
+                has_buttons=bool(message.buttons),
+            )
             for message_id, message in sorted(self.messages.items())
         ]
 

@@ -1,6 +1,5 @@
 """What must hold before the bot starts: its own files out of agents' reach, and the program around an agent."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -121,108 +120,6 @@ def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path:
 def test_a_program_that_cannot_be_put_around_the_agent_is_said(tmp_path: Path, agent: str, said: str) -> None:
     """Nobody runs an agent outside because of a typing error."""
     assert said in complaint(written(tmp_path, agent))
-
-
-INNER = "project/inner"
-SECOND = """
-[agents.second]
-command = "sh"
-wrap = ["env"]
-cwd = "other"
-[channels.5]
-cwd = "project/inner"
-agent = "second"
-[channels.6]
-cwd = "project"
-agent = "second"
-"""
-"""The channels' directories lie one in the other, and the agent that nothing confines works in the outer one too."""
-
-
-@pytest.mark.parametrize(
-    ("agent", "rest", "key", "entry"),
-    [
-        ('wrap = ["env"]', f'[channels.5]\ncwd = "{INNER}"', "channels.5.cwd", INNER),
-        ('wrap = ["env"]', f'[agents.second]\ncommand = "sh"\ncwd = "{INNER}"', "agents.second.cwd", INNER),
-        ("", SECOND, "channels.5.cwd", INNER),
-        (f'wrap = ["env"]\nadditional_directories = ["{INNER}"]', "", "agents.default.additional_directories", INNER),
-        ('wrap = ["env"]', '[channels.5]\ncwd = "way"', "channels.5.cwd", INNER),
-        ('wrap = ["env"]', '[channels.5]\ncwd = "through/deep"', "channels.5.cwd", "project/out"),
-    ],
-)  # fmt: skip
-def test_no_agent_works_where_a_confined_one_could_put_a_link(
-    tmp_path: Path, agent: str, rest: str, key: str, entry: str
-) -> None:
-    """What the inner one's wrapper opens would be what the link leads to; also where links lead there."""
-    path = written(tmp_path, agent, rest)
-    (tmp_path / INNER).mkdir()
-    (tmp_path / "other" / "deep").mkdir()
-    (tmp_path / "way").symlink_to(INNER)
-    (tmp_path / "project" / "out").symlink_to("../other")
-    (tmp_path / "through").symlink_to("project/out")
-    expected = f": {key}: an agent that is confined by wrap could put a link in the place of {tmp_path / entry};"
-    assert expected in complaint(path)
-
-
-def test_agents_that_nothing_confines_may_work_in_each_others_directories(tmp_path: Path) -> None:
-    """There is nothing to get out of; and several confined ones may share one directory, or have two side by side."""
-    (tmp_path / "project" / "inner").mkdir(parents=True)
-    load(written(tmp_path, rest=f'[channels.5]\ncwd = "{INNER}"'))
-    load(written(tmp_path, 'wrap = ["env"]', '[channels.5]\ncwd = "project"\n[channels.6]\ncwd = "other"'))
-
-
-@pytest.mark.parametrize(
-    ("wrap", "entry"),
-    [
-        (["project/box"], "project/box"),
-        (["HERE/project/box"], "project/box"),
-        (["box"], "project/bin"),
-        (["HERE/linked"], "project/box"),
-        (["HERE/other/by-env"], "project/bin"),
-        (["HERE/other/by-path"], "project/box"),
-        (["HERE/other/by-script"], "project/box"),
-        (["env", "sh", "box"], "project/box"),
-        (["env", "--profile", "{cwd}/box"], "project/box"),
-        (["env", "--profile=HERE/project/box"], "project/box"),
-    ],
-)
-def test_what_confines_an_agent_lies_where_no_agent_writes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrap: list[str], entry: str
-) -> None:
-    """The wrapper, also by a link or a folder of PATH that comes before its own; what runs it; what it reads."""
-    programs = {
-        "project/box": "#!/bin/sh\n",
-        "other/box": "#!/bin/sh\n",
-        "other/by-env": "#!/usr/bin/env -S python9 -u\n",
-        "other/by-path": f"#!{tmp_path}/project/box -x\n",
-        "other/by-script": f"#!{tmp_path}/other/by-path\n",
-        "other/python9": "",
-    }
-    said = [part.replace("HERE", str(tmp_path)) for part in wrap]
-    said = [f"../{said[0]}" if said[0].startswith("project") else said[0], *said[1:]]
-    path = written(tmp_path, f"wrap = {said!r}")
-    for name, text in programs.items():
-        (tmp_path / name).write_text(text)
-        (tmp_path / name).chmod(0o755)
-    (tmp_path / "linked").symlink_to("project/box")
-    monkeypatch.setenv(
-        "PATH", os.pathsep.join([str(tmp_path / "project/bin"), str(tmp_path / "other"), "/usr/bin:/bin"])
-    )
-    if said[0] == "env":
-        monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    line = complaint(path)
-    assert f": agents.default.wrap: an agent could change {tmp_path / entry} and so" in line
-
-
-def test_a_wrapper_may_protect_what_lies_in_the_agents_directory(tmp_path: Path) -> None:
-    """As bubblewrap does with what it binds there to be read only: that is no file of its own."""
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / ".mcp.json").write_text("{}")
-    load(
-        written(
-            tmp_path, 'wrap = ["env", "--ro-bind", "{cwd}/.mcp.json", "{cwd}/.mcp.json", "--read-only={cwd}/.mcp.json"]'
-        )
-    )
 
 
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")

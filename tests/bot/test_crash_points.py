@@ -16,8 +16,10 @@ import pytest
 
 from bot import words
 from bot.exchange import Exchange
-from bot.recovery import CHOICE_SECONDS, Recovery
+from bot.interruptions import CHOICE_SECONDS
+from bot.recovery import Recovery
 from bot.rest import Refused
+from bot.waiting import Waiting
 from pool.conversation import Conversation
 from pool.journal import Journal, State
 from pool.rows import BEFORE
@@ -101,7 +103,8 @@ def talk(it: Stage) -> Conversation:
 
 async def taken_up(it: Stage) -> list[Exchange]:
     """Take up what stands in the journal."""
-    it.recovery = Recovery(journal=it.journal, pool=it.pool, desk=it.desk)
+    waiting = Waiting(it.pool, it.desk.notices)
+    it.recovery = Recovery(journal=it.journal, pool=it.pool, desk=it.desk, waiting=waiting)
     return await it.recovered()
 
 
@@ -153,7 +156,7 @@ async def skipped(it: Stage) -> None:
     """It was cut off, and somebody skips it."""
     left(it.journal, WATCHED, State.PROMPTED)
     await taken_up(it)
-    it.recovery.decide(THREAD, WATCHED, retry=False)
+    it.decide(WATCHED, retry=False)
 
 
 async def undeliverable(it: Stage) -> None:
@@ -203,7 +206,7 @@ async def is_asked_about(it: Stage) -> None:
     assert it.prompts == []
     assert it.state(WATCHED) is State.PROMPTED
     assert it.board.shown.count(ASKED) == 1
-    it.recovery.decide(THREAD, WATCHED, retry=True)
+    it.decide(WATCHED, retry=True)
     await settle()
     assert it.prompts == [ANSWER]
 

@@ -233,7 +233,7 @@ ENDINGS = [
     (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
     (Ending("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
     (Ending(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
-    (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline was stopped while this was being worked on."),
+    (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline stopped before this was finished."),
     (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),
     (
         Ending(error=AgentClosed("the agent ended", 3, ("one", "two"))),
@@ -367,7 +367,8 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
         it.board.reactions.add((THREAD, EYE))
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.restore(["the end of it"], [], {}, reason)
+        exchange.over(reason)
+        exchange.reply.restore(THREAD, ["the end of it"], [], {})
         await exchange.settled()
         await settle()
         assert it.board.reactions == {(THREAD, each) for each in sign}

@@ -7,7 +7,7 @@ import pytest
 
 from acp import Question
 from acp.schema import PermissionOption, ToolCallUpdate
-from bot.policy import LONGEST, LOOKED_THROUGH, MOST, POWER, READ_THROUGH, WRITERS, Allow, Ask, Deny, Permission, decide
+from bot.policy import LONGEST, LOOKED_THROUGH, MOST, POWER, WRITERS, Allow, Ask, Deny, Permission, decide
 
 Json = dict[str, Any]
 
@@ -63,14 +63,6 @@ READS: list[tuple[Json, bool]] = [
     (SEARCH | at("HERE/src", "/etc"), False),
     (SEARCH | {"rawInput": {"pattern": "/etc/*", "path": "HERE"}}, False),
     (SEARCH | {"rawInput": {"pattern": "x"}}, False),
-    (SEARCH | at("HERE") | {"rawInput": {"regex": "^def main", "output": "content", "limit": 5}}, True),
-    (SEARCH | at("HERE") | {"title": "Find TODO"}, True),
-    *((SEARCH | at("HERE") | {"rawInput": {key: "*.py"}}, False) for key in ("glob", "include", "pattern", "query")),
-    *((SEARCH | at("HERE") | {"rawInput": {"include": [text]}}, False) for text in ("[a]/b", "a/?", "@(a)/b", "a|b")),
-    *((READ | at(path), False) for path in ("HERE/*", "src/a.p?", "HERE/[a]", "src/@(a)")),
-    (SEARCH | at("HERE") | {"title": "Find link/**"}, False),
-    (SEARCH | at("HERE") | {"rawInput": {"query": "a, /etc/passwd"}}, False),
-    (SEARCH | at("HERE") | {"rawInput": {"query": "x" * (LONGEST + 1)}}, False),
     (READ | at("HERE/../other/a.py"), False),
     (READ | at("../a.py"), False),
     (READ | at("HERE-too/a.py"), False),
@@ -209,12 +201,6 @@ def test_what_takes_long_to_be_looked_through_is_asked_at_once(call: Json) -> No
     assert judge("allow_all", call) == Ask("it is too long to be looked through")
 
 
-def test_a_read_with_very_many_words_is_asked_at_once() -> None:
-    """Each could be a path, and to look one up takes a call of the file system."""
-    call = SEARCH | at("HERE") | {"rawInput": {"query": ["a b"] * READ_THROUGH}}
-    assert judge("allow_reads", call) == Ask("it is too long to be looked through")
-
-
 @pytest.mark.parametrize(("call", "allowed"), EVERYTHING)
 def test_allow_all_asks_about_what_gives_an_agent_more_power(call: Json, *, allowed: bool) -> None:
     """Its instructions, hooks and settings, a plan's end (P47), a call that does not say what it does."""
@@ -263,31 +249,6 @@ def test_links_are_followed_before_a_place_is_judged(tmp_path: Path) -> None:
     assert isinstance(judge("allow_reads", READ | at(f"{project}/a.py"), tmp_path / "alias"), Allow)
     assert isinstance(judge("allow_all", EDIT | at("HERE/harmless.txt"), project), Ask)
     assert isinstance(judge("allow_all", EDIT | at("HERE/in/a.py"), project), Allow)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "out/passwd",
-        "out",
-        "src, out/passwd",
-        "src:out",
-        "src out/passwd",
-        "'out/passwd'",
-        "*/passwd",
-        "{out,src}/passwd",
-    ],
-)
-@pytest.mark.parametrize("key", ["include", "pattern", "query", "paths", "anything"])
-def test_no_word_of_a_search_leads_out_by_a_link(tmp_path: Path, key: str, text: str) -> None:
-    """Whatever the parameter is called, and however paths are listed; nor does a pattern that finds the link."""
-    (tmp_path / "src").mkdir()
-    (tmp_path / "out").symlink_to("/etc")
-    call = SEARCH | at("HERE")
-    assert isinstance(judge("allow_reads", call | {"rawInput": {key: "src, passwd"}}, tmp_path), Allow)
-    verdict = judge("allow_reads", call | {"rawInput": {key: text}}, tmp_path)
-    assert isinstance(verdict, Ask)
-    assert verdict.reason
 
 
 def test_a_session_may_work_below_a_name_of_the_list(tmp_path: Path) -> None:

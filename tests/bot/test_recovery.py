@@ -1,9 +1,11 @@
 """What an earlier run left in the journal, taken up: over a real journal and pool, agents and a Discord in memory."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ from acp.schema import PromptCapabilities, TextBlock
 from bot import words
 from bot.desk import Desk
 from bot.exchange import Exchange
+from bot.interruptions import CHOICE_SECONDS, DECIDED
 from bot.mentions import NOBODY, Mentions
+from bot.notices import INTERRUPTED
 from bot.pacer import Pacer
 from bot.reactions import DONE, EYE, FAILED, WAITING, Reactions
-from bot.recovery import CHOICE_SECONDS, Recovery
+from bot.recovery import Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
-from pool.journal import Journal, State
+from bot.waiting import Waiting
+from pool.journal import KEPT_SECONDS, Journal, State
 from pool.limits import Limits
 from pool.pool import Pool
 from pool.postscripts import FIRST, Postscript
@@ -35,6 +40,8 @@ pytestmark = pytest.mark.virtual_time
 CHANNEL, THREAD, ADA = 10, 20, 42
 ASKED = words.interrupted(ADA, f"https://discord.com/channels/1/{THREAD}/100")
 """What is said of message 100 when a restart has cut its turn off."""
+UNDECIDED = words.undecided(f"https://discord.com/channels/1/{THREAD}/100")
+"""And when the thread has gone on without a choice."""
 
 KEPT = '[{"type": "text", "text": "%s"}]'
 """A prompt as it is kept."""
@@ -55,6 +62,11 @@ class Stage:
         """The state of a message's row."""
         return self.journal.state(message_id)
 
+    def decide(self, message_id: int, *, retry: bool, thread_id: int = THREAD) -> str:
+        """Choose what is to become of an interrupted turn; return what is said of it, without by whom."""
+        told = self.recovery.interruptions.decide(thread_id, message_id, retry=retry, by=ADA)
+        return told.removeprefix("-# ").replace(f" by <@{ADA}>", "")
+
     async def recovered(self) -> list[Exchange]:
         """Take everything up, as at READY, and let all happen that does by itself at once."""
         unopened = self.recovery.begin()
@@ -73,6 +85,21 @@ class Stage:
     def shown(self) -> list[str]:
         """What a reader sees, but for what turns took."""
         return [text.removesuffix("\n-# 0 s") for text in self.board.shown]
+
+    @property
+    def notice(self) -> Message:
+        """The question what to do, or what has become of it."""
+        (notice,) = (each for each in self.board.messages.values() if "restarted" in each.content)
+        return notice
+
+    def say(self, message_id: int) -> Exchange:
+        """Accept a message that comes now; it is not submitted yet."""
+        left(self.journal, message_id, State.RECEIVED)
+        exchange = self.desk.exchange(
+            Request(message_id, THREAD, THREAD, ADA + message_id % 2, f"request {message_id}")
+        )
+        exchange.opened(THREAD)
+        return exchange
 
     def stands(self, message_id: int, content: str, **fields: object) -> None:
         """Let a message of the earlier run stand in the thread."""
@@ -122,11 +149,12 @@ async def restarted(
             spawn=crew.spawn,
             journal=journal,
             limits=Limits(max_agents=2, idle_seconds=3600),
-            on_held=desk.tell_held,
-            on_released=lambda thread_id: desk.tell(thread_id, words.RELEASED),
         )
+        waiting = Waiting(pool, desk.notices)
+        pool.on_queue = waiting.show
+        recovery = Recovery(journal=journal, pool=pool, desk=desk, waiting=waiting)
         async with pool:
-            yield Stage(journal, board, pool, desk, crew, Recovery(journal=journal, pool=pool, desk=desk))
+            yield Stage(journal, board, pool, desk, crew, recovery)
         for player in players:
             player.cancel()
         await asyncio.gather(*players, return_exceptions=True)
@@ -172,7 +200,7 @@ async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path) -> None:
             it.board.reactions.add((100, EYE))
             await it.recovered()
             assert it.board.reactions == {(100, EYE)}
-            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            assert it.decide(100, retry=False) == "Skipped."
             await settle()
             assert it.board.reactions == set()
 
@@ -263,23 +291,92 @@ async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_
 
 
 async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path) -> None:
-    """The person is asked, by name; what waits behind it goes on after ten minutes, with a word (DESIGN 5)."""
+    """The person is asked, by name; what waits goes on after ten minutes, and that ends the question and the row."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
         left(journal, 101, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            (notice,) = it.board.messages.values()
-            assert notice.content == ASKED
-            assert [button.label for button in notice.buttons] == ["Retry", "Skip"]
+            assert it.notice.content == ASKED
+            assert [button.label for button in it.notice.buttons] == ["Retry", "Skip"]
+            assert journal.threads.asker(THREAD) == ADA
             assert it.prompts == []
             await elapse(CHOICE_SECONDS)
             assert it.prompts == ["request 101"]
-            assert it.shown[1:] == [words.RELEASED, "request 101"]
-            assert [it.state(100), it.state(101)] == [State.PROMPTED, State.ANSWERED]
-            assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
+            assert sorted(it.shown) == sorted([UNDECIDED, "request 101"])
+            assert it.notice.buttons == []
+            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert journal.row(100).reason == "interrupted"  # type: ignore[union-attr]
+            assert it.decide(100, retry=True) == "This was decided before."
+            assert journal.notices.standing() == []
+
+
+async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_choice_too(tmp_path: Path) -> None:
+    """Nobody who wrote it could see the question; who writes now has seen it, and that ends it."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert it.recovery.interruptions.seconds_left(THREAD) > CHOICE_SECONDS - 60
+            assert it.recovery.interruptions.seconds_left(THREAD + 1) == 0.0
+            missed, later = (it.say(message_id) for message_id in (101, 102))
+            it.pool.wait(THREAD, missed, CHOICE_SECONDS)
             await settle()
-            assert it.prompts == ["request 101", "request 100"]
+            assert (it.prompts, it.shown[0]) == ([], ASKED)
+            it.pool.submit(THREAD, later)
+            await settle()
+            assert it.prompts == ["request 101", "request 102"]
+            assert (it.state(100), it.shown[0]) == (State.CLOSED, UNDECIDED)
+            assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
+
+
+async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(tmp_path: Path) -> None:
+    """Since the question was asked first, in whichever run; the question is asked once."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        left(journal, 101, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            board = it.board
+        for passed in (400, 700):
+            journal._db.execute("UPDATE notices SET since = ?", (time.time() - passed,))
+            async with restarted(journal, tmp_path, board=board) as it:
+                assert it.recovery.begin() == []
+                await it.recovery.finish()
+                held = it.pool.conversation(THREAD)
+                assert (held is not None and held.held) is (passed < CHOICE_SECONDS)
+        async with restarted(journal, tmp_path, board=board) as it:
+            await it.recovered()
+            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert UNDECIDED in it.shown
+
+
+async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Path) -> None:
+    """As what has ended is forgotten then; nothing else would end it in a thread that nobody writes in."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            board = it.board
+        journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS - 60,))
+        async with restarted(journal, tmp_path, board=board) as it:
+            await it.recovered()
+            assert (it.state(100), it.shown) == (State.CLOSED, [UNDECIDED])
+            assert journal.open_rows() == []
+
+
+async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: Path) -> None:
+    """Its row too; of another thread nothing does."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            it.recovery.interruptions.gone(THREAD + 1)
+            assert it.state(100) is State.PROMPTED
+            it.recovery.interruptions.gone(THREAD)
+            assert it.state(100) is State.CLOSED
+            await settle()
+            assert journal.notices.standing() == []
 
 
 @pytest.mark.parametrize("behind", [1, 4])
@@ -299,17 +396,17 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             it.stands(1, "a draft")
             it.board._ids = iter(range(2, 100))  # type: ignore[assignment]
             await it.recovered()
-            assert it.recovery.decide(THREAD, 100, retry=True) == "Sent again."
+            assert it.decide(100, retry=True) == "Sent again."
             await settle()
             assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
             (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
             assert prompt_text(first) == words.INTERRUPTED
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
             assert [text for text in it.shown if text in answers] == answers
-            assert set(it.shown) == {"a draft", ASKED, *answers}
+            assert set(it.shown) == {f"a draft\n{words.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
             assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
-            assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
-            assert it.recovery.decide(THREAD, 100, retry=False) == "This was decided before."
+            assert it.decide(100, retry=True) == "This was decided before."
+            assert it.decide(100, retry=False) == "This was decided before."
 
 
 async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(tmp_path: Path) -> None:
@@ -322,9 +419,9 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert len([text for text in it.board.shown if "restarted" in text]) == 2
-            assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
-            assert it.recovery.decide(THREAD, 102, retry=True) == "Sent again."
-            assert it.recovery.decide(THREAD, 106, retry=False) == "Skipped."
+            assert it.decide(100, retry=True) == "This was decided before."
+            assert it.decide(102, retry=True) == "Sent again."
+            assert it.decide(106, retry=False) == "Skipped."
             await settle()
             assert it.prompts == ["both"]
             assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
@@ -346,16 +443,16 @@ async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path) 
 
 
 async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path) -> None:
-    """At once, and with no word later that nobody chose."""
+    """At once, and the notice says who chose."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
         left(journal, 101, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            assert it.decide(100, retry=False) == "Skipped."
             await elapse(CHOICE_SECONDS * 2)
             assert it.prompts == ["request 101"]
-            assert words.RELEASED not in it.shown
+            assert it.shown[0] == "-# Skipped by <@42>."
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
 
 
@@ -366,7 +463,7 @@ async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path) -> No
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.pool.conversation(THREAD) is None
-            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            assert it.decide(100, retry=False) == "Skipped."
             assert it.state(100) is State.CLOSED
 
 
@@ -377,9 +474,9 @@ async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path) -> None
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
-                assert it.recovery.decide(thread_id, message_id, retry=True) == "This was decided before."
+                assert it.decide(message_id, retry=True, thread_id=thread_id) == "This was decided before."
             journal.close_rows((100,), "by another hand")
-            assert it.recovery.decide(THREAD, 100, retry=True) == "This was decided before."
+            assert it.decide(100, retry=True) == "This was decided before."
             assert it.prompts == []
 
 
@@ -390,12 +487,12 @@ async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) 
         journal.prompted((100,), KEPT % "x")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
-            assert it.recovery.decide(THREAD, 100, retry=True) == "The request can no longer be read."
+            assert it.decide(100, retry=True) == "The request can no longer be read."
             assert it.state(100) is State.CLOSED
 
 
 async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path) -> None:
-    """Its buttons still work. A notice that somebody has deleted, or of another message, is no reason not to ask."""
+    """Its buttons still work. That of another message is no reason not to ask."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
         left(journal, 101, State.HELD)
@@ -407,27 +504,31 @@ async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tm
         async with restarted(journal, tmp_path) as it:
             it.board.messages = standing
             await it.recovered()
-            assert it.board.whats == ["read", "read"]
+            assert it.board.whats == ["edit"]
+            assert sorted(it.shown) == sorted([ASKED, words.held(2)])
         left(journal, 90, State.PROMPTED)
         async with restarted(journal, tmp_path) as it:
-            it.stands(91, ASKED)
+            it.board.messages = standing
+            it.board._ids = count(50)
             await it.recovered()
             assert sorted(it.shown) == sorted([ASKED, ASKED.replace("/100", "/90"), words.held(2)])
-            assert it.recovery.decide(THREAD, 100, retry=False) == "Skipped."
+            assert it.decide(100, retry=False) == "Skipped."
 
 
 DRAFTS = [
     pytest.param("-# ⏳ working", words.CUT, id="nothing of it was there"),
-    pytest.param("the beginning of an", "the beginning of an", id="some of it was there"),
+    pytest.param("the beginning of an", f"the beginning of an\n{words.CUT_OFF}", id="some of it was there"),
+    pytest.param(f"the beginning\n{words.CUT_OFF}", f"the beginning\n{words.CUT_OFF}", id="it was said before"),
+    pytest.param(words.CUT, words.CUT, id="it was said before of nothing"),
 ]
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
 @pytest.mark.parametrize(("draft", "shown"), DRAFTS)
-async def test_a_draft_says_that_it_was_cut_off_only_where_it_says_nothing_else(
+async def test_a_draft_says_that_it_was_cut_off_and_loses_its_button(
     tmp_path: Path, draft: str, shown: str, *, known: bool
 ) -> None:
-    """What the agent had said stays as it is (P11, P14)."""
+    """Once, before anybody is asked what to do. What the agent had said stays as it is (P11, P14)."""
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
         journal.posts.intend(100, 0, draft)
@@ -435,10 +536,113 @@ async def test_a_draft_says_that_it_was_cut_off_only_where_it_says_nothing_else(
             journal.posts.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
             it.stands(-6, "-# ⏳ starting")  # another thread's matter: it is neither that message nor that text
-            it.stands(-5, draft)
+            it.stands(-5, draft, buttons=["Stop"])
             await it.recovered()
-            assert it.board.messages[-5].content == shown
+            assert it.board.messages[-5] == Message(shown)
             assert it.board.messages[-6].content == "-# ⏳ starting"
+            assert it.board.whats == ["read", "edit", "send"]
+            board = it.board
+        async with restarted(journal, tmp_path, board=board) as it:
+            await it.recovered()
+            assert it.board.whats[3:] == ["read"]
+
+
+async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_cut_off(tmp_path: Path) -> None:
+    """None of its words is lost for that; of its pages the last one has the button."""
+    pages = ["one", "-# not there any more", "two" * 660]
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        for number, page in enumerate(pages):
+            journal.posts.intend(100, number, page)
+            journal.posts.posted(100, number, number - 9)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, pages[0])
+            it.stands(-7, pages[2], buttons=["Stop"])
+            await it.recovered()
+            assert it.shown == [pages[0], pages[2], words.CUT_OFF, ASKED]
+            assert it.board.messages[-7].buttons == []
+
+
+async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(tmp_path: Path) -> None:
+    """The pages were written down, as those of a turn that has ended; nothing is owed any more then."""
+    pages = ["one, whole", f"two\n{words.CUT_OFF}"]
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.posts.intend(100, 0, "one")
+        journal.posts.posted(100, 0, -9)
+        journal.interrupt((100,), pages)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, "one", buttons=["Stop"])
+            await it.recovered()
+            assert it.shown == [*pages, ASKED]
+            assert it.board.messages[-9].buttons == []
+            assert journal.pages(100) == []
+            assert it.decide(100, retry=True) == "Sent again."
+            await settle()
+            assert it.shown[3:] == [words.INTERRUPTED]
+
+
+async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(tmp_path: Path) -> None:
+    """Killed after the choice, or after the thread went on, and before the notice was changed."""
+    async with journaled(tmp_path) as journal:
+        for message_id, reason in ((100, "interrupted"), (101, "skipped")):
+            left(journal, message_id, State.PROMPTED)
+            journal.notices.begin(reason, thread_id=THREAD, kind=INTERRUPTED, about=message_id, content=ASKED)
+            journal.notices.posted(reason, message_id)
+            journal.close_rows((message_id,), reason)
+        async with restarted(journal, tmp_path) as it:
+            for message_id in (100, 101):
+                it.stands(message_id, ASKED, buttons=["Retry", "Skip"])
+            await it.recovered()
+            assert it.board.messages == {100: Message(UNDECIDED), 101: Message(DECIDED)}
+            assert journal.notices.standing() == []
+
+
+async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """Whatever is raised; what stands in the journal stays for the next start."""
+    async with journaled(tmp_path) as journal:
+        for message_id in (100, 101, 103):
+            left(journal, message_id, State.RECEIVED)
+        async with restarted(journal, tmp_path) as it:
+            make = it.desk.exchange
+
+            def odd(request: Request, **options: Any) -> Exchange:
+                if request.message_id == 101:
+                    raise TypeError("odd")
+                return make(request, **options)
+
+            it.desk.exchange = odd  # type: ignore[method-assign]
+            with capture_logs() as logs:
+                await it.recovered()
+            assert [log["message_id"] for log in logs if log["event"] == "a row could not be taken up"] == [101]
+            assert it.prompts == ["request 100", "request 103"]
+            assert it.state(101) is State.RECEIVED
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            assert it.prompts == ["request 101"]
+
+
+async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
+    """Its rows stay for the next start."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.RECEIVED)
+        request = Request(200, THREAD + 1, THREAD + 1, ADA, "request 200")
+        place: dict[str, Any] = {"thread_id": THREAD + 1, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
+        journal.receive(200, **place, request=write_request(request))
+        async with restarted(journal, tmp_path) as it:
+            restore = it.pool.restore
+
+            def odd(thread_id: int, *args: Any, **options: Any) -> None:
+                if thread_id == THREAD:
+                    raise TypeError("odd")
+                restore(thread_id, *args, **options)
+
+            it.pool.restore = odd  # type: ignore[method-assign]
+            with capture_logs() as logs:
+                await it.recovered()
+            assert [log["thread_id"] for log in logs if log["event"] == "a thread could not be taken up"] == [THREAD]
+            assert it.prompts == ["request 200"]
+            assert it.state(100) is State.RECEIVED
 
 
 async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> None:
@@ -687,7 +891,7 @@ async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Pat
             it.board.held.set()
             await asyncio.gather(first, second)
             await settle()
-            assert sorted(it.board.whats) == ["read", "read", "send", "send"]
+            assert sorted(it.board.whats) == ["read", "send", "send"]
             assert it.state(100) is State.ANSWERED
 
 

@@ -69,8 +69,10 @@ async def test_a_draft_that_had_nothing_to_show_does_not_stand_as_working_for_ev
             thread = await place.thread("hang")
             draft = await place.ann.sees(thread, "⏳ working", by=place.bot)
         async with running(place):
-            await place.ann.sees(thread, lambda message: message.id == draft.id and "cut this off" in message.content)
-            notice = await place.ann.sees(thread, "I was restarted", by=place.bot)
+            await place.ann.sees(
+                thread, lambda message: message.id == draft.id and "before there was any output" in message.content
+            )
+            notice = await place.ann.sees(thread, "I restarted", by=place.bot)
             await place.ann.click(notice, "Skip")
 
 

@@ -52,7 +52,7 @@ async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
             assert process.returncode == 0, stderr.decode()
             assert b"Traceback" not in stderr
             assert marked(place.config) == []
-            await place.ben.sees(other, "Threadline was stopped", by=place.bot)
+            await place.ben.sees(other, "Threadline stopped", by=place.bot)
 
 
 async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:

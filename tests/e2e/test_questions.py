@@ -208,7 +208,7 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
             await process.communicate()
         stuck = place.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)
         async with bot_process(place):
-            await place.ann.sees(thread, "I was restarted", by=place.bot)
+            await place.ann.sees(thread, "I restarted", by=place.bot)
             pressed = await place.ann.click(card, "Allow once")
             assert pressed.acknowledged
             assert "the turn is interrupted; Retry" in card.content
@@ -261,7 +261,7 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
             await process.communicate()
         stuck = place.discord.fault(method="PATCH", path=re.compile(rf"/messages/{card.id}$"), status=503, times=None)
         async with bot_process(place):
-            await place.ann.sees(thread, "I was restarted", by=place.bot)
+            await place.ann.sees(thread, "I restarted", by=place.bot)
             sent = await place.ann.fill(second, {"Days": ["Mo"]})
             assert "the turn is interrupted; Retry" in said(sent)
             assert "the turn is interrupted; Retry" in said(await place.ann.click(first.message, "Step 2"))
@@ -271,7 +271,7 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
             assert card.components == []
             asked = await place.ben.fill(about, {"What do you want to know?": strings(["said"])})
             assert "asks:" in said(asked)
-            await place.ben.click(await place.ben.sees(thread, "I was restarted", by=place.bot), "Skip")
+            await place.ben.click(await place.ben.sees(thread, "I restarted", by=place.bot), "Skip")
             told = await place.ben.sees(thread, "replies_to", by=place.bot)
             assert "Who are you?" in told.content
             stuck.remove()

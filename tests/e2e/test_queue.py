@@ -118,7 +118,7 @@ async def test_who_drops_all_that_is_held_drops_only_their_own(tmp_path: Path) -
         await place.ben.say(thread, "say of ben again")
         await place.ann.sees(thread, "3 waiting", by=place.bot)
         await place.ann.slash(thread, "cancel")
-        held = await place.ann.sees(thread, "Continue goes on", by=place.bot)
+        held = await place.ann.sees(thread, "on hold", by=place.bot)
         assert "2 dropped. 1 by others stay." in said(await place.ben.click(held, "Drop all"))
         assert "written by others" in said(await place.ben.click(held, "Drop all"))
         await place.ann.click(held, "Drop all")

@@ -107,10 +107,6 @@ class House:
         limits: Limits,
         warm: Sequence[tuple[Settings, int]],
     ) -> None:
-        self.held: list[tuple[int, int]] = []
-        """The threads that came to wait for a person, each with the number of its exchanges that wait."""
-        self.released: list[int] = []
-        """The threads that went on because nobody said anything in time."""
         self.made_way: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
         self.pool = Pool(
@@ -119,8 +115,6 @@ class House:
             journal=journal,
             limits=limits,
             warm=warm,
-            on_held=lambda thread_id, count: self.held.append((thread_id, count)),
-            on_released=self.released.append,
             on_made_way=self.made_way.append,
         )
         self.settings = settings

@@ -74,7 +74,7 @@ WORK: dict[str, Callable[[Journal], object]] = {
     "the threads of a quiet channel": lambda journal: journal.threads.in_channel(2),
     "the threads of a quiet server": lambda journal: journal.threads.in_guild(3),
     "direct messages": lambda journal: journal.threads.direct(),
-    "notices": lambda journal: journal.threads.notices(),
+    "notices": lambda journal: journal.notices.standing(),
     "signs and questions": lambda journal: (journal.signs.standing(), journal.questions.standing()),
     "a session's thread": lambda journal: journal.threads.session_thread("session-1"),
     "whether a thread is known": lambda journal: (journal.knows(1), journal.seen(1)),

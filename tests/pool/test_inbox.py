@@ -46,23 +46,19 @@ async def test_what_an_earlier_run_had_received_is_answered_first_and_in_order(t
         it.say(1, 20, text="new")
         restored(it, 10, 11, held=False)
         assert await prompts(await it.crew.agent(1), 3) == ["10", "11", "new"]
-        assert (it.released, it.held) == ([], [])
+        assert not it.talk(1).held
 
 
 async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its_time(tmp_path: Path) -> None:
-    """No agent is started before; then the thread is told, once (DESIGN 5)."""
+    """No agent is started before (DESIGN 5)."""
     async with house(tmp_path, obedient=True) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         await elapse(TEN_MINUTES - 1)
         assert repr(it.talk(1)) == "<1 asleep, 2 held>"
         assert it.crew.agents == []
-        assert (it.row(10), it.released) == (Row.RECEIVED, [])
+        assert it.row(10) is Row.RECEIVED
         for exchange in exchanges:
             assert await exchange.end() == Ending(stop_reason="end_turn")
-        assert it.released == [1]
-        await elapse(TEN_MINUTES)
-        assert it.released == [1]
-        assert it.held == []
 
 
 async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_takes(tmp_path: Path) -> None:
@@ -77,7 +73,6 @@ async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_take
         it.talk(1).resume()
         assert it.row(10) is Row.RECEIVED
         assert await exchange.end() == Ending(stop_reason="end_turn")
-        assert it.released == []
 
 
 async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
@@ -87,29 +82,29 @@ async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
         await quiet()
         assert it.pool.conversation(1) is None
         await it.answered(1, 10)
-        await elapse(TEN_MINUTES + 1)
-        assert it.released == []
 
 
 async def test_the_next_message_lets_what_was_restored_go_on_before_it(tmp_path: Path) -> None:
-    """And the time that would have ended the wait says nothing any more (P4)."""
+    """At once (P4)."""
     async with house(tmp_path) as it:
         restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         it.say(1, 20, text="new")
         assert await prompts(await it.crew.agent(1), 3) == ["10", "11", "new"]
-        await elapse(TEN_MINUTES + 1)
-        assert it.released == []
 
 
-async def test_what_was_dropped_is_not_released_later(tmp_path: Path) -> None:
-    """The thread is not told that what waited goes on when nothing waits."""
+async def test_the_time_of_what_was_dropped_lets_nothing_go_on_that_is_held_later(tmp_path: Path) -> None:
+    """A later cancel holds for good, whatever an earlier hold was for."""
     async with house(tmp_path) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         assert it.talk(1).drop() == 2
         assert [exchange.ending for exchange in exchanges] == [Ending(), Ending()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
+        exchange = it.say(1, 12, text="hang")
+        await exchange.until("prompted")
+        it.say(1, 13)
+        it.talk(1).cancel(A_PERSON)
         await elapse(TEN_MINUTES + 1)
-        assert it.released == []
+        assert it.row(13) is Row.HELD
 
 
 async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) -> None:
@@ -118,12 +113,29 @@ async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) 
         (exchange,) = restored(it, 10, held=True, seconds=TEN_MINUTES)
         assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=1)
         assert it.row(10) is Row.HELD
-        assert it.held == [(1, 1)]
         await elapse(TEN_MINUTES + 1)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
-        assert it.released == []
         it.talk(1).resume()
         assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
+async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
+    """Behind what waits already, as long as that does; alone for its own time, or until somebody writes."""
+    async with house(tmp_path, obedient=True) as it:
+        restored(it, 10, held=True, seconds=1)
+        behind = it.receive(1, Recorder(11))
+        it.pool.wait(1, behind, TEN_MINUTES)
+        assert repr(it.talk(1)) == "<1 asleep, 2 held>"
+        assert it.row(11) is Row.RECEIVED
+        assert await behind.end() == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
+        alone = it.receive(2, Recorder(20))
+        it.pool.wait(2, alone, TEN_MINUTES)
+        await elapse(TEN_MINUTES - 1)
+        assert repr(it.talk(2)) == "<2 asleep, 1 held>"
+        last = it.say(2, 21)
+        assert await last.end() == Ending(stop_reason="end_turn")
+        assert it.row(20) is Row.FINISHED
 
 
 async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path: Path) -> None:
@@ -132,8 +144,6 @@ async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path:
         restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         it.pool.go_first(1, it.receive(1, Recorder(9, text="again")))
         assert await prompts(await it.crew.agent(1), 3) == ["again", "10", "11"]
-        await elapse(TEN_MINUTES + 1)
-        assert it.released == []
 
 
 async def test_a_request_that_goes_first_does_not_overtake_what_runs(tmp_path: Path) -> None:
@@ -171,7 +181,7 @@ async def test_what_failed_starts_hold_is_tried_as_often_again(tmp_path: Path) -
             it.talk(1).resume()  # Nothing is held: this is no new count.
             (await it.crew.agent(number)).die(1)
             await quiet()
-        assert it.held == [(1, 1)]
+        assert it.talk(1).held
 
 
 # ---- close
@@ -419,7 +429,6 @@ async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
         assert [each.ending for each in (first, second)] == [Ending(), Ending()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
         await elapse(TEN_MINUTES + 1)
-        assert it.released == []
         assert it.pool.conversation(1) is None
 
 

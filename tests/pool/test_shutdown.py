@@ -36,8 +36,8 @@ async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
         assert it.crew.alive == 0
 
 
-async def test_a_turn_that_does_not_end_is_cut_off_and_its_row_says_interrupted(tmp_path: Path) -> None:
-    """After the time for turns its exchange is told why, once, and the agent is stopped (P65)."""
+async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_to_ask_about(tmp_path: Path) -> None:
+    """After the time for turns its exchange is told why, once, and the agent is stopped (P65, invariant 17)."""
     async with house(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
@@ -46,7 +46,7 @@ async def test_a_turn_that_does_not_end_is_cut_off_and_its_row_says_interrupted(
         await it.pool.__aexit__()
         assert loop.time() - began == pytest.approx(TURN_SECONDS)
         assert exchange.ending == Ending(shutdown=True)
-        assert it.row(10) is Row.CLOSED
+        assert it.row(10) is Row.PROMPTED
         assert it.crew.agents[0].aborted
         assert it.crew.alive == 0
 
@@ -68,6 +68,32 @@ async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Pa
         await stopping
         assert loop.time() == began
         assert exchange.ending == Ending(stop_reason="cancelled", shutdown=True)
+        assert it.row(10) is Row.PROMPTED
+
+
+async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_asked_about(tmp_path: Path) -> None:
+    """A second signal kills the agents, or somebody has sent the first one to them too: no fault of theirs."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        await exchange.until("prompted")
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await quiet()
+        it.pool.kill()
+        await stopping
+        assert exchange.ending == Ending(shutdown=True)
+        assert it.row(10) is Row.PROMPTED
+
+
+async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) -> None:
+    """The agent has answered: there is nothing to ask about."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        prompt = await (await it.crew.agent(1)).expect("session/prompt")
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await quiet()
+        it.crew.agents[0].fail(prompt, -32000, "no more credit")
+        await stopping
+        assert exchange.ending.error is not None
         assert it.row(10) is Row.FINISHED
 
 
@@ -147,14 +173,14 @@ async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> N
         assert it.crew.alive == 0
 
 
-async def test_a_turn_being_cancelled_by_a_person_names_them_when_it_is_cut_off(tmp_path: Path) -> None:
-    """The exchange learns both: who stopped it, and that the bot is stopping."""
+async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_off(tmp_path: Path) -> None:
+    """Somebody has decided: nobody is asked again."""
     async with house(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await it.pool.__aexit__()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON, shutdown=True)
+        assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert it.row(10) is Row.CLOSED
 
 

@@ -64,19 +64,6 @@ def test_a_fact_is_what_was_noted_last(tmp_path: Path) -> None:
         assert journal.fact("commands") == "two"
 
 
-def test_a_threads_notice_is_remembered_until_it_is_gone(tmp_path: Path) -> None:
-    """Whoever starts anew finds all that stand."""
-    with Journal.open(tmp_path / "journal.db") as journal:
-        for thread_id in (1, 2):
-            begun(journal, thread_id)
-            journal.threads.set_notice(thread_id, 10 + thread_id)
-        journal.threads.set_notice(2, 22)
-    with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.threads.notices() == {1: 11, 2: 22}
-        journal.threads.set_notice(1, None)
-        assert journal.threads.notices() == {2: 22}
-
-
 def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
     """Its place and its session are found by its id; other threads have neither (P8)."""
     with Journal.open(tmp_path / "journal.db") as journal:

@@ -1,0 +1,166 @@
+"""The bot's notices in threads: each has a cause, and ends with it, also where the bot is started anew meanwhile."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import discord
+
+from pool.notices import KeptNotices, Notice
+
+from .pacer import Pacer
+from .post import Post
+from .rest import Rest
+
+__all__ = ["HELD", "INTERRUPTED", "MADE_WAY", "OFFER", "WAITING", "WARNING", "Notices"]
+
+WAITING = "waiting"
+"""Messages wait behind the running turn."""
+
+HELD = "held"
+"""Messages wait for a person."""
+
+WARNING = "warning"
+"""A running turn is silent, or long."""
+
+OFFER = "offer"
+"""Somebody has said no more than "stop" while a turn runs."""
+
+MADE_WAY = "made way"
+"""A question was ended for others in line; the thread's next turn ends it."""
+
+INTERRUPTED = "interrupted"
+"""A restart has interrupted a turn, and somebody has to choose."""
+
+Buttons = Callable[[], discord.ui.View]
+
+
+@dataclass(eq=False, slots=True)
+class _Standing:
+    """A notice that stands; after `ended` it goes, or says how it ended, and is forgotten then."""
+
+    nonce: str
+    since: float
+    post: Post
+    ended: bool = False
+
+
+class Notices:
+    """All notices: of each kind one for each matter of a thread. Synchronous; the messages follow."""
+
+    def __init__(self, kept: KeptNotices, *, pacer: Pacer, rest: Rest) -> None:
+        """Take up those that an earlier run has left; `lost` are those whose messages must be looked for."""
+        self._kept = kept
+        self._pacer = pacer
+        self._rest = rest
+        self._standing: dict[tuple[int, str, int], _Standing] = {}
+        self._doubled: list[_Standing] = []
+        self.lost: list[Notice] = []
+        for notice in kept.standing():
+            if notice.message_id is None:
+                self.lost.append(notice)
+                continue
+            key, left = (notice.thread_id, notice.kind, notice.about), self._taken_up(notice, notice.message_id)
+            if key in self._standing:
+                self._doubled.append(self._standing[key])
+            self._standing[key] = left
+
+    def begin(self) -> None:
+        """Take away what an earlier run was about to take away: what was said of a turn, and what stands twice."""
+        for key in [key for key in self._standing if key[1] in {WARNING, OFFER}]:
+            self.end(*key)
+        while self._doubled:
+            self._remove(self._doubled.pop())
+
+    def find(self, lost: Notice, message_id: int | None) -> None:
+        """Learn which message a lost notice has become; None: none. It goes, for by now there is another one."""
+        if message_id is None:
+            self._kept.gone(lost.nonce)
+        else:
+            self._remove(self._taken_up(lost, message_id))
+
+    # ---- what stands
+
+    def since(self, thread_id: int, kind: str, about: int = 0) -> float | None:
+        """Return since when a notice stands, in Unix time; None where there is none."""
+        standing = self._standing.get((thread_id, kind, about))
+        return None if standing is None else standing.since
+
+    def shows(self, thread_id: int, kind: str, message_id: int) -> bool:
+        """Whether a message is the thread's notice that stands now, or may be, for that is just being posted."""
+        standing = self._standing.get((thread_id, kind, 0))
+        return standing is not None and standing.post.message_id in {None, message_id}
+
+    def of(self, *kinds: str) -> list[tuple[int, int]]:
+        """Return the threads in which notices of these kinds stand, each with the message that they are about."""
+        return [(thread_id, about) for thread_id, kind, about in self._standing if kind in kinds]
+
+    def show(
+        self,
+        thread_id: int,
+        kind: str,
+        content: str,
+        buttons: Buttons,
+        *,
+        about: int = 0,
+        first: int | None = None,
+        silent: bool = False,
+    ) -> None:
+        """Post a notice, or let the one that stands say this. With another `first` the buttons are others, too."""
+        standing = self._standing.get((thread_id, kind, about))
+        if standing is None:
+            standing = self._standing[thread_id, kind, about] = self._begun(thread_id, silent=silent)
+            self._kept.begin(standing.nonce, thread_id=thread_id, kind=kind, about=about, content=content)
+        standing.post.show(content, buttons, about=first)
+
+    def end(self, thread_id: int, kind: str, about: int = 0, *, content: str = "", here: bool = False) -> None:
+        """Let a notice go, or say `content` from now on, without buttons.
+
+        `here`: whoever calls makes it say so, by answering the press.
+        """
+        standing = self._standing.pop((thread_id, kind, about), None)
+        if standing is None:
+            return
+        if not content:
+            self._remove(standing)
+            return
+        standing.ended = True
+        (standing.post.shown if here else standing.post.show)(content)
+
+    def forget(self, thread_id: int) -> None:
+        """Learn that a thread is gone, and with it what stood there."""
+        for key in [key for key in self._standing if key[0] == thread_id]:
+            self._kept.gone(self._standing.pop(key).nonce)
+
+    # ----
+
+    def _remove(self, standing: _Standing) -> None:
+        standing.ended = True
+        standing.post.remove()
+
+    def _begun(self, thread_id: int, *, silent: bool) -> _Standing:
+        return self._made(secrets.token_hex(8), time.time(), thread_id, None, silent=silent)
+
+    def _taken_up(self, notice: Notice, message_id: int) -> _Standing:
+        return self._made(notice.nonce, notice.since, notice.thread_id, message_id)
+
+    def _made(
+        self, nonce: str, since: float, thread_id: int, message_id: int | None, *, silent: bool = False
+    ) -> _Standing:
+        def done() -> None:
+            if standing.ended:
+                self._kept.gone(nonce)
+
+        post = Post(
+            thread_id,
+            pacer=self._pacer,
+            rest=self._rest,
+            nonce=nonce,
+            silent=silent,
+            message_id=message_id,
+            on_posted=lambda posted_id: self._kept.posted(nonce, posted_id),
+            on_done=done,
+        )
+        standing = _Standing(nonce, since, post)
+        return standing
