@@ -66,6 +66,7 @@ picture: $(READY) ## take the README's moving picture anew, with the browser
 lock: $(READY) ## choose all versions anew, for every supported Python
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements.txt
 	@$(LOCK) --constraint requirements.txt pyproject.toml --output-file deploy/requirements.txt
+	@$(LOCK) --constraint requirements.txt --group build --output-file deploy/build-requirements.txt
 	@$(LOCK) --upgrade tests/peers/requirements.in --output-file tests/peers/requirements.txt
 	@echo "Locked. 'make test' installs the new versions and tests them."
 

@@ -64,10 +64,13 @@ def test_the_image_is_built_of_what_the_package_is_made_of() -> None:
 
 def test_the_image_installs_the_lock_by_its_hashes_and_runs_as_nobody_special() -> None:
     """Plain pip, no resolver; the last user is not root; the command is one that there is."""
-    pip = [run for run in all_of("RUN") if " pip install" in run]
+    installs = [each for run in all_of("RUN") for each in run.split(" && ") if " pip install" in each]
     (user,) = [run for run in all_of("RUN") if run.startswith("useradd")]
-    assert "--no-deps --require-hashes -r deploy/requirements.txt" in pip[0]
-    assert pip[1].endswith("--no-deps .")
+    locked, building, own = installs
+    assert "--no-deps --require-hashes -r deploy/requirements.txt" in locked
+    assert "--no-deps --require-hashes -r deploy/build-requirements.txt" in building
+    assert "--no-deps --no-index " in own
+    assert "COPY --from=build /opt/threadline /opt/threadline" in map(" ".join, instructions())
     number = user.partition("--uid ")[2].split()[0]
     assert all_of("USER")[-1] == f"{number}:{number}"
     assert kubernetes("Deployment")["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == int(number)
@@ -123,8 +126,22 @@ def test_no_instruction_is_one_that_a_linter_warns_of() -> None:
 
 def test_the_runtime_lock_is_the_part_of_the_lock_that_is_needed() -> None:
     """The same versions with the same hashes, nothing that only a developer needs."""
+    names = locked_alike("requirements.txt")
+    assert {"discord-py", "aiohttp", "pydantic", "click"} <= names
+    assert names.isdisjoint({"pytest", "mypy", "ruff", "mkdocs", "hatchling"})
+
+
+def test_what_builds_the_package_in_the_image_is_locked_too() -> None:
+    """What a build backend does is in every image: the newest one of the day is not taken unseen."""
+    assert {"hatchling", "pathspec", "pluggy", "packaging", "trove-classifiers"} <= locked_alike(
+        "build-requirements.txt"
+    )
+
+
+def locked_alike(name: str) -> set[str]:
+    """The packages of a lock of `deploy/`, all of which have the version and the hashes of the whole lock."""
     everything = (ROOT / "requirements.txt").read_text()
-    blocks = re.split(r"\n(?=[a-z])", (DEPLOY / "requirements.txt").read_text().strip())
+    blocks = re.split(r"\n(?=[a-z])", (DEPLOY / name).read_text().strip())
     hashes = set(re.findall(r"sha256:\w+", everything))
     names = set()
     for block in blocks:
@@ -132,8 +149,7 @@ def test_the_runtime_lock_is_the_part_of_the_lock_that_is_needed() -> None:
         names.add(name)
         assert f"{name}=={version}" in everything
         assert set(re.findall(r"sha256:\w+", block)) <= hashes
-    assert {"discord-py", "aiohttp", "pydantic", "click"} <= names
-    assert names.isdisjoint({"pytest", "mypy", "ruff", "mkdocs"})
+    return names
 
 
 def test_compose_keeps_what_must_stay_and_leaves_time_to_stop() -> None:
