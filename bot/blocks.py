@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .pager import Span
 from .style import Style
-from .tools import Call, lines_of
+from .tools import MOST, Call, Folded, fold, lines_of
 
 __all__ = ["Block", "Blocks", "Line", "Prose", "ToolRun"]
 
@@ -48,10 +48,20 @@ class ToolRun:
 
     style: Style
     calls: list[Call] = field(default_factory=list)
+    folded: Folded = field(default_factory=Folded)
+    _fold_at: int = 4 * MOST
+
+    def add(self, call: Call) -> None:
+        """Put a call behind the others. Of many those that are only counted go, so that to render it costs little."""
+        self.calls.append(call)
+        call.listed = True
+        if self.style.tools != "full" and len(self.calls) >= self._fold_at:
+            fold(self.calls, self.folded)
+            self._fold_at = 2 * len(self.calls) + 2 * MOST  # Of those that run none goes.
 
     def render(self) -> str:
         """Write the calls as they are now."""
-        return lines_of(self.calls, self.style)
+        return lines_of(self.calls, self.style, self.folded)
 
 
 Block = Prose | Line | ToolRun

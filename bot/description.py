@@ -22,6 +22,7 @@ from acp.schema import (
     ToolTerminal,
 )
 
+from .comparison import Effort
 from .diffs import change_of
 from .files import LARGEST, in_words
 from .markdown import code_block, escape
@@ -80,17 +81,18 @@ def describe(call: ToolCallUpdate) -> tuple[str, str]:
     for location in call.locations or ():
         line = f":{location.line}" if location.line else ""
         parts.append(f"{_on_one_line(location.path)}{line}")
-    parts += [_content(content) for content in call.content or ()]
+    effort = Effort()
+    parts += [_content(content, effort) for content in call.content or ()]
     if call.raw_input not in (None, {}, "", []):
         parts.append(_readable(call.raw_input))
     return f"{escape(headline(call))}{kind}", visible("\n".join(parts), LARGEST + 1)
 
 
-def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent) -> str:
+def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent, effort: Effort) -> str:
     """Write a part of a call: what is text in full, of what is not that it is there."""
     match content:
         case Diff():
-            return _change(content)
+            return _change(content, effort)
         case ToolTerminal(terminal_id=terminal_id):
             return f"[terminal {_on_one_line(terminal_id)}]"
         case ToolContent(content=block):
@@ -129,9 +131,9 @@ def excerpt(detail: str) -> str:
     return shown
 
 
-def _change(diff: Diff) -> str:
+def _change(diff: Diff, effort: Effort) -> str:
     """Show a change as a patch, below the path as the agent wrote it."""
-    path, change = _on_one_line(diff.path), change_of(diff)
+    path, change = _on_one_line(diff.path), change_of(diff, effort=effort)
     if change is None:
         return f"{path}: unchanged"
     if not (change.added or change.removed):

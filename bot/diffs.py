@@ -1,6 +1,6 @@
-"""Changes of files as unified diffs, in time that does not explode with their size. Pure."""
+"""Changes of files as unified diffs, in time that grows no faster than their size. Pure."""
 
-import difflib
+import io
 import os.path
 import re
 from collections.abc import Iterator, Sequence
@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from acp.schema import Diff
 
+from .comparison import Effort, Operation, operations
 from .markdown import shortened
 
-__all__ = ["Change", "change_of", "excerpt", "place_of"]
+__all__ = ["MOST", "Change", "change_of", "changes_of", "excerpt", "left_out", "place_of"]
 
 CONTEXT = 3
 """Lines around a change, as `diff -u` has them."""
 
-COMPARED = 1_000_000
-"""Pairs of lines that are compared at most; a larger change is shown as all out, all in."""
+LONGEST = 20_000
+"""Lines that are compared; of more it is not asked which of them are the same."""
+
+MOST, MOST_CHARACTERS = 500, 8_000_000
+"""Changes that one tool call brings, and characters of both texts of all of them."""
 
 WIDEST = 100
 """Characters of a line in an excerpt."""
@@ -35,19 +39,37 @@ class Change:
     patch: str
 
 
-def change_of(diff: Diff, directory: str = "") -> Change | None:
-    """Compare the two texts; None where nothing changed. The path is written as seen from `directory`."""
-    old, new = _lines(diff.old_text or ""), _lines(diff.new_text)
+def changes_of(diffs: Sequence[Diff], directory: str, effort: Effort) -> tuple[Change, ...]:
+    """Compare the texts of several changes, as `change_of` does. What is too much the patch only names."""
+    changes, characters = [], 0
+    for each in diffs[:MOST]:
+        characters += len(each.old_text or "") + len(each.new_text)
+        if characters > MOST_CHARACTERS:
+            changes.append(left_out(place_of(each.path, directory)))
+        elif (change := change_of(each, directory, effort)) is not None:
+            changes.append(change)
+    if len(diffs) > MOST:
+        changes.append(left_out(f"{len(diffs) - MOST} more changes"))
+    return tuple(changes)
+
+
+def left_out(what: str) -> Change:
+    """Return a change of which nothing is kept but a word in the patch, which programs that read it pass over."""
+    return Change(what, 0, 0, f"# too large to be listed: {what}\n")
+
+
+def change_of(diff: Diff, directory: str = "", effort: Effort | None = None) -> Change | None:
+    """Compare the two texts; None where nothing changed. The path is written as seen from `directory`.
+
+    What would take more than `effort` is shown as all out, all in.
+    """
+    old, new = diff.old_text or "", diff.new_text
     if old == new and diff.old_text is not None:
         return None
     path = place_of(diff.path, directory)
-    hunks, added, removed = [], 0, 0
-    for group in _grouped(_operations(old, new)):
-        body = [line for operation in group for line in _written(operation, old, new)]
-        added += sum(line.startswith("+") for line in body)
-        removed += sum(line.startswith("-") for line in body)
-        hunks += [_hunk_head(group), *body]
-    return Change(path, added, removed, _head(diff, _inside(diff.path, directory).lstrip("/")) + "".join(hunks))
+    parts = _parts(old, new)
+    body, added, removed = _hunks(parts, effort or Effort())
+    return Change(path, added, removed, _head(diff, _inside(diff.path, directory).lstrip("/")) + body)
 
 
 def place_of(path: str, directory: str) -> str:
@@ -55,16 +77,100 @@ def place_of(path: str, directory: str) -> str:
     return " ".join(_inside(path, directory).split())
 
 
-def excerpt(patch: str, most: int) -> str:
+def excerpt(change: Change, most: int) -> str:
     """Return the first changed lines of a patch, at most `most`, with a word about the others."""
-    lines = [line for line in patch.split("\n")[3:] if line and not line.startswith("\\")]
+    # A head of three lines, context, and no more than a mark for a missing line feed behind each line.
+    lines = change.patch.split("\n", 3 + 2 * (CONTEXT + most + 1))[3:-1]
+    lines = [line for line in lines if line and not line.startswith("\\")]
     first = next((at for at, line in enumerate(lines) if line[0] in "+-"), 0)
     shown = ["⋯" if line.startswith("@@") else line for line in lines[max(0, first - 1) :]]
     shown = [shortened(line, WIDEST) for line in shown]
     if len(shown) > most:
-        rest = sum(line[0] in "+-" for line in shown[most - 1 :])
-        shown = [*shown[: most - 1], f"⋯ {rest} more"]
+        shown = shown[: most - 1]
+        rest = change.added + change.removed - sum(line[0] in "+-" for line in shown)
+        shown.append(f"⋯ {rest} more")
     return "\n".join(shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What differs, with a few lines on either side that do not; and how many lines stand before all of it."""
+
+    before: int
+    lead: str
+    old: str
+    new: str
+    trail: str
+
+
+def _parts(old: str, new: str) -> _Parts:
+    """Leave out the ends that are the same, without a look at each of their lines."""
+    head = old.rfind("\n", 0, _common_start(old, new)) + 1
+    tail = _common_end(old, new, min(len(old), len(new)) - head)
+    if not (_begins_line(old, len(old) - tail, head) and _begins_line(new, len(new) - tail, head)):
+        line_feed = old.find("\n", len(old) - tail)
+        tail = 0 if line_feed < 0 else len(old) - line_feed - 1
+    start, old_end = head, len(old) - tail
+    stop = old_end
+    for _ in range(CONTEXT):
+        start = old.rfind("\n", 0, start - 1) + 1 if start else 0
+        line_feed = old.find("\n", stop)
+        stop = len(old) if line_feed < 0 else line_feed + 1
+    before = old.count("\n", 0, start)
+    return _Parts(before, old[start:head], old[head:old_end], new[head : len(new) - tail], old[old_end:stop])
+
+
+def _hunks(parts: _Parts, effort: Effort) -> tuple[str, int, int]:
+    """Write what differs; return with it how many lines came, and how many went."""
+    lead, trail, old, new = map(_count, (parts.lead, parts.trail, parts.old, parts.new))
+    if old + new > LONGEST:
+        whole = [("equal", 0, lead, 0, lead), ("replace", lead, lead + old, lead, lead + new)]
+        last = ("equal", lead + old, lead + old + trail, lead + new, lead + new + trail)
+        texts = (_marked(" ", parts.lead), _marked("-", parts.old), _marked("+", parts.new), _marked(" ", parts.trail))
+        return _hunk_head([*whole, last], parts.before) + "".join(texts), new, old
+    olds, news = _lines(parts.lead + parts.old + parts.trail), _lines(parts.lead + parts.new + parts.trail)
+    hunks, added, removed = [], 0, 0
+    for group in _grouped(operations(olds, news, effort)):
+        hunks.append(_hunk_head(group, parts.before))
+        for tag, a, b, c, d in group:
+            if tag == "equal":
+                hunks.append(_marked(" ", "".join(olds[a:b])))
+            else:
+                hunks += [_marked("-", "".join(olds[a:b])), _marked("+", "".join(news[c:d]))]
+                removed, added = removed + b - a, added + d - c
+    return "".join(hunks), added, removed
+
+
+def _count(text: str) -> int:
+    return text.count("\n") + (not text.endswith("\n") and text != "")
+
+
+def _common_start(old: str, new: str) -> int:
+    """Return how many characters two texts begin with that are the same."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if new.startswith(old[low:middle], low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_end(old: str, new: str, most: int) -> int:
+    """Return how many characters two texts end with that are the same, at most `most`."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if new.endswith(old[len(old) - middle : len(old) - low], 0, len(new) - low):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _begins_line(text: str, at: int, start: int) -> bool:
+    return at == start or text[at - 1] == "\n"
 
 
 def _inside(path: str, directory: str) -> str:
@@ -91,29 +197,9 @@ def _octal(odd: re.Match[str]) -> str:
     return f"\\{ord(odd[0]):03o}"
 
 
-Operation = tuple[str, int, int, int, int]
-
-
 def _lines(text: str) -> list[str]:
-    return text.split("\n")[:-1] + ([last + _NO_LINE_FEED] if (last := text.rpartition("\n")[2]) else [])
-
-
-def _operations(old: Sequence[str], new: Sequence[str]) -> list[Operation]:
-    """Compare like `difflib`, whose time grows with the square: only what lies between the ends that are the same."""
-    least = min(len(old), len(new))
-    head = next((at for at in range(least) if old[at] != new[at]), least)
-    tail = next((at for at in range(least - head) if old[-1 - at] != new[-1 - at]), least - head)
-    old_middle, new_middle = old[head : len(old) - tail], new[head : len(new) - tail]
-    found: list[Operation] = [("equal", 0, head, 0, head)] if head else []
-    if len(old_middle) * len(new_middle) > COMPARED or not old_middle or not new_middle:
-        if old_middle or new_middle:
-            found.append(("replace", head, head + len(old_middle), head, head + len(new_middle)))
-    else:
-        matcher = difflib.SequenceMatcher(None, old_middle, new_middle, autojunk=False)
-        found += [(tag, a + head, b + head, c + head, d + head) for tag, a, b, c, d in matcher.get_opcodes()]
-    if tail:
-        found.append(("equal", len(old) - tail, len(old), len(new) - tail, len(new)))
-    return found
+    """Split into lines, each with its line feed; the last one may have none."""
+    return list(io.StringIO(text, newline="\n"))
 
 
 def _grouped(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
@@ -134,8 +220,9 @@ def _grouped(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
         yield group
 
 
-def _hunk_head(group: Sequence[Operation]) -> str:
-    return f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@\n"
+def _hunk_head(group: Sequence[Operation], before: int) -> str:
+    old, new = (before + group[0][1], before + group[-1][2]), (before + group[0][3], before + group[-1][4])
+    return f"@@ -{_range(*old)} +{_range(*new)} @@\n"
 
 
 def _range(start: int, stop: int) -> str:
@@ -144,16 +231,9 @@ def _range(start: int, stop: int) -> str:
     return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
-def _written(operation: Operation, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
-    tag, a, b, c, d = operation
-    if tag == "equal":
-        yield from (_line(" ", line) for line in old[a:b])
-    else:
-        yield from (_line("-", line) for line in old[a:b])
-        yield from (_line("+", line) for line in new[c:d])
-
-
-def _line(mark: str, line: str) -> str:
-    if line.endswith(_NO_LINE_FEED):
-        return f"{mark}{line.removesuffix(_NO_LINE_FEED)}\n{_NO_LINE_FEED}"
-    return f"{mark}{line}\n"
+def _marked(mark: str, text: str) -> str:
+    """Write lines with a mark before each."""
+    if not text:
+        return ""
+    body = text.removesuffix("\n").replace("\n", f"\n{mark}")
+    return f"{mark}{body}\n{'' if text.endswith(chr(10)) else _NO_LINE_FEED}"

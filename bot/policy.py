@@ -24,6 +24,7 @@ from acp import Question
 from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolContent
 
 from .description import outweighs
+from .tools import FORGOTTEN
 
 __all__ = ["PERMISSIONS", "POWER", "Allow", "Ask", "Decision", "Deny", "Permission", "decide"]
 
@@ -131,6 +132,8 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
 
 
 def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
+    if call.raw_input == FORGOTTEN:
+        return "not all of what it does is known any more"
     unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
     if outweighs((call.raw_input, unknown), 2 * LOOKED_THROUGH):  # Very many parts: to find their texts takes long.
         return TOO_LONG

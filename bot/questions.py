@@ -31,6 +31,9 @@ LONGEST_FORM = 1_000_000
 
 TOO_LARGE = "it is larger than what Discord can show"
 
+SHOWN = ("title", "kind", "content", "locations", "raw_input")
+"""What a question shows of a tool call."""
+
 LINES = 50
 """Lines in a reply about questions that were answered without a person."""
 
@@ -170,16 +173,19 @@ class Questions:
 
         The buttons of the old card mean nothing from then on: nobody can allow what was not shown.
         """
-        if all(getattr(update, name) is None for name in ("title", "kind", "content", "locations", "raw_input")):
-            return
+        told = {name: value for name in SHOWN if (value := getattr(update, name)) is not None}
         for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
             if card.call.tool_call_id != update.tool_call_id:
                 continue
+            # Most updates repeat what is known. To describe a large request takes long, so that each time counts.
+            if all(value == getattr(card.call, name) for name, value in told.items()):
+                continue
             call = merged(card.call, update)
-            if not outweighs((call,), LARGEST) and describe(call) == card.described:
+            changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
+            if changes <= CHANGES and not outweighs((call,), LARGEST) and describe(call) == card.described:
+                card.call = call
                 continue
             self._remove(card, "the agent has changed what it wants to do")
-            changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
             if changes > CHANGES:
                 self._reject(card.question, call, "rejected, for the agent keeps changing what it asks")
             else:

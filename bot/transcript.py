@@ -22,6 +22,8 @@ from acp.schema import (
 )
 
 from .blocks import Block, Blocks, Line, Prose
+from .calls import Calls
+from .comparison import Effort
 from .dialect import Dialect, Draft
 from .files import File, Shelf, decoded, in_words, parts
 from .links import Link, is_web
@@ -33,7 +35,7 @@ from .remarks import remark
 from .spool import Spool
 from .style import Style
 from .thoughts import Thoughts
-from .tools import Call, Sent, merged
+from .tools import Sent, merged
 
 __all__ = ["LONGEST", "Transcript"]
 
@@ -63,7 +65,8 @@ class Transcript:
         self._pending: list[str] = []
         self._pending_size = 0
         self._size = 0
-        self._calls: dict[str, Call] = {}
+        self._calls = Calls()
+        self._effort = Effort()
         self._plan: Line | None = None
         self._links: dict[Link, Line] = {}
         self._links_seen = 0
@@ -122,7 +125,7 @@ class Transcript:
         self._ended = True
         self._interrupt()
         self._shelf.closed = True
-        for call in self._calls.values():
+        for call in self._calls:
             call.over = True
         self._freeze()
         for name, spool in self._spools():
@@ -144,9 +147,15 @@ class Transcript:
     # ---- what is known
 
     def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
-        """Return all that is known of a tool call; a question may bring no more than its id."""
-        known = self._calls.get(update.tool_call_id)
-        return update if known is None else merged(known.update, update)
+        """Return all that is known of a tool call that a question is about; it may bring no more than the call's id.
+
+        What it says that the call changes is remembered: some agents say it nowhere else.
+        """
+        call = self._calls.of(update.tool_call_id)
+        if not call.ended:
+            self._effort.renew()
+            call.compare(update, self._style, self._effort)
+        return merged(call.update, update)
 
     @property
     def said(self) -> int:
@@ -194,17 +203,16 @@ class Transcript:
 
         `cost_before` is the session's cost when it began, in the same currency; None where nobody knows it.
         """
-        calls = self._calls.values()
-        changes = [change for call in calls for change in call.changes]
+        tally = self._calls.tally()
         usage = self._usage
         cost, currency = (None, "") if usage is None else cost_of(usage)
         return Receipt(
             seconds,
-            tools=len(calls),
-            failed=sum(call.update.status == "failed" for call in calls),
-            files=len(frozenset[str]().union(*(call.paths for call in calls))),
-            added=sum(change.added for change in changes),
-            removed=sum(change.removed for change in changes),
+            tools=tally.tools,
+            failed=tally.failed,
+            files=len(tally.paths),
+            added=tally.added,
+            removed=tally.removed,
             tokens=None if usage is None else usage.used,
             window=None if usage is None else usage.size,
             cost=None if cost is None or cost_before is None else max(0.0, cost - cost_before),
@@ -297,18 +305,18 @@ class Transcript:
 
     def _tool(self, update: ToolCallUpdate) -> bool:
         """Show a tool call in one line; announced twice or never, its id decides."""
-        call = self._calls.get(update.tool_call_id)
-        if call is None:
-            call = Call(ToolCallUpdate(tool_call_id=update.tool_call_id))
-            self._calls[update.tool_call_id] = call
-            if self._style.tools != "off":
-                self._interrupt()
-                self._blocks.run(self._style).calls.append(call)
+        call = self._calls.of(update.tool_call_id)
         had_ended = call.ended
-        sent = call.take(update, self._style)
-        if call.ended and not had_ended and not self._ended:
-            for change in call.changes:
-                self._patches.write(change.patch.encode(errors="replace"))
+        self._effort.renew()
+        sent = call.take(update, self._style, self._effort)
+        self._calls.lighten(call)
+        if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
+            self._interrupt()
+            self._blocks.run(self._style).add(call)
+        if call.ended and not had_ended:
+            for patch in call.take_patches():
+                if not self._ended:
+                    self._patches.write(patch.encode(errors="replace"))
         for each in sent:
             self._send(each)
         shows = self._style.tools != "off" or bool(sent)

@@ -8,6 +8,7 @@ import pytest
 from acp import Question
 from acp.schema import PermissionOption, ToolCallUpdate
 from bot.policy import LONGEST, LOOKED_THROUGH, MOST, POWER, WRITERS, Allow, Ask, Deny, Permission, decide
+from bot.tools import FORGOTTEN
 
 Json = dict[str, Any]
 
@@ -199,6 +200,13 @@ EVERYTHING: list[tuple[Json, bool]] = [
 def test_what_takes_long_to_be_looked_through_is_asked_at_once(call: Json) -> None:
     """However it is made long; while it was looked through nothing else would go on."""
     assert judge("allow_all", call) == Ask("it is too long to be looked through")
+
+
+@pytest.mark.parametrize("permission", ["allow_all", "allow_reads"])
+def test_what_is_not_known_any_more_is_asked(permission: Permission) -> None:
+    """A call of which the details had to go: its place alone does not say what it does."""
+    call = READ | at("HERE/a.py") | {"rawInput": FORGOTTEN}
+    assert judge(permission, call) == Ask("not all of what it does is known any more")
 
 
 @pytest.mark.parametrize(("call", "allowed"), EVERYTHING)

@@ -10,6 +10,7 @@ import pytest
 from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
 from bot.card import MISSED, VISITS, Cards, Where
+from bot.description import describe
 from bot.elicitation import DRAFTS, FormCard, PageCard, host_of
 from bot.fields import MOST as MOST_FIELDS
 from bot.fields import Unusable
@@ -186,6 +187,27 @@ async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
         assert it.open == []
+
+
+async def test_a_large_question_is_described_no_more_often_than_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at each update that repeats a part of it; and one that only spaces it out counts as a change."""
+    described: list[ToolCallUpdate] = []
+
+    def counting(call: ToolCallUpdate) -> tuple[str, str]:
+        described.append(call)
+        return describe(call)
+
+    monkeypatch.setattr("bot.questions.describe", counting)
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "x" * 100_000})
+        for _ in range(60):
+            await it.change(title="Run", kind=None)
+            await it.change(rawInput="x" * 100_000)
+        assert described == []
+        for number in range(60):
+            await it.change(title="Run" + " " * (number + 1))
+        assert len(described) == CHANGES
+        assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
 
 
 async def test_a_card_answers_no_other_question_of_the_same_id() -> None:

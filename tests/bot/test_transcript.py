@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from acp import Text, Thought
 from acp.schema import AgentMessageChunk, AgentThoughtChunk, TextBlock, ToolCallUpdate, parse_update
 from bot import transcript as transcript_module
+from bot.blocks import ToolRun
 from bot.pager import LATE_NOTE, NOTE
 from bot.style import Style
 from bot.transcript import Transcript
@@ -691,6 +692,53 @@ def test_the_changes_of_a_turn_are_one_patch() -> None:
     assert patch.read().decode() == "".join(
         f"--- a/{name}.py\n+++ b/{name}.py\n@@ -1 +1 @@\n-old\n+new {name}\n" for name in "ba"
     )
+
+
+def test_a_change_that_only_the_question_shows_is_in_the_patch_too() -> None:
+    """The last update of such a call brings a text in its place; a call that failed changed nothing all the same."""
+    diff = {"type": "diff", "path": "/p/a.py", "oldText": "old\n", "newText": "new\n"}
+    said = {"type": "content", "content": {"type": "text", "text": "Edit applied"}}
+    transcript = Transcript(Style(directory="/p"))
+    transcript.apply(tool("1", title="Edit", status="pending", kind="edit"))
+    for call_id in "12":
+        asked = transcript.tool_call(ToolCallUpdate.model_validate({"toolCallId": call_id, "content": [diff]}))
+        assert asked.content is not None
+    transcript.apply(tool("1", status="completed", content=[said]))
+    transcript.apply(tool("2", status="failed"))
+    transcript.apply(tool("3", status="in_progress", content=[diff]))
+    transcript.apply(tool("3", status="completed", content=[said]))
+    transcript.end()
+    assert "-# ✔ 📝 Edit +1 −1" in transcript.pages()[0]
+    (patch,) = transcript.files()
+    assert patch.read().decode() == "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-old\n+new\n" * 2
+    receipt = transcript.receipt(1.0)
+    assert (receipt.tools, receipt.failed, receipt.files, receipt.added) == (3, 1, 1, 2)
+
+
+def test_a_question_about_a_call_that_was_never_told_of_is_no_tool_call() -> None:
+    """It stands on no page and in no receipt."""
+    transcript = Transcript()
+    transcript.tool_call(ToolCallUpdate(tool_call_id="1", title="Run"))
+    transcript.end()
+    assert transcript.pages() == []
+    assert transcript.receipt(1.0).tools == 0
+
+
+def test_a_run_of_very_many_calls_costs_no_more_to_look_at_than_a_short_one() -> None:
+    """Those that are only counted are not looked at again; one of them that begins again is shown again."""
+    transcript = Transcript()
+    for number in range(3_000):
+        transcript.apply(tool(str(number), title=f"t{number}", status="failed" if number == 7 else "completed"))
+        if number % 100 == 0:
+            transcript.pages()
+    run = transcript._blocks._blocks[-1]
+    assert isinstance(run, ToolRun)
+    assert len(run.calls) <= 50
+    (page,) = transcript.pages()
+    assert page.split("\n") == ["-# ⋯ 2994 earlier, 1 failed", *(f"-# ✔ t{number}" for number in range(2_994, 3_000))]
+    transcript.apply(tool("2900", title="again", status="in_progress"))
+    assert "-# ▸ again" in transcript.pages()[0]
+    assert (transcript.receipt(1.0).tools, transcript.receipt(1.0).failed) == (3_000, 1)
 
 
 def test_a_receipt_counts_what_was_done() -> None:

@@ -1,0 +1,112 @@
+"""The tool calls of a turn: what is kept of them is bounded, and what they came to is counted all the same."""
+
+from typing import Any
+
+import pytest
+
+from acp.schema import ToolCallUpdate, parse_update
+from bot import calls as calls_module
+from bot.calls import MOST, MOST_WEIGHT, Calls
+from bot.description import describe
+from bot.style import Style
+from bot.tools import FORGOTTEN, TITLE, Call, weight_of
+
+LARGE = "x" * 1_000_000
+
+
+def told(calls: Calls, number: int, **fields: Any) -> Call:
+    """Let the agent tell of a call."""
+    update = parse_update({"sessionUpdate": "tool_call_update", "toolCallId": str(number), **fields})
+    assert isinstance(update, ToolCallUpdate)
+    call = calls.of(str(number))
+    call.take(update, Style())
+    calls.lighten(call)
+    return call
+
+
+def diff(old: str, new: str) -> dict[str, str]:
+    """A change as ACP writes it."""
+    return {"type": "diff", "path": "/p/a.py", "oldText": old, "newText": new}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"rawInput": {"command": LARGE}},
+        {"content": [diff(LARGE, "y")]},
+        {"title": LARGE},
+        {"locations": [{"path": "/p"}] * 60_000},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_calls_that_do_not_end_hold_no_more_than_a_bound(fields: Any) -> None:
+    """The latest are whole; a question about an earlier one says that not all of it is known any more."""
+    calls = Calls()
+    made = [told(calls, number, **fields) for number in range(60)]
+    assert sum(call.weight for call in made) <= MOST_WEIGHT
+    held = [weight_of(call.update.model_dump(exclude={"locations"})) > 1_000 or call.weight > 0 for call in made]
+    assert held == sorted(held)
+    assert held.count(True) <= MOST_WEIGHT // len(LARGE)
+    assert made[-1].weight > 0
+    assert made[0].update.raw_input == FORGOTTEN
+    assert FORGOTTEN in describe(made[0].update)[1]
+
+
+def test_the_latest_call_is_whole_however_much_it_brings() -> None:
+    """A question about it shows all of it."""
+    calls = Calls()
+    told(calls, 1, rawInput="small")
+    made = told(calls, 2, rawInput="x" * (MOST_WEIGHT + 1))
+    assert made.update.raw_input != FORGOTTEN
+    assert calls.of("1").update.raw_input == FORGOTTEN
+
+
+def test_a_change_that_had_to_go_before_its_call_ended_is_named_in_the_patch() -> None:
+    """Nothing is left out without a word."""
+    calls = Calls()
+    first = told(calls, 1, content=[diff("a\n", "b\n")])
+    told(calls, 2, rawInput="x" * (MOST_WEIGHT + 1))
+    told(calls, 1, status="completed")
+    assert first.take_patches() == ["# too large to be listed: /p/a.py\n"]
+    assert first.take_patches() == [""]
+
+
+def test_a_call_that_has_ended_keeps_a_short_title_and_one_place() -> None:
+    """Its line says no more."""
+    places = [{"path": f"/p/{number}", "line": number} for number in range(900)]
+    made = told(Calls(), 1, title="Edit " * 9_000, kind="edit", locations=places, status="completed")
+    before = made.line(Style())
+    assert len(made.update.title or "") == TITLE
+    assert len(made.update.locations or []) == 1
+    assert before.endswith(":0 +899")
+    assert len(made.paths) == 900
+
+
+def test_half_a_character_is_weighed_too() -> None:
+    """It is no UTF-8, and comes all the same."""
+    assert weight_of({"a": "\ud800" * 100}) >= 100
+
+
+def test_calls_that_are_not_known_any_more_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that ended go first; the files that they changed count once."""
+    monkeypatch.setattr(calls_module, "MOST_PATHS", 3)
+    calls = Calls()
+    open_call = told(calls, 0, title="runs")
+    for number in range(1, MOST + 50):
+        told(calls, number, status="completed" if number % 2 else "failed", content=[diff("a\n", "b\nc\n")])
+    assert len(list(calls)) == MOST
+    assert calls.get("0") is open_call
+    assert calls.get("1") is None
+    tally = calls.tally()
+    assert (tally.tools, tally.failed) == (MOST + 50, (MOST + 49) // 2)
+    assert (tally.added, tally.removed, len(tally.paths)) == (2 * (MOST + 50) // 2, (MOST + 50) // 2, 1)
+
+
+def test_where_none_has_ended_the_oldest_is_not_known_any_more() -> None:
+    """It is shown as one that is over: no update will find it."""
+    calls = Calls()
+    first = told(calls, 0, title="runs")
+    for number in range(1, MOST + 1):
+        told(calls, number)
+    assert first.over
+    assert calls.tally().tools == MOST + 1
