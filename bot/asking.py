@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,18 +11,20 @@ import discord
 import structlog
 from discord import app_commands
 
-from pool.journal import State
+from pool.asks import Ask
+from pool.journal import State, Unwritable
 
 from . import words
 from .admission import admitted
+from .asked import accept
 from .fields import Field
 from .form import Form
 from .gate import Place, Right, in_place
 from .markdown import escape
-from .message import Name, mentioned_in, names_in, quote_of, readable, tags_of
+from .message import tags_of
 from .offers import Command as OwnCommand
 from .pacer import Urgency
-from .request import Attachment, Quote, Request, read_request
+from .request import Attachment, Quote, Request, read_request, write_request
 from .rest import RestError
 from .visible import visible
 
@@ -41,9 +44,6 @@ SHOWN = 1500
 BARE = "(a message of somebody else's, and no word about it)"
 """Shown of a request that only quotes."""
 
-NAMED = 10
-"""People whose names are asked for, at most, where a request mentions them."""
-
 OFFERED = 25
 CHOICE = 100
 """Choices that Discord shows for an option, and characters of a choice's name or value."""
@@ -51,6 +51,7 @@ CHOICE = 100
 Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 Command = app_commands.Command[Any, Any, Any]
 Choices = list[app_commands.Choice[str]]
+Files = list[tuple[str, bytes]]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -146,19 +147,14 @@ async def ask(
     if refusal := _not_now(interaction, place, said, agent):
         await interaction.response.send_message(refusal, ephemeral=True)
         return
-    message_id = await (_post(interaction, said) if within is None else _post_in(interaction, within, said))
-    if message_id is None:
-        return
-    if about is not None:  # Only now: Discord waits 3 s for an answer, and a busy one may take longer to be read.
-        quote = await _quoted(interaction, about)
-        quotes = () if quote is None else (quote,)
+    shown, files = _asked(interaction, said)
     here = in_place(place)
-    request = Request(
-        message_id=message_id,
+    draft = Request(
+        message_id=0,  # It is not posted yet.
         channel_id=place.channel_id,
-        thread_id=place.channel_id if here else message_id,
+        thread_id=place.channel_id if here else 0,
         author_id=interaction.user.id,
-        text=readable(text, await _names(interaction, text)),
+        text=text,
         attachments=tuple(attachments),
         author_name=interaction.user.display_name,
         guild_id=interaction.guild_id,
@@ -169,23 +165,21 @@ async def ask(
         joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
         no_thread=place.no_thread or "",
     )
-    exchange = client.take_up(request, interaction.user, place, agent=agent)
-    if exchange is not None and not exchange.is_open:
-        await client.open_for(exchange)
-
-
-async def _names(interaction: Interaction, text: str) -> Name:
-    """Return what knows the names in a request. Discord says them with a message, not with a command: it is asked."""
-    desk, guild_id, people = interaction.client.desk, interaction.guild_id, dict[int, str]()
-    for user_id in mentioned_in(text)[:NAMED]:
-        if guild_id is None:
-            break
-        try:
-            await desk.pacer.admit(None, Urgency.FIRST)
-            people[user_id] = await desk.rest.display_name(guild_id, user_id)
-        except RestError as error:
-            log.info("a person cannot be named", user_id=user_id, reason=str(error))
-    return names_in(interaction.guild, people)
+    asked = Ask(interaction.id, place.channel_id, shown, write_request(draft), agent, about, place.parent_id)
+    try:
+        client.journal.asks.begin(asked)
+    except Unwritable:
+        await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+        return
+    post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
+    message_id = await post
+    if message_id is None:
+        client.journal.asks.end(asked.ask_id)
+        return
+    # Only now is anything read: Discord waits 3 s for an answer, and a busy one may take longer.
+    unreadable = "That message can no longer be read. The agent is asked without it."
+    told = partial(interaction.followup.send, unreadable, ephemeral=True)
+    await accept(client, asked, message_id, interaction.user, on_unreadable=told)
 
 
 def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
@@ -204,9 +198,8 @@ def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> s
     return "" if bound is None else words.BOUNDS[bound]
 
 
-async def _post(interaction: Interaction, text: str) -> int:
+async def _post(interaction: Interaction, shown: str, files: Files) -> int:
     """Answer with the request, for all to see and pinging nobody; return the message's id."""
-    shown, files = _asked(interaction, text)
     answer = await interaction.response.send_message(
         shown,
         allowed_mentions=discord.AllowedMentions.none(),
@@ -216,10 +209,10 @@ async def _post(interaction: Interaction, text: str) -> int:
     return answer.message_id or (await interaction.original_response()).id
 
 
-async def _post_in(interaction: Interaction, thread_id: int, text: str) -> int | None:
+async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: Files) -> int | None:
     """Post the request in another place, likewise, and say so; None where that cannot be, which is said too."""
     await interaction.response.send_message(f"Asked again in <#{thread_id}>.", ephemeral=True)
-    desk, (shown, files) = interaction.client.desk, _asked(interaction, text)
+    desk = interaction.client.desk
     try:
         await desk.pacer.admit(thread_id, Urgency.FIRST)
         return (await desk.rest.send(thread_id, shown, files=files)).message_id
@@ -230,7 +223,7 @@ async def _post_in(interaction: Interaction, thread_id: int, text: str) -> int |
         return None
 
 
-def _asked(interaction: Interaction, text: str) -> tuple[str, list[tuple[str, bytes]]]:
+def _asked(interaction: Interaction, text: str) -> tuple[str, Files]:
     """Write a request as it is shown, and the file that has all of a long one."""
     shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
     files = [("request.txt", text.encode())] if shown != text else []
@@ -250,20 +243,6 @@ async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
     """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
     entered = Form.entered(_ABOUT, interaction.data or {}).get("question")
     await ask(interaction, str(entered or ""), about=int(match["message"]))
-
-
-async def _quoted(interaction: Interaction, message_id: int) -> Quote | None:
-    """Read a message of the place again, with its files; who asks about one that is gone is told so."""
-    client = interaction.client
-    try:
-        await client.desk.pacer.admit(None, Urgency.FIRST)
-        message = await client.desk.rest.message(interaction.channel_id or 0, message_id)
-    except RestError as error:
-        log.info("a message cannot be read", message_id=message_id, reason=str(error))
-        words = "That message can no longer be read. The agent is asked without it."
-        await interaction.followup.send(words, ephemeral=True)
-        return None
-    return quote_of(message, client.user)
 
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:

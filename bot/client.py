@@ -20,6 +20,7 @@ from pool.pool import Pool
 
 from . import words
 from .admission import Admission
+from .asked import take_left
 from .asking import ABOUT_FORM, take_question
 from .buttons import HeldButton, InterruptedButton, KeepButton
 from .catch_up import CatchUp, Reach
@@ -167,6 +168,7 @@ class ThreadlineClient(discord.Client):
                 name = f"open-{exchange.request.message_id}"
                 tasks.create_task(self.open_for(exchange), name=name)
             tasks.create_task(self.recovery.finish(), name="recovery")
+            tasks.create_task(self.recovery.take_asks(partial(take_left, self)), name="asks")
             await self._catch_up.run([*self._places(self.guilds), *self._direct()])
         where = whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
@@ -307,12 +309,12 @@ class ThreadlineClient(discord.Client):
         return self.take_up(request, message.author, place, missed=missed)
 
     def take_up(
-        self, request: Request, author: discord.abc.User, place: Place, *, agent: str = "", missed: bool = False
+        self, request: Request, author: discord.abc.User | None, place: Place, *, agent: str = "", missed: bool = False
     ) -> Exchange | None:
         """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
 
         One that was `missed` was written before anybody could see the question about an interrupted turn, and waits
-        for the choice.
+        for the choice. Without its `author` at hand it stops nothing.
 
         None: it was accepted before, or cannot be taken up now. One whose thread is not open yet needs `open_for`.
         """
@@ -352,7 +354,7 @@ class ThreadlineClient(discord.Client):
             self.pool.wait(thread_id, exchange, seconds)
             return exchange
         self.pool.submit(thread_id, exchange)
-        if self.desk.agents.config.threads.busy == "steer":
+        if author is not None and self.desk.agents.config.threads.busy == "steer":
             asker_id = conversation.current.author_id if conversation and conversation.current else None
             if steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id)):
                 self.desk.audit.record("stopped", "a message that steers", user_id=author_id, thread_id=thread_id)

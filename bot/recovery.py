@@ -13,6 +13,7 @@ from typing import TypeVar
 import discord
 import structlog
 
+from pool.asks import Ask
 from pool.journal import Journal, Row, State
 from pool.notices import Notice
 from pool.pool import Pool
@@ -48,9 +49,9 @@ class Recovery:
         self._pool = pool
         self._desk = desk
         self._waiting = waiting
-        self._drafts = Drafts(journal=journal, pacer=desk.pacer, rest=desk.rest)
+        self.drafts = Drafts(journal=journal, pacer=desk.pacer, rest=desk.rest)
         self.interruptions = Interruptions(
-            journal=journal, pool=pool, desk=desk, drafts=self._drafts, again=self._once_more
+            journal=journal, pool=pool, desk=desk, drafts=self.drafts, again=self._once_more
         )
         """The turns that were cut off, and that nobody has decided yet."""
         self._rows: dict[int, dict[int, list[Row]]] = {}
@@ -59,6 +60,7 @@ class Recovery:
         self._interrupted: list[Interruption] = []
         self._cut: list[tuple[Row, Reply]] = []
         self._questions = journal.questions.standing()
+        self._asks = journal.asks.standing()
         rows = journal.open_rows()
         self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
         """Messages that have ended, with signs of an earlier run that say otherwise."""
@@ -109,6 +111,21 @@ class Recovery:
             tasks.create_task(_each(self._interrupted, self.interruptions.ask), name="interrupted")
             tasks.create_task(_each(self._cut, self._cut_off), name="drafts")
             tasks.create_task(_each(self._finished, self._post), name="finished")
+
+    async def take_asks(self, take: Callable[[Ask], Awaitable[None]]) -> None:
+        """Let requests be accepted that were to be posted: one by one, for two may say the same.
+
+        What is cut off stays for the next READY.
+        """
+        while self._asks:
+            ask = self._asks.pop(0)
+            try:
+                await take(ask)
+            except asyncio.CancelledError:
+                self._asks.insert(0, ask)
+                raise
+            except Exception:  # one of them must not keep a READY from all the others
+                log.exception("a request could not be accepted", channel_id=ask.channel_id)
 
     def _wait_on(self, together: Sequence[Row]) -> Exchange | None:
         """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
@@ -165,18 +182,18 @@ class Recovery:
         row, exchange = finished
         channel_id = await exchange.place()
         exchange.over(row.reason)
-        await self._drafts.finish(row, exchange.reply, channel_id)
+        await self.drafts.finish(row, exchange.reply, channel_id)
 
     async def _cut_off(self, cut: tuple[Row, Reply]) -> None:
         """See to the draft of a first try, where a second one waits."""
         row, draft = cut
-        await self._drafts.cut_off(row, draft)
+        await self.drafts.cut_off(row, draft)
 
     async def _find(self, lost: Notice) -> None:
         """Look for a notice of which nobody knows whether it was posted."""
         after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
         try:
-            message_id = await self._drafts.look_for(lost.thread_id, after, lost.content)
+            message_id = await self.drafts.look_for(lost.thread_id, after, lost.content)
         except RestError as error:
             log.info("an old notice could not be looked for", thread_id=lost.thread_id, reason=str(error))
             message_id = None
@@ -189,7 +206,7 @@ class Recovery:
         text = words.with_line(question.content, became)
         try:
             if message_id is None:
-                message_id = await self._drafts.look_for(thread_id, question.exchange_id, question.content)
+                message_id = await self.drafts.look_for(thread_id, question.exchange_id, question.content)
             if message_id is not None:
                 await self._desk.pacer.admit(thread_id, Urgency.NOTICE, Bucket.EDIT)
                 await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
@@ -207,7 +224,10 @@ async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
     items.clear()
 
     async def do(number: int) -> None:
-        await work(left[number])
+        try:
+            await work(left[number])
+        except Exception:  # one of them must not keep a READY from all the others
+            log.exception("what an earlier run left could not be brought to its end")
         del left[number]
 
     try:

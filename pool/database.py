@@ -156,6 +156,17 @@ _MIGRATIONS = (
     DROP INDEX noticed_conversations;
     ALTER TABLE conversations DROP COLUMN notice;
     """,
+    """
+    CREATE TABLE asks (
+        ask_id INTEGER PRIMARY KEY,
+        channel_id INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        request TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        about INTEGER,
+        parent_id INTEGER
+    ) STRICT;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

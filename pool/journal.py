@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from .asks import KeptAsks
 from .database import JournalError, open_database
 from .notices import KeptNotices
 from .posts import Post, Posts
@@ -46,6 +47,7 @@ class Journal:
         self.signs = KeptSigns(self._writer)
         self.questions = KeptQuestions(self._writer)
         self.notices = KeptNotices(self._writer)
+        self.asks = KeptAsks(self._writer)
         self.posts = Posts(self._writer)
         self.postscripts = Postscripts(self._writer)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""

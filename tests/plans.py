@@ -6,7 +6,7 @@ from typing import Any
 
 __all__ = ["Explaining", "scans"]
 
-BOUNDED = {"facts", "questions", "notices", "signs", "postscripts", "files"}
+BOUNDED = {"facts", "asks", "questions", "notices", "signs", "postscripts", "files"}
 """Tables that hold a fixed number of rows, or no more than what is open now."""
 
 OPEN_ONLY = {"open_messages", "owed_messages"}

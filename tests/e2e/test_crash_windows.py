@@ -1,11 +1,13 @@
 """Crashes between two writes, found by chaos: whatever the moment, the thread is told, once and in order."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
 from pool.journal import Journal
 from tests.e2e.stage import Stage, remembering, scene, spoken
+from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_recovery import answered_once, running
 
 
@@ -86,3 +88,36 @@ async def test_a_history_that_cannot_be_read_at_first_is_read_again(tmp_path: Pa
         async with running(place):
             await place.ann.sees(thread_id, "missed", by=place.bot)
             assert fault.hits == 2
+
+
+async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_a_kill(tmp_path: Path) -> None:
+    """The bot posts what somebody asks by a command; between that and its row it asks Discord for names, and more.
+
+    Each is answered once: in the thread that is opened for it, in its own thread, and with the message it is about.
+    """
+    async with scene(tmp_path) as place:
+        remembering(place)
+        thread = await answered_once(place)
+        about = await place.mallory.say(thread, "the build is red")
+        names = re.compile(rf"/members/{place.mallory.id}$|/messages/{about.id}$")
+        slow = place.discord.fault(method="GET", path=names, slow=GENEROUS, times=None)
+        async with running(place, signal.SIGKILL):
+            await place.ann.slash(place.channel, "ask", request=f"say in the channel {place.mallory.mention}")
+            await place.ann.slash(thread, "ask", request=f"say in the thread {place.mallory.mention}")
+            request = await place.ann.sees(place.channel, "in the channel", by=place.bot)
+            await place.ann.sees(thread, "in the thread", by=place.bot)
+            form = await place.ann.menu(about, "Ask about this")
+            await place.ann.fill(form, {"What do you want to know?": "say about it"})
+            asked = await place.ann.sees(thread, "say about it", by=place.bot)
+        slow.remove()
+        async with running(place):
+            await place.ann.sees(thread, "in the thread @mallory", by=place.bot)
+            await place.ann.sees(thread, re.compile("^about it"), by=place.bot, after=asked)
+            opened = await place.ann.sees_thread(request)
+            await place.ann.sees(opened, "in the channel @mallory", by=place.bot)
+        async with running(place):
+            await place.ann.say(thread, "say the end")
+            await place.ann.sees(thread, re.compile("^the end"), by=place.bot)
+            assert sum("in the thread @mallory" in each.content for each in place.said_by_bot(thread)) == 1
+        with Journal.open(place.config.with_name("threadline.db")) as journal:
+            assert (journal.asks.standing(), journal.open_rows()) == ([], [])
