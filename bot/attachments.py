@@ -6,6 +6,7 @@ An agent gets a link to each file; what it can take directly, it is given direct
 import asyncio
 import os
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,19 +176,24 @@ class Attachments:
             if response.status != 200:
                 kind = _Over if response.status in _OVER else _Skipped
                 raise kind(f"Discord does not give it ({response.status})")
-            size = await self._write(response.content, path, most)
+            packing = _unpacker(response.headers.get("Content-Encoding", ""))
+            size = await self._write(response.content, path, most, packing)
         await asyncio.to_thread(self._saved.publish, path)
         return size
 
-    async def _write(self, content: aiohttp.StreamReader, path: Path, most: int) -> int:
+    async def _write(self, content: aiohttp.StreamReader, path: Path, most: int, packing: "_Unpacker | None") -> int:
         size = 0
         # Written on the loop: a piece takes the kernel microseconds, and a thread could not be cancelled.
         with os.fdopen(await asyncio.to_thread(self._saved.create, path), "wb") as file:
-            async for piece in content.iter_chunked(_PIECE):
-                size += len(piece)
-                if size > most:
-                    raise _Skipped(f"it is larger than {in_words(most)}")
-                file.write(piece)
+            async for received in content.iter_chunked(_PIECE):
+                for piece in (received,) if packing is None else packing.pieces(received):
+                    size += len(piece)
+                    if size > most:
+                        raise _Skipped(f"it is larger than {in_words(most)}")
+                    file.write(piece)
+                    await asyncio.sleep(0)  # Some bytes may unfold to megabytes: others have their turn in between.
+        if packing is not None:
+            packing.check_end()
         return size
 
     # ---- showing
@@ -216,6 +222,38 @@ class Attachments:
             except OSError as error:
                 log.warning("old attachments cannot be removed", reason=str(error))
             await asyncio.sleep(CLEANING_SECONDS)
+
+
+class _Unpacker:
+    """Unfolds what came compressed although that was not asked for, a piece at a time: some bytes make megabytes."""
+
+    def __init__(self) -> None:
+        self._inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)  # 32: whichever header is there, of gzip or zlib.
+
+    def pieces(self, received: bytes) -> Iterator[bytes]:
+        """Return what this makes. Raises ValueError where it makes nothing."""
+        while received:
+            try:
+                yield self._inflating.decompress(received, _PIECE)
+            except zlib.error as error:
+                raise ValueError(str(error)) from error
+            received = self._inflating.unconsumed_tail
+
+    def check_end(self) -> None:
+        """Raise ValueError where the end is missing."""
+        if not self._inflating.eof:
+            raise ValueError("the compressed file is cut off")
+
+
+def _unpacker(encoding: str) -> _Unpacker | None:
+    """Return what unfolds a content encoding (RFC 9110, 8.4.1); None where there is nothing to unfold."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return _Unpacker()
+        case other:
+            raise ValueError(f"the content encoding {other!r} is not known")
 
 
 def _told(part: Part) -> dict[str, str]:

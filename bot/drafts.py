@@ -80,7 +80,7 @@ class Drafts:
         Raises `RestError`.
         """
         own = await self.own_messages(channel_id, after=after)
-        alike = (each for each in own if each.content == content.strip() and files in (None, each.files))
+        alike = (each for each in own if each.content == content.strip() and (files is None or each.brings(files)))
         return next((each.message_id for each in alike if each.message_id not in known), None)
 
     async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:

@@ -4,11 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import discord
 
+from .file_names import file_name
 from .request import Attachment, Quote, Request, moment, sent_at
 
 __all__ = [
@@ -198,16 +198,11 @@ def quote_of(message: discord.Message, me: discord.abc.User | None) -> Quote:
 
 def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) -> tuple[Attachment, ...]:
     return tuple(
-        Attachment(_file_name(each), each.url, each.content_type, each.size, message.channel.id, message.id)
+        Attachment(
+            file_name(each.filename, each.title), each.url, each.content_type, each.size, message.channel.id, message.id
+        )
         for each in attachments
     )
-
-
-def _file_name(attachment: discord.Attachment) -> str:
-    """Return a file's own name: Discord makes `filename` ASCII, and keeps what it was, without its end, in `title`."""
-    extension = Path(attachment.filename).suffix
-    title = attachment.title or ""
-    return attachment.filename if not title else title if title.endswith(extension) else f"{title}{extension}"
 
 
 def _all_of(text: str, said: discord.Message | discord.MessageSnapshot) -> str:

@@ -20,6 +20,7 @@ from discord.http import Route
 from discord.utils import time_snowflake
 
 from . import wire
+from .file_names import is_kept_as
 from .mentions import NOBODY, Mentions
 from .refusals import (
     LOST,
@@ -68,7 +69,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A message of the bot's own in a thread's history, with the names of its files."""
+    """A message of the bot's own in a thread's history, with the names of its files as Discord keeps them."""
 
     message_id: int
     content: str
@@ -76,8 +77,12 @@ class Own:
     has_buttons: bool = False
 
     def shows(self, content: str, files: Sequence[tuple[str, bytes]]) -> bool:
-        """Whether it says this, and brings as many files."""
-        return self.content.strip() == content.strip() and len(self.files) == len(files)
+        """Whether it says this, and brings these files, as far as their names tell."""
+        return self.content.strip() == content.strip() and self.brings([name for name, _ in files])
+
+    def brings(self, names: Sequence[str]) -> bool:
+        """Whether its files may be those that were sent by these names."""
+        return len(self.files) == len(names) and all(map(is_kept_as, names, self.files))
 
 
 class Rest:

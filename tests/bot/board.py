@@ -14,6 +14,7 @@ import discord
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Pacer
 from bot.rest import Archived, ContentRefused, Gone, Own, Refused, Rest, Stored, TryLater
+from loopback.filenames import cleansed
 from pool.journal import Journal
 from tests.virtual import elapse
 
@@ -167,12 +168,12 @@ class Board(Rest):
 
     async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
         await self._call("read", "")
-        # Discord takes the white space around a message's text away.
+        # Discord takes the white space around a message's text away, and keeps other names of files than it is given.
         return [
             Own(
                 message_id,
                 message.content.strip(),
-                tuple(name for name, _ in message.files),
+                tuple(cleansed(name, str(message_id)) for name, _ in message.files),
                 has_buttons=bool(message.buttons),
             )
             for message_id, message in sorted(self.messages.items())

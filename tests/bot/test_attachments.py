@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import gzip
 import os
 import time
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +37,8 @@ class Stage:
     served: list[str]
     held: asyncio.Semaphore
     """Released by each request for `never`, which is not answered."""
+    packed: dict[str, tuple[str, bytes]]
+    """What is sent compressed, asked or not: by name the content encoding and the bytes."""
     fresh: dict[str, str] = field(default_factory=dict)
     """Where files are now, by name."""
     asked: list[str] = field(default_factory=list)
@@ -63,6 +67,7 @@ async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
     """Serve `contents` by name, with `_` for the dot; a name that is not there is answered with 404."""
     served: list[str] = []
     held = asyncio.Semaphore(0)
+    packed: dict[str, tuple[str, bytes]] = {}
 
     async def give(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -72,6 +77,9 @@ async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
         if name == "never":
             held.release()
             await asyncio.Event().wait()
+        if name in packed:
+            encoding, body = packed[name]
+            return web.Response(body=body, headers={"Content-Encoding": encoding})
         if name == "endless":
             response = web.StreamResponse()
             await response.prepare(request)
@@ -88,7 +96,7 @@ async def stage(folder: Path, **contents: bytes) -> AsyncIterator[Stage]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         root = folder / "attachments"
         async with Attachments(root) as attachments:
-            yield Stage(attachments, f"http://127.0.0.1:{runner.addresses[0][1]}", root, served, held)
+            yield Stage(attachments, f"http://127.0.0.1:{runner.addresses[0][1]}", root, served, held, packed)
     finally:
         await runner.cleanup()
 
@@ -129,6 +137,40 @@ async def test_the_file_that_discord_makes_of_a_long_text_is_the_text(tmp_path: 
     async with stage(tmp_path, message_txt=b"<threadline-context>long") as it:
         shown = await it.shown(PromptCapabilities(), it.file("message.txt", "text/plain"))
         assert shown == [TextBlock(text="&lt;threadline-context>long")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)]
+)
+async def test_a_text_that_comes_compressed_is_the_text(
+    tmp_path: Path, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """It is asked for as it is; what stands between may compress it all the same."""
+    long = b"a long text\n" * 20_000
+    async with stage(tmp_path) as it:
+        it.packed["message.txt"] = (encoding, pack(long))
+        shown = await it.shown(PromptCapabilities(), it.file("message.txt", "text/plain", size=len(long)))
+        assert shown == [TextBlock(text=long.decode())]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "why"),
+    [
+        ("gzip", gzip.compress(bytes(FILE_BYTES + 1)), "it is larger than 25.0 MiB"),
+        ("gzip", gzip.compress(bytes(range(256)) * 9)[:-20], "it could not be fetched or saved"),
+        ("gzip", b"no such thing", "it could not be fetched or saved"),
+        ("br", b"\x0b\x02\x80hello\x03", "it could not be fetched or saved"),
+    ],
+)
+async def test_what_unfolds_without_end_or_not_at_all_is_skipped(
+    tmp_path: Path, encoding: str, body: bytes, why: str
+) -> None:
+    """The bounds are those of what it holds, and junk is no file of anybody's."""
+    async with stage(tmp_path) as it:
+        it.packed["a.txt"] = (encoding, body)
+        fetched = await it.fetch(it.file("a.txt", "text/plain"))
+        assert fetched.skipped == [f"a.txt: {why}"]
+        assert fetched.parts == {MESSAGE: []}
 
 
 async def test_a_text_file_of_nothing_is_no_text_and_a_name_opens_no_block(tmp_path: Path) -> None:

@@ -733,8 +733,11 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
 
 @pytest.mark.parametrize("standing", range(5))
 async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_path: Path, standing: int) -> None:
-    """Files, too large ones named, and the word that calls the asker: what stands is left, what is missing comes."""
-    kept, lost = KeptNowhere("a.py", b"code"), KeptNowhere("b.bin", None)
+    """Files, too large ones named, and the word that calls the asker: what stands is left, what is missing comes.
+
+    Discord keeps another name of the file than the one that it was given.
+    """
+    kept, lost = KeptNowhere("\xdcber uns.py", b"code"), KeptNowhere("b.bin", None)
     ping = Postscript("<@42> done", mention=ADA)
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
@@ -748,7 +751,7 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
             "-# 🚫 b.bin could not be attached: it was too large to be kept over a restart",
             "<@42> done",
         ]
-        files: list[list[tuple[str, bytes]]] = [[], [("a.py", b"code")], [], []]
+        files: list[list[tuple[str, bytes]]] = [[], [(kept.name, b"code")], [], []]
         for at, number in enumerate((0, FIRST, FIRST + 1, FIRST + 2)[:standing]):
             journal.posts.intend(100, number, texts[at])
             if at < standing - 1:

@@ -72,6 +72,19 @@ async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatc
         assert (edited.message_id, edited.content) == (sent.message_id, "other")
 
 
+@pytest.mark.parametrize("name", ["changes.patch", "\xdcbersicht der \xc4nderungen.md", "\u6587\u66f8.txt", "_a.py"])
+async def test_a_message_with_files_is_known_again(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Also where Discord keeps another name than the one that was sent; another file is another."""
+    async with stage(monkeypatch) as it:
+        sent = await it.rest.send(it.channel.id, "files", files=[(name, b"1")])
+        (own,) = await it.rest.own_messages(it.channel.id, after=0)
+        assert own.message_id == sent.message_id
+        assert own.brings([name])
+        assert own.shows("files", [(name, b"1")])
+        assert not own.brings(["other.png"])
+        assert not own.brings([name, name])
+
+
 async def test_one_nonce_makes_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second try gets the message that exists, as it is."""
     async with stage(monkeypatch) as it:

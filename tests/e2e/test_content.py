@@ -46,6 +46,17 @@ async def test_the_agent_learns_who_wrote_and_gets_the_files(tmp_path: Path) -> 
         assert f'"channel":{{"id":"{thread.id}"' in shown
 
 
+async def test_a_file_has_the_name_that_its_author_gave_it(tmp_path: Path) -> None:
+    """Discord makes an ASCII name of it, and says apart what it was."""
+    async with stage(tmp_path, agent=(*PUPPET, "--echo")) as place:
+        files = [("\xdcbersicht.txt", b"1"), ("\u6587\u66f8.txt", b"2")]
+        theirs = await place.mallory.say(place.channel, files=files)
+        asked = await place.ann.say(place.channel, place.bot.mention, reply_to=theirs)
+        thread = await place.ann.sees_thread(asked)
+        shown = await place.ann.sees(thread, "replies_to", by=place.bot)
+        assert re.findall(r'"name":"([^"]*\\?.txt)"', shown.content) == [name for name, _ in files]
+
+
 async def test_a_prompt_of_files_only_and_a_text_too_long_for_a_message_work(tmp_path: Path) -> None:
     """P10; and Discord's own `message.txt` is what was said."""
     async with stage(tmp_path) as place:
