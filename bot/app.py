@@ -46,6 +46,9 @@ __all__ = ["App"]
 REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""
 
+SIGN_SECONDS = 1.0
+"""What the signs of answers that stand get behind them, to be put on."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -134,6 +137,7 @@ class App:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
                 await desk.finish(REPLY_SECONDS)
+                await pacer.drain(SIGN_SECONDS)
             for task in (client, pacing, beating, cleaning):
                 task.cancel()
         if failed is not None:

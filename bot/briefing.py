@@ -54,13 +54,16 @@ class Briefing:
         """Whether the agent has lost the session in which it knew what was said before."""
         self.unanswered = ""
         """Words about questions of the agent that nobody was there to answer."""
-        self.skipped: Sequence[str] = ()
-        """What is not in the prompt, for people."""
+        self._skipped: Sequence[str] = ()
+        self._told: set[str] = set()
+        """What people know that it is not in the prompt."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
         self._attachments = attachments
         self._parts: list[Part] = []
+        self._made_of: tuple[object, ...] = ()
+        """What those parts were made of: as long as it is the same, nothing is fetched again."""
 
     async def blocks(self, capabilities: PromptCapabilities) -> list[BaseModel]:
         """Return the prompt for an agent that can take this; fetches files, and what was said in the thread before.
@@ -73,7 +76,10 @@ class Briefing:
             return [TextBlock(text=words.INTERRUPTED), *shown]
         while True:
             asked = self.requests
-            self._parts = await self._made([request for request in asked if not request.is_empty])
+            if self._made_of != (asked, self.unanswered, self.forgotten):
+                made_of = asked, self.unanswered, self.forgotten
+                self._parts = await self._made([request for request in asked if not request.is_empty])
+                self._made_of = made_of
             shown = await self._show(self._parts, capabilities)
             if asked == self.requests:  # Else somebody has edited a message meanwhile.
                 return shown
@@ -93,7 +99,7 @@ class Briefing:
             except RestError as error:
                 log.warning("a thread cannot be read", thread_id=requests[0].thread_id, reason=str(error))
                 fetched.skipped.append("what was said here before: Discord does not give it")
-        self.skipped = fetched.skipped
+        self._skipped = fetched.skipped
         return prompt(
             requests,
             fetched.parts,
@@ -126,6 +132,12 @@ class Briefing:
         first = self.requests[0]
         earlier = self._journal.earlier(first.thread_id, first.message_id, most=words.EARLIER)
         return [(read_request(request).text, answer) for request, answer in earlier if request]
+
+    def take_skipped(self) -> list[str]:
+        """Return, once, what is not in the prompt, for people."""
+        new = [skipped for skipped in self._skipped if skipped not in self._told]
+        self._told.update(new)
+        return new
 
     def kept(self) -> str:
         """Return the prompt as it can be sent again: with links to the files, not what they hold."""

@@ -162,6 +162,8 @@ class Cards:
         self.permission = permission
         self.audit = Audit()
         """Where it is written down who has answered what."""
+        self.in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post()
+        """Lets what belongs to an exchange be posted when the answers before it in its thread stand."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
@@ -186,6 +188,7 @@ class Cards:
         card.post = self._post(
             card,
             nonce=card.token,
+            held=True,
             files=card.files,
             on_posted=lambda id_: self._posted(card, id_),
             on_refused=card.on_refused,
@@ -195,6 +198,7 @@ class Cards:
             card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=card.content
         )
         card.post.show(card.content, card.view)
+        self.in_turn(where.exchange_id, card.post.release)
 
     def find(self, token: str) -> Card | None:
         """Return the open question of a button."""

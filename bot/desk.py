@@ -58,6 +58,7 @@ class Desk:
         self.pacer = pacer
         self.rest = rest
         self.cards = cards
+        cards.in_turn = self._in_turn
         self.agents = agents
         self.attachments = attachments
         self.redact = redact
@@ -118,6 +119,14 @@ class Desk:
         """Learn that an exchange goes on in another place, where its turn has not come."""
         self._working.pop(exchange.request.message_id, None)
         self.leave_line(exchange.request.thread_id, exchange.reply)
+
+    def _in_turn(self, message_id: int, post: Callable[[], None]) -> None:
+        """Call `post` when the replies before that of an exchange have settled."""
+        exchange = self._working.get(message_id)
+        if exchange is None:
+            post()
+        else:
+            exchange.reply.in_turn(post)
 
     def working(self, message_id: int) -> Exchange | None:
         """Return the exchange of a message if it is being worked on."""

@@ -97,7 +97,7 @@ class Exchange:
             rest=desk.rest,
             journal=desk.journal,
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
-            on_settled=lambda confirmed: desk.settled(self, confirmed=confirmed),
+            on_settled=self._settled,
             on_broken=self._cut_short,
             stop=self._stop_view,
             style=self._style,
@@ -105,6 +105,10 @@ class Exchange:
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place: int | None = None
         self._started = False
+        self._reason: str | None = None
+        """Why it ended."""
+        self._goes_on = False
+        """Whether the next run of the bot answers it, or asks what to do."""
         self.behind = False
         """Whether it is known to wait behind another exchange."""
         self._timing = Timing(asyncio.get_running_loop().time())
@@ -165,7 +169,7 @@ class Exchange:
 
     def over(self, reason: str | None) -> None:
         """Learn that it ended in an earlier run, for `reason`, and that only its reply is still to be posted."""
-        self.signs.end(reason)
+        self._reason = reason
         self._name_request(self._place or self.request.thread_id)
 
     def waits(self) -> None:
@@ -223,15 +227,12 @@ class Exchange:
     # ---- what the pool tells
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
-        """Return the prompt, see `Briefing`; what is not in it is said above the answer."""
+        """Return the prompt, see `Briefing`; it may be asked for again and again before one is sent."""
         await asyncio.shield(self._opened)
         await self._desk.doubts.settled(self.message_ids)
         if missed := self._desk.cards.take_missed(self.request.thread_id):
             self._briefing.unanswered = words.missed(missed)
-        blocks = await self._briefing.blocks(capabilities)
-        for skipped in self._briefing.skipped:
-            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
-        return blocks
+        return await self._briefing.blocks(capabilities)
 
     async def admitted(self) -> None:
         """Ask the gate again: since the message came its author may have lost the right to talk to the agent."""
@@ -287,6 +288,8 @@ class Exchange:
         self._outbox = self._desk.agents.outbox(self.request.thread_id)
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
         self._record.began()
+        for skipped in self._briefing.take_skipped():
+            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             desk, directories = self._desk, session.directories
@@ -381,12 +384,26 @@ class Exchange:
             self._introduce,
             self._remember_offers,
             self._stop_typing,
-            partial(self._end_signs, ending),
+            self.signs.stay if ending.shutdown else self.signs.rest,
             partial(self._close_questions, "no longer open: the turn has ended"),
             partial(self._say_end, ending),
         ):
             self._isolated(step)
-        return self.reply.end(self._isolated(partial(self._seal, ending)))
+        pages = self.reply.end(self._isolated(partial(self._seal, ending)))
+        self._reason = "failed" if ending.error is not None else ending.stop_reason
+        self._goes_on = ending.shutdown
+        if not self._started or self._place is None:  # Nothing is posted whose end the sign could wait for.
+            self._isolated(self._end_signs)
+        return pages
+
+    def _end_signs(self) -> None:
+        if not self._goes_on:
+            self.signs.end(self._reason)
+
+    def _settled(self, confirmed: bool) -> None:  # noqa: FBT001 - a callback
+        """Show how it ended: not before the answer can be seen."""
+        self._end_signs()
+        self._desk.settled(self, confirmed=confirmed)
 
     def _isolated(self, step: Callable[[], T]) -> T | None:
         try:
@@ -402,12 +419,6 @@ class Exchange:
     def _stop_typing(self) -> None:
         if self._typing is not None:
             self._typing.stop()
-
-    def _end_signs(self, ending: Ending) -> None:
-        if ending.shutdown:  # The next run of the bot answers it, or asks what to do.
-            self.signs.stay()
-        else:
-            self.signs.end("failed" if ending.error is not None else ending.stop_reason)
 
     def _say_end(self, ending: Ending) -> None:
         if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.

@@ -7,6 +7,7 @@ when the write happens, not when it was asked for: however slow Discord is, the 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import ContextVar
 
 import structlog
@@ -30,6 +31,7 @@ class Pacer:
         """Start with nothing to do."""
         self._schedule = Schedule()
         self._wake = asyncio.Event()
+        self._quiet = asyncio.Event()
         self.refused = 0
         """Calls that Discord refused for their rate."""
         self.heard = 0
@@ -68,7 +70,15 @@ class Pacer:
         `since` (loop time) is when what it shows was there to be shown, if that is not now.
         """
         if self._schedule.ask(job, _now(), delay, since=since):
+            self._quiet.clear()
             self._wake.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Return when nothing is left to be called, at the latest after so long; at once where Discord is away."""
+        if not self._schedule.breaker.is_open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._quiet.wait()
 
     async def admit(self, channel_id: int | None, urgency: Urgency, bucket: Bucket = Bucket.MESSAGE) -> None:
         """Return when the caller's turn for one call has come; the call is to be made at once, by the same task."""
@@ -92,6 +102,8 @@ class Pacer:
                 self._wake.clear()
                 while (start := self._schedule.take(loop.time())) is not None:
                     self._begin(tasks, start)
+                if not (self._schedule.waiting or self._schedule.in_flight):
+                    self._quiet.set()
                 at = self._schedule.look_again(loop.time())
                 timer = None if at is None else loop.call_at(at, self._wake.set)
                 try:

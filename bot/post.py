@@ -40,15 +40,16 @@ class Post:
         silent: bool = False,
         files: Sequence[tuple[str, bytes]] = (),
         message_id: int | None = None,
+        held: bool = False,
         on_posted: Callable[[int], None] = lambda _message_id: None,
         on_refused: Callable[[], None] = lambda: None,
         on_done: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare a message, or take up the one with `message_id`.
 
-        `mention` is whom it may ping, `silent` is whether it notifies nobody; `on_posted` learns the message's id, and
-        `on_refused` that it was given up before it was posted. `on_done` is called whenever the message shows what was
-        last wanted, or is gone.
+        A `held` one is posted when it is released. `mention` is whom it may ping, `silent` is whether it notifies
+        nobody; `on_posted` learns the message's id, and `on_refused` that it was given up before it was posted.
+        `on_done` is called whenever the message shows what was last wanted, or is gone.
         """
         self._channel_id = channel_id
         self._pacer = pacer
@@ -67,6 +68,7 @@ class Post:
         self._tried_at = 0.0
         """When that was first sent."""
         self._message_id = message_id
+        self._held = held
         if message_id is not None:
             self._job.bucket = Bucket.EDIT
         self._patience = Patience()
@@ -83,6 +85,11 @@ class Post:
         self._wish = _Wish(content, about, buttons)
         self._pacer.put(self._job)
 
+    def release(self) -> None:
+        """Post it, if there is anything to show."""
+        self._held = False
+        self._pacer.put(self._job)
+
     def remove(self) -> None:
         """Take the message away, if there is one."""
         self._wish = _Wish()
@@ -96,6 +103,8 @@ class Post:
     def _next_write(self) -> Awaitable[None] | None:
         # A try whose answer was lost may have made a message, which is to go then.
         nothing = not self._wish.content and self._message_id is None and self._first is None
+        if self._held:
+            return None
         if nothing or self._wish == self._shown:
             self._on_done()
             return None

@@ -78,6 +78,8 @@ class Reply:
         )
         self._after: Reply | None = None
         self._followers: list[Reply] = []
+        self._behind: list[Callable[[], None]] = []
+        """What else waits for the reply before this one."""
         self._final: list[str] | None = None
         self._placeholder = ""
         self._shown: list[str] = []
@@ -142,8 +144,22 @@ class Reply:
             self._on_settled(confirmed)
         finally:  # Whatever fails there, the replies behind this one go on.
             for follower in self._followers:
-                follower._after = None  # noqa: SLF001 - the same class
-                follower._changed()  # noqa: SLF001
+                follower._go()  # noqa: SLF001 - the same class
+
+    def _go(self) -> None:
+        """Learn that the reply before this one has settled."""
+        self._after = None
+        self._changed()
+        behind, self._behind = self._behind, []
+        for call in behind:
+            call()
+
+    def in_turn(self, call: Callable[[], None]) -> None:
+        """Call it when the reply before this one has settled; at once where there is none."""
+        if self._after is None:
+            call()
+        else:
+            self._behind.append(call)
 
     # ---- what it shows
 

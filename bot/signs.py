@@ -138,16 +138,19 @@ class Signs:
         if self._progress is not None:
             self._progress.note(SILENT)
 
-    def stay(self) -> None:
-        """Show no more of what the agent does, but that the message is not done with."""
+    def rest(self) -> None:
+        """Show no more of what the agent does: the turn has ended."""
         if self._progress is not None:
             self._progress.stop()
+
+    def stay(self) -> None:
+        """Show no more of what the agent does, but that the message is not done with."""
+        self.rest()
         self.show(EYE)
 
     def end(self, reason: str | None) -> None:
         """Show how it ended, where that is wanted; see `Reactions.end`."""
-        if self._progress is not None:
-            self._progress.stop()
+        self.rest()
         self.show(self._reactions.end(reason))
 
 

@@ -1,7 +1,7 @@
 """One message's exchange: what the thread is told at each step, and the words for every way it can end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,18 +10,20 @@ import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall
+from bot.attachments import Attachments, Fetched, Fresh
 from bot.desk import Desk
 from bot.exchange import Exchange
 from bot.pacer import Pacer
 from bot.reactions import DONE, EYE, FAILED, Reactions
 from bot.request import Attachment, Request
-from bot.rest import Refused
+from bot.rest import Refused, TryLater
 from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal import Journal, State
 from pool.watch import Due
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, settle
 from tests.bot.one_agent import desk_of_one
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -145,17 +147,45 @@ async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
 async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_the_agent(tmp_path: Path) -> None:
     """P69: nothing is skipped in silence."""
     file = Attachment("a*b.bin", "http://127.0.0.1/a.bin", None, 10**9)
-    async with stage(tmp_path) as it:
+    async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
         exchange = it.exchange(THREAD, "look", file)
         exchange.opened(THREAD)
         exchange.starting()
         asked, context = await exchange.blocks(PromptCapabilities())
         assert asked == TextBlock(text="look")
         assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
+        exchange.prompted(session, turn)
         exchange.event(Text("answer"))
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
-        assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer"]
+        assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer\n-# 0 s"]
+
+
+async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the journal cannot be written it is tried again each second: nothing is fetched or said a second time."""
+    fetch, fetches = Attachments.fetch, []
+
+    async def counted(self: Attachments, requests: Sequence[Request], fresh: Fresh) -> Fetched:
+        fetches.append([request.text for request in requests])
+        return await fetch(self, requests, fresh)
+
+    monkeypatch.setattr(Attachments, "fetch", counted)
+    file = Attachment("a.bin", "http://127.0.0.1/a.bin", None, 10**9)
+    async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange(THREAD, "look", file)
+        exchange.opened(THREAD)
+        exchange.starting()
+        made = [await exchange.blocks(PromptCapabilities()) for _ in range(100)]
+        assert all(each == made[0] for each in made)
+        assert fetches == [["look"]]
+        exchange.amend(Request(THREAD, CHANNEL, THREAD, ADA, "look again", (file,)))
+        await exchange.blocks(PromptCapabilities())
+        assert fetches == [["look"], ["look again"]]
+        exchange.prompted(session, turn)
+        exchange.prompted(session, turn)  # An agent that died before it got a byte is followed by another.
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown[0].count("not passed on") == 1
 
 
 async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
@@ -420,6 +450,46 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
         it.finish(exchange, Ending("end_turn"))
         await settle()
         assert it.board.reactions == {(THREAD, DONE)}
+
+
+async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path) -> None:
+    """Discord counts reactions apart, so it would come first."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        await settle()
+        it.board.held = asyncio.Event()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await settle()
+        assert [call.content for call in it.board.calls if call.what == "react"] == [EYE]
+        it.board.held.set()
+        await settle()
+        assert it.board.reactions == {(THREAD, DONE)}
+
+
+async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> None:
+    """Under real limits the last page of a turn may take seconds; the next turn's agent asks at once."""
+    options = ({"optionId": "no", "name": "Reject", "kind": "reject_once"},)
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        await peer.expect("session/prompt")
+        first, second = it.exchange(20), it.exchange(21)
+        first.opened(THREAD)
+        it.board.faults.append(TryLater("503"))
+        first.starting()
+        await elapse(0.05)
+        first.event(Text("first"))
+        it.finish(first, Ending("end_turn"))
+        second.opened(THREAD)
+        second.starting()
+        second.prompted(session, turn)
+        peer.ask(session.session_id, {"toolCallId": "c", "title": "Run it"}, options, 7)
+        second.event(await anext(turn))
+        await settle()
+        shown = it.board.shown
+    assert shown[0] == "first"
+    assert sum("Run it" in each for each in shown[1:]) == 1
 
 
 @pytest.mark.parametrize(
