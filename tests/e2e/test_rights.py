@@ -166,7 +166,7 @@ async def test_what_waited_over_a_restart_is_judged_by_the_rules_of_the_new_run(
             await ben.sees(thread, "2 waiting", by=place.bot)
         place.guild.members[ben.id].role_ids.remove(crew.id)
         async with running(place):
-            restarted = await ann.sees(thread, "I was restarted", by=place.bot)
+            restarted = await ann.sees(thread, "I restarted", by=place.bot)
             await ann.click(restarted, "Retry")
             await ann.sees(thread, "still heard", by=place.bot)
         shown = place.said_by_bot(thread)
