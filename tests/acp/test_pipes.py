@@ -220,6 +220,34 @@ async def test_a_pipe_that_is_paused_keeps_what_arrives() -> None:
         mouth.close()
 
 
+async def test_whichever_pipe_is_read_first_may_pause_the_other() -> None:
+    """Both are ready in one round, and the system says in which order: what is paused then is not read all the same."""
+    first = Mouth(lambda _: second.pipe.pause())
+    second = Mouth(lambda _: first.pipe.pause())
+    first.say(b"1")
+    second.say(b"2")
+    third = Mouth()
+    third.say(b"3")
+    await third.arrives()
+    assert len(first.heard) + len(second.heard) == 1
+    for mouth in (first, second, third):
+        mouth.close()
+
+
+async def test_whichever_pipe_is_read_first_may_close_the_other() -> None:
+    """By then its descriptor may be another file's."""
+    ends = [Mouth(lambda _: ends[1].pipe.close()), Mouth(lambda _: ends[0].pipe.close())]
+    for mouth in ends:
+        mouth.say(b"x")
+    third = Mouth()
+    third.say(b"3")
+    await third.arrives()
+    assert sum(len(mouth.heard) for mouth in ends) == 1
+    assert not any(mouth.ended.is_set() for mouth in ends)
+    for mouth in (*ends, third):
+        mouth.close()
+
+
 async def test_what_fails_for_one_pipe_is_reported_and_stops_no_other() -> None:
     """An error of ours in one agent's traffic (invariant 1)."""
     reported: list[object] = []

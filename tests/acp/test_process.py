@@ -298,6 +298,20 @@ async def test_a_write_that_fails_before_the_end_is_seen_waits_for_the_reason(tm
         assert (error.handed, error.exit_status, error.stderr) == (False, -signal.SIGTERM, ("no key",))
 
 
+async def test_a_write_into_a_pipe_that_nobody_reads_hands_nothing_over(tmp_path: Path) -> None:
+    """Also where the loop has not yet noticed that the pipe is broken: the write itself finds out."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    closing = f"told = os.open({str(fifo)!r}, os.O_WRONLY); os.close(0); os.close(told); signal.pause()"
+    async with running(f'say("begin"); {closing}', tmp_path) as child:
+        await child.said("begin")
+        assert not child.process._stdin.is_closing()
+        fifo.read_bytes()  # Until the child has closed both; nothing of the loop runs meanwhile.
+        assert not child.process._stdin.is_closing()
+        assert child.process.write(b"x") is False
+        assert child.process.write(b"x") is False
+
+
 async def test_a_process_that_only_closes_its_input_is_not_waited_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
