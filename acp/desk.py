@@ -1,4 +1,7 @@
-"""What an agent's requests to its client come to, in one session: files and terminals, after a person's word."""
+"""What an agent's requests to its client come to, in one session: files and terminals, after a person's word.
+
+What would be refused in any case is refused before anybody is asked: they would read that they had allowed it.
+"""
 
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
@@ -74,15 +77,17 @@ class _Files:
 
     async def read(self, params: Any, permit: Permit) -> dict[str, Any]:
         asked = ReadTextFile.model_validate(params)
+        await self._file_system.check_read(asked.path, asked.line, asked.limit)
         await permit(self._call(f"Read {asked.path}", asked.path, kind="read"))
         return {"content": await self._file_system.read_text(asked.path, asked.line, asked.limit)}
 
     async def write(self, params: Any, permit: Permit) -> dict[str, Any]:
         asked = WriteTextFile.model_validate(params)
+        await self._file_system.check_write(asked.path, asked.content)
         try:
             old_text = await self._file_system.read_text(asked.path)
         except Refused:
-            old_text = None  # A new file, or one that cannot be shown; whether it may be written is seen below.
+            old_text = None  # A new file, or one that cannot be shown.
         diff = Diff(path=asked.path, old_text=old_text, new_text=asked.content)
         await permit(self._call(f"Write {asked.path}", asked.path, kind="edit", content=[diff]))
         await self._file_system.write_text(asked.path, asked.content)
@@ -107,6 +112,7 @@ class _Shells:
 
     async def create(self, params: Any, permit: Permit) -> dict[str, Any]:
         asked = CreateTerminal.model_validate(params)
+        await self._terminals.check(asked.command, cwd=asked.cwd, output_byte_limit=asked.output_byte_limit)
         env = {variable.name: variable.value for variable in asked.env}
         await permit(self._call(asked, env))
         terminal_id = await self._terminals.create(

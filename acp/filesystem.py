@@ -10,7 +10,7 @@ from io import BytesIO
 from itertools import islice
 
 from .jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
-from .refusal import Refused
+from .refusal import NOT_FOUND, Refused
 from .roots import Entry, Roots
 
 __all__ = ["READ_BYTES", "WRITE_BYTES", "FileSystem"]
@@ -47,14 +47,35 @@ class FileSystem:
         """Write the text of a file, as `write_text_now`. Cancelled, it may still happen, but never by half."""
         await asyncio.to_thread(self.write_text_now, path, content)
 
+    async def check_read(self, path: str, line: int | None = None, limit: int | None = None) -> None:
+        """Raise what `read_text` would, as far as that can be told without the content. Nobody need be asked then."""
+        await asyncio.to_thread(self._check_read_now, path, line, limit)
+
+    async def check_write(self, path: str, content: str) -> None:
+        """Raise what `write_text` would, as far as that can be told without writing. Nobody need be asked then."""
+        await asyncio.to_thread(self._check_write_now, path, content)
+
+    def _check_read_now(self, path: str, line: int | None, limit: int | None) -> None:
+        _require_lines(line, limit)
+        with self._roots.entry(path) as entry, _regular(entry, os.O_RDONLY):
+            pass
+
+    def _check_write_now(self, path: str, content: str) -> None:
+        _encode(content)
+        try:
+            with self._roots.entry(path) as entry:
+                _mode_of(entry)
+        except Refused as refused:
+            if refused.code != NOT_FOUND:  # A directory that is missing is made.
+                raise
+
     def read_text_now(self, path: str, line: int | None = None, limit: int | None = None) -> str:
         r"""Return the text of a file from line `line` on (the first is 1; 0 is taken for 1), at most `limit` lines.
 
         Lines end with `\n`; they come as they are in the file, with their ends. Past the last line the text is empty.
         What is not UTF-8 is refused, since an agent that writes back what it read would destroy it.
         """
-        if (line or 0) < 0 or (limit or 0) < 0:
-            raise Refused(INVALID_PARAMS, "a line number or a number of lines is negative")
+        _require_lines(line, limit)
         with self._roots.entry(path) as entry, _regular(entry, os.O_RDONLY) as descriptor:
             text = _read(descriptor)
         if line is not None or limit is not None or len(text) > READ_BYTES:
@@ -95,6 +116,11 @@ def _regular(entry: Entry, flags: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _require_lines(line: int | None, limit: int | None) -> None:
+    if (line or 0) < 0 or (limit or 0) < 0:
+        raise Refused(INVALID_PARAMS, "a line number or a number of lines is negative")
 
 
 def _require_regular(status: os.stat_result, entry: Entry) -> None:

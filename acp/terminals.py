@@ -77,19 +77,14 @@ class Terminals:
         of a program. `cwd` must be an absolute directory inside the roots. `output_byte_limit` is cut to
         `MAX_OUTPUT_BYTES`.
         """
-        if not command:
-            raise Refused(INVALID_PARAMS, "the command is empty")
+        directory = await self.check(command, cwd=cwd, output_byte_limit=output_byte_limit)
         limit = DEFAULT_OUTPUT_BYTES if output_byte_limit is None else output_byte_limit
-        if limit < 0:
-            raise Refused(INVALID_PARAMS, "the output limit is negative")
-        directory = self._roots.first if cwd is None else await asyncio.to_thread(self._roots.directory, cwd)
         variables = {**self._environment, **(env or {}), MARKER: self._marker}
         # One at a time, so that the count holds and `close` can wait for the one that is under way.
         async with self._starting:
             if self._closed:
                 raise Refused(INTERNAL_ERROR, "the session is being closed")
-            if len(self._terminals) >= MAX_TERMINALS:
-                raise Refused(INTERNAL_ERROR, f"{MAX_TERMINALS} terminals are not released; release one first")
+            self._require_room()
             terminal = await Terminal.spawn(
                 f"terminal-{secrets.token_hex(8)}",
                 _argv(command, args, variables.get("SHELL", "")),
@@ -99,6 +94,19 @@ class Terminals:
             )
             self._terminals[terminal.terminal_id] = terminal
         return terminal.terminal_id
+
+    async def check(self, command: str, *, cwd: str | None = None, output_byte_limit: int | None = None) -> Path:
+        """Raise what `create` would, as far as that can be told now; else return the directory of the command."""
+        if not command:
+            raise Refused(INVALID_PARAMS, "the command is empty")
+        if output_byte_limit is not None and output_byte_limit < 0:
+            raise Refused(INVALID_PARAMS, "the output limit is negative")
+        self._require_room()
+        return self._roots.first if cwd is None else await asyncio.to_thread(self._roots.directory, cwd)
+
+    def _require_room(self) -> None:
+        if len(self._terminals) >= MAX_TERMINALS:
+            raise Refused(INTERNAL_ERROR, f"{MAX_TERMINALS} terminals are not released; release one first")
 
     def output(self, terminal_id: str) -> Output:
         """Return the output so far."""

@@ -12,8 +12,9 @@ import pytest
 
 from acp import Agent, Client, FileSystem, Question, Turn, Withdrawn, environment
 from acp.errands import MAX_ERRANDS
+from acp.filesystem import WRITE_BYTES
 from acp.schema import Diff, ToolCallLocation
-from acp.terminals import Terminals
+from acp.terminals import MAX_TERMINALS, Terminals
 from tests.acp.children import PATIENCE, RUN
 from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, Opened
@@ -135,12 +136,71 @@ async def test_what_somebody_rejects_is_not_done(tmp_path: Path) -> None:
     assert path.read_text() == "secret"
 
 
-async def test_what_lies_outside_is_refused_though_somebody_allowed_it(tmp_path: Path) -> None:
-    """A person cannot give away what was not configured."""
+@pytest.mark.parametrize(
+    ("method", "params", "code"),
+    [
+        ("fs/read_text_file", {"path": "/etc/hostname"}, -32602),
+        ("fs/read_text_file", {"path": "HERE/out/hostname"}, -32602),
+        ("fs/read_text_file", {"path": "HERE/missing"}, -32002),
+        ("fs/read_text_file", {"path": "HERE"}, -32602),
+        ("fs/read_text_file", {"path": "HERE/directory"}, -32603),
+        ("fs/read_text_file", {"path": "HERE/a.txt", "line": -1}, -32602),
+        ("fs/write_text_file", {"path": "/etc/hostname", "content": "x"}, -32602),
+        ("fs/write_text_file", {"path": "HERE/out/new/hostname", "content": "x"}, -32602),
+        ("fs/write_text_file", {"path": "HERE/directory", "content": "x"}, -32603),
+        ("fs/write_text_file", {"path": "HERE/a.txt", "content": "x" * (WRITE_BYTES + 1)}, -32602),
+        ("terminal/create", {"command": "ls", "cwd": "/etc"}, -32602),
+        ("terminal/create", {"command": "ls", "cwd": "HERE/missing"}, -32002),
+        ("terminal/create", {"command": "ls", "outputByteLimit": -1}, -32602),
+        ("terminal/create", {"command": ""}, -32602),
+    ],
+)
+async def test_nobody_is_asked_about_what_is_refused_anyway(
+    method: str, params: Json, code: int, tmp_path: Path
+) -> None:
+    """A person cannot give away what was not configured, and must not read that it was allowed."""
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "out").symlink_to("/etc")
+    params = {name: _here(value, tmp_path) for name, value in params.items()}
     async with working(tmp_path) as desk:
-        answer = await desk.result("fs/read_text_file", path="/etc/hostname")
-        assert answer["code"] == -32602
-        assert "not inside the session's directories" in answer["message"]
+        assert (await desk.told(method, **params))["code"] == code
+        assert not desk.turn._events
+        assert desk.turn.unanswered == ()
+    assert names(tmp_path) == ["a.txt", "directory", "out"]
+
+
+def _here(value: Any, directory: Path) -> Any:
+    return value.replace("HERE", str(directory)) if isinstance(value, str) else value
+
+
+async def test_nobody_is_asked_about_a_terminal_too_many(tmp_path: Path) -> None:
+    """One that is released makes room."""
+    async with working(tmp_path) as desk:
+        first = await desk.result("terminal/create", command="true")
+        for _ in range(MAX_TERMINALS - 1):
+            await desk.result("terminal/create", command="true")
+        assert "release one first" in (await desk.told("terminal/create", command="true"))["message"]
+        assert await desk.told("terminal/release", **first) == {}
+        assert "terminalId" in await desk.result("terminal/create", command="true")
+
+
+async def test_what_has_changed_while_somebody_was_asked_is_looked_at_again(tmp_path: Path) -> None:
+    """The answer may come hours later."""
+    path, out = tmp_path / "a.txt", tmp_path / "b.txt"
+    path.write_text("text")
+    async with working(tmp_path) as desk:
+        asked = desk.send("fs/read_text_file", path=str(path))
+        await desk.question()
+        path.unlink()
+        path.symlink_to("/etc/hostname")
+        desk.turn.answer(asked, "allow")
+        assert "not inside" in result_of(await desk.peer.answer_to(asked))["message"]
+        asked = desk.send("fs/write_text_file", path=str(out), content="x")
+        await desk.question()
+        out.mkdir()
+        desk.turn.answer(asked, "allow")
+        assert "not a regular file" in result_of(await desk.peer.answer_to(asked))["message"]
 
 
 async def test_a_command_runs_after_somebody_saw_it(tmp_path: Path) -> None:
@@ -269,14 +329,16 @@ async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) ->
 
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     """One more is refused at once, whatever it is, and one that ends makes room (invariant 12)."""
+    path = tmp_path / "a.txt"
+    path.write_text("text")
     async with working(tmp_path) as desk:
-        asked = [desk.send("fs/read_text_file", path=str(tmp_path)) for _ in range(MAX_ERRANDS)]
+        asked = [desk.send("fs/read_text_file", path=str(path)) for _ in range(MAX_ERRANDS)]
         for _ in asked:
             await desk.question()
-        assert "64 requests" in (await desk.told("fs/read_text_file", path=str(tmp_path)))["message"]
+        assert "64 requests" in (await desk.told("fs/read_text_file", path=str(path)))["message"]
         assert desk.turn.answer(asked[0], "reject")
         await desk.peer.answer_to(asked[0])
-        desk.send("fs/read_text_file", path=str(tmp_path))
+        desk.send("fs/read_text_file", path=str(path))
         await desk.question()
 
 
@@ -306,12 +368,14 @@ async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_pa
         async def read_text(self, path: str, line: int | None = None, limit: int | None = None) -> str:
             raise ZeroDivisionError(path)
 
+    (tmp_path / "a.txt").touch()
     peer = MemoryAgent()
     agent = await Agent.start(peer, Client(file_system=Broken))
     session = await agent.new_session(tmp_path)
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         desk = Desk(Opened(peer, agent, session), turn)
-        assert await desk.result("fs/read_text_file", path="/a") == {"code": -32603, "message": "Internal error"}
+        answer = await desk.result("fs/read_text_file", path=str(tmp_path / "a.txt"))
+        assert answer == {"code": -32603, "message": "Internal error"}
         peer.end_turn(prompt)
     await agent.stop()
