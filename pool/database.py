@@ -167,6 +167,12 @@ _MIGRATIONS = (
         parent_id INTEGER
     ) STRICT;
     """,
+    """
+    ALTER TABLE conversations ADD COLUMN opener_id INTEGER;
+    UPDATE conversations SET opener_id = (
+        SELECT author_id FROM messages WHERE messages.thread_id = conversations.thread_id ORDER BY message_id LIMIT 1
+    );
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had."""
 

@@ -143,9 +143,9 @@ class Journal:
         now = time.time()
         with self._transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO conversations (thread_id, channel_id, guild_id, created, agent, directory)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (thread_id, channel_id, guild_id, now, *assignment),
+                "INSERT OR IGNORE INTO conversations"
+                " (thread_id, channel_id, guild_id, created, agent, directory, opener_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (thread_id, channel_id, guild_id, now, *assignment, author_id),
             )
             new = self._db.execute(
                 "INSERT OR IGNORE INTO messages (message_id, thread_id, author_id, state, received, request)"
@@ -224,8 +224,9 @@ class Journal:
         """
         with self._transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO conversations (thread_id, channel_id, guild_id, created, agent, directory)"
-                " SELECT ?, channel_id, guild_id, ?, agent, directory FROM conversations"
+                "INSERT OR IGNORE INTO conversations"
+                " (thread_id, channel_id, guild_id, created, agent, directory, opener_id)"
+                " SELECT ?, channel_id, guild_id, ?, agent, directory, opener_id FROM conversations"
                 " WHERE thread_id = (SELECT thread_id FROM messages WHERE message_id = ?)",
                 (thread_id, time.time(), message_id),
             )

@@ -46,8 +46,8 @@ class Threads:
         return self.opener(thread_id) if row is None else row[0]
 
     def opener(self, thread_id: int) -> int | None:
-        """Return who wrote the thread's first message, of those that are kept."""
-        query = "SELECT author_id FROM messages WHERE thread_id = ? ORDER BY message_id LIMIT 1"
+        """Return who began the conversation, however long ago: whose message was the first that was accepted there."""
+        query = "SELECT opener_id FROM conversations WHERE thread_id = ?"
         row = self._db.execute(query, (thread_id,)).fetchone()
         return None if row is None else row[0]
 

@@ -15,6 +15,7 @@ from discord import app_commands
 from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
+import bot
 from bot.client import ThreadlineClient
 from bot.gate import Right
 from bot.reactions import EYE
@@ -38,6 +39,17 @@ EVENTS = {
     "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
 }
 """The gateway's events that the bot listens to, and how each is judged."""
+
+WAYS = {
+    ("client", "submit"): "a message, or a request of a command or a menu, that was judged",
+    ("client", "wait"): "one that was missed, behind a question about a turn that was cut off",
+    ("opening", "submit"): "one that gets no thread, in its channel",
+    ("going_on", "submit"): "a press of Continue",
+    ("interruptions", "go_first"): "a press of Retry, for whoever asked",
+    ("recovery", "restore"): "what waited when the bot ended",
+}
+"""Where the bot gives the pool something to do, and what. `Exchange.admitted` judges all of it, whose ever it is:
+tests/e2e/test_rights.py."""
 
 RIGHTS = {
     "cancel": Right.STOP,
@@ -115,6 +127,16 @@ def test_every_event_that_the_client_hears_is_known_here() -> None:
         if name.startswith("on_") and inspect.iscoroutinefunction(value)
     }
     assert heard == set(EVENTS)
+
+
+def test_every_way_to_a_turn_is_known_here() -> None:
+    """However a request comes into a thread's inbox, the gate is asked again when its turn begins."""
+    found = {
+        (path.stem, way)
+        for path in Path(bot.__file__).parent.glob("*.py")
+        for way in re.findall(r"pool\.(submit|go_first|restore|wait)\(", path.read_text())
+    }
+    assert found == set(WAYS)
 
 
 def test_nothing_but_the_client_and_its_templates_listens() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from pool.journal import Journal, State
 from tests.pool.journals import receive
 
@@ -105,13 +107,17 @@ def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
         assert journal.threads.asker(1) == 100
 
 
-def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path) -> None:
-    """Whoever writes later, and whatever has become of the first message."""
+def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes later, and whatever has become of the first message: also when the journal has forgotten it."""
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.threads.opener(1) is None
         for message_id, author_id in ((10, 100), (12, 120)):
             journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
         journal.close_rows((10,), "dropped")
+        assert journal.threads.opener(1) == 100
+        monkeypatch.setattr("pool.journal.KEPT_SECONDS", -1.0)
+        assert journal.prune() == 1
+        assert journal.row(10) is None
         assert journal.threads.opener(1) == 100
 
 
