@@ -6,6 +6,7 @@ Most lines settle when they are complete; a table when it ends; a code block whe
 becomes a file.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from .fences import Fence, closing, opening
@@ -25,8 +26,18 @@ PIECE = 300
 LONGEST_ROW = 4000
 """The same for a line that begins like a table's."""
 
-MOST_ROWS = 50
-"""Rows after which a table is shown and goes on as another with the same head."""
+MOST_ROWS, LONGEST_TABLE = 50, 8000
+"""Rows, and characters of them, after which a table is shown and goes on as another with the same head.
+
+Until then it is laid out again each time somebody looks.
+"""
+
+MOST_BLANK, MOST_BLANK_CODE = 2, 100
+"""Lines without words, and pieces of a line, that are shown of any number; and the same in code that is shown."""
+
+_BLANKS = re.compile(r"[^\S\n]*+")
+_BLANK_LINES = re.compile(r"(?:[ \t\r]*+\n)*+")
+_THREE_MARKS = re.compile(r"[`~]{3}")
 
 WIDE_LINE = 100
 """Characters a line, on average, with which `long_code_lines` bounds a code block of few and very long lines."""
@@ -63,6 +74,14 @@ class _Code:
         else:
             self.text.append(text)
 
+    def add_lines(self, text: str) -> None:
+        """Add whole lines to the file, as they are in the text."""
+        text = text.replace("\r\n", "\n")
+        if self.fence.indent:
+            text = re.sub(rf"^{self.fence.indent}", "", text, flags=re.MULTILINE)
+        self.lines += text.count("\n") - 1
+        self.add(text)
+
     def spill(self, name: str) -> None:
         """Go on as a file."""
         self.name = name
@@ -90,6 +109,21 @@ class Dialect:
         self._code: _Code | None = None
         self._interrupted = False
         self._ends_in_backtick = False
+        self._blank = self._blank_pieces = 0
+        """Lines, and pieces of a line, without words that have just been taken."""
+
+    @property
+    def in_file(self) -> bool:
+        """Whether what is being written is code that has become a file."""
+        return self._code is not None and self._code.spool is not None
+
+    @property
+    def reopening(self) -> str:
+        """The line with which the code block that is open goes on in a text that is not translated."""
+        if self._code is None:
+            return ""
+        fence = self._code.fence
+        return f"{'> ' if fence.quoted else ''}{fence.marker}{fence.language}\n"
 
     @property
     def in_line(self) -> bool:
@@ -103,17 +137,45 @@ class Dialect:
             text = text.removeprefix("\n")
         text, at = self._line + text, 0
         while True:
+            at = self._skip(text, at)
             line_feed = text.find("\n", at)
             end = len(text) if line_feed < 0 else line_feed
             longest = LONGEST_ROW if text.startswith("|", at) and not self._in_line else LONGEST_LINE
             while end - at >= longest:
-                at, longest = self._take_piece(text, at), LONGEST_LINE
+                at, longest = self._skip(text, self._take_piece(text, at)), LONGEST_LINE
             if line_feed < 0:
                 break
             self._take(text[at:end])
             at = end + 1
         self._line = text[at:]
         return self._out()
+
+    def _skip(self, text: str, at: int) -> int:
+        """Pass over many lines at once where each of them alone would change nothing; return where the next begins."""
+        code = self._code
+        if code is not None and code.spool is not None:
+            return self._skip_file(code, text, at)
+        if self._in_line:
+            blank = _BLANKS.match(text, at) if self._blank_pieces == MOST_BLANK else None
+        else:
+            most = MOST_BLANK if code is None else MOST_BLANK_CODE
+            blank = _BLANK_LINES.match(text, at) if self._blank == most and not self._rows else None
+        return at if blank is None else blank.end()
+
+    def _skip_file(self, code: _Code, text: str, at: int) -> int:
+        """Put all into the file that cannot end its block."""
+        if self._in_line:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            code.add(text[at:end])
+            return end
+        if code.fence.quoted:
+            return at
+        mark = _THREE_MARKS.search(text, at)
+        end = text.rfind("\n", at, len(text) if mark is None else mark.start()) + 1
+        if end > at:
+            code.add_lines(text[at:end])
+        return max(at, end)
 
     def settle_words(self) -> str:
         """Settle the line that is being written up to its last word; return what has settled.
@@ -131,7 +193,7 @@ class Dialect:
 
     def close(self) -> str:
         """Settle everything: something else follows, or nothing. A code block that is open goes on in a new one."""
-        line, self._line = self._line, ""
+        line, self._line, self._blank = self._line, "", 0
         if line or self._in_line:
             self._interrupted = True
             self._take(line, ended=False)
@@ -176,7 +238,8 @@ class Dialect:
     def _take(self, line: str, *, ended: bool = True) -> None:
         """Take a line to its end; not `ended`: it was cut short."""
         line = line.removesuffix("\r")
-        in_line, self._in_line = self._in_line, False
+        self._blank = 0 if line.strip() else self._blank + 1
+        in_line, self._in_line, self._blank_pieces = self._in_line, False, 0
         if self._code is not None:
             self._take_code(self._code, line, in_line=in_line)
         elif in_line and opening(line) is None:
@@ -194,6 +257,7 @@ class Dialect:
 
     def _settle_piece(self, piece: str) -> None:
         """Take a part of a line that goes on behind it."""
+        self._blank_pieces = 0 if piece.strip() else self._blank_pieces + 1
         if self._code is not None:
             self._code.add(piece if self._in_line else self._code.fence.content_of(piece))
             self._grow(self._code)
@@ -231,7 +295,7 @@ class Dialect:
                 self._rows.append(line)
                 return True
         elif self._may_be_row(line) and opening(line) is None:
-            if len(self._rows) - 2 == MOST_ROWS:
+            if len(self._rows) - 2 == MOST_ROWS or sum(map(len, self._rows)) > LONGEST_TABLE:
                 head = self._rows[:2]
                 self._end_table()
                 self._rows = head

@@ -32,14 +32,14 @@ QUOTE, SUBTEXT = "> ", "-# "
 
 RULE = "─" * 12
 
-_MARKUP = re.compile(r"([\\`*_~|>\[\]()#@<]|^[-+]|:(?=//))")
+_MARKUP = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_~|>[]()#@<"})
 _QUOTE = re.compile(r" {0,3}(?:> ?)+")
 _SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]*?[^`\n])\1(?!`)")
-_IMAGE = re.compile(r"!\[([^\]\n]*)\](\([^()\s]+(?:\([^()\s]*\)[^()\s]*)?(?: +\"[^\"\n]*\")?\))")
+_IMAGE = re.compile(r"!\[([^\[\]\n]*+)\](\([^()\s]+(?:\([^()\s]*\)[^()\s]*)?(?: +\"[^\"\n]*\")?\))")
 _HEADING = re.compile(r" {0,3}#{4,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _RULE_LINE = re.compile(r" {0,3}(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _ITEM = re.compile(r"([ \t]*)([-*+]|\d{1,9}[.)])([ \t]+)(?:\[([ xX])\][ \t]+)?")
-_RUN = re.compile(r"`{3,}")
+_TWO_OF_RUN = re.compile(r"``(?=`)")
 _SPAN_OR_TAG = re.compile(_SPAN.pattern + r"|(?<!\\)<(?=[A-Za-z/!?])(?!/?[\w .+-]+:)")
 
 
@@ -47,7 +47,7 @@ def defused(text: str) -> str:
     """Break up runs of three and more backticks; what shows stays the same."""
     if FENCE not in text:
         return text
-    return _RUN.sub(lambda run: "\u200b".join(run[0][at : at + 2] for at in range(0, len(run[0]), 2)), text)
+    return _TWO_OF_RUN.sub("``\u200b", text)
 
 
 def code_block(text: str, info: str = "") -> str:
@@ -57,7 +57,9 @@ def code_block(text: str, info: str = "") -> str:
 
 def escape(text: str) -> str:
     """Make one line of foreign text plain: no markup, no mention, no line feed."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    plain = " ".join(text.split())
+    marked = plain.translate(_MARKUP).replace("://", "\\://")
+    return f"\\{marked}" if plain.startswith(("-", "+")) else marked
 
 
 def shortened(text: str, most: int) -> str:

@@ -1,10 +1,11 @@
 """The pages of one reply as they fill: frozen ones, the last one with its draft, and what has no page. Pure."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .dialect import Draft
-from .markdown import FENCE, LIMIT
+from .markdown import FENCE, LIMIT, defused
 from .pages import Page, end_page, is_decided, pages_of, take_page
 from .spool import Spool
 
@@ -60,21 +61,27 @@ class Pager:
         the last of the agent's words end: behind it are lines that are always shown. `live` are parts that change,
         and are better kept whole on the page that is still open.
         """
+        if self.over:
+            return self._drop_full(text)
         at = 0
         while len(text) - at > LIMIT - len(self._opening):
             if not complete and not is_decided(text, at):
                 break
-            if self.over:
-                page = take_page(text, at, self._opening)
-                self._put_by(text[at : page.end])
-                self._opening = page.opening
-            elif self._is_full() and words_end > take_page(text, at, self._opening).end:
+            if self._is_full() and words_end > take_page(text, at, self._opening).end:
                 return self._overflow(text, at)
-            else:
-                page = self._whole(text, at, live)
-                self._freeze(page)
+            page = self._whole(text, at, live)
+            self._freeze(page)
             at = page.end
         return at
+
+    def _drop_full(self, text: str) -> int:
+        """Put all by but about a page, which may still change; at the end of a line, if there is one."""
+        most = len(text) - LIMIT
+        if most <= 0:
+            return 0
+        end = text.rfind("\n", 0, most) + 1 or most
+        self._put_by(text[:end])
+        return end
 
     def is_short(self, text: str, draft: Draft, more: int) -> bool:
         """Whether the open page is well filled, holds `text` and the draft, but not so many characters `more`.
@@ -163,9 +170,11 @@ class Pager:
     def _last(self, text: str, draft: Draft) -> str:
         if draft.fence is None:
             return take_page(text + draft.text, 0, self._opening).content
-        whole = take_page(text + draft.fence.shown(draft.code), 0, self._opening)
-        if whole.end == len(text + draft.fence.shown(draft.code)):
-            return whole.content
+        if len(draft.code) <= LIMIT:
+            shown = text + draft.fence.shown(draft.code)
+            whole = take_page(shown, 0, self._opening)
+            if whole.end == len(shown):
+                return whole.content
         head = take_page(text, 0, self._opening)
         return self._rolled(head.content, draft)
 
@@ -173,13 +182,14 @@ class Pager:
         """Show the latest lines of a code block that does not fit."""
         fence = draft.fence
         note = f"-# ⋯ {draft.lines} lines so far"
-        room = LIMIT - len(head) - len(note) - 2
-        if fence is None or room < 0:
+        if fence is None:
             return head
-        lines: list[str] = []
+        room = LIMIT - len(head) - len(note) - 2 - len(f"\n{fence.opening}{FENCE}")
+        lines = deque[str]()
         for line in reversed(draft.code.rstrip("\n")[-LIMIT:].split("\n")):
-            if len("\n" + fence.shown("\n".join([line, *lines]))) > room:
+            room -= len(defused(line)) + 1
+            if room < 0:
                 break
-            lines.insert(0, line)
+            lines.appendleft(line)
         shown = fence.shown("\n".join(lines)) if lines else ""
         return "\n".join(part for part in (head, shown, note) if part)

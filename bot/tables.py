@@ -15,12 +15,15 @@ WIDEST = 44
 
 _RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"((?:\\.|`[^`\n]*`|[^|\\`]|[\\`])*)\|")
-_EMPHASIS = re.compile(r"(\*\*|__|~~|`+)(?=\S)(.+?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(\*\*|__|~~|(?<!`)`{1,2}(?!`))(?=\S)(.{1,400}?)(?<=\S)\1")
+NESTED = 3
+"""How often emphasis is looked for inside of emphasis."""
+
 _JOINED = re.compile("\u200d[^\\w\\s]\ufe0f?|(?<=.)[\U0001f3fb-\U0001f3ff]")
 """What makes one emoji of several: what is joined to the one before, and the colours of skin."""
 
 _AS_EMOJI = re.compile("(.)\ufe0f")
-_LINK = re.compile(r"\[[^\]]*\]\([^)]*\)|https?://")
+_LINK = re.compile(r"\[[^\[\]]*+\]\([^()]{0,1400}+\)|https?://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,8 @@ def _width(character: str) -> int:
 
 def _plain(cell: str) -> str:
     """Take emphasis off a cell: inside a code block its marks would show."""
-    before = None
-    while before != cell:
-        before, cell = cell, _EMPHASIS.sub(r"\2", cell)
+    for _ in range(NESTED):
+        cell = _EMPHASIS.sub(r"\2", cell)
     return defused(cell.replace("\\|", "|"))
 
 

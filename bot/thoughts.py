@@ -1,5 +1,6 @@
 """The agent's reasoning as subtext or behind spoilers, line by line: a page may be cut between any two. Pure."""
 
+import re
 from typing import Literal
 
 from .graphemes import boundary_before
@@ -10,6 +11,9 @@ __all__ = ["Thoughts"]
 LONGEST = 300
 """Characters of a line of thought."""
 
+_BLANK_LINES = re.compile(r"\n(?:[ \t\r]*+\n)++")
+"""They show as nothing, and each takes its time."""
+
 
 class Thoughts:
     """A run of reasoning. What is settled never changes, however the text arrives."""
@@ -18,11 +22,12 @@ class Thoughts:
         """Choose how it shows."""
         self._before, self._behind = ("||", "||") if shown_as == "spoiler" else ("-# ", "")
         self._line = ""
+        self._as_written = False
 
     def feed(self, text: str) -> str:
         """Take text; return the lines that are complete."""
         settled: list[str] = []
-        *lines, rest = (self._line + text).split("\n")
+        *lines, rest = _BLANK_LINES.sub("\n", self._line + text).split("\n")
         for line in lines:
             left = self._pieces(line, settled)
             settled.append(self._shown(left))
@@ -32,7 +37,14 @@ class Thoughts:
     def close(self) -> str:
         """Return the last line."""
         line, self._line = self._line, ""
-        return self._shown(line)
+        ended, self._as_written = "\n" if self._as_written else "", False
+        return self._shown(line) + ended
+
+    def quote(self, text: str) -> str:
+        """Take text of which nothing will stand on a page; return it as a quote, otherwise as it is written."""
+        begun = "" if self._as_written else f"{self.close()}> "
+        self._as_written = True
+        return begun + text.replace("\n", "\n> ")
 
     def draft(self) -> str:
         """Return the line that is not complete, as it is now."""

@@ -126,8 +126,7 @@ class Call:
 
     def lighten(self) -> None:
         """Let go of what is large before it has ended. A question about it says so, and so does the patch."""
-        kept = {"title": shortened(self.update.title or "", TITLE), "content": None, "raw_input": FORGOTTEN}
-        self.update = self.update.model_copy(update=kept)
+        self.update = self.update.model_copy(update=self._short | {"content": None, "raw_input": FORGOTTEN})
         self.changes = tuple(left_out(change.path) for change in self.changes)
         self._compared, self._weights, self.weight = None, {}, 0
 
@@ -144,11 +143,14 @@ class Call:
                 self._weights[name] = weight_of(value) * (2 if name == "content" else 1)
         self.weight = sum(self._weights.values())
 
+    @property
+    def _short(self) -> dict[str, object]:
+        title = None if self.update.title is None else shortened(self.update.title, TITLE)
+        return {"title": title, "locations": (self.update.locations or [])[:1]}
+
     def _shrink(self) -> None:
         """Keep what its line shows."""
-        title = None if self.update.title is None else shortened(self.update.title, TITLE)
-        places = {"title": title, "locations": (self.update.locations or [])[:1]}
-        self.update = self.update.model_copy(update=_SMALL | places)
+        self.update = self.update.model_copy(update=self._short | _SMALL)
         self._compared, self._weights, self.weight = None, {}, 0
 
     def line(self, style: Style) -> str:

@@ -45,6 +45,9 @@ LONGEST = 20_000_000
 PENDING = 64 * 1024
 """Characters that wait unread at most, if nobody asks for the pages."""
 
+SLICE = 8 * 1024
+"""Characters after which it is asked whether the pages are full: the rest, as a file, is not translated."""
+
 
 NAME, REASON = 100, 300
 """Characters of a link's name, and of why a file is not sent: both can hold a path of any length."""
@@ -74,6 +77,10 @@ class Transcript:
         self._files: list[File] = []
         self._usage: UsageUpdate | None = None
         self._closed = False
+        self._fed = 0
+        """Characters that the dialect was given."""
+        self._leaving = self._as_written = False
+        """Whether words go into the rest as they are written from the end of a line on, and whether they do."""
         self._ended = False
         self.has_text = False
         """Whether the agent has said or done anything that shows."""
@@ -134,6 +141,7 @@ class Transcript:
                 self.line(f"-# ⚠ `{name}` ends after {size}, it could not be written: {escape(spool.trouble)}")
         self._files = self._found()
         self._pager.turn_late()
+        self._leaving = self._as_written = False
 
     def close(self) -> None:
         """Let go of the files. Their `read` must not be used afterwards."""
@@ -266,10 +274,34 @@ class Transcript:
         self._write(_whole(text))
 
     def _write(self, text: str) -> None:
-        if not text:
-            return
-        self._blocks.settle(self._dialect.feed(text), apart=self._closed)
+        at = 0
+        while at < len(text):
+            if self._as_written:
+                self._settle(text[at:])
+                return
+            end = at + SLICE - self._fed % SLICE
+            if self._leaving and not self._dialect.in_file:
+                end = text.find("\n", at, end) + 1 or end
+            piece = text[at:end]
+            self._settle(self._dialect.feed(piece))
+            self._fed += len(piece)
+            at = end
+            self._look_whether_full(piece)
+
+    def _settle(self, text: str) -> None:
+        self._blocks.settle(text, apart=self._closed)
         self._closed = False
+
+    def _look_whether_full(self, piece: str) -> None:
+        """Stop translating where the pages are full: at the same place in whatever chunks the text came."""
+        full = self._fed % SLICE == 0
+        if self._leaving and not self._dialect.in_file and (full or piece.endswith("\n")):
+            self._settle(self._dialect.close())
+            self._settle(self._dialect.reopening)
+            self._as_written = True
+        elif full and not self._leaving:
+            self._freeze()
+            self._leaving = self._pager.over
 
     def _interrupt(self) -> None:
         """Settle all words: something that is not words follows, or nothing."""
@@ -280,7 +312,8 @@ class Transcript:
             self._drain()
             halves, self._pending = self._pending, []
             self._write(_whole("".join(halves)))
-            self._blocks.settle(self._dialect.close())
+            if not self._as_written:
+                self._blocks.settle(self._dialect.close())
         self._closed = True
 
     def _block(self, block: Block) -> None:
@@ -297,7 +330,11 @@ class Transcript:
         if not self._thinking:
             self._block(Prose())
             self._thinking = True
-        self._blocks.settle(self._thoughts.feed(_whole(text)))
+        text = _whole(text)
+        for at in range(0, len(text), SLICE):
+            take = self._thoughts.quote if self._pager.over else self._thoughts.feed
+            self._blocks.settle(take(text[at : at + SLICE]))
+            self._freeze()
         self.has_text = True
         return True
 
@@ -366,6 +403,8 @@ class Transcript:
     def _draft(self) -> Draft:
         if self._thinking and self._thoughts is not None:
             return Draft(self._thoughts.draft())
+        if self._as_written:
+            return Draft()
         return self._dialect.draft()
 
     def _freeze(self) -> str:

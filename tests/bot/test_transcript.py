@@ -2,6 +2,7 @@
 
 import base64
 import tempfile
+from collections.abc import Callable
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from hypothesis import strategies as st
 
 from acp import Text, Thought
 from acp.schema import AgentMessageChunk, AgentThoughtChunk, TextBlock, ToolCallUpdate, parse_update
+from bot import pager as pager_module
 from bot import transcript as transcript_module
 from bot.blocks import ToolRun
+from bot.dialect import Dialect
+from bot.markdown import LIMIT
 from bot.pager import LATE_NOTE, NOTE
+from bot.pages import take_page
 from bot.style import Style
+from bot.tables import Table
 from bot.transcript import Transcript
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
 from tests.bot.pages import HARD_TEXTS, HOSTILE, TALK, assert_postable, joined, open_fence, texts, words_of
@@ -271,6 +277,114 @@ def test_looking_costs_what_is_new_and_not_what_lies_before(name: str) -> None:
     transcript.apply(Text("one more word"))
     after = transcript.pages()
     assert all(early is late for early, late in zip(before, after, strict=False))
+
+
+FLOODS = {
+    "words": "some words of an answer\n",
+    "line feeds": "\n",
+    "blank lines": " \r\n",
+    "one long line": "x",
+    "spaces": " ",
+    "backticks": "` ",
+    "code": "```\nx\n```\n",
+    "a table": "| a | b |\n",
+    "marks": "\u0301",
+}
+
+
+@pytest.mark.parametrize("style", [Style(), Style(max_pages=1, tables="bullets"), Style(long_code_lines=0)])
+@pytest.mark.parametrize("unit", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize("lead", ["", "```\n"], ids=["words", "code"])
+def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_hold(
+    lead: str, unit: str, style: Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in characters of lines and of cuts: what no page takes, or shows nothing, passes as it is written."""
+    work = 0
+
+    def counting(module: Any, name: str, measure: Callable[..., int]) -> None:
+        real = getattr(module, name)
+
+        def counted(*told: Any, **more: Any) -> Any:
+            nonlocal work
+            work += measure(*told)
+            return real(*told, **more)
+
+        monkeypatch.setattr(module, name, counted)
+
+    counting(Dialect, "_take", lambda _, line: len(line) + 1)
+    counting(Dialect, "_settle_piece", lambda _, piece: len(piece))
+    counting(Table, "render", lambda table, _: sum(map(len, chain(*table.rows))))
+    counting(pager_module, "take_page", lambda *_: LIMIT)
+    costs = []
+    for size in (200_000, 400_000):
+        work = 0
+        transcript = Transcript(style)
+        transcript.apply(Text(lead + unit * (size // len(unit))))
+        transcript.pages(300)
+        transcript.end()
+        costs.append(work)
+        transcript.close()
+    assert max(costs) < 100_000
+    assert costs[1] <= costs[0] + LIMIT
+
+
+def test_to_look_at_a_table_or_code_that_is_being_written_costs_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long its rows are, and however many lines it has: each look lays out what is open anew."""
+    looked = 0
+    render = Table.render
+
+    def rendered(table: Table, tables: Any) -> str:
+        nonlocal looked
+        looked += sum(map(len, chain(table.head, *table.rows)))
+        return render(table, tables)
+
+    def taken(text: str, *more: Any) -> Any:
+        nonlocal looked
+        looked += min(len(text), 2 * LIMIT)
+        return take_page(text, *more)
+
+    monkeypatch.setattr(Table, "render", rendered)
+    monkeypatch.setattr(pager_module, "take_page", taken)
+    for begun in ("|a|b|\n|-|-|\n" + ("|" + "x" * 3_000 + "|y|\n") * 40, "```\n" + "x" * 90 + "\n" + "y\n" * 190):
+        transcript = Transcript(UNBOUND)
+        transcript.apply(Text(begun))
+        transcript.pages()
+        looked = 0
+        transcript.pages()
+        assert looked < 30_000
+
+
+def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
+    """Tables, headings and links are better as Markdown in a file of Markdown; a code block goes on as one."""
+    lines = "".join(f"{number} ## ![a](http://b)\n#### deep\n| a | b |\n" for number in range(2_000))
+    transcript = ended(Text(lines), style=Style(max_pages=1))
+    (rest,) = transcript.files()
+    assert lines.endswith(rest.read().decode()[-60_000:])
+    code = ended(Text("~~~py\n" + "x = 1\n" * 5_000 + "~~~\nbehind"), style=Style(max_pages=1, long_code_lines=0))
+    (rest,) = code.files()
+    text = rest.read().decode()
+    assert text.count("x = 1\n") + "".join(code.pages()).count("x = 1") == 5_000
+    assert text.endswith("x = 1\n~~~\nbehind")
+    assert text.count("~~~py\n") == 1
+
+
+def test_thoughts_beyond_the_pages_are_quoted_in_the_file() -> None:
+    """Each line of them, and what is said behind them is not."""
+    transcript = Transcript(Style(max_pages=1, thoughts="subtext"))
+    for _ in range(40):
+        transcript.apply(Thought("a line of thought\n" * 30))
+    transcript.apply(Text("the answer"))
+    transcript.end()
+    (rest,) = transcript.files()
+    *_, last, empty, answer = rest.read().decode().split("\n")
+    assert (last, empty, answer) == ("> a line of thought", "> ", "the answer")
+
+
+def test_blank_lines_of_any_number_are_shown_as_two() -> None:
+    """Outside of code; in whatever pieces they come."""
+    text = "a" + "\n" * 400 + "b" + " \n" * 400 + "c\n```\nd" + "\n" * 9 + "e\n```"
+    assert shown(Text(text)) == ["a\n\n\nb \n \n \nc\n```\nd" + "\n" * 9 + "e\n```"]
+    assert shown(*map(Text, chunked(text, 3))) == shown(Text(text))
 
 
 def test_a_half_character_without_its_other_half_is_replaced() -> None:
