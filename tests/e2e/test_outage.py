@@ -84,6 +84,26 @@ async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone:
         assert not [call.path for call in calm if call.path.endswith("/typing") or "/reactions/" in call.path]
 
 
+async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next try may be long in coming; that Discord answers is a reason not to wait for it."""
+    for wait in ("FIRST_SECONDS", "PROBE_SECONDS", "LONGEST_SECONDS"):
+        monkeypatch.setattr(f"bot.supervision.{wait}", 3600.0)
+    async with stage(tmp_path) as place:
+        threads = [await place.thread(f"say begun\nstream 60 30\nsay end {number}") for number in range(2)]
+        for thread in threads:
+            await place.ann.sees(thread, "begun", by=place.bot)
+        refused = place.discord.fault(method="CONNECT", status=503, times=None)
+        away = place.discord.fault(path="/", times=None, status=503)
+        place.discord.drop_gateway(place.bot, resume=False)
+        await place.discord.until(lambda: refused.hits > 0 and away.hits > 10, timeout=GENEROUS)
+        end(away, refused)
+        for thread in threads:
+            await place.answer(thread, "end")
+        await place.discord.until(lambda: place.discord.is_connected(place.bot), timeout=GENEROUS)
+
+
 async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
