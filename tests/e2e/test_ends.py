@@ -1,0 +1,190 @@
+"""However a turn ends, no control of it is left: only what can still do something has a button."""
+
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from loopback.entities import Thread
+from pool.journal import Journal, State
+from tests.e2e.stage import Stage, marked, performing, remembering, scene
+from tests.e2e.test_recovery import running
+
+HELD = ["Continue", "Drop all"]
+
+
+def buttons(place: Stage, thread: Thread) -> list[str]:
+    """What can be pressed in a thread, top to bottom."""
+    rows = [row for message in place.discord.messages(thread) for row in message.components]
+    return [button["label"] for row in rows for button in row["components"]]
+
+
+async def controls(place: Stage) -> Thread:
+    """Let every control of a running turn stand in a thread: Stop, a question, an offer to stop, what waits."""
+    thread = await place.thread("say begun\nask execute make install")
+    await place.ann.sees(thread, "May I", by=place.bot)
+    await place.ann.say(thread, "stop")
+    await place.ann.sees(thread, "Shall it stop?", by=place.bot)
+    await place.ben.say(thread, "say behind")
+    await place.ann.sees(thread, "1 waiting", by=place.bot)
+    await place.discord.until(lambda: len(buttons(place, thread)) >= 8)
+    assert {"Stop", "Allow once", "Keep going", "Send now", "Drop"} <= set(buttons(place, thread))
+    return thread
+
+
+# ---- how it ends
+
+
+async def answer(place: Stage, thread: Thread) -> None:
+    """The question is answered, and the agent goes on to its end."""
+    await place.ann.click(await place.ann.sees(thread, "May I", by=place.bot), "Allow once")
+
+
+async def cancel(place: Stage, thread: Thread) -> None:
+    """A person stops it."""
+    await place.ann.slash(thread, "cancel")
+
+
+async def stop(place: Stage, thread: Thread) -> None:
+    """A person presses Stop below the offer."""
+    await place.ann.click(await place.ann.sees(thread, "Shall it stop?", by=place.bot), "Stop")
+
+
+async def send_now(place: Stage, thread: Thread) -> None:
+    """A person lets go first what waits."""
+    await place.ann.click(await place.ann.sees(thread, "1 waiting", by=place.bot), "Send now")
+
+
+async def reset(place: Stage, thread: Thread) -> None:
+    """The session is forgotten."""
+    await place.ann.slash(thread, "reset")
+
+
+async def close(place: Stage, thread: Thread) -> None:
+    """The agent is let go."""
+    await place.ann.slash(thread, "close")
+
+
+async def die(place: Stage, _thread: Thread) -> None:
+    """The agent's process dies."""
+    for pid in marked(place.config):
+        os.kill(pid, signal.SIGKILL)
+
+
+async def make_way(place: Stage, thread: Thread) -> None:
+    """Others wait in line; and what waits here goes on after them."""
+    await place.thread("say I was waiting", place.ben)
+    await place.ann.sees(thread, "Others had waited", by=place.bot)
+
+
+ENDS = [
+    pytest.param(answer, [], id="the agent's response"),
+    pytest.param(cancel, HELD, id="a cancel"),
+    pytest.param(stop, HELD, id="the Stop button"),
+    pytest.param(send_now, [], id="another message's turn"),
+    pytest.param(reset, HELD, id="a reset"),
+    pytest.param(close, HELD, id="a close"),
+    pytest.param(die, [], id="the agent's death"),
+    pytest.param(make_way, [], id="others in line"),
+]
+
+
+async def all_is_over(place: Stage, thread: Thread) -> None:
+    """Let a last message be answered: no button is left then, and nothing is open."""
+    await place.ann.say(thread, "say the end")
+    await place.answer(thread, re.compile(r"^the end\b", re.MULTILINE))
+    await place.discord.until(lambda: buttons(place, thread) == [])
+
+
+def journal_is_settled(place: Stage) -> None:
+    """Nothing stands in the journal of a bot that has ended."""
+    with Journal.open(place.config.with_name("threadline.db")) as journal:
+        assert (journal.open_rows(), journal.notices.standing(), journal.questions.standing()) == ([], [], [])
+
+
+@pytest.mark.parametrize(("end", "left"), ENDS)
+async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[Stage, Thread], Awaitable[None]], left: list[str]
+) -> None:
+    """Invariant 15: Stop, the question, the offer and what waits go with the turn; what is held can be let go on."""
+    if end is make_way:
+        for wait in ("WAY_SECONDS", "YIELD_SECONDS"):
+            monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
+    async with scene(tmp_path) as place:
+        remembering(place, extra=f"[pool]\nmax_agents = {1 if end is make_way else 8}")
+        async with performing(place):
+            thread = await controls(place)
+            await end(place, thread)
+            await place.discord.until(lambda: buttons(place, thread) == left)
+            await all_is_over(place, thread)
+        journal_is_settled(place)
+
+
+@asynccontextmanager
+async def interrupted(place: Stage, end: signal.Signals) -> AsyncIterator[Thread]:
+    """Run the bot anew after a signal has ended it in the middle of a turn."""
+    async with running(place, end):
+        thread = await controls(place)
+    async with running(place):
+        await place.ann.sees(thread, "I restarted", by=place.bot)
+        await place.discord.until(lambda: sorted(buttons(place, thread)) == sorted([*HELD, "Retry", "Skip"]))
+        begun = await place.ann.sees(thread, re.compile("^begun"), by=place.bot)
+        assert "Threadline stopped before this was finished" in begun.content
+        yield thread
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    """Invariant 17: the reply says that it was cut off; one question, and what waits is held. The next turn ends both."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with interrupted(place, end) as thread:
+            await place.ben.say(thread, "say of ben\nhang")
+            await place.ben.sees(thread, "of ben", by=place.bot)
+            await place.ann.sees(thread, "No choice was made", by=place.bot)
+            # Who was asked is not the asker any more: Ben may stop his own turn.
+            await place.ben.slash(thread, "cancel")
+            await place.ben.sees(thread, f"cancelled by <@{place.ben.id}>", by=place.bot)
+            await all_is_over(place, thread)
+        journal_is_settled(place)
+
+
+@pytest.mark.parametrize("choice", ["Retry", "Skip", "Continue"])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_question(
+    tmp_path: Path, end: signal.Signals, choice: str
+) -> None:
+    """What waited goes on behind it."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with interrupted(place, end) as thread:
+            asked = "on hold" if choice == "Continue" else "I restarted"
+            await place.ann.click(await place.ann.sees(thread, asked, by=place.bot), choice)
+            if choice == "Retry":
+                again = await place.ann.sees(thread, lambda each: "May I" in each.content and bool(each.components))
+                await place.ann.click(again, "Allow once")
+            await place.answer(thread, re.compile(r"^behind\b", re.MULTILINE))
+            assert sum("begun" in each.content for each in place.said_by_bot(thread)) == (2 if choice == "Retry" else 1)
+            await place.discord.until(lambda: buttons(place, thread) == [])
+        journal_is_settled(place)
+
+
+async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_about_it(tmp_path: Path) -> None:
+    """Nothing stays open, and nothing is asked."""
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with running(place, signal.SIGKILL):
+            thread = await controls(place)
+        place.discord.world.delete_channel(thread)
+        async with running(place):
+            other = await place.thread("say I am here")
+            await place.answer(other, "I am here")
+        with Journal.open(place.config.with_name("threadline.db")) as journal:
+            assert journal.state(thread.id) is State.CLOSED
+            assert journal.open_rows() == []
