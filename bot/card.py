@@ -127,9 +127,9 @@ class Card(ABC):
         """
         self.answered = True
         content = self._closed(line)
+        self.on_closed(self)
         if self.post is not None:
             (self.post.shown if here else self.post.show)(content)
-        self.on_closed(self)
         return content
 
     def close(self, reason: str) -> None:
@@ -192,6 +192,7 @@ class Cards:
             files=card.files,
             on_posted=lambda id_: self._posted(card, id_),
             on_refused=card.on_refused,
+            on_done=lambda: self._shown(card),
         )
         self._open[card.token] = card
         self._journal.questions.asked(
@@ -262,12 +263,16 @@ class Cards:
         card.message_id = message_id
         self._journal.questions.posted(card.token, message_id)
 
+    def _shown(self, card: Card) -> None:
+        """Learn that a question's message says what it is to say; of one that is closed it has no buttons any more."""
+        if card.token not in self._open:
+            self._journal.questions.settled(card.token)
+
     def _forget(self, card: Card) -> None:
         if self._open.pop(card.token, None) is not None:
             self.answered += card.answered
             if card.answered:
                 self._answered.append(card.token)
-            self._journal.questions.settled(card.token)
 
 
 _Kind = TypeVar("_Kind", bound=Card)
