@@ -131,7 +131,8 @@ class Notices:
     def forget(self, thread_id: int) -> None:
         """Learn that a thread is gone, and with it what stood there."""
         for key in [key for key in self._standing if key[0] == thread_id]:
-            self._kept.gone(self._standing.pop(key).nonce)
+            del self._standing[key]
+        self._kept.forget(thread_id)
 
     # ----
 

@@ -54,6 +54,12 @@ class KeptNotices:
         with self._writer.transaction():
             self._db.execute("DELETE FROM notices WHERE nonce = ?", (nonce,))
 
+    @surely
+    def forget(self, thread_id: int) -> None:
+        """Write down that all notices of a thread are gone, for the thread is."""
+        with self._writer.transaction():
+            self._db.execute("DELETE FROM notices WHERE thread_id = ?", (thread_id,))
+
     def standing(self) -> list[Notice]:
         """Return the notices that have to go some day, oldest first."""
         query = "SELECT nonce, thread_id, kind, about, since, content, message_id FROM notices ORDER BY since"

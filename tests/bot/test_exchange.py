@@ -404,6 +404,42 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
         assert it.board.reactions == {(THREAD, each) for each in sign}
 
 
+@pytest.mark.parametrize("progress", [True, False])
+async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_path: Path, *, progress: bool) -> None:
+    """As after a kill: the next run of the bot answers it, or asks what to do; nothing of what the agent did shows."""
+    async with stage(tmp_path, reactions=True, progress=progress) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.signs.silent()
+        exchange.ended(Ending(shutdown=True))
+        await settle()
+        assert it.board.reactions == {(THREAD, EYE)}
+
+
+async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_when_there_will_be_none(
+    tmp_path: Path,
+) -> None:
+    """It was cancelled before; whoever waits for all replies, or for this one, does not wait in vain."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.starting()
+        ending = Ending(cancelled_by=ADA)
+        it.journal.close_rows(exchange.message_ids, "cancelled", exchange.ended(ending))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await it.desk.finish(60)
+        assert loop.time() == began
+        assert [row.message_id for row in it.journal.open_rows()] == [THREAD]  # The word about it is owed.
+        exchange.lost()
+        await exchange.settled()
+        assert await exchange.place() == THREAD
+        with pytest.raises(ExchangeFailed):
+            await exchange.blocks(PromptCapabilities())
+        assert (it.board.shown, it.journal.open_rows()) == ([], [])
+        exchange.lost()
+
+
 # ---- questions
 
 

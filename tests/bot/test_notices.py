@@ -9,7 +9,7 @@ import pytest
 from bot.buttons import held_view
 from bot.notices import HELD, INTERRUPTED, MADE_WAY, OFFER, WARNING, Notices
 from bot.pacer import Pacer
-from bot.rest import Gone
+from bot.rest import Gone, Refused
 from pool.journal import Journal
 from tests.bot.board import AnswerLost, Board, Message, pacing, settle
 from tests.virtual import elapse
@@ -142,13 +142,17 @@ async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) 
     """By the first write that is refused, or without one."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
-        for kind in (HELD, MADE_WAY):
+        for kind in (HELD, MADE_WAY, WARNING):
             show(notices, kind, kind)
         await settle()
         board.faults.append(Gone("Unknown Channel"))
         notices.end(THREAD, HELD)
         await settle()
-        assert [each.kind for each in journal.notices.standing()] == [MADE_WAY]
-        notices.forget(THREAD)
+        assert [each.kind for each in journal.notices.standing()] == [MADE_WAY, WARNING]
+        board.faults.append(Refused("this place is gone"))
+        notices.end(THREAD, WARNING)  # It is on its way out.
+        await settle()
         notices.forget(THREAD + 1)
+        assert len(journal.notices.standing()) == 2
+        notices.forget(THREAD)
         assert journal.notices.standing() == []

@@ -11,7 +11,7 @@ import pytest
 
 from loopback.entities import Thread
 from pool.journal import Journal, State
-from tests.e2e.stage import Stage, marked, performing, remembering, scene
+from tests.e2e.stage import Stage, marked, performing, remembering, scene, stage
 from tests.e2e.test_controls import asleep
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
@@ -189,3 +189,18 @@ async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             assert journal.state(thread.id) is State.CLOSED
             assert (journal.open_rows(), journal.notices.standing()) == ([], [])
+
+
+async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours too: it is said in the channel, and the conversation does not wait for ever."""
+
+    async def broken(*_: object) -> None:
+        raise TypeError("odd")
+
+    async with stage(tmp_path) as place:
+        monkeypatch.setattr("bot.client.open_for", broken)
+        request = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
+        await place.ann.sees(place.channel, "I could not open a thread: something went wrong", by=place.bot)
+        await place.discord.until(lambda: "❌" in map(str, request.reactions))

@@ -24,6 +24,10 @@ def test_a_notice_stands_until_it_is_gone(tmp_path: Path) -> None:
             ("c", 11, "c!", None),
         ]
         assert left[0].since <= left[1].since
+        journal.notices.forget(2)
+        assert journal.notices.standing() == left
+        journal.notices.forget(1)
+        assert journal.notices.standing() == []
 
 
 def test_the_notices_of_an_earlier_version_are_kept(tmp_path: Path) -> None:
