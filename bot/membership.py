@@ -16,8 +16,9 @@ from pool.journal import Journal
 
 from .gate import Person, Place, Refuse, permits_turn
 from .pacer import Pacer, Urgency
+from .patience import Patience, persist
 from .request import Request
-from .rest import Rest, RestError, TryLater
+from .rest import Rest, RestError
 
 if TYPE_CHECKING:
     from .agents import Agents
@@ -29,10 +30,6 @@ KNOWN_SECONDS: Final = 60.0
 
 REMEMBERED: Final = 1000
 """Members remembered; of more those are forgotten who were seen first."""
-
-AGAIN_SECONDS: Final = 0.5
-LONGEST_AGAIN_SECONDS: Final = 60.0
-"""Wait before Discord is asked again, doubling, where it does not say how long."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -78,17 +75,25 @@ class Membership:
 
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
         """Return the roles of a member, asking Discord until it says; none of somebody who is no member."""
-        wait = AGAIN_SECONDS
-        while True:
-            if (known := self.known(guild_id, user_id)) is not None:
-                return known
-            await self._pacer.admit(None, Urgency.EDIT)
-            try:
-                self.saw(guild_id, user_id, await self._rest.role_ids(guild_id, user_id))
-            except TryLater as error:
-                log.info("a member's roles cannot be read yet", user_id=user_id, reason=str(error))
-                await asyncio.sleep(max(error.seconds, wait))
-                wait = min(wait * 2, LONGEST_AGAIN_SECONDS)
-            except RestError as error:
-                log.warning("a member's roles cannot be read", user_id=user_id, reason=str(error))
-                self.saw(guild_id, user_id, frozenset())
+        if (known := self.known(guild_id, user_id)) is not None:
+            return known
+
+        async def ask() -> frozenset[int]:
+            known = self.known(guild_id, user_id)  # Others may have asked meanwhile.
+            return await self._rest.role_ids(guild_id, user_id) if known is None else known
+
+        try:
+            role_ids = await persist(
+                ask,
+                pacer=self._pacer,
+                urgency=Urgency.EDIT,
+                patience=Patience(),
+                on_failure=lambda error, _: log.info(
+                    "a member's roles cannot be read yet", user_id=user_id, reason=str(error)
+                ),
+            )
+        except RestError as error:
+            log.warning("a member's roles cannot be read", user_id=user_id, reason=str(error))
+            role_ids = frozenset()
+        self.saw(guild_id, user_id, role_ids)
+        return role_ids

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from acp import SpawnFailed
 from bot import health
+from bot.budget import Told
 from bot.card import Cards
 from bot.config import MetricsConfig
 from bot.endpoint import Endpoint
@@ -238,6 +239,19 @@ async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) ->
         assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
         journal.retry()
         assert pulse.complaints() == []
+
+
+@pytest.mark.virtual_time
+async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
+    """The reason is said, and for how long that is so."""
+    pacer = Pacer()
+    pulse = Pulse(lambda: True, away=lambda: pacer.trouble)
+    assert pulse.complaints() == []
+    pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
+    await elapse(12)
+    assert pulse.complaints() == ["Discord takes no calls: error code: 1015, for 12 s"]
+    pacer.answered(pacer.sent(exempt=False), Told())
+    assert pulse.complaints() == []
 
 
 # ---- over HTTP

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.naming import NEUTRAL
 from loopback.entities import Thread
 from loopback.faults import Fault
 from loopback.record import RestCall
@@ -141,3 +142,38 @@ def end(*faults: Fault) -> None:
     """Let Discord be there again."""
     for fault in faults:
         fault.remove()
+
+
+@pytest.mark.parametrize("code", [200000, 240000])
+async def test_an_answer_with_words_that_the_server_refuses_comes_as_a_file(tmp_path: Path, code: int) -> None:
+    """AutoMod, or Discord's filter of links: a line has the reason, and the words are in the file."""
+    async with stage(tmp_path) as place:
+        refused = place.discord.fault(says="darn", code=code, times=None)
+        thread = await place.thread("say it is darn good")
+        line = await place.ann.sees(thread, "does not accept this part of the answer", by=place.bot)
+        brought = await place.ann.sees(thread, lambda each: bool(each.attachments), by=place.bot, after=line)
+        assert [each.filename for each in brought.attachments] == ["part-1.md"]
+        assert refused.hits > 0
+        refused.remove()
+        await place.ann.say(thread, "say well")
+        await place.answer(thread, "well")
+
+
+@pytest.mark.parametrize("code", [20031, 200001])
+async def test_a_request_with_words_that_no_thread_may_be_called_by_gets_its_thread(tmp_path: Path, code: int) -> None:
+    """With a name that says nothing."""
+    async with stage(tmp_path) as place:
+        place.discord.fault(path=re.compile("/threads$"), says="darn", code=code, times=None)
+        thread = await place.thread("say darn")
+        await place.answer(thread, "darn")
+        assert thread.name == NEUTRAL
+
+
+@pytest.mark.parametrize("edge", ["html 403", "1020", "40333"])
+async def test_a_block_by_the_edge_is_neither_shown_nor_the_end_of_a_thread(tmp_path: Path, edge: str) -> None:
+    """Its page has thousands of characters, and it passes."""
+    async with stage(tmp_path) as place:
+        place.discord.fault(method="POST", path=re.compile("/threads$"), edge=edge, times=3)
+        thread = await place.thread("say well")
+        await place.answer(thread, "well")
+        assert place.said_by_bot(place.channel) == []
