@@ -183,7 +183,7 @@ def _change_thread(world: World, thread: Thread, editor_id: int, body: Json) -> 
     moderates = granted & Permission.MANAGE_THREADS
     locks = body.get("locked", thread.locked) != thread.locked
     alone = body.get("archived") is False and not body.keys() - {"archived", "locked"}
-    reopens = alone and not thread.locked and not locks and granted & Permission.SEND_MESSAGES
+    reopens = alone and not locks and granted & Permission.SEND_MESSAGES
     if not (moderates or reopens) and (editor_id != thread.owner_id or locks):
         raise DiscordError(Reason.MISSING_PERMISSIONS)
     if thread.locked and thread.archived and not moderates:

@@ -1,6 +1,7 @@
 """The books: each message of a round is answered once or openly declared, and no page is wrong. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,7 +10,7 @@ from typing import Final
 
 from bench.chaos.plan import Line
 
-__all__ = ["Asked", "Deeds", "Entry", "Fault", "Page", "Thread", "judge"]
+__all__ = ["CONTROL", "OPEN", "Asked", "Deeds", "Entry", "Fault", "Page", "Rows", "Thread", "judge"]
 
 LIMIT: Final = 2000
 """Characters of a Discord message."""
@@ -26,8 +27,32 @@ DECLARED: Final = re.compile(
 )
 """Words of a reply that say openly how it ended other than with an answer."""
 
+SILENCED: Final = 1
+"""The person whose rights are taken away."""
+
 OPEN: Final = ("received", "held", "prompted", "finished")
 """States of a journal row that has not ended."""
+
+
+CONTROL: Final = re.compile(
+    r"threadline:(?P<action>stop|keep|continue|drop|retry|skip|now|unqueue):(?P<about>[0-9]+)(?::(?P<message>[0-9]+))?$"
+)
+"""Buttons that steer a turn or what waits, by their custom ids."""
+
+USE: Final = {
+    "stop": ("received", "prompted"),
+    "keep": ("prompted",),
+    "continue": ("held", "received"),
+    "drop": ("held", "received"),
+    "now": ("held", "received"),
+    "unqueue": ("held", "received"),
+    "retry": ("prompted",),
+    "skip": ("prompted",),
+}
+"""What a row must be for such a button to do anything: that of the message which it names, or any of its thread."""
+
+Rows = Mapping[int, tuple[str, str | None]]
+"""The journal's rows as (state, reason), by message."""
 
 
 class Fault(StrEnum):
@@ -37,6 +62,9 @@ class Fault(StrEnum):
     DOUBLED = "doubled"
     ORDER = "out of order"
     PAGE = "wrong page"
+    ROW = "row not ended"
+    CONTROL = "dead control"
+    RIGHT = "done without right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +90,7 @@ class Asked:
 class Page:
     """A message of the bot. `answers` is the message that it belongs to the reply of; `asks` whether it has a card.
 
-    `attached` is what its files hold: long code is there.
+    `attached` is what its files hold: long code is there. `controls` are the ids of its buttons that steer something.
     """
 
     message_id: int
@@ -70,6 +98,7 @@ class Page:
     answers: int | None = None
     asks: bool = False
     attached: str = ""
+    controls: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,12 +106,16 @@ class Deeds:
     """What people pressed: messages that were to be retried (how often) or skipped, threads where all was dropped.
 
     `harsh` are the rounds in which something happened that may leave a message without an answer, if that is said.
+    `silenced` are the rounds in which the second person lost the right to talk for a while, and what that person may
+    say then need not be answered; `barred` are messages that waited when the right was gone.
     """
 
     retried: dict[int, int] = field(default_factory=dict)
     skipped: set[int] = field(default_factory=set)
     dropped: set[int] = field(default_factory=set)
     harsh: set[int] = field(default_factory=set)
+    silenced: set[int] = field(default_factory=set)
+    barred: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +128,7 @@ class Thread:
     thread_id: int
     asked: Sequence[Asked]
     pages: Sequence[Page]
-    rows: Mapping[int, tuple[str, str | None]]
+    rows: Rows
     together: Mapping[int, int] = field(default_factory=dict)
 
     def exchange(self, asked: Asked) -> int:
@@ -110,6 +143,8 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
         retries = deeds.retried.get(thread.exchange(asked), 0)
         entries = [
             *((Fault.LOST, what) for what in _lost(thread, asked, deeds)),
+            *((Fault.ROW, what) for what in _unended(thread, asked)),
+            *((Fault.RIGHT, what) for what in _unlawful(asked, prompts.get(asked.line.token, 0), deeds)),
             *((Fault.DOUBLED, what) for what in _doubled(thread, asked, prompts.get(asked.line.token, 0), retries)),
         ]
         if not retries:
@@ -117,13 +152,21 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
         found += (Entry(fault, asked.round, thread.thread_id, what) for fault, what in entries)
     last = max((asked.round for asked in thread.asked), default=0)
     found += (Entry(Fault.ORDER, last, thread.thread_id, what) for what in _disorder(thread, deeds))
-    found += (Entry(Fault.PAGE, last, thread.thread_id, what) for page in thread.pages for what in _malformed(page))
+    for page in thread.pages:
+        found += (Entry(Fault.PAGE, last, thread.thread_id, what) for what in _malformed(page))
+        found += (Entry(Fault.CONTROL, last, thread.thread_id, what) for what in _dead(thread, page))
     return found
 
 
 def _reply(thread: Thread, asked: Asked) -> str:
     pages = [page for page in thread.pages if page.answers == thread.exchange(asked)]
     return "\n".join([*(page.content for page in pages), *(page.attached for page in pages)])
+
+
+def _notices(thread: Thread, asked: Asked) -> str:
+    """What the bot said of a message elsewhere, by a link to it."""
+    link = re.compile(rf"/{asked.message_id}\b")
+    return "\n".join(page.content for page in thread.pages if page.answers is None and link.search(page.content))
 
 
 def _shown(thread: Thread, token: str) -> int:
@@ -134,24 +177,53 @@ def _lost(thread: Thread, asked: Asked, deeds: Deeds) -> Iterable[str]:
     """Find a message that has neither an answer nor a word about why not."""
     name = asked.line.token
     row = thread.rows.get(asked.message_id)
+    if asked.line.by == SILENCED and asked.round in deeds.silenced and (row is None or row[0] == "closed"):
+        return
     if row is None:
         yield f"{name} was never accepted"
         return
     state, reason = row
     if state in OPEN:
-        yield f"{name} is left {state}"
         return
     if thread.exchange(asked) in deeds.skipped and reason == "skipped":
         return
     if thread.thread_id in deeds.dropped and reason == "dropped":
         return
-    declared = DECLARED.search(_reply(thread, asked))
+    declared = DECLARED.search(_reply(thread, asked)) or DECLARED.search(_notices(thread, asked))
     if state == "closed" and not declared:
         yield f"{name} was closed ({reason}) without a word"
     elif state == "answered" and not declared and not _shown(thread, name):
         yield f"{name} counts as answered and is not"
     elif declared and not (asked.round in deeds.harsh or any(each.line.lethal for each in thread.asked)):
         yield f"{name} has no answer for no reason: {declared[0]}"
+
+
+def _unended(thread: Thread, asked: Asked) -> Iterable[str]:
+    """Find a message whose row is still open."""
+    state, _ = thread.rows.get(asked.message_id, ("", None))
+    if state in OPEN:
+        yield f"{asked.line.token} is left {state}"
+
+
+def _unlawful(asked: Asked, prompts: int, deeds: Deeds) -> Iterable[str]:
+    """Find a message that an agent got although its author had lost the right to talk while it waited."""
+    if prompts and asked.message_id in deeds.barred:
+        yield f"{asked.line.token} was prompted for somebody who may not talk any more"
+
+
+def _dead(thread: Thread, page: Page) -> Iterable[str]:
+    """Find buttons that can do nothing any more."""
+    for control in page.controls:
+        found = CONTROL.match(control)
+        if found is None:
+            continue
+        action = found["action"]
+        named = found["message"] or (found["about"] if action in ("retry", "skip") else None)
+        rows = [thread.rows.get(each.message_id, ("", None)) for each in thread.asked]
+        if named is not None:
+            rows = [thread.rows.get(int(named), ("", None))]
+        if not any(state in USE[action] for state, _ in rows):
+            yield f"{action} can do nothing on {page.content[:40]!r}"
 
 
 def _doubled(thread: Thread, asked: Asked, prompts: int, retries: int) -> Iterable[str]:
@@ -164,15 +236,21 @@ def _doubled(thread: Thread, asked: Asked, prompts: int, retries: int) -> Iterab
 
 
 def _incomplete(thread: Thread, asked: Asked) -> Iterable[str]:
-    """Find an answer whose text is there in part or in another order; of several together, by the last one."""
+    """Find an answer whose text is there in part or in another order; of several together, by the last one.
+
+    Where there are several blocks, one of them may be in a file, and stands behind those that are not.
+    """
     same = [each for each in thread.asked if thread.exchange(each) == thread.exchange(asked)]
     shown = all(_shown(thread, each.line.token) for each in same)
-    numbers = [str(number) for each in same for number in range(1, each.line.code_lines + 1)]
-    if not numbers or asked is not same[-1] or not shown:
+    blocks = [each.line.code_lines for each in same if each.line.code_lines]
+    if not blocks or asked is not same[-1] or not shown:
         return
-    lines = re.findall(r"^line_(\d+) = (\d+)$", _reply(thread, asked), re.MULTILINE)
-    if [one for one, _ in lines] != numbers:
-        yield f"{asked.line.token} shows {len(lines)} lines of {len(numbers)}, or in another order"
+    lines = [int(one) for one in re.findall(r"^line_(\d+) = \d+$", _reply(thread, asked), re.MULTILINE)]
+    whole = Counter(number for block in blocks for number in range(1, block + 1)) == Counter(lines)
+    breaks = sum(after != before + 1 for before, after in pairwise(lines))
+    files = sum(bool(page.attached) for page in thread.pages if page.answers == thread.exchange(asked))
+    if not whole or breaks >= len(blocks) + (files if len(blocks) > 1 else 0):
+        yield f"{asked.line.token} shows {len(lines)} lines of {sum(blocks)}, or in another order"
 
 
 def _disorder(thread: Thread, deeds: Deeds) -> Iterable[str]:

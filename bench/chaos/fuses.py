@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from bench.chaos.asking import is_request
 from bench.chaos.plan import Event, Fault
 from bench.chaos.stage import Stage
 from loopback import events
@@ -13,6 +14,9 @@ __all__ = ["armed"]
 
 LATEST_SECONDS = 0.8
 """A fault whose event does not come happens all the same, so long after the round's beginning."""
+
+LATEST_REQUEST_SECONDS = 8.0
+"""Likewise, where it waits for a request that the bot posts: Retry comes only after an answer."""
 
 
 @contextmanager
@@ -45,7 +49,7 @@ def armed(stage: Stage, faults: Iterable[Fault], strike: Callable[[Fault], None]
             else:
                 blow(fault)
 
-    timers = [loop.call_later(LATEST_SECONDS + fault.trigger.delay, blow, fault) for fault in waiting]
+    timers = [loop.call_later(_latest(fault) + fault.trigger.delay, blow, fault) for fault in waiting]
     if not waiting:
         struck.set()
     stage.discord.world.listeners.append(hear)
@@ -57,11 +61,15 @@ def armed(stage: Stage, faults: Iterable[Fault], strike: Callable[[Fault], None]
             timer.cancel()
 
 
+def _latest(fault: Fault) -> float:
+    return LATEST_REQUEST_SECONDS if fault.trigger.event is Event.REQUESTED else LATEST_SECONDS
+
+
 def _kind(stage: Stage, happened: events.Event) -> Event | None:
     own = stage.bot.id
     match happened:
         case events.MessageCreated(message) if message.author_id == own:
-            return Event.POSTED
+            return Event.REQUESTED if is_request(message) else Event.POSTED
         case events.MessageCreated():
             return Event.SAID
         case events.MessageEdited(message) if message.author_id == own:

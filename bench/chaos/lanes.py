@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.chaos.books import Entry, Fault
 from bench.chaos.plan import Trouble, plan
-from bench.chaos.play import Outcome, balance, play
+from bench.chaos.play import Outcome, balance, play, unended
 from bench.chaos.stage import NoBot, Stage, buttons, staged
 
 __all__ = ["Result", "Run", "run"]
@@ -84,7 +84,7 @@ async def _lane(asked: Run, lane: int, folder: Path, result: Result, on_round: C
             await stage.signs_settled()
         except NoBot as error:
             stage.process.ends.append(str(error))
-    _note(stage, balance(stage, stage.asked), result)
+    _note(stage, [*balance(stage, stage.asked), *unended(stage)], result)
     result.ends += stage.process.ends
     orphans = stage.agents()
     if orphans or stage.process.ends:

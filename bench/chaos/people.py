@@ -20,13 +20,23 @@ CHOICES: Final = {"Retry": 3, "Skip": 2, "Continue": 4, "Drop all": 1, "Allow on
 """What people press, and how much they like it. Other buttons they leave alone."""
 
 
+LEFT: Final = 0.2
+"""The probability that nobody decides about an interrupted turn in time."""
+
+LEFT_SECONDS: Final = 10.0
+"""For so long nobody does: longer than the bot lets what waits behind it wait. Where nothing does, it asks on."""
+
+
 async def attend(stage: Stage, thread_ids: set[int], luck: str) -> None:
     """Press what is to be pressed in these threads, until cancelled. The set may grow meanwhile."""
     pressed: dict[int, float] = {}
+    seen: dict[int, float] = {}
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as tasks:
         while True:
             for message in _open(stage, thread_ids):
+                if _is_left(message, luck) and loop.time() - seen.setdefault(message.id, loop.time()) < LEFT_SECONDS:
+                    continue
                 if loop.time() - pressed.get(message.id, -AGAIN_SECONDS) >= AGAIN_SECONDS:
                     pressed[message.id] = loop.time()
                     tasks.create_task(_press(stage, message, luck), name=f"press-{message.id}")
@@ -37,6 +47,11 @@ def _open(stage: Stage, thread_ids: set[int]) -> list[Message]:
     if not stage.discord.is_connected(stage.bot):
         return []
     return [each for thread_id in thread_ids for each in stage.said(thread_id) if CHOICES.keys() & buttons(each).keys()]
+
+
+def _is_left(message: Message, luck: str) -> bool:
+    """Whether nobody wants to decide about an interrupted turn, which is the same after each restart."""
+    return "Retry" in buttons(message) and random.Random(f"{luck}/{message.content}/left").random() < LEFT
 
 
 async def _press(stage: Stage, message: Message, luck: str) -> None:

@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "plan"]
+__all__ = ["IN_LINES", "Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "Way", "plan"]
 
 PLACES: Final = (2, 4)
 """How many threads a round talks in, from and to."""
@@ -24,6 +24,18 @@ PAUSE_SECONDS: Final = 0.25
 
 DELAY_SECONDS: Final = 0.15
 """A fault comes at once after what triggers it, or at most so much later."""
+
+SOON_SECONDS: Final = 0.02
+"""Likewise, where it is to strike before the bot has done the next thing."""
+
+COMMANDS: Final = 0.12
+"""The probability that a round begins with a command."""
+
+HOSTILE: Final = ("quotes 2600", "rewrite 400", "bulk 15000000", "flood 3000")
+"""What a hostile agent says before its answer."""
+
+BULKY: Final = 100_000
+"""Characters of an answer that does not fit into memory, for the bot."""
 
 
 class Trouble(StrEnum):
@@ -44,6 +56,18 @@ class Trouble(StrEnum):
     ANSWER_LOST = "REST answer lost"
     SLOW = "REST slow"
     TOO_MANY = "REST 429"
+    EDGE = "REST refused by the edge"
+    ROLES = "roles not to be read"
+    OUTAGE = "Discord away"
+    NO_TMP = "TMPDIR gone"
+    FULL_TMP = "TMPDIR full"
+    RIGHTS = "rights taken away"
+    HOSTILE = "hostile agent"
+    KILL_IN_COMMAND = "bot killed in a command"
+
+
+IN_LINES: Final = frozenset({Trouble.BURST, Trouble.HOSTILE})
+"""Troubles that lie in what is said, and do not strike."""
 
 
 ODDS: Final = {
@@ -62,6 +86,14 @@ ODDS: Final = {
     Trouble.ANSWER_LOST: 0.15,
     Trouble.SLOW: 0.05,
     Trouble.TOO_MANY: 0.1,
+    Trouble.EDGE: 0.1,
+    Trouble.ROLES: 0.1,
+    Trouble.OUTAGE: 0.1,
+    Trouble.NO_TMP: 0.05,
+    Trouble.FULL_TMP: 0.05,
+    Trouble.RIGHTS: 0.08,
+    Trouble.HOSTILE: 0.08,
+    Trouble.KILL_IN_COMMAND: 0.1,
 }
 """The probability of each in a round."""
 
@@ -74,6 +106,7 @@ class Event(StrEnum):
     SEEN = "the bot's reaction"
     POSTED = "a message of the bot"
     EDITED = "an edit by the bot"
+    REQUESTED = "a request that the bot posts for a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +127,15 @@ class Fault:
     luck: float
 
 
+class Way(StrEnum):
+    """How a person asks."""
+
+    SAY = "a message"
+    ASK = "/ask"
+    ABOUT = "Ask about this"
+    AGAIN = "a message, and Retry once it is answered"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A message: the token that its answer must hold, the agent's script, and the seconds before the next one.
@@ -107,6 +149,7 @@ class Line:
     pause: float
     code_lines: int = 0
     lethal: bool = False
+    way: Way = Way.SAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +181,27 @@ def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble))
     for index in range(count):
         length = chance.randint(*(BURST if index == burst else LINES))
         old = None if chance.random() < 0.5 else chance.random()
-        lines = tuple(_line(chance, f"{number:04}-{said + place:02}", hurry=index == burst) for place in range(length))
-        places.append(Place(lines, old))
+        lines = [_line(chance, f"{number:04}-{said + place:02}", hurry=index == burst) for place in range(length)]
+        if index == 0:
+            lines[0] = _special(chance, lines[0], chosen)
+        places.append(Place(tuple(lines), old))
         said += length
-    faults = tuple(Fault(trouble, _trigger(chance), chance.random()) for trouble in chosen if trouble != Trouble.BURST)
+    faults = tuple(
+        Fault(trouble, _trigger(chance, trouble), chance.random()) for trouble in chosen if trouble not in IN_LINES
+    )
     return Round(number, tuple(places), faults, luck)
+
+
+def _special(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
+    """Make the first line of a round what some troubles are about, or ask it by a command."""
+    if Trouble.KILL_IN_COMMAND in chosen or chance.random() < COMMANDS:
+        way = chance.choice([Way.ASK, Way.ABOUT, Way.AGAIN])
+        return replace(line, way=way, script=f"say {line.token}", code_lines=0, lethal=False)
+    if Trouble.HOSTILE in chosen:
+        return replace(line, script=f"{chance.choice(HOSTILE)}\nsay {line.token}", code_lines=0, lethal=False)
+    if not {Trouble.NO_TMP, Trouble.FULL_TMP}.isdisjoint(chosen):
+        return replace(line, script=f"say {line.token}\nhuge {BULKY}", code_lines=0, lethal=False)
+    return line
 
 
 def _line(chance: random.Random, name: str, *, hurry: bool) -> Line:
@@ -174,6 +233,9 @@ _KINDS: Final = {"plain": 35, "slow": 30, "long": 10, "question": 10, "tool": 8,
 """Kinds of messages, and how often each is sent."""
 
 
-def _trigger(chance: random.Random) -> Trigger:
+def _trigger(chance: random.Random, trouble: Trouble) -> Trigger:
+    if trouble is Trouble.KILL_IN_COMMAND:
+        return Trigger(Event.REQUESTED, 1, chance.choice([0.0, 0.0, chance.uniform(0, SOON_SECONDS)]))
     delay = 0.0 if chance.random() < 0.5 else chance.uniform(0, DELAY_SECONDS)
-    return Trigger(chance.choice(list(Event)), chance.randint(1, 5), delay)
+    events = [event for event in Event if event is not Event.REQUESTED]
+    return Trigger(chance.choice(events), chance.randint(1, 5), delay)

@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.chaos.books import Asked, Entry, judge
+from bench.chaos.asking import ask, ask_again
+from bench.chaos.books import OPEN, Asked, Entry, Fault, judge
 from bench.chaos.fuses import armed
+from bench.chaos.ledger import read_rows
 from bench.chaos.people import attend
-from bench.chaos.plan import Line, Place, Round, Trouble
+from bench.chaos.plan import Line, Place, Round, Trouble, Way
 from bench.chaos.process import describe
 from bench.chaos.stage import Stage
 from bench.chaos.strikes import Strikes
 from loopback import Channel, Thread
 
-__all__ = ["Outcome", "balance", "play"]
+__all__ = ["Outcome", "balance", "play", "unended"]
 
 SETTLE_SECONDS: Final = 45.0
 """How long the books may take to balance. Only what is wrong takes so long."""
@@ -52,6 +54,7 @@ async def play(stage: Stage, planned: Round) -> Outcome:
                 for place, thread in zip(planned.places, _choose(stage, planned), strict=True):
                     talking.create_task(_talk(stage, planned, place, thread, thread_ids), name="talk")
             await struck.wait()
+        await strikes.over()
         stage.discord.faults.clear()
         wrong = await _settle(stage, thread_ids)
         attending.cancel()
@@ -78,18 +81,26 @@ def _choose(stage: Stage, planned: Round) -> list[Thread | None]:
 
 async def _talk(stage: Stage, planned: Round, place: Place, thread: Thread | None, thread_ids: set[int]) -> None:
     """Say a place's lines, in a thread or in the channel, where the first one opens a thread."""
-    lines = list(place.lines)
+    lines, said = list(place.lines), dict[int, Line]()
     if thread is None:
-        thread = await _open(stage, planned, lines.pop(0), thread_ids)
+        thread = await _open(stage, planned, line := lines.pop(0), thread_ids)
         if thread is None:
             return
+        said[thread.id] = line
     thread_ids.add(thread.id)
     for line in lines:
-        await _say(stage, planned, line, thread, line.script, thread.id)
+        message_id = await _say(stage, planned, line, thread, line.script, thread.id)
+        if message_id is not None:
+            said[message_id] = line
+    for message_id, line in said.items():
+        if line.way is Way.AGAIN:
+            await ask_again(stage, line, planned.number, message_id, thread.id)
 
 
 async def _open(stage: Stage, planned: Round, line: Line, thread_ids: set[int]) -> Thread | None:
     message_id = await _say(stage, planned, line, stage.channel, f"{stage.bot.mention} {line.script}", None)
+    if message_id is None:
+        return None
     thread_ids.add(message_id)
 
     def opened() -> Thread | None:
@@ -102,7 +113,12 @@ async def _open(stage: Stage, planned: Round, line: Line, thread_ids: set[int]) 
         return None  # The books will tell.
 
 
-async def _say(stage: Stage, planned: Round, line: Line, place: Channel, text: str, thread_id: int | None) -> int:
+async def _say(
+    stage: Stage, planned: Round, line: Line, place: Channel, text: str, thread_id: int | None
+) -> int | None:
+    """Say a line, or give it as a command; return the id of the message that it is."""
+    if line.way in (Way.ASK, Way.ABOUT):
+        return await ask(stage, line, planned.number, place)
     message = await stage.people[line.by].say(place, text)
     stage.note(thread_id or message.id, Asked(line, planned.number, message.id))
     await asyncio.sleep(line.pause)
@@ -126,3 +142,11 @@ def balance(stage: Stage, thread_ids: Iterable[int]) -> list[Entry]:
     prompts = stage.notes.prompts()
     found = (entry for thread in stage.threads(thread_ids) for entry in judge(thread, prompts, stage.deeds))
     return [entry for entry in found if entry not in stage.wrong]
+
+
+def unended(stage: Stage) -> list[Entry]:
+    """Find the journal's rows that have not ended, of messages that are no plan's."""
+    planned = {each.message_id for asked in stage.asked.values() for each in asked}
+    rows = read_rows(stage.journal).items()
+    left = [(message_id, state) for message_id, (state, _) in rows if state in OPEN and message_id not in planned]
+    return [Entry(Fault.ROW, 0, message_id, f"a row is left {state}") for message_id, state in left]

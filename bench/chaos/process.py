@@ -18,6 +18,9 @@ __all__ = ["BotProcess", "agents", "describe", "running"]
 STOP_SECONDS: Final = 30.0
 """The bot has 25 s for its own end; then it is killed."""
 
+AWAY_SECONDS: Final = 0.3
+"""The pause before the next start while Discord is away: the 30 s of the unit, hurried as all else."""
+
 REFUSED_STARTS: Final = 5
 """After so many ends of its own in a row it is not started again."""
 
@@ -25,14 +28,18 @@ REFUSED_STARTS: Final = 5
 class BotProcess:
     """The bot. Only those who end it send signals; it is started again by `running`."""
 
-    def __init__(self, config: Path, log: Path) -> None:
-        """Run with `config`, everything it writes going to `log`."""
+    def __init__(self, config: Path, log: Path, temporary: Path) -> None:
+        """Run with `config`, everything it writes going to `log`, its temporary files to a directory of its own."""
         self.log = log
+        self.temporary = temporary
         self.ends: list[str] = []
         """How it ended other than by a signal of ours."""
+        self.starts = 0
         self.pause = 0.0
         """Seconds until the next start."""
-        self._argv = (sys.executable, "-m", "bot", "run", "-c", str(config))
+        self.discord_away = False
+        """Whether it may end by itself, for want of a Discord at its start: it is started again, as by systemd."""
+        self._argv = (sys.executable, "-m", "bench.chaos.hurried", "run", "-c", str(config))
         self._folder = config.parent
         self._process: Process | None = None
         self._signalled = False
@@ -50,11 +57,15 @@ class BotProcess:
         own = 0
         while own < REFUSED_STARTS:
             self._signalled = False
+            self.starts += 1
             with self.log.open("ab") as output:
                 self._process = await asyncio.create_subprocess_exec(
                     *self._argv, stdin=DEVNULL, stdout=output, stderr=output, cwd=ROOT, env=self._environment()
                 )
             code = await self._process.wait()
+            if self.discord_away and not self._signalled:
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
             own = 0 if self._signalled else own + 1
             if not self._signalled:
                 self.ends.append(f"the bot ended by itself with code {code}")
@@ -62,7 +73,7 @@ class BotProcess:
 
     def _environment(self) -> dict[str, str]:
         """Give each bot a state directory of its own: in every loopback Discord it is the same user."""
-        return {**os.environ, "XDG_STATE_HOME": str(self._folder)}
+        return {**os.environ, "XDG_STATE_HOME": str(self._folder), "TMPDIR": str(self.temporary)}
 
     async def stop(self) -> None:
         """End it in order, or for certain."""

@@ -4,25 +4,34 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.chaos.books import Asked, Deeds, Entry, Page, Thread
+from bench.chaos.books import CONTROL, Asked, Deeds, Entry, Page, Rows, Thread
 from bench.chaos.ledger import Notes, journal_id, knows_a_channel, read_rows, read_together
 from bench.chaos.process import BotProcess, agents, running
 from bench.places import ROOT
-from loopback import Bot, Channel, Loopback, Message, User
+from loopback import Bot, Channel, Loopback, Message, Role, User
 from loopback.components import BUTTON, walk
 
 __all__ = ["NoBot", "Stage", "buttons", "staged"]
+
+TMP: Final = "tmp"
+"""The directory of the bot's temporary files, in that of its lane."""
+
+PAGES: Final = 4
+"""Messages of a reply; a very long answer goes into a file after them."""
 
 AGENTS: Final = 3
 """Fewer than there are threads, so that some wait in line and some are put to sleep."""
 
 BEGIN_SECONDS: Final = 30.0
+
+CONNECT_SECONDS: Final = 90.0
+"""The longest time until a bot is connected: all lanes start theirs at once, on a machine that may be busy."""
 LOOK_SECONDS: Final = 0.05
 
 SIGN_SECONDS: Final = 20.0
@@ -45,8 +54,11 @@ class Stage:
     bot: Bot
     people: Sequence[User]
     process: BotProcess
+    folder: Path
     journal: Path
     notes: Notes
+    configure: Callable[[Sequence[str]], None]
+    """Writes the configuration, with those who may talk to the bot."""
     deeds: Deeds = field(default_factory=Deeds)
     asked: dict[int, list[Asked]] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
@@ -55,6 +67,13 @@ class Stage:
     """What was found wrong after earlier rounds, and is not waited for again."""
     sessions_killed: int = 0
     """How many sessions the bot had begun when it was last killed."""
+    role: Role = field(kw_only=True)
+    """By which the second person is allowed: a message that was missed does not say it."""
+
+    @property
+    def allowed(self) -> list[str]:
+        """All who may talk to the bot, as the configuration names them."""
+        return [str(self.people[0].id), f"role:{self.role.id}"]
 
     async def connected(self) -> None:
         """Wait until the bot is connected, and is none that was killed. Raises `NoBot`."""
@@ -63,7 +82,7 @@ class Stage:
             return self.bot.identifies > self.sessions_killed and self.discord.is_connected(self.bot)
 
         try:
-            await self.discord.until(connected)
+            await self.discord.until(connected, timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise NoBot("the bot does not connect") from None
 
@@ -84,7 +103,13 @@ class Stage:
     def threads(self, thread_ids: Iterable[int]) -> list[Thread]:
         """Return what is known of these threads now."""
         rows, together = read_rows(self.journal), read_together(self.journal)
-        return [Thread(each, self.asked[each], [*map(_page, self.said(each))], rows, together) for each in thread_ids]
+        return [self._thread(each, rows, together) for each in thread_ids if each in self.asked]
+
+    def _thread(self, thread_id: int, rows: Rows, together: Mapping[int, int]) -> Thread:
+        asked = self.asked[thread_id]
+        requests = {each.message_id for each in asked}
+        pages = [_page(message) for message in self.said(thread_id) if message.id not in requests]
+        return Thread(thread_id, asked, pages, rows, together)
 
     def said(self, thread_id: int) -> list[Message]:
         """What the bot wrote in a thread, oldest first; not what Discord itself wrote for it."""
@@ -120,7 +145,8 @@ def buttons(message: Message) -> dict[str, str]:
 def _page(message: Message) -> Page:
     asks = any(custom_id.startswith("threadline:answer:") for custom_id in buttons(message).values())
     attached = "\n".join((each.content or b"").decode(errors="replace") for each in message.attachments)
-    return Page(message.id, message.content, _answered(message.nonce), asks, attached)
+    controls = tuple(each for each in buttons(message).values() if CONTROL.match(each))
+    return Page(message.id, message.content, _answered(message.nonce), asks, attached, controls)
 
 
 def _answered(nonce: str | int | None) -> int | None:
@@ -135,24 +161,35 @@ def _answered(nonce: str | int | None) -> int | None:
 @asynccontextmanager
 async def staged(folder: Path, *, warm: int) -> AsyncIterator[Stage]:
     """Set a stage whose bot keeps so many spares, and start it. At the end the bot is stopped in order."""
-    (folder / "project").mkdir(parents=True)
+    for name in ("project", TMP):
+        (folder / name).mkdir(parents=True)
     async with Loopback() as discord:
         guild = discord.add_guild("Lab")
         channel = discord.add_channel(guild, "general")
-        people = [discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben")]
+        role = discord.add_role(guild, "staff")
+        people = [
+            discord.add_person(name, guilds=(guild,), roles=roles) for name, roles in (("ann", ()), ("ben", (role,)))
+        ]
         token = secrets.token_urlsafe(24)
         bot = discord.add_bot("threadline", token=token, owner=people[0], guilds=(guild,))
         config = folder / "threadline.toml"
-        users = [str(person.id) for person in people]
-        config.write_text(_configuration(discord.endpoint, channel, users, token, folder, warm), "utf-8")
-        process = BotProcess(config, folder / "bot.log")
+
+        def configure(users: Sequence[str]) -> None:
+            text = _configuration(discord.endpoint, channel, users, token, folder, warm)
+            fresh = config.with_suffix(".new")
+            fresh.write_text(text, "utf-8")
+            fresh.replace(config)
+
+        process = BotProcess(config, folder / "bot.log", folder / TMP)
         journal = folder / "threadline.db"
-        stage = Stage(discord, channel, bot, people, process, journal, Notes(folder / "sessions"))
+        notes = Notes(folder / "sessions")
+        stage = Stage(discord, channel, bot, people, process, folder, journal, notes, configure, role=role)
+        configure(stage.allowed)
         async with running(process):
             yield stage
 
 
-def _configuration(endpoint: str, channel: Channel, users: list[str], token: str, folder: Path, warm: int) -> str:
+def _configuration(endpoint: str, channel: Channel, users: Sequence[str], token: str, folder: Path, warm: int) -> str:
     quote = json.dumps  # A JSON string of printable characters is a TOML string too.
     return f"""\
 [discord]
@@ -160,10 +197,10 @@ token = {quote(token)}
 endpoint = {quote(endpoint)}
 [access]
 channels = ["{channel.id}"]
-users = {quote(users)}
+users = {quote(list(users))}
 [agents.default]
 command = {quote(sys.executable)}
-args = ["-m", "loopback.agent", "--state", {quote(str(folder / "sessions"))}]
+args = ["-m", "bench.chaos.agent", "--state", {quote(str(folder / "sessions"))}]
 cwd = {quote(str(folder / "project"))}
 env = {{ PYTHONPATH = {quote(str(ROOT))} }}
 warm = {warm}
@@ -172,6 +209,8 @@ max_agents = {AGENTS}
 per_user = {PLENTY}
 per_thread = {PLENTY}
 per_minute = {PLENTY}
+[reply]
+max_pages = {PAGES}
 [threads]
 introduction = false
 [journal]

@@ -27,9 +27,9 @@ def test_a_thread_where_all_is_answered_in_order_is_in_order() -> None:
 
 
 @pytest.mark.parametrize("state", ["received", "held", "prompted", "finished"])
-def test_a_row_that_has_not_ended_is_lost(state: str) -> None:
+def test_a_row_that_has_not_ended_is_wrong(state: str) -> None:
     """Whatever stands in the thread: every row ends."""
-    assert faults(replace(WELL, rows={**ROWS, 102: (state, None)})) == [Fault.LOST]
+    assert faults(replace(WELL, rows={**ROWS, 102: (state, None)})) == [Fault.ROW]
 
 
 def test_a_message_without_a_row_is_lost() -> None:
@@ -111,6 +111,48 @@ def test_a_question_that_is_left_open_is_wrong() -> None:
     assert faults(replace(WELL, pages=(*PAGES, Page(104, "May I?", None, asks=True)))) == [Fault.PAGE]
 
 
+@pytest.mark.parametrize(
+    ("control", "alive"),
+    [
+        ("threadline:stop:100:102", ("prompted", "received")),
+        ("threadline:stop:100", ("prompted", "received")),
+        ("threadline:keep:100", ("prompted",)),
+        ("threadline:continue:100", ("held", "received")),
+        ("threadline:drop:100", ("held", "received")),
+        ("threadline:now:100:102", ("held", "received")),
+        ("threadline:unqueue:100:102", ("held", "received")),
+        ("threadline:retry:102", ("prompted",)),
+        ("threadline:skip:102", ("prompted",)),
+    ],
+)
+def test_a_button_is_dead_unless_a_row_is_there_for_it(control: str, alive: tuple[str, ...]) -> None:
+    """Of the message that it names, or where it names none, of any in its thread."""
+    shown = (*PAGES, Page(104, "press me", None, controls=(control,)))
+    for state in ("received", "held", "prompted", "finished", "answered", "closed"):
+        found = faults(replace(WELL, pages=shown, rows={**ROWS, 102: (state, None)}))
+        assert (Fault.CONTROL in found) == (state not in alive), state
+
+
+def test_what_waited_when_its_author_lost_the_right_is_not_to_be_done() -> None:
+    """It need not be answered either, nor what the same person says while they may not talk."""
+    silenced = replace(SECOND, line=replace(SECOND.line, by=1))
+    thread = replace(WELL, asked=(FIRST, silenced), pages=PAGES[:1], rows={**ROWS, 102: ("closed", "refused")})
+    barred = Deeds(silenced={1}, barred={102})
+    assert faults(thread, {"answer-0001-00": 1}, barred) == []
+    assert faults(thread, PROMPTS, barred) == [Fault.RIGHT]
+    assert faults(replace(thread, rows={100: ROWS[100]}), {"answer-0001-00": 1}, barred) == []
+    assert faults(replace(thread, asked=WELL.asked), {"answer-0001-00": 1}, barred) == [Fault.LOST]
+
+
+def test_a_notice_that_links_to_a_message_declares_how_it_ended() -> None:
+    """Where there is no reply to say it; a link to another message is none."""
+    notice = Page(104, "-# ⏹ Nobody chose about https://discord.com/channels/1/100/102, so it was left.")
+    left = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "skipped")})
+    assert faults(left, deeds=Deeds(harsh={1})) == []
+    other = replace(notice, content=notice.content.replace("/102", "/1020"))
+    assert faults(replace(left, pages=(PAGES[0], other)), deeds=Deeds(harsh={1})) == [Fault.LOST]
+
+
 def test_a_long_answer_must_be_whole_and_in_order() -> None:
     """Every numbered line once, over all of its pages."""
     long = replace(SECOND, line=replace(SECOND.line, code_lines=3))
@@ -134,6 +176,11 @@ def test_messages_that_were_taken_together_have_one_reply() -> None:
     assert faults(replace(thread, pages=(Page(103, reply.replace("line_2 = 2\n", ""), 102),))) == [Fault.PAGE]
     assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2)) == [Fault.DOUBLED, Fault.DOUBLED]
     assert faults(thread, prompts=dict.fromkeys(PROMPTS, 2), deeds=Deeds(retried={102: 1})) == []
+    shown = Page(103, "answer-0001-00\nline_1 = 1\nanswer-0001-01", 102)
+    behind = (shown, Page(104, "", 102, attached="line_1 = 1\nline_2 = 2"))
+    assert faults(replace(thread, pages=behind)) == []
+    swapped = reply.replace("line_1 = 1\nline_2 = 2", "line_2 = 2\nline_1 = 1")
+    assert faults(replace(thread, pages=(Page(103, swapped, 102),))) == [Fault.PAGE]
     cancelled = {100: ("closed", "cancelled"), 102: ("closed", "cancelled")}
     declared = replace(thread, pages=(Page(103, "-# ⏹ cancelled by <@5>", 102),), rows=cancelled)
     assert faults(declared, deeds=Deeds(harsh={1})) == []

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from bench.chaos.plan import Trouble, plan
+from bench.chaos.plan import IN_LINES, Event, Trouble, Way, plan
 
 
 def test_a_plan_depends_on_seed_and_number_alone() -> None:
@@ -15,9 +15,25 @@ def test_a_plan_depends_on_seed_and_number_alone() -> None:
 def test_every_trouble_comes_up_and_only_what_is_allowed() -> None:
     """A run of the promised length tries everything; a narrower one nothing else."""
     seen = Counter(fault.trouble for number in range(200) for fault in plan(1, number).faults)
-    assert seen.keys() == set(Trouble) - {Trouble.BURST}
+    assert seen.keys() == set(Trouble) - IN_LINES
     narrow = [fault.trouble for number in range(200) for fault in plan(1, number, [Trouble.KILL_BOT]).faults]
     assert set(narrow) == {Trouble.KILL_BOT}
+
+
+def test_a_kill_in_a_command_waits_for_the_request_of_one() -> None:
+    """Its round begins with a command of each kind, sooner or later."""
+    rounds = [plan(1, number, [Trouble.KILL_IN_COMMAND]) for number in range(200)]
+    killed = [each for each in rounds if each.faults]
+    assert {fault.trigger.event for each in killed for fault in each.faults} == {Event.REQUESTED}
+    assert {each.places[0].lines[0].way for each in killed} == {Way.ASK, Way.ABOUT, Way.AGAIN}
+
+
+def test_the_hostile_agent_says_each_of_its_lines_sooner_or_later() -> None:
+    """Before the answer, which must come all the same."""
+    first = [plan(1, number, [Trouble.HOSTILE]).places[0].lines[0] for number in range(400)]
+    said = {line.script.split()[0] for line in first}
+    assert said >= {"quotes", "rewrite", "bulk", "flood"}
+    assert all(line.script.endswith(f"say {line.token}") for line in first if line.script.startswith("quotes"))
 
 
 def test_tokens_are_unique_and_none_is_part_of_another() -> None:

@@ -367,8 +367,9 @@ async def test_who_may_send_messages_opens_an_archived_thread_unless_it_is_locke
                 await here.edit(archived=False)
             server.world.overwrite(channel, bot.id)
             thread.locked = True
-            with pytest.raises(discord.Forbidden):
+            with pytest.raises(discord.Forbidden) as refused:
                 await here.edit(archived=False)
+            assert refused.value.code == 160005
 
 
 async def test_a_file_beyond_ten_mebibytes_is_refused_and_one_below_comes_whole() -> None:

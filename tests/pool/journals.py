@@ -13,9 +13,8 @@ def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
 
 
 def as_kill_leaves_it(path: Path, folder: Path) -> Path:
-    """Copy an open journal and what is beside it, as they stand at this moment, and return the copy."""
+    """Copy the files of an open journal, as they stand at this moment, and return the copy."""
     folder.mkdir()
     for file in path.parent.glob(f"{path.name}*"):
-        copy = shutil.copytree if file.is_dir() else shutil.copy
-        copy(file, folder / file.name)
+        shutil.copy(file, folder / file.name)
     return folder / path.name

@@ -1,0 +1,97 @@
+"""How people ask other than by a message: `/ask`, "Ask about this", and Retry once there is an answer."""
+
+import asyncio
+import re
+import time
+from contextlib import suppress
+from typing import Final
+
+from bench.chaos.books import OPEN, Asked
+from bench.chaos.ledger import read_rows
+from bench.chaos.plan import Line, Way
+from bench.chaos.stage import Stage
+from loopback import Channel, DiscordError, Message
+
+__all__ = ["ask", "ask_again", "is_request"]
+
+PATIENCE_SECONDS: Final = 30.0
+"""For so long a person tries to get a command through, and waits for an answer that is to be had again."""
+
+AGAIN_SECONDS: Final = 0.3
+"""How long after a command that failed a person tries it once more."""
+
+PROMISE_SECONDS: Final = 10.0
+"""For so long a person waits for what the bot has said it does."""
+
+LATE_SECONDS: Final = 1.0
+"""How long after its return the bot may do what it was killed over."""
+
+_REQUEST: Final = re.compile(r"<@[0-9]+> asks:\n")
+
+
+def is_request(message: Message) -> bool:
+    """Whether the bot posted the message as what a person asks."""
+    return _REQUEST.match(message.content) is not None
+
+
+async def ask(stage: Stage, line: Line, round_number: int, place: Channel) -> int | None:
+    """Ask by a command until the request stands in the channel or thread; return its id, None if it never does."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if stage.discord.is_connected(stage.bot):
+            with suppress(AssertionError, DiscordError):
+                posted = await _once(stage, line, place)
+                if posted is not None and is_request(posted):
+                    thread_id = posted.id if place.id == stage.channel.id else place.id
+                    stage.note(thread_id, Asked(line, round_number, posted.id))
+                    return posted.id
+        await asyncio.sleep(AGAIN_SECONDS)
+    return None
+
+
+async def _once(stage: Stage, line: Line, place: Channel) -> Message | None:
+    """Give the command; the answer that stands in Discord is the request, also where nobody learns of it."""
+    person = stage.people[line.by]
+    about = next((each for each in reversed(stage.discord.messages(place)) if each.author_id == person.id), None)
+    if line.way is Way.ABOUT and about is not None:
+        form = await person.menu(about, "Ask about this")
+        return (await person.fill(form, {"What do you want to know?": line.script})).interaction.original
+    return (await person.slash(place, "ask", request=line.script)).interaction.original
+
+
+async def ask_again(stage: Stage, line: Line, round_number: int, message_id: int, thread_id: int) -> None:
+    """Have a message that has ended answered once more, by Retry on it."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    before = {each.id for each in stage.discord.messages(thread_id)}
+    while time.monotonic() < until:
+        await asyncio.sleep(AGAIN_SECONDS)
+        if (posted := _new_request(stage, thread_id, before)) is not None:
+            stage.deeds.retried[message_id] = stage.deeds.retried.get(message_id, 0) + 1
+            stage.deeds.retried[posted.id] = stage.deeds.retried[message_id]
+            stage.note(thread_id, Asked(line, round_number, posted.id))
+            return
+        message = stage.discord.world.archive.find(message_id)
+        ended = read_rows(stage.journal).get(message_id, ("received", None))[0] not in OPEN
+        if message is not None and ended and stage.discord.is_connected(stage.bot):
+            with suppress(AssertionError, DiscordError):
+                done = await stage.people[line.by].menu(message, "Retry")
+                if done.acknowledged:
+                    await _posted(stage, thread_id, before)
+
+
+async def _posted(stage: Stage, thread_id: int, before: set[int]) -> None:
+    """Wait for the request that the bot has promised; one that it was killed over comes soon after, or never."""
+    starts = stage.process.starts
+
+    def over() -> bool:
+        return _new_request(stage, thread_id, before) is not None or stage.process.starts > starts
+
+    with suppress(TimeoutError):
+        await stage.discord.until(over, timeout=PROMISE_SECONDS)
+        await asyncio.sleep(LATE_SECONDS)
+
+
+def _new_request(stage: Stage, thread_id: int, before: set[int]) -> Message | None:
+    """The request that Retry has brought, in this thread; no other is made in it meanwhile."""
+    there = stage.discord.messages(thread_id)
+    return next((each for each in there if each.id not in before and is_request(each)), None)
