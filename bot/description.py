@@ -69,7 +69,7 @@ def outweighs(parts: Iterable[Any], most: int) -> bool:
 
 def headline(call: ToolCallUpdate) -> str:
     """Return the title, on one line, as it is, and no longer than `TITLE`."""
-    words = re.split(r"[\n\t ]+", call.title or "")
+    words = re.split(r"[\n\t ]+", call.title or "", maxsplit=TITLE)  # As many as there can be in so many characters.
     return visible(" ".join(words).strip() or "Use a tool", TITLE)
 
 

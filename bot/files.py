@@ -27,6 +27,8 @@ PER_MESSAGE: Final = 10
 PER_REQUEST: Final = 25 * 1024 * 1024
 
 LONGEST_NAME: Final = 80
+LOOKED_THROUGH: Final = 1000
+"""Characters of a file's name, and of what the agent calls it, which may be a megabyte."""
 
 _FILE_NAME = r"[\w.\-/\\]*[\w\-]\.[A-Za-z0-9]{1,10}"
 _NAMED_IN_INFO = re.compile(rf"(?:^|[\s:=\"'{{])({_FILE_NAME})(?=$|[\s\"'}}])")
@@ -81,7 +83,8 @@ class Shelf:
 
     def name(self, wanted: str) -> str:
         """Reserve a name like `wanted`: a plain one that no other file of the reply has."""
-        plain = _UNUSUAL.sub("-", wanted.replace("\\", "/").rpartition("/")[2]).lstrip(".-")[-LONGEST_NAME:] or "file"
+        last = wanted.replace("\\", "/").rpartition("/")[2][-LOOKED_THROUGH:]
+        plain = _UNUSUAL.sub("-", last).lstrip(".-")[-LONGEST_NAME:] or "file"
         stem, dot, extension = plain.rpartition(".")
         if not stem:
             stem, dot, extension = plain, "", ""

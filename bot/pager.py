@@ -116,10 +116,14 @@ class Pager:
         """Whether the page that is now open is the last one."""
         return (0 < self._most <= len(self._frozen) + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
 
+    def fill(self, text: str) -> int:
+        """End the pages with the one that is open, although they have room; return how many characters were taken."""
+        return self._overflow(text, 0)
+
     def _overflow(self, text: str, at: int) -> int:
         note = LATE_NOTE if self._late else NOTE
         page = take_page(text, at, self._opening, LIMIT - len(note))
-        self._frozen.append(page.content + note)
+        self._frozen.append((page.content + note).lstrip("\n"))
         self._opening = page.opening if page.opening.startswith(FENCE) else ""
         self._put_by(self._opening)
         self.over = True

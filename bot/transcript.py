@@ -45,6 +45,9 @@ LONGEST = 20_000_000
 PENDING = 64 * 1024
 """Characters that wait unread at most, if nobody asks for the pages."""
 
+MOST_TRANSLATED = 300_000
+"""Characters of words that are translated, although the pages have room: most of them show nothing then."""
+
 SLICE = 8 * 1024
 """Characters after which it is asked whether the pages are full: the rest, as a file, is not translated."""
 
@@ -79,6 +82,8 @@ class Transcript:
         self._closed = False
         self._fed = 0
         """Characters that the dialect was given."""
+        self._translated = 0
+        """The same without what goes into files."""
         self._leaving = self._as_written = False
         """Whether words go into the rest as they are written from the end of a line on, and whether they do."""
         self._ended = False
@@ -285,6 +290,7 @@ class Transcript:
             piece = text[at:end]
             self._settle(self._dialect.feed(piece))
             self._fed += len(piece)
+            self._translated += 0 if self._dialect.in_file else len(piece)
             at = end
             self._look_whether_full(piece)
 
@@ -301,6 +307,9 @@ class Transcript:
             self._as_written = True
         elif full and not self._leaving:
             self._freeze()
+            if self._translated > MOST_TRANSLATED and not self._pager.over:
+                pieces = self._blocks.pieces()
+                self._blocks.drop(pieces, self._pager.fill("".join(pieces)))
             self._leaving = self._pager.over
 
     def _interrupt(self) -> None:
