@@ -25,7 +25,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check pytest bench chaos docs picture lock format clean
+.PHONY: help demo test check quick pytest bench chaos docs picture lock format clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 # Where it is set, each of the hundreds of programs that the tests start would compile the code anew.
@@ -46,6 +46,14 @@ check: $(READY) ## lint, formatting and types
 	@$(BIN)/ruff check || { echo "make check: correct what ruff shows; 'make format' does the simple part." >&2; exit 1; }
 	@$(BIN)/ruff format --check || { echo "make check: run 'make format'." >&2; exit 1; }
 	@$(BIN)/mypy || { echo "make check: correct the types above." >&2; exit 1; }
+
+# What needs neither the SDK nor a server, of the bot only what needs no event loop either; few examples of each property.
+QUICK = tests/acp tests/pool --ignore=tests/acp/test_sdk_peer.py \
+	$(shell grep -LE 'async def test|loopback|subprocess' tests/bot/test_*.py) --hypothesis-profile=quick
+
+quick: check ## the same with the quick tests alone: acp, pool and the pure parts of bot, in less than a minute
+	@$(BIN)/pytest -q -n 2 --dist worksteal $(QUICK) || \
+		{ echo "make quick: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
 
 pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" is passed on)
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(MEASURE) $(ARGS) || \

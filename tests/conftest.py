@@ -6,6 +6,7 @@ closest to the test decides.
 """
 
 import asyncio
+import itertools
 import os
 import select
 import signal
@@ -36,6 +37,8 @@ TESTS = Path(__file__).parent
 # A process that was just killed takes a moment to leave the table; more than this is a process left behind.
 LAST_MOMENTS = 5.0
 
+COUNT = itertools.count()
+
 hypothesis.settings.register_profile(
     "threadline",
     # No test here judges the wall clock.
@@ -46,6 +49,7 @@ hypothesis.settings.register_profile(
         hypothesis.HealthCheck.function_scoped_fixture,
     ],
 )
+hypothesis.settings.register_profile("quick", parent=hypothesis.settings.get_profile("threadline"), max_examples=10)
 hypothesis.settings.load_profile("threadline")
 
 
@@ -98,6 +102,12 @@ def _no_statement_reads_all_of_a_table_that_grows(monkeypatch: pytest.MonkeyPatc
     assert not found
 
 
+@pytest.fixture(autouse=True)
+def _its_state_is_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks, and journals that the test does not place itself, are not kept in the home of whoever runs the tests."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state" / str(next(COUNT))))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _tracebacks_are_plain() -> None:
     # structlog's own show all variables in colours, and hold everything up for a second each.
@@ -115,7 +125,7 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
         patch.setattr(tempfile, "tempdir", str(folder))
-        patch.setenv("XDG_STATE_HOME", str(folder))  # Where a bot's lock, and its journal unless a test names one, are.
+        patch.setenv("XDG_STATE_HOME", str(folder))  # For what is set up for several tests.
         yield
     mark = f"TMPDIR={folder}\0".encode()
     left = {pid: name for pid, name in _started_by_this_run(mark).items() if not _ends_by_itself(pid)}

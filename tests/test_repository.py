@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bot.grammar import state_directory
+
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCKS = ["requirements.txt", "tests/peers/requirements.txt", "deploy/build-requirements.txt"]
@@ -80,3 +82,8 @@ def test_what_is_installed_is_this_checkout() -> None:
     (command,) = entry_points(group="console_scripts", name="threadline")
     assert command.value == PROJECT["scripts"]["threadline"] == "bot.cli:main"
     assert callable(command.load())
+
+
+def test_no_test_keeps_anything_in_the_home_of_whoever_runs_it(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Locks, and a journal without a path, with its attachments and its log."""
+    assert state_directory().is_relative_to(tmp_path_factory.getbasetemp())
