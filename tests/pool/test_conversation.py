@@ -391,6 +391,7 @@ async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(t
         it.say(1, 11, asked)
         other = it.say(2, 20)
         await quiet()
+        assert repr(it.talk(1)) == "<1 starting>"
         assert len(it.crew.agents) == 1
         asked.asked.set()
         assert await asked.end() == Ending(stop_reason="end_turn")
