@@ -19,7 +19,6 @@ PLACEHOLDER: Final = re.compile(r"^-# ⏳ (starting|working|all agents are busy)
 
 DECLARED: Final = re.compile(
     r"cancelled by <@"
-    r"|was stopped while"
     r"|^❌"
     r"|ended its turn"
     r"|^-# ⏹",
@@ -165,7 +164,7 @@ def _reply(thread: Thread, asked: Asked) -> str:
 
 def _notices(thread: Thread, asked: Asked) -> str:
     """What the bot said of a message elsewhere, by a link to it."""
-    link = re.compile(rf"/{asked.message_id}\b")
+    link = re.compile(rf"/(?:{asked.message_id}|{thread.exchange(asked)})\b")
     return "\n".join(page.content for page in thread.pages if page.answers is None and link.search(page.content))
 
 

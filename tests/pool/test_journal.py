@@ -500,3 +500,23 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
+
+
+def test_what_a_turn_that_was_cut_off_says_is_owed_until_it_is_told_or_sent_again(tmp_path: Path) -> None:
+    """Its rows stay prompted, together; another try begins with nothing of the first one."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10, 11, 12)
+        for message_ids in ((10, 11), (12,)):
+            journal.prompted(message_ids, "prompt")
+            journal.posts.intend(message_ids[-1], 0, "page")
+            journal.interrupt(message_ids, ["one", "two"])
+            assert journal.pages(message_ids[-1]) == ["one", "two"]
+        journal.settle((10, 11), confirmed=True)
+        journal.again((12,))
+        journal.posts.drop(12)
+        assert (journal.pages(11), journal.pages(12), journal.posts.of(12)) == ([], [], [])
+        rows = [(row.message_id, row.exchange_id, row.state) for row in journal.open_rows()]
+        assert rows == [(10, 11, State.PROMPTED), (11, 11, State.PROMPTED), (12, 12, State.RECEIVED)]
+        assert len(journal.posts.of(11)) == 1
+        with pytest.raises(JournalError):
+            journal.again((12,))
