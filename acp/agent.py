@@ -42,7 +42,10 @@ LOAD_SECONDS = 120.0
 """Bound of session/load and session/resume, which replay or read a whole conversation."""
 
 SESSIONS_SECONDS = 30.0
-"""Bound of logout, and of each session/list, session/close and session/delete."""
+"""Bound of logout, and of each session/list and session/delete."""
+
+CLOSE_SECONDS = 5.0
+"""Bound of session/close: nothing depends on the answer, and the thread's next message waits for it."""
 
 LIST_PAGES = 100
 LIST_SESSIONS = 10_000
@@ -278,7 +281,7 @@ class Agent:
         await session.desk.close()
         if self._can("close"):
             params = {"sessionId": session.session_id}
-            await self.connection.request("session/close", params, seconds=SESSIONS_SECONDS)
+            await self.connection.request("session/close", params, seconds=CLOSE_SECONDS)
 
     async def delete_session(self, session_id: str) -> None:
         """Let the agent forget a session that it has kept."""

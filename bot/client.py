@@ -27,7 +27,7 @@ from .catch_up import CatchUp, Reach
 from .changes import deleted, doubt, edited, look_again
 from .commands import Commands
 from .config import Config
-from .connecting import close, intents
+from .connecting import intents
 from .desk import Desk
 from .elicitation import ElicitationButton
 from .exchange import Exchange
@@ -120,6 +120,7 @@ class ThreadlineClient(discord.Client):
         )
         self._identifies = Identifies(journal)
         self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest, on_gone=self._gone)
+        self._left = False
         self.greeted = False
         """Whether the gateway has ever said READY."""
         self.intake = True
@@ -192,12 +193,22 @@ class ThreadlineClient(discord.Client):
         known = self.journal.threads.direct() if self.admission.rules.dm else []
         return [(channel_id, sys.maxsize) for channel_id in known]
 
+    async def close(self) -> None:
+        """Leave the gateway. Calls can be made until `http` is closed: answers do not wait for the next client."""
+        self._left = True
+        if self.ws is not None and self.ws.open:
+            await self.ws.close(code=1000)
+
+    def is_closed(self) -> bool:
+        """Whether it has left the gateway, so that nothing comes any more."""
+        return self._left or super().is_closed()
+
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         """Log what went wrong in an event; the next one is not touched. Without its READY a client is no use."""
         log.error("an event failed", event_name=event_method, exc_info=sys.exc_info())
         if event_method in {"on_ready", "on_guild_available"}:
             # What was missed is not taken up, and live messages wait for it: the next client does both anew.
-            await close(self)
+            await self.close()
 
     def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
         """Pass an event on, unless the client is closed: the wait for servers outlasts it, and would fail then."""

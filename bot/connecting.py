@@ -12,7 +12,7 @@ import yarl
 from .failures import NeedsPerson
 from .refusals import reason_of
 
-__all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "prepare", "why_pointless"]
+__all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -53,6 +53,14 @@ def prepare(endpoint: str) -> None:
 async def close(client: discord.Client) -> None:
     """Let go of everything a client has, also where the other side does not answer any more, or this is cancelled."""
     try:
+        await leave(client)
+    finally:
+        await client.http.close()
+
+
+async def leave(client: discord.Client) -> None:
+    """Close a client, and the connections that it has only begun; see `close`."""
+    try:
         async with asyncio.timeout(CLOSE_SECONDS):
             for socket in _begun(client):
                 await socket.close()
@@ -61,18 +69,16 @@ async def close(client: discord.Client) -> None:
         log.warning("Discord did not let go of the connection in time")
     except Exception:  # a client that is broken must not keep the next one from being built
         log.exception("a client could not be closed")
-    finally:
-        await client.http.close()
 
 
 async def end(client: discord.Client, work: asyncio.Task[None]) -> None:
-    """Close a client and return when its `work` has ended, however; that is cancelled, if closing does not end it.
+    """Leave a client and return when its `work` has ended, however; that is cancelled, if leaving does not end it.
 
     A cancellation alone is not enough: `asyncio.wait_for`, by which the library connects, may lose one before Python
     3.12, and one that arrives in the middle leaves the connection half made.
     """
     try:
-        await close(client)
+        await leave(client)
     finally:
         work.cancel()
         with suppress(TimeoutError):

@@ -144,7 +144,7 @@ class Rest:
         return channel if isinstance(channel, discord.abc.Messageable) else self._channel(channel_id, guild_id)
 
     def _live(self) -> discord.Client:
-        if self.client is None or self.client.is_closed():
+        if self.client is None:
             raise TryLater("not connected to Discord", 1.0)
         return self.client
 

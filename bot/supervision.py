@@ -6,6 +6,7 @@ and of some deaths it does not know.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ import structlog
 from .breaker import PROBE_SECONDS
 from .client import ThreadlineClient
 from .config import DiscordConfig
-from .connecting import CLOSE_SECONDS, Refused, end, in_words, prepare, why_pointless
+from .connecting import CLOSE_SECONDS, Refused, close, end, in_words, prepare, why_pointless
 from .failures import StartFailed
 from .identifies import TooManyIdentifies
 from .rest import Rest
@@ -24,6 +25,9 @@ __all__ = ["Pauses", "SupervisedClient"]
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
 """Wait before the client is built anew, doubling."""
+
+HELD = 2
+"""Clients that are held: the one that lives and the one before it."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -56,6 +60,8 @@ class SupervisedClient:
         self._build = build
         self._was_greeted = False
         self._woken = asyncio.Event()
+        self._open: deque[ThreadlineClient] = deque()
+        """Clients by which calls can still be made, or have been begun."""
         self._events: set[asyncio.Task[None]] = set()
         self.client: ThreadlineClient | None = None
         """The one that lives now, or the last."""
@@ -75,6 +81,8 @@ class SupervisedClient:
         try:
             return await self._keep_alive()
         finally:
+            for client in self._open:
+                await close(client)
             for task in self._events:
                 task.cancel()
             if self._events:
@@ -104,9 +112,16 @@ class SupervisedClient:
                 await self._woken.wait()
 
     async def _work(self, client: ThreadlineClient) -> None:
-        """Log in, let calls be made by this client from now on, and listen."""
+        """Log in, let calls be made by this client from now on, and listen.
+
+        The one before it is let go only now: while the gateway is away answers are posted all the same. And calls that
+        are on their way by that one come to their end, until there is another one.
+        """
+        self._open.append(client)
         await client.login(self._config.token.get_secret_value())
         self._rest.client = client
+        while len(self._open) > HELD:
+            await close(self._open.popleft())
         await client.connect(reconnect=False)
 
     async def _live(self, client: ThreadlineClient) -> Exception:
@@ -117,6 +132,9 @@ class SupervisedClient:
         finally:
             self._was_greeted = self._was_greeted or client.greeted
             await end(client, working)
+            if self._rest.client is not client and client in self._open:
+                self._open.remove(client)  # It has not even logged in.
+                await close(client)
         try:
             working.result()
         except (StartFailed, TooManyIdentifies) as error:

@@ -6,7 +6,24 @@ import sqlite3
 import time
 from pathlib import Path
 
-__all__ = ["JournalBusy", "JournalError", "JournalUnusable", "open_database", "put_aside"]
+from .files import Files, folder_of
+
+__all__ = [
+    "CHECKED_AT_START",
+    "JournalBusy",
+    "JournalError",
+    "JournalUnusable",
+    "connect",
+    "damage_of",
+    "open_database",
+    "put_aside",
+]
+
+CHECKED_AT_START = 128 * 1024 * 1024
+"""Bytes of a file that is looked through before anything else, in about a second; a larger one while the bot works."""
+
+LARGEST_WAL = 16 * 1024
+"""Pages, of 4 KiB: then the WAL is brought into the file on the event loop after all. `Upkeep` does so long before."""
 
 PATIENCE_SECONDS = 2.0
 """How long another program's lock on the file is waited for at the start."""
@@ -173,8 +190,15 @@ _MIGRATIONS = (
         SELECT author_id FROM messages WHERE messages.thread_id = conversations.thread_id ORDER BY message_id LIMIT 1
     );
     """,
+    """
+    ALTER TABLE files ADD COLUMN stored TEXT;
+    ALTER TABLE files ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+    UPDATE files SET size = length(data), stored = file_of(data) WHERE data IS NOT NULL;
+    ALTER TABLE files DROP COLUMN data;
+    """,
 )
-"""Schema steps; `user_version` counts those that a file has had."""
+"""Schema steps; `user_version` counts those that a file has had. `file_of(data)` writes a file beside the journal, and
+returns its name."""
 
 
 class JournalError(Exception):
@@ -194,7 +218,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_SECONDS)
+        connection = connect(path)
     except (OSError, sqlite3.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise JournalError(f"the journal {path} cannot be opened: {reason}") from None
@@ -208,6 +232,17 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def connect(path: Path, *, lent: bool = False) -> sqlite3.Connection:
+    """Open the file as it is; `lent` to another thread, or for this one alone. Raises `sqlite3.Error`."""
+    return sqlite3.connect(path, isolation_level=None, timeout=PATIENCE_SECONDS, check_same_thread=not lent)
+
+
+def damage_of(connection: sqlite3.Connection) -> str:
+    """Look through the whole file; say what is wrong with it, nothing if it is whole. 4 s for each GB in memory."""
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if verdict == "ok" else str(verdict)
 
 
 def _why(path: Path, error: sqlite3.Error) -> JournalError:
@@ -227,7 +262,7 @@ def put_aside(path: Path) -> Path:
     """
     aside = path.with_name(f"{path.name}.broken-{time.strftime('%Y%m%dT%H%M%S')}")
     try:
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", "-files"):
             file = path.with_name(path.name + suffix)
             if file.exists():
                 file.rename(aside.with_name(aside.name + suffix))
@@ -240,14 +275,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LARGEST_WAL}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_MIGRATIONS):
         raise JournalUnusable(f"the journal {path} was written by a newer Threadline (schema {version})")
+    connection.create_function("file_of", 1, Files(folder_of(path)).write)
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise JournalUnusable(f"the journal {path} is damaged: {verdict}")
+    damage = damage_of(connection) if path.stat().st_size <= CHECKED_AT_START else ""
+    if damage:
+        raise JournalUnusable(f"the journal {path} is damaged: {damage}")
     with connection:
         row = ("journal_id", secrets.token_hex(8))
         connection.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", row)

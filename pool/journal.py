@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from .asks import KeptAsks
 from .database import JournalError, open_database
+from .files import Files, folder_of
 from .notices import KeptNotices
 from .posts import Post, Posts
 from .postscripts import Postscripts
@@ -42,6 +43,8 @@ class Journal:
         """Use `open`."""
         self._db = connection
         self._writer = Writer(connection)
+        self.path = self._writer.file
+        self.files = Files(folder_of(self.path))
         (self.journal_id,) = self._db.execute("SELECT value FROM facts WHERE name = 'journal_id'").fetchone()
         self.threads = Threads(self._writer)
         self.signs = KeptSigns(self._writer)
@@ -49,7 +52,7 @@ class Journal:
         self.notices = KeptNotices(self._writer)
         self.asks = KeptAsks(self._writer)
         self.posts = Posts(self._writer)
-        self.postscripts = Postscripts(self._writer)
+        self.postscripts = Postscripts(self._writer, self.files)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
         self._moves: list[tuple[State, str | None, int]] = []
         self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
@@ -72,6 +75,15 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         """Close the file."""
         self.close()
+
+    @property
+    def changes(self) -> int:
+        """How many rows this program has written: a number that moves with each write."""
+        return self._db.total_changes
+
+    def damaged(self, how: str) -> None:
+        """Learn that the file is damaged: nothing more is written into it."""
+        self._writer.damaged(how)
 
     @property
     def trouble(self) -> str:

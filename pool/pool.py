@@ -6,7 +6,7 @@ There is no lock here. Everything runs on one event loop, and nothing is awaited
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import structlog
 
@@ -25,6 +25,7 @@ from .opening import Settings
 from .seat import Seat
 from .slots import Load, Slots
 from .spares import Spares
+from .upkeep import Upkeep
 
 __all__ = ["Pool"]
 
@@ -36,9 +37,6 @@ LOOK_SECONDS = 1.0
 
 MEMORY_SECONDS = 10.0
 """How often the agents' memory is measured, where it is bounded."""
-
-PRUNE_SECONDS = 10.0
-"""How often a batch of old rows is dropped from the journal: 430,000 a day, and no step of it is long."""
 
 WAY_SECONDS = 600.0
 """When somebody has waited in line for so long, a question that is as old is ended for them."""
@@ -115,7 +113,8 @@ class Pool:
         """Be ready for `submit`."""
         await self._stack.enter_async_context(self._tasks)
         keeper = self._tasks.create_task(self._keep(), name="keeper")
-        self._stack.push_async_callback(self._stop, keeper)
+        upkeep = self._tasks.create_task(Upkeep(self._journal).run(), name="upkeep of the journal")
+        self._stack.push_async_callback(self._stop, keeper, upkeep)
         self._spares.fill()
         return self
 
@@ -251,9 +250,8 @@ class Pool:
         self._make_room()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        conversation = self._conversations.get(holder.thread_id) if isinstance(holder, Seat) else None
-        if conversation is not None:
-            conversation.placed(place, asking)
+        seat = cast(Seat, holder)  # Spares and guests take what is free, and never stand in line.
+        self._conversations[seat.thread_id].placed(place, asking)
 
     def _make_room(self) -> None:
         """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
@@ -272,7 +270,7 @@ class Pool:
     async def _keep(self) -> None:
         """Look after what nobody else wakes for: each thing in its own time."""
         loop = asyncio.get_running_loop()
-        duties = {self._look: 0.0, self._line.look_further: LINE_SECONDS, self._prune: PRUNE_SECONDS}
+        duties = {self._look: 0.0, self._line.look_further: LINE_SECONDS}
         if self._limits.max_memory:
             duties[self._relieve_memory] = MEMORY_SECONDS
         last = dict.fromkeys(duties, loop.time())
@@ -292,9 +290,6 @@ class Pool:
             conversation.look()
         self._make_way()
         self._spares.fill()
-
-    async def _prune(self) -> None:
-        self._journal.prune()
 
     def _make_way(self) -> None:
         """Let the oldest question end whose thread holds a slot that others have long been waiting for."""
@@ -326,9 +321,10 @@ class Pool:
         for agent in self.agents:
             agent.kill()
 
-    async def _stop(self, keeper: asyncio.Task[None]) -> None:
+    async def _stop(self, *keepers: asyncio.Task[None]) -> None:
         self._stopping = True
-        keeper.cancel()
+        for keeper in keepers:
+            keeper.cancel()
         self._spares.close()
         self.listing.close()
         for conversation, task in self._running.items():

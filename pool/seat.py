@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from acp import AcpError, Agent, Session
 
 from .asides import Asides
@@ -14,6 +16,8 @@ __all__ = ["Seat"]
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
+
+log = structlog.stdlib.get_logger("pool")
 
 
 class Seat:
@@ -41,6 +45,7 @@ class Seat:
         self._whose = whose
         self._untold: list[Notice] = []
         self._resets = 0
+        self._forgotten: list[Session] = []  # The agent still holds them.
         self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
         self.state = State.ASLEEP
         self.failed_starts = 0
@@ -117,6 +122,9 @@ class Seat:
     def forget(self) -> None:
         """Forget the session: the next exchange begins a new one."""
         self._resets += 1
+        if self.session is not None:
+            self._forgotten.append(self.session)
+            self._wake.set()
         self.session = None
         self._untold.clear()
         self._journal.threads.set_session(self.thread_id, None)
@@ -145,6 +153,7 @@ class Seat:
             self.agent.connection.on_closed = self._wake.set
             if self.asides is None:
                 self.asides = Asides(self.agent, self.settings.bounds, self._whose)
+            await self._close_forgotten(self.agent)
             if self.session is None:
                 begins = self._journal.threads.session_id(self.thread_id) is None
                 await self._open(self.agent)
@@ -210,6 +219,16 @@ class Seat:
         if resets == self._resets:
             self.session = opened.session
             self._untold.extend(notices)
+        else:
+            self._forgotten.append(opened.session)
+
+    async def _close_forgotten(self, agent: Agent) -> None:
+        """Let the agent forget what was forgotten here: it may hold a process for each session."""
+        while self._forgotten:
+            try:
+                await agent.close_session(self._forgotten.pop())
+            except AcpError as error:
+                log.warning("a session could not be closed", thread_id=self.thread_id, reason=str(error))
 
     def leave(self) -> None:
         """Leave the directory to others, and the slot where no agent came to it."""
@@ -231,6 +250,10 @@ class Seat:
 
     async def idle(self) -> None:
         """Wait for something to do, for as long as an agent may do nothing."""
+        if self._forgotten and self.agent is not None:
+            await self._close_forgotten(self.agent)
+            self.share()
+            return  # Anything may have come meanwhile.
         self._wake.clear()
         self.state = State.IDLE
         self.idle_since = asyncio.get_running_loop().time()
@@ -250,6 +273,7 @@ class Seat:
     async def sleep(self) -> None:
         """Stop the agent; the session's id is kept. The slot is given back when the processes are gone."""
         self.state, self.session = State.STOPPING, None
+        self._forgotten.clear()
         try:
             if self.agent is not None:
                 await self.agent.stop()

@@ -36,10 +36,11 @@ class Writer:
         """Nothing is owed."""
         self.db = db
         (_, _, file) = db.execute("PRAGMA database_list").fetchone()
-        self._file = Path(file)
-        self._inode = self._file.stat().st_ino
+        self.file = Path(file)
+        self._inode = self.file.stat().st_ino
         self.trouble = ""
         """Why the last transaction failed; empty where it did not."""
+        self._damage = ""
         self._owed: deque[Callable[[], None]] = deque()
         self._paying = False
 
@@ -47,9 +48,10 @@ class Writer:
     def transaction(self) -> Iterator[None]:
         """Write what the block does, all of it or nothing, after what is owed. Raises `Unwritable`."""
         self._pay()
-        if self._is_gone():
-            self._note(GONE)
-            raise Unwritable(f"the journal cannot be written: {GONE}")
+        unusable = self._damage or (GONE if self._is_gone() else "")
+        if unusable:
+            self._note(unusable)
+            raise Unwritable(f"the journal cannot be written: {unusable}")
         try:
             self.db.execute("BEGIN IMMEDIATE")
             yield
@@ -63,10 +65,15 @@ class Writer:
             raise
         self._note("")
 
+    def damaged(self, how: str) -> None:
+        """Write nothing more: what stands in the file is not what was written."""
+        self._damage = f"its file is damaged: {how}"
+        self._note(self._damage)
+
     def _is_gone(self) -> bool:
         """Whether the file is not there any more: SQLite goes on writing into what nobody will find again."""
         try:
-            return self._file.stat().st_ino != self._inode
+            return self.file.stat().st_ino != self._inode
         except OSError:
             return True
 

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.budget import UNANSWERED_SECONDS
+from bot.breaker import PROBE_SECONDS
+from bot.budget import UNANSWERED_SECONDS, Told
 from bot.pacer import Bucket, Job, Pacer, Urgency
-from bot.schedule import Schedule
+from bot.patience import Patience
+from bot.refusals import TryLater
+from bot.schedule import TOTAL_CALLS, Schedule
 from tests.bot.board import pacing, settle
 from tests.virtual import elapse
 
@@ -307,3 +310,38 @@ async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
             await pacer.admit(CHANNEL, Urgency.NOTICE)
         # Nobody says when those calls were answered, so they are taken to be slow.
         assert round(asyncio.get_running_loop().time() - start) == 5 + UNANSWERED_SECONDS
+
+
+async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
+    """Ten minutes cost as many calls as one in fifteen seconds, of which none is typing; then all texts go out."""
+    calls: list[tuple[float, Urgency]] = []
+    written: set[int] = set()
+    blocked = True
+    async with pacing(Pacer()) as pacer:
+
+        async def call(job: Job, patience: Patience) -> None:
+            sent = pacer.sent(exempt=False)
+            calls.append((asyncio.get_running_loop().time(), job.urgency))
+            await elapse(0.07)
+            if blocked:
+                pacer.failed(sent, "403", blocked=True, seconds=5.0)
+                pacer.put(job, delay=patience.wait(TryLater("403")))
+            else:
+                pacer.answered(sent, Told())
+                written.add(job.channel_id or 0)
+
+        def ask(channel_id: int, urgency: Urgency, bucket: Bucket) -> None:
+            patience = Patience()
+            job = Job(channel_id, lambda: call(job, patience), urgency, bucket)
+            pacer.put(job)
+
+        for channel_id in range(1, 101):
+            ask(channel_id, Urgency.SIGN, Bucket.TYPING)
+            ask(channel_id, Urgency.FINAL, Bucket.MESSAGE)
+        await elapse(600)
+        storm = [urgency for at, urgency in calls[TOTAL_CALLS:]]
+        assert len(calls) <= TOTAL_CALLS + 600 / PROBE_SECONDS + 5
+        assert Urgency.SIGN not in storm
+        blocked = False
+        await elapse(60)
+    assert written == {*range(1, 101)}

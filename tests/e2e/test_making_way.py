@@ -44,8 +44,10 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
     async with scene(tmp_path) as place:
         remembering(place, extra=POOL)
         async with performing(place):
-            asking = [await place.thread(f"say case {number}\nask execute make {number}") for number in (1, 2)]
-            cards = [await place.ann.sees(thread, "May I", by=place.bot) for thread in asking]
+            asking, cards = [], []
+            for number in (1, 2):  # One after the other: which question is the older one is part of the scene.
+                asking.append(await place.thread(f"say case {number}\nask execute make {number}"))
+                cards.append(await place.ann.sees(asking[-1], "May I", by=place.bot))
             for number in range(AGENTS):
                 other = await place.thread(f"say served {number}", place.ben)
                 await place.ben.sees(other, f"served {number}", by=place.bot)

@@ -10,7 +10,8 @@ from bot.naming import NEUTRAL
 from loopback.entities import Thread
 from loopback.faults import Fault
 from loopback.record import RestCall
-from tests.e2e.stage import Stage, numbers, stage
+from pool.journal import Journal, State
+from tests.e2e.stage import Stage, numbers, performing, scene, stage, write_config
 from tests.e2e.test_processes import GENEROUS
 
 pytestmark = pytest.mark.timeout(180)
@@ -82,6 +83,59 @@ async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone:
             timeout=GENEROUS,
         )
         assert not [call.path for call in calm if call.path.endswith("/typing") or "/reactions/" in call.path]
+
+
+async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next try may be long in coming; that Discord answers is a reason not to wait for it."""
+    for wait in ("FIRST_SECONDS", "PROBE_SECONDS", "LONGEST_SECONDS"):
+        monkeypatch.setattr(f"bot.supervision.{wait}", 3600.0)
+    async with stage(tmp_path) as place:
+        threads = [await place.thread(f"say begun\nstream 60 30\nsay end {number}") for number in range(2)]
+        for thread in threads:
+            await place.ann.sees(thread, "begun", by=place.bot)
+        refused = place.discord.fault(method="CONNECT", status=503, times=None)
+        away = place.discord.fault(path="/", times=None, status=503)
+        place.discord.drop_gateway(place.bot, resume=False)
+        await place.discord.until(lambda: refused.hits > 0 and away.hits > 10, timeout=GENEROUS)
+        end(away, refused)
+        for thread in threads:
+            await place.answer(thread, "end")
+        await place.discord.until(lambda: place.discord.is_connected(place.bot), timeout=GENEROUS)
+
+
+async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends in time; what is finished is posted then, once, also what stood already without the bot's knowledge."""
+    monkeypatch.setattr("bot.app.REPLY_SECONDS", 0.5)
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place) as app:
+            threads = [await place.thread(f"say begun\nstream 60 {rate}\nsay end {rate}") for rate in (60, 90)]
+            for thread in threads:
+                await place.ann.sees(thread, "begun", by=place.bot)
+            lost = place.discord.fault(method="PATCH", answer_lost=True)
+            away = place.discord.fault(path="/", times=None, after=1, status=503)
+            ids = [thread.id for thread in threads]
+            await place.discord.until(lambda: {*states(place, ids)} == {State.FINISHED}, timeout=GENEROUS)
+            app.stop()
+        assert states(place, ids) == [State.FINISHED] * 2
+        end(lost, away)
+        place.discord.jump(MINUTES)
+        async with performing(place):
+            for thread in threads:
+                await place.answer(thread, "end")
+        for thread, rate in zip(threads, (60, 90), strict=True):
+            assert answers(place, thread) == [f"begun\n{numbers(1, 60)}\nend {rate}"]
+        assert states(place, ids) == [State.ANSWERED] * 2
+
+
+def states(place: Stage, message_ids: list[int]) -> list[State | None]:
+    """Where requests stand in the journal."""
+    with Journal.open(place.config.with_name("threadline.db")) as journal:
+        return [journal.state(message_id) for message_id in message_ids]
 
 
 def end(*faults: Fault) -> None:

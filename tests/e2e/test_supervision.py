@@ -82,6 +82,22 @@ async def test_a_gateway_that_refuses_for_a_while_costs_nothing(tmp_path: Path) 
         assert found["threadline_discord_clients_total"] >= 2
 
 
+async def test_answers_are_posted_while_the_gateway_alone_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Discord's REST has often outlived it; the next client, which is long in coming here, is not waited for."""
+    monkeypatch.setattr(supervision, "FIRST_SECONDS", GENEROUS)
+    monkeypatch.setattr(supervision, "PROBE_SECONDS", GENEROUS)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun\nstream 60 30\nsay end")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        refused = place.discord.fault(method="CONNECT", status=503, times=None)
+        place.discord.drop_gateway(place.bot, resume=False)
+        await place.discord.until(lambda: refused.hits > 0)
+        await place.answer(thread, "end")
+        assert not place.discord.is_connected(place.bot)
+
+
 async def figures(place: Stage) -> dict[str, float]:
     """What `/metrics` says, by name and labels."""
     assert place.app is not None

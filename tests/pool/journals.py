@@ -13,8 +13,9 @@ def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:
 
 
 def as_kill_leaves_it(path: Path, folder: Path) -> Path:
-    """Copy the files of an open journal, as they stand at this moment, and return the copy."""
+    """Copy an open journal and what is beside it, as they stand at this moment, and return the copy."""
     folder.mkdir()
     for file in path.parent.glob(f"{path.name}*"):
-        shutil.copy(file, folder / file.name)
+        copy = shutil.copytree if file.is_dir() else shutil.copy
+        copy(file, folder / file.name)
     return folder / path.name

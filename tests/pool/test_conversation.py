@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from acp import AgentClosed, AuthRequired, Event, RequestTimeout, SpawnFailed, Text
+from acp.agent import CLOSE_SECONDS
 from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
@@ -18,7 +19,7 @@ from pool.exchange import Ending, ExchangeFailed, ExchangeRefused
 from pool.house import Cancelled, State
 from pool.journal import State as Row
 from pool.opening import MODE
-from tests.memory import MemoryAgent
+from tests.memory import Json, MemoryAgent
 from tests.pool.disk import LARGE, no_room
 from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
 from tests.pool.recorder import Recorder
@@ -868,6 +869,73 @@ async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None
         exchange = await it.answered(1, 12)
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
         assert it.journal.threads.session_id(1) == "agent2-1"
+
+
+CLOSES: Json = {"loadSession": True, "sessionCapabilities": {"close": {}}}
+
+
+def closed(agent: MemoryAgent) -> list[str]:
+    """The sessions that the agent was told to close."""
+    return [each["params"]["sessionId"] for each in agent.received if each.get("method") == "session/close"]
+
+
+async def test_what_a_reset_forgets_the_agent_forgets_too(tmp_path: Path) -> None:
+    """At once where it does nothing, and when its turn has ended where one runs: some hold a process for a session."""
+    async with house(tmp_path, every(capabilities=CLOSES), obedient=True) as it:
+        for number in range(1, 4):
+            await it.answered(1, 10 * number)
+            it.talk(1).reset(A_PERSON)
+            await quiet()
+            assert closed(it.crew.agents[0]) == [f"agent1-{each}" for each in range(1, number + 1)]
+        exchange = it.say(1, 50, text="hang")
+        await exchange.until("prompted")
+        it.talk(1).reset(A_PERSON)
+        await exchange.end()
+        await it.answered(1, 51)
+        methods = it.crew.agents[0].methods()
+        assert methods.index("session/cancel") < len(methods) - 1 - methods[::-1].index("session/close")
+        assert closed(it.crew.agents[0])[-1] == "agent1-4"
+        agent = it.talk(1).seat.agent
+        assert agent is not None
+        assert [*agent._dispatch.sessions] == ["agent1-5"]
+        assert len(it.crew.agents) == 1
+
+
+async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> None:
+    """Nobody would ever ask for it again."""
+    async with house(tmp_path, every(capabilities=CLOSES, manual={"session/new"})) as it:
+        it.say(1, 10)
+        agent = await it.crew.agent(1)
+        request = await agent.expect("session/new")
+        it.talk(1).reset(A_PERSON)
+        agent.reply(request, {"sessionId": "s-0", "modes": MODES})
+        await quiet()
+        assert closed(agent) == ["s-0"]
+
+
+async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: Path) -> None:
+    """Not for long: what comes meanwhile is answered."""
+    async with house(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
+        await it.answered(1, 10)
+        it.talk(1).reset(A_PERSON)
+        await it.crew.agents[0].expect("session/close")
+        began = asyncio.get_running_loop().time()
+        assert (await it.answered(1, 11)).ending.stop_reason == "end_turn"
+        assert asyncio.get_running_loop().time() - began < CLOSE_SECONDS + 1
+
+
+async def test_an_agent_is_let_go_also_while_it_closes_a_session(tmp_path: Path) -> None:
+    """As soon as that is done."""
+    async with house(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
+        await it.answered(1, 10)
+        it.talk(1).reset(A_PERSON)
+        agent = it.crew.agents[0]
+        request = await agent.expect("session/close")
+        it.talk(1).close(A_PERSON)
+        agent.reply(request, {})
+        await quiet()
+        assert agent.stopped
+        await it.answered(1, 11)
 
 
 # ---- starts that fail

@@ -101,6 +101,7 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
     """Its threads, sessions, choices, pages, marks and questions are what they were, and it works on."""
     path = tmp_path / "journal.db"
     connection = sqlite3.connect(path)
+    connection.create_function("file_of", 1, lambda _data: None)
     for number, script in enumerate(_MIGRATIONS[:version], start=1):
         connection.executescript(f"{script}; PRAGMA user_version = {number};")
     with connection:
@@ -125,7 +126,8 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
         ]
         assert (journal.threads.session_id(1), journal.threads.session_thread("s")) == ("s", 1 if version < 3 else None)
         assert (journal.threads.place(1), journal.threads.choices(1)) == ((3, 2), {"mode": "plan"})
-        assert journal.threads.opener(1) == 7
+        if version < 13:  # Later ones note it with the conversation.
+            assert journal.threads.opener(1) == 7
         assert (journal.pages(finished), journal.seen(2)) == (["page"], 99)
         assert [post.message_id for post in journal.posts.of(finished)] == [500]
         assert [question.message_id for question in journal.questions.standing()] == [600]

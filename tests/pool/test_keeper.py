@@ -1,4 +1,4 @@
-"""What the pool's keeper does in its time: make way, relieve memory, prune. In virtual time."""
+"""What the pool's keeper does in its time: make way, relieve memory. In virtual time."""
 
 import asyncio
 import sqlite3
@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from pool.exchange import Ending
 from pool.house import State
 from pool.journal import Journal
-from pool.pool import MEMORY_SECONDS, PRUNE_SECONDS, WAY_SECONDS, YIELD_SECONDS
+from pool.pool import MEMORY_SECONDS, WAY_SECONDS, YIELD_SECONDS
 from tests.memory import Json, MemoryAgent
 from tests.pool.house import House, house
 from tests.pool.recorder import Recorder
@@ -236,33 +236,21 @@ async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatc
         assert asked == []
 
 
-# ---- the journal
-
-
-async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small batch, often."""
-    monkeypatch.setattr("pool.journal.KEPT_SECONDS", -1.0)
-    async with house(tmp_path, obedient=True) as it:
-        await it.answered(1, 10)
-        it.journal.answer((10,))
-        await elapse(PRUNE_SECONDS - LOOK)
-        assert it.row(10) is not None
-        await elapse(2 * LOOK)
-        assert it.row(10) is None
+# ---- what fails
 
 
 async def test_a_keeper_that_fails_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is full ends neither a turn nor the pool; the next time may be better."""
 
-    def prune(_journal: Journal) -> int:
+    def retry(_journal: Journal) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(Journal, "prune", prune)
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         await exchange.until("prompted")
-        with capture_logs() as logs:
-            await elapse(2 * PRUNE_SECONDS + LOOK)
-        assert [log["duty"] for log in logs if log["event"] == "the keeper failed"] == ["_prune", "_prune"]
+        with capture_logs() as logs, monkeypatch.context() as patch:
+            patch.setattr(Journal, "retry", retry)
+            await elapse(2 * LOOK)
+        assert [log["duty"] for log in logs if log["event"] == "the keeper failed"] == ["_look", "_look"]
         assert not exchange.endings
         await it.answered(2, 20)
