@@ -46,6 +46,8 @@ class Job:
     perform: Callable[[], Awaitable[None] | None]
     urgency: Urgency
     bucket: Bucket = Bucket.MESSAGE
+    cause: object = None
+    """What it is made for, where several jobs are tries of one thing."""
     due: float = field(default=0.0, init=False)
     since: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
@@ -53,3 +55,8 @@ class Job:
     in_flight: bool = field(default=False, init=False)
     queued: tuple[Urgency, Bucket, int] | None = field(default=None, init=False)
     """As what it waits, and its number in the heaps; entries with another number are out of date."""
+
+    @property
+    def source(self) -> object:
+        """What its calls are made for."""
+        return self if self.cause is None else self.cause

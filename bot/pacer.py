@@ -80,8 +80,13 @@ class Pacer:
                 async with asyncio.timeout(seconds):
                     await self._quiet.wait()
 
-    async def admit(self, channel_id: int | None, urgency: Urgency, bucket: Bucket = Bucket.MESSAGE) -> None:
-        """Return when the caller's turn for one call has come; the call is to be made at once, by the same task."""
+    async def admit(
+        self, channel_id: int | None, urgency: Urgency, bucket: Bucket = Bucket.MESSAGE, *, cause: object = None
+    ) -> None:
+        """Return when the caller's turn for one call has come; the call is to be made at once, by the same task.
+
+        Several tries of one thing have one `cause`.
+        """
         admitted: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
 
         async def perform() -> None:
@@ -90,7 +95,7 @@ class Pacer:
                 start.lent = True
                 admitted.set_result(start)
 
-        self.put(Job(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket))
+        self.put(Job(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket, cause))
         start = await admitted
         _START.set(start)
 
@@ -128,7 +133,7 @@ class Pacer:
     def admits(self) -> bool:
         """Whether a call of the current task may leave: while Discord is away only the probe's may."""
         start = _START.get()
-        return self._schedule.breaker.admits(None if start is None else start.job)
+        return self._schedule.breaker.admits(None if start is None else start.job.source)
 
     def answered(self, call: Start | Hold | None, told: Told) -> None:
         """Learn that Discord has answered a call; what it counts as is what `sent` returned."""
@@ -155,7 +160,7 @@ class Pacer:
         match call:
             case Start():
                 self._schedule.answered(call, now)
-                source: object = call.job
+                source = call.job.source
             case Hold():
                 call.answered, source = now, call
             case None:

@@ -62,7 +62,7 @@ async def persist(
     last try that `patience` allows, and any other `RestError` at once.
     """
     while True:
-        await pacer.admit(channel_id, urgency, bucket)
+        await pacer.admit(channel_id, urgency, bucket, cause=patience)
         try:
             return await call()
         except TryLater as error:

@@ -188,12 +188,12 @@ class Schedule:
         """Take note that a job is no longer in flight."""
         if start.hold.answered is None and not start.lent:
             self.answered(start, now)
-            self.breaker.drop(start.job, now)  # It has failed before it left.
+            self.breaker.drop(start.job.source, now)  # It has failed before it left.
         self._end(start, now)
 
     def dropped(self, start: Start, now: float) -> None:
         """Take note that a job had nothing to do: no call was made."""
-        self.breaker.drop(start.job, now)
+        self.breaker.drop(start.job.source, now)
         self.total.give_back(start.hold)
         if start.lane is not None:
             start.lane.budget.give_back(start.hold)
@@ -225,7 +225,7 @@ class Schedule:
         self.waiting -= 1
         self.in_flight += 1
         if self.breaker.is_open:
-            self.breaker.begin(job, now)
+            self.breaker.begin(job.source, now)
         hold = self.counted(now)
         if job.urgency >= Urgency.EDIT:
             due = self._last_patient + TOTAL_GAP

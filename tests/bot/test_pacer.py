@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.breaker import PROBE_SECONDS
 from bot.budget import UNANSWERED_SECONDS, Told
 from bot.pacer import Bucket, Job, Pacer, Urgency
-from bot.patience import Patience
+from bot.patience import Patience, persist
 from bot.refusals import TryLater
 from bot.schedule import TOTAL_CALLS, Schedule
 from tests.bot.board import pacing, settle
@@ -310,6 +310,22 @@ async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
             await pacer.admit(CHANNEL, Urgency.NOTICE)
         # Nobody says when those calls were answered, so they are taken to be slow.
         assert round(asyncio.get_running_loop().time() - start) == 5 + UNANSWERED_SECONDS
+
+
+async def test_one_thing_that_is_tried_again_and_again_holds_up_nothing_else() -> None:
+    """However it asks for its turn: by one job, or by a new one for each try."""
+    async with pacing(Pacer()) as pacer:
+
+        async def fail() -> None:
+            pacer.failed(pacer.sent(exempt=False), "503")
+            raise TryLater("503")
+
+        with pytest.raises(TryLater):
+            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Patience(5))
+        assert pacer.trouble == ""
+        with pytest.raises(TryLater):
+            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Patience(1))
+        assert pacer.trouble == "503, for 0 s"
 
 
 async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
