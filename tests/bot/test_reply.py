@@ -734,9 +734,9 @@ async def test_a_write_that_cannot_be_begun_ends_its_reply_and_the_next_one_goes
             each.start(THREAD)
         reply.apply(Text("words"))
         await settle()
-        reply.apply(Text(" and more"))
         with monkeypatch.context() as broken:
             broken.setattr(Delivery, step, _fails)
+            reply.apply(Text(" and more"))
             reply.end()
             await settle()
         after.apply(Text("next"))

@@ -17,6 +17,7 @@ from bot import pager as pager_module
 from bot import transcript as transcript_module
 from bot.blocks import ToolRun
 from bot.dialect import Dialect
+from bot.fences import Fence
 from bot.markdown import LIMIT
 from bot.pager import LATE_NOTE, NOTE
 from bot.pages import take_page
@@ -333,7 +334,7 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
 def test_to_look_at_a_table_or_code_that_is_being_written_costs_a_few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """However long its rows are, and however many lines it has: each look lays out what is open anew."""
     looked = 0
-    render = Table.render
+    render, show = Table.render, Fence.shown
 
     def rendered(table: Table, tables: Any) -> str:
         nonlocal looked
@@ -345,15 +346,22 @@ def test_to_look_at_a_table_or_code_that_is_being_written_costs_a_few_pages(monk
         looked += min(len(text), 2 * LIMIT)
         return take_page(text, *more)
 
+    def shown_code(fence: Fence, code: str) -> str:
+        nonlocal looked
+        looked += len(code)
+        return show(fence, code)
+
+    monkeypatch.setattr(Fence, "shown", shown_code)
     monkeypatch.setattr(Table, "render", rendered)
     monkeypatch.setattr(pager_module, "take_page", taken)
-    for begun in ("|a|b|\n|-|-|\n" + ("|" + "x" * 3_000 + "|y|\n") * 40, "```\n" + "x" * 90 + "\n" + "y\n" * 190):
-        transcript = Transcript(UNBOUND)
+    table = "|a|b|\n|-|-|\n" + ("|" + "x" * 3_000 + "|y|\n") * 40
+    for begun, style in ((table, UNBOUND), ("```\n" + f"{'x' * 99}\n" * 190, Style())):
+        transcript = Transcript(style)
         transcript.apply(Text(begun))
         transcript.pages()
         looked = 0
         transcript.pages()
-        assert looked < 30_000
+        assert 0 < looked < 15_000
 
 
 def test_the_rest_of_a_text_is_attached_as_it_was_written() -> None:
