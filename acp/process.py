@@ -16,6 +16,7 @@ import structlog
 from .child import Child
 from .connection import Connection
 from .errors import AcpError, AgentClosed, SpawnFailed
+from .paths import look
 from .pipes import Pipe
 from .survivors import MARKER, end_survivors, start_time
 
@@ -94,7 +95,7 @@ class AgentProcess(Child):
     async def spawn(cls, launch: Launch, marker: str) -> Self:
         """Start the process, leader of a new session. Raises `SpawnFailed`, saying what to correct."""
         try:
-            found = is_directory(launch.cwd)
+            found = await look(is_directory, launch.cwd)
         except OSError as error:
             raise SpawnFailed(f"the working directory {launch.cwd} cannot be entered: {error.strerror}") from None
         if not found:

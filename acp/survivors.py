@@ -9,11 +9,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import structlog
 
-__all__ = ["MARKER", "end_survivors", "start_time", "stat_fields"]
+__all__ = ["MARKER", "end_survivors", "in_thread", "start_time", "stat_fields"]
 
 MARKER = "THREADLINE_AGENT"
 """Name of the environment variable that marks an agent and everything it starts."""
@@ -29,6 +31,11 @@ ROUNDS = 4
 
 _PROC = Path("/proc")
 
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="survivors")
+
+_Args = TypeVarTuple("_Args")
+_Result = TypeVar("_Result")
+
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -38,21 +45,26 @@ async def end_survivors(marker: str, *, leader: int | None = None, gently: bool 
     A marker that ends in `/` stands for all markers that begin with it. SIGTERM first if `gently`, then SIGKILL until
     none is found. Returns how many were found at first. Bounded by `TERM_SECONDS + ROUNDS * KILL_SECONDS`.
     """
-    found = await asyncio.to_thread(_open_all, marker, leader)
+    found = await in_thread(_open_all, marker, leader)
     count = len(found)
     if found and gently:
         await _signal_and_wait(found, signal.SIGTERM, TERM_SECONDS)
-        found = await asyncio.to_thread(_open_all, marker, leader)
+        found = await in_thread(_open_all, marker, leader)
     for _ in range(ROUNDS):
         if not found:
             return count
         await _signal_and_wait(found, signal.SIGKILL, KILL_SECONDS)
-        found = await asyncio.to_thread(_open_all, marker, leader)
+        found = await in_thread(_open_all, marker, leader)
     for pidfd in found:
         os.close(pidfd)
     if found:
         log.error("processes of an agent survive SIGKILL", marker=marker, count=len(found))
     return count
+
+
+async def in_thread(work: Callable[[Unpack[_Args]], _Result], *args: *_Args) -> _Result:
+    """Do what ends processes in a thread that nothing else can keep busy: a file system that hangs stops no stop."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, work, *args)
 
 
 def start_time(pid: int) -> int | None:

@@ -6,13 +6,14 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from .child import Child
 from .jsonrpc import INVALID_PARAMS
 from .refusal import Refused
-from .survivors import end_survivors, stat_fields
+from .survivors import end_survivors, in_thread, stat_fields
 from .tail import Tail
 
 __all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
@@ -174,7 +175,7 @@ class Terminal(Child):
     async def _end_rest(self, *, gently: bool) -> bool:
         """End the sessions in which something of this terminal runs. Returns whether anything was found."""
         reaped = self._process.get_returncode() is not None
-        numbers = await asyncio.to_thread(_sessions, self.terminal_id, self.pid, reaped=reaped)
+        numbers = await in_thread(partial(_sessions, self.terminal_id, self.pid, reaped=reaped))
         async with asyncio.TaskGroup() as group:
             # No marker is like a terminal's id: what is ended is found by its session alone.
             ends = [

@@ -1,9 +1,11 @@
-"""Who works where: conversations in the order in which they came to a directory. Pure."""
+"""Who works where: conversations in the order in which they came to a directory."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Generic, TypeVar
+
+from acp.paths import look
 
 __all__ = ["Directories"]
 
@@ -24,9 +26,9 @@ class Directories(Generic[Worker]):
         """Read like a status line."""
         return f"<Directories {len(self._places)} at work>"
 
-    def enter(self, worker: Worker, directory: Path) -> None:
-        """Come to a directory, behind those who are there. Blocks on the file system, to follow links."""
-        self._places[worker] = directory.resolve()
+    async def enter(self, worker: Worker, directory: Path) -> None:
+        """Come to a directory, behind those who are there. Follows links; raises `SpawnFailed`, see `acp.paths`."""
+        self._places[worker] = await look(Path.resolve, directory)
 
     def ahead(self, worker: Worker) -> Sequence[Worker]:
         """Return those who came to the same place before, first come first."""

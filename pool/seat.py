@@ -176,8 +176,8 @@ class Seat:
         """
         directories = self._house.directories
         settings = self._house.settings(self.thread_id) if self.agent is None else self.settings
-        directories.enter(self, settings.cwd)
         self._wake.clear()
+        await directories.enter(self, settings.cwd)
         self.idle_since = asyncio.get_running_loop().time()
         while self._house.exclusive and (ahead := directories.ahead(self)):
             exchange.beside([other.thread_id for other in ahead], waits=True)
@@ -190,7 +190,7 @@ class Seat:
                 self.state = State.IN_LINE
             if not wanted():
                 return False
-        return True
+        return wanted()
 
     def _name_neighbours(self, exchange: Exchange) -> None:
         """Say who else works in the directory in which this thread begins."""

@@ -1,8 +1,12 @@
 """Who works where: pure, then through the pool in virtual time."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+import pool.directories
 from acp import Launch
 from pool.directories import Directories
 from pool.house import State
@@ -24,13 +28,13 @@ def apart(folder: Path) -> dict[int, Settings]:
     return {1: at(folder / "project"), 2: at(folder / "project"), 3: at(folder / "elsewhere")}
 
 
-def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: Path) -> None:
+async def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: Path) -> None:
     """A directory inside another, or a link to it, is the same place; elsewhere nobody is in the way."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "a")
     it: Directories[str] = Directories()
     for worker, place in (("one", "a"), ("two", "a/b"), ("three", "c"), ("four", "link")):
-        it.enter(worker, tmp_path / place)
+        await it.enter(worker, tmp_path / place)
     assert [it.ahead(worker) for worker in ("one", "two", "three", "four")] == [[], ["one"], [], ["one", "two"]]
     assert [*it.leave("one")] == ["two", "four"]
     assert [*it.leave("one")] == []
@@ -38,12 +42,12 @@ def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: Path) 
     assert repr(it) == "<Directories 3 at work>"
 
 
-def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_and_the_first_few(tmp_path: Path) -> None:
+async def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_and_the_first_few(tmp_path: Path) -> None:
     """Who is behind one that waits is not free, also where another who waits is in between."""
     it: Directories[str] = Directories()
     its = {"one": "a", **{f"in b {n}": "a/b" for n in range(1, 7)}, "all": "a", "in c": "a/c", "in d": "d"}
     for worker, place in its.items():
-        it.enter(worker, tmp_path / place)
+        await it.enter(worker, tmp_path / place)
     assert [*it.leave("one")] == [f"in b {n}" for n in range(1, 6)]
     assert [*it.leave("all")] == [*(f"in b {n}" for n in range(1, 6)), "in c"]
 
@@ -189,3 +193,26 @@ async def test_a_thread_that_is_gone_before_its_turn_leaves_the_line(tmp_path: P
         it.talk(1).vanish()
         await quiet()
         assert it.pool.conversation(1) is None
+
+
+async def test_a_directory_that_does_not_answer_holds_up_its_own_threads_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it can be cancelled, and then starts nothing; what is elsewhere is answered meanwhile."""
+    answers = asyncio.Event()
+
+    async def look(work: Callable[[Path], Path], directory: Path) -> Path:
+        if directory.name == "project":
+            await answers.wait()
+        return work(directory)
+
+    monkeypatch.setattr(pool.directories, "look", look)
+    async with house(tmp_path, every(), threads=apart(tmp_path), obedient=True) as it:
+        waiting = it.say(1, 10)
+        assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
+        it.talk(1).cancel(A_PERSON)
+        assert waiting.ending.cancelled_by == A_PERSON
+        answers.set()
+        await quiet()
+        assert len(it.crew.agents) == 1
+        assert (await it.answered(1, 11)).ending.stop_reason == "end_turn"

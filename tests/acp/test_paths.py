@@ -1,0 +1,60 @@
+"""Directories that do not answer hold nobody up but those who want them."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import acp.paths
+from acp import SpawnFailed, end_survivors
+from acp.paths import look
+from tests.acp.children import PATIENCE, RUN
+
+pytestmark = pytest.mark.real_time
+
+
+async def test_a_directory_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread waits for it, however many ask; others are looked at meanwhile, and later it may answer."""
+    monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
+    gone, there = Path("/srv/gone"), Path("/srv/there")
+    answers = threading.Event()
+    looks: list[Path] = []
+
+    def work(directory: Path) -> str:
+        looks.append(directory)
+        if directory == gone:
+            assert answers.wait(PATIENCE)
+            raise OSError("it was gone")
+        return "found"
+
+    try:
+        for _ in range(3):
+            with pytest.raises(SpawnFailed, match="the directory /srv/gone does not answer"):
+                await look(work, gone)
+        monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", PATIENCE)
+        assert await look(work, there) == "found"
+        assert looks == [gone, there]
+        again = asyncio.create_task(look(work, gone))
+        await look(work, there)
+    finally:
+        answers.set()
+    with pytest.raises(OSError, match="it was gone"):
+        await again
+    assert looks.count(gone) == 1
+
+
+async def test_what_keeps_all_shared_threads_busy_stops_no_stop() -> None:
+    """An agent may have read six files of a network that is gone; another one's processes are ended all the same."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    answers = threading.Event()
+    stuck = loop.run_in_executor(None, answers.wait, PATIENCE)
+    try:
+        async with asyncio.timeout(PATIENCE / 2):
+            assert await end_survivors(f"{RUN}-paths/1") == 0
+        assert not stuck.done()
+    finally:
+        answers.set()
+        await stuck

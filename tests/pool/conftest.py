@@ -1,0 +1,18 @@
+"""What is the same in all tests of the pool."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pool.directories
+
+
+@pytest.fixture(autouse=True)
+def _directories_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a thread, in which virtual time would be real: what happens does so in the order of the test."""
+
+    async def look(work: Callable[[Path], Path], directory: Path) -> Path:
+        return work(directory)
+
+    monkeypatch.setattr(pool.directories, "look", look)
