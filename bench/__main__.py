@@ -22,6 +22,7 @@ from bench import (
     rendering,
     report,
     rounds,
+    scale,
     soak,
     stall,
     warm_start,
@@ -43,6 +44,7 @@ MEASUREMENTS: Final = {
         rounds.MEASUREMENT,
         pacing.MEASUREMENT,
         rendering.MEASUREMENT,
+        scale.MEASUREMENT,
         stall.MEASUREMENT,
         soak.MEASUREMENT,
     )

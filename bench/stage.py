@@ -9,9 +9,9 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from bench.stamps import STAMP, first_seen
 from loopback import Bot, Channel, Loopback, Message, Thread, User
 from loopback.limits import Limit
 
-__all__ = ["PATIENCE", "Stage", "staged"]
+__all__ = ["PATIENCE", "Stage", "restarted", "staged"]
 
 PATIENCE: Final = 60.0
 """Seconds until something that does not come is given up. Only a failure takes so long."""
@@ -49,6 +49,8 @@ class Stage:
     bot: Bot
     ann: User
     process: Process
+    arguments: Sequence[str]
+    log: Path
 
     @property
     def pid(self) -> int:
@@ -95,11 +97,12 @@ async def staged(
     warm: int = 0,
     limits: Collection[Limit] = LIMITS,
     program: Sequence[str] = BOT,
+    journal: Callable[[Path], None] = lambda _path: None,
 ) -> AsyncIterator[Stage]:
     """Set the stage for so many agents at once, with these rate limits; end every process at the end.
 
     `agent` is the agent's command line, and so many of it are kept warm. `program` is the bot's module with what
-    stands before the bot's own arguments.
+    stands before the bot's own arguments; `journal` may fill the file that is to be the journal, and may block.
     Raises `Failed` with the end of the bot's log when the bot does not do what was waited for.
     """
     with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
@@ -113,12 +116,24 @@ async def staged(
             path = workdir / "threadline.toml"
             access = f'guilds = ["{guild.id}"]\nchannels = ["{channel.id}"]'
             path.write_text(_configuration(discord.endpoint, access, token, workdir, agents, agent, warm), "utf-8")
-            async with _running([*program, "run", "-c", str(path)], workdir / "bot.log") as process:
+            await asyncio.to_thread(journal, workdir / "threadline.db")
+            arguments, log = [*program, "run", "-c", str(path)], workdir / "bot.log"
+            async with _running(arguments, log) as process:
                 try:
                     await _connected(discord, bot, process)
-                    yield Stage(discord, channel, bot, ann, process)
+                    yield Stage(discord, channel, bot, ann, process, arguments, log)
                 except (AssertionError, TimeoutError) as error:
                     raise Failed(f"{error or 'timed out'}\n{_tail(workdir / 'bot.log')}") from error
+
+
+@asynccontextmanager
+async def restarted(stage: Stage) -> AsyncIterator[Stage]:
+    """Kill the bot, and start it once more as it was."""
+    stage.process.kill()
+    await stage.process.wait()
+    async with _running(stage.arguments, stage.log) as process:
+        await _connected(stage.discord, stage.bot, process)
+        yield replace(stage, process=process)
 
 
 def _configuration(
@@ -141,7 +156,7 @@ cwd = {quote(str(project))}
 env = {{ PYTHONPATH = {quote(str(ROOT))} }}
 [pool]
 max_agents = {agents}
-per_user = {agents}
+per_user = 100000
 per_minute = 100000
 [threads]
 introduction = false
@@ -167,7 +182,7 @@ async def _connected(discord: Loopback, bot: Bot, process: Process) -> None:
 
 @asynccontextmanager
 async def _running(arguments: Sequence[str], log: Path) -> AsyncIterator[Process]:
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

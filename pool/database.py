@@ -17,6 +17,7 @@ __all__ = [
     "damage_of",
     "open_database",
     "put_aside",
+    "unusable",
 ]
 
 CHECKED_AT_START = 128 * 1024 * 1024
@@ -227,7 +228,7 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     except sqlite3.Error as error:
         connection.close()
-        raise _why(path, error) from None
+        raise unusable(path, error) from None
     except JournalError:
         connection.close()
         raise
@@ -245,7 +246,8 @@ def damage_of(connection: sqlite3.Connection) -> str:
     return "" if verdict == "ok" else str(verdict)
 
 
-def _why(path: Path, error: sqlite3.Error) -> JournalError:
+def unusable(path: Path, error: sqlite3.Error) -> JournalError:
+    """Return the error that says of an error of SQLite's what it means for the file."""
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:  # Above these bits is which of its kind.
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return JournalBusy(f"the journal {path} is locked by another program; end that one first")

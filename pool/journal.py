@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .asks import KeptAsks
-from .database import JournalError, open_database
+from .database import JournalError, open_database, unusable
 from .files import Files, folder_of
 from .notices import KeptNotices
 from .posts import Post, Posts
@@ -61,7 +61,14 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open or create the file at `path`; see `open_database`. Raises `JournalError`."""
-        return cls(open_database(path))
+        connection = open_database(path)
+        try:
+            journal = cls(connection)
+            journal._drop_forgotten()
+        except sqlite3.Error as error:
+            connection.close()
+            raise unusable(path, error) from None
+        return journal
 
     def close(self) -> None:
         """Write what is owed, if that can be, and close the file."""
@@ -359,6 +366,15 @@ class Journal:
         return len(ids)
 
     # ----
+
+    def _drop_forgotten(self) -> None:
+        """Close what has been held for so long that nobody will let it go on. Before anything is taken up again."""
+        query = (
+            "SELECT message_id FROM messages WHERE state NOT IN ('answered', 'closed') AND state = ? AND received < ?"
+        )
+        rows = self._db.execute(query, (State.HELD, time.time() - KEPT_SECONDS)).fetchall()
+        for (message_id,) in rows:
+            self.close_rows((message_id,), "dropped")
 
     def _join(self, message_ids: Sequence[int]) -> None:
         together = [(message_ids[-1], message_id) for message_id in message_ids]

@@ -110,7 +110,7 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
         for message_id, state in enumerate(STATES, start=10):
             columns = "message_id, thread_id, author_id, state, reason, received, request, prompt"
             values = (message_id, state, f"request {message_id}")
-            connection.execute(f"INSERT INTO messages ({columns}) VALUES (?, 1, 7, ?, NULL, 0, ?, 'p')", values)  # noqa: S608 - the same
+            connection.execute(f"INSERT INTO messages ({columns}) VALUES (?, 1, 7, ?, NULL, 4e9, ?, 'p')", values)  # noqa: S608 - the same
         finished = 10 + STATES.index(State.FINISHED)
         connection.execute("INSERT INTO pages VALUES (?, 0, 'page')", (finished,))
         columns = "exchange_id, number, content, message_id"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pool.database import connect
+from pool.database import JournalUnusable, connect
 from pool.journal import Journal, Unwritable
 from pool.upkeep import UPKEEP_SECONDS, Upkeep
 from tests.pool.house import house
@@ -128,10 +128,12 @@ async def test_a_large_journal_is_looked_through_while_the_bot_works(
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, *range(1000))
+        for number in range(1000):
+            journal.posts.intend(number, 0, "page")
         async with looked_after(journal):
             await elapse(UPKEEP_SECONDS * 2)
             assert not journal.trouble
-    spoil(path)
+    spoil(path, "posts")
     with Journal.open(path) as journal, capture_logs() as logs:
         async with looked_after(journal):
             await elapse(UPKEEP_SECONDS + 1)
@@ -141,11 +143,24 @@ async def test_a_large_journal_is_looked_through_while_the_bot_works(
         assert [log["event"] for log in logs if log["log_level"] == "error"] == ["the journal cannot be written"]
 
 
-def spoil(path: Path) -> None:
-    """Overwrite a page of the messages with what no page holds."""
+async def test_a_large_journal_whose_damage_is_met_at_the_start_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was looked through."""
+    monkeypatch.setattr("pool.database.CHECKED_AT_START", 0)
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, *range(1000))
+    spoil(path, "messages")
+    with pytest.raises(JournalUnusable, match=r"the journal .* cannot be read: database disk image is malformed"):
+        Journal.open(path)
+
+
+def spoil(path: Path, table: str) -> None:
+    """Overwrite a page of a table with what no page holds."""
     with closing(sqlite3.connect(path)) as db:
         (page_size,) = db.execute("PRAGMA page_size").fetchone()
-        (page,) = db.execute("SELECT max(pageno) FROM dbstat WHERE name = 'messages'").fetchone()
+        (page,) = db.execute("SELECT max(pageno) FROM dbstat WHERE name = ?", (table,)).fetchone()
     with path.open("r+b") as file:
         file.seek((page - 1) * page_size)
         file.write(b"\xff" * page_size)

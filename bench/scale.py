@@ -1,0 +1,117 @@
+"""Scale: a journal of a million rows, a thousand conversations in line; what a start and a step of the loop cost."""
+
+import asyncio
+import re
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from bench.figure import Against, Figure
+from bench.proc import rss
+from bench.run import Measurement, Run
+from bench.stage import Stage, restarted, staged
+from bench.timed_bot import Hold, Holds
+from pool.journal import Journal
+
+__all__ = ["MEASUREMENT"]
+
+AGENTS: Final = 8
+MOST_THREADS: Final = 1_000
+"""Threads of a server that may be active at a time (Discord)."""
+
+OF_A_THREAD: Final = 50
+"""Exchanges of one thread."""
+
+TEXT: Final = "A sentence of the kind that people write to agents, and agents write to people. " * 5
+
+FIRST: Final = 10**16
+"""Ids of what was long ago; loopback's are larger."""
+
+PATIENCE: Final = 300.0
+"""Seconds until a thousand threads say that they wait, at the pace that Discord allows."""
+
+STEP_MS: Final = 50.0
+START_SECONDS: Final = 5.0
+"""The aims for a step of the loop, and for a start."""
+
+_AT_WORK: Final = re.compile("in line|working")
+
+_MB: Final = 1e6
+
+
+def _fill(exchanges: int, path: Path) -> None:
+    """Make a journal of answered exchanges: the row of a message, a page and a posted message each."""
+    Journal.open(path).close()
+    yesterday = time.time() - 86_400
+
+    def ids() -> Iterator[tuple[int, int]]:
+        for number in range(exchanges):
+            yield FIRST + number - number % OF_A_THREAD, FIRST + number
+
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executemany(
+            "INSERT INTO conversations (thread_id, channel_id, guild_id, created) VALUES (?, 2, 3, 0)",
+            ((thread,) for thread, each in ids() if thread == each),
+        )
+        db.executemany(
+            "INSERT INTO messages (message_id, thread_id, author_id, state, reason, received, request, exchange_id)"
+            " VALUES (?, ?, 4, 'answered', 'end_turn', ?, ?, ?)",
+            ((each, thread, yesterday, TEXT, each) for thread, each in ids()),
+        )
+        db.executemany("INSERT INTO pages VALUES (?, 0, ?)", ((each, TEXT) for _, each in ids()))
+        db.executemany(
+            "INSERT INTO posts (exchange_id, number, content, message_id) VALUES (?, 0, ?, ?)",
+            ((each, TEXT, 2 * FIRST + each) for _, each in ids()),
+        )
+
+
+async def _measure(run: Run) -> list[Figure]:
+    exchanges, waiting, rest = run.choose((333_334, MOST_THREADS - AGENTS, 60.0), (20_000, 50, 10.0))
+    rows, figures = exchanges * 3, list[Figure]()
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        holds = Holds(Path(folder) / "holds")
+        program = ("bench.timed_bot", str(Path(folder) / "holds"))
+        run.progress.step("filling the journal", 0, 1)
+        async with staged(agents=AGENTS, program=program, journal=partial(_fill, exchanges)) as stage:
+            await asyncio.sleep(2)  # Until it has taken up what there was.
+            figures += _held(f"start, {rows:,} rows", holds.take())
+            figures.append(Figure("memory, nothing to do", rss(stage.pid) / _MB, "MB", f"resident, {rows:,} rows"))
+            await _line_up(run, stage, waiting)
+            figures += _held(f"{waiting:,} come into line", holds.take())
+            figures.append(Figure(f"memory, {waiting:,} in line", rss(stage.pid) / _MB, "MB", "resident"))
+            began = time.monotonic()
+            async with restarted(stage) as again:
+                took = time.monotonic() - began
+                how = f"killed -> connected again, {rows:,} rows, {waiting:,} in line"
+                figures.append(Figure("start", took, "s", how, Against("the aim", START_SECONDS)))
+                async with run.progress.lasting("after a restart", rest):
+                    await asyncio.sleep(rest)
+                figures += _held(f"start with {waiting:,} in line", holds.take())
+                figures.append(Figure("memory, after a restart", rss(again.pid) / _MB, "MB", "resident"))
+    return figures
+
+
+def _held(what: str, hold: Hold) -> list[Figure]:
+    """Give the longest step of the loop in CPU time, and what it took on the clock."""
+    return [
+        Figure(f"longest step: {what}", hold.cpu, "ms", f"CPU; {hold.where}", Against("the aim", STEP_MS)),
+        Figure("the same on the clock", hold.wall, "ms", "wall, with what else the machine does"),
+    ]
+
+
+async def _line_up(run: Run, stage: Stage, waiting: int) -> None:
+    """Let all agents hang, and so many threads wait for one. People open them: Discord lets a bot do so slowly."""
+    threads = [await stage.ann.open_thread(stage.channel, f"thread {number}") for number in range(AGENTS + waiting)]
+    for thread in threads:
+        await stage.ann.say(thread, f"{stage.bot.mention} hang")
+    for number, thread in enumerate(threads):
+        run.progress.step("threads in line", number, len(threads))
+        await stage.ann.sees(thread, _AT_WORK, by=stage.bot, timeout=PATIENCE)
+
+
+MEASUREMENT: Final = Measurement("scale", "A million rows, a thousand conversations", _measure)
