@@ -126,10 +126,10 @@ trusted_bots = ["8"]
         ),
         "To talk to it, and to stop their own turns: the bot's owner, the users 5, the roles 7.",
         (
-            "Of these, to answer an agent's questions, to stop any turn and to change what an agent may do unasked:"
-            " whoever wrote the message."
+            "Of these, to answer an agent's questions, to stop any turn, to change what an agent may do unasked, and to"
+            " end and forget conversations, as those who began them may: whoever wrote the message."
         ),
-        "To do all this and to end and forget conversations: nobody.",
+        "To do all this, to reload the configuration and to take up any session: nobody.",
         "Messages that mention it are answered of the bots and webhooks 8, at most 10 until a person writes.",
     ]
 
