@@ -42,7 +42,7 @@ LOAD_SECONDS = 120.0
 """Bound of session/load and session/resume, which replay or read a whole conversation."""
 
 SESSIONS_SECONDS = 30.0
-"""Bound of logout, and of each session/list and session/delete."""
+"""Bound of logout, and of each session/list."""
 
 CLOSE_SECONDS = 5.0
 """Bound of session/close: nothing depends on the answer, and the thread's next message waits for it."""
@@ -282,12 +282,6 @@ class Agent:
         if self._can("close"):
             params = {"sessionId": session.session_id}
             await self.connection.request("session/close", params, seconds=CLOSE_SECONDS)
-
-    async def delete_session(self, session_id: str) -> None:
-        """Let the agent forget a session that it has kept."""
-        if not self._can("delete"):
-            raise Unsupported("the agent cannot delete sessions")
-        await self.connection.request("session/delete", {"sessionId": session_id}, seconds=SESSIONS_SECONDS)
 
     # ---- the end
 

@@ -92,15 +92,19 @@ class CatchUpConfig(Table):
     messages: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
+_STYLE = Style()
+"""How replies look where the configuration says nothing."""
+
+
 class ReplyConfig(Table):
     """`[reply]`."""
 
-    tables: Tables = "code"
-    tools: Tools = "compact"
-    thoughts: Thoughts = "off"
-    finish: Finish = "auto"
-    max_pages: Annotated[int, Field(ge=0, le=100)] = 8
-    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = 200
+    tables: Tables = _STYLE.tables
+    tools: Tools = _STYLE.tools
+    thoughts: Thoughts = _STYLE.thoughts
+    finish: Finish = _STYLE.finish
+    max_pages: Annotated[int, Field(ge=0, le=100)] = _STYLE.max_pages
+    long_code_lines: Annotated[int, Field(ge=0, le=10_000)] = _STYLE.long_code_lines
 
     def style(self, directory: Path) -> Style:
         """Return how replies look whose session works in `directory`."""

@@ -19,11 +19,11 @@ class Limits:
 
     max_agents: int
     idle_seconds: float
-    max_memory: int = 0
-    per_user: int = 8
-    per_thread: int = 50
-    per_minute: int = 30
-    exclusive: bool = False
+    max_memory: int
+    per_user: int
+    per_thread: int
+    per_minute: int
+    exclusive: bool
 
 
 class Bound(Enum):

@@ -304,7 +304,7 @@ class MemoryAgent:
                 self.reply(request, self._settings())
             case "session/list" if self._offers("list"):
                 self.reply(request, {"sessions": [{"sessionId": name, "cwd": "/"} for name in self._history]})
-            case ("session/close" | "session/delete") as method if self._offers(method.removeprefix("session/")):
+            case "session/close" if self._offers("close"):
                 self.reply(request, {})
             case "authenticate" | "logout":
                 self.reply(request, {})

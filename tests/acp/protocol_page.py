@@ -33,7 +33,6 @@ SENT: tuple[Row, ...] = (
     Row("session/load", "a thread wakes; only `loadSession` is", "the replay is not shown", agent.LOAD_SECONDS),
     Row("session/list", "where `list` is advertised", "page by page, 10,000 sessions at most", agent.SESSIONS_SECONDS),
     Row("session/close", "`/reset`, where `close` is advertised", "", agent.CLOSE_SECONDS),
-    Row("session/delete", "where `delete` is advertised", "", agent.SESSIONS_SECONDS),
     Row("session/set_config_option", "an option is chosen", "selects and switches", session.SETTING_SECONDS),
     Row("session/set_mode", "a mode that no config option has", "read back where told", session.SETTING_SECONDS),
     Row("session/set_model", "a model that no config option has", "not in the schema now", session.SETTING_SECONDS),

@@ -26,13 +26,12 @@ from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from bot.waiting import Waiting
 from pool.journal import KEPT_SECONDS, Journal, State
-from pool.limits import Limits
 from pool.pool import Pool
 from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, settle
 from tests.bot.one_agent import desk_of_one
 from tests.memory import MemoryAgent
-from tests.pool.house import Crew, every, obey, prompt_text
+from tests.pool.house import LIMITS, Crew, every, obey, prompt_text
 from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -148,7 +147,7 @@ async def restarted(
             desk.agents.settings,
             spawn=crew.spawn,
             journal=journal,
-            limits=Limits(max_agents=2, idle_seconds=3600),
+            limits=LIMITS,
         )
         waiting = Waiting(pool, desk.notices)
         pool.on_queue = waiting.show

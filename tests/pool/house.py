@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,14 @@ from pool.watch import Bounds
 from tests.memory import Json, MemoryAgent
 from tests.pool.recorder import Recorder
 
-__all__ = ["AN_HOUR", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text"]
+__all__ = ["AN_HOUR", "LIMITS", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text"]
 
 AN_HOUR = 3600.0
+
+LIMITS = Limits(
+    max_agents=2, idle_seconds=AN_HOUR, max_memory=0, per_user=8, per_thread=50, per_minute=30, exclusive=False
+)
+"""What is not said otherwise."""
 
 MODES: Json = {"currentModeId": "default", "availableModes": [{"id": "default", "name": "Ask"}]}
 
@@ -178,7 +184,7 @@ async def house(
         crew.after_start = lambda agent: players.append(asyncio.create_task(obey(agent), name=repr(agent)))
     try:
         with Journal.open(tmp_path / "journal.db") as journal:
-            limited = Limits(slots, idle_seconds, **limits)
+            limited = replace(LIMITS, max_agents=slots, idle_seconds=idle_seconds, **limits)
             it = House(lambda thread_id: others.get(thread_id, usual), journal, crew, limited, kinds)
             async with it.pool:
                 yield it
