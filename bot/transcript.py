@@ -82,6 +82,8 @@ class Transcript:
         self._closed = False
         self._fed = 0
         """Characters that the dialect was given."""
+        self._thought = 0
+        """Characters of thoughts since it was last asked whether the pages are full."""
         self._translated = 0
         """The same without what goes into files."""
         self._leaving = self._as_written = False
@@ -343,7 +345,10 @@ class Transcript:
         for at in range(0, len(text), SLICE):
             take = self._thoughts.quote if self._pager.over else self._thoughts.feed
             self._blocks.settle(take(text[at : at + SLICE]))
-            self._freeze()
+            self._thought += min(SLICE, len(text) - at)
+            if self._thought >= SLICE:
+                self._thought = 0
+                self._freeze()
         self.has_text = True
         return True
 

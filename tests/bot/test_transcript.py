@@ -19,7 +19,7 @@ from bot.blocks import ToolRun
 from bot.dialect import Dialect
 from bot.fences import Fence
 from bot.markdown import LIMIT
-from bot.pager import LATE_NOTE, NOTE
+from bot.pager import LATE_NOTE, NOTE, Pager
 from bot.pages import take_page
 from bot.style import Style
 from bot.tables import Table
@@ -384,6 +384,26 @@ def test_of_a_text_that_shows_next_to_nothing_the_rest_is_attached() -> None:
     assert transcript.pages() == ["seen", NOTE.strip()]
     (rest,) = transcript.files()
     assert rest.read().endswith(b"> ```\n\n\nthe end")
+
+
+@pytest.mark.parametrize("kind", [Text, Thought])
+def test_a_chunk_costs_an_append(kind: type[Text | Thought], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are cut when somebody looks, or much has come; not for each of very many small chunks."""
+    cuts = 0
+    freeze = Pager.freeze
+
+    def counted(*told: Any, **more: Any) -> int:
+        nonlocal cuts
+        cuts += 1
+        return freeze(*told, **more)
+
+    monkeypatch.setattr(Pager, "freeze", counted)
+    transcript = Transcript(Style(max_pages=0, thoughts="subtext"))
+    transcript.apply(kind("begun\n"))
+    before = cuts
+    for _ in range(5_000):
+        transcript.apply(kind("word\n"))
+    assert cuts - before <= 10
 
 
 def test_thoughts_beyond_the_pages_are_quoted_in_the_file() -> None:
