@@ -228,6 +228,25 @@ async def test_an_answer_that_is_not_read_ends_its_request_alone() -> None:
     assert others[0] == Result(other["id"], "mine")
 
 
+async def test_an_answer_that_is_not_read_and_that_nobody_waits_for_is_passed_over() -> None:
+    """As any other late one."""
+    client = Client()
+    client.peer.say({"id": 99, "result": MANY})
+    client.peer.notify("end", {})
+    assert await client.until("end") == ["end"]
+
+
+async def test_requests_that_are_not_read_are_not_refused_without_end() -> None:
+    """The refusals wait in our memory as answers do, where the agent reads none (P31, invariant 12)."""
+    client = Client()
+    client.peer.stop_reading()
+    client.connection.notify("big", {"x": "y" * 100_000})
+    client.peer.raw(b'{"id":1,"method":"m","params":}\n' * (UNREAD_ANSWERS + 1))
+    await client.until("closed")
+    assert "goes on asking" in str(client.connection.error)
+    assert len(client.heard) == UNREAD_ANSWERS + 1
+
+
 async def test_a_request_that_is_not_read_is_refused() -> None:
     """The agent does not wait for an answer that never comes; what it wanted is told too."""
     client = Client()
