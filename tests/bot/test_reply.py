@@ -809,11 +809,13 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
         it.board.refused = ("bad", "Contains harmful links")
         reply.start(THREAD)
         await reply.settled.wait()
+        said = {post.number: post.content for post in it.journal.posts.of(KEY)}
     line = (
         "-# 🚫 Discord does not accept this part of the answer: Contains harmful links\n-# It is attached as part-2.md."
     )
     assert it.board.shown == [pages[0], line, "done", ""]
     assert [*it.board.messages.values()][-1].files == [("part-2.md", pages[1].encode())]
+    assert said[1] == line  # By which another run of the bot would know the message.
     assert told == [True]
 
 
