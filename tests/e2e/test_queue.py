@@ -300,3 +300,25 @@ async def test_a_second_press_in_haste_stops_nothing(tmp_path: Path) -> None:
         assert "not waiting" in said(await forge(place.ann, notice, seen))
         await place.ann.click(notice, "Send now")
         await place.ann.sees(thread, "number 2", by=place.bot)
+
+
+async def test_an_old_notice_drops_nothing_of_what_a_later_cancel_holds(tmp_path: Path) -> None:
+    """What it counted has gone on. The notice of now works, and it is the only one."""
+    async with stage(tmp_path) as place:
+        thread, gate = await busy(place)
+        await place.ann.say(thread, "say first")
+        await place.ann.slash(thread, "cancel")
+        old = await place.ann.sees(thread, "on hold", by=place.bot)
+        await place.ann.say(thread, f"say second\ngate {gate}")
+        await place.ann.sees(thread, re.compile(r"^second", re.MULTILINE), by=place.bot)
+        await place.discord.until(lambda: not any("on hold" in each.content for each in place.said_by_bot(thread)))
+        await place.ann.say(thread, "say third")
+        await place.ann.slash(thread, "cancel")
+        held = await place.ann.sees(thread, "on hold", by=place.bot, after=old)
+        another = place.said_by_bot(thread)[0]
+        another.components = held.components  # As if the old one had not gone.
+        assert "out of date" in said(await place.ann.click(another, "Drop all"))
+        assert another.components == []
+        assert "on hold" in held.content
+        await place.ann.click(held, "Continue")
+        await place.answer(thread, re.compile(r"^third", re.MULTILINE))
