@@ -19,10 +19,11 @@ from bot.delivery import Delivery
 from bot.mentions import NOBODY, Mentions
 from bot.pacer import Job, Pacer, Urgency
 from bot.patience import ATTEMPTS, LONGEST_WAIT
-from bot.posted import OLD_SECONDS
+from bot.posted import OLD_SECONDS, Posted
 from bot.reply import Reply
 from bot.rest import ContentRefused, Refused, TryLater
 from bot.schedule import EDIT_GAP
+from bot.substitutes import ENCLOSED
 from bot.transcript import Transcript
 from pool.journal import Journal, Post
 from pool.postscripts import Postscript
@@ -817,6 +818,23 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
     assert [*it.board.messages.values()][-1].files == [("part-2.md", pages[1].encode())]
     assert said[1] == line  # By which another run of the bot would know the message.
     assert told == [True]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its answer was lost"])
+async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_sent_again(*, known: bool) -> None:
+    """The text is refused once more; what stands of it is enough."""
+    async with stage() as it:
+        page = (await it.board.send(THREAD, "⏳")).message_id
+        file = (await it.board.send(THREAD, "", files=[("part-1.md", b"bad words")])).message_id
+        reply = it.reply()
+        it.journal.posts.intend(KEY, ENCLOSED, "")
+        if known:
+            it.journal.posts.posted(KEY, ENCLOSED, file)
+        it.board.refused = ("bad", "Blocked")
+        reply.restore(THREAD, ["bad words"], [Posted.of_earlier_run(page, "", "")], {})
+        await reply.settled.wait()
+    assert [*it.board.messages] == [page, file]
+    assert it.board.messages[page].content.startswith("-# 🚫 Discord does not accept this part of the answer")
 
 
 async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end() -> None:
