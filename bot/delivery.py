@@ -274,6 +274,8 @@ class Delivery:
         posted = self._posted[number]
         now = self._written_at = asyncio.get_running_loop().time()
         if posted.outgrown(page, now):
+            if posted.stop:  # One edit too many is better than a button that can do nothing.
+                await self._rest.edit(channel_id, posted.message_id or 0, posted.content, drop_view=True)
             self._leave(number)
         content = posted.text(page)
         try:

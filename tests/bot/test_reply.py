@@ -1014,6 +1014,22 @@ async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> 
     assert not any(message.buttons for message in it.board.messages.values())
 
 
+async def test_a_message_too_old_to_be_edited_loses_its_button_to_the_one_that_follows() -> None:
+    """Its text stays as it is; at the end no message has one."""
+    async with stage() as it:
+        reply = it.reply(stop=stop_button)
+        reply.start(THREAD)
+        reply.apply(Text("early"))
+        await elapse(OLD_SECONDS)
+        reply.apply(Text(" and late"))
+        await settle()
+        assert [len(message.buttons) for _, message in sorted(it.board.messages.items())] == [0, 1]
+        reply.end()
+        await reply.settled.wait()
+    assert it.board.shown == ["early", " and late"]
+    assert not any(message.buttons for message in it.board.messages.values())
+
+
 async def test_a_reply_that_is_posted_whole_has_no_button() -> None:
     """There is nothing to stop."""
     async with stage() as it:
