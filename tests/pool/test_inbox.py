@@ -166,9 +166,10 @@ async def test_nothing_is_taken_up_while_the_pool_stops(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         await it.pool.__aexit__()
         (exchange,) = restored(it, 10, held=False)
+        it.pool.wait(1, it.receive(1, Recorder(8)), TEN_MINUTES)
         it.pool.go_first(1, it.receive(1, Recorder(9)))
         assert exchange.told == []
-        assert [it.row(9), it.row(10)] == [Row.RECEIVED, Row.RECEIVED]
+        assert [it.row(number) for number in (8, 9, 10)] == [Row.RECEIVED] * 3
         assert it.crew.agents == []
 
 
