@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,7 @@ from bench.chaos.ledger import read_rows
 from bench.chaos.people import attend
 from bench.chaos.plan import Line, Place, Round, Trouble, Way
 from bench.chaos.process import describe
-from bench.chaos.stage import Stage
+from bench.chaos.stage import NoBot, Stage
 from bench.chaos.strikes import Strikes
 from loopback import Channel, Thread
 
@@ -126,7 +127,9 @@ async def _say(
 
 
 async def _settle(stage: Stage, thread_ids: Iterable[int]) -> list[Entry]:
-    """Wait until nothing is wrong, or time is up; return what is wrong then."""
+    """Wait until nothing is wrong, or time is up; return what is wrong then. It counts from when the bot is there."""
+    with suppress(NoBot):
+        await stage.connected()
     until = time.monotonic() + SETTLE_SECONDS
     wrong = balance(stage, thread_ids)
     for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
