@@ -38,6 +38,8 @@ HIDDEN = "the address of its page is none that can be shown"
 LEADS = "the address of its page hides where it leads"
 HEAVY = "`" * 170 + "x" * 5_000
 """The beginning grows by a half of its backticks where it is shown."""
+ALMOST = ["x" * (LARGEST - 500_000), [[1]] * 14_000]
+"""Its values, each on a line of its own, make it more than can be shown; its text alone does not."""
 
 
 @dataclass
@@ -124,7 +126,7 @@ async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
         await it.ask({"title": "Run", "rawInput": "x" * (LARGEST + 1)})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
-        await it.ask({"title": "Look", "rawInput": [[1]] * 110_000})
+        await it.ask({"title": "Look", "rawInput": ALMOST})
         assert it.lines[1:] == ["-# 🚫 rejected, for it is larger than what Discord can show: Look"]
         assert it.messages == []
 
@@ -133,7 +135,7 @@ async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
     """Its card is gone, and the agent is answered."""
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "ls"})
-        await it.change(rawInput=[[1]] * 110_000)
+        await it.change(rawInput=ALMOST)
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert "the agent has changed what it wants to do" in it.messages[0].content
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]

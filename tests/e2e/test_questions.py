@@ -129,7 +129,7 @@ async def test_deny_huge_requests_and_very_many_options(tmp_path: Path) -> None:
         big = await place.ann.sees(thread, "The rest is in the attached file", by=place.bot)
         assert [file.size for file in big.attachments] == [1_000_002]
         await place.ann.click(big, "allow_once")
-        thread = await place.thread(strings(["big", 10_000_000, "\u202e"], ["await", 1]))
+        thread = await place.thread(strings(["big", 2_000_000, "\u202e"], ["await", 1]))
         rejected = await place.ann.sees(thread, '"optionId": "reject_once"', by=place.bot)
         assert "rejected, for it is larger than what Discord can show" in rejected.content
         thread = await place.thread(strings(["many", 100], ["await", 1]))
