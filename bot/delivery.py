@@ -289,6 +289,8 @@ class Delivery:
                 content, page, provisional = posted.attempt(page, provisional=provisional)
                 stored = await self._send(channel_id, number, content, view=view)
                 posted.message_id, posted.since, posted.tried = stored.message_id, now, None
+                # Another text: it is the message of an earlier run, with the button that it had then.
+                posted.stop = posted.stop or (self._stop is not None and stored.content.strip() != content.strip())
         except ContentRefused as error:
             if not self._ended or posted.enclosed:
                 raise

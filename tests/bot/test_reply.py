@@ -1014,6 +1014,22 @@ async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> 
     assert not any(message.buttons for message in it.board.messages.values())
 
 
+async def test_a_message_of_an_earlier_run_that_its_nonce_finds_loses_its_button() -> None:
+    """The reply has ended before it is posted, and what stands is the draft of the run before."""
+    async with stage() as it:
+        it.reply(stop=stop_button).start(THREAD)
+        await settle()
+        assert [len(message.buttons) for message in it.board.messages.values()] == [1]
+        again = it.reply(stop=stop_button)
+        again.adopt(None)
+        again.apply(Text("answer"))
+        again.end()
+        again.start(THREAD)
+        await again.settled.wait()
+    assert it.board.shown == ["answer"]
+    assert not any(message.buttons for message in it.board.messages.values())
+
+
 async def test_a_message_too_old_to_be_edited_loses_its_button_to_the_one_that_follows() -> None:
     """Its text stays as it is; at the end no message has one."""
     async with stage() as it:
