@@ -348,7 +348,7 @@ class Conversation:
             self.seat.state = State.STARTING
             # Asked here too: on behalf of somebody who may not, no agent is started and nobody waits longer in line.
             await self._unless_given_up(exchange, exchange.admitted())
-            session = await self.seat.take(exchange, wanted) if wanted() else None
+            session = await self.seat.take(exchange, wanted)
             if session is not None:
                 with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
                     await self._converse(session, exchange)

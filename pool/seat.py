@@ -179,7 +179,7 @@ class Seat:
         self._wake.clear()
         await directories.enter(self, settings.cwd)
         self.idle_since = asyncio.get_running_loop().time()
-        while self._house.exclusive and (ahead := directories.ahead(self)):
+        while self._house.exclusive and wanted() and (ahead := directories.ahead(self)):
             exchange.beside([other.thread_id for other in ahead], waits=True)
             self._outside = True
             self._house.on_idle()
@@ -188,8 +188,6 @@ class Seat:
             if self.state is State.STOPPING:
                 await self.sleep()
                 self.state = State.IN_LINE
-            if not wanted():
-                return False
         return wanted()
 
     def _name_neighbours(self, exchange: Exchange) -> None:

@@ -142,6 +142,23 @@ async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: P
         await first.end()
 
 
+async def test_a_message_that_is_cancelled_before_it_waits_for_a_directory_is_told_of_no_wait(tmp_path: Path) -> None:
+    """Its end has been shown by then."""
+    async with house(tmp_path, obedient=True, exclusive=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = Recorder(20)
+        second.asked = asyncio.Event()
+        it.say(2, 20, second)
+        await second.until("starting")
+        it.talk(2).cancel(A_PERSON)
+        await quiet()
+        assert second.told == ["starting", "ended"]
+        assert it.pool.conversation(2) is None
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+
+
 async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp_path: Path) -> None:
     """Also where the agent of the one that waits is just being put to sleep: nothing is prompted any more."""
     stops = asyncio.Event()

@@ -1,6 +1,7 @@
 """How the pool stops: what gets time, what is cut off, what the next start finds. In virtual time."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,22 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         assert all(agent.stopped for agent in it.crew.agents)
 
 
+async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path) -> None:
+    """Its reply speaks of the stop; the reply that the next start gives must not end with that page."""
+
+    class Wordy(Recorder):
+        def ended(self, ending: Ending) -> Sequence[str]:
+            return [*super().ended(ending), "stopped"]
+
+    async with house(tmp_path) as it:
+        fetching = it.say(1, 10, Wordy(10, fetched=asyncio.Event()))
+        await fetching.until("blocks")
+        await it.pool.__aexit__()
+        assert fetching.ending == Ending(shutdown=True)
+        assert it.row(10) is Row.RECEIVED
+        assert it.journal.pages(10) == []
+
+
 async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
     """However long the ladder takes: leaving the pool means that the processes are gone (invariant 8)."""
     stops = asyncio.Event()
@@ -191,10 +208,12 @@ async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path
         await exchange.until("prompted")
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
-        late = [it.say(1, 11), it.say(2, 20)]
+        late = [it.say(1, 11), it.say(2, 20), it.receive(1, Recorder(12)), it.receive(3, Recorder(30))]
+        it.pool.wait(1, late[2], TURN_SECONDS)
+        it.pool.wait(3, late[3], TURN_SECONDS)
         await stopping
-        assert [recorder.told for recorder in late] == [[], []]
-        assert [it.row(11), it.row(20)] == [Row.RECEIVED, Row.RECEIVED]
+        assert [recorder.told for recorder in late] == [[], [], [], []]
+        assert [it.row(number) for number in (11, 20, 12, 30)] == [Row.RECEIVED] * 4
         assert len(it.crew.agents) == 1
 
 
