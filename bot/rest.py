@@ -216,11 +216,13 @@ class Rest:
         """Post a message as `send`, whose first try was `tried` seconds ago, 0 for now, and may have been taken.
 
         A nonce says so for minutes only. Later the message is looked for in the place: above the id `after`, or where
-        none is given in what stands there since, and not among those that are `known` to be others.
+        none is given in what stands there since, and not among those that are `known` to be others. With `after` an
+        infinite `tried` stands for an earlier run's try.
         """
         if tried > NONCE_SECONDS:
-            since = datetime.now(UTC) - timedelta(seconds=tried + CLOCK_SECONDS)
-            own = await self.own_messages(channel_id, after=time_snowflake(since) if after is None else after)
+            if after is None:
+                after = time_snowflake(datetime.now(UTC) - timedelta(seconds=tried + CLOCK_SECONDS))
+            own = await self.own_messages(channel_id, after=after)
             others = {*known, *self._sent}
             found = (each for each in own if each.message_id not in others and each.shows(content, files))
             if (stands := next(found, None)) is not None:

@@ -833,6 +833,7 @@ async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_se
         it.board.refused = ("bad", "Blocked")
         reply.restore(THREAD, ["bad words"], [Posted.of_earlier_run(page, "", "")], {})
         await reply.settled.wait()
+        assert reply.given_up == ""
     assert [*it.board.messages] == [page, file]
     assert it.board.messages[page].content.startswith("-# 🚫 Discord does not accept this part of the answer")
 
