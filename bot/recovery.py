@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import discord
@@ -25,6 +26,7 @@ from .drafts import Drafts
 from .exchange import Exchange
 from .interruptions import Interruption, Interruptions
 from .pacer import Bucket, Urgency
+from .patience import Patience, persist
 from .reply import Reply
 from .request import read_request
 from .rest import RestError
@@ -208,8 +210,14 @@ class Recovery:
             if message_id is None:
                 message_id = await self.drafts.look_for(thread_id, question.exchange_id, question.content)
             if message_id is not None:
-                await self._desk.pacer.admit(thread_id, Urgency.NOTICE, Bucket.EDIT)
-                await self._desk.rest.edit(thread_id, message_id, text, drop_view=True)
+                await persist(
+                    partial(self._desk.rest.edit, thread_id, message_id, text, drop_view=True),
+                    pacer=self._desk.pacer,
+                    urgency=Urgency.NOTICE,
+                    channel_id=thread_id,
+                    bucket=Bucket.EDIT,
+                    patience=Patience(),
+                )
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))
         self._journal.questions.settled(question.token)

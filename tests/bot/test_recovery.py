@@ -921,6 +921,21 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_p
             assert it.board.whats.count("edit") == 1
 
 
+async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_outage_lasts(tmp_path: Path) -> None:
+    """A press of one would come to nothing."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.CLOSED)
+        journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
+        journal.questions.posted("token", -9)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, QUESTION, buttons=["a button"])
+            it.board.faults.extend([TryLater("503")] * 5)
+            await it.recovered()
+            assert it.board.messages[-9].content == CLOSED
+            assert it.board.messages[-9].buttons == []
+            assert journal.questions.standing() == []
+
+
 async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path) -> None:
     """Not found, refused, deleted: no start is kept busy with it again."""
     async with journaled(tmp_path) as journal:
