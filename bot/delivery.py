@@ -282,15 +282,13 @@ class Delivery:
             if posted.message_id is not None:
                 drop = posted.stop and not live
                 stored = await self._rest.edit(channel_id, posted.message_id, content, drop_view=drop)
-                posted.stop = posted.stop and live
             else:
-                posted.stop = posted.stop or live  # Also if only an earlier try, whose answer was lost, has posted it.
                 view = self._stop() if live and self._stop is not None else None
                 content, page, provisional = posted.attempt(page, provisional=provisional)
                 stored = await self._send(channel_id, number, content, view=view)
                 posted.message_id, posted.since, posted.tried = stored.message_id, now, None
-                # Another text: it is the message of an earlier run, with the button that it had then.
-                posted.stop = posted.stop or (self._stop is not None and stored.content.strip() != content.strip())
+            # What a nonce finds is an earlier try's message, with the button of that time.
+            posted.stop = stored.has_buttons
         except ContentRefused as error:
             if not self._ended or posted.enclosed:
                 raise

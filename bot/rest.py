@@ -65,6 +65,7 @@ class Stored:
 
     message_id: int
     content: str
+    has_buttons: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class Rest:
                 channel_id, content, nonce=nonce, mention=mention, silent=silent, view=view, files=files
             )
         self._sent.append(message.id)
-        return Stored(message.id, message.content)
+        return Stored(message.id, message.content, bool(message.components))
 
     async def send_once(
         self,
@@ -226,7 +227,7 @@ class Rest:
             others = {*known, *self._sent}
             found = (each for each in own if each.message_id not in others and each.shows(content, files))
             if (stands := next(found, None)) is not None:
-                return Stored(stands.message_id, stands.content)
+                return Stored(stands.message_id, stands.content, stands.has_buttons)
         return await self.send(channel_id, content, files=files, **options)
 
     async def edit(
@@ -243,7 +244,7 @@ class Rest:
         changed: dict[str, Any] = {"view": view} if drop_view or view is not None else {}
         async with self._writing("edit", channel_id):
             after = await message.edit(content=content, allowed_mentions=discord.AllowedMentions.none(), **changed)
-        return Stored(after.id, after.content)
+        return Stored(after.id, after.content, bool(after.components))
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         """Delete a message of the bot's own."""

@@ -113,7 +113,7 @@ class Board(Rest):
                 self._nonces[nonce], self._nonces_since[nonce] = message_id, now
         if fault is not None:
             raise fault
-        return Stored(message_id, self.messages[message_id].content)
+        return self._stored(message_id)
 
     async def edit(
         self,
@@ -136,7 +136,11 @@ class Board(Rest):
             self.messages[message_id].buttons = _buttons(view)
         if fault is not None:
             raise fault
-        return Stored(message_id, self.messages[message_id].content)
+        return self._stored(message_id)
+
+    def _stored(self, message_id: int) -> Stored:
+        message = self.messages[message_id]
+        return Stored(message_id, message.content, bool(message.buttons))
 
     async def delete(self, channel_id: int, message_id: int) -> None:
         fault = await self._call("delete", "")

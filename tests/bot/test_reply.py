@@ -1015,10 +1015,13 @@ async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> 
     assert not any(message.buttons for message in it.board.messages.values())
 
 
-async def test_a_message_of_an_earlier_run_that_its_nonce_finds_loses_its_button() -> None:
-    """The reply has ended before it is posted, and what stands is the draft of the run before."""
+@pytest.mark.parametrize("draft", ["", "answer"])
+async def test_a_message_of_an_earlier_run_that_its_nonce_finds_loses_its_button(draft: str) -> None:
+    """The reply has ended before it is posted, and what stands is the draft of the run before, whatever that says."""
     async with stage() as it:
-        it.reply(stop=stop_button).start(THREAD)
+        before = it.reply(stop=stop_button)
+        before.start(THREAD)
+        before.apply(Text(draft))
         await settle()
         assert [len(message.buttons) for message in it.board.messages.values()] == [1]
         again = it.reply(stop=stop_button)
