@@ -5,6 +5,7 @@ from yarl import URL
 
 from .message import files_of
 from .pacer import Pacer, Urgency
+from .patience import ATTEMPTS, Patience, persist
 from .request import Attachment
 from .rest import Rest, RestError
 
@@ -34,9 +35,14 @@ class Addresses:
     async def _files(self, channel_id: int, message_id: int) -> tuple[Attachment, ...]:
         if not message_id:
             return ()
-        await self._pacer.admit(None, Urgency.FIRST)
         try:
-            return files_of(await self._rest.message(channel_id, message_id))
+            message = await persist(
+                lambda: self._rest.message(channel_id, message_id),
+                pacer=self._pacer,
+                urgency=Urgency.FIRST,
+                patience=Patience(ATTEMPTS),
+            )
+            return files_of(message)
         except RestError as error:
             log.info("a message's files cannot be looked up", message_id=message_id, reason=str(error))
             return ()

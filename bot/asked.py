@@ -12,6 +12,7 @@ from pool.asks import Ask
 from .gate import Place
 from .message import Name, mentioned_in, names_in, quote_of, readable
 from .pacer import Urgency
+from .patience import Patience, persist
 from .request import Quote, read_request
 from .rest import RestError
 
@@ -93,10 +94,14 @@ async def _names(client: "ThreadlineClient", guild_id: int | None, text: str) ->
 
 
 async def _quoted(client: "ThreadlineClient", channel_id: int, message_id: int) -> Quote | None:
-    """Read a message again, with its files; None where that cannot be."""
+    """Read a message again, with its files; None where that is refused. An outage is waited out."""
     try:
-        await client.desk.pacer.admit(None, Urgency.FIRST)
-        message = await client.desk.rest.message(channel_id, message_id)
+        message = await persist(
+            lambda: client.desk.rest.message(channel_id, message_id),
+            pacer=client.desk.pacer,
+            urgency=Urgency.FIRST,
+            patience=Patience(),
+        )
     except RestError as error:
         log.info("a message cannot be read", message_id=message_id, reason=str(error))
         return None

@@ -10,7 +10,7 @@ import structlog
 from .exchange import Exchange
 from .naming import NEUTRAL, name_for
 from .pacer import Bucket, Pacer, Urgency
-from .patience import Patience, persist
+from .patience import ATTEMPTS, Patience, persist
 from .request import Request, write_request
 from .rest import ContentRefused, Gone, Rest, RestError, TryLater
 
@@ -101,9 +101,13 @@ async def open_thread(
     finally:
         visible.cancel()
     exchange.opened(request.thread_id)
-    await pacer.admit(None, Urgency.NOTICE)
     try:
-        await rest.add_member(request.thread_id, request.author_id)
+        await persist(
+            lambda: rest.add_member(request.thread_id, request.author_id),
+            pacer=pacer,
+            urgency=Urgency.NOTICE,
+            patience=Patience(ATTEMPTS),
+        )
     except RestError as error:
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
 

@@ -35,7 +35,9 @@ class OpeningBoard(Board):
             raise fault
 
     async def add_member(self, thread_id: int, user_id: int) -> None:
-        await self._call("add", str(user_id))
+        fault = await self._call("add", str(user_id))
+        if fault is not None:
+            raise fault
 
 
 @dataclass
@@ -68,6 +70,15 @@ async def test_a_thread_is_opened_at_once_and_its_author_is_added(tmp_path: Path
         await elapse(1)
         assert sorted(it.board.whats) == ["add", "open", "react"]
         assert await it.exchange.blocks(PromptCapabilities())
+
+
+async def test_an_author_is_added_when_a_later_try_succeeds(tmp_path: Path) -> None:
+    """Else the thread would not show in their list."""
+    async with stage(tmp_path) as it:
+        await elapse(1)  # The reaction is there.
+        it.board.faults.extend([None, TryLater("503")])
+        await it.open()
+        assert it.board.whats == ["react", "open", "add", "add"]
 
 
 async def test_a_request_waits_for_minutes_and_shows_it(tmp_path: Path) -> None:

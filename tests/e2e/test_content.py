@@ -219,7 +219,7 @@ async def test_what_is_asked_by_a_command_is_readable_too(tmp_path: Path) -> Non
 
 
 async def test_a_file_that_waited_for_more_than_a_day_is_fetched_from_its_new_address(tmp_path: Path) -> None:
-    """Discord's addresses end; the messages that say where the files are now are read once more."""
+    """Discord's addresses end; the messages that say where the files are now are read until Discord gives them."""
     async with scene(tmp_path) as place:
         remembering(place)
         async with performing(place):
@@ -231,6 +231,7 @@ async def test_a_file_that_waited_for_more_than_a_day_is_fetched_from_its_new_ad
             await place.ann.slash(thread, "cancel")
             notice = await place.ann.sees(thread, "1 message is on hold", by=place.bot)
         place.discord.jump(26 * 3600)
+        place.discord.fault(method="GET", path=re.compile(rf"/messages/{answered.id}$"), status=503)
         async with performing(place):
             await place.ann.click(notice, "Continue")
             reply = await place.answer(thread, "got it")

@@ -126,8 +126,8 @@ async def test_the_agents_own_commands_are_offered_and_run(tmp_path: Path) -> No
 async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) -> None:
     """From the menu of a message: of the request or of its answer; a form for a question about any, with its files.
 
-    What was taken together is sent again together, by whichever of its messages. A message that is gone by the time
-    that the form is sent cannot be quoted.
+    What was taken together is sent again together, by whichever of its messages. A message that Discord cannot give at
+    the moment is waited for; one that is gone by the time that the form is sent cannot be quoted.
     """
     async with stage(tmp_path) as place:
         thread = await place.thread("hang")
@@ -147,6 +147,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         remark = await place.mallory.say(thread, "the build is red", files=[("log.txt", b"what went wrong")])
         assert "no request" in said(await place.ann.menu(remark, "Retry"))
         form, late = [await place.ann.menu(remark, "Ask about this") for _ in range(2)]
+        place.discord.fault(method="GET", path=re.compile(rf"/messages/{remark.id}$"), status=503)
         await place.ann.fill(form, {"What do you want to know?": "echo"})
         answer = await place.ann.sees(thread, "threadline-context", by=place.bot, after=answer)
         assert all(text in answer.content for text in ("the build is red", "what went wrong"))
