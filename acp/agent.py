@@ -15,6 +15,7 @@ from .dispatch import Dispatch
 from .errors import AcpError, AuthRequired, RemoteError, Unsupported
 from .events import Aside
 from .process import AgentProcess, Launch
+from .roots import Roots
 from .schema import (
     PROTOCOL_VERSION,
     AuthMethod,
@@ -195,9 +196,11 @@ class Agent:
         own files and terminals serve them in any case.
         """
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
+        # Before the request: what the agent says behind its answer finds the session.
+        desk = await self._desk(served := _served(directories, also))
         result = await self.connection.request("session/new", self._setup(directories), seconds=NEW_SECONDS)
         response = read(NewSessionResponse, "session/new", result)
-        session = self._add(response.session_id, directories, also)
+        session = self._add(response.session_id, served, desk)
         session.opened(response)
         for update, size in self._dispatch.early.take(session.session_id):
             session.update(update, size)
@@ -212,7 +215,8 @@ class Agent:
         if not self.can_load:
             raise Unsupported("the agent can neither load nor resume a session")
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
-        session = self._add(session_id, directories, also)
+        served = _served(directories, also)
+        session = self._add(session_id, served, await self._desk(served))
         session.loading = True
         self._dispatch.early.take(session_id)  # Left by a load that took too long: history too.
         try:
@@ -246,10 +250,13 @@ class Agent:
         params: dict[str, Any] = {"cwd": cwd, "mcpServers": self._client.servers(self.info.agent_capabilities)}
         return params | {"additionalDirectories": others} if others else params
 
-    def _add(self, session_id: str, directories: tuple[Path, ...], also: Sequence[Path]) -> Session:
+    async def _desk(self, directories: tuple[Path, ...]) -> Desk:
+        """Make what serves a session. Raises `SpawnFailed` where one of its directories does not answer."""
+        serves = self._client.file_system is not None or self._client.terminals is not None
+        return Desk(self._client, await Roots.find(directories) if serves else None)
+
+    def _add(self, session_id: str, directories: tuple[Path, ...], desk: Desk) -> Session:
         capabilities = self.info.agent_capabilities.prompt_capabilities
-        directories = tuple(dict.fromkeys((*directories, *also)))
-        desk = Desk(self._client, directories)
         session = self._dispatch.sessions[session_id] = Session(
             self.connection, session_id, capabilities=capabilities, desk=desk, directories=directories
         )
@@ -305,3 +312,7 @@ class Agent:
     def kill(self) -> None:
         """Send SIGKILL to the agent's group, now; `stop` must still follow."""
         self._process.kill()
+
+
+def _served(directories: tuple[Path, ...], also: Sequence[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys((*directories, *also)))

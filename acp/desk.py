@@ -4,9 +4,8 @@ What would be refused in any case is refused before anybody is asked: they would
 """
 
 import shlex
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,15 +38,15 @@ Method = Callable[[Any, Permit], Awaitable[dict[str, Any]]]
 class Desk:
     """Serves one session with what its `Client` offers; close it at the end."""
 
-    def __init__(self, client: Client, directories: Sequence[Path]) -> None:
-        """`directories` are the session's, absolute, its working directory first. Blocks on the file system."""
+    def __init__(self, client: Client, roots: Roots | None) -> None:
+        """`roots` are the session's directories; None where the client serves nothing in them."""
         self._methods: dict[str, Method] = {}
         self._terminals: Terminals | None = None
-        if client.file_system is not None:
-            files = _Files(client.file_system(Roots(directories)))
+        if client.file_system is not None and roots is not None:
+            files = _Files(client.file_system(roots))
             self._methods |= {"fs/read_text_file": files.read, "fs/write_text_file": files.write}
-        if client.terminals is not None:
-            self._terminals = client.terminals(Roots(directories))
+        if client.terminals is not None and roots is not None:
+            self._terminals = client.terminals(roots)
             shells = _Shells(self._terminals)
             self._methods |= {
                 "terminal/create": shells.create,

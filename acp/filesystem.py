@@ -1,6 +1,5 @@
 """Text files for an agent: `fs/read_text_file` and `fs/write_text_file`, within the session's directories."""
 
-import asyncio
 import os
 import secrets
 import stat
@@ -41,19 +40,19 @@ class FileSystem:
 
     async def read_text(self, path: str, line: int | None = None, limit: int | None = None) -> str:
         """Return the text of a file, as `read_text_now`."""
-        return await asyncio.to_thread(self.read_text_now, path, line, limit)
+        return await self._roots.in_thread(self.read_text_now, path, line, limit)
 
     async def write_text(self, path: str, content: str) -> None:
         """Write the text of a file, as `write_text_now`. Cancelled, it may still happen, but never by half."""
-        await asyncio.to_thread(self.write_text_now, path, content)
+        await self._roots.in_thread(self.write_text_now, path, content)
 
     async def check_read(self, path: str, line: int | None = None, limit: int | None = None) -> None:
         """Raise what `read_text` would, as far as that can be told without the content. Nobody need be asked then."""
-        await asyncio.to_thread(self._check_read_now, path, line, limit)
+        await self._roots.in_thread(self._check_read_now, path, line, limit)
 
     async def check_write(self, path: str, content: str) -> None:
         """Raise what `write_text` would, as far as that can be told without writing. Nobody need be asked then."""
-        await asyncio.to_thread(self._check_write_now, path, content)
+        await self._roots.in_thread(self._check_write_now, path, content)
 
     def _check_read_now(self, path: str, line: int | None, limit: int | None) -> None:
         _require_lines(line, limit)

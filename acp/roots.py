@@ -10,16 +10,24 @@ Hard links cannot be told from other names of a file, and whoever may rename a d
 what is written along with it. Both need rights outside the session's directories that an agent does not get from us.
 """
 
+import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self, TypeVar, TypeVarTuple, Unpack
 
 from .jsonrpc import INVALID_PARAMS
+from .paths import look
 from .refusal import Refused
 
 __all__ = ["MAX_LINKS", "Entry", "Roots"]
+
+THREADS = 4
+"""Threads for the files of one session. They are its own: a file system that hangs delays no other session, and nothing
+of the bot's."""
 
 MAX_PATH = 4096
 """Longest path taken, in characters; the kernel's own number of bytes (PATH_MAX)."""
@@ -31,6 +39,9 @@ MAX_LINKS = 40
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 
 Parts = tuple[str, ...]
+
+_Args = TypeVarTuple("_Args")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +63,27 @@ class Roots:
     when the session began, under both names.
     """
 
-    def __init__(self, directories: Sequence[Path]) -> None:
-        """Raises ValueError for no directory or a relative one."""
+    def __init__(self, directories: Sequence[Path], real: Sequence[str] = ()) -> None:
+        """`real` are the ways to the directories without links; where they are not given this blocks to find them.
+
+        Raises ValueError for no directory or a relative one.
+        """
         if not directories or not all(directory.is_absolute() for directory in directories):
             raise ValueError("a session needs absolute directories, at least one")
-        self.first = Path(os.path.realpath(directories[0]))
+        real = real or [_real(directory) for directory in directories]
+        self.first = Path(real[0])
         """The session's working directory, without links."""
-        self._roots = [(_split(str(directory)), _split(os.path.realpath(directory))) for directory in directories]
+        self._roots = [(_split(str(one)), _split(other)) for one, other in zip(directories, real, strict=True)]
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="files")
+
+    @classmethod
+    async def find(cls, directories: Sequence[Path]) -> Self:
+        """Make the roots of a session. Raises `SpawnFailed` where a directory does not answer, see `paths`."""
+        return cls(directories, [await look(_real, directory) for directory in directories])
+
+    async def in_thread(self, work: Callable[[Unpack[_Args]], _Result], *args: *_Args) -> _Result:
+        """Do in a thread of the session's own what blocks on its files. Cancelled, it may still happen."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     @contextmanager
     def entry(self, path: str, *, create: bool = False) -> Iterator[Entry]:
@@ -109,6 +134,10 @@ class Roots:
         """The number of parts that lead to the root which `parts` is inside of; None: of none."""
         depths = (len(real) for _, real in self._roots if parts[: len(real)] == real and len(parts) > len(real))
         return min(depths, default=None)
+
+
+def _real(directory: Path) -> str:
+    return os.path.realpath(directory)
 
 
 def _walk(parts: Parts, *, create_from: int) -> Entry | Parts:

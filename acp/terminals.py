@@ -102,7 +102,7 @@ class Terminals:
         if output_byte_limit is not None and output_byte_limit < 0:
             raise Refused(INVALID_PARAMS, "the output limit is negative")
         self._require_room()
-        return self._roots.first if cwd is None else await asyncio.to_thread(self._roots.directory, cwd)
+        return self._roots.first if cwd is None else await self._roots.in_thread(self._roots.directory, cwd)
 
     def _require_room(self) -> None:
         if len(self._terminals) >= MAX_TERMINALS:

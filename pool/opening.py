@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session, SpawnFailed
+from acp.paths import look
 from acp.settings import Option, Value
 
 from .exchange import Notice
@@ -58,7 +59,7 @@ async def open_session(agent: Agent, thread_id: int, settings: Settings, journal
     """
     for directory in settings.also:
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            await look(_make, directory)
         except OSError as error:
             raise SpawnFailed(f"the directory {directory} cannot be made: {error.strerror}") from None
     session_id = journal.threads.session_id(thread_id)
@@ -71,6 +72,10 @@ async def open_session(agent: Agent, thread_id: int, settings: Settings, journal
             log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
     session = await agent.new_session(settings.cwd, settings.also)
     return Opened(session, new=True, notices=(Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW))
+
+
+def _make(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 async def settle(session: Session, settings: Settings, choices: dict[str, str]) -> list[Notice]:

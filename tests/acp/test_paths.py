@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import acp.paths
-from acp import SpawnFailed, end_survivors
+import acp.roots
+from acp import FileSystem, SpawnFailed, end_survivors
 from acp.paths import look
+from acp.roots import Roots
 from tests.acp.children import PATIENCE, RUN
 
 pytestmark = pytest.mark.real_time
@@ -43,6 +45,34 @@ async def test_a_directory_that_does_not_answer_is_given_up(monkeypatch: pytest.
     with pytest.raises(OSError, match="it was gone"):
         await again
     assert looks.count(gone) == 1
+
+
+async def test_the_roots_of_a_session_are_not_waited_for_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further directory of its own may be gone, though the working directory is there."""
+    monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
+    answers = threading.Event()
+    monkeypatch.setattr(acp.roots, "_real", lambda directory: answers.wait(PATIENCE) and str(directory))
+    try:
+        with pytest.raises(SpawnFailed, match="the directory /srv/gone does not answer"):
+            await Roots.find([Path("/srv/gone")])
+    finally:
+        answers.set()
+
+
+async def test_files_that_do_not_answer_delay_no_other_session(tmp_path: Path) -> None:
+    """However many of them an agent asks for."""
+    (tmp_path / "file").write_text("text")
+    answers = threading.Event()
+    roots = Roots([tmp_path])
+    stuck = [asyncio.ensure_future(roots.in_thread(answers.wait, PATIENCE)) for _ in range(100)]
+    try:
+        async with asyncio.timeout(PATIENCE / 2):
+            assert await FileSystem(Roots([tmp_path])).read_text(f"{tmp_path}/file") == "text"
+            assert await asyncio.to_thread(str, 1) == "1"
+        assert not any(each.done() for each in stuck)
+    finally:
+        answers.set()
+        await asyncio.gather(*stuck)
 
 
 async def test_what_keeps_all_shared_threads_busy_stops_no_stop() -> None:
