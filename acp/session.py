@@ -46,6 +46,9 @@ UNCLAIMED_MAX = 1000
 UNCLAIMED_BYTES = 1024 * 1024
 """Events kept while nobody takes them, and the bytes after which no more are; more than real agents send."""
 
+LONGEST_PIECE = 16 * 1024
+"""Characters of one event of text. To show so many takes 25 ms at the worst."""
+
 log = structlog.stdlib.get_logger("acp")
 
 
@@ -233,6 +236,15 @@ class Session:
             self._take(event, size)
 
     def _take(self, event: Event, size: int) -> None:
+        """Pass an event on. Text of any length comes in pieces, so that whoever reads it has others in between."""
+        if isinstance(event, Text | Thought) and len(event.text) > LONGEST_PIECE:
+            for start in range(0, len(event.text), LONGEST_PIECE):
+                piece = event.text[start : start + LONGEST_PIECE]
+                self._put(type(event)(piece), len(piece))
+        else:
+            self._put(event, size)
+
+    def _put(self, event: Event, size: int) -> None:
         if self.turn is not None and not self.turn.exhausted:
             self.turn.put(event, size)
         elif self.on_late is not None:

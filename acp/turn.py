@@ -89,7 +89,12 @@ class Turn(OpenQuestions):
         return self
 
     async def __anext__(self) -> Event:
-        """Return the next event; one consumer at a time."""
+        """Return the next event; one consumer at a time.
+
+        Between two events that are there already the loop runs what else is ready: one read may bring hundreds.
+        """
+        if self._events:
+            await asyncio.sleep(0)
         while not self._events:
             if self.ended:
                 raise StopAsyncIteration

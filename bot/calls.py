@@ -48,6 +48,10 @@ class Calls:
         """Start empty."""
         self._calls: dict[str, Call] = {}
         self._forgotten = Tally()
+        self._weights: dict[str, int] = {}
+        """What those bring that have not ended, by their ids, oldest first."""
+        self._weight = 0
+        """The sum."""
 
     def __iter__(self) -> Iterator[Call]:
         """Those that are known, oldest first."""
@@ -69,19 +73,27 @@ class Calls:
     def _forget(self) -> None:
         """Count the oldest call that has ended, or else the oldest, and let go of it."""
         ended = (call_id for call_id, call in self._calls.items() if call.ended)
-        call = self._calls.pop(next(ended, next(iter(self._calls))))
+        call_id = next(ended, next(iter(self._calls)))
+        call = self._calls.pop(call_id)
+        self._weigh(call_id, 0)
         call.over = True
         self._forgotten.add(call)
 
     def lighten(self, latest: Call) -> None:
         """Where all that calls bring is too much, let the oldest go on without; not the `latest`."""
-        weight = sum(call.weight for call in self)
-        for call in self._calls.values():
-            if weight <= MOST_WEIGHT:
+        latest_id = latest.update.tool_call_id
+        self._weigh(latest_id, latest.weight)
+        while self._weight > MOST_WEIGHT:
+            oldest = next((each for each in self._weights if each != latest_id), None)
+            if oldest is None:
                 break
-            if call is not latest and call.weight:
-                weight -= call.weight
-                call.lighten()
+            self._calls[oldest].lighten()
+            self._weigh(oldest, 0)
+
+    def _weigh(self, call_id: str, weight: int) -> None:
+        self._weight += weight - self._weights.pop(call_id, 0)
+        if weight:
+            self._weights[call_id] = weight
 
     def tally(self) -> Tally:
         """Return what all calls came to."""

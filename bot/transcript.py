@@ -42,8 +42,8 @@ __all__ = ["LONGEST", "Transcript"]
 LONGEST = 20_000_000
 """Characters of a turn's text; with more the turn is to be cancelled."""
 
-PENDING = 64 * 1024
-"""Characters that wait unread at most, if nobody asks for the pages."""
+PENDING = 16 * 1024
+"""Characters that wait unread at most, if nobody asks for the pages. To translate them takes 25 ms at the worst."""
 
 MOST_TRANSLATED = 300_000
 """Characters of words that are translated, although the pages have room: most of them show nothing then."""
@@ -76,6 +76,8 @@ class Transcript:
         self._plan: Line | None = None
         self._links: dict[Link, Line] = {}
         self._links_seen = 0
+        self._lines = 0
+        """Characters of lines since it was last asked whether the pages are full."""
         self._patches = Spool()
         self._files: list[File] = []
         self._usage: UsageUpdate | None = None
@@ -329,7 +331,15 @@ class Transcript:
 
     def _block(self, block: Block) -> None:
         self._interrupt()
+        self._make_room(len(block.render()))
         self._blocks.add(block)
+
+    def _make_room(self, characters: int) -> None:
+        """Freeze pages before more lines come, now and then: however many have come, a few pages of them are kept."""
+        self._lines += characters
+        if self._lines > SLICE:
+            self._lines = 0
+            self._freeze()
 
     def _think(self, text: str) -> bool:
         if self._thoughts is None:
@@ -363,6 +373,7 @@ class Transcript:
         self._calls.lighten(call)
         if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
             self._interrupt()
+            self._make_room(len(call.line(self._style)))
             self._blocks.run(self._style).add(call)
         if call.ended and not had_ended:
             for patch in call.take_patches():

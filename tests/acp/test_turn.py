@@ -5,6 +5,7 @@ import pytest
 
 from acp import AgentClosed, Event, ProtocolError, Question, RemoteError, Text, Thought, Turn, Withdrawn
 from acp.schema import PermissionOption, Plan, ToolCall, ToolCallUpdate, UsageUpdate
+from acp.session import LONGEST_PIECE
 from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
 from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, opened
@@ -111,6 +112,41 @@ async def test_the_events_that_wait_when_the_turn_ends_can_still_be_read() -> No
         await quiet()
         assert turn.ended
         assert [first, *await _all(turn)] == [Text(f"{number} ") for number in range(100)]
+
+
+async def test_others_have_their_turn_between_events_that_came_together() -> None:
+    """One read may bring hundreds of them, and to show each takes its time (invariant 13)."""
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        for number in range(10):
+            peer.update(session.session_id, {"sessionUpdate": "tool_call", "toolCallId": f"{number}", "title": "Run"})
+        peer.end_turn(prompt)
+        await quiet()
+        others = 0
+
+        def other() -> None:
+            nonlocal others
+            others += 1
+
+        seen = []
+        async for _ in turn:
+            seen.append(others)
+            asyncio.get_running_loop().call_soon(other)
+    assert seen == [*range(10)]
+
+
+@pytest.mark.parametrize("kind", ["agent_message_chunk", "agent_thought_chunk"])
+async def test_a_text_of_any_length_comes_in_pieces(kind: str) -> None:
+    """Nothing of it is lost, and who shows it has room for others between them (invariant 13)."""
+    text = "".join(map(str, range(30_000)))
+    async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        peer.update(session.session_id, {"sessionUpdate": kind, "content": _content(text)})
+        peer.end_turn(prompt)
+        pieces = [event.text async for event in turn if isinstance(event, Text | Thought)]
+    assert "".join(pieces) == text
+    assert len(pieces) == -(-len(text) // LONGEST_PIECE)
+    assert max(map(len, pieces)) == LONGEST_PIECE
 
 
 # ---- questions
@@ -342,10 +378,12 @@ async def test_one_event_beyond_the_bound_pauses_and_goes_on() -> None:
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         huge = "x" * (2 * HIGH_WATER)
-        peer.text(session.session_id, huge)
+        peer.update(session.session_id, {"sessionUpdate": "tool_call", "toolCallId": "c", "title": huge})
         peer.text(session.session_id, "small")
         peer.end_turn(prompt)
-        assert await _all(turn) == [Text(huge), Text("small")]
+        call, text = await _all(turn)
+        assert isinstance(call, ToolCall)
+        assert (call.title, text) == (huge, Text("small"))
     assert not peer.paused
 
 
@@ -357,7 +395,7 @@ async def test_reading_goes_on_after_a_turn_that_ended_while_it_was_paused() -> 
         await quiet()
         assert peer.paused
         agent.connection.close(ProtocolError("enough"))
-        assert len(await _all(turn)) == 1
+        assert sum(len(event.text) for event in await _all(turn) if isinstance(event, Text)) == 2 * HIGH_WATER
         assert not peer.paused
 
 

@@ -26,6 +26,7 @@ from bot.tables import Table
 from bot.transcript import MOST_TRANSLATED, Transcript
 from tests.acp.recorded import TRANSCRIPTS, needs_recordings, read_transcript
 from tests.bot.pages import HARD_TEXTS, HOSTILE, TALK, assert_postable, joined, open_fence, texts, words_of
+from tests.effort import calls
 
 UNBOUND = Style(max_pages=0, long_code_lines=0)
 """Everything on pages."""
@@ -707,6 +708,26 @@ def test_a_link_to_a_file_waits_for_whoever_reads_it() -> None:
         "📎 `good.txt` · 4 bytes\n-# 🚫 bad.txt was not sent: it is not in the session's directories"
     ]
     assert [file.read() for file in transcript.files()] == [b"data"]
+
+
+@pytest.mark.parametrize("style", [Style(), Style(tools="full", max_pages=0)])
+def test_a_flood_of_lines_costs_what_is_new_and_not_what_lies_before(style: Style) -> None:
+    """Of links, and of tool calls: full pages are let go of although nobody looks (invariant 13)."""
+
+    def flood(count: int) -> Transcript:
+        transcript = Transcript(style)
+        for number in range(count):
+            transcript.apply(tool(f"t{number}", title="Work", status="completed"))
+            transcript.apply(content(type="resource_link", name="x.txt", uri=f"file:///p/{number}"))
+            (link,) = transcript.wanted()
+            transcript.supply(link, "there is no such file")
+        return transcript
+
+    assert calls(lambda: flood(1_000)) < 2.2 * calls(lambda: flood(500))
+    transcript = flood(1_000)
+    assert calls(transcript.pages) < 20_000
+    transcript.end()
+    assert everything(transcript).count("no such file") == 1_000
 
 
 def test_a_name_or_path_of_any_length_takes_one_line() -> None:
