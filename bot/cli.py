@@ -35,7 +35,7 @@ from .diagnosis import Diagnosis, as_json, as_lines, print_table
 from .doctor import examine
 from .failures import StartFailed
 from .login import LoginFailed, TerminalLogin, ask_agent, own_login
-from .process import protect_process, watch_children
+from .process import protect_process, spare_collector, watch_children
 from .terminal import CONFIG, fail, loaded, work_through
 from .watchdog import Watchdog
 
@@ -103,6 +103,7 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
     for warning in config.warnings():
         click.echo(f"threadline: warning: {warning}", err=True)
     protect_process()
+    spare_collector()
     faulthandler.enable()  # Before systemd gives up on a bot that does not answer it sends SIGABRT.
 
     async def work() -> None:

@@ -1,12 +1,13 @@
-"""This process itself: what it hides, what it may open, how it learns of its children's ends."""
+"""This process itself: what it hides and may open, how it learns of its children's ends, what it collects."""
 
 import asyncio
 import ctypes
+import gc
 import os
 import resource
 import sys
 
-__all__ = ["protect_process", "watch_children"]
+__all__ = ["protect_process", "spare_collector", "watch_children"]
 
 PR_SET_DUMPABLE = 4
 
@@ -25,3 +26,9 @@ def watch_children() -> None:
         watcher = asyncio.PidfdChildWatcher()
         watcher.attach_loop(asyncio.get_running_loop())
         asyncio.set_child_watcher(watcher)
+
+
+def spare_collector() -> None:
+    """Keep what is loaded by now out of all later garbage collections: each would hold the event loop for it."""
+    gc.collect()
+    gc.freeze()

@@ -110,6 +110,28 @@ def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: P
     assert_one_line(threadline("run", "-c", path, cwd=tmp_path), 2, "the journal", "file/journal.db")
 
 
+def test_a_bot_that_runs_collects_no_garbage_among_what_it_has_loaded(tmp_path: Path) -> None:
+    """A full collection holds all threads: it must look at what conversations have made, and not at the libraries."""
+    (tmp_path / "file").touch()
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
+    lines = (
+        "import atexit, gc, sys",
+        "from bot.cli import main",
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10 * len(gc.get_objects())))",
+        "main()",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines), "run", "-c", path],
+        cwd=tmp_path,
+        env={**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("True\n", 2)
+
+
 def test_a_journal_that_cannot_be_used_names_the_command_that_begins_a_new_one(tmp_path: Path) -> None:
     """One line, exit code 2, and the file is left as it was."""
     (tmp_path / "journal.db").write_text("no database\n" * 100)
