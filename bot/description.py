@@ -26,9 +26,9 @@ from .comparison import Effort
 from .diffs import change_of
 from .files import LARGEST, in_words
 from .markdown import code_block, escape
-from .visible import visible
+from .visible import shows, visible
 
-__all__ = ["DETAIL", "TITLE", "describe", "excerpt", "headline", "outweighs"]
+__all__ = ["DETAIL", "TITLE", "TooLong", "describe", "excerpt", "headline", "outweighs"]
 
 TITLE = 150
 """Characters of the title in the headline; a longer one stands in full above the rest of the request."""
@@ -43,6 +43,15 @@ With a title that is all markup, every note and five mentions the message has le
 NODE = 50
 LINE = 10
 """Characters that each value of a structure, and each line, counts for beside its text: many small ones take long."""
+
+
+CODED = 10
+"""Characters that each counts for in a text with some that are written as codes: it takes so much longer, and most
+codes have eight characters."""
+
+
+class TooLong(Exception):
+    """To write out what an agent asks takes more than Discord takes, or too long."""
 
 
 def outweighs(parts: Iterable[Any], most: int) -> bool:
@@ -73,8 +82,11 @@ def headline(call: ToolCallUpdate) -> str:
     return visible(" ".join(words).strip() or "Use a tool", TITLE)
 
 
-def describe(call: ToolCallUpdate) -> tuple[str, str]:
-    """Return what will be done: a headline in Discord's Markdown, and the whole of the request as plain text."""
+def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
+    """Return what will be done: a headline in Discord's Markdown, and the whole of the request as plain text.
+
+    `more` are further lines of it. Raises `TooLong`.
+    """
     title = call.title or ""
     kind = f" ({escape(visible(call.kind, 40))})" if call.kind else ""
     parts = [title] if headline(call) != (visible(title, TITLE + 1) or "Use a tool") else []
@@ -85,7 +97,10 @@ def describe(call: ToolCallUpdate) -> tuple[str, str]:
     parts += [_content(content, effort) for content in call.content or ()]
     if call.raw_input not in (None, {}, "", []):
         parts.append(_readable(call.raw_input))
-    return f"{escape(headline(call))}{kind}", visible("\n".join(parts), LARGEST + 1)
+    detail = "\n".join([*parts, *more])
+    if len(detail) * (1 if shows(detail[: LARGEST + 1]) else CODED) > LARGEST:
+        raise TooLong
+    return f"{escape(headline(call))}{kind}", visible(detail)
 
 
 def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent, effort: Effort) -> str:
@@ -138,7 +153,8 @@ def _change(diff: Diff, effort: Effort) -> str:
         return f"{path}: unchanged"
     if not (change.added or change.removed):
         return f"{path}: new and empty"
-    return "\n".join([f"--- {path}", f"+++ {path}", *change.patch.rstrip("\n").split("\n")[2:]])
+    _, _, rest = change.patch.rstrip("\n").split("\n", maxsplit=2)
+    return f"--- {path}\n+++ {path}\n{rest}"
 
 
 def _on_one_line(path: str) -> str:

@@ -67,12 +67,13 @@ class PermissionCard(Card):
         """`call` is all that is known of the tool call, not only what the question repeats.
 
         `changed`: the agent has changed what it asks for. `why` is why the configuration did not decide it.
+        Raises `TooLong`.
         """
         super().__init__(questions, question.request_id, where)
         self.question = question
         self.call = call
-        self.described = describe(call)
-        self._detail = "\n".join(filter(None, [self.described[1], *self._cut_names()]))
+        self.described = describe(call, self._cut_names())
+        self._detail = self.described[1]
         self._shown = excerpt(self._detail)
         self._denies = not any(option.kind in _REJECTS for option in question.options[:SHOWN])
         self._changed = changed
@@ -95,8 +96,8 @@ class PermissionCard(Card):
     def _cut_names(self) -> Iterator[str]:
         """Write out what no button has room for: what is allowed for always mostly stands at the end."""
         for number, option in enumerate(self.question.options[:SHOWN], start=1):
-            name = visible(option.name.strip())
-            if len(name) > LABEL:
+            name = option.name.strip()
+            if len(visible(name, LABEL + 1)) > LABEL:
                 yield f"[choice {number}: {name}]"
 
     @property

@@ -11,7 +11,7 @@ from acp.schema import ToolCallUpdate
 
 from .audit import Deed
 from .card import Card, Cards, Where
-from .description import describe, headline, outweighs
+from .description import TooLong, headline, outweighs
 from .elicitation import PageCard, card_of
 from .fields import Unusable
 from .files import LARGEST
@@ -116,13 +116,21 @@ class Questions:
         if self._is_full():
             self._reject(question, call, "rejected, for too many questions are open")
             return
-        card = None
-        if not outweighs((call, question.options), LARGEST):
-            card = PermissionCard(question, self._questions, call, self._where, **said)
-        if card is None or _is_too_large(card):
+        card = self._card(question, call, **said)
+        if card is None:
             self._reject(question, call, f"rejected, for {TOO_LARGE}")
         else:
             self._add(card)
+
+    def _card(self, question: Question, call: ToolCallUpdate, **said: Any) -> PermissionCard | None:
+        """Make a card; None where nobody could be shown all of it."""
+        if outweighs((call, question.options), LARGEST):
+            return None
+        try:
+            card = PermissionCard(question, self._questions, call, self._where, **said)
+        except TooLong:
+            return None
+        return None if _is_too_large(card) else card
 
     def _is_full(self) -> bool:
         self._open = [each for each in self._open if not each.answered]
@@ -182,14 +190,16 @@ class Questions:
                 continue
             call = merged(card.call, update)
             changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
-            if changes <= CHANGES and not outweighs((call,), LARGEST) and describe(call) == card.described:
+            new = self._card(card.question, call, changed=True) if changes <= CHANGES else None
+            if new is not None and new.described == card.described:
                 card.call = call
                 continue
             self._remove(card, "the agent has changed what it wants to do")
-            if changes > CHANGES:
-                self._reject(card.question, call, "rejected, for the agent keeps changing what it asks")
+            if new is not None:
+                self._add(new)
             else:
-                self._put(card.question, call, changed=True)
+                why = TOO_LARGE if changes <= CHANGES else "the agent keeps changing what it asks"
+                self._reject(card.question, call, f"rejected, for {why}")
 
     # ---- how they end
 

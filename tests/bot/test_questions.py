@@ -1,6 +1,6 @@
 """The questions of one turn: decided, asked, asked anew when they change, numbered, reminded of, ended."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -141,6 +141,15 @@ async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
 
 
+@pytest.mark.parametrize(("size", "shown"), [(LARGEST // 10 - 1, True), (LARGEST // 10, False)])
+async def test_what_would_take_long_to_write_as_codes_is_rejected(size: int, shown: bool) -> None:  # noqa: FBT001
+    """Each character is looked up where one of them does not show, and most codes have eight characters."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "x" * size + "\u200b"})
+        assert bool(it.messages) is shown
+        assert it.lines == ([] if shown else ["-# 🚫 rejected, for it is larger than what Discord can show: Run"])
+
+
 # ---- a question that changes
 
 
@@ -195,20 +204,20 @@ async def test_a_large_question_is_described_no_more_often_than_it_changes(monke
     """Not at each update that repeats a part of it; and one that only spaces it out counts as a change."""
     described: list[ToolCallUpdate] = []
 
-    def counting(call: ToolCallUpdate) -> tuple[str, str]:
+    def counting(call: ToolCallUpdate, more: Iterable[str]) -> tuple[str, str]:
         described.append(call)
-        return describe(call)
+        return describe(call, more)
 
-    monkeypatch.setattr("bot.questions.describe", counting)
+    monkeypatch.setattr("bot.permission.describe", counting)
     async with asking() as it:
         await it.ask({"title": "Run", "rawInput": "x" * 100_000})
         for _ in range(60):
             await it.change(title="Run", kind=None)
             await it.change(rawInput="x" * 100_000)
-        assert described == []
+        assert len(described) == 1
         for number in range(60):
             await it.change(title="Run" + " " * (number + 1))
-        assert len(described) == CHANGES
+        assert len(described) == 1 + CHANGES
         assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
 
 
