@@ -51,6 +51,7 @@ class Board(Rest):
     With `held` given, a call waits for that event before it takes effect. `mangle` is what is stored of a text; an
     `archived` thread takes no edits, and a `locked` one stays so. A nonce holds for `nonce_seconds`. A text with the
     first of `refused` in it is not taken, for the second as a reason; with `slow_files`, no file arrives in time.
+    A read returns all messages; its `content` is the id above which they were wanted.
     """
 
     def __init__(self) -> None:
@@ -171,7 +172,7 @@ class Board(Rest):
             raise fault
 
     async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
-        await self._call("read", "")
+        await self._call("read", str(after))
         # Discord takes the white space around a message's text away, and keeps other names of files than it is given.
         return [
             Own(

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import discord
 import pytest
 from structlog.testing import capture_logs
 
@@ -18,21 +19,23 @@ from bot.desk import Desk
 from bot.exchange import Exchange
 from bot.interruptions import CHOICE_SECONDS, DECIDED
 from bot.mentions import NOBODY, Mentions
-from bot.notices import INTERRUPTED
+from bot.notices import HELD, INTERRUPTED
 from bot.pacer import Pacer
 from bot.reactions import DONE, EYE, FAILED, WAITING, Reactions
 from bot.recovery import Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from bot.waiting import Waiting
-from pool.journal import KEPT_SECONDS, Journal, State
+from pool.asks import Ask
+from pool.journal import KEPT_SECONDS, Journal, State, Unwritable
 from pool.pool import Pool
 from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, settle
 from tests.bot.one_agent import desk_of_one
 from tests.memory import MemoryAgent
+from tests.pool.disk import LARGE, no_room
 from tests.pool.house import LIMITS, Crew, every, obey, prompt_text
-from tests.virtual import elapse
+from tests.virtual import elapse, quiet
 
 pytestmark = pytest.mark.virtual_time
 
@@ -357,6 +360,10 @@ async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Pa
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             board = it.board
+        journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS / 2,))
+        async with restarted(journal, tmp_path, board=board) as it:
+            await it.recovered()
+            assert (it.state(100), it.shown) == (State.PROMPTED, [ASKED])
         journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS - 60,))
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
@@ -408,6 +415,47 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             assert it.decide(100, retry=False) == "This was decided before."
 
 
+async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: Path) -> None:
+    """Where the disk is full nothing is done, and the question stands."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovered()
+            with no_room(journal):
+                journal.note("owed", LARGE)
+                with pytest.raises(Unwritable):
+                    it.decide(100, retry=True)
+                await settle()
+                assert (it.prompts, it.notice.content) == ([], ASKED)
+            assert it.decide(100, retry=True) == "Sent again."
+            await settle()
+            assert it.prompts == ["request 100"]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the choice", "after the choice"])
+async def test_a_second_try_has_none_of_the_messages_of_the_first(tmp_path: Path, *, late: bool) -> None:
+    """Whenever the draft of the first has come to its end: a further restart takes only those of the second for its."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED, "hang")
+        for number in range(2):
+            journal.posts.intend(100, number, f"draft {number}")
+            journal.posts.posted(100, number, number - 9)
+        async with restarted(journal, tmp_path) as it:
+            for number in range(2):
+                it.stands(number - 9, f"draft {number}")
+            if late:
+                it.recovery.begin()
+                ending = asyncio.create_task(it.recovery.finish())
+            else:
+                await it.recovered()
+            assert it.decide(100, retry=True) == "Sent again."
+            if late:
+                await ending
+            await settle()
+            assert it.prompts == ["hang"]
+            assert {post.message_id for post in journal.posts.of(100)}.isdisjoint({-9, -8})
+
+
 async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_together(tmp_path: Path) -> None:
     """One question, one prompt, one reply; a skip closes all of them."""
     async with journaled(tmp_path) as journal:
@@ -449,7 +497,7 @@ async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.decide(100, retry=False) == "Skipped."
-            await elapse(CHOICE_SECONDS * 2)
+            await settle()
             assert it.prompts == ["request 101"]
             assert it.shown[0] == "-# Skipped by <@42>."
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
@@ -579,6 +627,25 @@ async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(t
             assert it.decide(100, retry=True) == "Sent again."
             await settle()
             assert it.shown[3:] == [words.INTERRUPTED]
+
+
+async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_first(tmp_path: Path) -> None:
+    """Also by the start after a kill: the pages are owed for as long as they are not posted."""
+    pages = ["one, whole", f"two\n{words.CUT_OFF}"]
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        journal.interrupt((100,), pages)
+        journal.notices.begin("asked", thread_id=THREAD, kind=INTERRUPTED, about=100, content=ASKED)
+        journal.notices.posted("asked", -9)
+        async with restarted(journal, tmp_path) as it:
+            it.stands(-9, ASKED, buttons=["Retry", "Skip"])
+            it.recovery.begin()
+            assert it.decide(100, retry=False) == "Skipped."
+            board = it.board
+        async with restarted(journal, tmp_path, board=board) as it:
+            await it.recovered()
+            assert it.shown == [DECIDED, *pages]
+            assert (journal.pages(100), journal.open_rows()) == ([], [])
 
 
 async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(tmp_path: Path) -> None:
@@ -934,6 +1001,51 @@ async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_
             assert it.board.messages[-9].content == CLOSED
             assert it.board.messages[-9].buttons == []
             assert journal.questions.standing() == []
+
+
+async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_for_and_goes(tmp_path: Path) -> None:
+    """From before the time when it was to be posted; one that cannot be looked for is forgotten, and ends no other."""
+    async with journaled(tmp_path) as journal:
+        for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
+            journal.notices.begin(content, thread_id=thread_id, kind=HELD, about=0, content=content)
+        since = [notice.since for notice in journal.notices.standing()]
+        async with restarted(journal, tmp_path) as it:
+            it.board.faults.append(Refused("Missing Access"))
+            it.stands(-9, "2 held")
+            it.stands(-8, "the agent's")
+            await it.recovered()
+            reads = [discord.utils.snowflake_time(int(call.content)) for call in it.board.calls if call.what == "read"]
+            assert [after.timestamp() < began for after, began in zip(reads, since, strict=True)] == [True, True]
+            assert (it.shown, journal.notices.standing()) == (["the agent's"], [])
+
+
+# ---- requests that were to be posted
+
+
+async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_another(tmp_path: Path) -> None:
+    """One that cannot be taken keeps no other from it; what a client was at when it died the next one begins again."""
+    taken: list[int] = []
+
+    async def take(ask: Ask) -> None:
+        taken.append(ask.ask_id)
+        if ask.ask_id == 1:
+            raise ValueError("no such agent")
+        if taken == [1, 2]:
+            await asyncio.Event().wait()
+
+    async with journaled(tmp_path) as journal:
+        for ask_id in (1, 2, 3):
+            journal.asks.begin(Ask(ask_id, CHANNEL, f"request {ask_id}", "{}"))
+        async with restarted(journal, tmp_path) as it:
+            with capture_logs() as logs:
+                client = asyncio.create_task(it.recovery.take_asks(take))
+                await quiet()
+                client.cancel()
+                await asyncio.wait([client])
+                await it.recovery.take_asks(take)
+                await it.recovery.take_asks(take)
+            assert taken == [1, 2, 2, 3]
+            assert [line["event"] for line in logs] == ["a request could not be accepted"]
 
 
 async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path: Path) -> None:
