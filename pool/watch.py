@@ -10,13 +10,16 @@ from enum import Enum, auto
 from acp import Elicitation, Event, Question, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
 
-__all__ = ["Bounds", "Due", "Watch"]
+__all__ = ["MOST_TOOLS", "Bounds", "Due", "Watch"]
 
 TOOL_SECONDS = 600.0
 """Silence that is normal while a tool runs: a test suite, a build."""
 
 LONG_SECONDS = 1800.0
 """A turn that goes on for so long is worth a word."""
+
+MOST_TOOLS = 1000
+"""Running tools that are told apart. While so many run, one more changes nothing."""
 
 _RUNNING = {"pending", "in_progress"}
 
@@ -64,15 +67,19 @@ class Watch:
             case Question() | Elicitation() | Withdrawn():
                 pass  # The turn knows which questions are open; see `questions`.
             case ToolCall(tool_call_id=tool_call_id, status=None):
-                self._tools.add(tool_call_id)
+                self._run(tool_call_id)
             case ToolCallUpdate(status=None):
                 pass  # Unchanged; it may have ended before.
             case ToolCallUpdate(tool_call_id=tool_call_id, status=status) if status in _RUNNING:
-                self._tools.add(tool_call_id)
+                self._run(tool_call_id)
             case ToolCallUpdate(tool_call_id=tool_call_id):
                 self._tools.discard(tool_call_id)
         self._active = now
         self._told_silent = False
+
+    def _run(self, tool_call_id: str) -> None:
+        if len(self._tools) < MOST_TOOLS:
+            self._tools.add(tool_call_id)
 
     def questions(self, *, waiting: bool, now: float) -> None:
         """Take note of whether a question is open. The time it was is taken out of the reckoning."""

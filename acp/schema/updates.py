@@ -103,10 +103,14 @@ class ToolCallLocation(Part):
     line: int | None = None
 
 
+MAX_TOOL_CALL_ID = 1000
+"""Longest id of a tool call, in characters; each is kept until its turn ends. Those of real agents have some dozens."""
+
+
 class ToolCallUpdate(Part):
     """What has become known of a tool call. None: unchanged; lists replace (schema: ToolCallUpdate)."""
 
-    tool_call_id: str
+    tool_call_id: Annotated[str, Field(max_length=MAX_TOOL_CALL_ID)]
     title: Lenient[str | None] = None
     kind: Lenient[str | None] = None
     status: Lenient[str | None] = None

@@ -234,9 +234,10 @@ async def test_updates_that_wait_for_a_turn_are_bounded(size: int, kept: int) ->
         {"sessionUpdate": "user_message_chunk", "content": {"type": "text", "text": "hello"}},
         {"sessionUpdate": "session_message", "title": "not known yet"},
         {"sessionUpdate": "tool_call", "title": "without its id"},
+        {"sessionUpdate": "tool_call", "toolCallId": "x" * 1001},
         {},
     ],
-    ids=["echo", "unknown", "malformed", "empty"],
+    ids=["echo", "unknown", "malformed", "too long an id", "empty"],
 )
 async def test_echoes_and_unknown_updates_are_not_events(update: Json) -> None:
     """Some agents echo the prompt during the turn; it is not a part of the answer."""

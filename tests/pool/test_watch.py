@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acp import Event, Question, Text, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
-from pool.watch import LONG_SECONDS, TOOL_SECONDS, Bounds, Due, Watch
+from pool.watch import LONG_SECONDS, MOST_TOOLS, TOOL_SECONDS, Bounds, Due, Watch
 
 BOUNDS = Bounds(silence=120, ceiling=7200)
 HELLO = Text("hello")
@@ -33,6 +33,18 @@ def test_silence_is_told_once_and_again_after_a_sign_of_life() -> None:
     watch.event(HELLO, 1600)
     assert watch.silent_for(1600) == 0
     assert dues(watch, 1719, 1720, 1721) == [None, Due.SILENT, None]
+
+
+def test_an_agent_that_never_ends_its_tools_makes_the_clock_remember_no_more_of_them() -> None:
+    """They are gone when as many have ended; until then a tool runs."""
+    watch = Watch(BOUNDS, 0)
+    for number in range(2 * MOST_TOOLS):
+        watch.event(ToolCall(tool_call_id=f"{number}"), 0)
+    assert len(watch._tools) == MOST_TOOLS
+    assert watch.due(TOOL_SECONDS - 1) is None
+    for number in range(MOST_TOOLS):
+        watch.event(ToolCallUpdate(tool_call_id=f"{number}", status="completed"), 0)
+    assert watch.due(BOUNDS.silence) is Due.SILENT
 
 
 @pytest.mark.parametrize(
