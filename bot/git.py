@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from acp import SpawnFailed
+from acp.paths import look
+
 from .repository import GitFailed, check, read_regular
 
 __all__ = ["Changes", "GitFailed", "changes"]
@@ -57,7 +60,11 @@ async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
     """
     paths = [word for name in ("index", "info/exclude") for word in ("--git-path", name)]
     asked = ("--path-format=absolute", "--absolute-git-dir", "--git-common-dir", "--show-toplevel", *paths)
-    git = _Git(roots)
+    try:
+        written = [await look(Path.resolve, root) for root in roots]
+    except SpawnFailed as error:  # Nothing may be started in a directory that does not answer: that waits for it.
+        raise GitFailed(str(error)) from None
+    git = _Git(written)
     try:
         told = await git(directory, "rev-parse", *asked)
     except Unsuccessful:
@@ -156,7 +163,7 @@ class _Git:
     """Runs git, which is looked for where no agent writes, in an environment of its own."""
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        """Agents write in the `roots`."""
+        """Agents write in the `roots`, which are without links."""
         self._environment = _environment(roots)
 
     async def __call__(self, directory: Path, *args: str) -> bytes:
@@ -204,8 +211,7 @@ def _environment(roots: Sequence[Path]) -> dict[str, str]:
     No protocol is allowed: a git that does not know GIT_NO_LAZY_FETCH, which 2.45 brought, fetches nothing either.
     """
     places = [Path(place) for place in os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    written = [root.resolve() for root in roots]
-    kept = [each for each in places if each.is_absolute() and not any(map(each.resolve().is_relative_to, written))]
+    kept = [each for each in places if each.is_absolute() and not any(map(each.resolve().is_relative_to, roots))]
     return {
         "PATH": os.pathsep.join(map(str, kept)) or os.defpath,
         "LC_ALL": "C",

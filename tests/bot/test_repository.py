@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+import acp.paths
 from bot.git import GitFailed, changes
 from bot.repository import BORROWED, ELSEWHERE
 
@@ -59,6 +61,24 @@ async def test_repositories_worktrees_and_submodules_show_their_own_changes(tmp_
     link = tmp_path / "by-a-link"
     link.symlink_to(tmp_path / "linked")
     assert "+two" in await shown(link)
+
+
+async def test_a_directory_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To start git there would hold everybody."""
+    monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
+    answers, resolve = threading.Event(), Path.resolve
+
+    def hang(path: Path) -> Path:
+        if path == tmp_path:
+            answers.wait(60)
+        return resolve(path)
+
+    monkeypatch.setattr(Path, "resolve", hang)
+    try:
+        with pytest.raises(GitFailed, match="does not answer"):
+            await changes(tmp_path, (tmp_path,))
+    finally:
+        answers.set()
 
 
 async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path) -> None:
