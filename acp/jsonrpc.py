@@ -203,7 +203,7 @@ def parse(line: Line) -> Message | None:
     if isinstance(line, LongLine):
         return _unread(line.beginning, line.end, f"it is longer than {MAX_LINE // 2**20} MiB")
     if len(line) < SHORTEST or (line[0] != ord("{") and not _OBJECT.match(line)):
-        return _junk(line, "not a JSON object of some length") if line.strip() else None
+        return _junk(line, "not a JSON object") if line.strip() else None
     if len(line) > MAX_VALUES and _values(line) > MAX_VALUES:
         return _unread(line, line, f"it has more than {MAX_VALUES:,} values")
     try:

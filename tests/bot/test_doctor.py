@@ -164,7 +164,7 @@ def test_an_agent_that_is_in_no_table_is_examined_too(
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["junk"], "agent wrote a line that is no message, 4 times; the first (reason not JSON"),
+        (["junk"], "agent wrote a line that is no message, 4 times; the first (reason not a JSON object"),
         (["vendor"], "agent asked for an unknown method, 2 times; the first (method odd/extra)"),
         (["asks", "text-ids"], "gives its requests a text for an id, where others count"),
         (["asks"], "asks about a tool call that it has not announced"),
