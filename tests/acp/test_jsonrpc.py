@@ -132,7 +132,7 @@ def test_a_line_may_end_with_a_carriage_return() -> None:
         (b'["a", "b", "c", "d"]', "not a JSON object"),
         (b"[]", "not a JSON object"),
         (b"5", "not a JSON object"),
-        (b"{}", "not a JSON object of some length"),
+        (b"{}", "not a JSON object"),
         (b'{"id":1000000}', "neither a call nor an answer"),
         (b'{"method":50}', "the method is not a string"),
         (b'{"id":"' + b"x" * (MAX_ID + 1) + b'","method":"m"}', "the id has more than 1,000 characters"),
