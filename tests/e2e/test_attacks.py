@@ -256,7 +256,7 @@ async def test_a_forged_stop_names_no_turn_of_another_thread(tmp_path: Path) -> 
         await place.ben.sees(own, "mine", by=place.bot)
         forged = await forge(place.ben, reply, f"threadline:stop:{thread.id}:{own.id}")
         assert "may not stop the agent" in said(forged)
-        carried = await forge(place.ben, reply, f"threadline:stop:{own.id}")
+        carried = await forge(place.ben, reply, f"threadline:stop:{own.id}:{own.id}")
         assert "belongs to another thread" in said(carried)
         assert "working" in said(await place.ben.slash(own, "status"))
         assert "working" in said(await place.ann.slash(thread, "status"))
