@@ -31,13 +31,13 @@ from .locks import journal_lock, user_lock
 from .logs import redactor
 from .mentions import Mentions, answerers
 from .metrics import Metrics
-from .notify import notify
 from .pacer import Pacer
 from .recovery import Recovery
 from .reload import Reloaded, reload
 from .rest import Rest
 from .rules import in_words
 from .supervision import SupervisedClient
+from .systemd import notify
 from .waiting import Waiting
 from .wire import trace
 

@@ -16,7 +16,6 @@ from pool.journal import State, Unwritable
 
 from . import words
 from .admission import admitted
-from .asked import accept
 from .fields import Field
 from .form import Form
 from .gate import Place, Right, in_place
@@ -24,6 +23,7 @@ from .markdown import escape
 from .message import tags_of
 from .offers import Command as OwnCommand
 from .pacer import Urgency
+from .posted_requests import accept
 from .request import Attachment, Quote, Request, read_request, write_request
 from .rest import RestError
 from .visible import visible

@@ -20,7 +20,6 @@ from pool.pool import Pool
 
 from . import words
 from .admission import Admission
-from .asked import take_left
 from .asking import ABOUT_FORM, take_question
 from .buttons import HeldButton, InterruptedButton, KeepButton
 from .catch_up import CatchUp, Reach
@@ -42,6 +41,7 @@ from .opening import open_for
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
 from .picking import OptionMenu, PageButton
+from .posted_requests import take_left
 from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded

@@ -10,7 +10,7 @@ import structlog
 import yarl
 
 from .failures import NeedsPerson
-from .refusals import reason_of
+from .rest_errors import reason_of
 
 __all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
 

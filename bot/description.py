@@ -22,9 +22,9 @@ from acp.schema import (
     ToolTerminal,
 )
 
-from .comparison import Effort
 from .diffs import change_of
 from .files import LARGEST, in_words
+from .line_diff import Effort
 from .markdown import code_block, escape
 from .visible import shows, visible
 

@@ -12,7 +12,7 @@ from .attachments import Attachments
 from .audit import Audit
 from .buttons import warning_view
 from .card import Cards
-from .comparisons import Comparisons
+from .diff_queue import DiffQueue
 from .doubts import Doubts
 from .exchange import Exchange
 from .membership import Membership
@@ -65,7 +65,7 @@ class Desk:
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
         self.membership = Membership(agents=agents, journal=journal, pacer=pacer, rest=rest)
-        self.comparisons = Comparisons()
+        self.diff_queue = DiffQueue()
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
         self.notices = Notices(journal.notices, pacer=pacer, rest=rest)

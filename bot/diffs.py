@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from acp.schema import Diff
 
-from .comparison import Effort, Operation, operations
+from .line_diff import Effort, Operation, operations
 from .markdown import shortened
 
 __all__ = ["MOST", "Change", "change_of", "changes_of", "excerpt", "left_out", "place_of"]

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from .pacer import Bucket, Pacer, Urgency
-from .refusals import RestError, TryLater
+from .rest_errors import RestError, TryLater
 
 __all__ = ["ATTEMPTS", "LONGEST_WAIT", "Patience", "persist"]
 

@@ -22,7 +22,7 @@ from discord.utils import time_snowflake
 from . import wire
 from .file_names import is_kept_as
 from .mentions import NOBODY, Mentions
-from .refusals import (
+from .rest_errors import (
     LOST,
     MISSING_ACCESS,
     MISSING_PERMISSIONS,

@@ -52,7 +52,7 @@ async def _diff(interaction: Interaction) -> None:
     agent = interaction.client.desk.agents.of(interaction.channel_id or 0)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await interaction.client.desk.comparisons.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
+        found = await interaction.client.desk.diff_queue.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
     except GitFailed as error:
         await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
         return

@@ -7,8 +7,8 @@ from pydantic_core import to_json
 
 from acp.schema import AudioBlock, Diff, EmbeddedResource, ImageBlock, TextBlock, ToolCallUpdate, ToolContent
 
-from .comparison import Effort
 from .diffs import Change, changes_of, excerpt, left_out, place_of
+from .line_diff import Effort
 from .markdown import LIMIT, code_block, escape, shortened
 from .style import Style
 

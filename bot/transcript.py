@@ -22,10 +22,9 @@ from acp.schema import (
 )
 
 from .blocks import Block, Blocks, Line, Prose
-from .calls import Calls
-from .comparison import Effort
 from .dialect import Dialect, Draft
 from .files import File, Shelf, decoded, in_words, parts
+from .line_diff import Effort
 from .links import Link, is_web
 from .markdown import escape, shortened
 from .pager import Pager
@@ -35,6 +34,7 @@ from .remarks import remark
 from .spool import Spool
 from .style import Style
 from .thoughts import Thoughts
+from .tool_calls import Calls
 from .tools import Sent, merged
 
 __all__ = ["LONGEST", "Transcript"]

@@ -18,7 +18,7 @@ from typing import Self
 
 import structlog
 
-from .notify import notify
+from .systemd import notify
 
 __all__ = ["Watchdog"]
 

@@ -17,7 +17,7 @@ import discord
 
 from .budget import Scope, Told
 from .pacer import Pacer
-from .refusals import in_a_line, is_discords
+from .rest_errors import in_a_line, is_discords
 
 __all__ = ["ANSWER_SECONDS", "TooMany", "Unreached", "bounded", "told", "trace"]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from acp.schema import Diff
 from bot import diffs
-from bot.comparison import PER_UPDATE, Effort
 from bot.diffs import LONGEST, MOST, MOST_CHARACTERS, change_of, changes_of, excerpt, place_of
+from bot.line_diff import PER_UPDATE, Effort
 
 PATCH_SECONDS = 30.0
 """Only a program that hangs takes as long."""

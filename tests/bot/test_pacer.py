@@ -14,7 +14,7 @@ from bot.breaker import PROBE_SECONDS
 from bot.budget import UNANSWERED_SECONDS, Told
 from bot.pacer import Bucket, Job, Pacer, Urgency
 from bot.patience import Patience, persist
-from bot.refusals import TryLater
+from bot.rest_errors import TryLater
 from bot.schedule import TOTAL_CALLS, Schedule
 from tests.bot.board import pacing, settle
 from tests.virtual import elapse

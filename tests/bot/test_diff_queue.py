@@ -1,4 +1,4 @@
-"""Many who want to see a diff at once: how many comparisons that takes, and what each is shown."""
+"""Many who want to see a diff at once: how many queue that takes, and what each is shown."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.comparisons import AT_ONCE, Comparisons
+from bot.diff_queue import AT_ONCE, DiffQueue
 from bot.git import GitFailed
 from tests.bot.test_repository import made
 
@@ -16,7 +16,7 @@ ASKING = 40
 
 
 def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a git in front of the installed one that writes down where comparisons begin and end; return that file."""
+    """Put a git in front of the installed one that writes down where queue begin and end; return that file."""
     log, installed = folder / "log", shutil.which("git")
     (folder / "bin").mkdir()
     (folder / "bin" / "git").write_text(
@@ -38,20 +38,20 @@ async def test_who_asks_while_a_comparison_runs_shares_the_next_one(
 ) -> None:
     """It began after all of them had asked, so it shows each what was there then."""
     here = made(tmp_path / "here", "one")
-    log, comparisons = counted(tmp_path, monkeypatch), Comparisons()
+    log, queue = counted(tmp_path, monkeypatch), DiffQueue()
     (here / "a").write_text("two\n")
-    found = await asyncio.gather(*(comparisons.changes(here, (here,)) for _ in range(ASKING)))
+    found = await asyncio.gather(*(queue.changes(here, (here,)) for _ in range(ASKING)))
     assert log.read_text().count("+ ") == 2
     assert all(b"+two" in each.patch for each in found)
     (here / "a").write_text("three\n")
-    assert b"+three" in (await comparisons.changes(here, (here,))).patch
+    assert b"+three" in (await queue.changes(here, (here,))).patch
 
 
-async def test_at_most_two_comparisons_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_at_most_two_queue_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of however many directories."""
     places = [made(tmp_path / f"place{number}", "one") for number in range(3 * AT_ONCE)]
-    log, comparisons = counted(tmp_path, monkeypatch), Comparisons()
-    await asyncio.gather(*(comparisons.changes(each, (each,)) for each in places))
+    log, queue = counted(tmp_path, monkeypatch), DiffQueue()
+    await asyncio.gather(*(queue.changes(each, (each,)) for each in places))
     running, most = 0, 0
     for line in log.read_text().splitlines():
         running += 1 if line.startswith("+") else -1
@@ -61,25 +61,25 @@ async def test_at_most_two_comparisons_run_at_the_same_time(tmp_path: Path, monk
 
 async def test_all_who_share_a_comparison_are_told_why_it_failed(tmp_path: Path) -> None:
     """And the next who asks is not."""
-    here, comparisons = tmp_path / "here", Comparisons()
+    here, queue = tmp_path / "here", DiffQueue()
     here.mkdir()
-    asked = (comparisons.changes(here, (here,)) for _ in range(3))
+    asked = (queue.changes(here, (here,)) for _ in range(3))
     failed = await asyncio.gather(*asked, return_exceptions=True)
     assert [str(each) for each in failed] == ["the working directory is in no git repository"] * 3
     assert {type(each) for each in failed} == {GitFailed}
     here.rmdir()
     made(here, "one")
-    assert (await comparisons.changes(here, (here,))).patch == b""
+    assert (await queue.changes(here, (here,))).patch == b""
 
 
 async def test_a_comparison_that_is_cut_off_leaves_nobody_waiting(tmp_path: Path) -> None:
     """As when the bot stops: who shares it ends with it, and the directory is free."""
-    here, comparisons = made(tmp_path / "here", "one"), Comparisons()
-    asked = [asyncio.create_task(comparisons.changes(here, (here,)), name=f"asked {number}") for number in range(3)]
+    here, queue = made(tmp_path / "here", "one"), DiffQueue()
+    asked = [asyncio.create_task(queue.changes(here, (here,)), name=f"asked {number}") for number in range(3)]
     _, running = await asyncio.wait(asked, timeout=0)
     assert len(running) == 3
     for task in asked[:2]:
         task.cancel()
     await asyncio.wait(asked)
     assert all(task.cancelled() for task in asked)
-    assert (await comparisons.changes(here, (here,))).patch == b""
+    assert (await queue.changes(here, (here,))).patch == b""

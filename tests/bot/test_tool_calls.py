@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from acp.schema import ToolCallUpdate, parse_update
-from bot import calls as calls_module
-from bot.calls import MOST, MOST_WEIGHT, Calls
+from bot import tool_calls
 from bot.description import describe
 from bot.style import Style
+from bot.tool_calls import MOST, MOST_WEIGHT, Calls
 from bot.tools import FORGOTTEN, TITLE, Call, weight_of
 
 LARGE = "x" * 1_000_000
@@ -90,7 +90,7 @@ def test_half_a_character_is_weighed_too() -> None:
 
 def test_calls_that_are_not_known_any_more_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that ended go first; the files that they changed count once."""
-    monkeypatch.setattr(calls_module, "MOST_PATHS", 3)
+    monkeypatch.setattr(tool_calls, "MOST_PATHS", 3)
     calls = Calls()
     open_call = told(calls, 0, title="runs")
     for number in range(1, MOST + 50):

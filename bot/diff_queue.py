@@ -8,13 +8,13 @@ from weakref import WeakValueDictionary
 
 from .git import Changes, GitFailed, changes
 
-__all__ = ["Comparisons"]
+__all__ = ["DiffQueue"]
 
 AT_ONCE: Final = 2
 """Comparisons that run at the same time: each keeps a core and the disk busy, for up to some minutes."""
 
 
-class Comparisons:
+class DiffQueue:
     """What runs, and what is to run next. A comparison serves all who asked for it before it began."""
 
     def __init__(self) -> None:
