@@ -161,7 +161,7 @@ class Connection:
                 self.oddities.note("warning", "agent wrote a line that is no message", reason=reason, line=excerpt)
 
     def _pass_over(self, unread: Unread) -> None:
-        """Let a message that was not read cost nothing but itself: whoever waits for it, or by it, is told."""
+        """Lose no more than a message that was not read: tell whoever waits, here or at the agent, and go on."""
         about, reason = unread.about, unread.reason
         method = about and about.method
         self.oddities.note("warning", "agent wrote a message that is not read", reason=reason, method=method)

@@ -47,11 +47,11 @@ class FileSystem:
         await self._roots.in_thread(self.write_text_now, path, content)
 
     async def check_read(self, path: str, line: int | None = None, limit: int | None = None) -> None:
-        """Raise what `read_text` would, as far as that can be told without the content. Nobody need be asked then."""
+        """Raise what `read_text` would, as far as that can be told without the content. Saves a needless question."""
         await self._roots.in_thread(self._check_read_now, path, line, limit)
 
     async def check_write(self, path: str, content: str) -> None:
-        """Raise what `write_text` would, as far as that can be told without writing. Nobody need be asked then."""
+        """Raise what `write_text` would, as far as that can be told without writing. Saves a needless question."""
         await self._roots.in_thread(self._check_write_now, path, content)
 
     def _check_read_now(self, path: str, line: int | None, limit: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What an agent does that it should not, or that nobody here knows: logged, in bounded length and number."""
+"""What an agent does that the protocol does not know or allow: logged, in bounded length and number."""
 
 from collections import Counter
 from typing import Literal
@@ -24,7 +24,7 @@ class Oddities:
     """The oddities of one connection."""
 
     def __init__(self) -> None:
-        """Nothing was odd yet."""
+        """Start with none."""
         self._counts: Counter[tuple[Level, str]] = Counter()
 
     def note(self, level: Level, event: str, **details: object) -> None:

@@ -1,4 +1,4 @@
-"""Looks at directories that may not answer: whoever looks at a network's file system that is gone waits for ever."""
+"""Looks at directories that may not answer: a look at a network file system that is gone never ends."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,4 +40,4 @@ async def look(work: Callable[[Path], _T], directory: Path) -> _T:
 def _looked(key: tuple[asyncio.AbstractEventLoop, str, Path], looking: asyncio.Future[Any]) -> None:
     del _looks[key]
     if not looking.cancelled():
-        looking.exception()  # Where nobody waits any more, nothing is left unasked for.
+        looking.exception()  # Marks it as seen: every waiter may have given up.

@@ -63,7 +63,7 @@ async def end_survivors(marker: str, *, leader: int | None = None, gently: bool 
 
 
 async def in_thread(work: Callable[[Unpack[_Args]], _Result], *args: *_Args) -> _Result:
-    """Do what ends processes in a thread that nothing else can keep busy: a file system that hangs stops no stop."""
+    """Do what ends processes in a thread of its own pool, which a file system that hangs cannot keep busy."""
     return await asyncio.get_running_loop().run_in_executor(_threads, work, *args)
 
 

@@ -18,7 +18,7 @@ class DiffQueue:
     """What runs, and what is to run next. A comparison serves all who asked for it before it began."""
 
     def __init__(self) -> None:
-        """Nobody has asked."""
+        """Start empty."""
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._places: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
         """What keeps others out of a directory, for as long as somebody is in there or waits."""
@@ -42,7 +42,7 @@ class DiffQueue:
                     del self._next[key]
         except GitFailed as error:
             coming.set_exception(error)
-            coming.exception()  # There may be nobody else to hear of it.
+            coming.exception()  # Marks it as seen: there may be no other waiter.
             raise
         except BaseException:
             coming.cancel()

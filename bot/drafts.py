@@ -24,7 +24,7 @@ class Drafts:
     """Finds again what stands of a reply, and lets the reply go on from there."""
 
     def __init__(self, *, journal: Journal, pacer: Pacer, rest: Rest) -> None:
-        """Read nothing yet."""
+        """Only keep what is given."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
@@ -45,7 +45,7 @@ class Drafts:
     async def cut_off(self, row: Row, reply: Reply) -> None:
         """Say below what stands of a reply that it was cut off, and take its Stop button away.
 
-        One of which nothing can be found is given up: the question what to do says the same.
+        A reply without any message is given up: the question what to do says the same.
         """
         posts = [post for post in self._journal.posts.of(row.message_id) if post.number < FIRST]
         known = {post.message_id for post in posts if post.message_id is not None}

@@ -193,7 +193,7 @@ class Exchange:
         self._begin()
 
     def lost(self) -> None:
-        """Learn that its message is gone, and so there is no thread, and nothing to be said of it anywhere."""
+        """Learn that its message is gone: there is no thread, and no place for an answer."""
         if not self.is_open:
             self._opened.set_exception(ExchangeFailed("The message is gone."))
             self._opened.exception()
@@ -343,7 +343,7 @@ class Exchange:
                     self._cut_short(words.TOO_LONG)
 
     def _cut_short(self, why: str = "") -> None:
-        """Stop a turn of which nothing more will be shown."""
+        """Stop a turn whose further output will not be shown."""
         if self._turn is not None and not self._turn.cancelled:
             if why:
                 self.reply.line(why)
@@ -392,7 +392,7 @@ class Exchange:
         pages = self.reply.end(self._isolated(partial(self._seal, ending)))
         self._reason = "failed" if ending.error is not None else ending.stop_reason
         self._goes_on = ending.shutdown
-        if not self._started or self._place is None:  # Nothing is posted whose end the sign could wait for.
+        if not self._started or self._place is None:  # There is no reply that the sign could wait for.
             self._isolated(self._end_signs)
         return pages
 

@@ -18,7 +18,7 @@ def file_name(kept: str, title: str | None) -> str:
 def is_kept_as(name: str, kept: str) -> bool:
     """Whether a file that was sent as `name` may be the one that Discord has `kept`.
 
-    Of a name without a letter that it keeps, Discord makes one that nobody can foretell; only the extension stays.
+    Of a name without a letter that it keeps, Discord makes one that cannot be foreseen; only the extension stays.
     """
     if name == kept or _plain(name) == kept:
         return True

@@ -63,7 +63,7 @@ class Allowance:
         return min(max(0.0, even), self.until - now)
 
     def spent(self, now: float) -> "Allowance":
-        """Count one. Where the time is over, Discord counts anew, for a day."""
+        """Count one. Where the time is over, Discord begins to count again, for a day."""
         before = self if now < self.until else Allowance(self.total, self.total, now + 24 * 3600.0)
         return replace(before, left=before.left - 1, last=now)
 

@@ -1,4 +1,4 @@
-"""Turns that the bot's end has interrupted: nothing is sent again by itself, a person is asked.
+"""Turns that the bot's end has interrupted: none is sent again by itself, a person is asked.
 
 The question stands in the thread until somebody chooses, or the thread goes on without a choice. It is asked once,
 however often the bot is started meanwhile.
@@ -47,7 +47,7 @@ class Interruption:
 
 
 class Interruptions:
-    """Those that nobody has decided yet. `take_up` and what people do is synchronous, `ask` takes time."""
+    """Those without a decision. `recover` and what people do is synchronous, `ask` takes time."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Interruptions:
         """By thread, and by the last message."""
         desk.on_began = self.went_on
 
-    def take_up(self, rows: Sequence[Row]) -> Interruption:
+    def recover(self, rows: Sequence[Row]) -> Interruption:
         """Take note of an exchange that was prompted when the bot ended."""
         row = rows[-1]
         interruption = Interruption(rows, self.draft(rows))
@@ -79,7 +79,7 @@ class Interruptions:
         return interruption
 
     def end_old(self) -> None:
-        """End the questions that an earlier run was about to end; what is open is taken up before."""
+        """End the questions that an earlier run was about to end. To be called when all open ones are recovered."""
         for thread_id, message_id in self._desk.notices.of(INTERRUPTED):
             if message_id not in self._open.get(thread_id, {}):
                 row = self._journal.row(message_id)
@@ -88,7 +88,7 @@ class Interruptions:
                 self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=told)
 
     def draft(self, rows: Sequence[Row]) -> Reply | None:
-        """Make what stands of a try that was cut off; others of its thread come behind it. None: nothing stands."""
+        """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
         row, journal, desk = rows[-1], self._journal, self._desk
         if not journal.posts.of(row.message_id) and not journal.pages(row.message_id):
             return None
@@ -135,7 +135,7 @@ class Interruptions:
     # ---- what is asked of it
 
     def is_undecided(self, row: Row) -> bool:
-        """Whether the turn that answers the message of a row was interrupted, and nobody has chosen yet."""
+        """Whether the turn that answers the message of a row was interrupted, and no choice was made yet."""
         here = self._open.get(row.thread_id, {})
         return row.message_id in here and self._journal.state(row.message_id) is State.PROMPTED
 
@@ -173,7 +173,7 @@ class Interruptions:
         return told
 
     def went_on(self, thread_id: int) -> None:
-        """Learn that another turn begins in a thread: whoever was to choose has not."""
+        """Learn that another turn begins in a thread: no choice was made."""
         for interruption in self._in(thread_id):
             self._close(interruption, "interrupted", words.undecided(self._link(interruption.row)))
 

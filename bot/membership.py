@@ -1,7 +1,7 @@
 """What the gate must know of people who are not there: their roles, and whether the bot is theirs.
 
-A message that waits, or was missed, is judged when nobody has just written or pressed anything. Discord then says on
-request which roles its author has now; until it does, there is no verdict.
+A message that waits, or was missed, is judged long after its author wrote it. Discord then says on request which roles
+its author has now; until it does, there is no verdict.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Membership:
     """Who has which roles, and who owns the bot; it outlasts the client that learned it."""
 
     def __init__(self, *, agents: "Agents", journal: Journal, pacer: Pacer, rest: Rest) -> None:
-        """Nobody is known yet."""
+        """Start without members."""
         self._agents = agents
         self._journal = journal
         self._pacer = pacer
@@ -79,7 +79,7 @@ class Membership:
             return known
 
         async def ask() -> frozenset[int]:
-            known = self.known(guild_id, user_id)  # Others may have asked meanwhile.
+            known = self.known(guild_id, user_id)  # Another caller may have asked while this one waited.
             return await self._rest.role_ids(guild_id, user_id) if known is None else known
 
         try:

@@ -1,4 +1,4 @@
-"""The bot's notices in threads: each has a cause, and ends with it, also where the bot is started anew meanwhile."""
+"""The bot's notices in threads: each has a cause, and ends with it, also over a restart."""
 
 import secrets
 import time
@@ -117,7 +117,7 @@ class Notices:
     def end(self, thread_id: int, kind: str, about: int = 0, *, content: str = "", here: bool = False) -> None:
         """Let a notice go, or say `content` from now on, without buttons.
 
-        `here`: whoever calls makes it say so, by answering the press.
+        `here`: the caller makes it say so, by answering the press.
         """
         standing = self._standing.pop((thread_id, kind, about), None)
         if standing is None:

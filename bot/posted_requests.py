@@ -1,4 +1,4 @@
-"""Requests that the bot has posted for somebody: each is accepted once it stands, also after a kill in between."""
+"""Requests that the bot posts for people: each is accepted once it is posted, also after a kill in between."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -39,7 +39,7 @@ async def accept(
     *,
     on_unreadable: Callable[[], Awaitable[object]] = _silent,
 ) -> None:
-    """Accept a request that stands as a message now, and open the thread that it needs.
+    """Accept a request that is posted now, and open the thread that it needs.
 
     `on_unreadable` is called where the message that it is about can no longer be read.
     """
@@ -65,7 +65,7 @@ async def accept(
 
 
 async def take_left(client: "ThreadlineClient", ask: Ask) -> None:
-    """Accept a request that an earlier run was to post, if it stands and was not accepted."""
+    """Accept a request that an earlier run was to post, if it is posted and was not accepted."""
     try:
         own = await client.recovery.drafts.own_messages(ask.channel_id, after=ask.ask_id)
     except RestError as error:

@@ -55,7 +55,7 @@ class Recovery:
         self.interruptions = Interruptions(
             journal=journal, pool=pool, desk=desk, drafts=self.drafts, again=self._once_more
         )
-        """The turns that were cut off, and that nobody has decided yet."""
+        """The turns that were cut off, and about which no choice was made yet."""
         self._rows: dict[int, dict[int, list[Row]]] = {}
         """By thread the open rows, those that were sent together under the id of their last one."""
         self._finished: list[tuple[Row, Exchange]] = []
@@ -83,8 +83,8 @@ class Recovery:
         for thread_id, exchanged in rows.items():
             try:
                 unopened += self._take_up(thread_id, exchanged.values())
-            except Exception:  # one thread must not keep the others from being taken up; its rows stay as they are
-                log.exception("a thread could not be taken up", thread_id=thread_id)
+            except Exception:  # one thread must not stop the recovery of others; its rows stay as they are
+                log.exception("a thread could not be recovered", thread_id=thread_id)
         self.interruptions.end_old()
         self._waiting.begin()
         return unopened
@@ -96,7 +96,7 @@ class Recovery:
         # Before anything else begins here, for a reply waits for those that lined up before it.
         ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
         self._finished += ended
-        self._interrupted += [self.interruptions.take_up(together) for together in by_state[State.PROMPTED]]
+        self._interrupted += [self.interruptions.recover(together) for together in by_state[State.PROMPTED]]
         waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
         exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
         left = self.interruptions.seconds_left(thread_id)
@@ -169,8 +169,8 @@ class Recovery:
             else:
                 self._journal.close_rows(message_ids, "unreadable")
             return None
-        except Exception:  # one row must not keep the others from being taken up; it stays for the next start
-            log.exception("a row could not be taken up", message_id=row.message_id)
+        except Exception:  # one row must not stop the recovery of others; it stays for the next start
+            log.exception("a row could not be recovered", message_id=row.message_id)
             return None
         # A prompt is sent only once its thread is open.
         if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
@@ -192,7 +192,7 @@ class Recovery:
         await self.drafts.cut_off(row, draft)
 
     async def _find(self, lost: Notice) -> None:
-        """Look for a notice of which nobody knows whether it was posted."""
+        """Look for a notice that may have been posted."""
         after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
         try:
             message_id = await self.drafts.look_for(lost.thread_id, after, lost.content)

@@ -1,4 +1,4 @@
-"""What Discord, or what stands before it, answers in place of what was asked for, as types that say what to do.
+"""Errors of Discord's REST API, and of the network before it, as types that say what to do.
 
 Discord's own refusals are JSON with an error code. What has none comes from the network in front of it, or from a
 server that is down: that passes, and says nothing about the call.
@@ -7,6 +7,8 @@ server that is down: that passes, and says nothing about the call.
 from typing import Final
 
 import discord
+
+from .markdown import shortened
 
 __all__ = [
     "LOST",
@@ -106,8 +108,7 @@ def reason_of(error: discord.HTTPException) -> str:
 
 def in_a_line(text: str) -> str:
     """Bring a text into one line of a length that people read."""
-    line = " ".join(text[: 4 * _LONGEST_REASON].split())
-    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+    return shortened(" ".join(text[: 4 * _LONGEST_REASON].split()), _LONGEST_REASON)
 
 
 def code_of(error: RestError) -> int:

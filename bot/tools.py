@@ -131,7 +131,7 @@ class Call:
         self._compared, self._weights, self.weight = None, {}, 0
 
     def _merge(self, update: ToolCallUpdate) -> None:
-        # Nobody is shown the raw output.
+        # The raw output is never shown.
         self.update = merged(self.update, update).model_copy(update={"raw_output": None})
         if update.locations is not None:
             self.places = len(update.locations)

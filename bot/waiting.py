@@ -20,7 +20,7 @@ class Waiting:
         self._notices = notices
 
     def begin(self) -> None:
-        """Bring the threads up to date in which an earlier run has left a notice; what waits is taken up before."""
+        """Bring threads with a notice of an earlier run up to date. To be called when what waits is recovered."""
         for thread_id, _ in self._notices.of(WAITING, HELD):
             self.show(thread_id)
 

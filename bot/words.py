@@ -213,7 +213,7 @@ def interrupted(author_id: int, link: str) -> str:
 
 
 def undecided(link: str) -> str:
-    """Say that a thread went on although nobody had chosen what to do about such a turn."""
+    """Say that a thread went on before a choice was made about such a turn."""
     return (
         f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread went on."
         " To send that request again, use Apps → Retry on it."
@@ -240,7 +240,7 @@ DROPPED = "-# ⏹ This was dropped before the agent got it."
 CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
 
 CUT = "-# ⏹ Threadline stopped before there was any output."
-"""Where nothing of the agent's stands."""
+"""Where the agent had written no output."""
 
 STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of requests that the bot posts for somebody: until such a message is accepted."""
+"""What the journal remembers of requests that the bot posts for people, until such a message is accepted."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ __all__ = ["Ask", "KeptAsks"]
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that was to be posted in a channel; nobody knows whether it was.
+    """A request that was to be posted in a channel, and may have been.
 
     `ask_id` is the id of the interaction by which it was made, `content` what the message was to say, `request` and
     `agent` what is to be accepted then, and `about` the message of the channel that is quoted to the agent, if any.

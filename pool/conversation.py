@@ -346,7 +346,7 @@ class Conversation:
         self._changed()
         try:
             self.seat.state = State.STARTING
-            # Asked here too: on behalf of somebody who may not, no agent is started and nobody waits longer in line.
+            # Asked here too: for somebody without the right no agent is started, and no other waits longer in line.
             await self._unless_given_up(exchange, exchange.admitted())
             session = await self.seat.take(exchange, wanted)
             if session is not None:
@@ -392,7 +392,7 @@ class Conversation:
         return await self._unless_given_up(exchange, made())
 
     async def _unless_given_up(self, exchange: Exchange, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do it; None where the exchange was given up meanwhile, and nothing waits for the end of it."""
+        """Do it; None as soon as the exchange is given up."""
         try:
             async with asyncio.timeout(None) as self._making:
                 return await work

@@ -21,7 +21,7 @@ class Files:
     """The folder, which is made with mode 0700 for the first file; files have mode 0600."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is read or written yet."""
+        """Read and write nothing yet."""
         self._folder = folder
         self._unsynced: list[str] = []
 

@@ -368,8 +368,8 @@ class Journal:
     # ----
 
     def _drop_forgotten(self) -> None:
-        """Close what has been held for so long that nobody will let it go on. Before anything is taken up again."""
-        query = (
+        """Close what has been on hold for `KEPT_SECONDS`. To be called before any row is recovered."""
+        query = (  # Its first condition is that of the index by which the open rows are found.
             "SELECT message_id FROM messages WHERE state NOT IN ('answered', 'closed') AND state = ? AND received < ?"
         )
         rows = self._db.execute(query, (State.HELD, time.time() - KEPT_SECONDS)).fetchall()

@@ -10,7 +10,7 @@ __all__ = ["KeptNotices", "Notice"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice that stands, or may stand: without `message_id` nobody knows whether it was posted.
+    """A notice that stands, or may stand: without `message_id` it is not known whether it was posted.
 
     `about` is the message that it is about, 0 for none; `since` is when it was first to be posted, in Unix time;
     `content` is what it said then.

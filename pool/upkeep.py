@@ -33,7 +33,7 @@ class Upkeep:
     """Looks after an open journal for as long as `run` does."""
 
     def __init__(self, journal: Journal) -> None:
-        """Nothing is done yet."""
+        """Prepare; `run` does the work."""
         self._journal = journal
         self._changes = -1
         self._looked_through = journal.path.stat().st_size <= CHECKED_AT_START
@@ -74,6 +74,6 @@ class Upkeep:
                 while not working.done():
                     db.interrupt()
                     await asyncio.wait([working], timeout=INTERRUPT_SECONDS)
-                working.exception()  # Cut off, or done after all: nobody wants to know.
+                working.exception()  # Marks it as seen, whether it was cut off or done after all.
                 raise
             return working.result()

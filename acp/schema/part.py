@@ -18,8 +18,8 @@ from acp.errors import ProtocolError
 __all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "Part", "read", "said_shortly"]
 
 MAX_ITEMS = 2000
-"""Items taken of a list; the others are left out. Each costs some microseconds, a wrong one ten; nobody is shown more
-than some hundreds of anything."""
+"""Items taken of a list; the others are left out. Each costs some microseconds, a wrong one ten; people are shown
+some hundreds at most."""
 
 
 class Part(BaseModel):
