@@ -680,7 +680,7 @@ async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Pa
             it.desk.exchange = odd  # type: ignore[method-assign]
             with capture_logs() as logs:
                 await it.recovered()
-            assert [log["message_id"] for log in logs if log["event"] == "a row could not be taken up"] == [101]
+            assert [log["message_id"] for log in logs if log["event"] == "a row could not be recovered"] == [101]
             assert it.prompts == ["request 100", "request 103"]
             assert it.state(101) is State.RECEIVED
         async with restarted(journal, tmp_path) as it:
@@ -706,7 +706,7 @@ async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path:
             it.pool.restore = odd  # type: ignore[method-assign]
             with capture_logs() as logs:
                 await it.recovered()
-            assert [log["thread_id"] for log in logs if log["event"] == "a thread could not be taken up"] == [THREAD]
+            assert [log["thread_id"] for log in logs if log["event"] == "a thread could not be recovered"] == [THREAD]
             assert it.prompts == ["request 200"]
             assert it.state(100) is State.RECEIVED
 
