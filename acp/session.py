@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,16 @@ class Session:
     def _take_mode(self, mode_id: str) -> None:
         """Learn the mode. An agent that offers it as an option too may tell of it in this way alone."""
         self.mode = mode_id
-        if (option := self._mode_option) is not None and option.way is Way.CONFIG:
+        if (option := self._mode_option) is None:
+            return
+        if option.way is Way.CONFIG:
             changed = {"current_value": mode_id}
             self.config_options = tuple(
                 each.model_copy(update=changed) if each.id == option.option_id else each for each in self.config_options
             )
-        self._renew()
+        # Not all anew: an agent may offer thousands of choices, and change its mode hundreds of times in one read.
+        now = replace(option, current=mode_id)
+        self._options = tuple(now if each is option else each for each in self._options)
 
     def _renew(self) -> None:
         modes = self._modes and self._modes.model_copy(update={"current_mode_id": self.mode})

@@ -65,6 +65,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Exchange"]
 
+MODES = 20
+"""Changes of the agent's mode after which a reply tells of the last one alone: each line is shown, however many."""
+
 log = structlog.stdlib.get_logger("bot")
 
 T = TypeVar("T")
@@ -115,6 +118,8 @@ class Exchange:
         self._turn: Turn | None = None
         self._session: Session | None = None
         self._mode: str | None = None
+        self._modes = 0
+        """How often it has changed."""
         self._outbox: Outbox | None = None
         self._questions: Questions | None = None
         self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
@@ -353,7 +358,19 @@ class Exchange:
         """Say that the agent is in another mode, whoever has put it there: by `/mode`, by a command of its own."""
         if self._session is not None and self._session.mode != self._mode:
             self._mode = self._session.mode
-            self.reply.line(words.mode(self._desk.redact(Offers.of(self._session).current("mode") or self._mode or "")))
+            self._modes += 1
+            if self._modes < MODES:
+                self.reply.line(self._mode_words(self._session))
+            elif self._modes == MODES:
+                self.reply.line(words.MODES)
+
+    def _say_last_mode(self) -> None:
+        """Say which mode it has ended up in, where not each was told of."""
+        if self._session is not None and self._modes >= MODES:
+            self.reply.line(self._mode_words(self._session))
+
+    def _mode_words(self, session: Session) -> str:
+        return words.mode(self._desk.redact(Offers.of(session).current("mode") or self._mode or ""))
 
     def _introduce(self) -> None:
         """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
@@ -386,6 +403,7 @@ class Exchange:
             self._stop_typing,
             self.signs.stay if ending.shutdown else self.signs.rest,
             partial(self._close_questions, "no longer open: the turn has ended"),
+            self._say_last_mode,
             partial(self._say_end, ending),
         ):
             self._isolated(step)

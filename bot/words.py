@@ -26,6 +26,7 @@ __all__ = [
     "GO_ON",
     "INTERRUPTED",
     "MADE_WAY",
+    "MODES",
     "NOTICES",
     "NOT_RENDERED",
     "STOP_OFFERED",
@@ -72,6 +73,9 @@ BOUNDS = {
 
 UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
 """Why a message was not taken up, where the journal cannot be written."""
+
+MODES = "-# ⚠ the agent keeps changing its mode; the one that it ends in is named at the end"
+"""Said once in a reply, instead of each further change."""
 
 NOT_DONE = "I cannot write anything down now, so that was not done. Try again in a while."
 """Why a button, a menu or a command did nothing, where the journal cannot be written."""

@@ -8,6 +8,7 @@ from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpd
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
+from tests.effort import calls
 from tests.memory import Json, MemoryAgent
 from tests.virtual import quiet
 
@@ -280,6 +281,20 @@ async def test_a_mode_that_the_agent_changes_is_the_one_its_option_shows() -> No
         peer.update(session.session_id, {"sessionUpdate": "current_mode_update", "currentModeId": "a new one"})
         await quiet()
         assert (session.mode, [option.current for option in session.options]) == ("a new one", ["a new one", "fast"])
+
+
+async def test_a_change_of_the_mode_costs_the_same_however_much_is_offered() -> None:
+    """One read may bring hundreds of them, and an agent may offer thousands of choices (invariant 13)."""
+    counts = []
+    async with opened() as (_, __, session):
+        for size in (10, 1_000):
+            choices = [{"value": f"v{number}", "name": "V"} for number in range(size)]
+            option = {"id": "mode", "name": "Mode", "type": "select", "currentValue": "v0", "options": choices}
+            session.update({"sessionUpdate": "config_option_update", "configOptions": [option]}, 0)
+            change = {"sessionUpdate": "current_mode_update", "currentModeId": "v1"}
+            counts.append(calls(lambda change=change: session.update(change, 0)))  # type: ignore[misc]
+            assert (session.mode, session.options[0].current, session.config_options[0].current_value) == ("v1",) * 3
+    assert counts[0] == counts[1]
 
 
 async def test_settings_that_change_in_a_turn_are_events_of_it_too() -> None:

@@ -1,6 +1,7 @@
 """One message's exchange: what the thread is told at each step, and the words for every way it can end."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
-from acp.schema import PromptCapabilities, TextBlock, ToolCall
+from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
 from bot.attachments import Attachments, Fetched, Fresh
 from bot.desk import Desk
-from bot.exchange import Exchange
+from bot.exchange import MODES, Exchange
 from bot.pacer import Pacer
 from bot.reactions import DONE, EYE, FAILED, Reactions
 from bot.request import Attachment, Request
@@ -91,6 +92,22 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         await exchange.settled()
         assert it.board.shown == ["answer\n-# 30 s"]
         assert it.journal.state(THREAD) is State.ANSWERED
+
+
+async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(tmp_path: Path) -> None:
+    """Each change is a line that is shown, also where the answer goes into a file; the last mode is named."""
+    async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        for number in range(100):
+            change = {"sessionUpdate": "current_mode_update", "currentModeId": f"m{number}"}
+            session.update(change, 0)
+            exchange.event(parse_update(change))
+        it.finish(exchange, Ending("end_turn"))
+        told = re.findall("now in the mode (.*)|keeps changing", "\n".join(exchange.reply.pages()))
+        assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
 
 
 async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: Path) -> None:
