@@ -45,25 +45,25 @@ LINE = 10
 """Characters that each value of a structure, and each line, counts for beside its text: many small ones take long."""
 
 
-CODED = 10
-"""Characters that each counts for in a text with some that are written as codes: it takes so much longer, and most
-codes have eight characters."""
+CODED = 20
+"""Characters that each counts for in a text of which some are written as codes: it takes so much longer."""
 
 
 class TooLong(Exception):
     """To write out what an agent asks takes more than Discord takes, or too long."""
 
 
-def outweighs(parts: Iterable[Any], most: int) -> bool:
+def outweighs(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
     """Whether it takes more than about `most` characters to write out what an agent asks.
 
-    Quick however much it is, so ask it before: to describe ten megabytes may take seconds.
+    Quick however much it is, so ask it before: to describe ten megabytes may take seconds. `coded` is what each
+    character counts for in a text of which some do not show.
     """
     waiting = [*parts]
     while waiting and most >= 0:
         match waiting.pop():
             case str() as text:
-                most -= len(text) + LINE * text.count("\n")
+                most -= len(text) * (1 if coded == 1 or shows(text) else coded) + LINE * text.count("\n")
             case dict() as named:
                 waiting += [*named, *named.values()]
             case list() | tuple() as several:

@@ -11,7 +11,7 @@ from acp.schema import ToolCallUpdate
 
 from .audit import Deed
 from .card import Card, Cards, Where
-from .description import TooLong, headline, outweighs
+from .description import CODED, TooLong, headline, outweighs
 from .elicitation import PageCard, card_of
 from .fields import Unusable
 from .files import LARGEST
@@ -84,7 +84,7 @@ class Questions:
     def elicit(self, asked: Elicitation) -> None:
         """Ask for values, or for a visit to a page; what nobody could answer is declined."""
         self.close("the agent has asked something else instead", asked.request_id)
-        if outweighs((asked.message, asked.schema, asked.url), LONGEST_FORM):
+        if outweighs((asked.message, asked.schema, asked.url), LONGEST_FORM, coded=CODED):
             self._decline(asked.request_id, TOO_LARGE)
             return
         try:

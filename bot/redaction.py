@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -42,7 +42,11 @@ class Redactor:
         """Return the text without them; the same where it has none."""
         if len(text) < self._shortest:
             return text
-        return self._pattern.sub(MARK, text) if len(text) < SHORT or self._has(text) else text
+        if len(text) < SHORT:
+            return self._pattern.sub(MARK, text)
+        for form in self._forms:  # The pattern tries each of them at each character, which takes ten times as long.
+            text = text.replace(form, MARK)
+        return text
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where secrets begin and end in a text."""
@@ -171,12 +175,12 @@ _WORDS = frozenset({"title", "description", "enumNames"})
 def _without_in_words(schema: Any, redact: Callable[[str], str]) -> Any:
     """Take secrets out of what people read of a form; its names and values go back to the agent as they are."""
     match schema:
-        case Mapping():
+        case dict():  # Not any mapping: to ask for that takes ten times as long, and a form may have thousands.
             plain = schema.get("enum")
             named = {"enumNames": plain} if isinstance(plain, list) and "enumNames" not in schema else {}
             return {
                 key: without(each, redact)
-                if key in _WORDS and not isinstance(each, Mapping)
+                if key in _WORDS and not isinstance(each, dict)
                 else _without_in_words(each, redact)
                 for key, each in {**schema, **named}.items()
             }

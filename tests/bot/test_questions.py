@@ -10,7 +10,7 @@ import pytest
 from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
 from bot.card import MISSED, VISITS, Cards, Where
-from bot.description import describe
+from bot.description import CODED, describe
 from bot.elicitation import DRAFTS, FormCard, PageCard, host_of
 from bot.fields import MOST as MOST_FIELDS
 from bot.fields import Unusable
@@ -141,7 +141,7 @@ async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
         assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
 
 
-@pytest.mark.parametrize(("size", "shown"), [(LARGEST // 10 - 1, True), (LARGEST // 10, False)])
+@pytest.mark.parametrize(("size", "shown"), [(LARGEST // CODED - 1, True), (LARGEST // CODED, False)])
 async def test_what_would_take_long_to_write_as_codes_is_rejected(size: int, shown: bool) -> None:  # noqa: FBT001
     """Each character is looked up where one of them does not show, and most codes have eight characters."""
     async with asking() as it:
