@@ -24,6 +24,9 @@ GIT_SECONDS = 15.0
 LARGEST = 8 * 1024 * 1024
 """Bytes of output that are read; the smallest bound on attachments that Discord has is larger."""
 
+LISTED = 64 * 1024
+"""Bytes of the list of files that are written for people, who are shown its first lines."""
+
 LARGEST_INDEX = 64 * 1024 * 1024
 """Bytes of the index, with those it refers to, that are copied."""
 
@@ -39,7 +42,7 @@ class Unsuccessful(GitFailed):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """`status` has a line a file, as `git status --short`; `patch` is the whole diff to the last commit.
+    """`patch` is the whole diff to the last commit; `status` has a line for each of the first files that it changes.
 
     `cut`: the patch is longer than `LARGEST`, and ends early. `unread`: something new could not be looked at, a file
     that may not be read or a repository without a commit. `nested`: there are repositories inside, submodules for one,
@@ -119,8 +122,8 @@ async def _worktree(git: "_Git", git_directory: Path) -> str:
 
 
 def _readable(status: bytes) -> str:
-    """Write what git says for programs, a letter with a figure and one or two names, for people."""
-    lines = (line.split("\t") for line in status.decode(errors="replace").splitlines())
+    """Write what git says for programs, a letter with a figure and one or two names, for people; its beginning."""
+    lines = (line.split("\t") for line in status[:LISTED].decode(errors="replace").splitlines())
     return "\n".join(f"{state[:1]} {' → '.join(names)}" for state, *names in lines)
 
 

@@ -1,7 +1,7 @@
 """`/diff` and `/export`: what has changed in the working directory, and the thread as Markdown. For who asks alone."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -111,13 +111,20 @@ async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
             break
         before = batch[0].id
     name = getattr(interaction.channel, "name", None) or "Conversation"
+    # To write down one message of the worst kind takes a millisecond.
+    text, cut = await asyncio.to_thread(_as_markdown, name, messages)
+    return text, cut or len(messages) >= MESSAGES
+
+
+def _as_markdown(name: str, messages: Sequence[discord.Message]) -> tuple[str, bool]:
+    """Write the newest messages down, as many as fit; say whether older ones are left out."""
     written = [_written(each) for each in messages]
     kept, left = 0, WIDTH
     while kept < len(written) and (left := left - len(written[-kept - 1].encode()) - 2) > 0:
         kept += 1
     newest = written[len(written) - kept :]
     text = "\n\n".join([f"# {' '.join(name.split())}", *filter(None, newest)]) + "\n"
-    return text, kept < len(written) or len(messages) >= MESSAGES
+    return text, kept < len(written)
 
 
 def _written(message: discord.Message) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import acp.paths
-from bot.git import GitFailed, changes
+from bot.git import LISTED, GitFailed, changes
 from bot.repository import BORROWED, ELSEWHERE
 
 SECRET = "what only the other repository holds"
@@ -277,3 +277,14 @@ async def test_nothing_that_an_agent_can_write_is_run(tmp_path: Path, monkeypatc
     (here / "a").write_text("two\n")
     assert "+two" in await shown(here)
     assert not trap.exists()
+
+
+async def test_of_a_list_of_very_many_files_the_first_are_written(tmp_path: Path) -> None:
+    """People are shown its first lines, and an agent may have made hundreds of thousands of files (invariant 13)."""
+    git("init", "--quiet", at=tmp_path)
+    for number in range(2_000):
+        (tmp_path / f"{number:04}{'x' * 60}").touch()
+    found = await changes(tmp_path, (tmp_path,))
+    assert found.status.startswith("A 0000xxx")
+    assert LISTED // 2 < len(found.status) <= LISTED
+    assert b"1999xxx" in found.patch

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -362,6 +363,24 @@ async def test_a_thread_is_exported_as_markdown_for_who_asks_alone(tmp_path: Pat
         assert text.startswith("# say hello\n")
         assert heads == [("ann", "@threadline say hello"), ("threadline", "hello")]
         assert said(exported) == "The thread as it stands now."
+
+
+async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thousand messages of the worst kind take seconds (invariant 13)."""
+    threads: set[int] = set()
+
+    def noted(text: str) -> str:
+        threads.add(threading.get_ident())
+        return text
+
+    monkeypatch.setattr("bot.showing.balanced", noted)
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say hello")
+        await place.ann.sees(thread, "hello", by=place.bot)
+        exported = await place.ben.slash(thread, "export")
+        await place.discord.until(lambda: exported.message is not None and bool(exported.message.attachments))
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 async def test_in_an_export_no_message_swallows_those_behind_it(tmp_path: Path) -> None:
