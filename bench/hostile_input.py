@@ -6,8 +6,10 @@ line; `CASES` has them by name.
 
 import json
 import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 __all__ = ["CASES", "LARGE_BUDGET", "SHAPES", "SMALL_BUDGET", "Case"]
@@ -427,3 +429,90 @@ def _form(session_id: str) -> Lines:
     params = {"sessionId": session_id, "mode": "form", "message": "> " * 2_000, "requestedSchema": schema}
     yield _message("elicitation/create", params, id="form")
     yield _withdrawn("form")
+
+
+@_case("form:choices", "a form whose choices are a megabyte that shows as nothing")
+def _form_of_choices(session_id: str) -> Lines:
+    choices = [{"const": f"c{n}", "title": f"{n}" + "\u200b" * 150} for n in range(2_000)]
+    schema = {"type": "object", "properties": {"a": {"type": "string", "oneOf": choices}}, "required": ["a"]}
+    params = {"sessionId": session_id, "mode": "form", "message": "Which?", "requestedSchema": schema}
+    yield json.dumps({"jsonrpc": "2.0", "id": "c", "method": "elicitation/create", "params": params}).encode()
+    yield _withdrawn("c")
+
+
+@_case("page", "a page with an address of a megabyte")
+def _page(session_id: str) -> Lines:
+    for url in ("https://a.example/" + "b" * MB, "https://" + "a." * (MB // 2), "https://a.example"):
+        params = {"sessionId": session_id, "mode": "url", "message": "> " * 1_000, "url": url, "elicitationId": "e"}
+        yield _message("elicitation/create", params, id="p")
+        yield _withdrawn("p")
+
+
+@_case("question:unseen", "a question of a megabyte, every other character of which shows as nothing")
+def _unseen_question(session_id: str) -> Lines:
+    call = {"toolCallId": "z", "title": "\u200b" * 1_000, "rawInput": {"command": "a\u200b\n" * (MB // 5)}}
+    line = {"jsonrpc": "2.0", "id": "z", "method": "session/request_permission"}
+    params = {"sessionId": session_id, "toolCall": call, "options": _ALLOW}
+    yield json.dumps({**line, "params": params}, ensure_ascii=False).encode()
+    yield _withdrawn("z")
+
+
+@_case("question:largest", "a question of 9 MB of letters beyond ASCII", LARGE_BUDGET)
+def _largest_question(session_id: str) -> Lines:
+    call = {"toolCallId": "y", "title": "Run", "rawInput": {"command": f"{'é' * 30}\n" * 145_000}}
+    line = {"jsonrpc": "2.0", "id": "y", "method": "session/request_permission"}
+    params = {"sessionId": session_id, "toolCall": call, "options": _ALLOW}
+    yield json.dumps({**line, "params": params}, ensure_ascii=False).encode()
+    yield _update(session_id, {"sessionUpdate": "tool_call_update", "toolCallId": "y", "title": "Run it"})
+    yield _withdrawn("y")
+
+
+# ---- what else there is
+
+
+@_case("modes", "5,000 changes of the mode")
+def _modes(session_id: str) -> Lines:
+    for number in range(5_000):
+        yield _update(session_id, {"sessionUpdate": "current_mode_update", "currentModeId": f"mode {number % 2}"})
+
+
+@_case("titles", "titles and figures of any size")
+def _titles(session_id: str) -> Lines:
+    for title in ("t" * MB, "> " * (MB // 2), "\u202e" * (MB // 3), "a.b" * (MB // 3)):
+        yield _update(session_id, {"sessionUpdate": "session_info_update", "title": title})
+    for used in (10**18, 10**4_000, -1):
+        cost = {"amount": used, "currency": "x" * MB}
+        yield _update(session_id, {"sessionUpdate": "usage_update", "used": used, "size": used, "cost": cost})
+
+
+@_case("links:large", "20 links to one file of 10 MB", LARGE_BUDGET)
+def _large_links(session_id: str) -> Lines:
+    path = Path.cwd() / "large"
+    path.write_bytes(b"x" * 10 * MB)
+    for number in range(20):
+        link = {"type": "resource_link", "name": f"f{number}", "uri": path.as_uri()}
+        yield _update(session_id, {"sessionUpdate": "agent_message_chunk", "content": link})
+
+
+@_case("image:large", "an image of 10 MB", LARGE_BUDGET)
+def _large_image(session_id: str) -> Lines:
+    image = {"type": "image", "mimeType": "image/png", "data": "A" * 13_900_000}
+    yield _update(session_id, {"sessionUpdate": "agent_message_chunk", "content": image})
+
+
+@_case("resources", "20 texts of a megabyte as files, and one that unfolds")
+def _resources(session_id: str) -> Lines:
+    for number in range(20):
+        resource = {"uri": f"file:///{'../' * number}{number}.txt", "text": "\U0001f600" * (MB // 4)}
+        yield _update(
+            session_id, {"sessionUpdate": "agent_message_chunk", "content": {"type": "resource", "resource": resource}}
+        )
+
+
+@_case("stderr", "20 MB beside the link")
+def _stderr(session_id: str) -> Lines:
+    for line in (b"a\n", b"\n", b"x" * 65_535 + b"\n", b"\xff\x1b[2J"):
+        for _ in range(5):
+            sys.stderr.buffer.write(line * (MB // len(line)))
+    sys.stderr.buffer.flush()
+    yield _said(session_id, "written")
