@@ -10,6 +10,9 @@ __all__ = ["Receipt", "cost_of"]
 _CURRENCY = 8
 """Letters of a currency's code: ISO 4217 has three, others a few more."""
 
+_MOST_COST = 10**12
+"""A larger sum is none: one of thousands of digits could not even be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -52,7 +55,8 @@ def cost_of(usage: UsageUpdate) -> tuple[float | None, str]:
     amount = cost.get("amount")
     currency = str(cost.get("currency") or "")
     is_code = currency.isalpha() and len(currency) <= _CURRENCY
-    return float(amount) if isinstance(amount, int | float) else None, currency if is_code else ""
+    sensible = isinstance(amount, int | float) and -_MOST_COST <= amount <= _MOST_COST
+    return float(amount) if sensible else None, currency if is_code else ""
 
 
 def _time(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from .options import ConfigOption, ModelState, ModeState
-from .part import Items, Lenient, Part
+from .part import Items, Lenient, Part, Tokens
 
 __all__ = [
     "ListSessionsResponse",
@@ -32,7 +32,7 @@ class NewSessionResponse(SessionResponse):
 class PromptUsage(Part):
     """Tokens that a turn took, as far as the agent says. Not yet in the schema of version 1."""
 
-    total_tokens: Lenient[int | None] = None
+    total_tokens: Lenient[Tokens | None] = None
     input_tokens: Lenient[int | None] = None
     output_tokens: Lenient[int | None] = None
     thought_tokens: Lenient[int | None] = None

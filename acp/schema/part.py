@@ -15,7 +15,7 @@ from pydantic_core import PydanticUseDefault
 
 from acp.errors import ProtocolError
 
-__all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "Part", "read", "said_shortly"]
+__all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "Part", "Tokens", "read", "said_shortly"]
 
 MAX_ITEMS = 2000
 """Items taken of a list; the others are left out. Each costs some microseconds, a wrong one ten; people are shown
@@ -49,6 +49,9 @@ _T = TypeVar("_T")
 Lenient = Annotated[_T, WrapValidator(_read_or_default)]
 All = Annotated[list[_T], Field(fail_fast=True)]
 Items = Annotated[list[_T], Field(fail_fast=True), WrapValidator(_read_valid_items)]
+
+Tokens = Annotated[int, Field(ge=0, le=2**64 - 1)]
+"""A number of tokens (uint64 in the schema): one of thousands of digits could be neither divided nor shown."""
 
 _P = TypeVar("_P", bound=Part)
 

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from .content import ContentBlock
 from .options import ConfigOption
-from .part import Items, Lenient, Part
+from .part import Items, Lenient, Part, Tokens
 
 __all__ = [
     "UPDATES",
@@ -175,8 +175,8 @@ class SessionInfoUpdate(Part):
 class UsageUpdate(Part):
     """Context window: tokens used and its size. `cost` is cumulative."""
 
-    used: int
-    size: int
+    used: Tokens
+    size: Tokens
     cost: Any = None
 
 

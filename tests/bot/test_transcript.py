@@ -931,6 +931,16 @@ def test_a_receipt_counts_what_was_done() -> None:
     assert ended().receipt(3).words() == "3 s"
 
 
+@pytest.mark.parametrize("figure", [10**4_000, -(10**4_000), float("inf"), -1])
+def test_figures_that_nobody_could_read_are_left_out(figure: float) -> None:
+    """A number of thousands of digits can be neither divided nor shown, and the reply goes on without it."""
+    told = [
+        update("usage_update", used=figure, size=200_000, cost=None),
+        update("usage_update", used=1, size=2, cost={"amount": figure * 10**13, "currency": "USD"}),
+    ]
+    assert [ended(each).receipt(3).words() for each in told] == ["3 s", "3 s · 1 of 2 tokens"]
+
+
 # ---- the plan
 
 
