@@ -55,8 +55,8 @@ def cost_of(usage: UsageUpdate) -> tuple[float | None, str]:
     amount = cost.get("amount")
     currency = str(cost.get("currency") or "")
     is_code = currency.isalpha() and len(currency) <= _CURRENCY
-    sensible = isinstance(amount, int | float) and -_MOST_COST <= amount <= _MOST_COST
-    return float(amount) if sensible else None, currency if is_code else ""
+    known = float(amount) if isinstance(amount, int | float) and -_MOST_COST <= amount <= _MOST_COST else None
+    return known, currency if is_code else ""
 
 
 def _time(seconds: float) -> str:

@@ -121,6 +121,8 @@ class Redacting:
 
 def without(value: Any, redact: Callable[[str], str]) -> Any:
     """Take secrets out of a value and all that is in it. What has none is returned as it is."""
+    if type(value) in _PLAIN:  # To find that it is no model takes longer than all else.
+        return value
     match value:
         case str():
             return redact(value)
@@ -182,7 +184,9 @@ def _without_in_words(schema: Any, redact: Callable[[str], str]) -> Any:
                 key: without(each, redact)
                 if key in _WORDS and not isinstance(each, dict)
                 else _without_in_words(each, redact)
-                for key, each in {**schema, **named}.items()
+                if isinstance(each, dict | list)
+                else each
+                for key, each in (schema | named if named else schema).items()
             }
         case list():
             return [_without_in_words(each, redact) for each in schema]
