@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ __all__ = ["Admission", "Seldom", "admitted", "owner_words"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal of a message in this time."""
+
+BEGIN_SECONDS = 2.0
+"""How long a press or a command waits for the end of the start; Discord takes an answer for three seconds."""
 
 REMEMBERED = 1000
 """People, or places, remembered for such a purpose; of more the oldest are forgotten."""
@@ -85,11 +89,12 @@ class BotTurns:
 class Admission:
     """One client's way to the gate."""
 
-    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk) -> None:
-        """Ask for nobody yet."""
+    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk, begun: asyncio.Event) -> None:
+        """Ask for nobody yet. `begun` is set when what an earlier run left is taken up."""
         self._client = client
         self._journal = journal
         self._desk = desk
+        self._begun = begun
         self._refusals = Seldom()
         self._bot_turns = BotTurns()
 
@@ -197,8 +202,8 @@ class Admission:
             self._desk.membership.saw(user.guild.id, user.id, roles)
         return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def owner_ids(self) -> frozenset[int]:
-        """Return the owner of the bot's application, or its team; before the first login nobody."""
+    def learn_owners(self) -> None:
+        """Learn who owns the bot, after each login: what an earlier run left is judged before anybody writes."""
         application, membership = self._client.application, self._desk.membership
         if application is not None and application.team is not None:
             members = application.team.members
@@ -206,7 +211,10 @@ class Admission:
             membership.owner_ids = frozenset(accepted)
         elif application is not None:
             membership.owner_ids = frozenset({application.owner.id})
-        return membership.owner_ids
+
+    def owner_ids(self) -> frozenset[int]:
+        """Return the owner of the bot's application, or its team; before the first login nobody."""
+        return self._desk.membership.owner_ids
 
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
         """Describe a place. A thread that the library does not know is looked up in the journal."""
@@ -220,7 +228,13 @@ class Admission:
     # ---- what people are told
 
     async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
-        """Ask about a command or a button; a refusal is answered here, and the audit log learns of both."""
+        """Ask about a command or a button; a refusal is answered here, and the audit log learns of both.
+
+        Just after a start this waits: what a button is about may not be taken up yet.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await self._begun.wait()
         person = self.person(interaction.user)
         refusal = self.refusal(interaction, right, asker_id=asker_id)
         deed = "refused" if refusal is not None else _DEEDS.get(right)

@@ -42,9 +42,11 @@ def edited(client: "ThreadlineClient", message: discord.Message, verdict: Verdic
     One that says nothing any more, as a bare mention, is taken back: its old words are not what anybody wants now.
     `verdict` is that of the gate, where it was asked before.
     """
-    client.desk.doubts.settle(message.id)
     found = _waiting(client, message.channel.id, message.id)
-    if found is None or not isinstance(verdict or client.admission.judge_again(message), Answer | OpenThread):
+    if found is None:
+        return  # One that an earlier run left, and that is not taken up yet, stays in doubt.
+    client.desk.doubts.settle(message.id)
+    if not isinstance(verdict or client.admission.judge_again(message), Answer | OpenThread):
         return
     conversation, exchange, before = found
     now = request_of(message, client.user, thread_id=before.thread_id, joined=before.joined)
@@ -56,9 +58,9 @@ def edited(client: "ThreadlineClient", message: discord.Message, verdict: Verdic
 
 def deleted(client: "ThreadlineClient", channel_id: int, message_id: int) -> None:
     """Take a message back, if it still waits."""
-    client.desk.doubts.settle(message_id)
     found = _waiting(client, channel_id, message_id)
     if found is not None:
+        client.desk.doubts.settle(message_id)
         conversation, exchange, before = found
         log.info("message was deleted", message_id=message_id)
         nothing = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")

@@ -97,7 +97,7 @@ class ThreadlineClient(discord.Client):
             guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
-        self.admission = Admission(self, journal=journal, desk=desk)
+        self.admission = Admission(self, journal=journal, desk=desk, begun=recovery.begun)
         self.pool = pool
         self.journal = journal
         self.tree = Commands(self, dm=config.access.dm)
@@ -129,9 +129,10 @@ class ThreadlineClient(discord.Client):
         """What is being done about events. It outlasts the client: what it began goes on by the next one."""
 
     async def setup_hook(self) -> None:
-        """Take the lock, register buttons and commands."""
+        """Take the lock, learn whose the bot is, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
+        self.admission.learn_owners()
         self.add_dynamic_items(
             *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepButton, InterruptedButton, StopButton),
             *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
@@ -163,7 +164,7 @@ class ThreadlineClient(discord.Client):
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
         for sentence in in_words(self.admission.rules):
             log.info(sentence)
-        unopened = self.recovery.begin()
+        unopened = await self.recovery.begin()
         async with asyncio.TaskGroup() as tasks:
             for exchange in unopened:
                 name = f"open-{exchange.request.message_id}"

@@ -34,6 +34,9 @@ from .waiting import Waiting
 
 __all__ = ["Recovery"]
 
+SLICE = 20
+"""So many rows are taken up, or a few more, before others have their turn: a thousand threads may have been in line."""
+
 LOST_SECONDS = 60.0
 """From so long before it was to be posted a notice is looked for that may have been: clocks differ."""
 
@@ -43,7 +46,10 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class Recovery:
-    """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something."""
+    """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something.
+
+    Until `begun` is set messages that come now have to wait, for they come behind what was left.
+    """
 
     def __init__(self, *, journal: Journal, pool: Pool, desk: Desk, waiting: Waiting) -> None:
         """Read what is open now."""
@@ -58,6 +64,9 @@ class Recovery:
         """The turns that were cut off, and about which no choice was made yet."""
         self._rows: dict[int, dict[int, list[Row]]] = {}
         """By thread the open rows, those that were sent together under the id of their last one."""
+        self.begun = asyncio.Event()
+        """Set when everything is in its thread's inbox."""
+        self._unopened: list[Exchange] = []
         self._finished: list[tuple[Row, Exchange]] = []
         self._interrupted: list[Interruption] = []
         self._cut: list[tuple[Row, Reply]] = []
@@ -69,25 +78,35 @@ class Recovery:
         for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
 
-    def begin(self) -> list[Exchange]:
-        """Put everything into its thread's inbox, synchronously, before anything new can come.
+    async def begin(self) -> list[Exchange]:
+        """Put everything into its thread's inbox, some threads at a time.
 
-        Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. After a later
-        READY there is nothing left, and both do nothing.
+        Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. What a
+        cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
         """
         signed, self._signed = self._signed, set()
         self._desk.end_signs(signed)
         self._desk.notices.begin()
-        unopened: list[Exchange] = []
-        rows, self._rows = self._rows, {}
-        for thread_id, exchanged in rows.items():
+        while self._rows:
+            self._take_up_some()
+            await asyncio.sleep(0)
+        self.interruptions.end_old()
+        await self._waiting.begin()
+        self.begun.set()
+        unopened, self._unopened = self._unopened, []
+        return unopened
+
+    def _take_up_some(self) -> None:
+        """Take up the next threads, each as a whole."""
+        count = 0
+        while self._rows and count < SLICE:
+            thread_id = next(iter(self._rows))
+            exchanged = self._rows.pop(thread_id)
+            count += sum(len(together) for together in exchanged.values())
             try:
-                unopened += self._take_up(thread_id, exchanged.values())
+                self._unopened += self._take_up(thread_id, exchanged.values())
             except Exception:  # one thread must not stop the recovery of others; its rows stay as they are
                 log.exception("a thread could not be recovered", thread_id=thread_id)
-        self.interruptions.end_old()
-        self._waiting.begin()
-        return unopened
 
     def _take_up(self, thread_id: int, exchanged: Iterable[list[Row]]) -> list[Exchange]:
         by_state: dict[State, list[list[Row]]] = defaultdict(list)

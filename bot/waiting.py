@@ -1,5 +1,7 @@
 """What waits in a thread, made visible: a sign on each message, and one notice that says how many there are."""
 
+import asyncio
+
 from pool.pool import Pool
 
 from . import words
@@ -11,6 +13,10 @@ from .queue import queue_view
 __all__ = ["Waiting"]
 
 
+SLICE = 20
+"""After a restart so many threads are brought up to date before others have their turn."""
+
+
 class Waiting:
     """The notices of all threads: that messages wait for the running turn, or are held for a person; never both."""
 
@@ -19,10 +25,12 @@ class Waiting:
         self._pool = pool
         self._notices = notices
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """Bring threads with a notice of an earlier run up to date. To be called when what waits is recovered."""
-        for thread_id, _ in self._notices.of(WAITING, HELD):
+        for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD), start=1):
             self.show(thread_id)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
 
     def show(self, thread_id: int) -> None:
         """Bring a thread up to date."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from bot.mentions import NOBODY, Mentions
 from bot.notices import HELD, INTERRUPTED
 from bot.pacer import Pacer
 from bot.reactions import DONE, EYE, FAILED, WAITING, Reactions
-from bot.recovery import Recovery
+from bot.recovery import SLICE, Recovery
 from bot.request import Request, write_request
 from bot.rest import Refused, TryLater
 from bot.waiting import Waiting
@@ -35,7 +35,7 @@ from tests.bot.one_agent import desk_of_one
 from tests.memory import MemoryAgent
 from tests.pool.disk import LARGE, no_room
 from tests.pool.house import LIMITS, Crew, every, obey, prompt_text
-from tests.virtual import elapse, quiet
+from tests.virtual import elapse, quiet, step
 
 pytestmark = pytest.mark.virtual_time
 
@@ -71,7 +71,7 @@ class Stage:
 
     async def recovered(self) -> list[Exchange]:
         """Take everything up, as at READY, and let all happen that does by itself at once."""
-        unopened = self.recovery.begin()
+        unopened = await self.recovery.begin()
         await self.recovery.finish()
         await settle()
         return unopened
@@ -110,15 +110,15 @@ class Stage:
 
 def left(
     journal: Journal, message_id: int, state: State, text: str | None = None, *, pages: list[str] | None = None,
-    channel_id: int = THREAD,
+    channel_id: int = THREAD, thread_id: int = THREAD,
 ) -> None:  # fmt: skip
-    """Write a message of THREAD into the journal as a run leaves it that was killed in this state.
+    """Write a message of a thread into the journal as a run leaves it that was killed in this state.
 
     Two people write by turns, so that no messages are taken together.
     """
     author_id = ADA + message_id % 2
-    request = Request(message_id, channel_id, THREAD, author_id, text or f"request {message_id}")
-    place: dict[str, Any] = {"thread_id": THREAD, "channel_id": CHANNEL, "guild_id": 1, "author_id": author_id}
+    request = Request(message_id, channel_id, thread_id, author_id, text or f"request {message_id}")
+    place: dict[str, Any] = {"thread_id": thread_id, "channel_id": CHANNEL, "guild_id": 1, "author_id": author_id}
     journal.receive(message_id, **place, request=write_request(request))
     match state:
         case State.HELD:
@@ -343,7 +343,7 @@ async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(t
         for passed in (400, 700):
             journal._db.execute("UPDATE notices SET since = ?", (time.time() - passed,))
             async with restarted(journal, tmp_path, board=board) as it:
-                assert it.recovery.begin() == []
+                assert await it.recovery.begin() == []
                 await it.recovery.finish()
                 held = it.pool.conversation(THREAD)
                 assert (held is not None and held.held) is (passed < CHOICE_SECONDS)
@@ -444,7 +444,7 @@ async def test_a_second_try_has_none_of_the_messages_of_the_first(tmp_path: Path
             for number in range(2):
                 it.stands(number - 9, f"draft {number}")
             if late:
-                it.recovery.begin()
+                await it.recovery.begin()
                 ending = asyncio.create_task(it.recovery.finish())
             else:
                 await it.recovered()
@@ -639,7 +639,7 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
         journal.notices.posted("asked", -9)
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, ASKED, buttons=["Retry", "Skip"])
-            it.recovery.begin()
+            await it.recovery.begin()
             assert it.decide(100, retry=False) == "Skipped."
             board = it.board
         async with restarted(journal, tmp_path, board=board) as it:
@@ -911,7 +911,7 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
         left(journal, 101, State.FINISHED, pages=["finished"])
         left(journal, 102, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
-            (owed,) = it.recovery.begin()
+            (owed,) = await it.recovery.begin()
             await settle()
             assert it.prompts == ["request 102"]
             assert it.shown == []
@@ -923,6 +923,36 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
             assert journal.open_rows() == []
 
 
+async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(tmp_path: Path) -> None:
+    """However many there are: what else the bot does waits for a few of them, not for all."""
+    async with journaled(tmp_path) as journal:
+        for number in range(10 * SLICE):
+            left(journal, 100 + number, State.HELD, thread_id=100 + number)
+        async with restarted(journal, tmp_path) as it:
+            taken_up, beginning = [0], asyncio.create_task(it.recovery.begin())
+            while not beginning.done():
+                await step()
+                taken_up.append(len([*it.pool.conversations]))
+            assert taken_up[-1] == 10 * SLICE
+            assert max(after - before for before, after in pairwise(taken_up)) <= SLICE
+
+
+async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path) -> None:
+    """A client that dies in the middle leaves the rest to the next; nothing is taken up twice or not at all."""
+    async with journaled(tmp_path) as journal:
+        for number in range(3 * SLICE):
+            left(journal, 100 + number, State.RECEIVED, channel_id=CHANNEL, thread_id=100 + number)
+        async with restarted(journal, tmp_path) as it:
+            first = asyncio.create_task(it.recovery.begin())
+            await step()
+            first.cancel()
+            await asyncio.wait([first])
+            assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (SLICE, False)
+            unopened = await it.recovery.begin()
+            assert [each.request.message_id for each in unopened] == [100 + number for number in range(3 * SLICE)]
+            assert (len([*it.pool.conversations]), it.recovery.begun.is_set()) == (3 * SLICE, True)
+
+
 async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) -> None:
     """A client that dies in the middle cuts the work off, and takes nothing with it."""
     async with journaled(tmp_path) as journal:
@@ -931,7 +961,7 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
         left(journal, 101, State.FINISHED, pages=["second"])
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()
-            it.recovery.begin()
+            await it.recovery.begin()
             client = asyncio.create_task(it.recovery.finish())
             await settle()
             assert it.board.whats == ["read"]
@@ -951,10 +981,10 @@ async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Pat
         journal.posts.intend(100, 0, "first")
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()
-            it.recovery.begin()
+            await it.recovery.begin()
             first = asyncio.create_task(it.recovery.finish())
             await settle()
-            assert it.recovery.begin() == []
+            assert await it.recovery.begin() == []
             second = asyncio.create_task(it.recovery.finish())
             await settle()
             it.board.held.set()

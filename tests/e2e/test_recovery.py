@@ -7,8 +7,14 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from loopback import User
+import pytest
+
+from bot.client import ThreadlineClient
+from bot.exchange import Exchange
+from bot.recovery import Recovery
+from loopback import Message, User
 from loopback.entities import Thread
 from loopback.faults import Turbulence
 from pool.journal import Journal, State
@@ -70,6 +76,51 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             assert lines_said(place, thread, ("second", "third")) == ["second", "third"]
             await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
         assert settled(place, third.id) is State.ANSWERED
+
+
+async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits until what the button is about is taken up: nobody is told that somebody else had decided."""
+    pressed, begin, admit = asyncio.Event(), Recovery.begin, ThreadlineClient.admit_button
+
+    async def begin_late(self: Recovery) -> list[Exchange]:
+        await pressed.wait()
+        return await begin(self)
+
+    async def press(self: ThreadlineClient, *args: Any) -> bool:
+        pressed.set()
+        return await admit(self, *args)
+
+    async with scene(tmp_path) as place:
+        remembering(place)
+        async with running(place, signal.SIGKILL):
+            thread = await place.thread("say the draft\nhang")
+            await place.ann.sees(thread, "the draft", by=place.bot)
+        async with running(place):
+            notice = await place.ann.sees(thread, "I restarted", by=place.bot)
+        monkeypatch.setattr(Recovery, "begin", begin_late)
+        monkeypatch.setattr(ThreadlineClient, "admit_button", press)
+        skipping = asyncio.create_task(_skip(place, notice))
+        async with performing(place):
+            await skipping
+            assert "Skipped by" in place.discord.messages(thread)[-1].content
+
+
+async def _skip(place: Stage, notice: Message) -> None:
+    await place.discord.connected(place.bot)
+    await place.ann.click(notice, "Skip")
+
+
+async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: Path) -> None:
+    """The owner may talk because the bot is theirs: the bot knows that before anybody writes or presses anything."""
+    async with scene(tmp_path) as place:
+        remembering(place, access="# the owner alone", extra="[pool]\nmax_agents = 1")
+        async with running(place, signal.SIGKILL):
+            await place.ann.sees(await place.thread("say begun\nhang"), "begun", by=place.bot)
+            thread = await place.thread("say waited")
+            await place.ann.sees(thread, "in line", by=place.bot)
+        async with running(place):
+            await place.answer(thread, re.compile("waited|may not"))
+            assert [spoken(each) for each in place.said_by_bot(thread)] == ["waited"]
 
 
 async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_gets(tmp_path: Path) -> None:
