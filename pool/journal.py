@@ -214,8 +214,6 @@ class Journal:
         The pages are owed until the reply has settled, or the prompt is to be sent `again`.
         """
         with self._transaction():
-            self._join(message_ids)
-            self._drop_pages(message_ids)
             self._keep_pages(message_ids, pages)
 
     def again(self, message_ids: Sequence[int]) -> None:

@@ -23,6 +23,7 @@ def test_things_that_fail_with_no_answer_between_them_are_an_outage() -> None:
     assert breaker.failed("one", 2.0, "reset by peer", blocked=False)
     assert breaker.reason == "reset by peer"
     assert not breaker.admits("two")
+    assert not breaker.admits(None)
     assert breaker.open_seconds(5.0) == 3.0
     assert repr(breaker) == "<Breaker open: reset by peer>"
 
@@ -32,6 +33,10 @@ def test_a_block_by_the_edge_is_one_at_once_for_as_long_as_it_says() -> None:
     breaker = Breaker()
     assert breaker.failed("one", 0.0, "403", blocked=True, seconds=40.0)
     assert breaker.wait(0.0) == 40.0
+    breaker.begin("probe", 40.0)
+    assert not breaker.failed("probe", 41.0, "429", blocked=True, seconds=60.0)
+    assert breaker.wait(41.0) == 60.0
+    assert breaker.reason == "429"
 
 
 def test_probes_are_made_more_and_more_rarely_but_never_less_often_than_in_fifteen_seconds() -> None:
@@ -50,6 +55,9 @@ def test_probes_are_made_more_and_more_rarely_but_never_less_often_than_in_fifte
     assert times[0] == FIRST_PROBE_SECONDS
     assert gaps[:4] == [2, 4, 8, 15]
     assert set(gaps[4:]) == {PROBE_SECONDS}
+    assert breaker.answered(now)
+    breaker.failed("one", now, "403", blocked=True)
+    assert breaker.wait(now) == FIRST_PROBE_SECONDS
 
 
 def test_what_was_on_its_way_before_an_outage_neither_ends_nor_prolongs_it() -> None:
@@ -60,6 +68,7 @@ def test_what_was_on_its_way_before_an_outage_neither_ends_nor_prolongs_it() -> 
     assert not breaker.answered(9.9)
     assert not breaker.failed("two", 10.5, "503", blocked=False)
     assert breaker.wait(10.0) == before
+    assert breaker.reason == "403"
     assert breaker.answered(10.6)
     assert not breaker.is_open
     assert breaker.open_seconds(11.0) == 0.0

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pool.journal import Journal, JournalError, Post, Row, State
+from pool.postscripts import FIRST, Postscript
 from tests.pool.journals import as_kill_leaves_it, receive
 
 ROOT = Path(__file__).parents[2]
@@ -502,6 +503,23 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
     connection.close()
 
 
+def test_what_is_open_is_taken_up_in_the_order_of_the_messages(tmp_path: Path) -> None:
+    """Whenever each was recorded, and whatever has become of it."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 40, 20, 10, 30)
+        journal.mark((20,), State.HELD)
+        journal.close_rows((10,), "failed", ["a word"])
+        assert [row.message_id for row in journal.open_rows()] == [10, 20, 30, 40]
+
+
+def test_an_older_message_that_is_recorded_later_moves_no_mark_back(tmp_path: Path) -> None:
+    """What lies between is read once."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for message_id in (20, 10):
+            journal.receive(message_id, thread_id=5, channel_id=1, guild_id=None, author_id=7)
+            assert journal.seen(5) == 20
+
+
 def test_what_a_turn_that_was_cut_off_says_is_owed_until_it_is_told_or_sent_again(tmp_path: Path) -> None:
     """Its rows stay prompted, together; another try begins with nothing of the first one."""
     with Journal.open(tmp_path / "journal.db") as journal:
@@ -509,12 +527,14 @@ def test_what_a_turn_that_was_cut_off_says_is_owed_until_it_is_told_or_sent_agai
         for message_ids in ((10, 11), (12,)):
             journal.prompted(message_ids, "prompt")
             journal.posts.intend(message_ids[-1], 0, "page")
+            journal.postscripts.keep(message_ids[-1], {FIRST: Postscript("cut off")})
             journal.interrupt(message_ids, ["one", "two"])
             assert journal.pages(message_ids[-1]) == ["one", "two"]
         journal.settle((10, 11), confirmed=True)
         journal.again((12,))
         journal.posts.drop(12)
         assert (journal.pages(11), journal.pages(12), journal.posts.of(12)) == ([], [], [])
+        assert (journal.postscripts.of(11), journal.postscripts.of(12)) == ({}, {})
         rows = [(row.message_id, row.exchange_id, row.state) for row in journal.open_rows()]
         assert rows == [(10, 11, State.PROMPTED), (11, 11, State.PROMPTED), (12, 12, State.RECEIVED)]
         assert len(journal.posts.of(11)) == 1

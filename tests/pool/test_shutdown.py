@@ -11,6 +11,7 @@ from pool.exchange import Ending
 from pool.house import State
 from pool.journal import State as Row
 from pool.pool import TURN_SECONDS
+from pool.watch import Bounds
 from tests.pool.house import every, house, only
 from tests.pool.recorder import Recorder
 from tests.virtual import elapse, quiet
@@ -199,6 +200,36 @@ async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_of
         await it.pool.__aexit__()
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert it.row(10) is Row.CLOSED
+
+
+async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_off(tmp_path: Path) -> None:
+    """It had ended for a reason of its own before the bot's stop cut it off: sent again it would end so again."""
+    async with house(tmp_path, bounds=Bounds(ceiling=60)) as it:
+        exchange = it.say(1, 10)
+        await exchange.until("prompted")
+        agent = await it.crew.agent(1)
+        await agent.expect("session/cancel")
+        it.pool.kill()
+        await it.pool.__aexit__()
+        assert exchange.ending.ceiling
+        assert not exchange.ending.shutdown
+        assert it.row(10) in {Row.CLOSED, Row.FINISHED}
+
+
+async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_ended(tmp_path: Path) -> None:
+    """It says that it had finished: there is nothing to ask about."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        agent.ask("agent1-1")
+        await exchange.until("Question")
+        stopping = asyncio.create_task(it.pool.__aexit__())
+        await agent.expect("session/cancel")
+        agent.end_turn(prompt)
+        await stopping
+        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
 
 
 async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path: Path) -> None:
