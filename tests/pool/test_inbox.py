@@ -138,6 +138,16 @@ async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
         assert it.row(20) is Row.FINISHED
 
 
+async def test_what_comes_behind_a_choice_and_what_a_person_held_waits_for_that_person(tmp_path: Path) -> None:
+    """Time lets go of nothing that somebody has held."""
+    async with house(tmp_path, obedient=True) as it:
+        restored(it, 10, held=True, seconds=None)
+        it.pool.wait(1, it.receive(1, Recorder(11)), TEN_MINUTES)
+        await elapse(TEN_MINUTES + 1)
+        assert repr(it.talk(1)) == "<1 asleep, 2 held>"
+        assert it.crew.agents == []
+
+
 async def test_a_request_that_is_sent_again_goes_before_all_that_waits(tmp_path: Path) -> None:
     """A person chose Retry: what waited behind it the first time waits behind it now, and is no longer held."""
     async with house(tmp_path) as it:
