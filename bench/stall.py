@@ -114,8 +114,23 @@ async def _burst(stage: Stage, thread: Thread) -> None:
     await _settled(stage, thread, "after the burst")
 
 
+async def _edits(stage: Stage, thread: Thread) -> None:
+    """Edit messages that wait, and have what waits and all that stands in the thread listed and exported."""
+    await stage.ann.say(thread, "say begun\nsleep 2")
+    waiting = [await stage.ann.say(thread, f"say {number}") for number in range(20)]
+    for shape in ("> ", "```\n", "\u0301", "[a]("):
+        for message in waiting:
+            await stage.ann.edit(message, (shape * 2_000)[:2_000])
+        await stage.ann.slash(thread, "queue")
+    exported = await stage.ann.slash(thread, "export")
+    await stage.discord.until(lambda: exported.message is not None, timeout=PATIENCE)
+    await stage.ann.slash(thread, "sessions")
+    await _settled(stage, thread, "after the edits")
+
+
 PEOPLE: Final[dict[str, Callable[[Stage, Thread], Awaitable[None]]]] = {
     "ten text files of a megabyte": _files,
     "messages of 2,000 hostile characters": _texts,
     "40 messages at once": _burst,
+    "80 edits, lists of what waits, an export": _edits,
 }
