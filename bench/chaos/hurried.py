@@ -4,7 +4,8 @@ What takes it minutes takes seconds here, so that an outage of Discord of twenty
 round stays short. Only waits for others are shortened, each a named constant of the bot; what it does, and in which
 order, is the same. A constant that is no longer there ends the program: a run would prove less than it says.
 
-A file of the name FULL in the directory of temporary files makes each new one of these a file on a full disk.
+A file of the name FULL in the directory of temporary files makes each new one of these a file on a full disk. Each that
+finds no room, or no directory, is noted beside that directory.
 """
 
 import asyncio
@@ -16,12 +17,14 @@ from typing import IO, Any, Final
 
 import discord
 
-__all__ = ["FULL", "HURRY"]
+__all__ = ["FULL", "HURRY", "REFUSED"]
 
 HURRY: Final = 100.0
 """How many times shorter the waits are in which Discord, or a person, is waited for."""
 
 FULL: Final = "no-space-left"
+REFUSED: Final = "temporary-files-refused"
+"""The file, beside the directory of temporary files, that is a byte longer for each that was refused."""
 
 WAITS: Final = {
     "bot.breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
@@ -72,7 +75,12 @@ def fill_disks() -> None:
     original = tempfile.TemporaryFile
 
     def temporary_file(*args: Any, **options: Any) -> IO[Any]:
-        if (Path(tempfile.gettempdir()) / FULL).exists():
+        folder = Path(tempfile.gettempdir())
+        is_full = (folder / FULL).exists()
+        if is_full or not folder.exists():
+            with folder.with_name(REFUSED).open("ab") as refused:
+                refused.write(b".")
+        if is_full:
             return Path("/dev/full").open("w+b")
         made: IO[Any] = original(*args, **options)
         return made

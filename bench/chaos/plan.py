@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["IN_LINES", "Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "Way", "plan"]
+__all__ = ["IN_LINES", "IN_TMP", "Event", "Fault", "Line", "Place", "Round", "Trigger", "Trouble", "Way", "plan"]
 
 PLACES: Final = (2, 4)
 """How many threads a round talks in, from and to."""
@@ -69,6 +69,9 @@ class Trouble(StrEnum):
 IN_LINES: Final = frozenset({Trouble.BURST, Trouble.HOSTILE})
 """Troubles that lie in what is said, and do not strike."""
 
+IN_TMP: Final = frozenset({Trouble.NO_TMP, Trouble.FULL_TMP})
+"""Troubles that begin with the round, so that an answer which needs room comes upon them."""
+
 
 ODDS: Final = {
     Trouble.KILL_BOT: 0.4,
@@ -86,14 +89,14 @@ ODDS: Final = {
     Trouble.ANSWER_LOST: 0.15,
     Trouble.SLOW: 0.05,
     Trouble.TOO_MANY: 0.1,
-    Trouble.EDGE: 0.1,
-    Trouble.ROLES: 0.1,
-    Trouble.OUTAGE: 0.1,
-    Trouble.NO_TMP: 0.05,
-    Trouble.FULL_TMP: 0.05,
-    Trouble.RIGHTS: 0.08,
-    Trouble.HOSTILE: 0.08,
-    Trouble.KILL_IN_COMMAND: 0.1,
+    Trouble.EDGE: 0.15,
+    Trouble.ROLES: 0.2,
+    Trouble.OUTAGE: 0.2,
+    Trouble.NO_TMP: 0.1,
+    Trouble.FULL_TMP: 0.1,
+    Trouble.RIGHTS: 0.15,
+    Trouble.HOSTILE: 0.15,
+    Trouble.KILL_IN_COMMAND: 0.15,
 }
 """The probability of each in a round."""
 
@@ -162,12 +165,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A plan. `luck` seeds what people do about the questions and notices that they come upon."""
+    """A plan. `luck` seeds what people do about the questions and notices that they come upon.
+
+    `said` are the troubles that lie in what is said.
+    """
 
     number: int
     places: tuple[Place, ...]
     faults: tuple[Fault, ...]
     luck: str
+    said: frozenset[Trouble] = frozenset()
 
 
 def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble)) -> Round:
@@ -183,25 +190,33 @@ def plan(seed: int, number: int, troubles: Collection[Trouble] = tuple(Trouble))
         old = None if chance.random() < 0.5 else chance.random()
         lines = [_line(chance, f"{number:04}-{said + place:02}", hurry=index == burst) for place in range(length)]
         if index == 0:
-            lines[0] = _special(chance, lines[0], chosen)
+            lines[0] = _commanded(chance, lines[0], chosen)
+        elif index == 1:
+            lines[0] = _dear(chance, lines[0], chosen)
         places.append(Place(tuple(lines), old))
         said += length
     faults = tuple(
         Fault(trouble, _trigger(chance, trouble), chance.random()) for trouble in chosen if trouble not in IN_LINES
     )
-    return Round(number, tuple(places), faults, luck)
+    return Round(number, tuple(places), faults, luck, IN_LINES.intersection(chosen))
 
 
-def _special(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
-    """Make the first line of a round what some troubles are about, or ask it by a command."""
-    if Trouble.KILL_IN_COMMAND in chosen or chance.random() < COMMANDS:
-        way = chance.choice([Way.ASK, Way.ABOUT, Way.AGAIN])
-        return replace(line, way=way, script=f"say {line.token}", code_lines=0, lethal=False)
-    if Trouble.HOSTILE in chosen:
-        return replace(line, script=f"{chance.choice(HOSTILE)}\nsay {line.token}", code_lines=0, lethal=False)
-    if not {Trouble.NO_TMP, Trouble.FULL_TMP}.isdisjoint(chosen):
-        return replace(line, script=f"say {line.token}\nhuge {BULKY}", code_lines=0, lethal=False)
-    return line
+def _commanded(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
+    """Ask a line by a command, if there is to be one."""
+    if Trouble.KILL_IN_COMMAND not in chosen and chance.random() >= COMMANDS:
+        return line
+    way = chance.choice([Way.ASK, Way.ABOUT, Way.AGAIN])
+    return replace(line, way=way, script=f"say {line.token}", code_lines=0, lethal=False)
+
+
+def _dear(chance: random.Random, line: Line, chosen: Collection[Trouble]) -> Line:
+    """Let the agent say what is dear to take, where some troubles are about that."""
+    hostile = [chance.choice(HOSTILE)] if Trouble.HOSTILE in chosen else []
+    bulky = [f"huge {BULKY}"] if not IN_TMP.isdisjoint(chosen) else []
+    if not hostile and not bulky:
+        return line
+    script = "\n".join([*hostile, f"say {line.token}", *bulky])
+    return replace(line, script=script, code_lines=0, lethal=False)
 
 
 def _line(chance: random.Random, name: str, *, hurry: bool) -> Line:
@@ -236,6 +251,8 @@ _KINDS: Final = {"plain": 35, "slow": 30, "long": 10, "question": 10, "tool": 8,
 def _trigger(chance: random.Random, trouble: Trouble) -> Trigger:
     if trouble is Trouble.KILL_IN_COMMAND:
         return Trigger(Event.REQUESTED, 1, chance.choice([0.0, 0.0, chance.uniform(0, SOON_SECONDS)]))
+    if trouble in IN_TMP:
+        return Trigger(Event.SAID, 1, 0.0)
     delay = 0.0 if chance.random() < 0.5 else chance.uniform(0, DELAY_SECONDS)
     events = [event for event in Event if event is not Event.REQUESTED]
     return Trigger(chance.choice(events), chance.randint(1, 5), delay)

@@ -21,8 +21,8 @@ from loopback import Channel, Thread
 
 __all__ = ["Outcome", "balance", "play", "unended"]
 
-SETTLE_SECONDS: Final = 45.0
-"""How long the books may take to balance. Only what is wrong takes so long."""
+SETTLE_SECONDS: Final = 180.0
+"""How long the books may take to balance, also on a machine that is busy. Only what is wrong takes so long."""
 
 LOOK_SECONDS: Final = 0.1
 
@@ -50,6 +50,7 @@ async def play(stage: Stage, planned: Round) -> Outcome:
     async with asyncio.TaskGroup() as tasks:
         attending = tasks.create_task(attend(stage, thread_ids, planned.luck), name="attend")
         strikes = Strikes(stage, planned.number, thread_ids, tasks)
+        strikes.struck.update(planned.said)
         with armed(stage, planned.faults, strikes.strike) as struck:
             async with asyncio.TaskGroup() as talking:
                 for place, thread in zip(planned.places, _choose(stage, planned), strict=True):

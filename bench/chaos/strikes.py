@@ -12,12 +12,13 @@ from contextlib import suppress
 from typing import Any, Final
 
 from bench.chaos.books import SILENCED
-from bench.chaos.hurried import FULL, HURRY
+from bench.chaos.hurried import FULL, HURRY, REFUSED
 from bench.chaos.ledger import read_rows
 from bench.chaos.plan import Fault, Trouble
 from bench.chaos.stage import Stage
 from loopback import DiscordError
 from loopback.faults import CallFault, Turbulence
+from loopback.faults import Fault as Rule
 from loopback.refusals import Edge
 
 __all__ = ["Strikes"]
@@ -45,7 +46,12 @@ AWAY: Final[tuple[CallFault, ...]] = (
 """What every call and every connect gets while Discord is away."""
 
 FULL_SECONDS: Final = 2.0
-"""The longest time that there is no room for temporary files."""
+"""The longest time that there is no room for temporary files, once one was refused."""
+
+UNUSED_SECONDS: Final = 10.0
+"""The same where none is."""
+
+LOOK_SECONDS: Final = 0.1
 
 RELOAD_SECONDS: Final = 30.0
 """For so long somebody tries to have the configuration read again."""
@@ -69,7 +75,7 @@ SLOW_DOWN: Final = {"message": "You are being rate limited.", "retry_after": 0.2
 
 
 class Strikes:
-    """Makes troubles in one round, and counts those that had an effect."""
+    """Makes troubles in one round, and counts those that had an effect: a rule that no call came upon had none."""
 
     def __init__(self, stage: Stage, number: int, thread_ids: set[int], tasks: asyncio.TaskGroup) -> None:
         """Strike in round `number`; what is cancelled is something in these threads, which may become more."""
@@ -81,6 +87,7 @@ class Strikes:
         self._thread_ids = thread_ids
         self._tasks = tasks
         self._lasting: set[asyncio.Task[None]] = set()
+        self._rules: list[tuple[Trouble, Rule]] = []
 
     def strike(self, fault: Fault) -> None:
         """Make the trouble now."""
@@ -90,6 +97,7 @@ class Strikes:
                 self._stage.deeds.harsh.add(self._number)
 
     def _make(self, fault: Fault) -> bool:
+        """Return whether that is an effect at once; of rules and of what lasts `over` counts it."""
         stage, discord, bot = self._stage, self._stage.discord, self._stage.bot
         chance = random.Random(fault.luck)
         match fault.trouble:
@@ -118,15 +126,19 @@ class Strikes:
                 discord.event_fault("MESSAGE_CREATE", Turbulence.TWICE, times=REST_CALLS)
             case Trouble.OUTAGE:
                 self._last(self._be_away(chance))
+                return False
             case Trouble.NO_TMP | Trouble.FULL_TMP:
-                self._last(self._fill(chance, full=fault.trouble is Trouble.FULL_TMP))
+                self._last(self._fill(chance, fault.trouble))
+                return False
             case Trouble.RIGHTS:
                 self._last(self._silence(chance))
             case Trouble.ROLES:
                 discord.drop_gateway(bot, resume=False)
                 self._trouble_rest(fault.trouble, chance)
+                return False
             case _:
                 self._trouble_rest(fault.trouble, chance)
+                return False
         return True
 
     def _last(self, trouble: Coroutine[Any, Any, None]) -> None:
@@ -134,9 +146,10 @@ class Strikes:
         self._lasting.add(self._tasks.create_task(trouble, name="lasting trouble"))
 
     async def over(self) -> None:
-        """Wait until every trouble that takes its time has ended."""
+        """Wait until every trouble that takes its time has ended; count what calls came upon."""
         if self._lasting:
             await asyncio.wait(self._lasting)
+        self.struck.update({trouble for trouble, rule in self._rules if rule.hits})
 
     async def _be_away(self, chance: random.Random) -> None:
         """Let Discord be away for a while, for calls and for the gateway."""
@@ -145,6 +158,7 @@ class Strikes:
         gateway: CallFault = {**connect, "method": "CONNECT", "times": None}
         rest: CallFault = {**answer, "path": "/", "times": None}
         rules = [discord.fault(**gateway), discord.fault(**rest)]
+        self._rules += ((Trouble.OUTAGE, rule) for rule in rules)
         if chance.random() < CUT_ODDS:
             discord.drop_gateway(self._stage.bot, resume=chance.random() < CUT_ODDS)
         self._stage.process.discord_away = True
@@ -155,21 +169,31 @@ class Strikes:
                 rule.remove()
             self._stage.process.discord_away = False
 
-    async def _fill(self, chance: random.Random, *, full: bool) -> None:
-        """Let there be no room for temporary files for a while, or no directory."""
-        place = self._stage.process.temporary
-        sign, gone = place / FULL, place.with_name("gone")
+    async def _fill(self, chance: random.Random, trouble: Trouble) -> None:
+        """Let there be no room for temporary files for a while, or no directory, until the bot has come upon that."""
+        place, full = self._stage.process.temporary, trouble is Trouble.FULL_TMP
+        sign, gone, before = place / FULL, place.with_name("gone"), self._refused()
         if full:
             sign.touch()
         else:
             place.rename(gone)
         try:
-            await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
+            for _ in range(round(UNUSED_SECONDS / LOOK_SECONDS)):
+                if self._refused() > before:
+                    self.struck[trouble] += 1
+                    await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
+                    break
+                await asyncio.sleep(LOOK_SECONDS)
         finally:
             if full:
                 sign.unlink()
             else:
                 gone.rename(place)
+
+    def _refused(self) -> int:
+        """How many temporary files the bot has not got."""
+        noted = self._stage.process.temporary.with_name(REFUSED)
+        return noted.stat().st_size if noted.exists() else 0
 
     async def _silence(self, chance: random.Random) -> None:
         """Take the right to talk away from the second person for a while; what waits for them is not to be done."""
@@ -220,25 +244,29 @@ class Strikes:
             await self._stage.people[0].slash(thread_id, "cancel")
 
     def _trouble_rest(self, trouble: Trouble, chance: random.Random) -> None:
-        discord, seed = self._stage.discord, chance.randrange(1000)
+        """Lay the rule of a trouble for the next calls."""
+        aim: CallFault = {
+            "path": WRITES,
+            "times": REST_CALLS,
+            "probability": REST_ODDS,
+            "seed": chance.randrange(1000),
+        }
         match trouble:
             case Trouble.UNAVAILABLE:
-                discord.fault(path=WRITES, status=503, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                answer: CallFault = {"status": 503}
             case Trouble.RESET:
-                discord.fault(path=WRITES, reset=True, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                answer = {"reset": True}
             case Trouble.ANSWER_LOST:
-                discord.fault(path=WRITES, answer_lost=True, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                answer = {"answer_lost": True}
             case Trouble.TOO_MANY:
-                discord.fault(
-                    path=WRITES, status=429, body=SLOW_DOWN, times=REST_CALLS, probability=REST_ODDS, seed=seed
-                )
+                answer = {"status": 429, "body": SLOW_DOWN}
             case Trouble.EDGE:
-                edge = chance.choice(list(Edge))
-                discord.fault(path=WRITES, edge=edge, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                answer = {"edge": chance.choice(list(Edge))}
             case Trouble.ROLES:
-                if chance.random() < REST_ODDS:
-                    discord.fault(path=MEMBERS, status=429, body=SLOW_DOWN, times=REST_CALLS)
-                else:
-                    discord.fault(path=MEMBERS, status=503, times=REST_CALLS)
+                too_many: CallFault = {"status": 429, "body": SLOW_DOWN}
+                answer = too_many if chance.random() < REST_ODDS else {"status": 503}
+                answer = {**answer, "path": MEMBERS, "probability": 1.0}
             case _:
-                discord.fault(path=WRITES, slow=SLOW_SECONDS, times=REST_CALLS, probability=REST_ODDS, seed=seed)
+                answer = {"slow": SLOW_SECONDS}
+        rule: CallFault = {**aim, **answer}
+        self._rules.append((trouble, self._stage.discord.fault(**rule)))

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from bench.chaos.plan import IN_LINES, Event, Trouble, Way, plan
+from bench.chaos.plan import IN_LINES, IN_TMP, Event, Trigger, Trouble, Way, plan
 
 
 def test_a_plan_depends_on_seed_and_number_alone() -> None:
@@ -30,10 +30,19 @@ def test_a_kill_in_a_command_waits_for_the_request_of_one() -> None:
 
 def test_the_hostile_agent_says_each_of_its_lines_sooner_or_later() -> None:
     """Before the answer, which must come all the same."""
-    first = [plan(1, number, [Trouble.HOSTILE]).places[0].lines[0] for number in range(400)]
-    said = {line.script.split()[0] for line in first}
-    assert said >= {"quotes", "rewrite", "bulk", "flood"}
-    assert all(line.script.endswith(f"say {line.token}") for line in first if line.script.startswith("quotes"))
+    rounds = [plan(1, number, [Trouble.HOSTILE]) for number in range(400)]
+    lines = [each.places[1].lines[0] for each in rounds if Trouble.HOSTILE in each.said]
+    assert {line.script.split()[0] for line in lines} == {"quotes", "rewrite", "bulk", "flood"}
+    assert all(line.script.endswith(f"\nsay {line.token}") for line in lines)
+
+
+def test_an_answer_that_needs_room_comes_with_every_trouble_about_room() -> None:
+    """From the beginning of the round on, so that it comes upon the trouble."""
+    rounds = [plan(1, number, [each]) for number in range(200) for each in sorted(IN_TMP)]
+    lines = [each.places[1].lines[0] for each in rounds if each.faults]
+    assert lines
+    assert all("\nhuge " in line.script for line in lines)
+    assert {fault.trigger for each in rounds for fault in each.faults} == {Trigger(Event.SAID, 1, 0.0)}
 
 
 def test_tokens_are_unique_and_none_is_part_of_another() -> None:
