@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,8 +22,8 @@ from .markdown import escape
 from .message import tags_of
 from .offers import Command as OwnCommand
 from .pacer import Urgency
-from .posted_requests import accept
-from .request import Attachment, Quote, Request, read_request, write_request
+from .posted_requests import Posting
+from .request import Attachment, Quote, Request, read_request, sent_at, write_request
 from .rest import RestError
 from .visible import visible
 
@@ -126,13 +125,12 @@ async def ask(
     agent: str = "",
     quotes: Sequence[Quote] = (),
     attachments: Sequence[Attachment] = (),
-    about: int | None = None,
     within: int | None = None,
 ) -> None:
     """Post a person's request, and take it up where it was made; in a channel a thread is opened on it.
 
-    `about` is a message in the same place that is quoted to the agent, `within` a thread of the channel in which to go
-    on instead.
+    `within` is a thread of the channel in which to go on instead. Nothing is read first: Discord waits 3 s for an
+    answer, and a busy one may take longer.
     """
     client, channel = interaction.client, interaction.channel
     if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
@@ -165,21 +163,19 @@ async def ask(
         joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
         no_thread=place.no_thread or "",
     )
-    asked = Ask(interaction.id, place.channel_id, shown, write_request(draft), agent, about, place.parent_id)
-    try:
-        client.journal.asks.begin(asked)
-    except Unwritable:
-        await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
-        return
-    post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
-    message_id = await post
-    if message_id is None:
-        client.journal.asks.end(asked.ask_id)
-        return
-    # Only now is anything read: Discord waits 3 s for an answer, and a busy one may take longer.
-    unreadable = "That message can no longer be read. The agent is asked without it."
-    told = partial(interaction.followup.send, unreadable, ephemeral=True)
-    await accept(client, asked, message_id, interaction.user, on_unreadable=told)
+    asked = Ask(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
+    with Posting(client, asked, interaction.user) as posting:
+        try:
+            client.journal.asks.begin(asked)
+        except Unwritable:
+            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            return
+        post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
+        message_id = await post
+        if message_id is None:
+            client.journal.asks.end(asked.ask_id)
+        else:
+            await posting.confirmed(message_id)
 
 
 def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
@@ -242,7 +238,9 @@ async def _ask_about(interaction: Interaction, message: discord.Message) -> None
 async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
     """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
     entered = Form.entered(_ABOUT, interaction.data or {}).get("question")
-    await ask(interaction, str(entered or ""), about=int(match["message"]))
+    message_id, channel_id = int(match["message"]), interaction.channel_id or 0
+    about = Quote("reply", "", sent_at(message_id), channel_id=channel_id, message_id=message_id)
+    await ask(interaction, str(entered or ""), quotes=[about])
 
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:

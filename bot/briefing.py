@@ -1,9 +1,10 @@
 """What an agent is told with one exchange: the messages, their files, and what it cannot know otherwise."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, TypeVar
 
-import discord
 import structlog
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
@@ -14,11 +15,11 @@ from pool.journal import Journal
 from . import words
 from .addresses import Addresses
 from .attachments import Attachments
-from .message import said_in
+from .message import mentioned_in, names_in, quote_of, readable, said_in
 from .pacer import Pacer, Urgency
 from .patience import Patience, persist
 from .prompt import Part, prompt
-from .request import Request, read_request
+from .request import Quote, Request, read_request
 from .rest import Rest, RestError
 
 __all__ = ["Briefing"]
@@ -26,10 +27,15 @@ __all__ = ["Briefing"]
 RECENT: Final = 30
 """Messages of a thread that are read when the bot comes into it late, beside its first one."""
 
+NAMED: Final = 10
+"""People whose names are asked for, at most, where a request mentions them."""
+
 ATTEMPTS: Final = 3
-"""Tries at reading them."""
+"""Tries at reading any of that."""
 
 _KEPT: TypeAdapter[list[TextBlock | ResourceLink]] = TypeAdapter(list[TextBlock | ResourceLink])
+
+T = TypeVar("T")
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -90,6 +96,8 @@ class Briefing:
     async def _made(self, requests: Sequence[Request]) -> list[Part]:
         if not requests:
             return []
+        requests = [await self._read(request) for request in requests]
+        unread = any(quote.missing and quote.message_id for request in requests for quote in request.quotes)
         addresses = Addresses(pacer=self._pacer, rest=self._rest)
         fetched = await self._attachments.fetch(requests, addresses.fresh)
         recent: list[dict[str, Any]] = []
@@ -99,6 +107,8 @@ class Briefing:
             except RestError as error:
                 log.warning("a thread cannot be read", thread_id=requests[0].thread_id, reason=str(error))
                 fetched.skipped.append("what was said here before: Discord does not give it")
+        if unread:
+            fetched.skipped.append("the message asked about: it can no longer be read")
         self._skipped = fetched.skipped
         return prompt(
             requests,
@@ -110,18 +120,45 @@ class Briefing:
             earlier=self._earlier(),
         )
 
+    async def _read(self, request: Request) -> Request:
+        """Read what Discord does not say with a command: whom it mentions, and the message that it is about."""
+        text = request.text
+        if request.unnamed:
+            people: dict[int, str] = {}
+            for user_id in mentioned_in(text)[:NAMED]:
+                try:
+                    people[user_id] = await self._ask(partial(self._rest.display_name, request.guild_id or 0, user_id))
+                except RestError as error:
+                    log.info("a person cannot be named", user_id=user_id, reason=str(error))
+            text = readable(text, names_in(None, people))
+        quotes = tuple([await self._quoted(quote) if quote.message_id else quote for quote in request.quotes])
+        return replace(request, text=text, quotes=quotes)
+
+    async def _quoted(self, quote: Quote) -> Quote:
+        """Read a message that is quoted, with its files; it is missing where that cannot be."""
+        try:
+            # An outage is waited out: the answer would be another one without it.
+            message = await self._ask(partial(self._rest.message, quote.channel_id, quote.message_id), Patience())
+        except RestError as error:
+            log.info("a message cannot be read", message_id=quote.message_id, reason=str(error))
+            return replace(quote, missing=True)
+        client = self._rest.client
+        return quote_of(message, None if client is None else client.user)
+
+    async def _ask(self, call: Callable[[], Awaitable[T]], patience: Patience | None = None) -> T:
+        """Ask Discord for something that an agent is told. Raises `RestError`."""
+        return await persist(
+            call, pacer=self._pacer, urgency=Urgency.FIRST, patience=patience or Patience(ATTEMPTS)
+        )
+
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
         """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`.
 
         Its first message is among that however long ago it was: it says what the thread is about.
         """
-
-        async def read(call: Callable[[], Awaitable[list[discord.Message]]]) -> list[discord.Message]:
-            return await persist(call, pacer=self._pacer, urgency=Urgency.FIRST, patience=Patience(ATTEMPTS))
-
-        messages = await read(lambda: self._rest.before(request.thread_id, request.message_id, most=RECENT))
+        messages = await self._ask(lambda: self._rest.before(request.thread_id, request.message_id, most=RECENT))
         if len(messages) == RECENT:
-            first = await read(lambda: self._rest.first(request.thread_id))
+            first = await self._ask(lambda: self._rest.first(request.thread_id))
             messages = [*(each for each in first if each.id < messages[0].id), *messages]
         return [said for message in messages if (said := said_in(message)) is not None]
 

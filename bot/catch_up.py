@@ -90,12 +90,16 @@ class CatchUp:
         """Hold live messages back from now on."""
         self._gap = _Gap()
 
+    def is_behind(self, channel_id: int) -> bool:
+        """Whether a place is not caught up."""
+        behind = self._gap.behind
+        return behind is None or channel_id in behind
+
     def holds(self, message: discord.Message) -> bool:
         """Keep a live message back if its place is not caught up. Synchronous, so that the order is kept."""
-        channel_id, gap = message.channel.id, self._gap
-        if gap.behind is not None and channel_id not in gap.behind:
+        if not self.is_behind(message.channel.id):
             return False
-        gap.waiting.setdefault(channel_id, []).append(message)
+        self._gap.waiting.setdefault(message.channel.id, []).append(message)
         return True
 
     def amend(self, channel_id: int, message_id: int, edited: discord.Message | None) -> None:

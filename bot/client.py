@@ -41,7 +41,7 @@ from .opening import open_for
 from .pacer import Urgency
 from .permission import AnswerButton, AnswerMenu
 from .picking import OptionMenu, PageButton
-from .posted_requests import take_left
+from .posted_requests import posted, take_left
 from .queue import DropMenu, QueueButton, steer
 from .recovery import Recovery
 from .reload import Reloaded
@@ -170,8 +170,9 @@ class ThreadlineClient(discord.Client):
                 name = f"open-{exchange.request.message_id}"
                 tasks.create_task(self.open_for(exchange), name=name)
             tasks.create_task(self.recovery.finish(), name="recovery")
-            tasks.create_task(self.recovery.take_asks(partial(take_left, self)), name="asks")
             await self._catch_up.run([*self._places(self.guilds), *self._direct()])
+            # Not sooner: a request that was missed comes in its place among what else was.
+            tasks.create_task(self.recovery.take_asks(partial(take_left, self)), name="asks")
         where = whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
         self._on_ready()
@@ -275,6 +276,10 @@ class ThreadlineClient(discord.Client):
             await self.admission.refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
+    def is_behind(self, channel_id: int) -> bool:
+        """Whether the messages of a place wait for those that were missed there."""
+        return self._catch_up.is_behind(channel_id)
+
     def _gone(self, thread_id: int) -> None:
         self.recovery.interruptions.gone(thread_id)
         self.desk.notices.forget(thread_id)
@@ -295,6 +300,8 @@ class ThreadlineClient(discord.Client):
         """Accept what is to be accepted, synchronously."""
         match verdict:
             case Ignore(reason):
+                if (request := posted(self, message, missed=missed)) is not None:
+                    return request
                 log.debug("message ignored", message_id=message.id, reason=reason)
             case Answer():
                 return self._accept(message, message.channel.id, missed=missed)

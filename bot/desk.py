@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 from pool.journal import Journal, State
 
@@ -27,6 +28,9 @@ from .request import Request
 from .rest import Rest
 from .signs import Sign
 from .turned_away import TurnedAway
+
+if TYPE_CHECKING:
+    from .posted_requests import Posting
 
 __all__ = ["Desk"]
 
@@ -68,6 +72,8 @@ class Desk:
         self.diff_queue = DiffQueue()
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
+        self.postings: dict[int, Posting] = {}
+        """Requests that are being posted, by the ids of their asks."""
         self.notices = Notices(journal.notices, pacer=pacer, rest=rest)
         self.turned_away = TurnedAway(pacer=pacer, rest=rest)
         self.on_began: Callable[[int], None] = lambda _thread_id: None

@@ -45,6 +45,9 @@ class Quote:
     """The files that came with it: theirs who wrote it, as its text is."""
     missing: bool = False
     """Discord does not have it any more."""
+    channel_id: int = 0
+    message_id: int = 0
+    """Where it is to be read when its turn comes; 0 where that was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Request:
     quotes: tuple[Quote, ...] = ()
     joined: bool = False
     no_thread: str = ""
+    unnamed: bool = False
+    """Whether it mentions people whose names are to be asked for: Discord does not say them with a command."""
 
     @property
     def is_empty(self) -> bool:

@@ -12,8 +12,7 @@ class Ask:
     """A request that was to be posted in a channel, and may have been.
 
     `ask_id` is the id of the interaction by which it was made, `content` what the message was to say, `request` and
-    `agent` what is to be accepted then, and `about` the message of the channel that is quoted to the agent, if any.
-    `parent_id` is the channel above, where the channel is a thread.
+    `agent` what is to be accepted then. `parent_id` is the channel above, where the channel is a thread.
     """
 
     ask_id: int
@@ -21,7 +20,6 @@ class Ask:
     content: str
     request: str
     agent: str = ""
-    about: int | None = None
     parent_id: int | None = None
 
 
@@ -36,8 +34,8 @@ class KeptAsks:
     def begin(self, ask: Ask) -> None:
         """Write down that a request is about to be posted. Raises `Unwritable`."""
         with self._writer.transaction():
-            fields = (ask.ask_id, ask.channel_id, ask.content, ask.request, ask.agent, ask.about, ask.parent_id)
-            self._db.execute("INSERT INTO asks VALUES (?, ?, ?, ?, ?, ?, ?)", fields)
+            fields = (ask.ask_id, ask.channel_id, ask.content, ask.request, ask.agent, ask.parent_id)
+            self._db.execute("INSERT INTO asks VALUES (?, ?, ?, ?, ?, ?)", fields)
 
     @surely
     def end(self, ask_id: int) -> None:
@@ -47,5 +45,5 @@ class KeptAsks:
 
     def standing(self) -> list[Ask]:
         """Return the requests of which it is not known what became of them, oldest first."""
-        query = "SELECT ask_id, channel_id, content, request, agent, about, parent_id FROM asks ORDER BY ask_id"
+        query = "SELECT ask_id, channel_id, content, request, agent, parent_id FROM asks ORDER BY ask_id"
         return [Ask(*fields) for fields in self._db.execute(query)]

@@ -197,6 +197,9 @@ _MIGRATIONS = (
     UPDATE files SET size = length(data), stored = file_of(data) WHERE data IS NOT NULL;
     ALTER TABLE files DROP COLUMN data;
     """,
+    """
+    ALTER TABLE asks DROP COLUMN about;
+    """,
 )
 """Schema steps; `user_version` counts those that a file has had. `file_of(data)` writes a file beside the journal, and
 returns its name."""

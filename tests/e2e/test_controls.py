@@ -159,6 +159,25 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         assert "the build is red" not in unquoted.content
 
 
+@pytest.mark.parametrize("slow", ["the message that it is about", "the answer to the interaction"])
+async def test_a_request_by_a_command_keeps_its_place_before_what_others_say_next(tmp_path: Path, slow: str) -> None:
+    """Discord has put it before theirs, however long the bot has to read, or Discord to confirm it."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun")
+        await place.answer(thread, "begun")
+        remark = await place.mallory.say(thread, "the build is red")
+        form = await place.ann.menu(remark, "Ask about this")
+        path = f"/messages/{remark.id}" if slow == "the message that it is about" else "/interactions/"
+        place.discord.fault(path=re.compile(path), slow=1.0)
+        filled = asyncio.create_task(place.ann.fill(form, {"What do you want to know?": "say the first"}))
+        await place.ann.sees(thread, "asks:\n>>> say the first", by=place.bot)
+        await place.ben.say(thread, "say the second")
+        second = await place.ann.sees(thread, re.compile("^the second"), by=place.bot)
+        first = await place.ann.sees(thread, re.compile("^the first"), by=place.bot)
+        assert first.id < second.id
+        await filled
+
+
 async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -> None:
     """From the menu of its message in the channel, also when the thread is archived; where it is gone, in a new one."""
     async with stage(tmp_path) as place:

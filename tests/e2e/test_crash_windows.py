@@ -5,9 +5,9 @@ import re
 import signal
 from pathlib import Path
 
+from loopback.faults import Turbulence
 from pool.journal import Journal
 from tests.e2e.stage import Stage, remembering, scene, spoken
-from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_recovery import answered_once, running
 
 
@@ -91,16 +91,16 @@ async def test_a_history_that_cannot_be_read_at_first_is_read_again(tmp_path: Pa
 
 
 async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_a_kill(tmp_path: Path) -> None:
-    """The bot posts what somebody asks by a command; between that and its row it asks Discord for names, and more.
+    """The bot posts what somebody asks by a command, and is killed before it knows that this stands.
 
-    Each is answered once: in the thread that is opened for it, in its own thread, and with the message it is about.
+    Each is answered once: in the thread that is opened for it, in its own thread, with the message it is about, and
+    before what somebody said after it.
     """
     async with scene(tmp_path) as place:
         remembering(place)
         thread = await answered_once(place)
         about = await place.mallory.say(thread, "the build is red")
-        names = re.compile(rf"/members/{place.mallory.id}$|/messages/{about.id}$")
-        slow = place.discord.fault(method="GET", path=names, slow=GENEROUS, times=None)
+        unheard = place.discord.event_fault("MESSAGE_CREATE", Turbulence.LOST, times=None)
         async with running(place, signal.SIGKILL):
             await place.ann.slash(place.channel, "ask", request=f"say in the channel {place.mallory.mention}")
             await place.ann.slash(thread, "ask", request=f"say in the thread {place.mallory.mention}")
@@ -109,10 +109,14 @@ async def test_a_request_that_was_posted_and_not_written_down_is_answered_after_
             form = await place.ann.menu(about, "Ask about this")
             await place.ann.fill(form, {"What do you want to know?": "say about it"})
             asked = await place.ann.sees(thread, "say about it", by=place.bot)
-        slow.remove()
+            await place.ben.say(thread, "say and then")
+        unheard.remove()
+        with Journal.open(place.config.with_name("threadline.db")) as journal:
+            assert (len(journal.asks.standing()), journal.open_rows()) == (3, [])
         async with running(place):
             await place.ann.sees(thread, "in the thread @mallory", by=place.bot)
-            await place.ann.sees(thread, re.compile("^about it"), by=place.bot, after=asked)
+            reply = await place.ann.sees(thread, re.compile("^about it", re.MULTILINE), by=place.bot, after=asked)
+            await place.ann.sees(thread, re.compile("^and then"), by=place.bot, after=reply)
             opened = await place.ann.sees_thread(request)
             await place.ann.sees(opened, "in the channel @mallory", by=place.bot)
         async with running(place):

@@ -9,7 +9,7 @@ from pool.journal import Journal
 def test_a_request_stands_until_it_has_ended(tmp_path: Path) -> None:
     """Whoever starts anew finds all others, oldest first, as they were written down."""
     path = tmp_path / "journal.db"
-    asks = [Ask(12, 1, "x asks", "{}"), Ask(11, 2, "y asks", "{}", "other", 5, 3), Ask(10, 1, "z asks", "{}")]
+    asks = [Ask(12, 1, "x asks", "{}"), Ask(11, 2, "y asks", "{}", "other", 3), Ask(10, 1, "z asks", "{}")]
     with Journal.open(path) as journal:
         for ask in asks:
             journal.asks.begin(ask)
