@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 
@@ -57,11 +57,13 @@ class Notices:
         self._standing: dict[tuple[int, str, int], _Standing] = {}
         self._doubled: list[_Standing] = []
         self.lost: list[Notice] = []
+        self._sought: dict[str, _Standing] = {}
+        """By nonce those that are lost: what they are to show waits for what is found."""
         for notice in kept.standing():
+            key, left = (notice.thread_id, notice.kind, notice.about), self._made(notice)
             if notice.message_id is None:
                 self.lost.append(notice)
-                continue
-            key, left = (notice.thread_id, notice.kind, notice.about), self._taken_up(notice, notice.message_id)
+                self._sought[notice.nonce] = left
             if key in self._standing:
                 self._doubled.append(self._standing[key])
             self._standing[key] = left
@@ -74,18 +76,25 @@ class Notices:
             self._remove(self._doubled.pop())
 
     def find(self, lost: Notice, message_id: int | None) -> None:
-        """Learn which message a lost notice has become; None: none. It goes, for by now there is another one."""
-        if message_id is None:
+        """Learn which message a lost notice has become; None: none, and it is posted if it is still wanted."""
+        standing, key = self._sought.pop(lost.nonce), (lost.thread_id, lost.kind, lost.about)
+        if message_id is None and (standing.ended or not standing.post.is_wanted):
             self._kept.gone(lost.nonce)
-        else:
-            self._remove(self._taken_up(lost, message_id))
+            if self._standing.get(key) is standing:
+                del self._standing[key]
+            return
+        if message_id is None:
+            standing.since = time.time()
+        standing.post.found(message_id)
+        if standing.ended and not standing.post.is_wanted:
+            standing.post.remove()
 
     # ---- what stands
 
     def since(self, thread_id: int, kind: str, about: int = 0) -> float | None:
-        """Return since when a notice stands, in Unix time; None where there is none."""
+        """Return since when a notice stands, in Unix time; None where there is none, or it is not known whether."""
         standing = self._standing.get((thread_id, kind, about))
-        return None if standing is None else standing.since
+        return None if standing is None or standing.nonce in self._sought else standing.since
 
     def shows(self, thread_id: int, kind: str, message_id: int) -> bool:
         """Whether a message is the thread's notice that stands now, or may be, for that is just being posted."""
@@ -110,8 +119,7 @@ class Notices:
         """Post a notice, or let the one that stands say this. With another `first` the buttons are others, too."""
         standing = self._standing.get((thread_id, kind, about))
         if standing is None:
-            standing = self._standing[thread_id, kind, about] = self._begun(thread_id, silent=silent)
-            self._kept.begin(standing.nonce, thread_id=thread_id, kind=kind, about=about, content=content)
+            standing = self._standing[thread_id, kind, about] = self._begun(thread_id, kind, about, silent=silent)
         standing.post.show(content, buttons, about=first)
 
     def end(self, thread_id: int, kind: str, about: int = 0, *, content: str = "", here: bool = False) -> None:
@@ -140,28 +148,28 @@ class Notices:
         standing.ended = True
         standing.post.remove()
 
-    def _begun(self, thread_id: int, *, silent: bool) -> _Standing:
-        return self._made(secrets.token_hex(8), time.time(), thread_id, None, silent=silent)
+    def _begun(self, thread_id: int, kind: str, about: int, *, silent: bool) -> _Standing:
+        notice = Notice(secrets.token_hex(8), thread_id, kind, about, time.time(), "", None)
+        return self._made(notice, silent=silent)
 
-    def _taken_up(self, notice: Notice, message_id: int) -> _Standing:
-        return self._made(notice.nonce, notice.since, notice.thread_id, message_id)
+    def _made(self, notice: Notice, *, silent: bool = False) -> _Standing:
+        """Make one that is new, stands, or is lost, which has words but no message."""
 
-    def _made(
-        self, nonce: str, since: float, thread_id: int, message_id: int | None, *, silent: bool = False
-    ) -> _Standing:
         def done() -> None:
             if standing.ended:
-                self._kept.gone(nonce)
+                self._kept.gone(notice.nonce)
 
         post = Post(
-            thread_id,
+            notice.thread_id,
             pacer=self._pacer,
             rest=self._rest,
-            nonce=nonce,
+            nonce=notice.nonce,
             silent=silent,
-            message_id=message_id,
-            on_posted=lambda posted_id: self._kept.posted(nonce, posted_id),
+            message_id=notice.message_id,
+            held=bool(notice.content) and notice.message_id is None,
+            on_first=lambda content: self._kept.begin(replace(notice, content=content, since=standing.since)),
+            on_posted=lambda posted_id: self._kept.posted(notice.nonce, posted_id),
             on_done=done,
         )
-        standing = _Standing(nonce, since, post)
+        standing = _Standing(notice.nonce, notice.since, post)
         return standing

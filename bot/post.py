@@ -41,6 +41,7 @@ class Post:
         files: Sequence[tuple[str, bytes]] = (),
         message_id: int | None = None,
         held: bool = False,
+        on_first: Callable[[str], None] = lambda _content: None,
         on_posted: Callable[[int], None] = lambda _message_id: None,
         on_refused: Callable[[], None] = lambda: None,
         on_done: Callable[[], None] = lambda: None,
@@ -48,8 +49,9 @@ class Post:
         """Prepare a message, or take up the one with `message_id`.
 
         A `held` one is posted when it is released. `mention` is whom it may ping, `silent` is whether it notifies
-        nobody; `on_posted` learns the message's id, and `on_refused` that it was given up before it was posted.
-        `on_done` is called whenever the message shows what was last wanted, or is gone.
+        nobody. `on_first` learns what it says before that is sent for the first time, `on_posted` the message's id, and
+        `on_refused` that it was given up before it was posted. `on_done` is called whenever the message shows what was
+        last wanted, or is gone.
         """
         self._channel_id = channel_id
         self._pacer = pacer
@@ -58,6 +60,7 @@ class Post:
         self._mention = mention
         self._silent = silent
         self._files = files
+        self._on_first = on_first
         self._on_posted = on_posted
         self._on_refused = on_refused
         self._on_done = on_done
@@ -89,6 +92,21 @@ class Post:
         """Post it, if there is anything to show."""
         self._held = False
         self._pacer.put(self._job)
+
+    def found(self, message_id: int | None) -> None:
+        """Learn which message an earlier run has posted of a held one, None for none, and go on with that."""
+        self._held = False
+        if message_id is not None:
+            self._message_id = message_id
+            self._job.bucket = Bucket.EDIT
+            self._on_posted(message_id)
+        if self.is_wanted:
+            self._pacer.put(self._job)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self._wish.content)
 
     def remove(self) -> None:
         """Take the message away, if there is one."""
@@ -139,6 +157,7 @@ class Post:
         # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
         now = asyncio.get_running_loop().time()
         if self._first is None:
+            self._on_first(wish.content)
             self._first, self._tried_at = wish, now
         first = self._first
         stored = await self._rest.send_once(

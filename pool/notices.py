@@ -1,7 +1,6 @@
 """What the journal remembers of notices: messages of the bot's own in threads that end when their cause does."""
 
-import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from .writer import Writer, surely
 
@@ -34,13 +33,10 @@ class KeptNotices:
         self._writer = writer
 
     @surely
-    def begin(self, nonce: str, *, thread_id: int, kind: str, about: int, content: str) -> None:
-        """Write down that a notice is about to be posted."""
+    def begin(self, notice: Notice) -> None:
+        """Write down that a notice is about to be posted, also where that has been refused before."""
         with self._writer.transaction():
-            self._db.execute(
-                "INSERT INTO notices VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                (nonce, thread_id, kind, about, time.time(), content),
-            )
+            self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(notice))
 
     @surely
     def posted(self, nonce: str, message_id: int) -> None:

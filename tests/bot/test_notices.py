@@ -11,6 +11,7 @@ from bot.notices import HELD, INTERRUPTED, MADE_WAY, OFFER, WARNING, Notices
 from bot.pacer import Pacer
 from bot.rest import Gone, Refused
 from pool.journal import Journal
+from pool.notices import Notice
 from tests.bot.board import AnswerLost, Board, Message, pacing, settle
 from tests.virtual import elapse
 
@@ -50,6 +51,19 @@ async def test_a_notice_is_kept_up_to_date_and_goes_when_its_matter_is_over(tmp_
         await settle()
         assert (board.messages, journal.notices.standing()) == ({}, [])
         assert board.whats == ["send", "edit", "delete"]
+
+
+async def test_the_journal_knows_a_notice_by_the_words_that_were_posted(tmp_path: Path) -> None:
+    """Its number may have grown until its turn came; the next run finds a message whose answer was lost by them."""
+    board = Board()
+    board.faults.append(AnswerLost("reset by peer"))
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "1 held")
+        show(notices, "2 held")
+        assert journal.notices.standing() == []  # Nothing stands that a kill would leave.
+        await settle()
+        show(notices, "3 held")
+        assert [each.content for each in journal.notices.standing()] == board.shown == ["2 held"]
 
 
 async def test_a_notice_of_a_new_matter_is_a_new_message(tmp_path: Path) -> None:
@@ -104,9 +118,8 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
             show(notices, kind, kind, about if kind in {WARNING, OFFER} else 0)
             await settle()
         board.messages[9] = Message("held before")
-        journal.notices.begin("earlier", thread_id=THREAD, kind=HELD, about=0, content="held before")
+        journal.notices.begin(Notice("earlier", THREAD, HELD, 0, 1.0, "held before", None))
         journal.notices.posted("earlier", 9)
-        journal._db.execute("UPDATE notices SET since = 1 WHERE nonce = 'earlier'")
     async with run(tmp_path, board) as (notices, journal):
         since = notices.since(THREAD, HELD)
         assert since is not None
@@ -123,17 +136,45 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
 
 
 async def test_a_notice_whose_message_is_not_known_is_found_again_and_goes(tmp_path: Path) -> None:
-    """Killed while it was being posted: by now there is another one, or none is wanted."""
+    """Killed while it was being posted, and nothing is to be said any more."""
     board = Board()
     async with run(tmp_path, board) as (_, journal):
         for nonce in ("posted", "never"):
-            journal.notices.begin(nonce, thread_id=THREAD, kind=HELD, about=0, content=nonce)
+            journal.notices.begin(Notice(nonce, THREAD, HELD, 0, 1.0, nonce, None))
     board.messages[5] = Message("posted")
     async with run(tmp_path, board) as (notices, journal):
         never, posted = sorted(notices.lost, key=lambda lost: lost.nonce)
         assert notices.since(THREAD, HELD) is None
+        notices.begin()
+        notices.end(THREAD, HELD)
         notices.find(never, None)
         notices.find(posted, 5)
+        await settle()
+        assert (board.messages, journal.notices.standing()) == ({}, [])
+
+
+@pytest.mark.parametrize("found", [50, None])
+async def test_a_notice_that_may_stand_is_not_posted_again_before_that_is_known(
+    tmp_path: Path, found: int | None
+) -> None:
+    """Killed while it was being posted: what is to be said now is said in that message, else in a new one."""
+    board = Board()
+    async with run(tmp_path, board) as (_, journal):
+        journal.notices.begin(Notice("lost", THREAD, HELD, 0, 1.0, "2 held", None))
+    if found is not None:
+        board.messages[found] = Message("2 held")
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "2 held")
+        await settle()
+        assert board.whats == []
+        assert notices.shows(THREAD, HELD, 50)
+        notices.find(notices.lost[0], found)
+        show(notices, "3 held")
+        await settle()
+        assert board.shown == ["3 held"]
+        assert [each.message_id for each in journal.notices.standing()] == [*board.messages]
+        assert (notices.since(THREAD, HELD) == 1.0) == (found is not None)
+        notices.end(THREAD, HELD)
         await settle()
         assert (board.messages, journal.notices.standing()) == ({}, [])
 

@@ -28,6 +28,7 @@ from bot.rest import Refused, TryLater
 from bot.waiting import Waiting
 from pool.asks import Ask
 from pool.journal import KEPT_SECONDS, Journal, State, Unwritable
+from pool.notices import Notice
 from pool.pool import Pool
 from pool.postscripts import FIRST, Postscript
 from tests.bot.board import Board, Message, pacing, settle
@@ -653,7 +654,7 @@ async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_
     async with journaled(tmp_path) as journal:
         for message_id, reason in ((100, "interrupted"), (101, "skipped")):
             left(journal, message_id, State.PROMPTED)
-            journal.notices.begin(reason, thread_id=THREAD, kind=INTERRUPTED, about=message_id, content=ASKED)
+            journal.notices.begin(Notice(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
             journal.notices.posted(reason, message_id)
             journal.close_rows((message_id,), reason)
         async with restarted(journal, tmp_path) as it:
