@@ -191,7 +191,7 @@ def _lost(thread: Thread, asked: Asked, deeds: Deeds) -> Iterable[str]:
     declared = DECLARED.search(_reply(thread, asked)) or DECLARED.search(_notices(thread, asked))
     if state == "closed" and not declared:
         yield f"{name} was closed ({reason}) without a word"
-    elif state == "answered" and not declared and not _shown(thread, name):
+    elif state == "answered" and not declared and not _shown(thread, name) and name not in _reply(thread, asked):
         yield f"{name} counts as answered and is not"
     elif declared and not (asked.round in deeds.harsh or any(each.line.lethal for each in thread.asked)):
         yield f"{name} has no answer for no reason: {declared[0]}"
