@@ -147,9 +147,7 @@ class Briefing:
 
     async def _ask(self, call: Callable[[], Awaitable[T]], patience: Patience | None = None) -> T:
         """Ask Discord for something that an agent is told. Raises `RestError`."""
-        return await persist(
-            call, pacer=self._pacer, urgency=Urgency.FIRST, patience=patience or Patience(ATTEMPTS)
-        )
+        return await persist(call, pacer=self._pacer, urgency=Urgency.FIRST, patience=patience or Patience(ATTEMPTS))
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
         """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`.

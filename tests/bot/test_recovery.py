@@ -636,7 +636,7 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
     async with journaled(tmp_path) as journal:
         left(journal, 100, State.PROMPTED)
         journal.interrupt((100,), pages)
-        journal.notices.begin("asked", thread_id=THREAD, kind=INTERRUPTED, about=100, content=ASKED)
+        journal.notices.begin(Notice("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
         journal.notices.posted("asked", -9)
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, ASKED, buttons=["Retry", "Skip"])
@@ -1038,7 +1038,7 @@ async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_f
     """From before the time when it was to be posted; one that cannot be looked for is forgotten, and ends no other."""
     async with journaled(tmp_path) as journal:
         for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
-            journal.notices.begin(content, thread_id=thread_id, kind=HELD, about=0, content=content)
+            journal.notices.begin(Notice(content, thread_id, HELD, 0, time.time(), content, None))
         since = [notice.since for notice in journal.notices.standing()]
         async with restarted(journal, tmp_path) as it:
             it.board.faults.append(Refused("Missing Access"))
