@@ -47,7 +47,7 @@ UNCLAIMED_MAX = 1000
 UNCLAIMED_BYTES = 1024 * 1024
 """Events kept while nobody takes them, and the bytes after which no more are; more than real agents send."""
 
-LONGEST_PIECE = 16 * 1024
+LONGEST_PIECE = 8 * 1024
 """Characters of one event of text. To show so many takes 25 ms at the worst."""
 
 log = structlog.stdlib.get_logger("acp")

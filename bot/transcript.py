@@ -42,7 +42,7 @@ __all__ = ["LONGEST", "Transcript"]
 LONGEST = 20_000_000
 """Characters of a turn's text; with more the turn is to be cancelled."""
 
-PENDING = 16 * 1024
+PENDING = 8 * 1024
 """Characters that wait unread at most, if nobody asks for the pages. To translate them takes 25 ms at the worst."""
 
 MOST_TRANSLATED = 300_000

@@ -341,7 +341,7 @@ async def test_the_grace_ends_with_the_response() -> None:
 
 async def test_a_flood_stops_the_reading_until_it_is_taken() -> None:
     """Memory is bounded, reading goes on when most is taken, and no event is lost (invariant 12)."""
-    piece = "x" * 10_000
+    piece = "x" * 8_000
     total = 5 * HIGH_WATER // len(piece)
     async with opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
