@@ -130,7 +130,7 @@ class Post:
 
     async def _write(self, wish: _Wish) -> None:
         try:
-            wish = await self._put(wish)
+            shown = await self._put(wish)
         except (TryLater, Archived) as error:
             self._shown = None  # It may have been made all the same.
             await self._try_again(error)
@@ -138,20 +138,22 @@ class Post:
             self._give_up(error)
         else:
             self._patience.renew()
-            self._shown = wish
-            if self._wish != wish:
+            self._shown = shown
+            if self._wish != shown:
                 self._pacer.put(self._job)
             else:
                 self._on_done()
 
-    async def _put(self, wish: _Wish) -> _Wish:
-        """Send or edit; return what the message shows then."""
+    async def _put(self, wish: _Wish) -> _Wish | None:
+        """Send or edit; return what the message shows then, None where that is not known."""
         if self._message_id is not None and not wish.content:
             await self._rest.delete(self._channel_id, self._message_id)
             return wish
         if self._message_id is not None:
             drop = wish.buttons is None
-            view = wish.buttons() if wish.buttons is not None and wish.about is not None else None
+            # Of a message of an earlier run a press may have taken them away.
+            others = wish.about is not None or self._shown is None
+            view = wish.buttons() if wish.buttons is not None and others else None
             await self._rest.edit(self._channel_id, self._message_id, wish.content, drop_view=drop, view=view)
             return wish
         # Discord may have taken a try whose answer was lost: with one nonce, every try says the same.
@@ -173,7 +175,8 @@ class Post:
         self._message_id = stored.message_id
         self._job.bucket = Bucket.EDIT
         self._on_posted(stored.message_id)
-        return first
+        # Another text: its nonce has found the message of an earlier run.
+        return first if stored.content.strip() == first.content.strip() else None
 
     async def _try_again(self, error: TryLater | Archived) -> None:
         if isinstance(error, Archived):

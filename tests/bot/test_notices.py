@@ -179,6 +179,26 @@ async def test_a_notice_that_may_stand_is_not_posted_again_before_that_is_known(
         assert (board.messages, journal.notices.standing()) == ({}, [])
 
 
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_notice_that_was_pressed_before_it_was_found_has_its_buttons_again(
+    tmp_path: Path,
+    found: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """At a start nothing is held yet: the press has said that it is out of date, and taken its buttons away."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "2 held")
+        await settle()
+        journal._db.execute("UPDATE notices SET message_id = NULL")
+    board.messages[1].content, board.messages[1].buttons = "out of date", []
+    async with run(tmp_path, board) as (notices, _):
+        show(notices, "2 held")
+        notices.find(notices.lost[0], 1 if found else None)
+        await settle()
+        assert board.shown == ["2 held"]
+        assert [button.label for button in board.messages[1].buttons] == ["Continue", "Drop all"]
+
+
 async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     """By the first write that is refused, or without one."""
     board = Board()
