@@ -30,6 +30,7 @@ WAITS: Final = {
     "bot.breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
     "bot.patience": ("LONGEST_WAIT",),
     "bot.interruptions": ("CHOICE_SECONDS",),
+    "bot.membership": ("KNOWN_SECONDS",),
     "bot.supervision": ("FIRST_SECONDS", "LONGEST_SECONDS"),
     "bot.wire": ("REFUSED_SECONDS",),
 }
@@ -72,10 +73,9 @@ def identify_sooner() -> None:
 
 def fill_disks() -> None:
     """Let temporary files be on a full disk where `FULL` says so."""
-    original = tempfile.TemporaryFile
+    original, folder = tempfile.TemporaryFile, Path(tempfile.gettempdir())
 
     def temporary_file(*args: Any, **options: Any) -> IO[Any]:
-        folder = Path(tempfile.gettempdir())
         is_full = (folder / FULL).exists()
         if is_full or not folder.exists():
             with folder.with_name(REFUSED).open("ab") as refused:
