@@ -178,7 +178,7 @@ class Loopback:
             name, token=token, owner=owner_id, guilds=guilds, granted=permissions, allowed_intents=intents
         )
 
-    def invite(self, guild: Guild, bot: Bot, *, permissions: int = 0) -> None:
+    def invite(self, guild: Guild, bot: Bot, *, permissions: int = Permission.MANAGE_THREADS) -> None:
         """Follow the bot's invite link: it joins the guild, with a role that grants `permissions`."""
         self.world.invite(guild, bot, granted=permissions)
 

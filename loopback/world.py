@@ -148,7 +148,7 @@ class World:
         bot.token = secrets.token_urlsafe(48)
         self.bots_by_token[bot.token] = bot
 
-    def invite(self, guild: Guild, bot: Bot, *, granted: int = 0) -> None:
+    def invite(self, guild: Guild, bot: Bot, *, granted: int = Permission.MANAGE_THREADS) -> None:
         """Make the bot a member, with a managed role that has the permissions `granted`."""
         self.join(guild, bot, roles=[self.add_role(guild, bot.name, granted=granted, managed_by=bot.id)])
 

@@ -87,7 +87,7 @@ async def test_a_newcomer_comes_from_a_token_to_the_first_answer_by_flags(tmp_pa
 
         code, said = await threadline("check", cwd=tmp_path)
         assert code == 0, said
-        assert "well     #general in Lab: all permissions are there" in said
+        assert "well     #general in Lab: all permissions are there" in said, said
         assert "well     agents.default: asks before it acts: yes" in said
 
         async with running(tmp_path):
