@@ -229,7 +229,7 @@ def cut_off(pages: Sequence[str]) -> list[str]:
     *before, last = pages
     if last.startswith(AT_WORK) or last == CUT:
         return [*before, CUT]
-    if last.endswith((CUT_OFF, CUT)):
+    if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # A steady stop said so, above what the turn came to.
         return [*pages]
     whole = f"{last}\n{CUT_OFF}"
     return [*before, whole] if len(whole) <= LIMIT else [*pages, CUT_OFF]
