@@ -15,8 +15,8 @@ from bench.places import ROOT
 
 __all__ = ["BotProcess", "agents", "describe", "running"]
 
-STOP_SECONDS: Final = 30.0
-"""The bot has 25 s for its own end; then it is killed."""
+STOP_SECONDS: Final = 60.0
+"""The bot has 25 s for its own end, on a machine that may be busy; then it is killed."""
 
 AWAY_SECONDS: Final = 0.3
 """The pause before the next start while Discord is away: the 30 s of the unit, hurried as all else."""

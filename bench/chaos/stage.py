@@ -28,9 +28,9 @@ PAGES: Final = 4
 AGENTS: Final = 3
 """Fewer than there are threads, so that some wait in line and some are put to sleep."""
 
-BEGIN_SECONDS: Final = 30.0
+BEGIN_SECONDS: Final = 180.0
 
-CONNECT_SECONDS: Final = 90.0
+CONNECT_SECONDS: Final = 180.0
 """The longest time until a bot is connected: all lanes start theirs at once, on a machine that may be busy."""
 LOOK_SECONDS: Final = 0.05
 

@@ -53,7 +53,7 @@ UNUSED_SECONDS: Final = 10.0
 
 LOOK_SECONDS: Final = 0.1
 
-RELOAD_SECONDS: Final = 30.0
+RELOAD_SECONDS: Final = 180.0
 """For so long somebody tries to have the configuration read again."""
 
 SILENT_SECONDS: Final = 1.5
