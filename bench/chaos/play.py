@@ -24,6 +24,9 @@ __all__ = ["Outcome", "balance", "play", "unended"]
 SETTLE_SECONDS: Final = 180.0
 """How long the books may take to balance, also on a machine that is busy. Only what is wrong takes so long."""
 
+OPEN_SECONDS: Final = 45.0
+"""How long the first message of a thread waits for it; whoever may not talk gets none."""
+
 LOOK_SECONDS: Final = 0.1
 
 REST_ROUNDS: Final = 2
@@ -110,7 +113,7 @@ async def _open(stage: Stage, planned: Round, line: Line, thread_ids: set[int]) 
         return found if isinstance(found, Thread) else None
 
     try:
-        return await stage.discord.until(opened, timeout=SETTLE_SECONDS)
+        return await stage.discord.until(opened, timeout=OPEN_SECONDS)
     except TimeoutError:
         return None  # The books will tell.
 
