@@ -39,7 +39,7 @@ STEP_MS: Final = 50.0
 START_SECONDS: Final = 5.0
 """The aims for a step of the loop, and for a start."""
 
-_AT_WORK: Final = re.compile("in line|working")
+_AT_WORK: Final = re.compile("in line|work(ing|s)")
 
 _MB: Final = 1e6
 
