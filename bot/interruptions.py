@@ -175,7 +175,10 @@ class Interruptions:
     def went_on(self, thread_id: int) -> None:
         """Learn that another turn begins in a thread: no choice was made."""
         for interruption in self._in(thread_id):
-            self._close(interruption, "interrupted", words.undecided(self._link(interruption.row)))
+            told = words.undecided(self._link(interruption.row))
+            if self._asked(interruption.row) is None:  # Somebody has let it go on before the question was posted.
+                self._question(interruption.row)
+            self._close(interruption, "interrupted", told)
 
     def gone(self, thread_id: int) -> None:
         """Learn that a thread is gone."""

@@ -649,6 +649,18 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
             assert (journal.pages(100), journal.open_rows()) == ([], [])
 
 
+async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_the_same(tmp_path: Path) -> None:
+    """Somebody presses Continue as soon as the bot is back."""
+    async with journaled(tmp_path) as journal:
+        left(journal, 100, State.PROMPTED)
+        async with restarted(journal, tmp_path) as it:
+            await it.recovery.begin()
+            it.recovery.interruptions.went_on(THREAD)
+            await it.recovery.finish()
+            await settle()
+            assert (it.state(100), it.shown) == (State.CLOSED, [UNDECIDED])
+
+
 async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(tmp_path: Path) -> None:
     """Killed after the choice, or after the thread went on, and before the notice was changed."""
     async with journaled(tmp_path) as journal:
