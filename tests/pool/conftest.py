@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import acp.roots
 import pool.directories
+import pool.opening
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +17,5 @@ def _directories_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def look(work: Callable[[Path], Path], directory: Path) -> Path:
         return work(directory)
 
-    monkeypatch.setattr(pool.directories, "look", look)
+    for module in (acp.roots, pool.directories, pool.opening):
+        monkeypatch.setattr(module, "look", look)
