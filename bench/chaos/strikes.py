@@ -86,6 +86,7 @@ class Strikes:
         self._number = number
         self._thread_ids = thread_ids
         self._tasks = tasks
+        self._temporary = asyncio.Lock()
         self._lasting: set[asyncio.Task[None]] = set()
         self._rules: list[tuple[Trouble, Rule]] = []
 
@@ -172,23 +173,25 @@ class Strikes:
     async def _fill(self, chance: random.Random, trouble: Trouble) -> None:
         """Let there be no room for temporary files for a while, or no directory, until the bot has come upon that."""
         place, full = self._stage.process.temporary, trouble is Trouble.FULL_TMP
-        sign, gone, before = place / FULL, place.with_name("gone"), self._refused()
-        if full:
-            sign.touch()
-        else:
-            place.rename(gone)
-        try:
-            for _ in range(round(UNUSED_SECONDS / LOOK_SECONDS)):
-                if self._refused() > before:
-                    self.struck[trouble] += 1
-                    await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
-                    break
-                await asyncio.sleep(LOOK_SECONDS)
-        finally:
+        sign, gone = place / FULL, place.with_name("gone")
+        async with self._temporary:  # A directory that is gone cannot be full.
+            before = self._refused()
             if full:
-                sign.unlink()
+                sign.touch()
             else:
-                gone.rename(place)
+                place.rename(gone)
+            try:
+                for _ in range(round(UNUSED_SECONDS / LOOK_SECONDS)):
+                    if self._refused() > before:
+                        self.struck[trouble] += 1
+                        await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
+                        break
+                    await asyncio.sleep(LOOK_SECONDS)
+            finally:
+                if full:
+                    sign.unlink()
+                else:
+                    gone.rename(place)
 
     def _refused(self) -> int:
         """How many temporary files the bot has not got."""
