@@ -12,7 +12,10 @@ from tests.memory import Json, MemoryAgent
 
 pytestmark = by_the_schema
 
-OFFERS: dict[str, Json] = {name: {} for name in ("list", "resume", "close", "delete", "additionalDirectories")}
+OFFERS: dict[str, Json] = {name: {} for name in ("list", "resume", "close", "additionalDirectories")}
+
+NEVER_SENT = {"session/delete"}
+"""A session is its user's own: an editor may go on with it."""
 
 
 def test_the_page_is_the_one_that_is_written() -> None:
@@ -28,7 +31,7 @@ def test_the_page_has_every_method_and_kind_of_the_schema() -> None:
     for definition in schema.values():
         if "x-method" in definition:
             by_side[definition["x-side"]].add(definition["x-method"])
-    assert {row.name for row in SENT} == by_side["agent"] | by_side["protocol"] | {"session/set_model"}
+    assert {row.name for row in SENT} == (by_side["agent"] - NEVER_SENT) | by_side["protocol"] | {"session/set_model"}
     assert {row.name for row in ASKED} == by_side["client"] | by_side["protocol"]
     kinds = {each["properties"]["sessionUpdate"]["const"] for each in schema["SessionUpdate"]["oneOf"]}
     assert {row.name for row in TOLD} == kinds
