@@ -12,6 +12,7 @@ from pool.journal import Unwritable
 from . import words
 from .gate import Right
 from .notices import HELD
+from .post import answer_press
 from .queue import drop_held
 from .stop import StopButton
 from .view import view_of
@@ -72,9 +73,9 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
             await drop_held(interaction, conversation)
         else:
             told = f"-# {words.waiting(conversation.waiting)} next; continued by <@{by}>."
-            client.desk.notices.end(self.thread_id, HELD, content=told, here=True)
+            post = client.desk.notices.end_by_press(self.thread_id, HELD, told)
             conversation.resume()
-            await interaction.response.edit_message(content=told, view=None)
+            await answer_press(interaction, told, post)
 
 
 class KeepButton(Button, template=r"threadline:keep:(?P<thread>[0-9]{1,20})"):

@@ -123,13 +123,13 @@ class Card(ABC):
     def settle(self, line: str, *, here: bool = True) -> str:
         """Take note that a person has answered; return what the message says then.
 
-        `here`: whoever calls makes it say so, by answering the press.
+        `here`: the caller makes it say so, by `answer_press`.
         """
         self.answered = True
         content = self._closed(line)
         self.on_closed(self)
         if self.post is not None:
-            (self.post.shown if here else self.post.show)(content)
+            (self.post.pressed if here else self.post.show)(content)
         return content
 
     def close(self, reason: str) -> None:

@@ -18,6 +18,7 @@ from .fields import Field, Given, Unusable, fields_of, told
 from .form import Form, written
 from .markdown import code_block, escape
 from .patterns import unfit
+from .post import answer_press
 from .view import view_of
 from .visible import visible
 
@@ -292,13 +293,13 @@ class ElicitationButton(
                 await interaction.response.send_modal(card.form(int(self.deed), by))
             case FormCard() if self.deed == "0" and (content := card.accept(by, here=True)):
                 record(interaction, card, "approved", "accepted")
-                await interaction.response.edit_message(content=content, view=None)
+                await answer_press(interaction, content, card.post)
             case PageCard() if self.deed == "open" and card.accept(by):
                 record(interaction, card, "approved", f"opened {card.host}")
                 text = f"It leads to `{card.host}`:\n{code_block(card.url)}"
                 await interaction.response.send_message(text, view=card.link(), ephemeral=True)
             case _ if self.deed in ("decline", "cancel") and (content := card.leave(self.deed, by)):
                 record(interaction, card, "denied", self.deed)
-                await interaction.response.edit_message(content=content, view=None)
+                await answer_press(interaction, content, card.post)
             case _:
                 await interaction.response.send_message(words.became(None), ephemeral=True)

@@ -9,6 +9,7 @@ from . import words
 from .card import admitted, record
 from .elicitation import ElicitationButton, FormCard
 from .form import Form
+from .post import answer_press
 from .view import view_of
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ async def take_form(interaction: "discord.Interaction[ThreadlineClient]", match:
         content = card.accept(by, here=not ephemeral)
         if content is None:
             await interaction.response.send_message(words.became(None), ephemeral=True)
+        elif ephemeral:
+            record(interaction, card, "approved", "filled in")
+            await interaction.response.edit_message(content="Sent.", view=None)
         else:
             record(interaction, card, "approved", "filled in")
-            await interaction.response.edit_message(content="Sent." if ephemeral else content, view=None)
+            await answer_press(interaction, content, card.post)
 
 
 async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:

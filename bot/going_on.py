@@ -15,6 +15,7 @@ from . import words
 from .desk import Desk
 from .gate import Right
 from .notices import MADE_WAY
+from .post import answer_press
 from .request import Request, write_request
 from .view import view_of
 
@@ -68,13 +69,13 @@ class GoOnButton(
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         told = f"-# Continued by <@{user.id}>."
-        client.desk.notices.end(self.thread_id, MADE_WAY, content=told, here=True)
+        post = client.desk.notices.end_by_press(self.thread_id, MADE_WAY, told)
         if new:
             log.info("continued by a person", thread_id=self.thread_id, user_id=user.id)
             exchange = client.desk.exchange(request)
             client.pool.submit(self.thread_id, exchange)
             exchange.opened(self.thread_id)
-        await interaction.response.edit_message(content=told, view=None)
+        await answer_press(interaction, told, post)
 
 
 def tell_made_way(desk: Desk, thread_id: int) -> None:

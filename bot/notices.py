@@ -122,11 +122,8 @@ class Notices:
             standing = self._standing[thread_id, kind, about] = self._begun(thread_id, kind, about, silent=silent)
         standing.post.show(content, buttons, about=first)
 
-    def end(self, thread_id: int, kind: str, about: int = 0, *, content: str = "", here: bool = False) -> None:
-        """Let a notice go, or say `content` from now on, without buttons.
-
-        `here`: the caller makes it say so, by answering the press.
-        """
+    def end(self, thread_id: int, kind: str, about: int = 0, *, content: str = "") -> None:
+        """Let a notice go, or say `content` from now on, without buttons."""
         standing = self._standing.pop((thread_id, kind, about), None)
         if standing is None:
             return
@@ -134,7 +131,16 @@ class Notices:
             self._remove(standing)
             return
         standing.ended = True
-        (standing.post.shown if here else standing.post.show)(content)
+        standing.post.show(content)
+
+    def end_by_press(self, thread_id: int, kind: str, content: str) -> Post | None:
+        """Let a notice say `content` from now on, by the answer to a press, which the caller makes through the post."""
+        standing = self._standing.pop((thread_id, kind, 0), None)
+        if standing is None:
+            return None
+        standing.ended = True
+        standing.post.pressed(content)
+        return standing.post
 
     def forget(self, thread_id: int) -> None:
         """Learn that a thread is gone, and with it what stood there."""

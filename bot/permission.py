@@ -14,6 +14,7 @@ from .card import Card, Item, Where, admitted, record
 from .description import describe, excerpt, headline
 from .gate import Right
 from .markdown import code_block, escape
+from .post import answer_press
 from .visible import visible
 
 if TYPE_CHECKING:
@@ -236,6 +237,6 @@ async def _answer(interaction: "discord.Interaction[ThreadlineClient]", token: s
     if content is not None:
         option = card.option(choice)
         record(interaction, card, card.deed(choice), option.name if option is not None else "Deny")
-        await interaction.response.edit_message(content=content, view=None)
+        await answer_press(interaction, content, card.post)
     else:
         await interaction.response.send_message(words.became(None), ephemeral=True)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import discord
 import structlog
@@ -12,7 +13,10 @@ from .pacer import Bucket, Job, Pacer, Urgency
 from .patience import Patience
 from .rest import Archived, Gone, Refused, Rest, TryLater
 
-__all__ = ["Post"]
+__all__ = ["Post", "answer_press"]
+
+PRESS_SECONDS = 5.0
+"""Before an edit makes the message show what the answer to a press should have: that is sent within three seconds."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -113,10 +117,16 @@ class Post:
         self._wish = _Wish()
         self._pacer.put(self._job)
 
-    def shown(self, content: str) -> None:
-        """Take note that an interaction's answer has already made the message show this, without buttons."""
-        self._wish = self._shown = _Wish(content)
-        self._on_done()
+    def pressed(self, content: str) -> None:
+        """Make the message show this without buttons, by the answer to a press: an edit follows where that fails."""
+        self._wish = _Wish(content)
+        self._pacer.put(self._job, delay=PRESS_SECONDS)
+
+    def answered(self, content: str) -> None:
+        """Take note that the answer to a press has made the message show what `pressed` was told."""
+        if self._wish == _Wish(content):
+            self._shown = self._wish
+            self._on_done()
 
     def _next_write(self) -> Awaitable[None] | None:
         # A try whose answer was lost may have made a message, which is to go then.
@@ -197,3 +207,13 @@ class Post:
         if self._message_id is None:
             self._first = None
             self._on_refused()
+
+
+async def answer_press(interaction: discord.Interaction[Any], content: str, post: Post | None) -> None:
+    """Answer a press: its message says `content` then, without buttons.
+
+    `post` keeps that message, if anything does, and was told by `pressed`: where the answer fails it edits the message.
+    """
+    await interaction.response.edit_message(content=content, view=None)
+    if post is not None:
+        post.answered(content)

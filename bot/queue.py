@@ -16,6 +16,7 @@ from .exchange import Exchange
 from .gate import Right
 from .markdown import LIMIT, escape
 from .notices import HELD
+from .post import answer_press
 from .view import view_of
 
 if TYPE_CHECKING:
@@ -214,10 +215,10 @@ async def drop_held(interaction: discord.Interaction["ThreadlineClient"], conver
         return
     desk, by, what = interaction.client.desk, interaction.user.id, words.waiting(conversation.waiting)
     told = f"-# {what} dropped by <@{by}>."
-    desk.notices.end(conversation.thread_id, HELD, content=told, here=True)
+    post = desk.notices.end_by_press(conversation.thread_id, HELD, told)
     conversation.drop()
     desk.audit.record("stopped", f"{what} dropped", user_id=by, thread_id=conversation.thread_id)
-    await interaction.response.edit_message(content=told, view=None)
+    await answer_press(interaction, told, post)
 
 
 async def _drop_rest(conversation: Conversation, exchanges: Sequence[PooledExchange]) -> None:

@@ -183,10 +183,7 @@ def test_a_null_error_beside_a_result_is_no_error() -> None:
     ("data", "about"),
     [
         (b'{"id":7,"result":{"text":"\t"}}', Envelope(None, 7, has_id=True)),
-        (
-            b'{"id":null,"method":"m","params":{"a":' + b"[" * 5000 + b"]" * 5000 + b"}}",
-            Envelope("m", None, has_id=True),
-        ),
+        (b'{"id":null,"method":"m","params":{"a":}}', Envelope("m", None, has_id=True)),
         (b'{"method":"session/update","params":{"a":}}', Envelope("session/update", None, has_id=False)),
     ],
     ids=["answer", "request", "notification"],

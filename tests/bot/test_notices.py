@@ -84,9 +84,14 @@ async def test_a_notice_may_say_how_its_matter_ended(tmp_path: Path, *, here: bo
     """Without buttons; who answers a press has said so already."""
     board = Board()
     async with run(tmp_path, board) as (notices, journal):
-        show(notices, "choose", INTERRUPTED, about=100)
+        show(notices, "choose", HELD)
         await settle()
-        notices.end(THREAD, INTERRUPTED, 100, content="chosen", here=here)
+        if here:
+            post = notices.end_by_press(THREAD, HELD, "chosen")
+            assert post is not None
+            post.answered("chosen")
+        else:
+            notices.end(THREAD, HELD, content="chosen")
         await settle()
         assert board.whats == (["send"] if here else ["send", "edit"])
         assert here or board.messages[1] == Message("chosen")

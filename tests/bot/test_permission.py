@@ -353,6 +353,8 @@ async def test_the_first_answer_wins() -> None:
         said = it.card.answer("0", ADA)
         assert said is not None
         assert said.endswith(f"\n-# Allow once — chosen by <@{ADA}>")
+        assert it.card.post is not None
+        it.card.post.answered(said)
         assert it.card.answer("2", 43) is None
         it.card.close("no longer open: the turn has ended")
         await settle()

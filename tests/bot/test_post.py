@@ -8,9 +8,9 @@ import pytest
 from bot.mentions import Mentions
 from bot.pacer import Pacer
 from bot.patience import LONGEST_WAIT
-from bot.post import Post
+from bot.post import PRESS_SECONDS, Post
 from bot.rest import Refused, TryLater
-from tests.bot.board import AnswerLost, Board, pacing, settle
+from tests.bot.board import AnswerLost, Board, Message, pacing, settle
 from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
@@ -99,10 +99,31 @@ async def test_what_an_interaction_has_shown_is_not_written_again() -> None:
         post = post_on(board, pacer)
         post.show("question", buttons)
         await settle()
-        post.shown("answered")
+        post.pressed("answered")
+        post.answered("answered")
         post.show("answered")
-        await settle()
+        await elapse(2 * PRESS_SECONDS)
     assert board.whats == ["send"]
+
+
+async def test_what_no_interaction_has_shown_is_written_like_all_else() -> None:
+    """The answer to a press may fail; its buttons go all the same, and only then is the message done."""
+    board, done = Board(), list[str]()
+    async with pacing(Pacer()) as pacer:
+        post = Post(
+            THREAD,
+            pacer=pacer,
+            rest=board,
+            nonce="nonce",
+            on_done=lambda: done.append(board.messages[1].content),
+        )
+        post.show("question", buttons)
+        await settle()
+        done.clear()
+        post.pressed("answered")
+        await elapse(2 * PRESS_SECONDS)
+    assert board.messages[1] == Message("answered")
+    assert set(done) == {"answered"}
 
 
 @pytest.mark.parametrize("fault", [TryLater("503"), TryLater("429", 9.0), AnswerLost("reset")], ids=repr)

@@ -204,3 +204,25 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
         request = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
         await place.ann.sees(place.channel, "I could not open a thread: something went wrong", by=place.bot)
         await place.discord.until(lambda: "❌" in map(str, request.reactions))
+
+
+async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is done; the messages of a question and of held messages are edited like any other then."""
+    monkeypatch.setattr("bot.post.PRESS_SECONDS", 0.5)
+    async with stage(tmp_path) as place:
+        refused = place.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)
+        thread = await place.thread("say begun\nask execute make install\nhang")
+        await place.ann.click(await place.ann.sees(thread, "May I", by=place.bot), "Allow once")
+        await place.ann.sees(thread, "chosen by", by=place.bot)
+        await place.ann.sees(thread, "allowed (allow_once)", by=place.bot)
+        await place.ann.say(thread, "say behind")
+        await place.ann.sees(thread, "1 waiting", by=place.bot)
+        await place.ann.slash(thread, "cancel")
+        held = await place.ann.sees(thread, "on hold", by=place.bot)
+        await place.ann.click(held, "Continue")
+        await place.ann.sees(thread, "continued by", by=place.bot)
+        await place.answer(thread, "behind")
+        await place.discord.until(lambda: not buttons(place, thread))
+        assert refused.hits >= 3
