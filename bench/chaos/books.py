@@ -164,7 +164,8 @@ def _reply(thread: Thread, asked: Asked) -> str:
 
 def _notices(thread: Thread, asked: Asked) -> str:
     """What the bot said of a message elsewhere, by a link to it."""
-    link = re.compile(rf"/(?:{asked.message_id}|{thread.exchange(asked)})\b")
+    # At its end: a thread's id, which each link into it holds, is that of its first message.
+    link = re.compile(rf"/(?:{asked.message_id}|{thread.exchange(asked)})(?![/\d])")
     return "\n".join(page.content for page in thread.pages if page.answers is None and link.search(page.content))
 
 

@@ -153,6 +153,14 @@ def test_a_notice_that_links_to_a_message_declares_how_it_ended() -> None:
     assert faults(replace(left, pages=(PAGES[0], other)), deeds=Deeds(harsh={1})) == [Fault.LOST]
 
 
+def test_a_link_into_a_thread_is_none_to_its_first_message() -> None:
+    """Its id is the thread's, and so stands in each link."""
+    notice = Page(104, "-# ⏹ I was restarted: https://discord.com/channels/1/100/102")
+    later = replace(WELL, pages=(PAGES[0], notice), rows={**ROWS, 102: ("closed", "interrupted")})
+    assert faults(later, deeds=Deeds(harsh={1})) == []
+    assert faults(later) == [Fault.LOST]
+
+
 def test_a_long_answer_must_be_whole_and_in_order() -> None:
     """Every numbered line once, over all of its pages."""
     long = replace(SECOND, line=replace(SECOND.line, code_lines=3))
