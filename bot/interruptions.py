@@ -82,10 +82,13 @@ class Interruptions:
         """End the questions that an earlier run was about to end. To be called when all open ones are recovered."""
         for thread_id, message_id in self._desk.notices.of(INTERRUPTED):
             if message_id not in self._open.get(thread_id, {}):
-                row = self._journal.row(message_id)
-                is_undecided = row is not None and row.reason == "interrupted"
-                told = words.undecided(self._link(row)) if row is not None and is_undecided else DECIDED
-                self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=told)
+                self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=self._became(thread_id, message_id))
+
+    def _became(self, thread_id: int, message_id: int) -> str:
+        """Say what became of a question that is over."""
+        row = self._journal.row(message_id)
+        left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
+        return words.undecided(self._link(row)) if row is not None and left else DECIDED
 
     def draft(self, rows: Sequence[Row]) -> Reply | None:
         """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
@@ -150,7 +153,7 @@ class Interruptions:
         """Carry out a person's choice; return what is to be said of it. Raises `Unwritable`: nothing was done."""
         interruption = self._open.get(thread_id, {}).get(message_id)
         if interruption is None or not self.is_undecided(interruption.row):
-            return DECIDED
+            return self._became(thread_id, message_id)
         if not retry:
             told = f"-# Skipped by <@{by}>."
             self._close(interruption, "skipped", told)

@@ -310,7 +310,7 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
             assert it.notice.buttons == []
             assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
             assert journal.row(100).reason == "interrupted"  # type: ignore[union-attr]
-            assert it.decide(100, retry=True) == "This was decided before."
+            assert it.decide(100, retry=True) == UNDECIDED.removeprefix("-# ")
             assert journal.notices.standing() == []
 
 
@@ -331,6 +331,8 @@ async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_c
             assert it.prompts == ["request 101", "request 102"]
             assert (it.state(100), it.shown[0]) == (State.CLOSED, UNDECIDED)
             assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
+            for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, DECIDED)):  # A press that comes too late.
+                assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
 
 
 async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(tmp_path: Path) -> None:
