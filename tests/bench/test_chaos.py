@@ -12,6 +12,7 @@ from bench.chaos.__main__ import main
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 
 
+@pytest.mark.timeout(600)  # Its own bounds, which say what was wrong, come first.
 def test_a_few_rounds_end_with_balanced_books_and_no_process(tmp_path: Path) -> None:
     """Exit code 0, and the figures in a file; the bot is killed at least once on the way."""
     path = tmp_path / "chaos.json"
