@@ -27,6 +27,7 @@ from .endpoint import Endpoint
 from .failures import NeedsPerson, StartFailed
 from .going_on import tell_made_way
 from .health import Pulse
+from .identifies import Identifies
 from .locks import journal_lock, user_lock
 from .logs import redactor
 from .mentions import Mentions, answerers
@@ -222,7 +223,9 @@ class App:
             metrics.client_built()
             return client
 
-        return SupervisedClient(self._config.discord, rest=desk.rest, build=build)
+        return SupervisedClient(
+            self._config.discord, rest=desk.rest, build=build, was_greeted=Identifies(journal).allowance.last > 0
+        )
 
     def _on_ready(self) -> None:
         self.ready.set()

@@ -19,12 +19,16 @@ from .connecting import CLOSE_SECONDS, Refused, close, end, in_words, prepare, w
 from .failures import StartFailed
 from .identifies import TooManyIdentifies
 from .rest import Rest
+from .systemd import notify
 
 __all__ = ["Pauses", "SupervisedClient"]
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
 """Wait before the client is built anew, doubling."""
+
+TRY_SECONDS = 90.0
+"""What systemd, which waits for a start, grants one try to connect; without a word its own bound is as long."""
 
 HELD = 2
 """Clients that are held: the one that lives and the one before it."""
@@ -53,12 +57,17 @@ class Pauses:
 class SupervisedClient:
     """Keeps a client alive while `run` runs, and puts it into `rest`."""
 
-    def __init__(self, config: DiscordConfig, *, rest: Rest, build: Callable[[], ThreadlineClient]) -> None:
-        """`build` makes a client that was not started yet."""
+    def __init__(
+        self, config: DiscordConfig, *, rest: Rest, build: Callable[[], ThreadlineClient], was_greeted: bool
+    ) -> None:
+        """`build` makes a client that was not started yet. A bot that `was_greeted` by Discord waits for its return.
+
+        The start of any other fails where Discord cannot be reached: its address or its network may be wrong.
+        """
         self._config = config
         self._rest = rest
         self._build = build
-        self._was_greeted = False
+        self._was_greeted = was_greeted
         self._woken = asyncio.Event()
         self._open: deque[ThreadlineClient] = deque()
         """Clients by which calls can still be made, or have been begun."""
@@ -100,6 +109,7 @@ class SupervisedClient:
                 return why
             wait = pauses.after(lasted=loop.time() - started, identified=client.ws is not None)
             log.warning("connection to Discord lost", reason=in_words(why), again_in=wait)
+            notify(f"EXTEND_TIMEOUT_USEC={(wait + TRY_SECONDS) * 1e6:.0f}", f"STATUS=Discord is away: {in_words(why)}")
             await self._pause(wait)
             if isinstance(why, TooManyIdentifies):
                 await asyncio.sleep(why.seconds)

@@ -45,6 +45,8 @@ async def ask(stage: Stage, line: Line, round_number: int, place: Channel) -> in
                     thread_id = posted.id if place.id == stage.channel.id else place.id
                     stage.note(thread_id, Asked(line, round_number, posted.id))
                     return posted.id
+            # Its answer was cut off, perhaps after the bot had taken it.
+            stage.deeds.repeated[line.token] += 1
         await asyncio.sleep(AGAIN_SECONDS)
     return None
 

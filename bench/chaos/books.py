@@ -106,7 +106,8 @@ class Deeds:
 
     `harsh` are the rounds in which something happened that may leave a message without an answer, if that is said.
     `silenced` are the rounds in which the second person lost the right to talk for a while, and what that person may
-    say then need not be answered; `barred` are messages that waited when the right was gone.
+    say then need not be answered; `barred` are messages that waited when the right was gone. `repeated` are the tokens
+    of commands that failed before a person saw them taken, and how often each was given once more.
     """
 
     retried: dict[int, int] = field(default_factory=dict)
@@ -115,6 +116,7 @@ class Deeds:
     harsh: set[int] = field(default_factory=set)
     silenced: set[int] = field(default_factory=set)
     barred: set[int] = field(default_factory=set)
+    repeated: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,14 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
     """Return all that is wrong in a thread. `prompts` is how often agents were asked for each token."""
     found: list[Entry] = []
     for asked in thread.asked:
+        token = asked.line.token
         retries = deeds.retried.get(thread.exchange(asked), 0)
+        prompted, most = prompts.get(token, 0), 1 + retries + deeds.repeated[token]
         entries = [
             *((Fault.LOST, what) for what in _lost(thread, asked, deeds)),
             *((Fault.ROW, what) for what in _unended(thread, asked)),
-            *((Fault.RIGHT, what) for what in _unlawful(asked, prompts.get(asked.line.token, 0), deeds)),
-            *((Fault.DOUBLED, what) for what in _doubled(thread, asked, prompts.get(asked.line.token, 0), retries)),
+            *((Fault.RIGHT, what) for what in _unlawful(asked, prompted, deeds)),
+            *((Fault.DOUBLED, what) for what in _doubled(thread, token, prompted, most)),
         ]
         if not retries:
             entries += ((Fault.PAGE, what) for what in _incomplete(thread, asked))
@@ -226,13 +230,13 @@ def _dead(thread: Thread, page: Page) -> Iterable[str]:
             yield f"{action} can do nothing on {page.content[:40]!r}"
 
 
-def _doubled(thread: Thread, asked: Asked, prompts: int, retries: int) -> Iterable[str]:
-    """Find a message that an agent, or its person, got more than once."""
-    if prompts > 1 + retries:
-        yield f"{asked.line.token} was prompted {prompts} times, retried {retries} times"
-    shown = _shown(thread, asked.line.token)
-    if shown > 1 + retries:
-        yield f"{asked.line.token} is shown {shown} times, prompted {prompts} times"
+def _doubled(thread: Thread, token: str, prompts: int, most: int) -> Iterable[str]:
+    """Find a message that an agent, or its person, got more often than it was asked for."""
+    if prompts > most:
+        yield f"{token} was prompted {prompts} times, asked for {most} times"
+    shown = _shown(thread, token)
+    if shown > most:
+        yield f"{token} is shown {shown} times, prompted {prompts} times"
 
 
 def _incomplete(thread: Thread, asked: Asked) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """What the books of chaos call wrong: each rule, with the smallest thread that breaks it."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -79,10 +80,11 @@ def test_an_answer_that_is_shown_twice_is_doubled() -> None:
 
 
 def test_a_message_that_an_agent_got_twice_is_doubled_unless_a_person_asked_for_it() -> None:
-    """Retry is the one way to a second prompt."""
+    """By Retry, or by a command that seemed to have failed."""
     twice = {**PROMPTS, "answer-0001-00": 2}
     assert faults(WELL, twice) == [Fault.DOUBLED]
     assert faults(WELL, twice, Deeds(retried={100: 1})) == []
+    assert faults(WELL, twice, Deeds(repeated=Counter({"answer-0001-00": 1}))) == []
 
 
 def test_answers_in_another_order_than_their_questions_are_out_of_order() -> None:

@@ -132,6 +132,27 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
         assert states(place, ids) == [State.ANSWERED] * 2
 
 
+async def test_a_bot_that_starts_in_an_outage_waits_for_its_end(tmp_path: Path) -> None:
+    """It has been connected before, so the outage is no mistake in its configuration; what was missed is answered."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            thread = await place.thread("say first")
+            await place.answer(thread, "first")
+        away = place.discord.fault(path="/", times=None, edge="1020")
+        await place.ann.say(thread, "say missed")
+        starting = asyncio.create_task(performed(place, thread))
+        await place.discord.until(lambda: away.hits > 2, timeout=GENEROUS)
+        end(away)
+        await starting
+
+
+async def performed(place: Stage, thread: Thread) -> None:
+    """Run the bot until it has answered what it missed."""
+    async with performing(place):
+        await place.answer(thread, "missed")
+
+
 def states(place: Stage, message_ids: list[int]) -> list[State | None]:
     """Where requests stand in the journal."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
