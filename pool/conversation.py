@@ -374,8 +374,11 @@ class Conversation:
                 running = self.running = Running(exchange, turn, self.seat.settings.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
-                async for event in turn:
-                    running.event(event)
+                try:
+                    async for event in turn:
+                        running.event(event)
+                finally:
+                    running.was_read = turn.exhausted
                 self._finish(running)
             self.running = None
         except AgentClosed as error:
@@ -459,5 +462,7 @@ class Conversation:
             exchange.ended(ending)
         elif ending.shutdown:
             self._journal.interrupt(exchange.message_ids, exchange.ended(ending))
-        else:  # Somebody had ended it already.
+        elif ending.stop_reason is not None or ending.error is not None:  # The agent was as quick as the bot's stop.
+            self._journal.finish(exchange.message_ids, ending.stop_reason or "failed", exchange.ended(ending))
+        else:  # A person had stopped it already.
             self._close(exchange, ending, "cancelled")

@@ -1,6 +1,7 @@
 """How the pool stops: what gets time, what is cut off, what the next start finds. In virtual time."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,6 +98,35 @@ async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) 
         await stopping
         assert exchange.ending.error is not None
         assert it.row(10) is Row.FINISHED
+
+
+@pytest.mark.parametrize("unread", [False, True])
+async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_if_all_of_it_was_read(
+    tmp_path: Path, *, unread: bool
+) -> None:
+    """What was not read is not in the reply, and the next start asks about it."""
+    async with house(tmp_path) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        await exchange.until("prompted")
+        await quiet()
+        connection = it.talk(1).seat.agent.connection  # type: ignore[union-attr]
+        if unread:
+            update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "last words"}}
+            params = {"sessionId": "agent1-1", "update": update}
+            connection.feed(line(method="session/update", params=params))
+        connection.feed(line(id=prompt["id"], result={"stopReason": "end_turn"}))
+        (task,) = (each for each in asyncio.all_tasks() if each.get_name() == "conversation-1")
+        task.cancel()
+        await asyncio.wait((task,))
+        assert exchange.ending == Ending(stop_reason="end_turn", shutdown=unread)
+        assert it.row(10) is (Row.PROMPTED if unread else Row.FINISHED)
+
+
+def line(**fields: object) -> bytes:
+    """What an agent writes."""
+    return json.dumps({"jsonrpc": "2.0", **fields}).encode() + b"\n"
 
 
 async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_path: Path) -> None:
