@@ -210,6 +210,7 @@ class CatchUp:
                 if exchange is not None:
                     tasks.create_task(self._open(exchange), name=f"open-{message_id}")
                 self._journal.mark_seen(channel_id, message_id)
+                await asyncio.sleep(0)  # What waits here has no bound, and taking a message up may wait for nothing.
         if gap.behind is not None:
             gap.behind.discard(channel_id)
 

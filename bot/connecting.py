@@ -11,6 +11,7 @@ import yarl
 
 from .failures import NeedsPerson
 from .rest_errors import reason_of
+from .websocket import Websocket
 
 __all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
 
@@ -41,8 +42,12 @@ def intents(*, direct: bool) -> discord.Intents:
 
 
 def prepare(endpoint: str) -> None:
-    """Prepare the library before a client is built: another server, if one is named, and no word on voice."""
+    """Prepare the library before a client is built: its websocket is ours, and its server `endpoint`, if one is named.
+
+    It says nothing about voice either.
+    """
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
+    discord.client.DiscordWebSocket = Websocket  # A client has no parameter for its class.
     if endpoint:
         discord.http.Route.BASE = f"{endpoint}/api/v10"
         gateway = yarl.URL(endpoint) / "gateway/"

@@ -20,7 +20,7 @@ from bot.patience import LONGEST_WAIT
 from bot.rest import Refused, TryLater
 from pool.journal import Journal
 from tests.bot.board import Board, accepted, pacing, scratch_journal
-from tests.virtual import elapse
+from tests.virtual import elapse, step
 
 pytestmark = pytest.mark.virtual_time
 
@@ -284,6 +284,21 @@ async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> 
 
 
 # ---- live messages meanwhile
+
+
+async def test_others_get_the_event_loop_between_any_two_live_messages_that_waited() -> None:
+    """However many came before READY's servers did: to take one up may wait for nothing."""
+    async with stage(seen={HERE: 0}) as it:
+        places = it.places(HERE)
+        for number in range(1, 50):
+            assert it.comes(HERE, number)
+        running = asyncio.create_task(it.catch_up.run(places))
+        taken = [0]
+        while not running.done():
+            await step()
+            taken.append(len(it.taken))
+        assert taken[-1] == 49
+        assert max(after - before for before, after in pairwise(taken)) == 1
 
 
 async def test_live_messages_wait_until_what_was_missed_is_in_front_of_them() -> None:
