@@ -1,18 +1,19 @@
 """Soak: a day of 200 threads with restarts, in virtual time: whether memory, journal, log and attachments stay bounded.
 
 The real bot and loopback share one process and one event loop whose clock jumps; agents are in memory. What is counted
-as the bot's memory is what its own packages and discord.py have allocated and still hold.
+as the bot's memory is all that can be reached from the bot, from its tasks, and from what the modules of its packages
+and of discord.py have at their top. The process as a whole is read beside it: loopback and the agents are in that too.
 """
 
 import asyncio
 import gc
 import json
 import logging
+import os
 import random
 import sys
 import tempfile
 import time
-import tracemalloc
 from asyncio import Runner
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +27,9 @@ import pytest
 import acp.agent
 from acp.process import Launch
 from bench.figure import Against, Figure
+from bench.held import globals_of, held
 from bench.places import ROOT
+from bench.proc import rss
 from bench.run import Failed, Measurement, Run
 from bot import logs
 from bot.app import App
@@ -50,7 +53,13 @@ HEARTBEAT_SECONDS: Final = 10**7
 """The gateway asks for none: discord.py sends them from a thread, by the real clock."""
 
 COUNTED: Final = ("bot", "pool", "acp", "discord")
-"""Packages whose allocations are the bot's."""
+"""Packages whose memory is the bot's."""
+
+STRANGERS: Final = ("loopback", "bench", "tests")
+"""Packages whose objects are not."""
+
+PARTS: Final = 4
+"""Pieces in which an answer comes: each is an edit, which takes most of the time that a day takes here."""
 
 ANSWER: Final = "Some **words** about `code`, a list:\n\n- one\n- two\n\n```python\nx = 1\n```\n\n" * 12
 
@@ -62,6 +71,7 @@ class Sample:
     """What the bot holds at one moment, in bytes; tasks are a count."""
 
     memory: int
+    process: int
     journal: int
     log: int
     attachments: int
@@ -76,6 +86,7 @@ async def _measure(run: Run) -> list[Figure]:
     what = f"after {hours // 2} h"
     return [
         Figure("memory of the bot", last.memory / 1e6, "MB", how, Against(what, half.memory / 1e6)),
+        Figure("memory of the process", last.process / 1e6, "MB", "resident", Against(what, half.process / 1e6)),
         Figure("journal", last.journal / 1e6, "MB", "kept for 30 days", Against(what, half.journal / 1e6)),
         Figure("journal for each message", last.journal / messages / 1e3, "kB", "the same"),
         Figure("log", last.log / 1e6, "MB", "two files", Against(what, half.log / 1e6)),
@@ -117,7 +128,6 @@ def _patched(loop: asyncio.AbstractEventLoop, began: float) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: began + loop.time())
         patch.setattr(acp.agent, "AgentProcess", _Worker)  # What `Agent.spawn` starts.
-        tracemalloc.start()
         yield
 
 
@@ -135,9 +145,9 @@ class _Worker(MemoryAgent):
         session_id, loop = request["params"]["sessionId"], asyncio.get_running_loop()
         self.received.clear()
         self._untaken.clear()
-        for part in range(10):
-            text = ANSWER[part * len(ANSWER) // 10 : (part + 1) * len(ANSWER) // 10]
-            loop.call_later(TURN_SECONDS * part / 10, self.text, session_id, text)
+        for part in range(PARTS):
+            text = ANSWER[part * len(ANSWER) // PARTS : (part + 1) * len(ANSWER) // PARTS]
+            loop.call_later(TURN_SECONDS * part / PARTS, self.text, session_id, text)
         call = {"toolCallId": f"call-{request['id']}", "title": "Run the tests", "kind": "execute"}
         for status in ("in_progress", "completed"):
             loop.call_soon(self.update, session_id, {"sessionUpdate": "tool_call", "status": status, **call})
@@ -156,14 +166,14 @@ async def _day(folder: Path, count: int, hours: int) -> None:
         threads, said = list[Thread](), 0
         with _logged(folder):
             for hour in range(0, hours, RESTART_HOURS):
-                async with _running(config, discord, bot):
+                async with _running(config, discord, bot) as app:
                     while len(threads) < count:
                         threads.append(await _opened(ann, bot, channel))
                         said += 1
                     end = loop.time() + min(RESTART_HOURS, hours - hour) * HOUR
                     while loop.time() + SAMPLE_HOURS * HOUR / 2 < end:
                         said += await _hour(ann, threads, dice)
-                        print(json.dumps({"messages": said, **asdict(_sample(folder))}), flush=True)
+                        print(json.dumps({"messages": said, **asdict(_sample(app, folder))}), flush=True)
                         _forget(channel, threads)
 
 
@@ -192,17 +202,23 @@ def _forget(channel: Channel, threads: list[Thread]) -> None:
             del place.messages[message_id]
 
 
-def _sample(folder: Path) -> Sample:
+def _sample(app: App, folder: Path) -> Sample:
     gc.collect()
-    statistics = tracemalloc.take_snapshot().statistics("filename")
-    ours = (each for each in statistics if any(f"/{name}/" in each.traceback[0].filename for name in COUNTED))
+    tasks = asyncio.all_tasks()
     return Sample(
-        memory=sum(each.size for each in ours),
+        memory=held([app, *filter(_of_the_bot, tasks), *globals_of(COUNTED)], strangers=STRANGERS),
+        process=rss(os.getpid()),
         journal=_size(folder, "threadline.db*"),
         log=_size(folder, "threadline.log*"),
         attachments=sum(path.stat().st_size for path in folder.rglob("notes*.txt")),
-        tasks=len(asyncio.all_tasks()),
+        tasks=len(tasks),
     )
+
+
+def _of_the_bot(task: asyncio.Task[object]) -> bool:
+    """Whether a task runs a coroutine that is written in one of the bot's packages."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and any(f"/{name}/" in code.co_filename for name in COUNTED)
 
 
 def _size(folder: Path, pattern: str) -> int:
@@ -226,12 +242,12 @@ def _logged(folder: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _running(config: Path, discord: Loopback, bot: Bot) -> AsyncIterator[None]:
+async def _running(config: Path, discord: Loopback, bot: Bot) -> AsyncIterator[App]:
     app = App(load(config))
     running = asyncio.create_task(app.run(), name="the bot")
     try:
         await discord.connected(bot, timeout=HOUR)
-        yield
+        yield app
     finally:
         app.stop()
         await running

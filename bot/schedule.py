@@ -80,6 +80,10 @@ class _Lane:
     jobs: dict[Job, None] = field(default_factory=dict)
 
 
+_Place = tuple[int, float, int, Job]
+"""What a job's turn goes by: its rank, since when it waits, its number."""
+
+
 class Schedule:
     """The jobs that wait, and the budgets. Times are seconds of one clock that never goes back."""
 
@@ -95,7 +99,12 @@ class Schedule:
         self.in_flight = 0
         self._lanes: dict[tuple[Bucket, int], _Lane] = {}
         self._sweep_at = LANES_KEPT
-        self._ready: list[tuple[int, float, int, Job]] = []
+        self._ready: list[_Place] = []
+        self._modest: list[_Place] = []
+        """Those that leave half of all calls to others.
+
+        All wait for the same thing, so only the first is looked at: to put off each of a thousand held the event loop.
+        """
         self._later: list[tuple[float, int, Job]] = []
         self._numbers = count()
         self._last_patient = float("-inf")
@@ -132,27 +141,37 @@ class Schedule:
             _, number, job = heappop(self._later)
             if _is_current(job, number):
                 self._queue(job, now)
-        while self._ready:
-            _, _, number, job = self._ready[0]
-            if not _is_current(job, number):
-                heappop(self._ready)
-            elif self._wait(job, now) > 0:
-                heappop(self._ready)
+        while (heap := self._next(now)) is not None:
+            job = heap[0][-1]
+            if self._wait(job, now) > 0:
+                heappop(heap)
                 self._queue(job, now)
             elif self._total_wait(job.urgency, now) > 0:
                 return None
             else:
-                heappop(self._ready)
+                heappop(heap)
                 return self._begin(job, now)
         return None
+
+    def _next(self, now: float) -> list[_Place] | None:
+        """Return the heap with the first of the jobs for which a call is left now; None where there is no such job."""
+        ready, modest = _front(self._ready), _front(self._modest)
+        if modest is None or self._wait_of_the_modest(now) > 0:
+            return None if ready is None else self._ready
+        return self._modest if ready is None or modest < ready else self._ready
+
+    def _wait_of_the_modest(self, now: float) -> float:
+        return self.total.wait(now, keep=self.total.limit // 2)
 
     def look_again(self, now: float) -> float | None:
         """Return when `take` is worth another look if nothing happens meanwhile; None for never."""
         while self._later and not _is_current(self._later[0][2], self._later[0][1]):
             heappop(self._later)
         times = [self._later[0][0]] if self._later else []
-        if self._ready:
-            times.append(now + self._total_wait(self._ready[0][3].urgency, now))
+        if (ready := _front(self._ready)) is not None:
+            times.append(now + self._total_wait(ready[-1].urgency, now))
+        if (modest := _front(self._modest)) is not None:
+            times.append(now + max(self._total_wait(modest[-1].urgency, now), self._wait_of_the_modest(now)))
         return min(times, default=None)
 
     def answered(self, start: Start, now: float, told: Told | None = None) -> None:
@@ -244,8 +263,12 @@ class Schedule:
         if lane is not None:
             lane.jobs[job] = None
         wait = self._wait(job, now)
+        modest_until = job.since + MODEST.get(job.urgency, 0.0)
         if wait > 0:
             heappush(self._later, (now + wait, number, job))
+        elif modest_until - now > ROUNDING:
+            heappush(self._modest, (*_order(job), number, job))
+            heappush(self._later, (modest_until, number, job))
         else:
             heappush(self._ready, (*_order(job), number, job))
 
@@ -259,9 +282,6 @@ class Schedule:
     def _wait(self, job: Job, now: float) -> float:
         due = job.not_before if job.urgency < Urgency.EDIT else max(job.not_before, job.due)
         wait = max(due - now if due - now > ROUNDING else 0.0, self._closed(job, now))
-        modest = job.since + MODEST.get(job.urgency, 0.0) - now
-        if modest > ROUNDING:  # Not as the first in line, where it would hold up those that need not wait.
-            wait = max(wait, min(modest, self.total.wait(now, keep=self.total.limit // 2)))
         lane = self._lane(job)
         if lane is None:
             return wait
@@ -307,6 +327,13 @@ class Schedule:
 
 def _is_current(job: Job, number: int) -> bool:
     return job.waiting and not job.in_flight and job.queued is not None and job.queued[2] == number
+
+
+def _front(heap: list[_Place]) -> _Place | None:
+    """Return the first of a heap that is not out of date, without those before it; None where there is none."""
+    while heap and not _is_current(heap[0][-1], heap[0][-2]):
+        heappop(heap)
+    return heap[0] if heap else None
 
 
 def _order(job: Job) -> tuple[int, float]:

@@ -13,6 +13,7 @@ from bot.budget import Scope, Told
 from bot.job import Bucket, Job, Urgency
 from bot.patience import LONGEST_WAIT
 from bot.schedule import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Schedule, Start
+from tests.effort import calls
 
 ROUNDING = 1e-6
 
@@ -266,6 +267,27 @@ def test_a_placeholder_that_waits_holds_up_no_edit() -> None:
     schedule.ask(placeholder, now)
     assert take_all(schedule, now + TOTAL_GAP) != []
     assert placeholder.waiting
+
+
+@pytest.mark.parametrize("urgency", [Urgency.PLACEHOLDER, Urgency.SIGN])
+def test_a_call_costs_the_same_however_many_others_wait_for_their_share(urgency: Urgency) -> None:
+    """A thousand that come into line at once were each looked at again for every call."""
+    spent = []
+    for number in (500, 1_000):
+        schedule, starts = Schedule(), list[Start]()
+        for turn in range(TOTAL_CALLS // 2):  # These have taken the half, one after another.
+            schedule.ask(job(None), turn / TOTAL_CALLS)
+            take_all(schedule, turn / TOTAL_CALLS)
+        for channel_id in range(number):
+            schedule.ask(job(channel_id, urgency), 0.5)
+
+        def work(schedule: Schedule = schedule, starts: list[Start] = starts) -> None:
+            for moment in range(100, 149):
+                starts += take_all(schedule, moment / 100)
+                schedule.look_again(moment / 100)
+
+        spent.append(calls(work) / len(starts))
+    assert spent[1] < 1.1 * spent[0]
 
 
 def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> None:
