@@ -47,7 +47,7 @@ def prepare(endpoint: str) -> None:
     It says nothing about voice either.
     """
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
-    discord.client.DiscordWebSocket = Websocket  # A client has no parameter for its class.
+    discord.client.DiscordWebSocket = Websocket  # type: ignore[misc]  # A client has no parameter for its class.
     if endpoint:
         discord.http.Route.BASE = f"{endpoint}/api/v10"
         gateway = yarl.URL(endpoint) / "gateway/"
