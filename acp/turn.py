@@ -10,7 +10,7 @@ and the stream goes on until the response (ACP, Prompt Turn, Cancellation). An a
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -106,6 +106,11 @@ class Turn(OpenQuestions):
             self._paused = False
             self._connection.resume_reading()
         return event
+
+    def unread(self) -> Iterator[Event]:
+        """Return, without waiting, the events that have arrived and were not read."""
+        while self._events:
+            yield self._events.popleft()[0]
 
     def put(self, event: Event, size: int = 0) -> None:
         """Append an event; `size` is the characters it holds. Reading pauses when too much is waiting."""

@@ -1,6 +1,8 @@
 """Which agent a thread has, and how it is set: the configuration, and what the journal remembers of the thread."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from acp import Client
@@ -103,13 +105,11 @@ class Agents:
         """Return how a thread's replies look."""
         return self.config.reply.style(self.of(thread_id).cwd)
 
-    def outbox(self, thread_id: int) -> Outbox:
-        """Return what may be posted of the files of a thread's agent."""
+    def outbox(self, thread_id: int) -> Callable[[], Outbox]:
+        """Return what makes an outbox for the files of a thread's agent. To make it blocks on the file system."""
         agent = self.of(thread_id)
-        files = self._files(thread_id)
-        # An agent can write there: a link in place of the directory must not become one of the places.
-        also = () if files.is_symlink() else (files,)
-        return Outbox((agent.cwd, *agent.additional_directories, *also), withheld=self.config.own_files)
+        directories = (agent.cwd, *agent.additional_directories)
+        return partial(_outbox, directories, self._files(thread_id), self.config.own_files)
 
     def _settings(self, name: str, agent: AgentConfig) -> Settings:
         pool = self.config.pool
@@ -127,6 +127,12 @@ class Agents:
 
     def _channel(self, channel_id: int) -> ChannelConfig:
         return self.config.channels.get(channel_id, NOTHING_SAID)
+
+
+def _outbox(directories: Sequence[Path], files: Path, withheld: Sequence[Path]) -> Outbox:
+    # An agent can write there: a link in place of the directory must not become one of the places.
+    also = () if files.is_symlink() else (files,)
+    return Outbox((*directories, *also), withheld=withheld)
 
 
 NOTHING_SAID = ChannelConfig()

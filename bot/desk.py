@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from acp.paths import Lanes
 from pool.journal import Journal, State
 
 from . import words
@@ -70,6 +71,7 @@ class Desk:
         self.reactions = reactions
         self.membership = Membership(agents=agents, journal=journal, pacer=pacer, rest=rest)
         self.diff_queue = DiffQueue()
+        self.link_lanes = Lanes("links")
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
         self.postings: dict[int, Posting] = {}

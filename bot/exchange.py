@@ -46,11 +46,11 @@ from .briefing import Briefing
 from .card import Where
 from .finish import Timing, sealed
 from .introduction import introduction
+from .linked_files import LinkedFiles
 from .login import login_words
 from .markdown import escape
 from .notices import WARNING
 from .offers import Offers, write_offers
-from .outbox import Outbox
 from .questions import Questions
 from .reactions import EYE, WAITING
 from .redaction import Redacting
@@ -120,7 +120,7 @@ class Exchange:
         self._mode: str | None = None
         self._modes = 0
         """How often it has changed."""
-        self._outbox: Outbox | None = None
+        self._linked_files: LinkedFiles | None = None
         self._questions: Questions | None = None
         self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
         self._redacting = Redacting(desk.redact)
@@ -289,8 +289,8 @@ class Exchange:
     def prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn, self._session, self._mode = turn, session, session.mode
-        # Not sooner: to follow the links to the directories costs more than all else that a message's arrival does.
-        self._outbox = self._desk.agents.outbox(self.request.thread_id)
+        thread_id = self.request.thread_id
+        self._linked_files = LinkedFiles(self._desk.link_lanes, thread_id, self._desk.agents.outbox(thread_id))
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
         self._record.began()
         for skipped in self._briefing.take_skipped():
@@ -342,10 +342,14 @@ class Exchange:
                 self.reply.apply(event)
                 if isinstance(event, ToolCallUpdate) and self._questions is not None:
                     self._questions.changed(event)
-                if self._outbox is not None:
-                    self.reply.fetch(self._outbox.read_now)
                 if self.reply.too_long:
                     self._cut_short(words.TOO_LONG)
+
+    async def linked(self) -> None:
+        """Read what the agent has linked to, in order."""
+        if self._linked_files is not None:
+            for link in self.reply.links():
+                self.reply.supply(link, await self._linked_files.read(link.uri))
 
     def _cut_short(self, why: str = "") -> None:
         """Stop a turn whose further output will not be shown."""

@@ -7,12 +7,16 @@ that configuration: it is given a directory of its own with a copy of the index,
 import asyncio
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+
+import structlog
 
 from acp import SpawnFailed
-from acp.paths import look
+from acp.paths import Lanes, look
 
 from .repository import GitFailed, check, read_regular
 
@@ -20,6 +24,12 @@ __all__ = ["Changes", "GitFailed", "changes"]
 
 GIT_SECONDS = 15.0
 """Bound of one call."""
+
+LOOK_SECONDS = 15.0
+"""How long one look at the repository's own files may take: there may be `MOST_OBJECTS` of them."""
+
+KILL_SECONDS = 5.0
+"""How long a git that was killed may take to end; one that waits for a file system that is gone never does."""
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of output that are read; the smallest bound on attachments that Discord has is larger."""
@@ -34,6 +44,13 @@ LARGEST_EXCLUDES = 1024 * 1024
 """Bytes of the repository's own list of what is never added."""
 
 _SETTINGS = ("core.fsmonitor=", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.quotePath=false")
+
+
+_lanes = Lanes("repositories")
+
+_T = TypeVar("_T")
+
+log = structlog.stdlib.get_logger("bot")
 
 
 class Unsuccessful(GitFailed):
@@ -74,14 +91,14 @@ async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
         raise GitFailed("the working directory is in no git repository") from None
     git_directory, common, top, index, exclude = (Path(line) for line in os.fsdecode(told).splitlines())
     worktree = await _worktree(git, git_directory)
-    objects = await asyncio.to_thread(_objects, directory, roots, git_directory, common, top, worktree)
+    objects = await _blocking(directory, partial(_objects, directory, roots, git_directory, common, top, worktree))
     with tempfile.TemporaryDirectory(prefix="threadline-diff-") as folder:
         own = Path(folder) / "git"
         await git(Path(folder), "init", "--quiet", "--bare", "--template=", str(own))
         (own / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (own / "objects" / "info" / "alternates").write_bytes(os.fsencode(objects) + b"\n")
-        await asyncio.to_thread(_copy_indexes, index, git_directory, own)
-        await asyncio.to_thread(_copy_excludes, exclude, own)
+        await _blocking(directory, partial(_copy_indexes, index, git_directory, own))
+        await _blocking(directory, partial(_copy_excludes, exclude, own))
         where = (f"--git-dir={own}", f"--work-tree={top}")
         head = await _head(git, directory, where)
         unread = not await _succeeds(git, directory, *where, "add", "--intent-to-add", "--ignore-errors", "--", ".")
@@ -91,6 +108,14 @@ async def changes(directory: Path, roots: Sequence[Path]) -> Changes:
         status = await git(directory, *where, *compared, "--relative", "--name-status", head, "--", ".")
         patch = await git(directory, *where, *compared, "--relative", "--binary", head, "--", ".")
     return Changes(_readable(status), patch[:LARGEST], cut=len(patch) > LARGEST, unread=unread, nested=nested)
+
+
+async def _blocking(directory: Path, work: Callable[[], _T]) -> _T:
+    """Do what blocks on a repository's files; one thread waits for each directory. Raises `GitFailed`."""
+    try:
+        return await _lanes.do(directory, work, LOOK_SECONDS)
+    except TimeoutError:
+        raise GitFailed(f"the directory {directory} does not answer") from None
 
 
 async def _succeeds(git: "_Git", directory: Path, *args: str) -> bool:
@@ -198,7 +223,16 @@ class _Git:
         finally:
             if process.returncode is None:
                 process.kill()
-                await process.wait()
+                await _killed(process)
+
+
+async def _killed(process: asyncio.subprocess.Process) -> None:
+    """Wait for a process that was killed, for a while."""
+    try:
+        async with asyncio.timeout(KILL_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        log.warning("git was killed and does not end", pid=process.pid)
 
 
 async def _output(process: asyncio.subprocess.Process) -> bytes:

@@ -17,6 +17,7 @@ from pool.postscripts import FIRST, Postscript
 from . import words
 from .delivery import Delivery
 from .files import File, batches
+from .links import Link
 from .markdown import LIMIT
 from .pacer import Pacer
 from .pages import pages_of
@@ -184,13 +185,14 @@ class Reply:
             self._said_since.append(text)
         self._changed()
 
-    def fetch(self, read: Callable[[str], bytes | str]) -> None:
-        """Read the files that the agent has linked; at once, for the end may come with the next event."""
-        self._rendered(lambda: self._fetch(read), otherwise=None)
+    def links(self) -> list[Link]:
+        """Return the links to files that have not been supplied yet."""
+        return self._rendered(self._transcript.wanted, otherwise=[])
 
-    def _fetch(self, read: Callable[[str], bytes | str]) -> None:
-        for link in self._transcript.wanted():
-            self._transcript.supply(link, read(link.uri))
+    def supply(self, link: Link, found: bytes | str) -> None:
+        """Bring what a link leads to, see `Transcript.supply`."""
+        self._rendered(lambda: self._transcript.supply(link, found), otherwise=None)
+        self._changed()
 
     def _rendered(self, step: Callable[[], T], *, otherwise: T) -> T:
         """Do a step of rendering; where it fails, or an earlier one has, return `otherwise`."""

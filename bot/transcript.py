@@ -52,6 +52,8 @@ SLICE = 8 * 1024
 """Characters after which it is asked whether the pages are full: the rest, as a file, is not translated."""
 
 
+AFTER_THE_END = "it came after the end of the turn"
+
 NAME, REASON = 100, 300
 """Characters of a link's name, and of why a file is not sent: both can hold a path of any length."""
 
@@ -140,6 +142,8 @@ class Transcript:
             return
         self._ended = True
         self._interrupt()
+        for link in self.wanted():
+            self.supply(link, "it had not been read when the turn ended")
         self._shelf.closed = True
         for call in self._calls:
             call.over = True
@@ -247,10 +251,7 @@ class Transcript:
         line = self._links.pop(link, None)
         if line is None:
             return
-        if isinstance(found, bytes):
-            text = self._attach(link.name, found)
-        else:
-            text = f"-# 🚫 {_named(link.name)} was not sent: {escape(shortened(found, REASON))}"
+        text = self._attach(link.name, found) if isinstance(found, bytes) else _not_sent(link.name, found)
         if self._blocks.holds(line):
             line.text = text
         else:
@@ -397,6 +398,8 @@ class Transcript:
                 self._send(content)
             case ResourceLink(name=name, uri=uri) if is_web(uri):
                 self._block(Line(f"📎 {_named(name)}: <{uri}>"))
+            case ResourceLink(name=name) if self._ended:
+                self._block(Line(_not_sent(name, AFTER_THE_END)))
             case ResourceLink(name=name, uri=uri):
                 self._links_seen += 1
                 link = Link(name, uri, self._links_seen)
@@ -414,7 +417,7 @@ class Transcript:
     def _attach(self, name: str, data: bytes) -> str:
         """Put a file on the shelf; return the line that announces it."""
         if self._shelf.full:
-            reason = "it came after the end of the turn" if self._shelf.closed else "the reply has too many files"
+            reason = AFTER_THE_END if self._shelf.closed else "the reply has too many files"
             return f"-# 🚫 {escape(name)} was not sent: {reason}"
         name, spool = self._shelf.name(name), Spool(data)
         if spool.lost:
@@ -468,6 +471,10 @@ class Transcript:
 
 def _named(name: str) -> str:
     return escape(shortened(name, NAME))
+
+
+def _not_sent(name: str, reason: str) -> str:
+    return f"-# 🚫 {_named(name)} was not sent: {escape(shortened(reason, REASON))}"
 
 
 def _whole(text: str) -> str:

@@ -374,12 +374,7 @@ class Conversation:
                 running = self.running = Running(exchange, turn, self.seat.settings.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
-                try:
-                    async for event in turn:
-                        running.event(event)
-                finally:
-                    running.was_read = turn.exhausted
-                self._finish(running)
+                await self._follow(running)
             self.running = None
         except AgentClosed as error:
             self._once_more(exchange, error, earlier)
@@ -405,6 +400,22 @@ class Conversation:
             return None
         finally:
             self._making = None
+
+    async def _follow(self, running: Running) -> None:
+        """Pass on what the turn brings, to its end."""
+        turn = running.turn
+        try:
+            async for event in turn:
+                running.event(event)
+                await running.exchange.linked()
+        except asyncio.CancelledError:
+            if turn.ended and not isinstance(turn.error, AgentClosed):
+                # The bot stops, and the agent was as quick: all that it wrote is taken, without a wait for files.
+                for event in turn.unread():
+                    running.event(event)
+                self._finish(running)
+            raise
+        self._finish(running)
 
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
@@ -462,7 +473,5 @@ class Conversation:
             exchange.ended(ending)
         elif ending.shutdown:
             self._journal.interrupt(exchange.message_ids, exchange.ended(ending))
-        elif ending.stop_reason is not None or ending.error is not None:  # The agent was as quick as the bot's stop.
-            self._journal.finish(exchange.message_ids, ending.stop_reason or "failed", exchange.ended(ending))
         else:  # A person had stopped it already.
             self._close(exchange, ending, "cancelled")

@@ -72,7 +72,7 @@ class ExchangeRefused(ExchangeFailed):
 
 
 class Exchange(Protocol):
-    """A user message and its reply. All methods but three are synchronous and must not fail because of Discord."""
+    """A user message and its reply. All methods but four are synchronous and must not fail because of Discord."""
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -120,6 +120,12 @@ class Exchange(Protocol):
 
     def event(self, event: Event) -> None:
         """Take an event of the turn; also one that came after its end, with no other turn in flight."""
+
+    async def linked(self) -> None:
+        """Read the files that the last event links to, if it does; the next event waits for that, some seconds at most.
+
+        A late event is not followed by it.
+        """
 
     def aside(self, event: Aside, questions: OpenQuestions) -> None:
         """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.

@@ -24,8 +24,6 @@ class Running:
         """The person who cancelled it."""
         self.made_way = False
         """Whether a question of it was ended for others."""
-        self.was_read = False
-        """Whether all that the agent wrote was passed on: the bot's stop may come between."""
         self._over = False
 
     def event(self, event: Event) -> None:
@@ -74,7 +72,7 @@ class Running:
     def ending(self, *, stopping: bool) -> Ending:
         """Say how it ended. `stopping`: the bot stops, and what has not ended, or has lost its agent, was cut off."""
         turn = self.turn
-        lost = stopping and (not turn.ended or not self.was_read or isinstance(turn.error, AgentClosed))
+        lost = stopping and (not turn.ended or isinstance(turn.error, AgentClosed))
         cut = lost or (stopping and turn.cancelled and turn.stop_reason in {None, "cancelled"})
         by_others = self.cancelled_by is not None or self._over
         return Ending(

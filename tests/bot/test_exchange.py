@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
 from bot.attachments import Attachments, Fetched, Fresh
 from bot.desk import Desk
 from bot.exchange import MODES, Exchange
+from bot.outbox import Outbox
 from bot.pacer import Pacer
 from bot.reactions import DONE, EYE, FAILED, Reactions
 from bot.request import Attachment, Request
@@ -24,7 +26,7 @@ from pool.watch import Due
 from tests.acp.opened import HELLO, opened
 from tests.bot.board import Board, pacing, settle
 from tests.bot.one_agent import desk_of_one
-from tests.virtual import elapse
+from tests.virtual import elapse, step
 
 pytestmark = pytest.mark.virtual_time
 
@@ -455,6 +457,48 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
             await exchange.blocks(PromptCapabilities())
         assert (it.board.shown, it.journal.open_rows()) == ([], [])
         exchange.lost()
+
+
+# ---- links
+
+
+async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event returns although the file system does not answer; what is not read when the turn ends is said."""
+    answers, asked = threading.Event(), list[str]()
+
+    def read_now(_: Outbox, uri: str) -> bytes | str:
+        asked.append(uri)
+        assert answers.wait(60)
+        return f"no {Path(uri).name}"
+
+    monkeypatch.setattr(Outbox, "read_now", read_now)
+    async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        for name in ("a", "b"):
+            link = {"type": "resource_link", "name": name, "uri": f"/p/{name}"}
+            exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link}))
+        assert asked == []
+        reading = asyncio.create_task(exchange.linked())
+        await step()
+        answers.set()
+        await reading
+        assert asked == ["/p/a", "/p/b"]
+        exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "c"}}))
+        it.finish(exchange, Ending("end_turn"))
+        exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "d"}}))
+        await exchange.settled()
+        (shown,) = it.board.shown
+        assert re.findall("🚫 (.*)", shown) == [
+            "a was not sent: no a",
+            "b was not sent: no b",
+            "c was not sent: it had not been read when the turn ended",
+            "d was not sent: it came after the end of the turn",
+        ]
 
 
 # ---- questions

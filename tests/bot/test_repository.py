@@ -1,5 +1,6 @@
 """What `/diff` may look at: repositories, worktrees and submodules, and what an agent could write to see others."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 import acp.paths
+import bot.git
 from bot.git import LISTED, GitFailed, changes
-from bot.repository import BORROWED, ELSEWHERE
+from bot.repository import BORROWED, ELSEWHERE, read_regular
 
 SECRET = "what only the other repository holds"
 
@@ -79,6 +82,59 @@ async def test_a_directory_that_does_not_answer_is_given_up(tmp_path: Path, monk
             await changes(tmp_path, (tmp_path,))
     finally:
         answers.set()
+
+
+async def test_the_files_of_a_repository_that_do_not_answer_are_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold one thread, and no comparison of another directory."""
+    gone, there = made(tmp_path / "gone", "one"), made(tmp_path / "there", "one")
+    (there / "a").write_text("two\n")
+    answers = threading.Event()
+
+    def hang(path: Path, most: int, what: str) -> bytes | None:
+        if path.is_relative_to(gone):
+            assert answers.wait(60)
+        return read_regular(path, most, what)
+
+    monkeypatch.setattr(bot.git, "read_regular", hang)
+    try:
+        monkeypatch.setattr(bot.git, "LOOK_SECONDS", 0.05)
+        with pytest.raises(GitFailed, match=r"gone does not answer"):
+            await changes(gone, (gone,))
+        monkeypatch.setattr(bot.git, "LOOK_SECONDS", 60.0)
+        assert "+two" in await shown(there)
+    finally:
+        answers.set()
+
+
+async def test_a_git_that_no_signal_ends_is_waited_for_no_longer_than_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that waits for a file system that is gone ends when that answers, if it ever does."""
+    processes: list[asyncio.subprocess.Process] = []
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    (directory / "git").write_text("#!/bin/sh\nexec sleep 600\n")
+    (directory / "git").chmod(0o700)
+    monkeypatch.setenv("PATH", str(directory), prepend=os.pathsep)
+    kill = asyncio.subprocess.Process.kill
+
+    def unkillable(process: asyncio.subprocess.Process) -> None:
+        processes.append(process)
+
+    monkeypatch.setattr(asyncio.subprocess.Process, "kill", unkillable)
+    monkeypatch.setattr(bot.git, "GIT_SECONDS", 0.5)
+    monkeypatch.setattr(bot.git, "KILL_SECONDS", 0.05)
+    try:
+        with capture_logs() as logs, pytest.raises(GitFailed, match="git took more than"):
+            await changes(tmp_path / "bin", (tmp_path / "work",))
+        (process,) = processes
+        assert {"event": "git was killed and does not end", "log_level": "warning", "pid": process.pid} in logs
+    finally:
+        for each in processes:
+            kill(each)
+            await each.wait()
 
 
 async def test_repositories_inside_are_compared_by_their_commits(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class Recorder:
         """Whether its author may not have it carried out any more."""
         self.asked: asyncio.Event | None = None
         """If there is one, whether that is so is known when it is set."""
+        self.links: asyncio.Event | None = None
+        """If there is one, what the agent links to is read when it is set."""
         self.new_session = False
         """Whether it was told that its session is a new one."""
         self.asking: list[int] = []
@@ -142,6 +144,10 @@ class Recorder:
             raise error
         self.events.append(event)
         self._hear(event.text if isinstance(event, Text) else type(event).__name__)
+
+    async def linked(self) -> None:
+        if self.links is not None:
+            await self.links.wait()
 
     def due(self, due: Due, silent_seconds: float) -> None:
         self._hear(f"{due.name} {silent_seconds:.0f}")

@@ -70,6 +70,20 @@ async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path
         assert asyncio.get_running_loop().time() == now
 
 
+async def test_what_an_agent_links_to_is_read_before_what_it_says_next(tmp_path: Path) -> None:
+    """Other threads do not wait for that, and the turn ends when all of it was taken."""
+    async with house(tmp_path, obedient=True) as it:
+        exchange = Recorder(10, text="first")
+        exchange.links = asyncio.Event()
+        it.say(1, 10, exchange)
+        await exchange.until("first")
+        await it.answered(2, 20)
+        await quiet()
+        assert not exchange.endings
+        exchange.links.set()
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
 async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(tmp_path: Path) -> None:
     """However long the first takes to fetch, and never two prompts in flight (invariant 2)."""
     async with house(tmp_path) as it:

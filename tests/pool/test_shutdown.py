@@ -39,6 +39,26 @@ async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
         assert it.crew.alive == 0
 
 
+async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_read_in_time(
+    tmp_path: Path,
+) -> None:
+    """All that it said is taken: the agent has answered, so there is nothing to ask about."""
+    async with house(tmp_path) as it:
+        exchange = Recorder(10)
+        exchange.links = asyncio.Event()
+        it.say(1, 10, exchange)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        for text in ("see ", "the ", "file"):
+            agent.text(prompt["params"]["sessionId"], text)
+        agent.end_turn(prompt)
+        await exchange.until("see ")
+        await it.pool.__aexit__()
+        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
+        assert it.journal.pages(10) == ["see the file"]
+
+
 async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_to_ask_about(tmp_path: Path) -> None:
     """After the time for turns its exchange is told why, once, and the agent is stopped (P65, invariant 17)."""
     async with house(tmp_path) as it:
@@ -101,10 +121,10 @@ async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("unread", [False, True])
-async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_if_all_of_it_was_read(
+async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of_it(
     tmp_path: Path, *, unread: bool
 ) -> None:
-    """What was not read is not in the reply, and the next start asks about it."""
+    """Also with what had not been read by then: there is nothing that the next start could ask about."""
     async with house(tmp_path) as it:
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
@@ -120,8 +140,9 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_if_all_of_i
         (task,) = (each for each in asyncio.all_tasks() if each.get_name() == "conversation-1")
         task.cancel()
         await asyncio.wait((task,))
-        assert exchange.ending == Ending(stop_reason="end_turn", shutdown=unread)
-        assert it.row(10) is (Row.PROMPTED if unread else Row.FINISHED)
+        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
+        assert it.journal.pages(10) == (["last words"] if unread else [])
 
 
 def line(**fields: object) -> bytes:
