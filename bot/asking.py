@@ -1,11 +1,14 @@
 """`/ask`, `/run`, "Ask about this" and "Retry": the request is posted as a message, and goes on as from a mention."""
 
+import asyncio
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
@@ -22,6 +25,7 @@ from .markdown import escape
 from .message import tags_of
 from .offers import Command as OwnCommand
 from .pacer import Urgency
+from .patience import Patience, persist
 from .posted_requests import Posting
 from .request import Attachment, Quote, Request, read_request, sent_at, write_request
 from .rest import RestError
@@ -206,17 +210,39 @@ async def _post(interaction: Interaction, shown: str, files: Files) -> int:
 
 
 async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: Files) -> int | None:
-    """Post the request in another place, likewise, and say so; None where that cannot be, which is said too."""
-    await interaction.response.send_message(f"Asked again in <#{thread_id}>.", ephemeral=True)
-    desk = interaction.client.desk
+    """Post the request in another place, likewise, and say so; None where that is refused, which is said too.
+
+    An outage is waited out, as for a message that was accepted.
+    """
+    await interaction.response.send_message(f"Asking again in <#{thread_id}> …", ephemeral=True)
+    desk, loop = interaction.client.desk, asyncio.get_running_loop()
+    nonce, began = secrets.token_hex(8), loop.time()
     try:
-        await desk.pacer.admit(thread_id, Urgency.FIRST)
-        return (await desk.rest.send(thread_id, shown, files=files)).message_id
+        stored = await persist(
+            lambda: desk.rest.send_once(thread_id, shown, tried=loop.time() - began, nonce=nonce, files=files),
+            pacer=desk.pacer,
+            urgency=Urgency.FIRST,
+            channel_id=thread_id,
+            patience=Patience(),
+        )
     except RestError as error:
         log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
         told = f"That cannot be asked again: {escape(str(error))}. Ask anew with `/ask`."
-        await interaction.edit_original_response(content=told)
+        if not await _change_answer(interaction, told):
+            desk.tell(interaction.channel_id or thread_id, told)
         return None
+    await _change_answer(interaction, f"Asked again in <#{thread_id}>.")
+    return stored.message_id
+
+
+async def _change_answer(interaction: Interaction, content: str) -> bool:
+    """Let the answer to a command say something else. False: Discord lets that be done for 15 minutes only."""
+    try:
+        await interaction.edit_original_response(content=content)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.info("an answer to a command could not be changed", reason=str(error))
+        return False
+    return True
 
 
 def _asked(interaction: Interaction, text: str) -> tuple[str, Files]:

@@ -192,7 +192,7 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
                 await place.ann.slash(thread, "close")
                 await place.discord.until(lambda: thread.archived)
             retried = await place.ben.menu(opening, "Retry")
-            assert f"Asked again in <#{thread.id}>" in said(retried)
+            await retried.settled(f"Asked again in <#{thread.id}>")
             posted = await place.ann.sees(thread, f"<@{place.ben.id}> asks:\n>>> say begun", by=place.bot, after=answer)
             answer = await place.answer(thread, "begun", after=posted)
         assert [each for each in place.said_by_bot(place.channel) if each.ephemeral_to is None] == []

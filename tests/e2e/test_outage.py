@@ -13,6 +13,7 @@ from loopback.record import RestCall
 from pool.journal import Journal, State
 from tests.e2e.stage import Stage, numbers, performing, scene, stage, write_config
 from tests.e2e.test_processes import GENEROUS
+from tests.e2e.test_supervision import client_of
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -83,6 +84,26 @@ async def test_an_outage_of_twenty_minutes_costs_no_answer(tmp_path: Path, gone:
             timeout=GENEROUS,
         )
         assert not [call.path for call in calm if call.path.endswith("/typing") or "/reactions/" in call.path]
+
+
+async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it_is_over(tmp_path: Path) -> None:
+    """The first try takes effect and its answer is lost; what the person reads is true all the time."""
+    async with stage(tmp_path) as place:
+        thread = await place.thread("say begun")
+        answer = await place.answer(thread, "begun")
+        (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
+        await client_of(place).desk.finish(GENEROUS, thread.id)
+        messages = re.compile(f"/channels/{thread.id}/messages")
+        lost = place.discord.fault(method="POST", path=messages, answer_lost=True)
+        away = place.discord.fault(path=messages, times=None, status=503)
+        retried = await place.ben.menu(opening, "Retry")
+        await retried.settled(f"Asking again in <#{thread.id}> …")
+        await place.discord.until(lambda: away.hits >= 3, timeout=GENEROUS)
+        end(lost, away)
+        await retried.settled(f"Asked again in <#{thread.id}>.")
+        await place.answer(thread, "begun", after=answer)
+        asked = [each for each in place.said_by_bot(thread) if each.content.startswith(f"<@{place.ben.id}> asks:")]
+        assert len(asked) == 1
 
 
 async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
