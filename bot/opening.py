@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from .naming import NEUTRAL, name_for
 from .pacer import Bucket, Pacer, Urgency
 from .patience import ATTEMPTS, Patience, persist
 from .request import Request, write_request
-from .rest import ContentRefused, Gone, Rest, RestError, TryLater
+from .rest import ContentRefused, Gone, Refused, Rest, RestError, TryLater
 
 if TYPE_CHECKING:
     from .client import ThreadlineClient
@@ -127,18 +128,31 @@ class _Opening:
 
     async def open(self, name: str) -> None:
         """Open it. Raises `RestError` where that is refused, and `NotOpened` where it was put off for too long."""
-        request = self._request
         await persist(
-            lambda: self._rest.open_thread(
-                request.channel_id, request.message_id, name, auto_archive_minutes=self._minutes
-            ),
+            lambda: self._try(name),
             pacer=self._pacer,
             urgency=Urgency.FIRST,
-            channel_id=request.channel_id,
+            channel_id=self._request.channel_id,
             bucket=Bucket.THREAD,
             patience=Patience(),
             on_failure=self._failed,
         )
+
+    async def _try(self, name: str) -> None:
+        request = self._request
+        try:
+            await self._rest.open_thread(
+                request.channel_id, request.message_id, name, auto_archive_minutes=self._minutes
+            )
+        except TryLater as error:
+            if not error.seconds:
+                await self._ask_for_the_message()
+            raise
+
+    async def _ask_for_the_message(self) -> None:
+        """Make another call: without one, a Discord that only opens no threads looks like an outage. Raises `Gone`."""
+        with suppress(TryLater, Refused):
+            await self._rest.message(self._request.channel_id, self._request.message_id)
 
     def _failed(self, error: TryLater, wait: float) -> None:
         log.info("a thread cannot be opened yet", message_id=self._request.message_id, reason=str(error))
@@ -147,4 +161,5 @@ class _Opening:
             self._refused += now - self._looked
         self._looked, self._heard = now, heard
         if self._refused + wait > OPEN_SECONDS:
-            raise NotOpened(f"Discord refused for {OPEN_SECONDS / 60:.0f} minutes.")
+            minutes = self._refused / 60
+            raise NotOpened(f"Discord has refused for {minutes:.0f} minutes: {error}" if minutes >= 1 else str(error))

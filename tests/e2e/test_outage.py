@@ -106,6 +106,19 @@ async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it
         assert len(asked) == 1
 
 
+async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel_though_no_other_call_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot asks for the message too, which tells this from an outage. The answer says why it stands there."""
+    monkeypatch.setattr("bot.opening.OPEN_SECONDS", 0.5)
+    async with stage(tmp_path, extra="[reactions]\nenabled = false\n") as place:
+        refused = place.discord.fault(method="POST", path=re.compile("/threads$"), times=None, status=503)
+        await place.ann.say(place.channel, f"<@{place.bot.id}> say here")
+        told = await place.ann.sees(place.channel, "here", by=place.bot)
+        assert "I could not open a thread: 503: made up" in told.content
+        assert refused.hits > 1
+
+
 async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
