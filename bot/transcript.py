@@ -40,7 +40,7 @@ from .tools import Sent, merged
 __all__ = ["LONGEST", "Transcript"]
 
 LONGEST = 20_000_000
-"""Characters of a turn's text; with more the turn is to be cancelled."""
+"""Characters of a turn's text, lines and patches; with more the turn is to be cancelled."""
 
 PENDING = 8 * 1024
 """Characters that wait unread at most, if nobody asks for the pages. To translate them takes 25 ms at the worst."""
@@ -73,6 +73,9 @@ class Transcript:
         self._pending: list[str] = []
         self._pending_size = 0
         self._size = 0
+        """Characters of all that has been shown or put into a file."""
+        self.said = 0
+        """How many characters the agent has said."""
         self._calls = Calls()
         self._effort = Effort()
         self._plan: Line | None = None
@@ -96,7 +99,7 @@ class Transcript:
         self.has_text = False
         """Whether the agent has said or done anything that shows."""
         self.too_long = False
-        """Whether the agent has said more than `LONGEST` characters. What came then is dropped: cancel the turn."""
+        """Whether there are more than `LONGEST` characters. What the agent sends then is dropped: cancel the turn."""
 
     # ---- what happens
 
@@ -178,11 +181,6 @@ class Transcript:
             call.compare(update, self._style, self._effort)
         return merged(call.update, update)
 
-    @property
-    def said(self) -> int:
-        """How many characters the agent has said."""
-        return self._size
-
     def pages(self, coming: int = 0) -> list[str]:
         """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist.
 
@@ -253,16 +251,22 @@ class Transcript:
             return
         text = self._attach(link.name, found) if isinstance(found, bytes) else _not_sent(link.name, found)
         if self._blocks.holds(line):
+            self._takes(len(text))
             line.text = text
         else:
-            self.line(text)
+            self._block(Line(text))
 
     # ---- words
 
+    def _takes(self, characters: int) -> bool:
+        """Count so many; return whether there is room for them."""
+        self._size += characters
+        self.too_long = self.too_long or self._size > LONGEST
+        return not self.too_long
+
     def _hear(self, text: str) -> None:
-        self._size += len(text)
-        if self._size > LONGEST:
-            self.too_long = True
+        self.said += len(text)
+        if not self._takes(len(text)):
             return
         if self._thinking:
             self._interrupt()
@@ -330,10 +334,15 @@ class Transcript:
                 self._blocks.settle(self._dialect.close())
         self._closed = True
 
-    def _block(self, block: Block) -> None:
+    def _block(self, block: Block) -> bool:
+        """Put a block behind the others; return whether there is room. The bot's own words always have it."""
+        size, own = len(block.render()), isinstance(block, Line) and block.own
+        if not self._takes(size) and not own:
+            return False
         self._interrupt()
-        self._make_room(len(block.render()))
+        self._make_room(size)
         self._blocks.add(block)
+        return True
 
     def _make_room(self, characters: int) -> None:
         """Freeze pages before more lines come, now and then: however many have come, a few pages of them are kept."""
@@ -345,9 +354,8 @@ class Transcript:
     def _think(self, text: str) -> bool:
         if self._thoughts is None:
             return False
-        self._size += len(text)
-        if self._size > LONGEST:
-            self.too_long = True
+        self.said += len(text)
+        if not self._takes(len(text)):
             return False
         if not self._thinking:
             self._block(Prose())
@@ -373,12 +381,14 @@ class Transcript:
         sent = call.take(update, self._style, self._effort)
         self._calls.lighten(call)
         if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
-            self._interrupt()
-            self._make_room(len(call.line(self._style)))
-            self._blocks.run(self._style).add(call)
+            size = len(call.line(self._style))
+            if self._takes(size):
+                self._interrupt()
+                self._make_room(size)
+                self._blocks.run(self._style).add(call)
         if call.ended and not had_ended:
             for patch in call.take_patches():
-                if not self._ended:
+                if self._takes(len(patch)) and not self._ended:
                     self._patches.write(patch.encode(errors="replace"))
         for each in sent:
             self._send(each)
@@ -387,10 +397,12 @@ class Transcript:
         return shows
 
     def _show_plan(self, plan: Plan) -> None:
-        if self._plan is None or not self._blocks.holds(self._plan):
-            self._plan = Line("", live=True)  # What is on a frozen page stays as it was.
+        text = plan_lines(plan.entries)
+        if self._plan is not None and self._blocks.holds(self._plan):
+            self._plan.text = text
+        else:
+            self._plan = Line(text, live=True)  # What is on a frozen page stays as it was.
             self._block(self._plan)
-        self._plan.text = plan_lines(plan.entries)
 
     def _content(self, content: object) -> None:
         match content:
@@ -402,14 +414,16 @@ class Transcript:
                 self._block(Line(_not_sent(name, AFTER_THE_END)))
             case ResourceLink(name=name, uri=uri):
                 self._links_seen += 1
-                link = Link(name, uri, self._links_seen)
-                self._links[link] = Line(f"-# 📎 {_named(name)} …")
-                self._block(self._links[link])
+                line = Line(f"-# 📎 {_named(name)} …")
+                if self._block(line):
+                    self._links[Link(name, uri, self._links_seen)] = line
             case _:
                 kind = shortened(str(getattr(content, "type", "")), NAME)
                 self._block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
 
     def _send(self, content: Sent) -> None:
+        if self.too_long:
+            return
         found = decoded(content)
         text = f"-# 🚫 {escape(shortened(found, REASON))}" if isinstance(found, str) else self._attach(*found)
         self._block(Line(text))

@@ -255,7 +255,7 @@ MADE_WAY = (
 
 NOT_RENDERED = "-# ⚠ The rest of this answer cannot be shown: something failed in Threadline. Its log says what."
 
-TOO_LONG = "-# ⏹ The agent has written more than 20 MB of text and is stopped; what it wrote until then is attached."
+TOO_LONG = "-# ⏹ The agent has sent more than 20 MB and is stopped; what it sent until then is attached."
 
 BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
 

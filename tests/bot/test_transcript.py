@@ -87,6 +87,11 @@ def plan(*steps: tuple[str, str]) -> Any:
     return update("plan", entries=[{"content": content, "status": status} for content, status in steps])
 
 
+def written(number: int) -> dict[str, Any]:
+    """A file that a tool has made."""
+    return {"type": "diff", "path": "/p/a.py", "oldText": None, "newText": f"{number}\n" * 20}
+
+
 def content(**block: Any) -> Any:
     """A piece of the agent's answer that is not text."""
     return update("agent_message_chunk", content=block)
@@ -599,6 +604,39 @@ def test_a_text_without_end_is_to_be_cancelled(monkeypatch: pytest.MonkeyPatch) 
     assert transcript.too_long
     transcript.end()
     assert transcript.pages() == ["x" * 2_000] * 4 + ["x" * 1_999]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda number: content(type="resource_link", name="x.txt", uri=f"file:///p/{number}"),
+        lambda number: content(type="resource_link", name="x.txt", uri=f"https://example.org/{number}"),
+        lambda _: content(type="hologram"),
+        lambda number: tool(f"t{number}", title="Work on it for a while"),
+        lambda number: tool(f"t{number}", status="completed", content=[written(number)]),
+    ],
+    ids=["files", "addresses", "unknown", "tools", "patches"],
+)
+@pytest.mark.parametrize("style", [Style(tools="full", max_pages=1), Style(tools="compact", max_pages=0)], ids=repr)
+def test_a_flood_of_anything_is_to_be_cancelled_and_grows_no_more(
+    monkeypatch: pytest.MonkeyPatch, style: Style, event: Callable[[int], Any]
+) -> None:
+    """Lines and patches count like words; what the bot has to say of it is still shown."""
+    monkeypatch.setattr(transcript_module, "LONGEST", 10_000)
+    transcript = Transcript(style)
+    for number in range(1_000):
+        transcript.apply(event(number))
+        if transcript.too_long:
+            break
+    assert transcript.too_long
+    kept = len(transcript.wanted())
+    for later in range(1_000, 1_100):
+        transcript.apply(event(later))
+    assert len(transcript.wanted()) == kept
+    transcript.end()
+    transcript.line("that was too much")
+    assert transcript.pages()[-1].endswith("that was too much")
+    assert len(everything(transcript)) < 30_000
 
 
 # ---- thoughts
