@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import discord
@@ -190,14 +191,12 @@ class Cards:
             nonce=card.token,
             held=True,
             files=card.files,
+            on_first=partial(self._first, card),
             on_posted=lambda id_: self._posted(card, id_),
             on_refused=card.on_refused,
             on_done=lambda: self._shown(card),
         )
         self._open[card.token] = card
-        self._journal.questions.asked(
-            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=card.content
-        )
         card.post.show(card.content, card.view)
         self.in_turn(where.exchange_id, card.post.release)
 
@@ -258,6 +257,12 @@ class Cards:
     def _post(self, card: Card, **options: Any) -> Post:
         channel_id = card.where.channel_id
         return Post(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
+
+    def _first(self, card: Card, content: str) -> None:
+        where = card.where
+        self._journal.questions.asked(
+            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=content
+        )
 
     def _posted(self, card: Card, message_id: int) -> None:
         card.message_id = message_id

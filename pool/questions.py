@@ -28,10 +28,10 @@ class KeptQuestions:
 
     @surely
     def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
-        """Write down that a question is about to be posted, and what its message says."""
+        """Write down that a question is about to be posted, and what its message says; again where it was refused."""
         with self._writer.transaction():
             self._db.execute(
-                "INSERT INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
+                "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
             )
 
     @surely

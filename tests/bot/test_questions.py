@@ -1,6 +1,6 @@
 """The questions of one turn: decided, asked, asked anew when they change, numbered, reminded of, ended."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,9 +27,10 @@ from bot.rest import Refused
 from bot.words import became
 from pool.journal import Journal, State
 from tests.acp.opened import HELLO, opened
-from tests.bot.board import Board, Message, accepted, pacing, scratch_journal, settle
+from tests.bot.board import AnswerLost, Board, Message, accepted, pacing, scratch_journal, settle
 from tests.bot.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.memory import OPTIONS, Json, MemoryAgent
+from tests.virtual import elapse
 
 pytestmark = pytest.mark.virtual_time
 
@@ -99,6 +100,26 @@ async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
                 cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
             )
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
+
+
+async def test_the_journal_has_the_words_with_which_a_question_was_posted() -> None:
+    """By these the next run finds a message of which no answer came; while it waits for its turn it may change."""
+    async with asking() as it:
+        behind: list[Callable[[], None]] = []
+        it.cards.in_turn = lambda _, post: behind.append(post)
+        await it.ask({"title": "Run"}, request_id=-1)
+        await it.ask({"title": "Look"}, request_id=-2)
+        assert it.journal.questions.standing() == []  # There is no message to look for.
+        it.board.faults.extend([AnswerLost("reset")] * 2)
+        it.board.latency = 1.0
+        for post in behind:
+            post()
+        await elapse(1.5)
+        kept = it.journal.questions.standing()
+        assert [each.message_id for each in kept] == [None, None]
+        assert sorted(each.content for each in kept) == it.board.shown
+        await settle()
+        assert {each.message_id for each in it.journal.questions.standing()} == it.board.messages.keys()
 
 
 # ---- the configuration
@@ -437,6 +458,7 @@ async def test_what_one_person_enters_is_not_anothers() -> None:
     async with asking() as it:
         properties: Json = {f"f{number}": {"type": "string"} for number in range(6)}
         answers = elicited(it, schema={"properties": properties, "required": ["f0"]})
+        await settle()
         (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
         assert isinstance(card, FormCard)
         assert card.next_step(1) == 0
