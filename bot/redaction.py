@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ class Redactor:
         # The longest first: one that another begins with would leave the other's end behind.
         self._forms = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, self._forms)) or r"(?!)")
+        self._encoded = sorted({_encode(form)[1:-1] for form in forms}, key=len, reverse=True)
         self._shortest = min(map(len, self._forms), default=SHORTEST)
 
     def __call__(self, text: str) -> str:
@@ -48,6 +49,23 @@ class Redactor:
             text = text.replace(form, MARK)
         return text
 
+    def in_json(self, value: Any) -> Any:
+        """Return a list or dict as JSON has them without secrets; the same where it has none.
+
+        By way of its JSON, which costs a tenth of a look at each value. What is cut out of the middle of an escape, or
+        of a number, leaves no JSON: then this raises ValueError, as for what is not JSON.
+        """
+        try:
+            text = _encode(value)
+        except (TypeError, RecursionError) as error:
+            raise ValueError("no JSON") from error
+        found = [form for form in self._encoded if form in text]
+        if not found:
+            return value
+        for form in found:
+            text = text.replace(form, MARK)
+        return json.loads(text)
+
     def places(self, text: str) -> list[tuple[int, int]]:
         """Return where secrets begin and end in a text."""
         return [match.span() for match in self._pattern.finditer(text)] if self._has(text) else []
@@ -58,6 +76,9 @@ class Redactor:
     def begun(self, text: str) -> int:
         """Return how many characters at the end of a text may be the beginning of a secret."""
         return max((_overlap(text, form) for form in self._forms), default=0)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _forms(secret: str) -> tuple[str, ...]:
@@ -119,7 +140,7 @@ class Redacting:
         return shown + whole[at:until]
 
 
-def without(value: Any, redact: Callable[[str], str]) -> Any:
+def without(value: Any, redact: Redactor) -> Any:
     """Take secrets out of a value and all that is in it. What has none is returned as it is."""
     if type(value) in _PLAIN:  # To find that it is no model takes longer than all else.
         return value
@@ -127,7 +148,10 @@ def without(value: Any, redact: Callable[[str], str]) -> Any:
         case str():
             return redact(value)
         case dict() | list():
-            return _without(value, redact)
+            try:
+                return redact.in_json(value)
+            except ValueError:
+                return _without(value, redact)
         case PermissionOption():  # By its id the agent is answered.
             return value.model_copy(update={"name": redact(value.name)})
         case BaseModel():
@@ -148,7 +172,7 @@ def without(value: Any, redact: Callable[[str], str]) -> Any:
             return value
 
 
-def _without(value: Any, redact: Callable[[str], str]) -> Any:
+def _without(value: Any, redact: Redactor) -> Any:
     """Do so for a list or dict, which may hold tens of thousands of values: by their types, each looked at once."""
     changed: Any = None
     for at, old in enumerate(value) if type(value) is list else value.items():
@@ -174,7 +198,7 @@ _PLAIN = frozenset({int, float, bool, type(None)})
 _WORDS = frozenset({"title", "description", "enumNames"})
 
 
-def _without_in_words(schema: Any, redact: Callable[[str], str]) -> Any:
+def _without_in_words(schema: Any, redact: Redactor) -> Any:
     """Take secrets out of what people read of a form; its names and values go back to the agent as they are."""
     match schema:
         case dict():  # Not any mapping: to ask for that takes ten times as long, and a form may have thousands.

@@ -16,6 +16,9 @@ from tests.effort import calls
 
 SECRET = "sk-1234567890abcdef"
 OTHER = "hunter2-hunter2"
+ODD = ['", 12345', "nabcdef", '\\"\\"\\"', "123456", "\u0001\u0002é\u2028\U0001f600"]
+"""Secrets that JSON writes otherwise, or of which the beginning could be within what it writes."""
+PIECES = [*ODD, *(f"\\{each}" for each in ODD), *(f"\n{each[1:]}" for each in ODD), "q\\", "x"]
 
 
 def told(pieces: list[Event]) -> list[Event]:
@@ -156,6 +159,46 @@ def test_each_value_is_looked_at_once_however_deep_it_is() -> None:
     assert looks(200, 1, {"name": "x"}) < 2 * few + 1
     assert few < 100 * 10
     assert looks(100, 101, 1) - looks(100, 1, 1) <= 100 * 100 * 4
+
+
+def test_a_secret_costs_no_look_at_each_value() -> None:
+    """A line may have thousands of values, each deep in others: a copy of all that lead to a secret took too long."""
+
+    def looks(deep: int) -> int:
+        inner: Any = f"a {SECRET}"
+        for _ in range(deep):
+            inner = [inner]
+        call = ToolCallUpdate(tool_call_id="1", raw_input={"rows": [inner] * 100})
+        return calls(lambda: without(call, redact))
+
+    redact = Redactor([SECRET, OTHER])
+    assert looks(100) < looks(1) + 1_000  # Of ten thousand values.
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(PIECES) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(PIECES) | st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_values_come_without_secrets_as_if_each_was_looked_at(value: Any) -> None:
+    """Also where a secret's end is that of an escape, begins with its middle, or is a number."""
+
+    def expected(value: Any) -> Any:
+        match value:
+            case str():
+                return redact(value)
+            case list():
+                return [expected(each) for each in value]
+            case dict():
+                return {redact(name): expected(each) for name, each in value.items()}
+            case _:
+                return value
+
+    redact = Redactor(ODD)
+    shown = without(ToolCallUpdate(tool_call_id="1", raw_input=[value]), redact)
+    assert shown.raw_input == expected([value])
 
 
 def test_what_is_no_text_is_not_looked_through() -> None:
