@@ -24,6 +24,7 @@ import hypothesis
 import pytest
 import structlog
 
+from tests import forked
 from tests.plans import Explaining
 from tests.virtual import RealLoop, VirtualLoop
 
@@ -58,7 +59,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Without measuring there is no such mark, and with --no-cov nothing for pytest-cov to pause.
     measuring = config.getoption("cov_source", default=None) and not config.getoption("no_cov")
     for item in items if measuring else ():
-        if item.path.relative_to(TESTS).parts[0] not in MEASURED_DIRECTORIES:
+        is_proof = item.path.relative_to(TESTS).parts[0] in MEASURED_DIRECTORIES
+        if not is_proof or item.get_closest_marker("bulk"):
             item.add_marker("no_cover")
 
 
@@ -127,6 +129,7 @@ def _no_process_outlives_the_run(tmp_path_factory: pytest.TempPathFactory) -> It
         patch.setattr(tempfile, "tempdir", str(folder))
         patch.setenv("XDG_STATE_HOME", str(folder))  # For what is set up for several tests.
         yield
+        forked.stop()
     mark = f"TMPDIR={folder}\0".encode()
     left = {pid: name for pid, name in _started_by_this_run(mark).items() if not _ends_by_itself(pid)}
     assert not left, f"processes that this run left behind (now killed): {left}"

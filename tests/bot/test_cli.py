@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from itertools import cycle
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pool.journal import Journal
+from tests.forked import run
 
 TOKEN = "MTIz.secret.value"
 BOUND = 60.0
@@ -20,15 +22,24 @@ BOUND = 60.0
 
 def threadline(*args: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, far from the checkout."""
+    return run(*args, cwd=cwd, env=_environment(cwd, environ), timeout=BOUND)
+
+
+def interpreted(*args: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run it in a new interpreter, where it matters what is imported."""
     return subprocess.run(
         [sys.executable, "-m", "bot", *args],
         cwd=cwd,
-        env={**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(cwd), **environ},
+        env=_environment(cwd, environ),
         capture_output=True,
         text=True,
         timeout=BOUND,
         check=False,
     )
+
+
+def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(home), **more}
 
 
 def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
@@ -179,7 +190,7 @@ def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, com
     package = tmp_path / "path" / "acp"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("class Agent: ...\n")
-    done = threadline(*command, cwd=tmp_path, PYTHONPATH=str(package.parent))
+    done = interpreted(*command, cwd=tmp_path, PYTHONPATH=str(package.parent))
     assert_one_line(done, 1, str(package / "__init__.py"), "agent-client-protocol", "environment of its own")
 
 
@@ -267,7 +278,7 @@ def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
     shown = threadline("--help", cwd=tmp_path, COLUMNS="80")
     assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
     assert "..." not in shown.stdout.partition("Commands:")[2]
-    assert threadline("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
+    assert interpreted("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
     assert threadline("nonsense", cwd=tmp_path).returncode == 2
 
 

@@ -19,6 +19,7 @@ from bot import doctor
 from bot.config import AgentConfig
 from bot.diagnosis import Diagnosis, as_lines
 from bot.doctor import WRITE_NAME, examine
+from tests import forked
 from tests.acp.children import gone
 
 TOKEN = "MTIz.secret.value"
@@ -59,15 +60,7 @@ def environ(**more: str) -> dict[str, str]:
 
 def run(path: Path, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the doctor, far from the checkout."""
-    return subprocess.run(
-        command(path, *args),
-        cwd=path.parent,
-        env=environ(**more),
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    return forked.run("doctor", "-c", path, *args, cwd=path.parent, env=environ(**more), timeout=BOUND)
 
 
 def examined(path: Path) -> tuple[dict[str, Any], int]:

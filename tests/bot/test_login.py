@@ -11,6 +11,7 @@ import pytest
 
 from acp.process import BASE_NAMES
 from bot.login import login_words
+from tests import forked
 
 TOKEN = "MTIz.secret.value"
 BOUND = 60.0
@@ -64,16 +65,8 @@ def environ(folder: Path) -> dict[str, str]:
 
 def run(path: Path, *args: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run it with `typed` on its stdin."""
-    return subprocess.run(
-        command(path, *args),
-        cwd=path.parent,
-        env=environ(path.parent),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    env = environ(path.parent)
+    return forked.run("login", "-c", path, *args, cwd=path.parent, env=env, typed=typed, timeout=BOUND)
 
 
 def told(output: str) -> dict[str, object]:

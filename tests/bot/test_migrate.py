@@ -11,6 +11,7 @@ import pytest
 from bot.config import load
 from bot.migrate import configuration
 from bot.openab import translate
+from tests.forked import run
 
 BOUND = 60.0
 
@@ -57,8 +58,7 @@ error_hold_ms = 2500
 def migrate(folder: Path, text: str, *args: str) -> subprocess.CompletedProcess[str]:
     """Run the command on a file of that text."""
     (folder / "config.toml").write_text(text)
-    command = [sys.executable, "-m", "bot", "migrate", "config.toml", *args]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=BOUND, check=False)
+    return run("migrate", "config.toml", *args, cwd=folder, timeout=BOUND)
 
 
 def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is_set(tmp_path: Path) -> None:
@@ -80,10 +80,7 @@ def test_the_published_example_gives_a_file_that_check_accepts_once_the_token_is
     assert "Everybody could talk to the agent; now only you may." in done.stdout
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     environ = {**os.environ, "PATH": path, "DISCORD_BOT_TOKEN": "MTIz.a.token", "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "bot", "check", "--offline"]
-    checked = subprocess.run(
-        command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=BOUND, check=False
-    )
+    checked = run("check", "--offline", cwd=tmp_path, env=environ, timeout=BOUND)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "FAILED" not in checked.stdout
 

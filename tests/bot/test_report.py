@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 from bot.report import redacted_lines
+from tests.forked import run
 
 BOUND = 60.0
 """Seconds after which the command counts as hanging."""
@@ -89,15 +90,7 @@ def make_report(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
         "".join(json.dumps({"event": f"said {each}"}) + "\n" for each in SECRETS.values())
     )
     environ = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    return subprocess.run(
-        [sys.executable, "-m", "bot", "report", *args],
-        cwd=folder,
-        env={**environ, "XDG_STATE_HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=BOUND,
-        check=False,
-    )
+    return run("report", *args, cwd=folder, env={**environ, "XDG_STATE_HOME": str(folder)}, timeout=BOUND)
 
 
 def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
@@ -129,8 +122,7 @@ def test_it_holds_what_is_needed_and_no_secret(tmp_path: Path) -> None:
 def test_it_is_made_also_where_the_configuration_cannot_be_used(tmp_path: Path) -> None:
     """That is when it is needed most; it goes into a file where one is named."""
     (tmp_path / "threadline.toml").write_text("[pool]\nmax_agent = 1\n")
-    command = [sys.executable, "-m", "bot", "report", "--no-agents", "-o", "report.md"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=BOUND, check=False)
+    done = run("report", "--no-agents", "-o", "report.md", cwd=tmp_path, timeout=BOUND)
     assert (done.returncode, done.stdout.startswith("Written: report.md")) == (0, True)
     text = (tmp_path / "report.md").read_text()
     assert "pool.max_agent = 1" in text

@@ -3,13 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bot.service import unit
 from bot.watchdog import LAST_ROUNDS, ROUND_SECONDS
+from tests.forked import run
 
 BOUND = 60.0
 
@@ -25,8 +25,9 @@ def printed(folder: Path) -> str:
     path = folder / "a 100% new folder"
     path.mkdir()
     (path / "threadline.toml").touch()
-    command = [sys.executable, "-m", "bot", "service", "-c", str(path / "threadline.toml")]
-    return subprocess.check_output(command, cwd=folder, text=True, timeout=BOUND)
+    done = run("service", "-c", path / "threadline.toml", cwd=folder, timeout=BOUND)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def test_it_ends_in_order_and_starts_again_only_where_that_helps(tmp_path: Path) -> None:
@@ -61,7 +62,6 @@ def test_systemd_has_nothing_to_complain_of(tmp_path: Path) -> None:
 
 def test_without_a_configuration_there_is_no_unit(tmp_path: Path) -> None:
     """One line that says what to do first."""
-    command = [sys.executable, "-m", "bot", "service"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=BOUND, check=False)
+    done = run("service", cwd=tmp_path, timeout=BOUND)
     assert (done.returncode, done.stdout) == (2, "")
     assert "threadline init writes one" in done.stderr

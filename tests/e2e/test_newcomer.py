@@ -18,6 +18,7 @@ from bot.presets import PRESETS
 from loopback import Loopback
 from loopback.entities import ALL_INTENTS
 from tests.e2e.stage import SCRIPTED, scene, write_config
+from tests.forked import start
 from tests.loopback.description import strictly
 
 TOKEN = "MTIz.of-a-newcomer_"
@@ -30,16 +31,9 @@ BOUND = 60.0
 
 async def threadline(*args: str, cwd: Path, **environ: str) -> tuple[int, str]:
     """Run a command as a script does; return its exit code and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *args),
-        cwd=cwd,
-        env={**plain(), **environ},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    process = await start(*args, cwd=cwd, env={**plain(), **environ})
     async with asyncio.timeout(BOUND):
-        said, _ = await process.communicate()
+        said = b"".join(await process.communicate())
     return process.returncode or 0, said.decode()
 
 
@@ -51,12 +45,7 @@ def plain() -> dict[str, str]:
 @asynccontextmanager
 async def running(cwd: Path) -> AsyncIterator[None]:
     """`threadline run`, ended by SIGTERM; it then ends well."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "run"),
-        cwd=cwd,
-        env={**plain(), "XDG_STATE_HOME": str(cwd)},
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    process = await start("run", cwd=cwd, env={**plain(), "XDG_STATE_HOME": str(cwd)})
     try:
         yield
     finally:
@@ -329,12 +318,8 @@ async def test_the_log_tells_each_turn_in_a_line_and_the_agents_own_words_with_i
     """JSON for machines; thread, session and turn are bound to what is logged about them, stderr to the agent."""
     async with scene(tmp_path) as place:
         write_config(place.config, place)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bot", "run", "--log-format", "json", "--log-level", "debug"),
-            cwd=tmp_path,
-            env={**plain(), "XDG_STATE_HOME": str(tmp_path)},
-            stderr=asyncio.subprocess.PIPE,
-        )
+        options = ("--log-format", "json", "--log-level", "debug")
+        process = await start("run", *options, cwd=tmp_path, env={**plain(), "XDG_STATE_HOME": str(tmp_path)})
         try:
             await place.discord.connected(place.bot)
             thread = await place.thread("stderr 100\nsay done")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.stage import Stage, marked, numbers, scene, write_config
+from tests.forked import Forked, start
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
@@ -19,14 +20,17 @@ GENEROUS = 60.0
 
 @asynccontextmanager
 async def bot_process(
-    place: Stage, *options: str, program: Sequence[str] = ("-m", "bot"), **environ: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`threadline run` as a child; ended at the end whatever happened. `program` is what Python runs in its place."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *program, "run", "-c", str(place.config), *options),
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **environ},
-    )
+    place: Stage, *options: str, program: Sequence[str] = (), **environ: str
+) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
+    """`threadline run` as a process; ended at the end whatever happened. `program` is what Python runs in its place."""
+    command, env = ("run", "-c", str(place.config), *options), {**os.environ, **environ}
+    process: asyncio.subprocess.Process | Forked
+    if program:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, *program, *command), stderr=asyncio.subprocess.PIPE, env=env
+        )
+    else:
+        process = await start(*command, env=env)
     try:
         yield process
     finally:
