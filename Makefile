@@ -9,8 +9,6 @@ VENV ?= .venv
 VENV_SDK ?= .venv-sdk
 
 PACKAGES := acp pool bot loopback
-# In these every branch is tested.
-WHOLE := acp/jsonrpc.py,acp/connection.py,acp/turn.py,pool/*
 # `make pytest MEASURE=` does without measuring coverage.
 MEASURE := --cov --cov-report=
 
@@ -39,7 +37,7 @@ demo: $(READY) ## see it work: no token, no network (ONCE=1 plays the conversati
 	@$(BIN)/threadline demo $(if $(filter-out 0,$(ONCE)),--once)
 
 test: check pytest ## everything that must pass: lint, types, tests, coverage
-	@$(BIN)/coverage report --include='$(WHOLE)' --fail-under=100 || \
+	@$(BIN)/coverage report --fail-under=100 || \
 		{ echo "make test: the lines and branches above need a test." >&2; exit 1; }
 
 check: $(READY) ## lint, formatting and types
@@ -49,7 +47,7 @@ check: $(READY) ## lint, formatting and types
 
 # What needs neither the SDK nor a server, of the bot only what needs no event loop either; few examples of each property.
 QUICK = tests/acp tests/pool --ignore=tests/acp/test_sdk_peer.py \
-	$(shell grep -LE 'async def test|loopback|subprocess' tests/bot/test_*.py) --hypothesis-profile=quick
+	$(shell grep -LE 'async def test|forked|loopback|subprocess' tests/bot/test_*.py) --hypothesis-profile=quick
 
 quick: check ## the same with the quick tests alone: acp, pool and the pure parts of bot, in less than a minute
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(QUICK) || \

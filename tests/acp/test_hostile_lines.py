@@ -13,6 +13,8 @@ from tests.acp.opened import HELLO, opened
 from tests.effort import calls
 from tests.virtual import quiet
 
+pytestmark = pytest.mark.bulk
+
 SIZE = 1_000_000
 
 MOST = 3 * MAX_VALUES

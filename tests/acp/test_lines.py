@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
+
 from acp import Agent, Client, Text
 from acp.connection import Connection
 from tests.acp.opened import CWD, HELLO
@@ -103,6 +105,7 @@ class Writer:
             return json.dumps(message).encode()
 
 
+@pytest.mark.bulk
 async def test_no_line_breaks_the_client() -> None:
     """Valid, cut, turned, noisy, doubled and of wrong types: all are passed over or taken, and the prompt is answered.
 

@@ -19,6 +19,8 @@ from tests.pool.house import MODES, House, house, prompt_text
 from tests.pool.recorder import Recorder
 from tests.virtual import elapse
 
+pytestmark = pytest.mark.bulk
+
 THREADS = 20
 SLOTS = 3
 STEPS = 250
