@@ -16,7 +16,7 @@ import tempfile
 import time
 from asyncio import Runner
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +60,9 @@ STRANGERS: Final = ("loopback", "bench", "tests")
 
 PARTS: Final = 4
 """Pieces in which an answer comes: each is an edit, which takes most of the time that a day takes here."""
+
+KEPT: Final = 10
+"""Messages of a place that loopback keeps: nothing here looks further back."""
 
 ANSWER: Final = "Some **words** about `code`, a list:\n\n- one\n- two\n\n```python\nx = 1\n```\n\n" * 12
 
@@ -174,7 +177,7 @@ async def _day(folder: Path, count: int, hours: int) -> None:
                     while loop.time() + SAMPLE_HOURS * HOUR / 2 < end:
                         said += await _hour(ann, threads, dice)
                         print(json.dumps({"messages": said, **asdict(_sample(app, folder))}), flush=True)
-                        _forget(channel, threads)
+                        _forget(discord, (channel, *threads))
 
 
 async def _hour(ann: User, threads: list[Thread], dice: random.Random) -> int:
@@ -195,10 +198,11 @@ async def _opened(ann: User, bot: Bot, channel: Channel) -> Thread:
     return await ann.sees_thread(message, timeout=HOUR)
 
 
-def _forget(channel: Channel, threads: list[Thread]) -> None:
-    """Let loopback keep the end of each thread only, as nothing here looks further back."""
-    for place in (channel, *threads):
-        for message_id in [*place.messages][:-50]:
+def _forget(discord: Loopback, places: Iterable[Channel]) -> None:
+    """Let loopback keep the end of each place only, and no calls: its memory is a part of the process's."""
+    discord.record.clear()
+    for place in places:
+        for message_id in [*place.messages][:-KEPT]:
             del place.messages[message_id]
 
 

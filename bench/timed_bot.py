@@ -53,8 +53,15 @@ class Holds:
         return Hold(wall / 1e6, cpu / 1e6, where.rstrip(b"\0").decode(errors="replace"))
 
     def watch(self) -> None:
-        """Time every callback of this thread's event loops from now on."""
+        """Time every callback of this thread's event loops from now on, but for the first.
+
+        That opens the journal, before there is anything else on the loop that could be held up.
+        """
         run, shared, seen = asyncio.Handle._run, self._shared, _Sampler()  # noqa: SLF001 - all callbacks pass here
+
+        def first(self: asyncio.Handle) -> None:
+            asyncio.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001 - see above
+            run(self)
 
         def timed(self: asyncio.Handle) -> None:
             wall, cpu = time.perf_counter_ns(), time.thread_time_ns()
@@ -64,7 +71,7 @@ class Holds:
             if spent > _FORMAT.unpack_from(shared)[1]:
                 _FORMAT.pack_into(shared, 0, time.perf_counter_ns() - wall, spent, seen.where.encode()[:_WHERE_BYTES])
 
-        asyncio.Handle._run = timed  # type: ignore[method-assign]  # noqa: SLF001 - see above
+        asyncio.Handle._run = first  # type: ignore[method-assign]  # noqa: SLF001 - see above
 
 
 class _Sampler:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import discord
@@ -26,6 +27,9 @@ from .patience import Patience, persist
 from .rest import Rest, RestError
 
 __all__ = ["CatchUp", "Reach"]
+
+SLICE = 20
+"""So many places are begun with before others have their turn: after a restart all threads in line are in doubt."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -145,12 +149,17 @@ class CatchUp:
         current = gap.waiting.keys() - behind.keys() - busy
         gap.behind = busy | current | behind.keys()
         async with asyncio.TaskGroup() as tasks:
-            for channel_id in current:
-                tasks.create_task(self._deliver(gap, channel_id, [], tasks), name=f"catch-up-{channel_id}")
-            for channel_id, mark in behind.items():
-                tasks.create_task(self._catch_up(gap, channel_id, mark, tasks), name=f"catch-up-{channel_id}")
-            for channel_id in doubtful.keys() - behind.keys():
-                tasks.create_task(self._read(channel_id, sys.maxsize, tasks), name=f"doubts-{channel_id}")
+            work: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]
+            work = [(f"catch-up-{each}", partial(self._deliver, gap, each, [], tasks)) for each in current]
+            work += [
+                (f"catch-up-{each}", partial(self._catch_up, gap, each, mark, tasks)) for each, mark in behind.items()
+            ]
+            doubted = doubtful.keys() - behind.keys()
+            work += [(f"doubts-{each}", partial(self._read, each, sys.maxsize, tasks)) for each in doubted]
+            for number, (name, begin) in enumerate(work, start=1):
+                tasks.create_task(begin(), name=name)
+                if number % SLICE == 0:
+                    await asyncio.sleep(0)
 
     async def _read(self, channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> list[discord.Message]:
         """Read a place once, from the first message in doubt if there is one; return what is above the mark."""

@@ -34,7 +34,7 @@ from .waiting import Waiting
 
 __all__ = ["Recovery"]
 
-SLICE = 20
+SLICE = 10
 """So many rows are taken up, or a few more, before others have their turn: a thousand threads may have been in line."""
 
 LOST_SECONDS = 60.0
@@ -243,7 +243,7 @@ class Recovery:
 
 
 async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do `work` for all at once: one that takes long holds up no other.
+    """Do `work` for all, and begin some at a time: one that takes long holds up no other.
 
     Nothing is left to a READY that comes meanwhile; what is cut off stays for the next one.
     """
@@ -261,5 +261,7 @@ async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
         async with asyncio.TaskGroup() as tasks:
             for number in [*left]:
                 tasks.create_task(do(number), name="recovery")
+                if number % SLICE == SLICE - 1:
+                    await asyncio.sleep(0)
     finally:
         items.extend(left.values())

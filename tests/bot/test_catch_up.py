@@ -12,7 +12,7 @@ import discord
 import pytest
 from structlog.testing import capture_logs
 
-from bot.catch_up import CatchUp, Reach
+from bot.catch_up import SLICE, CatchUp, Reach
 from bot.doubts import Doubts
 from bot.exchange import Exchange
 from bot.pacer import Pacer
@@ -281,6 +281,20 @@ async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> 
         it.rest.faults.append(Refused("Missing Access"))
         await it.run()
         assert (it.looked, it.doubts.at(HERE)) == ([], [])
+
+
+async def test_a_thousand_places_are_begun_with_some_at_a_time() -> None:
+    """All that waited when the bot was killed is in doubt after its start: others have their turn in between."""
+    async with stage() as it:
+        it.doubts.begin({NOW + number: number for number in range(1, 101)})
+        running = asyncio.create_task(it.catch_up.run([]))
+        begun = [0]
+        while begun[-1] < 100:
+            await step()
+            begun.append(sum(task.get_name().startswith("doubts-") for task in asyncio.all_tasks()))
+        assert max(after - before for before, after in pairwise(begun)) <= SLICE
+        await running
+        assert len(it.looked) == 100
 
 
 # ---- live messages meanwhile

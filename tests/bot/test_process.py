@@ -1,0 +1,64 @@
+"""This process itself: what it keeps out of garbage collections, in one of its own."""
+
+import subprocess
+import sys
+
+SPARING = """
+import gc
+from bot import process
+
+class Thing:
+    def __init__(self):
+        self.itself = self
+
+process.MOST_SPARED = {most}
+process.spare_collector()
+"""
+
+
+def told_by(program: str, *, most: int = 10**6) -> list[str]:
+    """Run it behind the above, where so many objects are spared; return its lines."""
+    argv = [sys.executable, "-c", SPARING.format(most=most) + program]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_what_has_survived_a_full_collection_is_not_looked_at_by_the_next() -> None:
+    """With a thousand conversations each would hold the event loop for a tenth of a second."""
+    program = """
+things = [Thing() for _ in range(5_000)]
+gc.collect()
+print(any(isinstance(each, Thing) for each in gc.get_objects()))
+"""
+    assert told_by(program) == ["False"]
+
+
+def test_a_full_collection_comes_before_many_objects_are_new() -> None:
+    """So it is short, however many there are by and by."""
+    program = """
+found, things = [], []
+gc.callbacks.insert(0, lambda phase, info: found.append(len(gc.get_objects())) if info["generation"] == 2 else None)
+while len(found) < 20:
+    things.append([Thing()])
+print(max(found) < 60_000)
+"""
+    assert told_by(program) == ["True"]
+
+
+def test_garbage_among_what_was_spared_goes_when_it_has_become_much() -> None:
+    """A cycle is seen only where all of it is looked at: memory stays bounded."""
+    program = """
+import weakref
+kept = Thing()
+gone = weakref.finalize(kept, print, "gone")
+gc.collect()
+del kept
+for _ in range(20):
+    gc.collect()
+print("spared")
+things = [Thing() for _ in range(15_000)]
+for _ in range(20):
+    gc.collect()
+print("all looked at")
+"""
+    assert told_by(program, most=10_000) == ["spared", "gone", "all looked at"]
