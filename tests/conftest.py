@@ -13,7 +13,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ import structlog
 
 from tests import forked
 from tests.plans import Explaining
-from tests.virtual import RealLoop, VirtualLoop
+from tests.virtual import RealLoop, VirtualLoop, loop_that_reaps
 
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
 
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """The event loop of an async test; see the module's docstring."""
     new_loop = VirtualLoop if _in_virtual_time(request.node) else RealLoop
-    return "asyncio", {"debug": True, "loop_factory": partial(_loop_that_reaps, new_loop)}
+    return "asyncio", {"debug": True, "loop_factory": partial(loop_that_reaps, new_loop)}
 
 
 def _in_virtual_time(item: pytest.Item) -> bool:
@@ -85,13 +85,6 @@ def _children_are_reaped_without_threads() -> None:
         with suppress(OSError):  # a kernel without pidfds keeps the threads
             os.close(os.pidfd_open(os.getpid()))
             asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
-
-
-def _loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
-    loop = new_loop()
-    if sys.version_info < (3, 12):
-        asyncio.get_child_watcher().attach_loop(loop)
-    return loop
 
 
 @pytest.fixture(autouse=True)

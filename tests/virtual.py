@@ -10,13 +10,14 @@ seen; such a test belongs in real time.
 
 import asyncio
 import selectors
+import sys
 import time
 from asyncio import SubprocessTransport
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
-__all__ = ["Deadlock", "RealLoop", "VirtualLoop", "elapse", "quiet", "step"]
+__all__ = ["Deadlock", "RealLoop", "VirtualLoop", "elapse", "loop_that_reaps", "quiet", "step"]
 
 _Args = TypeVarTuple("_Args")
 _Result = TypeVar("_Result")
@@ -78,6 +79,14 @@ class RealLoop(asyncio.SelectorEventLoop):
     def get_debug(self) -> bool:
         """Never: whoever asks keeps the stack of each callback and future, which is half of all that the tests do."""
         return False
+
+
+def loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:
+    """Return a new loop that learns of the ends of its child processes."""
+    loop = new_loop()
+    if sys.version_info < (3, 12):
+        asyncio.get_child_watcher().attach_loop(loop)
+    return loop
 
 
 class VirtualLoop(RealLoop):

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from acp.connection import UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
+import acp.connection
+from acp.connection import SHORT_LINES, UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
-from acp.jsonrpc import MAX_LINE, MAX_VALUES, Notification, Request, Result
+from acp.jsonrpc import MAX_LINE, MAX_VALUES, Line, Message, Notification, Request, Result, encode_notification, parse
 from acp.oddities import LOGGED, WIDTH
 from tests.memory import Json, MemoryAgent
 from tests.virtual import elapse
@@ -277,6 +278,23 @@ async def test_a_line_beyond_the_limit_is_a_message_that_is_not_read() -> None:
     error, *_ = client.heard
     assert isinstance(error, ProtocolError)
     assert str(error) == "the agent's answer cannot be read: it is longer than 16 MiB"
+
+
+def test_of_the_lines_of_a_read_that_are_too_short_for_a_message_few_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are passed over, and the message behind them is heard."""
+    looked_at: list[Line] = []
+
+    def look(line: Line) -> Message | None:
+        looked_at.append(line)
+        return parse(line)
+
+    monkeypatch.setattr(acp.connection, "parse", look)
+    client = Client()
+    client.connection.feed(b"x\n" * SHORT_LINES * 3 + encode_notification("end", {}))
+    assert looked_at.count(b"x") == SHORT_LINES
+    assert [_name(each) for each in client.heard] == ["end"]
 
 
 async def test_a_message_that_may_be_any_answer_closes_the_connection() -> None:

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acp import Agent, Event, Launch, Question, Session, Text, Turn, Unsupported, environment
 from acp.schema import TextBlock, ToolContent
 from tests.acp.children import RUN
+from tests.virtual import RealLoop, loop_that_reaps
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
@@ -21,37 +23,46 @@ pytestmark = [
 ]
 
 
-@asynccontextmanager
-async def _session(cwd: Path) -> AsyncIterator[tuple[Agent, Session]]:
+@pytest.fixture(scope="module")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """One event loop for all tests here, in real time, because they share the agent."""
+    return "asyncio", {"debug": True, "loop_factory": partial(loop_that_reaps, RealLoop)}
+
+
+@pytest.fixture(scope="module", name="agent")
+async def _agent(anyio_backend: object, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Agent]:
+    """The agent: its imports cost a second, and what one session does is no other's."""
+    cwd = tmp_path_factory.mktemp("sdk")
     launch = Launch(str(PYTHON), (str(PEER),), cwd, environment(os.environ, inherit=(), env={}))
     agent = await Agent.spawn(launch, marker=f"{RUN}/sdk")
-    try:
-        yield agent, await agent.new_session(cwd)
-    finally:
-        await agent.stop()
+    yield agent
+    await agent.stop()
 
 
-async def test_the_sdks_agent_is_initialized(tmp_path: Path) -> None:
+@pytest.fixture(name="session")
+async def _session(agent: Agent, tmp_path: Path) -> Session:
+    return await agent.new_session(tmp_path)
+
+
+async def test_the_sdks_agent_is_initialized(agent: Agent, session: Session) -> None:
     """Its name, its version and what it cannot do."""
-    async with _session(tmp_path) as (agent, session):
-        assert agent.name == "sdk-peer 1.0.0"
-        assert not agent.can_load
-        assert session.session_id == "session-1"
+    assert agent.name == "sdk-peer 1.0.0"
+    assert not agent.can_load
+    assert session.session_id.startswith("session-")
 
 
-async def test_the_sdks_agent_streams_its_answer(tmp_path: Path) -> None:
+async def test_the_sdks_agent_streams_its_answer(session: Session) -> None:
     """In order, twice in one session; how the words are cut is the pipe's business."""
-    async with _session(tmp_path) as (_, session):
-        for words in ("one two three", "four"):
-            async with session.prompt([TextBlock(text=words)]) as turn:
-                assert await _text(turn) == f"{words} "
-            assert turn.stop_reason == "end_turn"
+    for words in ("one two three", "four"):
+        async with session.prompt([TextBlock(text=words)]) as turn:
+            assert await _text(turn) == f"{words} "
+        assert turn.stop_reason == "end_turn"
 
 
 @pytest.mark.parametrize("option_id", ["once", "always", "no"])
-async def test_the_sdks_agent_asks_and_hears_the_choice(tmp_path: Path, option_id: str) -> None:
+async def test_the_sdks_agent_asks_and_hears_the_choice(session: Session, option_id: str) -> None:
     """The question has the command that may run, and the option that was chosen reaches the agent."""
-    async with _session(tmp_path) as (_, session), session.prompt([TextBlock(text="permission")]) as turn:
+    async with session.prompt([TextBlock(text="permission")]) as turn:
         events: list[Event] = []
         async for event in turn:
             events.append(event)
@@ -64,33 +75,31 @@ async def test_the_sdks_agent_asks_and_hears_the_choice(tmp_path: Path, option_i
         assert turn.stop_reason == "end_turn"
 
 
-async def test_the_sdks_agent_is_cancelled_while_it_works(tmp_path: Path) -> None:
+async def test_the_sdks_agent_is_cancelled_while_it_works(session: Session) -> None:
     """It ends the turn by itself, and the next one is answered."""
-    async with _session(tmp_path) as (_, session):
-        async with session.prompt([TextBlock(text="wait")]) as turn:
-            assert await anext(turn) == Text("Waiting.")
-            turn.cancel()
-            assert [event async for event in turn] == []
-        assert turn.stop_reason == "cancelled"
-        async with session.prompt([TextBlock(text="again")]) as turn:
-            assert [event async for event in turn] == [Text("again ")]
+    async with session.prompt([TextBlock(text="wait")]) as turn:
+        assert await anext(turn) == Text("Waiting.")
+        turn.cancel()
+        assert [event async for event in turn] == []
+    assert turn.stop_reason == "cancelled"
+    async with session.prompt([TextBlock(text="again")]) as turn:
+        assert [event async for event in turn] == [Text("again ")]
 
 
-async def test_the_sdks_agent_is_cancelled_while_it_asks(tmp_path: Path) -> None:
+async def test_the_sdks_agent_is_cancelled_while_it_asks(session: Session) -> None:
     """Its question is answered `cancelled`, as the protocol demands."""
-    async with _session(tmp_path) as (_, session), session.prompt([TextBlock(text="permission")]) as turn:
+    async with session.prompt([TextBlock(text="permission")]) as turn:
         async for event in turn:
             if isinstance(event, Question):
                 turn.cancel()
         assert turn.stop_reason == "cancelled"
 
 
-async def test_the_sdks_agent_refuses_what_it_does_not_offer(tmp_path: Path) -> None:
+async def test_the_sdks_agent_refuses_what_it_does_not_offer(agent: Agent, session: Session, tmp_path: Path) -> None:
     """What it has not named is not even sent; what it does not know is a refusal with a reason, not a hang."""
-    async with _session(tmp_path) as (agent, session):
-        with pytest.raises(Unsupported):
-            await agent.load_session("session-1", tmp_path)
-        assert not await session.set_mode("ask")
+    with pytest.raises(Unsupported):
+        await agent.load_session(session.session_id, tmp_path)
+    assert not await session.set_mode("ask")
 
 
 async def _text(turn: Turn) -> str:
