@@ -92,8 +92,14 @@ async def _measure(run: Run) -> list[Figure]:
         Figure("memory of the process", last.process / 1e6, "MB", "resident", Against(what, half.process / 1e6)),
         Figure("journal", last.journal / 1e6, "MB", "kept for 30 days", Against(what, half.journal / 1e6)),
         Figure("journal for each message", last.journal / messages / 1e3, "kB", "the same"),
-        Figure("log", last.log / 1e6, "MB", "two files", Against(what, half.log / 1e6)),
-        Figure("attachments", last.attachments / 1e6, "MB", "the same", Against(what, half.attachments / 1e6)),
+        Figure("log", last.log / 1e6, "MB", "two files of 1 MiB at most", Against(what, half.log / 1e6)),
+        Figure(
+            "attachments",
+            last.attachments / 1e6,
+            "MB",
+            "kept for 7 days, 2 GiB at most",
+            Against(what, half.attachments / 1e6),
+        ),
         Figure("tasks of the event loop", last.tasks, "tasks", "loopback's included", Against(what, half.tasks)),
     ]
 
@@ -169,13 +175,15 @@ async def _day(folder: Path, count: int, hours: int) -> None:
         threads, said = list[Thread](), 0
         with _logged(folder):
             for hour in range(0, hours, RESTART_HOURS):
-                async with _running(config, discord, bot) as app:
+                async with _running(config, discord, bot) as (app, running):
                     while len(threads) < count:
                         threads.append(await _opened(ann, bot, channel))
                         said += 1
                     end = loop.time() + min(RESTART_HOURS, hours - hour) * HOUR
                     while loop.time() + SAMPLE_HOURS * HOUR / 2 < end:
                         said += await _hour(ann, threads, dice)
+                        if running.done():
+                            raise RuntimeError(f"the bot has ended, after {said} messages") from running.exception()
                         print(json.dumps({"messages": said, **asdict(_sample(app, folder))}), flush=True)
                         _forget(discord, (channel, *threads))
 
@@ -246,12 +254,12 @@ def _logged(folder: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _running(config: Path, discord: Loopback, bot: Bot) -> AsyncIterator[App]:
+async def _running(config: Path, discord: Loopback, bot: Bot) -> AsyncIterator[tuple[App, asyncio.Task[None]]]:
     app = App(load(config))
     running = asyncio.create_task(app.run(), name="the bot")
     try:
         await discord.connected(bot, timeout=HOUR)
-        yield app
+        yield app, running
     finally:
         app.stop()
         await running

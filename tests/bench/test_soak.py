@@ -13,3 +13,15 @@ def test_a_short_day_is_lived_and_told() -> None:
     assert {*sample} == {"messages", "memory", "process", "journal", "log", "attachments", "tasks"}
     assert sample["messages"] >= 4
     assert all(sample[name] > 0 for name in ("memory", "journal", "log", "tasks"))
+
+
+def test_a_day_in_which_the_bot_ends_is_none() -> None:
+    """What it holds afterwards is very little, and would look like success."""
+    argv = [sys.executable, "-m", "bench.soak", "2", "4"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as day:
+        assert day.stdout is not None
+        assert day.stdout.readline()
+        day.terminate()  # The bot takes it for itself.
+        _, said = day.communicate(timeout=100)
+    assert day.returncode != 0
+    assert "the bot has ended" in said
