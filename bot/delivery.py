@@ -48,7 +48,7 @@ T = TypeVar("T")
 class Delivery:
     """The messages of one reply. `look` says that its pages may have changed; `end`, that they will no more."""
 
-    def __init__(  # noqa: PLR0913 - what it is made of
+    def __init__(  # noqa: PLR0913, PLR0915 - what it is made of
         self,
         key: int,
         *,
@@ -94,6 +94,8 @@ class Delivery:
         """What is still to be sent behind the pages, by its number."""
         self._job = Job(None, lambda: self._isolated(self._next_write), Urgency.FIRST)
         self._patience = Patience()
+        self._replaced: set[int] = set()
+        """The numbers of words that stand for files: with them something would be missing."""
         self._slow = self._taken = 0
         """How often Discord did not get the next files while it took other messages, and how many it had then taken."""
         self.given_up = ""
@@ -337,6 +339,7 @@ class Delivery:
                 raise
             log.warning("a message behind a reply was refused", channel_id=channel_id, reason=str(error))
             self._postscripts[number] = instead
+            self._replaced |= {number} if postscript.files else set()
             self._generation += 1
         else:
             del self._postscripts[number]
@@ -443,5 +446,5 @@ class Delivery:
     @property
     def _says_all(self) -> bool:
         """Whether at most a word about the end is missing: all that the agent said stands, and its files do."""
-        files = any(postscript.files for postscript in self._postscripts.values())
+        files = any(each.files or number in self._replaced for number, each in self._postscripts.items())
         return self._unwritten(self._look_at()) is None and not files

@@ -46,6 +46,7 @@ def test_the_ends_tell_what_the_whole_message_tells(
         b"[]",
         b'{"id":1,"params":[',
         b'{"result":[1],"x":{"id":1}}',
+        b'{"result":[{"x":0,"id":5},1]}',
         b'{"result":"\\",\\"id\\":1"}',
         b'{"method":5,"params":[',
         b'{"id":"\xff","result":[',

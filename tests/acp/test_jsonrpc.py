@@ -342,6 +342,16 @@ def test_of_a_line_beyond_the_limit_the_two_ends_are_kept() -> None:
     assert after == b"after"
 
 
+@pytest.mark.parametrize(("size", "kind"), [(10_000, bytearray), (10_001, LongLine)])
+def test_a_line_is_kept_up_to_the_limit_and_no_longer(size: int, kind: type[Line]) -> None:
+    """The bound holds for what is not finished, to the byte."""
+    splitter = LineSplitter(limit=10_000)
+    assert splitter.feed(b"1" * size) == []
+    (line,) = splitter.feed(b"\n")
+    assert isinstance(line, kind)
+    assert len(line) == size
+
+
 def test_of_a_line_that_is_too_long_the_ends_tell_what_it_is() -> None:
     """Megabytes of something else are no message at all."""
     answer = LongLine(b'{"id":1,"result":"' + b"x" * 10_000)

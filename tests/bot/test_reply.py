@@ -83,6 +83,12 @@ def plan(*steps: str) -> Any:
     return parse_update({"sessionUpdate": "plan", "entries": [{"content": step} for step in steps]})
 
 
+def picture(number: int) -> Any:
+    """An image."""
+    image = {"type": "image", "data": "AAAA", "mimeType": "image/png", "uri": f"file:///{number}.png"}
+    return parse_update({"sessionUpdate": "agent_message_chunk", "content": image})
+
+
 # ---- streaming
 
 
@@ -893,6 +899,56 @@ async def test_files_that_the_way_to_discord_is_too_slow_for_cost_nothing_else()
     assert told == [True]
 
 
+async def test_each_message_of_files_has_as_many_slow_tries_as_any_other() -> None:
+    """Those of the one before it do not count."""
+    async with stage() as it:
+        reply = it.reply()
+        for number in range(11):
+            reply.apply(picture(number))
+        pages = reply.end()
+        reply.start(THREAD)
+        for _ in range(2):
+            it.board.slow_files = True
+            for _ in range(ATTEMPTS - 1):
+                it.pacer.taken += 1
+                await elapse(LONGEST_WAIT + 1)
+            it.board.slow_files = False
+            sent = len(it.board.messages)
+            while len(it.board.messages) == sent:
+                await elapse(0.05)
+        await reply.settled.wait()
+    assert it.board.shown == [*pages, "", ""]
+
+
+@pytest.mark.parametrize(("pictures", "refusals"), [(1, 2), (11, 2), (11, 3)])
+async def test_a_reply_whose_files_and_the_word_about_them_are_refused_was_not_delivered(
+    pictures: int, refusals: int
+) -> None:
+    """All pages stand, but what they announce is missing, and nothing says so."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append)
+        for number in range(pictures):
+            reply.apply(picture(number))
+        pages = reply.end(Postscript("done"))
+        it.board.faults.extend([None, *[Refused("no")] * refusals])
+        reply.start(THREAD)
+        await reply.settled.wait()
+    assert it.board.shown == pages
+    assert told == [False]
+
+
+async def test_an_earlier_runs_message_is_not_taken_for_the_one_that_goes_on_behind_it() -> None:
+    """Its nonce may still be known: how many messages that run had left, and begun behind them, nobody knows."""
+    async with stage() as it:
+        await it.board.send(THREAD, "old", nonce=f"{KEY:x}.0.0")
+        await it.board.send(THREAD, " and older", nonce=f"{KEY:x}.0.1")
+        reply = it.reply()
+        reply.restore(THREAD, ["old and new"], [Posted.of_earlier_run(None, "old", "")], {})
+        await reply.settled.wait()
+    assert it.board.shown == ["old", " and older", " and new"]
+
+
 async def test_a_reply_that_was_refused_in_the_middle_is_tried_once_more_at_its_end() -> None:
     """The turn goes on; it is not called settled before it has ended, and its final text is not given up unseen."""
     told: list[bool] = []
@@ -999,6 +1055,23 @@ async def test_the_stop_button_is_on_the_page_that_grows_and_gone_at_the_end() -
         await reply.settled.wait()
         assert it.board.shown == reply.pages()
         assert not any(message.buttons for message in it.board.messages.values())
+
+
+@pytest.mark.parametrize("files", [False, True])
+async def test_a_reply_whose_button_stays_is_delivered_if_nothing_else_is_missing(*, files: bool) -> None:
+    """Its files have not been sent then."""
+    told: list[bool] = []
+    async with stage() as it:
+        reply = it.reply(told=told.append, stop=stop_button)
+        reply.apply(Text("all of it"))
+        if files:
+            reply.apply(picture(1))
+        reply.start(THREAD)
+        await settle()
+        it.board.faults.append(Refused("no"))
+        reply.end()
+        await reply.settled.wait()
+    assert told == [not files]
 
 
 async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> None:

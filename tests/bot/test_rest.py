@@ -170,6 +170,35 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch:
 
 
 @pytest.mark.parametrize(
+    ("status", "kind", "reason"),
+    [
+        (404, TryLater, "Discord's network answered 404 Not Found"),
+        (400, TryLater, "Discord's network answered 400 Bad Request"),
+        (413, ContentRefused, "Discord's network answered 413 Request Entity Too Large"),
+    ],
+)
+async def test_what_stands_before_discord_says_nothing_of_the_place(
+    monkeypatch: pytest.MonkeyPatch, status: int, kind: type[RestError], reason: str
+) -> None:
+    """Its page is no word of Discord's, and is not shown to people; what is too large for it cannot be sent at all."""
+    async with stage(monkeypatch) as it:
+        it.discord.fault(status=status, body="<html>a page</html>", via=False)
+        with pytest.raises(RestError) as caught:
+            await it.rest.send(it.channel.id, "text")
+        assert (type(caught.value), str(caught.value)) == (kind, reason)
+
+
+async def test_a_time_out_is_no_refusal_also_where_no_schedule_sees_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a client that only looks whether all is well."""
+    async with stage(monkeypatch) as it, discord.Client(intents=discord.Intents.none()) as client:
+        await client.login(TOKEN)
+        it.rest.client = client
+        it.discord.fault(status=408)
+        with pytest.raises(TryLater):
+            await it.rest.send(it.channel.id, "text")
+
+
+@pytest.mark.parametrize(
     ("code", "kind"),
     [(200000, ContentRefused), (240000, ContentRefused), (50013, TryLater), (20029, TryLater), (160005, Archived)],
 )
