@@ -17,13 +17,15 @@ class Doubts:
         """Nothing is in doubt."""
         self._places: dict[int, int] = {}
         self._deadline = 0.0
-        self._changed = asyncio.Event()
+        self._known: dict[int, asyncio.Event] = {}
+        """Of the messages in doubt that a turn waits for what is set when that is settled."""
 
     def begin(self, places: Mapping[int, int]) -> None:
         """Doubt messages, each in its place, from now on; what was in doubt before is forgotten."""
-        self._places = dict(places)
+        before, self._places = self._places, dict(places)
         self._deadline = asyncio.get_running_loop().time() + DOUBT_SECONDS
-        self._tell()
+        for message_id in before.keys() - self._places.keys():
+            self._tell(message_id)
 
     def __contains__(self, message_id: int) -> bool:
         """Whether a message is in doubt."""
@@ -43,18 +45,19 @@ class Doubts:
     def settle(self, *message_ids: int) -> None:
         """Learn that messages are as the bot knows them."""
         for message_id in message_ids:
-            self._places.pop(message_id, None)
-        self._tell()
+            if self._places.pop(message_id, None) is not None:
+                self._tell(message_id)
 
     async def settled(self, message_ids: Collection[int]) -> None:
         """Wait until none of these messages is in doubt, or it has taken too long."""
         try:
             async with asyncio.timeout_at(self._deadline):
-                while not self._places.keys().isdisjoint(message_ids):
-                    await self._changed.wait()
+                for message_id in message_ids:
+                    while message_id in self._places:
+                        await self._known.setdefault(message_id, asyncio.Event()).wait()
         except TimeoutError:
             pass
 
-    def _tell(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+    def _tell(self, message_id: int) -> None:
+        if (known := self._known.pop(message_id, None)) is not None:
+            known.set()

@@ -3,7 +3,10 @@
 A thread that is locked takes nothing either, not even an edit by which a button goes; it may be opened again.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Final
 
 import structlog
 
@@ -14,11 +17,14 @@ from .rest import Rest
 
 __all__ = ["Vanishing"]
 
+SLICE: Final = 50
+"""Places that are ended at a time: each writes into the journal. A server may have had thousands of threads."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
 class Vanishing:
-    """Ends what goes on in places that are gone. Synchronous."""
+    """Ends what goes on in places that are gone. Synchronous, except that of many places some are ended at a time."""
 
     def __init__(self, *, journal: Journal, pool: Pool, rest: Rest, on_gone: Callable[[int], None]) -> None:
         """Begin to listen to what Discord says of writes that it refuses. `on_gone` learns of each place that is."""
@@ -26,6 +32,7 @@ class Vanishing:
         self._pool = pool
         self._rest = rest
         self._on_gone = on_gone
+        self._ending: deque[int] = deque()
         rest.on_lost = self.thread
         rest.on_locked = self.locked
 
@@ -52,11 +59,27 @@ class Vanishing:
         """Learn that something was heard from a place: it is there."""
         self._rest.gone.discard(channel_id)
 
-    def _end(self, thread_ids: Iterable[int]) -> None:
-        for thread_id in thread_ids:
-            self._rest.gone.add(thread_id)
-            conversation = self._pool.conversation(thread_id)
-            if conversation is not None:
-                log.info("the place of a conversation is gone", thread_id=thread_id)
-                conversation.vanish()
-            self._on_gone(thread_id)
+    def _end(self, thread_ids: Collection[int]) -> None:
+        self._rest.gone.update(thread_ids)
+        waits = bool(self._ending)
+        self._ending.extend(thread_ids)
+        if not waits:
+            self._end_some()
+
+    def _end_some(self) -> None:
+        """End what goes on in some places, and in the rest after others had their turn."""
+        try:
+            for _ in range(min(SLICE, len(self._ending))):
+                self._end_one(self._ending.popleft())
+        finally:
+            if self._ending:
+                asyncio.get_running_loop().call_soon(self._end_some)
+
+    def _end_one(self, thread_id: int) -> None:
+        if thread_id not in self._rest.gone:
+            return  # Something was heard from there meanwhile.
+        conversation = self._pool.conversation(thread_id)
+        if conversation is not None:
+            log.info("the place of a conversation is gone", thread_id=thread_id)
+            conversation.vanish()
+        self._on_gone(thread_id)

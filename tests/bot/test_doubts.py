@@ -6,6 +6,7 @@ import pytest
 
 from bot.doubts import DOUBT_SECONDS, Doubts
 from tests.virtual import quiet
+from tests.work import counting
 
 pytestmark = pytest.mark.virtual_time
 
@@ -28,6 +29,24 @@ async def test_a_turn_waits_for_its_own_messages_and_no_others() -> None:
     doubts.settle(1)
     await turn
     assert doubts.places() == {}
+
+
+async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None:
+    """What is learned of one message wakes the turn that waits for it: each waking all of them took seconds."""
+
+    async def effort(count: int) -> int:
+        doubts = Doubts()
+        doubts.begin(dict.fromkeys(range(count), HERE))
+        turns = [asyncio.create_task(doubts.settled([number])) for number in range(count)]
+        await quiet()
+        with counting() as calls:
+            for number in range(count):
+                doubts.settle(number)
+                await quiet()
+        await asyncio.gather(*turns)
+        return calls.count
+
+    assert await effort(200) < 2.2 * await effort(100)
 
 
 async def test_the_turns_of_a_place_that_cannot_be_read_wait_for_one_time_together() -> None:
