@@ -33,6 +33,12 @@ OFFERED = 25
 
 CHOICE = 100
 
+LISTED = 60
+"""Conversations of which `/sessions` makes a line, by reading the journal: a message has room for fewer."""
+
+SLICE = 50
+"""So many are looked at before others have their turn: a server may have a thousand, each with rights of its own."""
+
 LIST_SECONDS = 2.0
 """How long those who type wait for the agent's list; Discord wants an answer in 3 (Discord, Interactions)."""
 
@@ -134,11 +140,17 @@ async def _sessions(interaction: Interaction) -> None:
     if not await client.admit(interaction, Right.LOOK, asker_id=None):
         return
     everything = client.may(interaction, Right.ADMIN)
-    shown = [each for each in client.pool.conversations if everything or _can_view(interaction, each.thread_id)]
-    sizes = await asyncio.to_thread(resident, [each.seat.agent.pid for each in shown if each.seat.agent is not None])
-    lines = [_session_line(client, each, sizes) for each in shown]
+    shown: list[Conversation] = []
+    for number, each in enumerate([*client.pool.conversations], 1):
+        if everything or _can_view(interaction, each.thread_id):
+            shown.append(each)
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    listed = shown[:LISTED]
+    sizes = await asyncio.to_thread(resident, [each.seat.agent.pid for each in listed if each.seat.agent is not None])
+    lines = [_session_line(client, each, sizes) for each in listed]
     text = "\n".join(lines) or "No agent is running in a thread that you can see."
-    await interaction.response.send_message(fitting(text), ephemeral=True)
+    await interaction.response.send_message(fitting(text, len(shown) - len(listed)), ephemeral=True)
 
 
 def _can_view(interaction: Interaction, thread_id: int) -> bool:

@@ -190,12 +190,12 @@ def cancelled(done: Cancelled) -> str:
     return words
 
 
-def fitting(text: str) -> str:
-    """Cut a list at a line, so that it fits into one message."""
-    if len(text) <= LIMIT:
+def fitting(text: str, beyond: int = 0) -> str:
+    """Cut a list at a line, so that it fits into one message; `beyond` it there are so many lines more."""
+    if len(text) <= LIMIT and not beyond:
         return text
-    head = text[: LIMIT - 20].rsplit("\n", 1)[0]
-    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10))} more"
+    head = text if len(text) <= LIMIT - 20 else text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10)) + beyond} more"
 
 
 def queued(count: int) -> str:

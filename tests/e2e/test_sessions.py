@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from loopback import Outcome, threads
 from loopback.agent.sessions import Sessions
 from loopback.entities import ChannelType
@@ -70,6 +72,18 @@ async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) 
             assert (f"<#{secret.id}> **working**" in listed) is sees
         await place.ben.slash(secret, "cancel")
         await place.ben.sees(secret, "cancelled by", by=place.bot)
+
+
+async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of very many threads the others are only counted."""
+    monkeypatch.setattr("bot.sessions.LISTED", 1)
+    monkeypatch.setattr("bot.sessions.SLICE", 1)
+    async with stage(tmp_path) as place:
+        for number in range(3):
+            await place.answer(await place.thread(f"say {number}"), str(number))
+        listed = said(await place.ann.slash(place.channel, "sessions"))
+        assert listed.count("default") == 1
+        assert listed.endswith("\n… and 2 more")
 
 
 async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Path) -> None:
