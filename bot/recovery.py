@@ -84,8 +84,9 @@ class Recovery:
         Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. What a
         cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
         """
-        signed, self._signed = self._signed, set()
-        self._desk.end_signs(signed)
+        while self._signed:
+            self._desk.end_signs([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
+            await asyncio.sleep(0)
         self._desk.notices.begin()
         while self._rows:
             self._take_up_some()

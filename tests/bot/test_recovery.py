@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -171,6 +171,33 @@ async def journaled(folder: Path) -> AsyncIterator[Journal]:
 
 
 # ---- signs
+
+
+async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reads the journal; what a cancellation leaves, the next READY takes up."""
+    async with journaled(tmp_path) as journal:
+        for number in range(100, 100 + 3 * SLICE):
+            left(journal, number, State.CLOSED)
+            journal.signs.put(THREAD, number, EYE)
+        async with restarted(journal, tmp_path, reactions=True) as it:
+            ended: list[int] = []
+            end_signs = it.desk.end_signs
+
+            def end(message_ids: Collection[int]) -> None:
+                ended.append(len(message_ids))
+                end_signs(message_ids)
+
+            monkeypatch.setattr(it.desk, "end_signs", end)
+            beginning = asyncio.create_task(it.recovery.begin())
+            await step()
+            assert ended == [SLICE]
+            beginning.cancel()
+            await asyncio.wait([beginning])
+            await it.recovered()
+            assert ended == [SLICE] * 3
+            assert it.board.reactions == {(number, FAILED) for number in range(100, 100 + 3 * SLICE)}
 
 
 async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_path: Path) -> None:
