@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ class Import:
     in_function: bool = False
 
 
+@cache
 def imports_of(package: str) -> list[Import]:
     """Every absolute import of a package's files, wherever in a file it stands."""
     return [

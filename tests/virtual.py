@@ -15,6 +15,7 @@ import time
 from asyncio import SubprocessTransport
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 __all__ = ["Deadlock", "RealLoop", "VirtualLoop", "elapse", "loop_that_reaps", "quiet", "step"]
@@ -24,6 +25,8 @@ _Result = TypeVar("_Result")
 
 # Any number but zero, which code that tests `if deadline:` would take for "none".
 _START = 1_000.0
+
+_CHECKED: set[object] = set()
 
 
 class Deadlock(Exception):
@@ -79,6 +82,14 @@ class RealLoop(asyncio.SelectorEventLoop):
     def get_debug(self) -> bool:
         """Never: whoever asks keeps the stack of each callback and future, which is half of all that the tests do."""
         return False
+
+    def _check_callback(self, callback: Any, method: str) -> None:
+        # asyncio looks at a function anew in each of its calls.
+        kind = getattr(callback, "__code__", type(callback))
+        if kind not in _CHECKED:
+            super()._check_callback(callback, method)  # type: ignore[misc]
+            if kind is not partial:
+                _CHECKED.add(kind)
 
 
 def loop_that_reaps(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> asyncio.AbstractEventLoop:

@@ -18,7 +18,7 @@ from tests.e2e.test_supervision import client_of
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""
 
-THOUSANDS = 10_000
+THOUSANDS = 2_000
 THOUSANDS_SECONDS = 240
 """What is written behind thousands is read behind them; half a minute of work for a machine with nothing else to do."""
 
