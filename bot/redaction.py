@@ -58,7 +58,7 @@ class Redactor:
         try:
             text = _encode(value)
         except (TypeError, RecursionError) as error:
-            raise ValueError("no JSON") from error
+            raise ValueError from error
         found = [form for form in self._encoded if form in text]
         if not found:
             return value

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.told import MODULES, WORDS, texts, told
+from tests.told import WORDS, modules, texts, told
 
 PAGE = Path(__file__).parent.parent / "docs/troubleshooting.md"
 FOREIGN = {"Input should be", "--agent: No closing quotation"}
@@ -42,6 +42,6 @@ def test_whatever_people_are_told_is_wrong_has_an_entry() -> None:
 
 def test_every_entry_quotes_what_the_code_says() -> None:
     """Nobody looks for words that are not said any more."""
-    known = {text for tree in MODULES.values() for text in texts(tree)}
+    known = {text for tree in modules().values() for text in texts(tree)}
     unsaid = {entry for entry in entries() if not any(same(entry, text) for text in known)}
     assert unsaid == FOREIGN

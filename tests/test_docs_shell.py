@@ -21,7 +21,7 @@ from tests.e2e.stage import SCRIPTED, TOKEN
 from tests.loopback.description import strictly
 from tests.outside import PARTS, accepts
 from tests.pages import ROOT, blocks, spans
-from tests.told import MODULES, texts
+from tests.told import modules, texts
 
 _CONTEXT = click.Context(main)
 COMMANDS = {name: found for name in main.list_commands(_CONTEXT) if (found := main.get_command(_CONTEXT, name))}
@@ -152,7 +152,7 @@ def test_every_command_in_a_sentence_exists_and_none_is_missing() -> None:
 
 def test_what_the_program_tells_people_to_type_exists() -> None:
     """In its own words too, a command is one that there is, and so are its options."""
-    for text in (text for tree in MODULES.values() for text in texts(tree)):
+    for text in (text for tree in modules().values() for text in texts(tree)):
         for name, *arguments in commands(text):
             assert name in COMMANDS, text
             known = {option for parameter in COMMANDS[name].params for option in parameter.opts}

@@ -3,17 +3,12 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
-__all__ = ["MODULES", "WORDS", "texts", "told"]
+__all__ = ["WORDS", "modules", "texts", "told"]
 
 ROOT = Path(__file__).parent.parent
-MODULES = {
-    str(path.relative_to(ROOT)): ast.parse(path.read_text())
-    for package in ("acp", "pool", "bot")
-    for path in sorted((ROOT / package).rglob("*.py"))
-}
-
 SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_reject", "_decline", "ValueError"}
 """What `bot` calls with such words: the end of a command, a check's row, a refusal, a mistake of the configuration."""
 
@@ -50,6 +45,16 @@ WORDS = re.compile(r"[A-Za-z'-]{2,}[,:;]? [A-Za-z'-]{2,}")
 """What makes a text more than a key or a separator."""
 
 
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Each module by its path; read when a test asks, for every worker imports every test."""
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text())
+        for package in ("acp", "pool", "bot")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
 def template(node: ast.AST) -> str | None:
     """A text of the code."""
     match node:
@@ -84,20 +89,19 @@ def called(node: ast.AST) -> str:
 
 def classes() -> Iterator[ast.ClassDef]:
     """All classes."""
-    for tree in MODULES.values():
+    for tree in modules().values():
         yield from (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
 
+@cache
 def exceptions() -> set[str]:
     """The names of our exceptions whose words people see."""
+    ours = [(each.name, {*map(called, each.bases)}) for each in classes()]
     found, before = {"Exception"}, 0
     while before != len(found):
         before = len(found)
-        found |= {each.name for each in classes() if found.intersection(map(called, each.bases))}
+        found |= {name for name, bases in ours if found & bases}
     return found - {"Exception"} - set(UNTOLD)
-
-
-EXCEPTIONS = exceptions()
 
 
 def definitions(tree: ast.Module) -> dict[str, ast.AST]:
@@ -128,12 +132,14 @@ def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]
             node
         ) in WRITES and "exc_info" not in {each.arg for each in bound}:
             yield event, WORDS
-        case ast.Call(args=args, keywords=keywords) if called(node) in (EXCEPTIONS | SAYS if in_bot else EXCEPTIONS):
+        case ast.Call(args=args, keywords=keywords) if called(node) in (
+            exceptions() | SAYS if in_bot else exceptions()
+        ):
             if "Level.WELL" not in map(ast.unparse, args):
                 yield from ((each, WORDS) for each in (*args, *keywords))
         case ast.Call(args=args, keywords=keywords) if in_bot and called(node) in ANSWERS:
             yield from ((each, NO) for each in (*args, *keywords))
-        case ast.ClassDef(name=name, body=body) if name in EXCEPTIONS:
+        case ast.ClassDef(name=name, body=body) if name in exceptions():
             yield from ((each, WORDS) for each in body[1:])
         case ast.FunctionDef(name=name) if name in RETURNS.get(path, ()):
             yield node, WORDS
@@ -144,7 +150,7 @@ def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]
 def told() -> dict[str, str]:
     """Each text, with a file that has it."""
     found: dict[str, str] = {}
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         defined = definitions(tree)
         for node in parts(tree):
             for source, kind in sources(path, node):
