@@ -44,6 +44,18 @@ def test_a_file_that_others_may_write_is_refused(shared: Path, mode: int) -> Non
     assert str(caught.value) == f"{path}: others may write it, and it names programs to run: chmod go-w {path}"
 
 
+def test_of_a_link_what_it_leads_to_counts_and_the_way_there(shared: Path) -> None:
+    """A link in an open folder to a file in a closed one shows nothing; the other way round, it all."""
+    closed = shared / "closed"
+    closed.mkdir(mode=0o700)
+    for here, there in ((shared, closed), (closed, shared)):
+        (there / "file").write_text("x")
+        (there / "file").chmod(0o644)
+        (here / "link").symlink_to(there / "file")
+    assert not readable_by_others(shared / "link")
+    assert readable_by_others(closed / "link")
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o604])
 def test_a_token_that_others_may_read_is_refused(shared: Path, mode: int) -> None:
     """The line names the key and says what to type, and not the token."""

@@ -111,3 +111,23 @@ def test_where_none_has_ended_the_oldest_is_not_known_any_more() -> None:
         told(calls, number)
     assert first.over
     assert calls.tally().tools == MOST + 1
+
+
+def test_what_a_forgotten_call_brought_weighs_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else those that come after it would have to go on without what they bring."""
+    monkeypatch.setattr(tool_calls, "MOST", 1)
+    monkeypatch.setattr(tool_calls, "MOST_WEIGHT", 1_500_000)
+    calls = Calls()
+    told(calls, 0, rawInput=LARGE)
+    for number in range(1, 4):
+        assert told(calls, number, rawInput=LARGE).weight > 0
+    assert calls._weight < 1_500_000
+
+
+def test_files_beyond_a_bound_are_counted_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn's receipt names their number; it must not hold each of a million."""
+    monkeypatch.setattr(tool_calls, "MOST_PATHS", 10)
+    calls = Calls()
+    for number in range(30):
+        told(calls, number, status="completed", content=[{**diff("", "x"), "path": f"/p/{number}"}])
+    assert len(calls.tally().paths) == 10
