@@ -45,8 +45,9 @@ check: $(READY) ## lint, formatting and types
 	@$(BIN)/ruff format --check || { echo "make check: run 'make format'." >&2; exit 1; }
 	@$(BIN)/mypy || { echo "make check: correct the types above." >&2; exit 1; }
 
-# What needs neither the SDK nor a server, of the bot only what needs no event loop either; few examples of each property.
-QUICK = tests/acp tests/pool --ignore=tests/acp/test_sdk_peer.py \
+# What needs neither the SDK nor a server, of the bot only what needs no event loop either; few examples of each property,
+# and no bulk of cases.
+QUICK = -m 'not bulk' tests/acp tests/pool --ignore=tests/acp/test_sdk_peer.py \
 	$(shell grep -LE 'async def test|forked|loopback|subprocess' tests/bot/test_*.py) --hypothesis-profile=quick
 
 quick: check ## the same with the quick tests alone: acp, pool and the pure parts of bot, in less than a minute
