@@ -84,12 +84,18 @@ class Sample:
 async def _measure(run: Run) -> list[Figure]:
     threads, hours = run.choose((200, 24), (20, 6))
     samples, messages = await _child(run, threads, hours)
-    half, last = samples[len(samples) // 2], samples[-1]
+    half, last = samples[len(samples) // 2 - 1], samples[-1]
     how = f"{threads} threads, {hours} h of virtual time, {messages} messages, a restart every {RESTART_HOURS} h"
     what = f"after {hours // 2} h"
     return [
         Figure("memory of the bot", last.memory / 1e6, "MB", how, Against(what, half.memory / 1e6)),
-        Figure("memory of the process", last.process / 1e6, "MB", "resident", Against(what, half.process / 1e6)),
+        Figure(
+            "memory of the process",
+            last.process / 1e6,
+            "MB",
+            "resident; loopback and the agents too",
+            Against(what, half.process / 1e6),
+        ),
         Figure("journal", last.journal / 1e6, "MB", "kept for 30 days", Against(what, half.journal / 1e6)),
         Figure("journal for each message", last.journal / messages / 1e3, "kB", "the same"),
         Figure("log", last.log / 1e6, "MB", "two files of 1 MiB at most", Against(what, half.log / 1e6)),
