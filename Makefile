@@ -48,7 +48,7 @@ check: $(READY) ## lint, formatting and types
 # What needs neither the SDK nor a server, of the bot only what needs no event loop either; few examples of each property,
 # and no bulk of cases.
 QUICK = -m 'not bulk' tests/acp tests/pool --ignore=tests/acp/test_sdk_peer.py \
-	$(shell grep -LE 'async def test|forked|loopback|subprocess' tests/bot/test_*.py) --hypothesis-profile=quick
+	$(shell grep -rLE 'async def test|fork_server|loopback|subprocess' tests/bot --include='test_*.py') --hypothesis-profile=quick
 
 quick: check ## the same with the quick tests alone: acp, pool and the pure parts of bot, in less than a minute
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(QUICK) || \

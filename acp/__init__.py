@@ -1,8 +1,10 @@
 """A client for the Agent Client Protocol, version 1: starts agents and talks to them. Knows nothing of Discord."""
 
-from .agent import Agent
-from .client import Client
-from .errors import (
+from acp.agent import Agent
+from acp.client_side.features import Client
+from acp.client_side.filesystem import FileSystem
+from acp.client_side.terminals import Terminals
+from acp.errors import (
     AcpError,
     AgentClosed,
     AuthRequired,
@@ -12,7 +14,7 @@ from .errors import (
     SpawnFailed,
     Unsupported,
 )
-from .events import (
+from acp.events import (
     Accept,
     Aside,
     Decline,
@@ -26,14 +28,12 @@ from .events import (
     Unreadable,
     Withdrawn,
 )
-from .filesystem import FileSystem
-from .open_questions import OpenQuestions
-from .process import Launch, environment
-from .session import Session
-from .settings import Choice, Option
-from .survivors import end_survivors
-from .terminals import Terminals
-from .turn import Turn
+from acp.open_questions import OpenQuestions
+from acp.process.agent_process import Launch, environment
+from acp.process.orphans import end_survivors
+from acp.session import Session
+from acp.session_options import Choice, Option
+from acp.turn import Turn
 
 __all__ = [
     "Accept",

@@ -8,15 +8,15 @@ from typing import Any, Protocol, Self
 import structlog
 from pydantic import ValidationError
 
-from .client import INFO, Client, supports
-from .connection import Connection, Wire
-from .desk import Desk
-from .dispatch import Dispatch
-from .errors import AcpError, AuthRequired, RemoteError, Unsupported
-from .events import Aside
-from .process import AgentProcess, Launch
-from .roots import Roots
-from .schema import (
+from acp.client_side.features import INFO, Client, supports
+from acp.client_side.methods import Desk
+from acp.client_side.roots import Roots
+from acp.connection import Connection, Wire
+from acp.dispatch import Dispatch
+from acp.errors import AcpError, AuthRequired, RemoteError, Unsupported
+from acp.events import Aside
+from acp.process.agent_process import AgentProcess, Launch
+from acp.schema import (
     PROTOCOL_VERSION,
     AuthMethod,
     InitializeResponse,
@@ -25,8 +25,8 @@ from .schema import (
     SessionInfo,
     SessionResponse,
 )
-from .schema.part import read, said_shortly
-from .session import Session
+from acp.schema.base import read, said_shortly
+from acp.session import Session
 
 __all__ = ["Agent"]
 

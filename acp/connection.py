@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from .chunks import Kind, Stencil
-from .errors import (
+from acp.chunk_fast_path import Kind, Stencil
+from acp.errors import (
     AUTH_REQUIRED,
     TOLD_LENGTH,
     AcpError,
@@ -24,7 +24,7 @@ from .errors import (
     RemoteError,
     RequestTimeout,
 )
-from .jsonrpc import (
+from acp.jsonrpc import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     SHORTEST,
@@ -43,8 +43,8 @@ from .jsonrpc import (
     encode_result,
     parse,
 )
-from .oddities import WIDTH, Oddities
-from .pending import Pending, Reply
+from acp.oddities import WIDTH, Oddities
+from acp.pending import Pending, Reply
 
 __all__ = ["WRITE_SECONDS", "Connection", "Reply", "Wire"]
 

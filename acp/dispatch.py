@@ -6,22 +6,22 @@ from functools import partial
 import structlog
 from pydantic import ValidationError
 
-from .asking import ask, elicit, permit
-from .chunks import Kind
-from .client import Client
-from .connection import Connection, Wire
-from .early import EarlyUpdates
-from .errands import Errands
-from .events import Answer, Aside, Elicitation, ElicitationCompleted, Unreadable, Withdrawn
-from .excerpt import excerpt
-from .jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
-from .oddities import WIDTH
-from .open_questions import OpenQuestions
-from .pending import Pending
-from .schema import CreateElicitation, RequestPermission, ToolCallUpdate
-from .schema.part import said_shortly
-from .session import Session
-from .turn import Turn
+from acp.chunk_fast_path import Kind
+from acp.client_side.features import Client
+from acp.client_side.request_tasks import Errands
+from acp.connection import Connection, Wire
+from acp.early_updates import EarlyUpdates
+from acp.events import Answer, Aside, Elicitation, ElicitationCompleted, Unreadable, Withdrawn
+from acp.excerpt import excerpt
+from acp.jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
+from acp.oddities import WIDTH
+from acp.open_questions import OpenQuestions
+from acp.pending import Pending
+from acp.questions import ask, elicit, permit
+from acp.schema import CreateElicitation, RequestPermission, ToolCallUpdate
+from acp.schema.base import said_shortly
+from acp.session import Session
+from acp.turn import Turn
 
 __all__ = ["Dispatch"]
 

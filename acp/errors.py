@@ -16,7 +16,7 @@ Callers catch these types; nobody reads their text but people.
 from dataclasses import dataclass, field
 from typing import Any
 
-from .excerpt import excerpt
+from acp.excerpt import excerpt
 
 __all__ = [
     "AUTH_REQUIRED",

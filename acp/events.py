@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .jsonrpc import RequestId
-from .schema import PermissionOption, ToolCallUpdate, Update
+from acp.jsonrpc import RequestId
+from acp.schema import PermissionOption, ToolCallUpdate, Update
 
 __all__ = [
     "Accept",

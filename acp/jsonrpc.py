@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from .envelope import BEGINNING, END, Envelope, envelope
-from .excerpt import excerpt
+from acp.envelope import BEGINNING, END, Envelope, envelope
+from acp.excerpt import excerpt
 
 __all__ = [
     "INTERNAL_ERROR",

@@ -5,7 +5,7 @@ from typing import Literal
 
 import structlog
 
-from .excerpt import excerpt
+from acp.excerpt import excerpt
 
 __all__ = ["LOGGED", "WIDTH", "Oddities"]
 

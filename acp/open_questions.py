@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .events import Answer, Elicitation, Question
-from .jsonrpc import RequestId
+from acp.events import Answer, Elicitation, Question
+from acp.jsonrpc import RequestId
 
 __all__ = ["OpenQuestions"]
 

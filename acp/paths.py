@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import SpawnFailed
+from acp.errors import SpawnFailed
 
 __all__ = ["ANSWER_SECONDS", "Lanes", "look"]
 

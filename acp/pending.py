@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from .errors import AcpError
-from .jsonrpc import Result
+from acp.errors import AcpError
+from acp.jsonrpc import Result
 
 __all__ = ["Pending", "Reply"]
 

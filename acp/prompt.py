@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .errors import Unsupported
-from .schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilities, ResourceLink, TextBlock
+from acp.errors import Unsupported
+from acp.schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilities, ResourceLink, TextBlock
 
 __all__ = ["fit"]
 

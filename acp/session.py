@@ -9,13 +9,13 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
-from .chunks import Kind
-from .connection import Connection
-from .desk import Desk
-from .errors import ProtocolError, RemoteError, Unsupported
-from .events import Event, Text, Thought
-from .prompt import fit
-from .schema import (
+from acp.chunk_fast_path import Kind
+from acp.client_side.methods import Desk
+from acp.connection import Connection
+from acp.errors import ProtocolError, RemoteError, Unsupported
+from acp.events import Event, Text, Thought
+from acp.prompt import fit
+from acp.schema import (
     AvailableCommand,
     AvailableCommandsUpdate,
     ConfigOption,
@@ -31,9 +31,9 @@ from .schema import (
     UserMessageChunk,
     parse_update,
 )
-from .schema.part import read
-from .settings import Option, Value, Way, options_of
-from .turn import Turn
+from acp.schema.base import read
+from acp.session_options import Option, Value, Way, options_of
+from acp.turn import Turn
 
 __all__ = ["ASKING_MODES", "Session"]
 

@@ -15,14 +15,14 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from .connection import Connection
-from .errors import AcpError, AgentClosed, ProtocolError
-from .events import Answer, Elicitation, Event, Question, Skipped, Withdrawn
-from .jsonrpc import RequestId, Result
-from .open_questions import OpenQuestions
-from .pending import Reply
-from .schema import PromptResponse, PromptUsage
-from .schema.part import said_shortly
+from acp.connection import Connection
+from acp.errors import AcpError, AgentClosed, ProtocolError
+from acp.events import Answer, Elicitation, Event, Question, Skipped, Withdrawn
+from acp.jsonrpc import RequestId, Result
+from acp.open_questions import OpenQuestions
+from acp.pending import Reply
+from acp.schema import PromptResponse, PromptUsage
+from acp.schema.base import said_shortly
 
 __all__ = ["CANCEL_SECONDS", "Turn"]
 

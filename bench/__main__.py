@@ -27,8 +27,8 @@ from bench import (
     stall,
     warm_start,
 )
-from bench.figure import Figure
 from bench.run import Failed, Measurement, Progress, Run
+from bench.statistics import Figure
 
 MEASUREMENTS: Final = {
     each.name: each

@@ -5,9 +5,9 @@ import time
 from typing import Final
 
 from bench.hostile_input import CASES
-from bench.stamps import stamp
+from bench.timestamps import stamp
 from loopback.agent.__main__ import main
-from loopback.agent.acts import act
+from loopback.agent.directives import act
 from loopback.agent.script import GRAMMAR, Directive, Word
 from loopback.agent.turn import Turn, text_update
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.figure import Against, Figure
-from bench.proc import cpu_seconds
-from bench.reading import chunk_cost
+from bench.harness import PATIENCE, Stage, staged
+from bench.ingest_runner import chunk_cost
+from bench.procfs import cpu_seconds
 from bench.run import Measurement, Run
-from bench.stage import PATIENCE, Stage, staged
+from bench.statistics import Against, Figure
 from loopback import Thread
 
 __all__ = ["MEASUREMENT"]

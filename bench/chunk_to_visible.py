@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.figure import Against, Figure, percentile
+from bench.harness import CHANNEL_SECONDS, PATIENCE, Stage, staged
 from bench.run import Measurement, Run
-from bench.stage import CHANNEL_SECONDS, PATIENCE, Stage, staged
-from bench.stamps import STAMP, first_seen
+from bench.statistics import Against, Figure, percentile
+from bench.timestamps import STAMP, first_seen
 from loopback import Message, Thread
 
 __all__ = ["MEASUREMENT"]

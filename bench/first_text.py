@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.figure import Against, Figure, percentile
-from bench.naive import naive_client
+from bench.baseline_client import naive_client
+from bench.harness import CHANNEL_SECONDS, PATIENCE, Stage, staged
 from bench.places import AGENT, agent_environment
 from bench.run import Measurement, Run
-from bench.stage import CHANNEL_SECONDS, PATIENCE, Stage, staged
-from bench.stamps import STAMP, first_seen
+from bench.statistics import Against, Figure, percentile
+from bench.timestamps import STAMP, first_seen
 from loopback import Message, Thread
 
 __all__ = ["MEASUREMENT"]

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Final
 
-from bench.figure import Against, Figure, percentile
+from bench.harness import CHANNEL_SECONDS, PATIENCE, Stage, staged
 from bench.run import Measurement, Run
-from bench.stage import CHANNEL_SECONDS, PATIENCE, Stage, staged
+from bench.statistics import Against, Figure, percentile
 from loopback import Thread
 
 __all__ = ["MEASUREMENT"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from bench.figure import Against, Figure, percentile
-from bench.reading import chunk_cost, read
+from bench.ingest_runner import chunk_cost, read
 from bench.run import Measurement, Run
+from bench.statistics import Against, Figure, percentile
 
 __all__ = ["MEASUREMENT"]
 

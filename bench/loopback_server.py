@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import aiohttp
 
-from bench.figure import Against, Figure
-from bench.proc import cpu_seconds, rss
+from bench.procfs import cpu_seconds, rss
 from bench.run import Failed, Measurement, Run
+from bench.statistics import Against, Figure
 
 __all__ = ["MEASUREMENT"]
 

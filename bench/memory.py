@@ -4,10 +4,10 @@ import asyncio
 import time
 from typing import Final
 
-from bench.figure import Against, Figure
-from bench.proc import children, peak_rss, rss, written
+from bench.harness import PATIENCE, Stage, staged
+from bench.procfs import children, peak_rss, rss, written
 from bench.run import Measurement, Run
-from bench.stage import PATIENCE, Stage, staged
+from bench.statistics import Against, Figure
 
 __all__ = ["MEASUREMENT"]
 

@@ -1,8 +1,8 @@
 """Pacing: how soon text is visible, and what Discord refuses, with many threads at once, in simulated time."""
 
-from bench.figure import Against, Figure, percentile
 from bench.run import Measurement, Run
-from bench.simulated import TURN_SECONDS, Outcome, Scheduled, Timers
+from bench.simulated_discord import TURN_SECONDS, Outcome, Scheduled, Timers
+from bench.statistics import Against, Figure, percentile
 
 __all__ = ["MEASUREMENT"]
 

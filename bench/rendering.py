@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from acp import Text
-from bench.figure import Against, Figure
-from bench.proc import cpu_seconds
+from bench.harness import PATIENCE, staged
+from bench.procfs import cpu_seconds
 from bench.run import Measurement, Run
-from bench.stage import PATIENCE, staged
-from bot.style import Style
-from bot.transcript import Transcript
+from bench.statistics import Against, Figure
+from bot.config.appearance import Style
+from bot.render.transcript import Transcript
 
 __all__ = ["MEASUREMENT"]
 

@@ -12,8 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.figure import Figure
 from bench.run import Measurement
+from bench.statistics import Figure
 
 __all__ = ["RESULTS", "default_path", "show", "write"]
 

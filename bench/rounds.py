@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from acp import Launch, end_survivors, environment
 from acp.connection import Connection
-from acp.process import AgentProcess
-from acp.survivors import MARKER
-from bench.figure import Against, Figure, percentile
-from bench.proc import having
+from acp.process.agent_process import AgentProcess
+from acp.process.orphans import MARKER
+from bench.procfs import having
 from bench.run import Failed, Measurement, Run
+from bench.statistics import Against, Figure, percentile
 
 __all__ = ["MEASUREMENT"]
 

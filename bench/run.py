@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from bench.figure import Figure
+from bench.statistics import Figure
 
 __all__ = ["Failed", "Measurement", "Progress", "Run"]
 

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bench.figure import Against, Figure
-from bench.proc import cpu_seconds, rss
+from bench.harness import Stage, restarted, staged
+from bench.procfs import cpu_seconds, rss
 from bench.run import Measurement, Run
-from bench.stage import Stage, restarted, staged
+from bench.statistics import Against, Figure
 from bench.timed_bot import Hold, Holds
-from pool.journal import Journal
+from pool.journal.journal import Journal
 
 __all__ = ["MEASUREMENT"]
 

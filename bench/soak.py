@@ -25,18 +25,18 @@ from typing import Final
 import pytest
 
 import acp.agent
-from acp.process import Launch
-from bench.figure import Against, Figure
+from acp.process.agent_process import Launch
 from bench.held import globals_of, held
 from bench.places import ROOT
-from bench.proc import rss
+from bench.procfs import rss
 from bench.run import Failed, Measurement, Run
-from bot import logs
+from bench.statistics import Against, Figure
 from bot.app import App
-from bot.config import load
+from bot.config.schema import load
+from bot.operations import logs
 from loopback import Bot, Channel, Loopback, Thread, User
-from tests.memory import Json, MemoryAgent
-from tests.virtual import VirtualLoop
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import VirtualLoop
 
 __all__ = ["MEASUREMENT"]
 

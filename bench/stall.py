@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from bench.figure import Against, Figure
+from bench.harness import Stage, staged
 from bench.hostile_input import CASES, SHAPES, SMALL_BUDGET
 from bench.run import Measurement, Run
-from bench.stage import Stage, staged
+from bench.statistics import Against, Figure
 from bench.timed_bot import Holds
-from bot.reactions import DONE, FAILED
+from bot.config.reactions import DONE, FAILED
 from loopback import Thread
 
 __all__ = ["MEASUREMENT"]

@@ -110,7 +110,7 @@ def _functions(frame: FrameType | None) -> str:
 def _main() -> None:
     holds = Holds(Path(sys.argv.pop(1)))
     holds.watch()
-    from bot.cli import main  # noqa: PLC0415 - what importing it takes is no hold
+    from bot.cli.group import main  # noqa: PLC0415 - what importing it takes is no hold
 
     main()
 

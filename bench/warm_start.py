@@ -3,10 +3,10 @@
 import asyncio
 from typing import Final
 
-from bench.figure import Against, Figure, percentile
+from bench.harness import CHANNEL_SECONDS, staged
 from bench.places import AGENT
 from bench.run import Measurement, Run
-from bench.stage import CHANNEL_SECONDS, staged
+from bench.statistics import Against, Figure, percentile
 
 __all__ = ["MEASUREMENT"]
 

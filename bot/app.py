@@ -10,37 +10,36 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from acp import Agent, end_survivors
-from pool.database import JournalUnusable, put_aside
-from pool.journal import Journal
+from bot.access.audit import Audit
+from bot.access.summary import in_words
+from bot.agents.registry import Agents
+from bot.config.reload import Reloaded, reload
+from bot.config.schema import Config
+from bot.conversation.exchange_context import Desk
+from bot.gateway.client import ThreadlineClient
+from bot.gateway.identify_limit import Identifies
+from bot.gateway.supervisor import SupervisedClient
+from bot.intake.queue_notice import Waiting
+from bot.intake.recovery import Recovery
+from bot.interactions.cards import Cards
+from bot.interactions.continue_button import tell_made_way
+from bot.operations.health import Pulse
+from bot.operations.http_endpoint import Endpoint
+from bot.operations.locks import journal_lock, user_lock
+from bot.operations.logs import redactor
+from bot.operations.metrics import Metrics
+from bot.operations.start_failure import NeedsPerson, StartFailed
+from bot.operations.systemd import notify
+from bot.prompt.attachments import Attachments
+from bot.rest.api import Rest
+from bot.rest.http_trace import trace
+from bot.rest.mentions import Mentions, answerers
+from bot.rest.pacer import Pacer
+from pool.journal.database import JournalUnusable, put_aside
+from pool.journal.journal import Journal
 from pool.limits import Limits
-from pool.opening import Settings
 from pool.pool import Pool
-
-from .agents import Agents
-from .attachments import Attachments
-from .audit import Audit
-from .card import Cards
-from .client import ThreadlineClient
-from .config import Config
-from .desk import Desk
-from .endpoint import Endpoint
-from .failures import NeedsPerson, StartFailed
-from .going_on import tell_made_way
-from .health import Pulse
-from .identifies import Identifies
-from .locks import journal_lock, user_lock
-from .logs import redactor
-from .mentions import Mentions, answerers
-from .metrics import Metrics
-from .pacer import Pacer
-from .recovery import Recovery
-from .reload import Reloaded, reload
-from .rest import Rest
-from .rules import in_words
-from .supervision import SupervisedClient
-from .systemd import notify
-from .waiting import Waiting
-from .wire import trace
+from pool.session_setup import Settings
 
 __all__ = ["App"]
 

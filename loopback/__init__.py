@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from loopback.entities import Account, Attachment, Bot, Channel, Guild, Message, Role, Thread
-    from loopback.errors import DiscordError
-    from loopback.faults import Fault, Turbulence
-    from loopback.limits import Limit
-    from loopback.outcome import Outcome
-    from loopback.record import RestCall
+    from loopback.rest.call_log import RestCall
+    from loopback.rest.rate_limits import Limit
     from loopback.server import Loopback
+    from loopback.state.entities import Account, Attachment, Bot, Channel, Guild, Message, Role, Thread
+    from loopback.state.errors import DiscordError
+    from loopback.state.faults import Fault, Turbulence
+    from loopback.state.outcome import Outcome
     from loopback.user import User
 
 __all__ = [
@@ -38,13 +38,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DiscordError": "errors",
-    "Fault": "faults",
-    "Limit": "limits",
+    "DiscordError": "state.errors",
+    "Fault": "state.faults",
+    "Limit": "rest.rate_limits",
     "Loopback": "server",
-    "Outcome": "outcome",
-    "RestCall": "record",
-    "Turbulence": "faults",
+    "Outcome": "state.outcome",
+    "RestCall": "rest.call_log",
+    "Turbulence": "state.faults",
     "User": "user",
 }
 
@@ -53,4 +53,4 @@ def __getattr__(name: str) -> Any:
     # Only when asked for: `loopback.agent` lives in this package too, starts often, and needs no aiohttp.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'entities')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'state.entities')}"), name)

@@ -10,26 +10,26 @@ from typing import Final, Self, TypeVar, Unpack
 
 from aiohttp import web
 
-from loopback import messages, threads
-from loopback.changes import Changes
-from loopback.clock import Clock
-from loopback.drafts import REQUEST_BYTES
-from loopback.entities import ALL_INTENTS, Account, Bot, Channel, ChannelType, Guild, Message, Role
-from loopback.faults import Aim, CallFault, Fault, Faults, Turbulence, for_calls
-from loopback.gateway import HEARTBEAT, Gateway
-from loopback.gateway_connection import Close
-from loopback.guard import refuse_foreigners
-from loopback.hands import server as hands
-from loopback.inspection import Inspector, Violations
-from loopback.limits import Limit, Limits
-from loopback.outcome import WAIT
-from loopback.permissions import Permission
-from loopback.record import Record
-from loopback.rest import Conditions, Rest
-from loopback.sessions import Sessions
+from loopback.control import application as hands
+from loopback.gateway.connection import Close
+from loopback.gateway.gateway import HEARTBEAT, Gateway
+from loopback.gateway.sessions import Sessions
+from loopback.origin_guard import refuse_foreigners
+from loopback.rest.call_log import Record
+from loopback.rest.conformance import Inspector, Violations
+from loopback.rest.rate_limits import Limit, Limits
+from loopback.rest.routing import Conditions, Rest
+from loopback.state import messages, threads
+from loopback.state.change_signal import Changes
+from loopback.state.clock import Clock
+from loopback.state.drafts import REQUEST_BYTES
+from loopback.state.entities import ALL_INTENTS, Account, Bot, Channel, ChannelType, Guild, Message, Role
+from loopback.state.faults import Aim, CallFault, Fault, Faults, Turbulence, for_calls
+from loopback.state.outcome import WAIT
+from loopback.state.permissions import Permission
+from loopback.state.world import World
 from loopback.user import User
 from loopback.web import Pages
-from loopback.world import World
 
 HOST: Final = "127.0.0.1"
 SHUTDOWN_SECONDS: Final = 2.0

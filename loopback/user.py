@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from loopback import commands, components, events, forms, interactions, membership, messages, reactions, threads
-from loopback.changes import Changes
-from loopback.commands import Found, Value
-from loopback.drafts import Draft, Upload
-from loopback.entities import (
+from loopback.state import commands, components, events, interactions, membership, messages, reactions, threads
+from loopback.state import modals as forms
+from loopback.state.change_signal import Changes
+from loopback.state.commands import Found, Value
+from loopback.state.drafts import Draft, Upload
+from loopback.state.entities import (
     Account,
     Bot,
     CallbackType,
@@ -24,10 +25,10 @@ from loopback.entities import (
     Reference,
     Thread,
 )
-from loopback.messages import Origin
-from loopback.outcome import WAIT, Outcome, Wanted, matches
-from loopback.permissions import Permission
-from loopback.world import World
+from loopback.state.messages import Origin
+from loopback.state.outcome import WAIT, Outcome, Wanted, matches
+from loopback.state.permissions import Permission
+from loopback.state.world import World
 
 SHOWN: Final = 20
 

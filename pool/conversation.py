@@ -16,14 +16,13 @@ from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, AgentClosed, AuthRequired, Event, Session
-
-from .exchange import Ending, Exchange, ExchangeFailed
-from .house import Cancelled, House, State
-from .inbox import Inbox
-from .journal import Unwritable
-from .rows import State as RowState
-from .running import Running
-from .seat import Seat
+from pool.active_turn import Running
+from pool.agent_lease import Seat
+from pool.conversation_context import Cancelled, House, State
+from pool.exchange import Ending, Exchange, ExchangeFailed
+from pool.inbox import Inbox
+from pool.journal.journal import Unwritable
+from pool.journal.message_rows import State as RowState
 
 __all__ = ["Conversation"]
 

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 from acp import Aside, Event, OpenQuestions, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
-
-from .watch import Due
+from pool.turn_watchdog import Due
 
 __all__ = ["Ending", "Exchange", "ExchangeFailed", "ExchangeRefused", "Notice", "Unanswered"]
 

@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from .exchange import Exchange
-from .journal import Journal
+from pool.exchange import Exchange
+from pool.journal.journal import Journal
 
 __all__ = ["Inbox"]
 

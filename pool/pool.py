@@ -11,21 +11,20 @@ from typing import Any, Self, cast
 import structlog
 
 from acp import Agent
-from acp.memory import resident
-
-from .conversation import Conversation
-from .directories import Directories
-from .exchange import Exchange
-from .house import House, State
-from .journal import Journal
-from .limits import Bound, Limits, Pace
-from .line import LINE_SECONDS, Line
-from .listing import Listing
-from .opening import Settings
-from .seat import Seat
-from .slots import Load, Slots
-from .spares import Spares
-from .upkeep import Upkeep
+from acp.process.memory import resident
+from pool.agent_lease import Seat
+from pool.conversation import Conversation
+from pool.conversation_context import House, State
+from pool.exchange import Exchange
+from pool.journal.journal import Journal
+from pool.journal.maintenance import Upkeep
+from pool.limits import Bound, Limits, Pace
+from pool.session_listing import Listing
+from pool.session_setup import Settings
+from pool.slots import Load, Slots
+from pool.spares import Spares
+from pool.waiting_line import LINE_SECONDS, Line
+from pool.workdirs import Directories
 
 __all__ = ["Pool"]
 

@@ -11,9 +11,8 @@ from typing import Any
 import structlog
 
 from acp import AcpError, Agent
-
-from .opening import Settings
-from .slots import Slots
+from pool.session_setup import Settings
+from pool.slots import Slots
 
 __all__ = ["Spares"]
 

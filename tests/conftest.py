@@ -24,9 +24,9 @@ import hypothesis
 import pytest
 import structlog
 
-from tests import forked
-from tests.plans import Explaining
-from tests.virtual import RealLoop, VirtualLoop, loop_that_reaps
+from tests.support import fork_server as forked
+from tests.support.query_plans import Explaining
+from tests.support.virtual_time import RealLoop, VirtualLoop, loop_that_reaps
 
 VIRTUAL_DIRECTORIES = {"acp", "pool"}
 
@@ -91,7 +91,7 @@ def _children_are_reaped_without_threads() -> None:
 def _no_statement_reads_all_of_a_table_that_grows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails the test that runs one: with a million rows it would hold up every thread."""
     explained = SimpleNamespace(**{**vars(sqlite3), "connect": partial(sqlite3.connect, factory=Explaining)})
-    monkeypatch.setattr("pool.database.sqlite3", explained)
+    monkeypatch.setattr("pool.journal.database.sqlite3", explained)
     yield
     found, Explaining.found = Explaining.found, []
     assert not found

@@ -11,13 +11,13 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot import saved
-from bot.config import Config, load
-from bot.gate import People
-from bot.invitation import PERMISSIONS
-from pool import journal
-from pool.rows import BEFORE
-from tests.pages import PAGES, ROOT, blocks
+from bot.access.bot_permissions import PERMISSIONS
+from bot.access.gate import People
+from bot.config.schema import Config, load
+from bot.prompt import attachment_store as saved
+from pool.journal import journal
+from pool.journal.message_rows import BEFORE
+from tests.support.docs_pages import PAGES, ROOT, blocks
 
 EXAMPLE = ROOT / "config.example.toml"
 TOKEN = {"DISCORD_TOKEN": "a token that opens nothing", "WIKI_TOKEN": "nor does this one"}

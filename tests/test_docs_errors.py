@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.told import WORDS, modules, texts, told
+from tests.support.user_messages import WORDS, modules, texts, told
 
 PAGE = Path(__file__).parent.parent / "docs/troubleshooting.md"
 FOREIGN = {"Input should be", "--agent: No closing quotation"}

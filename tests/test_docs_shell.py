@@ -14,14 +14,14 @@ from pathlib import Path
 import click
 import pytest
 
-from bot.cli import main
+from bot.cli.group import main
 from loopback import Loopback
-from tests.bot.test_migrate import EXAMPLE
-from tests.e2e.stage import SCRIPTED, TOKEN
-from tests.loopback.description import strictly
-from tests.outside import PARTS, accepts
-from tests.pages import ROOT, blocks, spans
-from tests.told import modules, texts
+from tests.bot.cli.test_migrate import EXAMPLE
+from tests.e2e.live_bot import SCRIPTED, TOKEN
+from tests.loopback.openapi import strictly
+from tests.support.docs_pages import ROOT, blocks, spans
+from tests.support.fake_program import PARTS, accepts
+from tests.support.user_messages import modules, texts
 
 _CONTEXT = click.Context(main)
 COMMANDS = {name: found for name in main.list_commands(_CONTEXT) if (found := main.get_command(_CONTEXT, name))}
@@ -50,7 +50,7 @@ def place(folder: Path, discord: Loopback, block: str) -> dict[str, str]:
     lines = {
         "threadline": f'{quoted(sys.executable, "-m", "bot")} "$@" {quoted(*endpoint)}',
         "claude-agent-acp": f'[ "$1" = --cli ] || exec {quoted(*SCRIPTED)}',
-        **{name: f'{quoted(sys.executable, ROOT / "tests/outside.py", name)} "$@"' for name in PARTS},
+        **{name: f'{quoted(sys.executable, ROOT / "tests/support/fake_program.py", name)} "$@"' for name in PARTS},
         **{name: f'{quoted(path)} "$@"' for name, path in REAL.items() if path},
         "make": f'{quoted(REAL["make"] or "make", "-n", "-C", ROOT)} "$@"',
     }

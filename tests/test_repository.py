@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.grammar import state_directory
+from bot.config.values import state_directory
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

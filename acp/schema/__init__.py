@@ -3,24 +3,8 @@
 Source: the protocol's `schema.json`, version 1, and what real agents send beside it.
 """
 
-from .answers import (
-    ListSessionsResponse,
-    NewSessionResponse,
-    PromptResponse,
-    PromptUsage,
-    SessionInfo,
-    SessionResponse,
-)
-from .content import (
-    AudioBlock,
-    ContentBlock,
-    EmbeddedResource,
-    ImageBlock,
-    OtherBlock,
-    ResourceLink,
-    TextBlock,
-)
-from .handshake import (
+from .content import AudioBlock, ContentBlock, EmbeddedResource, ImageBlock, OtherBlock, ResourceLink, TextBlock
+from .initialize import (
     PROTOCOL_VERSION,
     AgentAuthCapabilities,
     AgentCapabilities,
@@ -31,21 +15,8 @@ from .handshake import (
     PromptCapabilities,
     SessionCapabilities,
 )
-from .mcp import (
-    EnvVariable,
-    HttpHeader,
-    McpServer,
-    McpServerHttp,
-    McpServerSse,
-    McpServerStdio,
-)
-from .options import (
-    ConfigOption,
-    Mode,
-    Model,
-    ModelState,
-    ModeState,
-)
+from .mcp import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
+from .options import ConfigOption, Mode, Model, ModelState, ModeState
 from .requests import (
     CreateElicitation,
     CreateTerminal,
@@ -54,6 +25,14 @@ from .requests import (
     RequestPermission,
     UseTerminal,
     WriteTextFile,
+)
+from .responses import (
+    ListSessionsResponse,
+    NewSessionResponse,
+    PromptResponse,
+    PromptUsage,
+    SessionInfo,
+    SessionResponse,
 )
 from .updates import (
     UPDATES,

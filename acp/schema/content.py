@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .part import Part
+from .base import Part
 
 __all__ = [
     "AudioBlock",

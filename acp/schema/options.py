@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from .part import Items, Lenient, Part
+from .base import Items, Lenient, Part
 
 __all__ = ["ConfigOption", "Mode", "ModeState", "Model", "ModelState"]
 

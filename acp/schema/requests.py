@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from .base import All, Items, Lenient, Part
 from .mcp import EnvVariable
-from .part import All, Items, Lenient, Part
 from .updates import ToolCallUpdate
 
 __all__ = [

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from .base import Items, Lenient, Part, Tokens
 from .content import ContentBlock
 from .options import ConfigOption
-from .part import Items, Lenient, Part, Tokens
 
 __all__ = [
     "UPDATES",

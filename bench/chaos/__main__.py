@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 import click
 from rich.console import Console
 
-from bench.chaos import report
-from bench.chaos.lanes import Run, run
 from bench.chaos.plan import Trouble
+
+from . import report
+from .workers import Run, run
 
 PLAIN_WIDTH = 120
 """Columns where there is no terminal that has a width."""

@@ -7,7 +7,7 @@ import json
 from typing import Final
 
 from loopback.agent.__main__ import main
-from loopback.agent.acts import act
+from loopback.agent.directives import act
 from loopback.agent.script import GRAMMAR, Directive, Word
 from loopback.agent.turn import Turn
 

@@ -6,11 +6,12 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from bench.chaos.books import OPEN, Asked
-from bench.chaos.ledger import read_rows
 from bench.chaos.plan import Line, Way
-from bench.chaos.stage import Stage
 from loopback import Channel, DiscordError, Message
+
+from .harness import Stage
+from .invariants import OPEN, Asked
+from .observations import read_rows
 
 __all__ = ["ask", "ask_again", "is_request"]
 

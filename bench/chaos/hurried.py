@@ -27,12 +27,12 @@ REFUSED: Final = "temporary-files-refused"
 """The file, beside the directory of temporary files, that is a byte longer for each that was refused."""
 
 WAITS: Final = {
-    "bot.breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
-    "bot.patience": ("LONGEST_WAIT",),
-    "bot.interruptions": ("CHOICE_SECONDS",),
-    "bot.membership": ("KNOWN_SECONDS",),
-    "bot.supervision": ("FIRST_SECONDS", "LONGEST_SECONDS"),
-    "bot.wire": ("REFUSED_SECONDS",),
+    "bot.rest.circuit_breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
+    "bot.rest.backoff": ("LONGEST_WAIT",),
+    "bot.intake.interruptions": ("CHOICE_SECONDS",),
+    "bot.conversation.membership": ("KNOWN_SECONDS",),
+    "bot.gateway.supervisor": ("FIRST_SECONDS", "LONGEST_SECONDS"),
+    "bot.rest.http_trace": ("REFUSED_SECONDS",),
 }
 """Constants by module, in seconds, that are divided by `HURRY`.
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from acp.survivors import MARKER
+from acp.process.orphans import MARKER
 from bench.places import ROOT
 
 __all__ = ["BotProcess", "agents", "describe", "running"]

@@ -10,10 +10,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from bench.chaos.books import Fault
-from bench.chaos.lanes import Result, Run
-from bench.chaos.play import Outcome
 from bench.report import RESULTS
+
+from .invariants import Fault
+from .scenario import Outcome
+from .workers import Result, Run
 
 __all__ = ["default_path", "progress", "show", "write"]
 

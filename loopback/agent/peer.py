@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopback.agent.acts import perform
 from loopback.agent.script import COMMANDS, Directive, read_script
 from loopback.agent.sessions import MODELS, MODES, Session, Sessions
-from loopback.agent.stories import find_story
 from loopback.agent.turn import Ended, Turn, text_update
 from loopback.agent.wire import (
     INTERNAL_ERROR,
@@ -22,6 +20,9 @@ from loopback.agent.wire import (
     Refused,
     Wire,
 )
+
+from .canned_replies import find_story
+from .directives import perform
 
 REFUSABLE = ("initialize", "new", "load", "mode")
 """What an agent can be told to refuse; load means resume too."""

@@ -3,6 +3,6 @@
 It knows nothing of the bot but its command line, which the caller makes from a `Place`.
 """
 
-from loopback.demo.show import Place, demo
+from .runner import Place, demo
 
 __all__ = ["Place", "demo"]

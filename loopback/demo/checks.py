@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from loopback import components
-from loopback.agent import stories
-from loopback.entities import Message
+from loopback.agent import canned_replies as stories
+from loopback.state import components
+from loopback.state.entities import Message
 
 MESSAGE_LIMIT = 2_000  # characters
 

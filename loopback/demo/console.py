@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from loopback.demo.play import Stage, offers
 from loopback.demo.terminal import Terminal
-from loopback.entities import Channel, Thread
-from loopback.errors import DiscordError
-from loopback.outcome import Outcome
+from loopback.state.entities import Channel, Thread
+from loopback.state.errors import DiscordError
+from loopback.state.outcome import Outcome
+
+from .scenario import Stage, offers
 
 HELP: Final = """\
 Type to talk. In the channel the bot is mentioned for you, and opens a thread.

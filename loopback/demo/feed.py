@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from loopback import components, events
 from loopback.demo.terminal import COLOURS, Block, Button, Terminal
-from loopback.entities import Bot, Interaction, InteractionType, Message, MessageType, Thread
-from loopback.world import World
+from loopback.state import components, events
+from loopback.state.entities import Bot, Interaction, InteractionType, Message, MessageType, Thread
+from loopback.state.world import World
 
 _SHOWN = frozenset(
     {MessageType.DEFAULT, MessageType.REPLY, MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND}

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, list_block
 
-from loopback.web import dialect
+from . import preprocess as dialect
 
 _HEADING: Final = re.compile(r"(#{1,3})[ \t]+(\S.*)")
 _SUBTEXT: Final = re.compile(r"-#[ \t]+(\S.*)")

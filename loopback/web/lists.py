@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from loopback.web.dialect import CODE, CODE_END, QUOTE, QUOTE_END
+from .preprocess import CODE, CODE_END, QUOTE, QUOTE_END
 
 _ITEM: Final = re.compile(r"([-*]|[0-9]{1,9}\.)( +)(?=\S)")
 

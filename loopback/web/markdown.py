@@ -16,9 +16,10 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-from loopback.web import blocks, inlines
-from loopback.web.dialect import marked
 from loopback.web.lists import nested
+
+from . import blocks, inlines
+from .preprocess import marked
 
 TAGS: Final[dict[str, frozenset[str]]] = {
     "a": frozenset({"href", "target", "rel"}),

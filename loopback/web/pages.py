@@ -18,20 +18,21 @@ from typing import Final
 
 from aiohttp import WSCloseCode, web
 
-from loopback import events
-from loopback.changes import Changes
-from loopback.drafts import REQUEST_BYTES
-from loopback.entities import Account, Json
-from loopback.limits import Limits
-from loopback.record import Record
-from loopback.web.acts import Acts
+from loopback.rest.call_log import Record
+from loopback.rest.rate_limits import Limits
+from loopback.state import events
+from loopback.state.change_signal import Changes
+from loopback.state.drafts import REQUEST_BYTES
+from loopback.state.entities import Account, Json
+from loopback.state.world import World
 from loopback.web.key import Key
-from loopback.web.people import chosen
-from loopback.web.places import Online
 from loopback.web.tab import Tab
 from loopback.web.usage import usage
-from loopback.web.visit import Visit
-from loopback.world import World
+
+from .actions import Acts
+from .names import chosen
+from .sidebar import Online
+from .socket import Visit
 
 FOLDER: Final = Path(__file__).parent.parent / "page"
 HEARTBEAT_SECONDS: Final = 30.0

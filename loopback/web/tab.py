@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback import events
-from loopback.entities import Account, Channel, Json, Message
-from loopback.errors import DiscordError, Reason
-from loopback.web import places, view
-from loopback.web.people import Known
-from loopback.world import World
+from loopback.state import events
+from loopback.state.entities import Account, Channel, Json, Message
+from loopback.state.errors import DiscordError, Reason
+from loopback.state.world import World
+
+from . import sidebar as places
+from . import view
+from .names import Known
 
 WINDOW: Final = 50
 """Messages in one step back through a channel."""

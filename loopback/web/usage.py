@@ -9,10 +9,10 @@ import re
 from itertools import islice
 from typing import Final
 
-from loopback.entities import Json
-from loopback.limits import RULES, Limit, Limits, Window
-from loopback.record import Record, RestCall
-from loopback.world import World
+from loopback.rest.call_log import Record, RestCall
+from loopback.rest.rate_limits import RULES, Limit, Limits, Window
+from loopback.state.entities import Json
+from loopback.state.world import World
 
 SECONDS: Final = 30
 CALLS: Final = 12

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from loopback import addresses
-from loopback.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
+from loopback.state import attachment_urls as addresses
+from loopback.state.entities import Attachment, Bot, Interaction, Json, Message, MessageFlag, MessageType, Thread
+from loopback.state.world import World
 from loopback.web.markdown import to_html
-from loopback.web.people import Known
-from loopback.world import World
+
+from .names import Known
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"})
 _WORDS: Final = {

@@ -8,7 +8,7 @@ from jsonschema import ValidationError
 
 from tests.acp.official import check
 from tests.acp.recorded import SCHEMA
-from tests.memory import Json, MemoryAgent
+from tests.support.memory_agent import Json, MemoryAgent
 
 
 @pytest.fixture

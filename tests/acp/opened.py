@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from acp import Agent, Session
 from acp.schema import TextBlock
-from tests.memory import MemoryAgent
+from tests.support.memory_agent import MemoryAgent
 
 __all__ = ["CWD", "HELLO", "Opened", "opened"]
 

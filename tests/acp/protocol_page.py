@@ -7,7 +7,7 @@ from pathlib import Path
 from acp import agent, session, turn
 from acp.jsonrpc import INVALID_REQUEST, MAX_LINE, MAX_VALUES
 from acp.schema import UPDATES
-from acp.schema.part import MAX_ITEMS
+from acp.schema.base import MAX_ITEMS
 
 __all__ = ["ASKED", "PAGE", "SENT", "TOLD", "Row", "write"]
 

@@ -17,14 +17,14 @@ from acp import (
     Unreadable,
 )
 from acp.agent import INITIALIZE_SECONDS, LOAD_SECONDS, NEW_SECONDS
-from acp.early import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
+from acp.client_side.terminals import Terminals
+from acp.early_updates import EARLY_BYTES, EARLY_SESSIONS, EARLY_UPDATES
 from acp.jsonrpc import MAX_VALUES
 from acp.schema import UsageUpdate
-from acp.terminals import Terminals
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
-from tests.memory import MemoryAgent
-from tests.virtual import quiet
+from tests.support.memory_agent import MemoryAgent
+from tests.support.virtual_time import quiet
 
 pytestmark = by_the_schema
 

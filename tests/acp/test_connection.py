@@ -11,8 +11,8 @@ from acp.connection import SHORT_LINES, UNREAD_ANSWERS, WRITE_SECONDS, Connectio
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
 from acp.jsonrpc import MAX_LINE, MAX_VALUES, Line, Message, Notification, Request, Result, encode_notification, parse
 from acp.oddities import LOGGED, WIDTH
-from tests.memory import Json, MemoryAgent
-from tests.virtual import elapse
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import elapse
 
 KNOWN_METHOD = "session/request_permission"
 

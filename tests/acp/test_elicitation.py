@@ -22,8 +22,8 @@ from acp import (
 from acp.agent import NEW_SECONDS
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, Opened
-from tests.memory import Json, MemoryAgent
-from tests.virtual import elapse, quiet
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import elapse, quiet
 
 pytestmark = by_the_schema
 

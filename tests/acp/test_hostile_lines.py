@@ -10,8 +10,8 @@ import pytest
 from acp import Text
 from acp.jsonrpc import MAX_LINE, MAX_VALUES
 from tests.acp.opened import HELLO, opened
-from tests.effort import calls
-from tests.virtual import quiet
+from tests.support.effort import calls
+from tests.support.virtual_time import quiet
 
 pytestmark = pytest.mark.bulk
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import acp.client_side.roots
 import acp.paths
-import acp.roots
 from acp import FileSystem, SpawnFailed, end_survivors
+from acp.client_side.roots import Roots
 from acp.paths import look
-from acp.roots import Roots
-from tests.acp.children import PATIENCE, RUN
+
+from .child_processes import PATIENCE, RUN
 
 pytestmark = pytest.mark.real_time
 
@@ -51,7 +52,7 @@ async def test_the_roots_of_a_session_are_not_waited_for_either(monkeypatch: pyt
     """A further directory of its own may be gone, though the working directory is there."""
     monkeypatch.setattr(acp.paths, "ANSWER_SECONDS", 0.05)
     answers = threading.Event()
-    monkeypatch.setattr(acp.roots, "_real", lambda directory: answers.wait(PATIENCE) and str(directory))
+    monkeypatch.setattr(acp.client_side.roots, "_real", lambda directory: answers.wait(PATIENCE) and str(directory))
     try:
         with pytest.raises(SpawnFailed, match="the directory /srv/gone does not answer"):
             await Roots.find([Path("/srv/gone")])

@@ -8,7 +8,7 @@ from tests.acp.official import by_the_schema, check
 from tests.acp.opened import CWD, HELLO
 from tests.acp.protocol_page import ASKED, PAGE, SENT, TOLD, write
 from tests.acp.recorded import SCHEMA, needs_recordings
-from tests.memory import Json, MemoryAgent
+from tests.support.memory_agent import Json, MemoryAgent
 
 pytestmark = by_the_schema
 

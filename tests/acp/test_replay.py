@@ -13,8 +13,8 @@ from acp.schema import TextBlock, ToolCallUpdate
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD
 from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_runs
-from tests.memory import MemoryAgent
-from tests.virtual import quiet
+from tests.support.memory_agent import MemoryAgent
+from tests.support.virtual_time import quiet
 
 pytestmark = by_the_schema
 

@@ -34,11 +34,11 @@ from acp.schema import (
     UserMessageChunk,
     parse_update,
 )
-from acp.schema.part import MAX_ITEMS, said_shortly
+from acp.schema.base import MAX_ITEMS, said_shortly
 from tests.acp.official import check
 from tests.acp.recorded import TRANSCRIPTS, Line, needs_recordings, read_transcript
-from tests.effort import calls
-from tests.memory import MemoryAgent
+from tests.support.effort import calls
+from tests.support.memory_agent import MemoryAgent
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

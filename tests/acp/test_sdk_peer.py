@@ -10,8 +10,9 @@ import pytest
 
 from acp import Agent, Event, Launch, Question, Session, Text, Turn, Unsupported, environment
 from acp.schema import TextBlock, ToolContent
-from tests.acp.children import RUN
-from tests.virtual import RealLoop, loop_that_reaps
+from tests.support.virtual_time import RealLoop, loop_that_reaps
+
+from .child_processes import RUN
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-sdk" / "bin" / "python"

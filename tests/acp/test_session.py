@@ -8,9 +8,9 @@ from acp.schema import AvailableCommand, AvailableCommandsUpdate, CurrentModeUpd
 from acp.session import UNCLAIMED_BYTES, UNCLAIMED_MAX, Session
 from tests.acp.official import by_the_schema
 from tests.acp.opened import CWD, HELLO, opened
-from tests.effort import calls
-from tests.memory import Json, MemoryAgent
-from tests.virtual import quiet
+from tests.support.effort import calls
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import quiet
 
 pytestmark = by_the_schema
 

@@ -9,7 +9,7 @@ from acp.session import LONGEST_PIECE
 from acp.turn import CANCEL_SECONDS, HIGH_WATER, LOW_WATER
 from tests.acp.official import by_the_schema
 from tests.acp.opened import HELLO, opened
-from tests.virtual import elapse, quiet
+from tests.support.virtual_time import elapse, quiet
 
 pytestmark = by_the_schema
 

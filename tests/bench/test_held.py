@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from bench.held import held
-from tests.virtual import step
+from tests.support.virtual_time import step
 
 
 class Stranger:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loopback import Account, Channel, Loopback
 from tests.browser.chrome import Browser, Page, browser
-from tests.e2e.stage import Stage, performing, scene, write_config
+from tests.e2e.live_bot import Stage, performing, scene, write_config
 
 __all__ = ["address", "looking", "quiet", "shown"]
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from loopback import Loopback, User
-from loopback.drafts import Draft
-from loopback.entities import Bot, Channel
-from loopback.messages import edit, post
+from loopback.state.drafts import Draft
+from loopback.state.entities import Bot, Channel
+from loopback.state.messages import edit, post
 from tests.browser.axe import source, violations
 from tests.browser.chrome import Browser
 from tests.browser.looking import quiet, shown

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopback import Bot, Channel, Guild, Loopback, User
-from loopback.drafts import Draft
-from loopback.entities import ChannelType
-from loopback.messages import edit, post
+from loopback.state.drafts import Draft
+from loopback.state.entities import ChannelType
+from loopback.state.messages import edit, post
 from loopback.web.key import Key
 from tests.browser.chrome import Browser
 from tests.browser.looking import quiet, shown

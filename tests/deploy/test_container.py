@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from bot.app import REPLY_SECONDS
-from bot.cli import main
-from bot.config import load
-from bot.watchdog import LAST_ROUNDS, ROUND_SECONDS
+from bot.cli.group import main
+from bot.config.schema import load
+from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.service import unit
-from bot.watchdog import LAST_ROUNDS, ROUND_SECONDS
-from tests.forked import run
+from bot.cli.service_unit import unit
+from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
+from tests.support.fork_server import run
 
 BOUND = 60.0
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from acp.process import BASE_NAMES
-from acp.survivors import MARKER
-from loopback.permissions import Permission
-from tests.e2e.stage import TOKEN, performing, said, scene, stage, write_config
+from acp.process.agent_process import BASE_NAMES
+from acp.process.orphans import MARKER
+from loopback.state.permissions import Permission
+
+from .live_bot import TOKEN, performing, said, scene, stage, write_config
 
 SUPPRESS_EMBEDS = 1 << 2
 WRITES = {"POST", "PATCH"}

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from loopback import User, messages
-from loopback.drafts import Draft
-from loopback.entities import ChannelType, MessageFlag
-from tests.e2e.stage import Stage, performing, said, scene, stage, write_config
+from loopback import User
+from loopback.state import messages
+from loopback.state.drafts import Draft
+from loopback.state.entities import ChannelType, MessageFlag
+
+from .live_bot import Stage, performing, said, scene, stage, write_config
 
 
 def hands(place: Stage, name: str) -> User:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from bot import turned_away
+from bot.intake import rejection_notice as turned_away
 from loopback import Message
-from loopback.permissions import Permission
-from tests.e2e.stage import Stage, marked, said, stage, write_config
+from loopback.state.permissions import Permission
 from tests.e2e.test_questions import PUPPET, forge, form, labels, strings
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import Stage, marked, said, stage, write_config
 
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from loopback import messages
-from loopback.permissions import Permission
-from tests.e2e.stage import performing, remembering, said, scene, stage, write_config
+from loopback.state import messages
+from loopback.state.permissions import Permission
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-PUPPET = (sys.executable, str(Path(__file__).with_name("puppet.py")))
+from .live_bot import performing, remembering, said, scene, stage, write_config
+
+PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 
@@ -94,7 +95,7 @@ async def test_a_long_talk_begins_with_what_it_was_opened_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, opened_on: bool
 ) -> None:
     """Its first message, on which it was opened or with which it began, and the last ones before the mention."""
-    monkeypatch.setattr("bot.briefing.RECENT", 5)  # So many as one page of the echo has room for.
+    monkeypatch.setattr("bot.prompt.builder.RECENT", 5)  # So many as one page of the echo has room for.
     async with stage(tmp_path, agent=(*PUPPET, "--echo")) as place:
         channel, mallory = place.channel, place.mallory
         spot = await mallory.say(channel, "the build is broken") if opened_on else channel

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from bot.client import ThreadlineClient
-from loopback.entities import Message, Thread
-from loopback.permissions import Permission
-from pool.opening import MODE
-from tests.e2e.stage import SCRIPTED, nothing_written, performing, said, scene, stage, toml, write_config
+from bot.gateway.client import ThreadlineClient
+from loopback.state.entities import Message, Thread
+from loopback.state.permissions import Permission
+from pool.session_setup import MODE
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import SCRIPTED, nothing_written, performing, said, scene, stage, toml, write_config
 
 OTHER = """
 [agents.other]
@@ -257,7 +258,7 @@ async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_s
 
 async def test_a_menu_of_more_than_twenty_five_has_pages_and_begins_with_the_current_entry(tmp_path: Path) -> None:
     """Discord's menus hold 25; every entry is on exactly one page, and one of the last page can be chosen."""
-    agent = (sys.executable, "-I", "-S", str(Path(__file__).with_name("wide_agent.py")))
+    agent = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "peers/wide_agent.py"))
     async with stage(tmp_path, agent=agent) as place:
         thread = await place.thread("hello")
         await place.ann.sees(thread, "I am model 30", by=place.bot)
@@ -392,7 +393,7 @@ async def test_an_export_is_written_beside_the_event_loop(tmp_path: Path, monkey
         threads.add(threading.get_ident())
         return text
 
-    monkeypatch.setattr("bot.showing.balanced", noted)
+    monkeypatch.setattr("bot.commands.export.balanced", noted)
     async with stage(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)
@@ -423,7 +424,7 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whole messages, by their bytes."""
-    monkeypatch.setattr("bot.showing.WIDTH", 200)
+    monkeypatch.setattr("bot.commands.export.WIDTH", 200)
     async with stage(tmp_path) as place:
         thread = await place.thread("say hello")
         await place.ann.sees(thread, "hello", by=place.bot)

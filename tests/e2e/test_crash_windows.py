@@ -5,10 +5,11 @@ import re
 import signal
 from pathlib import Path
 
-from loopback.faults import Turbulence
-from pool.journal import Journal
-from tests.e2e.stage import Stage, remembering, scene, spoken
+from loopback.state.faults import Turbulence
+from pool.journal.journal import Journal
 from tests.e2e.test_recovery import answered_once, running
+
+from .live_bot import Stage, remembering, scene, spoken
 
 
 async def accepted(place: Stage, journal: Journal, thread_id: int, text: str) -> int:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from loopback.entities import Thread
-from pool.journal import Journal, State
-from tests.e2e.stage import Stage, marked, performing, remembering, scene, stage
+from loopback.state.entities import Thread
+from pool.journal.journal import Journal, State
 from tests.e2e.test_controls import asleep
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import Stage, marked, performing, remembering, scene, stage
 
 HELD = ["Continue", "Drop all"]
 
@@ -200,7 +201,7 @@ async def test_a_thread_that_cannot_be_opened_for_whatever_reason_ends_its_reque
         raise TypeError("odd")
 
     async with stage(tmp_path) as place:
-        monkeypatch.setattr("bot.client.open_for", broken)
+        monkeypatch.setattr("bot.gateway.client.open_for", broken)
         request = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
         await place.ann.sees(place.channel, "I could not open a thread: something went wrong", by=place.bot)
         await place.discord.until(lambda: "❌" in map(str, request.reactions))
@@ -210,7 +211,7 @@ async def test_a_press_whose_answer_the_network_refuses_takes_the_buttons_away_a
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it says is done; the messages of a question and of held messages are edited like any other then."""
-    monkeypatch.setattr("bot.post.PRESS_SECONDS", 0.5)
+    monkeypatch.setattr("bot.rest.live_message.PRESS_SECONDS", 0.5)
     async with stage(tmp_path) as place:
         refused = place.discord.fault(method="POST", path=re.compile("/callback$"), edge="1020", times=None)
         thread = await place.thread("say begun\nask execute make install\nhang")

@@ -16,13 +16,14 @@ from hypothesis import Phase, find, settings
 from hypothesis import strategies as st
 
 import bot
-from bot.client import ThreadlineClient
-from bot.gate import Right
-from bot.reactions import EYE
+from bot.access.gate import Right
+from bot.config.reactions import EYE
+from bot.gateway.client import ThreadlineClient
 from loopback import Message, Outcome, User
-from loopback.entities import Bot, InteractionType, Thread
-from tests.e2e.stage import Stage, said, stage
+from loopback.state.entities import Bot, InteractionType, Thread
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import Stage, said, stage
 
 EVENTS = {
     "on_connect": "nobody's doing",
@@ -36,7 +37,7 @@ EVENTS = {
     "on_raw_message_edit": "judged again: tests/e2e/test_queue.py",
     "on_raw_message_delete": "takes back what waits; Discord has judged who may delete it",
     "on_raw_bulk_message_delete": "the same",
-    "on_message": "judged: tests/bot/test_gate.py, and test_access.py beside this file",
+    "on_message": "judged: tests/bot/access/test_gate.py, and test_access.py beside this file",
 }
 """The gateway's events that the bot listens to, and how each is judged."""
 
@@ -133,7 +134,7 @@ def test_every_way_to_a_turn_is_known_here() -> None:
     """However a request comes into a thread's inbox, the gate is asked again when its turn begins."""
     found = {
         (path.stem, way)
-        for path in Path(bot.__file__).parent.glob("*.py")
+        for path in Path(bot.__file__).parent.rglob("*.py")
         for way in re.findall(r"pool\.(submit|go_first|restore|wait)\(", path.read_text())
     }
     assert found == set(WAYS)

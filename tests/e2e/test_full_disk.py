@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pool.database import open_database
-from pool.writer import Writer
-from tests.e2e.stage import numbers, said, spoken, stage
+from pool.journal.database import open_database
+from pool.journal.transactions import Writer
 from tests.pool.disk import no_room
+
+from .live_bot import numbers, said, spoken, stage
 
 
 async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothing(
@@ -31,7 +32,7 @@ async def test_a_disk_that_is_full_for_a_while_loses_nothing_and_holds_up_nothin
         if trouble:
             troubled.set()
 
-    monkeypatch.setattr("pool.journal.open_database", remembered)
+    monkeypatch.setattr("pool.journal.journal.open_database", remembered)
     monkeypatch.setattr(Writer, "_note", noted)
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bot.dialect import Dialect
-from bot.finish import Sealed, sealed
-from bot.words import NOT_RENDERED
-from tests.e2e.stage import numbers, said, stage
+from bot.render.converter import Dialect
+from bot.reply.completion import Sealed, sealed
+from bot.user_messages import NOT_RENDERED
+
+from .live_bot import numbers, said, stage
 
 
 async def test_a_hung_turn_delays_no_other_thread_old_or_new_and_no_command(tmp_path: Path) -> None:
@@ -102,10 +103,10 @@ async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
     """A mistake of ours in one part of a turn's end: the answer stands, without its Stop, and the next one follows."""
 
     def failing(*told: Any, **more: Any) -> Sealed:
-        monkeypatch.setattr("bot.exchange.sealed", sealed)
+        monkeypatch.setattr("bot.conversation.exchange.sealed", sealed)
         raise ValueError("a mistake of ours")
 
-    monkeypatch.setattr("bot.exchange.sealed", failing)
+    monkeypatch.setattr("bot.conversation.exchange.sealed", failing)
     async with stage(tmp_path) as place:
         thread = await place.thread("say first")
         await place.answer(thread, "first")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pool.database import open_database
-from tests.e2e.stage import numbers, spoken, stage
+from pool.journal.database import open_database
+
+from .live_bot import numbers, spoken, stage
 
 MOST_READS = 18
 """Each by a key: whether it came before, whose thread it is and what of it was seen, for each message of the thread;
@@ -24,7 +25,7 @@ async def test_a_message_asks_the_journal_little_and_its_stream_nothing(
         connection.set_trace_callback(lambda sql: queries.append(sql) if sql.startswith("SELECT") else None)
         return connection
 
-    monkeypatch.setattr("pool.journal.open_database", opened)
+    monkeypatch.setattr("pool.journal.journal.open_database", opened)
     async with stage(tmp_path) as place:
         thread = await place.thread("say first")
         await place.answer(thread, "first")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from tests.e2e.stage import scene, write_config
 from tests.e2e.test_processes import bot_process, refused
+
+from .live_bot import scene, write_config
 
 
 async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) -> None:

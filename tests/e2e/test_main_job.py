@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from tests.e2e.stage import marked, numbers, spoken, stage
+from .live_bot import marked, numbers, spoken, stage
 
 
 async def test_a_mention_becomes_a_thread_and_the_answer_streams_into_it(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from loopback import events
-from tests.e2e.stage import Stage, scene, spoken, write_config
+from loopback.state import events
 from tests.e2e.test_processes import GENEROUS, bot_process
+
+from .live_bot import Stage, scene, spoken, write_config
 
 THREADS = 200
 AGENTS = 4
-CENSUS = Path(__file__).with_name("census_agent.py")
+CENSUS = Path(__file__).parents[1] / "peers/census_agent.py"
 
 RESTART_CALLS = 10
 """What a start and one answer may cost in all, whatever the number of threads."""

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.init import Answers, log_in
-from bot.interview import Interview
-from bot.presets import PRESETS
+from bot.cli.init.prompts import Interview
+from bot.cli.init.wizard import Answers, log_in
+from bot.config.presets import PRESETS
 from loopback import Loopback
-from loopback.entities import ALL_INTENTS
-from tests.e2e.stage import SCRIPTED, scene, write_config
-from tests.forked import start
-from tests.loopback.description import strictly
+from loopback.state.entities import ALL_INTENTS
+from tests.loopback.openapi import strictly
+from tests.support.fork_server import start
+
+from .live_bot import SCRIPTED, scene, write_config
 
 TOKEN = "MTIz.of-a-newcomer_"
 NO_TEXT = ALL_INTENTS & ~(1 << 15)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.naming import NEUTRAL
-from loopback.entities import Thread
-from loopback.faults import Fault
-from loopback.record import RestCall
-from pool.journal import Journal, State
-from tests.e2e.stage import Stage, numbers, performing, scene, stage, write_config
+from bot.conversation.thread_names import NEUTRAL
+from loopback.rest.call_log import RestCall
+from loopback.state.entities import Thread
+from loopback.state.faults import Fault
+from pool.journal.journal import Journal, State
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import Stage, numbers, performing, scene, stage, write_config
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -26,15 +27,15 @@ PROBES = 80
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the outage take as many probes as it would, and each wait a fraction of its time."""
-    for module in ("breaker", "schedule", "supervision"):
+    for module in ("rest.circuit_breaker", "rest.scheduler", "gateway.supervisor"):
         monkeypatch.setattr(f"bot.{module}.PROBE_SECONDS", 0.05)
-    monkeypatch.setattr("bot.breaker.FIRST_PROBE_SECONDS", 0.02)
-    monkeypatch.setattr("bot.supervision.FIRST_SECONDS", 0.02)
-    monkeypatch.setattr("bot.supervision.LONGEST_SECONDS", 0.05)
-    monkeypatch.setattr("bot.patience.FIRST_WAIT", 0.02)
-    monkeypatch.setattr("bot.patience.LONGEST_WAIT", 0.05)
-    monkeypatch.setattr("bot.wire.REFUSED_SECONDS", 0.02)
-    monkeypatch.setattr("bot.rest.NONCE_SECONDS", 0.0)
+    monkeypatch.setattr("bot.rest.circuit_breaker.FIRST_PROBE_SECONDS", 0.02)
+    monkeypatch.setattr("bot.gateway.supervisor.FIRST_SECONDS", 0.02)
+    monkeypatch.setattr("bot.gateway.supervisor.LONGEST_SECONDS", 0.05)
+    monkeypatch.setattr("bot.rest.backoff.FIRST_WAIT", 0.02)
+    monkeypatch.setattr("bot.rest.backoff.LONGEST_WAIT", 0.05)
+    monkeypatch.setattr("bot.rest.http_trace.REFUSED_SECONDS", 0.02)
+    monkeypatch.setattr("bot.rest.api.NONCE_SECONDS", 0.0)
 
 
 def struck(place: Stage) -> list[RestCall]:
@@ -110,7 +111,7 @@ async def test_a_request_whose_thread_is_never_opened_is_answered_in_the_channel
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bot asks for the message too, which tells this from an outage. The answer says why it stands there."""
-    monkeypatch.setattr("bot.opening.OPEN_SECONDS", 0.5)
+    monkeypatch.setattr("bot.intake.thread_opener.OPEN_SECONDS", 0.5)
     async with stage(tmp_path, extra="[reactions]\nenabled = false\n") as place:
         refused = place.discord.fault(method="POST", path=re.compile("/threads$"), times=None, status=503)
         await place.ann.say(place.channel, f"<@{place.bot.id}> say here")
@@ -124,7 +125,7 @@ async def test_the_first_call_that_succeeds_brings_the_gateway_back_too(
 ) -> None:
     """Its next try may be long in coming; that Discord answers is a reason not to wait for it."""
     for wait in ("FIRST_SECONDS", "PROBE_SECONDS", "LONGEST_SECONDS"):
-        monkeypatch.setattr(f"bot.supervision.{wait}", 3600.0)
+        monkeypatch.setattr(f"bot.gateway.supervisor.{wait}", 3600.0)
     async with stage(tmp_path) as place:
         threads = [await place.thread(f"say begun\nstream 60 30\nsay end {number}") for number in range(2)]
         for thread in threads:

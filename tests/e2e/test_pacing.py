@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import numbers, said, stage
+from .live_bot import numbers, said, stage
 
 
 async def test_a_request_waits_visibly_for_a_thread_that_discord_does_not_open_yet(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from loopback import threads
-from loopback.entities import ChannelType, Message, Thread
-from loopback.faults import Turbulence
-from loopback.permissions import Permission
-from tests.e2e.stage import Stage, marked, numbers, performing, remembering, said, scene, spoken, stage, write_config
+from loopback.state import threads
+from loopback.state.entities import ChannelType, Message, Thread
+from loopback.state.faults import Turbulence
+from loopback.state.permissions import Permission
 from tests.e2e.test_controls import asleep, other
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import Stage, marked, numbers, performing, remembering, said, scene, spoken, stage, write_config
 
 BOUND = 30.0
 

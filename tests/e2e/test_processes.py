@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import Stage, marked, numbers, scene, write_config
-from tests.forked import Forked, start
+from tests.support.fork_server import Forked, start
+
+from .live_bot import Stage, marked, numbers, scene, write_config
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
@@ -149,7 +150,7 @@ async def test_a_child_of_the_same_user_cannot_read_the_bots_environment(tmp_pat
     """Invariant 9: before, a child could; afterwards the kernel refuses. Tried as an ordinary user."""
     script = """
 import ctypes, os, subprocess, sys
-from bot.process import protect_process
+from bot.operations.process import protect_process
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

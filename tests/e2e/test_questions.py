@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from loopback import Message, Outcome, User
-from tests.e2e.stage import said, scene, stage, write_config
 from tests.e2e.test_processes import bot_process
 
-PUPPET = (sys.executable, str(Path(__file__).with_name("puppet.py")))
+from .live_bot import said, scene, stage, write_config
+
+PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 
 Json = dict[str, Any]
 

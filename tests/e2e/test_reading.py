@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from loopback.permissions import Permission
-from tests.e2e.stage import stage
+from loopback.state.permissions import Permission
 
-AGENT = (sys.executable, "-m", "tests.e2e.linking_agent")
+from .live_bot import stage
+
+AGENT = (sys.executable, "-m", "tests.peers.linking_agent")
 SECRET = "the-secret-of-this-machine"
 
 

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 
-from bot.client import ThreadlineClient
-from bot.exchange import Exchange
-from bot.recovery import Recovery
+from bot.conversation.exchange import Exchange
+from bot.gateway.client import ThreadlineClient
+from bot.intake.recovery import Recovery
 from loopback import Message, User
-from loopback.entities import Thread
-from loopback.faults import Turbulence
-from pool.journal import Journal, State
-from tests.e2e.stage import Stage, nothing_written, performing, remembering, said, scene, spoken
+from loopback.state.entities import Thread
+from loopback.state.faults import Turbulence
+from pool.journal.journal import Journal, State
 from tests.e2e.test_processes import GENEROUS, bot_process
+
+from .live_bot import Stage, nothing_written, performing, remembering, said, scene, spoken
 
 
 @asynccontextmanager

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.audit import PER_MINUTE
-from tests.e2e.stage import numbers, said, stage, write_config
+from bot.access.audit import PER_MINUTE
 from tests.e2e.test_questions import PUPPET
+
+from .live_bot import numbers, said, stage, write_config
 
 
 async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ async def test_the_audit_log_counts_what_a_flooding_agent_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hundreds of questions of one turn are some lines and a number, told at the latest when the bot stops."""
-    monkeypatch.setattr("bot.audit.MINUTE", 3600.0)
+    monkeypatch.setattr("bot.access.audit.MINUTE", 3600.0)
     path = tmp_path / "audit.jsonl"
     extra = f'[audit]\npath = "{path}"'
     async with stage(tmp_path, agent=PUPPET, extra=extra, agent_extra='permission = "deny"') as place:

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from loopback import Message, Outcome
-from tests.e2e.stage import Stage, remembering, said, scene, stage, write_config
 from tests.e2e.test_questions import PUPPET, form, permission, strings
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
+
+from .live_bot import Stage, remembering, said, scene, stage, write_config
 
 GONE = "You may not talk to me."
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import stage
+from .live_bot import stage
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-sdk" / "bin" / "python"

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import marked, scene, write_config
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
+
+from .live_bot import marked, scene, write_config
 
 STUCK_ON_SIGNAL = """
 import signal

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from loopback import Outcome, threads
+from loopback import Outcome
 from loopback.agent.sessions import Sessions
-from loopback.entities import ChannelType
-from tests.e2e.stage import performing, remembering, said, scene, stage
+from loopback.state import threads
+from loopback.state.entities import ChannelType
+
+from .live_bot import performing, remembering, said, scene, stage
 
 
 def offered(outcome: Outcome) -> Sequence[str]:
@@ -76,8 +78,8 @@ async def test_sessions_lists_the_threads_that_a_person_can_see(tmp_path: Path) 
 
 async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of very many threads the others are only counted."""
-    monkeypatch.setattr("bot.sessions.LISTED", 1)
-    monkeypatch.setattr("bot.sessions.SLICE", 1)
+    monkeypatch.setattr("bot.commands.sessions.LISTED", 1)
+    monkeypatch.setattr("bot.commands.sessions.SLICE", 1)
     async with stage(tmp_path) as place:
         for number in range(3):
             await place.answer(await place.thread(f"say {number}"), str(number))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loopback.threads import change
-from tests.e2e.stage import SCRIPTED, said, spoken, stage
+from loopback.state.threads import change
+
+from .live_bot import SCRIPTED, said, spoken, stage
 
 
 async def test_a_permission_request_shows_what_will_be_done_and_the_answer_goes_back(tmp_path: Path) -> None:

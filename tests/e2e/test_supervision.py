@@ -13,20 +13,21 @@ import pytest
 from discord.gateway import KeepAliveHandler
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import supervision
-from bot.admission import Admission
+from bot.access.admission import Admission
 from bot.app import App
-from bot.catch_up import CatchUp
-from bot.client import ThreadlineClient
-from bot.config import load
-from bot.connecting import close, prepare
-from bot.desk import Desk
-from bot.failures import NeedsPerson
-from bot.identifies import Identifies
-from loopback.entities import Thread
-from pool.journal import Journal
-from tests.e2e.stage import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
+from bot.config.schema import load
+from bot.conversation.exchange_context import Desk
+from bot.gateway import supervisor as supervision
+from bot.gateway.client import ThreadlineClient
+from bot.gateway.connection import close, prepare
+from bot.gateway.identify_limit import Identifies
+from bot.intake.catch_up import CatchUp
+from bot.operations.start_failure import NeedsPerson
+from loopback.state.entities import Thread
+from pool.journal.journal import Journal
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
+
+from .live_bot import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
 
@@ -239,7 +240,7 @@ async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_th
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its wait for servers outlasts it, and is over before the next client, which waits as long, takes a message."""
-    monkeypatch.setitem(IMPATIENCE, "bot.client.GUILD_SECONDS", 1.0)
+    monkeypatch.setitem(IMPATIENCE, "bot.gateway.client.GUILD_SECONDS", 1.0)
     async with scene(tmp_path) as place:
         write_config(place.config, place)
         failures: list[dict[str, Any]] = []

@@ -10,9 +10,10 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from loopback import Loopback
-from loopback.entities import Bot, Channel
+from loopback.state.entities import Bot, Channel
 from loopback.user import User
-from tests.loopback.description import strictly
+
+from .openapi import strictly
 
 BOUND = 30.0
 TOKEN = "T"

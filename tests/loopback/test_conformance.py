@@ -9,8 +9,9 @@ import pytest
 from discord import app_commands
 
 from loopback import Loopback
-from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, at_work, intents, logged_in, point_at
+
+from .openapi import strictly
 
 
 class Client(discord.Client):

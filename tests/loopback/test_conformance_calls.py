@@ -10,12 +10,13 @@ from discord import app_commands
 from discord.http import Route
 
 from loopback import Loopback
-from loopback.entities import ALL_INTENTS
-from loopback.permissions import Permission
-from tests.loopback.description import strictly
+from loopback.state.entities import ALL_INTENTS
+from loopback.state.permissions import Permission
 from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
-from tests.virtual import step
+from tests.support.virtual_time import step
+
+from .openapi import strictly
 
 MESSAGE_CONTENT = 1 << 15
 

@@ -8,9 +8,10 @@ import pytest
 from discord import app_commands, ui
 
 from loopback import Loopback
-from tests.loopback.description import strictly
 from tests.loopback.library import BOUND, logged_in
 from tests.loopback.test_conformance import Client
+
+from .openapi import strictly
 
 
 async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:

@@ -9,13 +9,15 @@ from typing import Any
 import discord
 import pytest
 
-from loopback import Loopback, threads
-from loopback.errors import DiscordError
-from loopback.permissions import Permission
-from tests.loopback.description import strictly
+from loopback import Loopback
+from loopback.state import threads
+from loopback.state.errors import DiscordError
+from loopback.state.permissions import Permission
 from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
-from tests.virtual import step
+from tests.support.virtual_time import step
+
+from .openapi import strictly
 
 VOICE, STAGE, FORUM, MEDIA = 2, 13, 15, 16
 ANNOUNCEMENT = 5

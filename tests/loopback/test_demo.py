@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.agent import stories
+from loopback.agent import canned_replies as stories
 from loopback.demo import Place, demo
 from loopback.demo.checks import Played, check_plain, check_scripted
 from loopback.demo.keyboard import Editor, typed_lines
 from loopback.demo.markup import plain, styled
 from loopback.demo.terminal import QUIET, Block, Button, Terminal
-from loopback.entities import Message
+from loopback.state.entities import Message
 
 STANDIN = Path(__file__).with_name("standin.py")
 ROOT = Path(__file__).parents[2]
@@ -244,7 +244,7 @@ def standin(place: Place) -> list[str]:
 async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two threads at once, a permission, a cancel, and nothing left afterwards."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr("loopback.demo.play.READING", 0.2)
+    monkeypatch.setattr("loopback.demo.scenario.READING", 0.2)
     out = io.StringIO()
     code = await demo(bot=standin, once=True, scripted=True, out=out, workdir=tmp_path)
     assert code == 0, out.getvalue()
@@ -256,7 +256,7 @@ async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: p
 async def test_any_agent_can_be_played_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two plain requests, and only what holds for every agent is checked."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr("loopback.demo.play.SETTLED", 1.5)
+    monkeypatch.setattr("loopback.demo.scenario.SETTLED", 1.5)
     out = io.StringIO()
     code = await demo(bot=standin, once=True, scripted=False, out=out, workdir=tmp_path)
     assert code == 0, out.getvalue()
@@ -266,7 +266,7 @@ async def test_any_agent_can_be_played_with(tmp_path: Path, monkeypatch: pytest.
 async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines are said in the channel, then in the thread that they opened; other commands go to the bot."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr("loopback.demo.play.READING", 0.2)
+    monkeypatch.setattr("loopback.demo.scenario.READING", 0.2)
     script = "@threadline say hello from stdin\nask edit a.py\n/click Reject\n/thread 9\n/as ben\n/nonsense\nhang\n"
     script += "/cancel\n/quit\n"
     read, write = os.pipe()

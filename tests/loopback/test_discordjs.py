@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from loopback import Loopback
-from tests.loopback.description import strictly
+
+from .openapi import strictly
 
 FOLDER = Path(__file__).parent / "discordjs"
 INSTALL_BOUND = 100.0

@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 
 from loopback import Account, Loopback, User
-from loopback.drafts import Draft
-from loopback.entities import Message
-from loopback.messages import Origin, edit, post
-from loopback.permissions import Permission
+from loopback.state.drafts import Draft
+from loopback.state.entities import Message
+from loopback.state.messages import Origin, edit, post
+from loopback.state.permissions import Permission
 from loopback.web.pages import WRONG_KEY
 
 BOUND = 30.0

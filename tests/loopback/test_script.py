@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.agent.acts import ACTS
+from loopback.agent.canned_replies import find_story
+from loopback.agent.directives import ACTS
 from loopback.agent.script import GRAMMAR, Directive, help_text, read_line, read_script
-from loopback.agent.stories import find_story
 
 
 @pytest.mark.parametrize(

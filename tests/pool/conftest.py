@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import acp.roots
-import pool.directories
-import pool.opening
+import acp.client_side.roots
+import pool.session_setup
+import pool.workdirs
 
 
 @pytest.fixture(autouse=True)
@@ -17,5 +17,5 @@ def _directories_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def look(work: Callable[[Path], Path], directory: Path) -> Path:
         return work(directory)
 
-    for module in (acp.roots, pool.directories, pool.opening):
+    for module in (acp.client_side.roots, pool.workdirs, pool.session_setup):
         monkeypatch.setattr(module, "look", look)

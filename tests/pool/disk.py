@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pool.journal import Journal
+from pool.journal.journal import Journal
 
 __all__ = ["LARGE", "no_room"]
 

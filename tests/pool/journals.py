@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from pool.journal import Journal
+from pool.journal.journal import Journal
 
 
 def receive(journal: Journal, *message_ids: int, thread_id: int = 1) -> None:

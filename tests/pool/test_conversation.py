@@ -15,15 +15,16 @@ from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, SLICE
+from pool.conversation_context import Cancelled, State
 from pool.exchange import Ending, ExchangeFailed, ExchangeRefused
-from pool.house import Cancelled, State
-from pool.journal import State as Row
-from pool.opening import MODE
-from tests.memory import Json, MemoryAgent
+from pool.journal.journal import State as Row
+from pool.session_setup import MODE
 from tests.pool.disk import LARGE, no_room
-from tests.pool.house import AN_HOUR, MODES, every, house, only, prompt_text
-from tests.pool.recorder import Recorder
-from tests.virtual import elapse, quiet, step
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import elapse, quiet, step
+
+from .pool_harness import AN_HOUR, MODES, every, house, only, prompt_text
+from .recording_exchange import Recorder
 
 A_PERSON = 42
 

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from pool.agent_lease import FAIR_SECONDS
 from pool.conversation import FAILED_STARTS, Conversation
+from pool.conversation_context import Cancelled, State
 from pool.exchange import Ending
-from pool.house import Cancelled, State
-from pool.journal import State as Row
-from pool.seat import FAIR_SECONDS
-from tests.memory import MemoryAgent
-from tests.pool.house import House, every, house, only, prompt_text
-from tests.pool.recorder import Recorder
-from tests.virtual import elapse, quiet
+from pool.journal.journal import State as Row
+from tests.support.memory_agent import MemoryAgent
+from tests.support.virtual_time import elapse, quiet
+
+from .pool_harness import House, every, house, only, prompt_text
+from .recording_exchange import Recorder
 
 A_PERSON = 42
 TEN_MINUTES = 600.0

@@ -1,7 +1,7 @@
 """How fast people write; the other bounds are those of a pool, see test_bounds. In virtual time."""
 
 from pool.limits import MINUTE, REMEMBERED, Pace
-from tests.virtual import elapse
+from tests.support.virtual_time import elapse
 
 
 async def test_of_very_many_people_those_who_are_quiet_are_forgotten() -> None:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from pool.agent_lease import FAIR_SECONDS
+from pool.conversation_context import State
 from pool.exchange import Ending
-from pool.house import State
-from pool.journal import State as Row
-from pool.seat import FAIR_SECONDS
+from pool.journal.journal import State as Row
 from pool.slots import Load
-from tests.pool.house import AN_HOUR, every, house, only
-from tests.virtual import elapse, quiet, step
+from tests.support.virtual_time import elapse, quiet, step
+
+from .pool_harness import AN_HOUR, every, house, only
 
 A_PERSON = 42
 

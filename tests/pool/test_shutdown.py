@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from pool.conversation_context import State
 from pool.exchange import Ending
-from pool.house import State
-from pool.journal import State as Row
+from pool.journal.journal import State as Row
 from pool.pool import TURN_SECONDS
-from pool.watch import Bounds
-from tests.pool.house import every, house, only
-from tests.pool.recorder import Recorder
-from tests.virtual import elapse, quiet
+from pool.turn_watchdog import Bounds
+from tests.support.virtual_time import elapse, quiet
+
+from .pool_harness import every, house, only
+from .recording_exchange import Recorder
 
 A_PERSON = 42
 

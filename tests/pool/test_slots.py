@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pool.slots import Slots
-from tests.virtual import elapse, step
+from tests.support.virtual_time import elapse, step
 
 
 class Line:

@@ -7,13 +7,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from acp import Launch, SpawnFailed
+from pool.conversation_context import State
 from pool.exchange import Ending
-from pool.house import State
-from pool.opening import Settings
+from pool.session_setup import Settings
 from pool.spares import AGAIN_SECONDS
-from tests.memory import MemoryAgent
-from tests.pool.house import MODES, every, house, only
-from tests.virtual import elapse, quiet
+from tests.support.memory_agent import MemoryAgent
+from tests.support.virtual_time import elapse, quiet
+
+from .pool_harness import MODES, every, house, only
 
 A_PERSON = 42
 FILL = 1.1

@@ -1,0 +1,98 @@
+"""What we are to an agent: what it may ask of us, and what it is given with each session."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from acp.schema import AgentCapabilities, McpServer, McpServerHttp, McpServerSse
+
+from .filesystem import FileSystem
+from .roots import Roots
+from .terminals import Terminals
+
+__all__ = ["FILE_METHODS", "INFO", "TERMINAL_METHODS", "Client"]
+
+INFO = {"name": "threadline", "title": "Threadline", "version": "0.1.0"}
+"""How we introduce ourselves (schema: Implementation)."""
+
+FILE_METHODS = frozenset({"fs/read_text_file", "fs/write_text_file"})
+TERMINAL_METHODS = frozenset(
+    {"terminal/create", "terminal/output", "terminal/wait_for_exit", "terminal/kill", "terminal/release"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """What the embedding program answers and shows. An agent is told of exactly that; the rest is refused (-32601).
+
+    `file_system` and `terminals` make what serves one session, from its directories. Each file read or written and
+    each command run is a `Question` of the running turn first. `elicitation` names the modes, `form` and `url`, whose
+    `Elicitation` events are answered. `notices` and `compaction`: these updates are shown. `terminal_login`: a person
+    can run an agent's login in a terminal. The servers and directories (absolute) go into every session.
+    """
+
+    file_system: Callable[[Roots], FileSystem] | None = None
+    terminals: Callable[[Roots], Terminals] | None = None
+    elicitation: frozenset[str] = frozenset()
+    notices: bool = False
+    compaction: bool = False
+    terminal_login: bool = False
+    mcp_servers: tuple[McpServer, ...] = ()
+    additional_directories: tuple[Path, ...] = ()
+
+    def capabilities(self) -> dict[str, Any]:
+        """Write what initialize tells the agent (schema: ClientCapabilities)."""
+        files = self.file_system is not None
+        session: dict[str, Any] = {"configOptions": {"boolean": {}}}
+        told: dict[str, Any] = {
+            "fs": {"readTextFile": files, "writeTextFile": files},
+            "terminal": self.terminals is not None,
+            "session": session | {name: {} for name in ("notices", "compaction") if getattr(self, name)},
+        }
+        if self.terminal_login:
+            told["auth"] = {"terminal": True}
+        if self.elicitation:
+            told["elicitation"] = {mode: {} for mode in sorted(self.elicitation)}
+        return told
+
+    def serves(self, method: str) -> bool:
+        """Whether an agent's request of that method is done for it."""
+        files = self.file_system is not None and method in FILE_METHODS
+        return files or (self.terminals is not None and method in TERMINAL_METHODS)
+
+    def directories(self, cwd: Path, agent: AgentCapabilities, also: Sequence[Path] = ()) -> tuple[Path, ...]:
+        """Return a session's directories, `cwd` first: those besides it only where the agent takes them."""
+        return (cwd, *self.additional_directories, *also) if _takes_directories(agent) else (cwd,)
+
+    def servers(self, agent: AgentCapabilities) -> list[dict[str, Any]]:
+        """Write the MCP servers that the agent can reach (schema: McpServer)."""
+        return [each.model_dump(mode="json", by_alias=True) for each in self.mcp_servers if not _beyond(each, agent)]
+
+    def left_out(self, agent: AgentCapabilities) -> list[str]:
+        """Say, a line each, which servers and directories its sessions are not given, and why."""
+        reasons = ((server.name, _beyond(server, agent)) for server in self.mcp_servers)
+        lines = [f"the MCP server {name!r}: {reason}" for name, reason in reasons if reason]
+        if self.additional_directories and not _takes_directories(agent):
+            named = ", ".join(map(str, self.additional_directories))
+            lines.append(f"the directories {named}: the agent takes only one")
+        return lines
+
+
+def _beyond(server: McpServer, agent: AgentCapabilities) -> str:
+    """Say why the agent cannot reach the server; empty: it can."""
+    match server:
+        case McpServerHttp() if not agent.mcp_capabilities.http:
+            return "the agent reaches none over HTTP"
+        case McpServerSse() if not agent.mcp_capabilities.sse:
+            return "the agent reaches none over SSE"
+    return ""
+
+
+def _takes_directories(agent: AgentCapabilities) -> bool:
+    return supports(agent.session_capabilities.additional_directories)
+
+
+def supports(capability: Any) -> bool:
+    """Whether a capability that is marked by an object is there; an empty object is."""
+    return capability not in (None, False)

@@ -1,0 +1,82 @@
+"""Requests of an agent that take time: a file, a command's exit, a person's word.
+
+The reader never waits for them: each is a task, owned by the agent and bounded in number, that ends with its answer,
+with the session, when the agent takes it back ($/cancel_request), or with the agent.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from acp.connection import Connection
+from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
+
+from .refusal import Refused
+
+__all__ = ["MAX_ERRANDS", "Errands"]
+
+MAX_ERRANDS = 64
+"""Requests of one agent that wait at the same time; one more is refused."""
+
+log = structlog.stdlib.get_logger("acp")
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    session_id: str
+    task: asyncio.Task[None]
+
+
+class Errands:
+    """The running errands of one agent."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Answer on `connection`."""
+        self._connection = connection
+        self._running: dict[RequestId, _Errand] = {}
+
+    def start(self, request: Request, session_id: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        """Do `work` and answer the request by what it returns, or by the `Refused` that it raises."""
+        request_id = request.request_id
+        if len(self._running) >= MAX_ERRANDS or request_id in self._running:
+            self._connection.refuse(request_id, INTERNAL_ERROR, f"{len(self._running)} requests are being done already")
+            return
+        task = asyncio.create_task(self._run(request_id, work), name=f"{request.method} {request_id!r}")
+        self._running[request_id] = _Errand(session_id, task)
+        task.add_done_callback(partial(self._ended, request_id))
+
+    async def _run(self, request_id: RequestId, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        try:
+            result = await work()
+        except Refused as refusal:
+            self._connection.refuse(request_id, refusal.code, refusal.message)
+        except Exception:
+            # Whatever it is, the agent must not wait for ever, and its other requests go on.
+            log.exception("a request of the agent could not be done", request_id=request_id)
+            self._connection.refuse(request_id, INTERNAL_ERROR, "Internal error")
+        else:
+            self._connection.answer(request_id, result)
+
+    def _ended(self, request_id: RequestId, task: asyncio.Task[None]) -> None:
+        # Not in the task, which does not run at all when it is cancelled before its first step.
+        del self._running[request_id]
+        if task.cancelled():
+            self._connection.refuse(request_id, REQUEST_CANCELLED, "Request cancelled")
+
+    def cancel(self, request_id: RequestId) -> None:
+        """Give up the errand for that request, if it runs."""
+        errand = self._running.get(request_id)
+        if errand is not None:
+            errand.task.cancel()
+
+    async def end(self, session_id: str | None = None) -> None:
+        """Give up the errands of a session, or all, and return when they have ended."""
+        tasks = [each.task for each in self._running.values() if session_id in (None, each.session_id)]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

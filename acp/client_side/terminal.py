@@ -1,0 +1,211 @@
+"""One command that runs for an agent: its output, its exit, and its certain end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from acp.jsonrpc import INVALID_PARAMS
+from acp.process.child import Child
+from acp.process.orphans import end_survivors, in_thread, stat_fields
+
+from .output_tail import Tail
+from .refusal import Refused
+
+__all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
+
+TERMINAL = "THREADLINE_TERMINAL"
+"""Name of the environment variable that holds a terminal's id: what runs in it is found by it, and ended alone. The
+agent's own marker, which everything here carries too, would end the agent along with its terminal."""
+
+READ_SIZE = 64 * 1024
+"""Bytes taken a read, so that a flood does not starve what else the loop has to do."""
+
+LINGER_SECONDS = 0.5
+"""How long to wait for the last output, once the process has exited. A grandchild may hold the pipe open for ever."""
+
+TERM_SECONDS = 1.0
+"""What the command's group gets between SIGTERM and SIGKILL."""
+
+KILL_SECONDS = 1.0
+"""How long the kernel may take after SIGKILL."""
+
+ROUNDS = 3
+"""How often to look for what is left, as something may have been started while we were ending the rest."""
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class ExitStatus:
+    """How a command ended: by its exit code, or by a signal, such as `SIGTERM`; neither is known of what never did."""
+
+    exit_code: int | None = None
+    signal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The output so far, or its end where `truncated`. `exit_status` is None while the command runs."""
+
+    text: str
+    truncated: bool
+    exit_status: ExitStatus | None
+
+
+class Terminal(Child):
+    """A process without input, whose output and errors are one stream. Start with `spawn`, end with `close`."""
+
+    def __init__(self, terminal_id: str, limit: int) -> None:
+        """Use `spawn`."""
+        super().__init__()
+        self.terminal_id = terminal_id
+        self._tail = Tail(limit)
+        self._finished = asyncio.Event()
+        self._linger: asyncio.TimerHandle | None = None
+
+    @classmethod
+    async def spawn(
+        cls, terminal_id: str, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], limit: int
+    ) -> Self:
+        """Start the process, leader of a new session, keeping the last `limit` bytes of output. Raises `Refused`."""
+        try:
+            _, terminal = await asyncio.get_running_loop().subprocess_exec(
+                lambda: cls(terminal_id, limit),
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd=cwd,
+                env={**env, TERMINAL: terminal_id},
+                start_new_session=True,
+            )
+        except OSError as error:
+            at_fault = f"the directory {cwd}" if str(error.filename) == str(cwd) else f"the command {argv[0]!r}"
+            raise Refused.by_system(f"{at_fault} cannot be used", error) from None
+        except ValueError as error:  # A null character, or a name of a variable with `=` in it.
+            raise Refused(INVALID_PARAMS, f"the command {argv[0]!r} cannot be used: {error}") from None
+        return terminal
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        return f"<Terminal {self.terminal_id} {self.pid} {self.exit_status or 'running'}>"
+
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        """How the process ended, once its last output is in too, or late; None before that."""
+        return _exit_status(self._process.get_returncode()) if self._finished.is_set() else None
+
+    @property
+    def output(self) -> Output:
+        """What there is now."""
+        ended = self._finished.is_set()
+        return Output(self._tail.text(ended=ended), self._tail.truncated, self.exit_status)
+
+    async def wait(self) -> ExitStatus:
+        """Wait for the process itself to end, whatever it leaves running, or for `close`. Not bounded."""
+        await self._finished.wait()
+        return _exit_status(self._process.get_returncode())
+
+    # ---- what asyncio tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The pipe is connected."""
+        super().connection_made(transport)
+        pipe: Any = self._process.get_pipe_transport(1)
+        pipe.max_size = READ_SIZE  # What asyncio asks for at each read; not in the type stubs.
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take output. Reading never pauses, so that the command never waits for us."""
+        self._tail.add(data)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Take note that nobody can write any more."""
+        if self._exited.is_set():
+            self._finish()
+
+    def process_exited(self) -> None:
+        """Take note that the process has ended; others may still write."""
+        super().process_exited()
+        if self._pipe_is_open:
+            self._linger = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._finish)
+        else:
+            self._finish()
+
+    @property
+    def _pipe_is_open(self) -> bool:
+        pipe = self._process.get_pipe_transport(1)
+        return pipe is not None and not pipe.is_closing()
+
+    def _finish(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        self._finished.set()
+
+    # ---- the end
+
+    async def kill(self) -> None:
+        """End the process and all that it started; the output stays. What obeys SIGTERM costs milliseconds.
+
+        SIGTERM to the group, wait; SIGKILL to the group; then whatever else is in the terminal's session or carries
+        its id is ended the same way, until none is found: 4 s for all that ignore SIGTERM. Only where the kernel does
+        not end at once what got SIGKILL does it take longer, up to 10 s.
+        """
+        for number, seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+            self._signal_group(number)
+            if await self._exits_within(seconds):
+                break
+        for round_number in range(ROUNDS):
+            if not await self._end_rest(gently=round_number == 0):
+                break
+        if self._exited.is_set():
+            await self._finished.wait()
+
+    async def close(self) -> None:
+        """Kill, and let go of the pipe. Whoever waits for the exit is told, even if the kernel could not end it."""
+        try:
+            await self.kill()
+        finally:
+            self._let_go()
+            self._finish()
+
+    async def _end_rest(self, *, gently: bool) -> bool:
+        """End the sessions in which something of this terminal runs. Returns whether anything was found."""
+        reaped = self._process.get_returncode() is not None
+        numbers = await in_thread(partial(_sessions, self.terminal_id, self.pid, reaped=reaped))
+        async with asyncio.TaskGroup() as group:
+            # No marker is like a terminal's id: what is ended is found by its session alone.
+            ends = [
+                group.create_task(end_survivors(self.terminal_id, leader=number, gently=gently), name=repr(self))
+                for number in numbers
+            ]
+        return any(end.result() for end in ends)
+
+
+def _sessions(terminal_id: str, leader: int, *, reaped: bool) -> set[int]:
+    """The sessions with live processes that carry the terminal's id, and that of the leader, which need not carry it.
+
+    Everything in them descends from the terminal: nobody can enter a session but by birth.
+    """
+    # A session keeps its number as long as it has members. A process that has it now can only be a stranger.
+    found = set() if reaped and Path(_PROC, str(leader)).exists() else {leader}
+    wanted = f"\0{TERMINAL}={terminal_id}\0".encode()
+    for entry in os.scandir(_PROC) if _PROC.is_dir() else ():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # It ended while we looked at it, or is not ours.
+                if wanted in b"\0" + Path(entry.path, "environ").read_bytes():
+                    found.add(int(stat_fields(entry.path)[3]))
+    return found
+
+
+def _exit_status(returncode: int | None) -> ExitStatus:
+    if returncode is None or returncode >= 0:
+        return ExitStatus(returncode)
+    try:
+        return ExitStatus(signal=signal.Signals(-returncode).name)
+    except ValueError:  # Most real-time signals have no name.
+        return ExitStatus(signal=str(-returncode))

@@ -1,0 +1,94 @@
+"""What an agent asks of a person: permission, values, a visit to a page; and what we ask on its behalf.
+
+Each becomes a question of the running turn. What needs one is cancelled where there is none; values and a visit may be
+asked for aside, for they belong to a session, or to a request of ours such as session/new (schema:
+CreateElicitationRequest).
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from acp.client_side.refusal import Refused
+from acp.connection import Connection
+from acp.events import Accept, Answer, Decline, Elicitation, Question
+from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
+from acp.schema import CreateElicitation, PermissionOption, RequestPermission, ToolCallUpdate
+from acp.turn import Turn
+
+__all__ = ["ask", "elicit", "permit"]
+
+ALLOW = PermissionOption(option_id="allow", name="Allow", kind="allow_once")
+REJECT = PermissionOption(option_id="reject", name="Reject", kind="reject_once")
+"""The options of the questions that we ask ourselves, about what the agent wants of its client."""
+
+
+def ask(connection: Connection, turn: Turn | None, request: Request, params: RequestPermission) -> None:
+    """Take a session/request_permission and answer it when somebody has; `cancelled` at once without a turn."""
+
+    def reply(answer: Answer | None) -> None:
+        connection.answer(request.request_id, _outcome(answer))
+
+    if turn is None:
+        tool_call_id = params.tool_call.tool_call_id
+        connection.oddities.note("warning", "agent asked for permission outside a turn", tool_call_id=tool_call_id)
+        reply(None)
+    else:
+        turn.ask(Question(request.request_id, params.tool_call, tuple(params.options)), reply, request.size)
+
+
+def elicit(
+    connection: Connection,
+    ask: Callable[[Elicitation, Callable[[Answer | None], None]], None],
+    request_id: RequestId,
+    params: CreateElicitation,
+) -> None:
+    """Take an elicitation/create and answer it when somebody has; `ask` brings it to whoever can."""
+    elicitation = Elicitation(
+        request_id,
+        params.mode,
+        params.message,
+        params.requested_schema,
+        params.url,
+        params.elicitation_id,
+        params.tool_call_id,
+    )
+    ask(elicitation, lambda answer: connection.answer(request_id, _action(answer)))
+
+
+async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
+    """Ask whether the agent may have what it wants of its client. Raises `Refused`, at once without a turn."""
+    if turn is None:
+        raise Refused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
+    answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
+    question = Question(request_id, tool_call, (ALLOW, REJECT), of_client=True)
+    turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
+    match await answered:
+        case ALLOW.option_id:
+            return
+        case None:
+            raise Refused(REQUEST_CANCELLED, "Request cancelled")
+        case _:
+            raise Refused(INTERNAL_ERROR, "The user rejected this")
+
+
+def _outcome(answer: Answer | None) -> dict[str, Any]:
+    """Write the answer to session/request_permission; None means cancelled."""
+    match answer:
+        case str(option_id):
+            return {"outcome": {"outcome": "selected", "optionId": option_id}}
+        case _:
+            return {"outcome": {"outcome": "cancelled"}}
+
+
+def _action(answer: Answer | None) -> dict[str, Any]:
+    """Write the answer to elicitation/create; None means cancelled."""
+    match answer:
+        case Accept(None):
+            return {"action": "accept"}
+        case Accept(content):
+            return {"action": "accept", "content": dict(content or {})}
+        case Decline():
+            return {"action": "decline"}
+        case _:
+            return {"action": "cancel"}

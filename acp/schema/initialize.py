@@ -1,0 +1,106 @@
+"""What an agent says of itself (schema: InitializeResponse)."""
+
+from typing import Any
+
+from pydantic import Field
+
+from .base import Items, Lenient, Part
+
+__all__ = [
+    "PROTOCOL_VERSION",
+    "AgentAuthCapabilities",
+    "AgentCapabilities",
+    "AuthMethod",
+    "Implementation",
+    "InitializeResponse",
+    "McpCapabilities",
+    "PromptCapabilities",
+    "SessionCapabilities",
+]
+
+PROTOCOL_VERSION = 1
+
+
+class Implementation(Part):
+    """Name and version of a program that speaks ACP."""
+
+    name: str = ""
+    title: str | None = None
+    version: str = ""
+
+
+class PromptCapabilities(Part):
+    """Content an agent accepts beside text and resource links."""
+
+    image: Lenient[bool] = False
+    audio: Lenient[bool] = False
+    embedded_context: Lenient[bool] = False
+
+
+class McpCapabilities(Part):
+    """Kinds of MCP servers that an agent can reach beside those it starts itself."""
+
+    http: Lenient[bool] = False
+    sse: Lenient[bool] = False
+
+
+class AgentAuthCapabilities(Part):
+    """Optional methods about logins; an object means supported."""
+
+    logout: Any = None
+
+
+class SessionCapabilities(Part):
+    """Optional session methods; an object (even empty) means supported, None means not."""
+
+    list: Any = None
+    resume: Any = None
+    close: Any = None
+    delete: Any = None
+    additional_directories: Any = None
+
+
+class AgentCapabilities(Part):
+    """What the agent can do."""
+
+    load_session: Lenient[bool] = False
+    prompt_capabilities: Lenient[PromptCapabilities] = PromptCapabilities()
+    mcp_capabilities: Lenient[McpCapabilities] = McpCapabilities()
+    session_capabilities: Lenient[SessionCapabilities] = SessionCapabilities()
+    auth: Lenient[AgentAuthCapabilities] = AgentAuthCapabilities()
+
+
+class AuthVariable(Part):
+    """A variable of the environment that an agent would take for a login; not in the schema, but real."""
+
+    name: str
+
+
+class AuthMethod(Part):
+    """A way to log in. `type`: agent (call authenticate), terminal, or what some vendors have invented.
+
+    For terminal, the agent's own command is run in one, with `args` behind its own and `env` over its environment. Some
+    vendors' `env_var` names in `vars` what would do instead of a login.
+    """
+
+    id: str
+    name: str = ""
+    description: Lenient[str | None] = None
+    type: Lenient[str] = "agent"
+    args: Items[str] = Field(default_factory=list)
+    env: Lenient[dict[str, str]] = Field(default_factory=dict)
+    vars: Items[AuthVariable] = Field(default_factory=list)
+
+    @property
+    def variables(self) -> list[str]:
+        """The names in `vars`."""
+        return [variable.name for variable in self.vars]
+
+
+class InitializeResponse(Part):
+    """The answer to `initialize`."""
+
+    protocol_version: int
+    agent_capabilities: Lenient[AgentCapabilities] = AgentCapabilities()
+    agent_info: Lenient[Implementation | None] = None
+    auth_methods: Items[AuthMethod] = Field(default_factory=list)

@@ -1,0 +1,64 @@
+"""What an agent answers about sessions and prompts."""
+
+from pydantic import Field
+
+from .base import Items, Lenient, Part, Tokens
+from .options import ConfigOption, ModelState, ModeState
+
+__all__ = [
+    "ListSessionsResponse",
+    "NewSessionResponse",
+    "PromptResponse",
+    "PromptUsage",
+    "SessionInfo",
+    "SessionResponse",
+]
+
+
+class SessionResponse(Part):
+    """The answer to session/load and session/resume; some agents answer null."""
+
+    modes: Lenient[ModeState | None] = None
+    config_options: Items[ConfigOption] | None = None
+    models: Lenient[ModelState | None] = None
+
+
+class NewSessionResponse(SessionResponse):
+    """The answer to session/new."""
+
+    session_id: str
+
+
+class PromptUsage(Part):
+    """Tokens that a turn took, as far as the agent says. Not yet in the schema of version 1."""
+
+    total_tokens: Lenient[Tokens | None] = None
+    input_tokens: Lenient[int | None] = None
+    output_tokens: Lenient[int | None] = None
+    thought_tokens: Lenient[int | None] = None
+    cached_read_tokens: Lenient[int | None] = None
+    cached_write_tokens: Lenient[int | None] = None
+
+
+class PromptResponse(Part):
+    """The answer to session/prompt, which in version 1 ends the turn."""
+
+    stop_reason: str
+    usage: Lenient[PromptUsage | None] = None
+
+
+class SessionInfo(Part):
+    """A session that the agent has kept. `updated_at` is as the agent writes it, with or without a time zone."""
+
+    session_id: str
+    cwd: str = ""
+    additional_directories: Items[str] = Field(default_factory=list)
+    title: Lenient[str | None] = None
+    updated_at: Lenient[str | None] = None
+
+
+class ListSessionsResponse(Part):
+    """One page of the agent's sessions; the last one has no cursor."""
+
+    sessions: Items[SessionInfo] = Field(default_factory=list)
+    next_cursor: Lenient[str | None] = None

@@ -1,0 +1,124 @@
+"""What can be set in a session, in one type, whichever way the agent offers it. Pure."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from acp.schema import ConfigOption, ModelState, ModeState
+
+__all__ = ["Choice", "Option", "Value", "Way", "options_of"]
+
+
+T = TypeVar("T")
+
+
+class Way(Enum):
+    """How an option is set."""
+
+    CONFIG = "session/set_config_option"
+    MODE = "session/set_mode"
+    MODEL = "session/set_model"
+
+
+Value = str | bool
+"""What an option is set to: a choice's value, or on and off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a select. `group` is the heading it stands under; empty in a flat list."""
+
+    value: str
+    name: str
+    description: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that can be set: a select with its choices, or with none a switch, whose `current` is a bool.
+
+    `category` is mode, model, model_config, thought_level, the agent's own, or empty.
+    """
+
+    option_id: str
+    name: str
+    category: str
+    current: Value
+    choices: tuple[Choice, ...]
+    way: Way
+    description: str = ""
+
+
+def options_of(
+    config: Iterable[ConfigOption], modes: ModeState | None, models: ModelState | None
+) -> tuple[Option, ...]:
+    """Return all options of a session, in the agent's order.
+
+    `modes` counts unless a config option chooses the mode (ACP, Config Options), and so does `models`, which the
+    protocol no longer has. An option of a type that is not known is left out, and so are a select without choices and
+    what comes a second time: an option's id, a value in its choices.
+    """
+    read = [option for each in config if (option := _of_config(each)) is not None]
+    options = list(_first(read, lambda option: option.option_id))
+    chosen = {option.category for option in options}
+    if modes is not None and "mode" not in chosen:
+        choices = _unique(
+            Choice(mode.id, mode.name or mode.id, mode.description or "") for mode in modes.available_modes
+        )
+        options.append(
+            Option(_free("mode", Way.MODE, options), "Mode", "mode", modes.current_mode_id, choices, Way.MODE)
+        )
+    if models is not None and "model" not in chosen:
+        choices = _unique(
+            Choice(each.model_id, each.name or each.model_id, each.description or "")
+            for each in models.available_models
+        )
+        options.append(
+            Option(_free("model", Way.MODEL, options), "Model", "model", models.current_model_id, choices, Way.MODEL)
+        )
+    return tuple(options)
+
+
+def _free(option_id: str, way: Way, options: Iterable[Option]) -> str:
+    """Return an id for what has none of its own, where the agent may have given the usual one to something else."""
+    return way.value if any(each.option_id == option_id for each in options) else option_id
+
+
+def _of_config(told: ConfigOption) -> Option | None:
+    match told.type, told.current_value:
+        case ("select", str(current)):
+            choices = _unique(choice for entry in told.options for choice in _choices(entry, ""))
+            if not choices:
+                return None
+            category = told.category or (told.id if told.id in {"mode", "model"} else "")
+        case ("boolean", bool(current)):
+            choices = ()
+            category = told.category or ""
+        case _:
+            return None
+    return Option(told.id, told.name or told.id, category, current, choices, Way.CONFIG, told.description or "")
+
+
+def _unique(choices: Iterable[Choice]) -> tuple[Choice, ...]:
+    return _first(choices, lambda choice: choice.value)
+
+
+def _first(items: Iterable[T], key: Callable[[T], str]) -> tuple[T, ...]:
+    """Keep the first of those with one key."""
+    found: dict[str, T] = {}
+    for item in items:
+        found.setdefault(key(item), item)
+    return tuple(found.values())
+
+
+def _choices(entry: dict[str, Any], group: str) -> Iterator[Choice]:
+    name = entry.get("name")
+    match entry:
+        case {"options": [*inner]}:
+            for each in inner:
+                if isinstance(each, dict):
+                    yield from _choices(each, str(name or entry.get("group") or ""))
+        case {"value": str(value)}:
+            yield Choice(value, str(name or value), str(entry.get("description") or ""), group)

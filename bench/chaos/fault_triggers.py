@@ -1,0 +1,83 @@
+"""Faults that wait for what happens in Discord: at the n-th event of a kind, at once or a moment later."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from bench.chaos.asking import is_request
+from bench.chaos.plan import Event, Fault
+from loopback.state import events
+
+from .harness import Stage
+
+__all__ = ["armed"]
+
+LATEST_SECONDS = 0.8
+"""A fault whose event does not come happens all the same, so long after the round's beginning."""
+
+LATEST_REQUEST_SECONDS = 8.0
+"""Likewise, where it waits for a request that the bot posts: Retry comes only after an answer."""
+
+
+@contextmanager
+def armed(stage: Stage, faults: Iterable[Fault], strike: Callable[[Fault], None]) -> Iterator[asyncio.Event]:
+    """Strike each fault once, at its time. The event that is given is set when all have struck.
+
+    A fault without a delay strikes before whoever caused the event learns of it.
+    """
+    loop = asyncio.get_running_loop()
+    waiting, left = list(faults), set(faults)
+    counted: Counter[Event] = Counter()
+    struck = asyncio.Event()
+
+    def blow(fault: Fault) -> None:
+        if fault in left:
+            left.discard(fault)
+            strike(fault)
+        if not left:
+            struck.set()
+
+    def hear(happened: events.Event) -> None:
+        kind = _kind(stage, happened)
+        if kind is None:
+            return
+        counted[kind] += 1
+        for fault in [each for each in waiting if each.trigger.event is kind and each.trigger.count == counted[kind]]:
+            waiting.remove(fault)
+            if fault.trigger.delay:
+                timers.append(loop.call_later(fault.trigger.delay, blow, fault))
+            else:
+                blow(fault)
+
+    timers = [loop.call_later(_latest(fault) + fault.trigger.delay, blow, fault) for fault in waiting]
+    if not waiting:
+        struck.set()
+    stage.discord.world.listeners.append(hear)
+    try:
+        yield struck
+    finally:
+        stage.discord.world.listeners.remove(hear)
+        for timer in timers:
+            timer.cancel()
+
+
+def _latest(fault: Fault) -> float:
+    return LATEST_REQUEST_SECONDS if fault.trigger.event is Event.REQUESTED else LATEST_SECONDS
+
+
+def _kind(stage: Stage, happened: events.Event) -> Event | None:
+    own = stage.bot.id
+    match happened:
+        case events.MessageCreated(message) if message.author_id == own:
+            return Event.REQUESTED if is_request(message) else Event.POSTED
+        case events.MessageCreated():
+            return Event.SAID
+        case events.MessageEdited(message) if message.author_id == own:
+            return Event.EDITED
+        case events.ReactionAdded(user_id=user_id) if user_id == own:
+            return Event.SEEN
+        case events.ThreadCreated():
+            return Event.OPENED
+        case _:
+            return None

@@ -1,0 +1,276 @@
+"""How each trouble is made: signals to processes, the gateway's switches, rules for REST calls."""
+
+import asyncio
+import os
+import random
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from bench.chaos.hurried import FULL, HURRY, REFUSED
+from bench.chaos.plan import Fault, Trouble
+from loopback import DiscordError
+from loopback.state.faults import CallFault, Turbulence
+from loopback.state.faults import Fault as Rule
+from loopback.state.refusals import Edge
+
+from .harness import Stage
+from .invariants import SILENCED
+from .observations import read_rows
+
+__all__ = ["Strikes"]
+
+PAUSE_SECONDS: Final = 0.4
+"""The longest time that the bot stays away after a kill."""
+
+REST_CALLS: Final = 3
+REST_ODDS: Final = 0.4
+"""A fault of REST strikes so many of the next calls about messages, each with this probability."""
+
+SLOW_SECONDS: Final = 0.5
+
+AWAY_SECONDS: Final = (60.0 / HURRY, 20 * 60.0 / HURRY)
+"""How long Discord is away, from and to: a minute to twenty, hurried as the bot's waits are."""
+
+AWAY: Final[tuple[CallFault, ...]] = (
+    {"reset": True},
+    {"status": 503},
+    {"edge": Edge.HTML_403},
+    {"edge": Edge.HTML_429},
+    {"edge": Edge.RATE_LIMITED},
+    {"edge": Edge.ACCESS_DENIED},
+)
+"""What every call and every connect gets while Discord is away."""
+
+FULL_SECONDS: Final = 2.0
+"""The longest time that there is no room for temporary files, once one was refused."""
+
+UNUSED_SECONDS: Final = 10.0
+"""The same where none is."""
+
+LOOK_SECONDS: Final = 0.1
+
+RELOAD_SECONDS: Final = 180.0
+"""For so long somebody tries to have the configuration read again."""
+
+SILENT_SECONDS: Final = 1.5
+"""The longest time that somebody may not talk."""
+
+HARSH: Final = {Trouble.KILL_BOT, Trouble.STOP_BOT, Trouble.KILL_AGENT, Trouble.CANCEL, Trouble.KILL_IN_COMMAND}
+"""Troubles that may leave a message without an answer, if that is said; after all others each is answered."""
+
+WRITES: Final = re.compile(r"^/channels/\d+")
+"""Messages, their edits and files, reactions, typing, threads: all that the bot writes."""
+
+MEMBERS: Final = re.compile(r"^/guilds/\d+/members/")
+"""Where the roles of somebody are read whose message was missed."""
+
+CUT_ODDS: Final = 0.6
+"""The probability that the gateway is cut too where Discord is away, and that its session can be resumed."""
+
+SLOW_DOWN: Final = {"message": "You are being rate limited.", "retry_after": 0.2, "global": False}
+
+
+class Strikes:
+    """Makes troubles in one round, and counts those that had an effect: a rule that no call came upon had none."""
+
+    def __init__(self, stage: Stage, number: int, thread_ids: set[int], tasks: asyncio.TaskGroup) -> None:
+        """Strike in round `number`; what is cancelled is something in these threads, which may become more."""
+        self.struck: Counter[Trouble] = Counter()
+        self.left: set[int] = set()
+        """The pids of what ran for a bot that was killed."""
+        self._stage = stage
+        self._number = number
+        self._thread_ids = thread_ids
+        self._tasks = tasks
+        self._temporary = asyncio.Lock()
+        self._lasting: set[asyncio.Task[None]] = set()
+        self._rules: list[tuple[Trouble, Rule]] = []
+
+    def strike(self, fault: Fault) -> None:
+        """Make the trouble now."""
+        if self._make(fault):
+            self.struck[fault.trouble] += 1
+            if fault.trouble in HARSH:
+                self._stage.deeds.harsh.add(self._number)
+
+    def _make(self, fault: Fault) -> bool:
+        """Return whether that is an effect at once; of rules and of what lasts `over` counts it."""
+        stage, discord, bot = self._stage, self._stage.discord, self._stage.bot
+        chance = random.Random(fault.luck)
+        match fault.trouble:
+            case Trouble.KILL_BOT | Trouble.KILL_IN_COMMAND:
+                stage.process.pause = chance.uniform(0, PAUSE_SECONDS)
+                self.left |= stage.agents()
+                stage.sessions_killed = bot.identifies
+                return stage.process.send(signal.SIGKILL)
+            case Trouble.STOP_BOT:
+                stage.process.pause = chance.uniform(0, PAUSE_SECONDS)
+                return stage.process.send(signal.SIGTERM)
+            case Trouble.KILL_AGENT:
+                return self._kill_agent(chance)
+            case Trouble.CANCEL:
+                return self._cancel(chance)
+            case Trouble.DROP | Trouble.LOSE:
+                discord.drop_gateway(bot, resume=fault.trouble is Trouble.DROP)
+            case Trouble.RECONNECT:
+                discord.ask_reconnect(bot)
+            case Trouble.REPLAY:
+                try:
+                    discord.replay_last(bot, "MESSAGE_CREATE")
+                except LookupError:
+                    return False
+            case Trouble.TWICE:
+                discord.event_fault("MESSAGE_CREATE", Turbulence.TWICE, times=REST_CALLS)
+            case Trouble.OUTAGE:
+                self._last(self._be_away(chance))
+                return False
+            case Trouble.NO_TMP | Trouble.FULL_TMP:
+                self._last(self._fill(chance, fault.trouble))
+                return False
+            case Trouble.RIGHTS:
+                self._last(self._silence(chance))
+            case Trouble.ROLES:
+                discord.drop_gateway(bot, resume=False)
+                self._trouble_rest(fault.trouble, chance)
+                return False
+            case _:
+                self._trouble_rest(fault.trouble, chance)
+                return False
+        return True
+
+    def _last(self, trouble: Coroutine[Any, Any, None]) -> None:
+        """Make a trouble that takes its time."""
+        self._lasting.add(self._tasks.create_task(trouble, name="lasting trouble"))
+
+    async def over(self) -> None:
+        """Wait until every trouble that takes its time has ended; count what calls came upon."""
+        if self._lasting:
+            await asyncio.wait(self._lasting)
+        self.struck.update({trouble for trouble, rule in self._rules if rule.hits})
+
+    async def _be_away(self, chance: random.Random) -> None:
+        """Let Discord be away for a while, for calls and for the gateway."""
+        discord, answer = self._stage.discord, chance.choice(AWAY)
+        connect: CallFault = {"status": 503} if answer.get("reset") else answer
+        gateway: CallFault = {**connect, "method": "CONNECT", "times": None}
+        rest: CallFault = {**answer, "path": "/", "times": None}
+        rules = [discord.fault(**gateway), discord.fault(**rest)]
+        self._rules += ((Trouble.OUTAGE, rule) for rule in rules)
+        if chance.random() < CUT_ODDS:
+            discord.drop_gateway(self._stage.bot, resume=chance.random() < CUT_ODDS)
+        self._stage.process.discord_away = True
+        try:
+            await asyncio.sleep(chance.uniform(*AWAY_SECONDS))
+        finally:
+            for rule in rules:
+                rule.remove()
+            self._stage.process.discord_away = False
+
+    async def _fill(self, chance: random.Random, trouble: Trouble) -> None:
+        """Let there be no room for temporary files for a while, or no directory, until the bot has come upon that."""
+        place, full = self._stage.process.temporary, trouble is Trouble.FULL_TMP
+        sign, gone = place / FULL, place.with_name("gone")
+        async with self._temporary:  # A directory that is gone cannot be full.
+            before = self._refused()
+            if full:
+                sign.touch()
+            else:
+                place.rename(gone)
+            try:
+                for _ in range(round(UNUSED_SECONDS / LOOK_SECONDS)):
+                    if self._refused() > before:
+                        self.struck[trouble] += 1
+                        await asyncio.sleep(chance.uniform(0, FULL_SECONDS))
+                        break
+                    await asyncio.sleep(LOOK_SECONDS)
+            finally:
+                if full:
+                    sign.unlink()
+                else:
+                    gone.rename(place)
+
+    def _refused(self) -> int:
+        """How many temporary files the bot has not got."""
+        noted = self._stage.process.temporary.with_name(REFUSED)
+        return noted.stat().st_size if noted.exists() else 0
+
+    async def _silence(self, chance: random.Random) -> None:
+        """Take the right to talk away from the second person for a while; what waits for them is not to be done."""
+        stage = self._stage
+        stage.deeds.silenced.add(self._number)
+        await self._allow(stage.allowed[:1])
+        try:
+            stage.deeds.barred |= self._waiting()
+            await asyncio.sleep(chance.uniform(0, SILENT_SECONDS))
+            stage.deeds.barred -= self._waiting()
+        finally:
+            await self._allow(stage.allowed)
+
+    def _waiting(self) -> set[int]:
+        """The second person's messages that wait now."""
+        rows = read_rows(self._stage.journal)
+        said = (each for asked in self._stage.asked.values() for each in asked if each.line.by == SILENCED)
+        return {each.message_id for each in said if rows.get(each.message_id, ("", None))[0] in ("received", "held")}
+
+    async def _allow(self, users: Sequence[str]) -> None:
+        """Have others allowed, and wait until the bot goes by it: it says so, or it was started after the change."""
+        self._stage.configure(users)
+        until = time.monotonic() + RELOAD_SECONDS
+        while time.monotonic() < until:
+            with suppress(AssertionError, DiscordError):
+                done = await self._stage.people[0].slash(self._stage.channel, "reload")
+                if done.acknowledged:
+                    return
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _kill_agent(self, chance: random.Random) -> bool:
+        pids = sorted(self._stage.agents())
+        if not pids:
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(chance.choice(pids), signal.SIGKILL)
+        return True
+
+    def _cancel(self, chance: random.Random) -> bool:
+        there = sorted(each for each in self._thread_ids if each in self._stage.discord.world.channels)
+        if not there or not self._stage.discord.is_connected(self._stage.bot):
+            return False
+        self._tasks.create_task(self._give_cancel(chance.choice(there)), name="cancel")
+        return True
+
+    async def _give_cancel(self, thread_id: int) -> None:
+        with suppress(AssertionError, DiscordError):
+            await self._stage.people[0].slash(thread_id, "cancel")
+
+    def _trouble_rest(self, trouble: Trouble, chance: random.Random) -> None:
+        """Lay the rule of a trouble for the next calls."""
+        aim: CallFault = {
+            "path": WRITES,
+            "times": REST_CALLS,
+            "probability": REST_ODDS,
+            "seed": chance.randrange(1000),
+        }
+        match trouble:
+            case Trouble.UNAVAILABLE:
+                answer: CallFault = {"status": 503}
+            case Trouble.RESET:
+                answer = {"reset": True}
+            case Trouble.ANSWER_LOST:
+                answer = {"answer_lost": True}
+            case Trouble.TOO_MANY:
+                answer = {"status": 429, "body": SLOW_DOWN}
+            case Trouble.EDGE:
+                answer = {"edge": chance.choice(list(Edge))}
+            case Trouble.ROLES:
+                too_many: CallFault = {"status": 429, "body": SLOW_DOWN}
+                answer = too_many if chance.random() < REST_ODDS else {"status": 503}
+                answer = {**answer, "path": MEMBERS, "probability": 1.0}
+            case _:
+                answer = {"slow": SLOW_SECONDS}
+        rule: CallFault = {**aim, **answer}
+        self._rules.append((trouble, self._stage.discord.fault(**rule)))

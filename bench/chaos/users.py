@@ -1,0 +1,78 @@
+"""What people do about the bot's questions and notices: they press a button, chosen by the round's luck."""
+
+import asyncio
+import random
+from contextlib import suppress
+from typing import Final
+
+from loopback import DiscordError, Message
+
+from .harness import Stage, buttons
+
+__all__ = ["attend"]
+
+LOOK_SECONDS: Final = 0.1
+"""How often somebody looks whether there is something to press."""
+
+AGAIN_SECONDS: Final = 1.0
+"""After a press without effect, how long until the next."""
+
+CHOICES: Final = {"Retry": 3, "Skip": 2, "Continue": 4, "Drop all": 1, "Allow once": 3, "Reject": 1}
+"""What people press, and how much they like it. Other buttons they leave alone."""
+
+
+LEFT: Final = 0.2
+"""The probability that nobody decides about an interrupted turn in time."""
+
+LEFT_SECONDS: Final = 10.0
+"""For so long nobody does: longer than the bot lets what waits behind it wait. Where nothing does, it asks on."""
+
+
+async def attend(stage: Stage, thread_ids: set[int], luck: str) -> None:
+    """Press what is to be pressed in these threads, until cancelled. The set may grow meanwhile."""
+    pressed: dict[int, float] = {}
+    seen: dict[int, float] = {}
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            for message in _open(stage, thread_ids):
+                if _is_left(message, luck) and loop.time() - seen.setdefault(message.id, loop.time()) < LEFT_SECONDS:
+                    continue
+                if loop.time() - pressed.get(message.id, -AGAIN_SECONDS) >= AGAIN_SECONDS:
+                    pressed[message.id] = loop.time()
+                    tasks.create_task(_press(stage, message, luck), name=f"press-{message.id}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _open(stage: Stage, thread_ids: set[int]) -> list[Message]:
+    if not stage.discord.is_connected(stage.bot):
+        return []
+    return [each for thread_id in thread_ids for each in stage.said(thread_id) if CHOICES.keys() & buttons(each).keys()]
+
+
+def _is_left(message: Message, luck: str) -> bool:
+    """Whether nobody wants to decide about an interrupted turn, which is the same after each restart."""
+    return "Retry" in buttons(message) and random.Random(f"{luck}/{message.content}/left").random() < LEFT
+
+
+async def _press(stage: Stage, message: Message, luck: str) -> None:
+    """Press a button of a message, the same one each time. A bot that dies over it does not answer."""
+    there = buttons(message)
+    if not CHOICES.keys() & there.keys():
+        return
+    labels = [label for label in CHOICES if label in there]
+    chance = random.Random(f"{luck}/{message.content}")
+    label = chance.choices(labels, [CHOICES[label] for label in labels])[0]
+    await asyncio.sleep(chance.uniform(0, 2 * LOOK_SECONDS))
+    if buttons(message).get(label) != there[label]:
+        return
+    _, action, about, *_ = there[label].split(":")
+    match action:
+        case "retry":
+            stage.deeds.retried[int(about)] = stage.deeds.retried.get(int(about), 0) + 1
+        case "skip":
+            stage.deeds.skipped.add(int(about))
+        case "drop":
+            stage.deeds.dropped.add(message.channel_id)
+    with suppress(AssertionError, DiscordError):
+        await stage.people[0].click(message, label)

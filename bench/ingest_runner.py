@@ -1,0 +1,50 @@
+"""Runs `bench.ingest_child`: a broker that does nothing but read, in a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import PIPE
+from contextlib import suppress
+from typing import Any, Final
+
+from bench.places import ROOT
+from bench.run import Failed
+
+__all__ = ["chunk_cost", "read"]
+
+READER_SECONDS: Final = 600.0
+"""Bound on one run; only a hang takes so long."""
+
+
+async def read(*args: object) -> dict[str, Any]:
+    """Return what `python -m bench.ingest_child ARGS` measured. Raises `Failed`."""
+    argv = (sys.executable, "-m", "bench.ingest_child", *map(str, args))
+    what = " ".join(argv[3:])
+    with tempfile.TemporaryDirectory(prefix="threadline-bench-") as folder:
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        process = await asyncio.create_subprocess_exec(
+            *argv, stdout=PIPE, stderr=PIPE, cwd=folder, env=env, start_new_session=True
+        )
+        try:
+            async with asyncio.timeout(READER_SECONDS):
+                output, complaints = await process.communicate()
+        except TimeoutError:
+            raise Failed(f"the reader did not end within {READER_SECONDS:g} s: {what}") from None
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
+    if process.returncode:
+        raise Failed(f"the reader failed: {what}\n{complaints.decode('utf-8', 'replace')[-2000:]}")
+    result: dict[str, Any] = json.loads(output)
+    return result
+
+
+async def chunk_cost(kind: str, agents: int, words: str) -> float:
+    """CPU milliseconds for 1,000 chunks: so many agents, each with `words` as its prompt. Raises `Failed`."""
+    result = await read("cpu", kind, agents, words)
+    return float(result["cpu_seconds"]) / int(result["chunks"]) * 1e6

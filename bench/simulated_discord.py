@@ -1,0 +1,201 @@
+"""Many threads that stream at once, and a Discord with its limits, in simulated time: what becomes visible when. Pure.
+
+Two writers are compared: the bot's own schedule, and a timer in each thread that writes the text if it has changed and
+tries again after a refusal.
+"""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from bot.rest.calls import Bucket, Job, Urgency
+from bot.rest.rate_limit import Scope, Told
+from bot.rest.scheduler import Schedule, Start
+from loopback.rest.rate_limits import Limit, Limits, Verdict
+
+__all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]
+
+ONE_WAY: Final = 0.035
+"""Seconds on the way to Discord, and as many back; some calls take longer (`_delay`)."""
+
+TURN_SECONDS: Final = 60.0
+
+SAMPLE_SECONDS: Final = 0.1
+"""Between two pieces of text whose way is measured: five tokens."""
+
+TIMER_SECONDS: Final = 1.5
+
+GIVEN_UP: Final = 600.0
+"""A simulation that has not ended so long after the last turn has lost something."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was seen, in seconds, with the way of `ONE_WAY` taken off; and how many calls were refused."""
+
+    refused: int = 0
+    calls: int = 0
+    first: list[float] = field(default_factory=list)
+    final: list[float] = field(default_factory=list)
+    staleness: list[float] = field(default_factory=list)
+
+
+@dataclass(eq=False, slots=True)
+class _Stream:
+    """One thread's turn. Text is counted in seconds of it."""
+
+    channel_id: int
+    begins: float
+    shown: float = -1.0
+    sampled: int = 0
+
+    def text(self, now: float) -> float:
+        """How much there is to show."""
+        return TURN_SECONDS if now >= self.ended else now - self.begins
+
+    @property
+    def ended(self) -> float:
+        return self.begins + TURN_SECONDS
+
+
+class _Simulation(ABC):
+    """Events in the order of their time, and the server between the writer and the readers."""
+
+    def __init__(self, threads: int, spread: float, seed: int = 1) -> None:
+        """So many turns begin within `spread` seconds."""
+        self.now = 0.0
+        self.outcome = Outcome()
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = count()
+        self._random = random.Random(seed)
+        self._limits = Limits(lambda: self.now, set(Limit))
+        self._left = threads
+        for number in range(threads):
+            begins = number * spread / threads
+            self.at(begins, partial(self.begin, _Stream(number + 1, begins)))
+
+    def run(self) -> Outcome:
+        """Play it to the end."""
+        while self._left:
+            self.now, _, act = heappop(self._events)
+            if self.now > TURN_SECONDS * 2 + GIVEN_UP:
+                raise RuntimeError(f"{self._left} final texts never came")
+            act()
+        return self.outcome
+
+    def at(self, when: float, act: Callable[[], None]) -> None:
+        """Do something at a time."""
+        heappush(self._events, (when, next(self._numbers), act))
+
+    @abstractmethod
+    def begin(self, stream: _Stream) -> None:
+        """A turn begins: its first text is there."""
+
+    def call(self, stream: _Stream, text: float, answered: Callable[[Verdict], None]) -> None:
+        """Write a text of a thread."""
+        self.outcome.calls += 1
+        self.at(self.now + self._delay(), lambda: self._arrive(stream, text, answered))
+
+    def _arrive(self, stream: _Stream, text: float, answered: Callable[[Verdict], None]) -> None:
+        method = "POST" if stream.shown < 0 else "PATCH"
+        verdict = self._limits.admit(1, method, str(stream.channel_id), [Limit.MESSAGES])
+        if verdict.refused:
+            self.outcome.refused += 1
+        elif text > stream.shown:
+            self._show(stream, text)
+        self.at(self.now + self._delay(), lambda: answered(verdict))
+
+    def _show(self, stream: _Stream, text: float) -> None:
+        seen = self.now - ONE_WAY
+        if stream.shown < 0:
+            self.outcome.first.append(seen - stream.begins)
+        while (written := stream.sampled * SAMPLE_SECONDS) <= text:
+            self.outcome.staleness.append(seen - stream.begins - written)
+            stream.sampled += 1
+        stream.shown = text
+        if text >= TURN_SECONDS:
+            self.outcome.final.append(seen - stream.ended)
+            self._left -= 1
+
+    def _delay(self) -> float:
+        """One way: a little jitter always, and one call in a hundred is held up."""
+        late = self._random.expovariate(10.0) if self._random.random() < 0.01 else 0.0
+        return ONE_WAY + self._random.expovariate(200.0) + late
+
+
+class Scheduled(_Simulation):
+    """The bot's schedule."""
+
+    def __init__(self, threads: int, spread: float, seed: int = 1) -> None:
+        """So many turns begin within `spread` seconds."""
+        super().__init__(threads, spread, seed)
+        self._schedule = Schedule()
+        self._streams: dict[Job, _Stream] = {}
+        self._looking = float("inf")
+
+    def begin(self, stream: _Stream) -> None:
+        """Ask for the first write."""
+        job = Job(stream.channel_id, lambda: None, Urgency.FIRST)
+        self._streams[job] = stream
+        self._ask(job)
+        self.at(stream.ended, lambda: self._ask(job))
+
+    def _ask(self, job: Job, delay: float = 0.0) -> None:
+        stream = self._streams[job]
+        if not job.waiting:
+            job.bucket = Bucket.MESSAGE if stream.shown < 0 else Bucket.EDIT
+        if stream.text(self.now) >= TURN_SECONDS:
+            job.urgency = Urgency.FINAL
+        elif stream.shown >= 0:
+            job.urgency = Urgency.EDIT
+        if stream.shown < TURN_SECONDS and self._schedule.ask(job, self.now, delay):
+            self._look()
+
+    def _look(self) -> None:
+        while (start := self._schedule.take(self.now)) is not None:
+            self._write(start)
+        at = self._schedule.look_again(self.now)
+        if at is not None and (at < self._looking or self._looking <= self.now):
+            self._looking = at
+            self.at(at, self._look)
+
+    def _write(self, start: Start) -> None:
+        stream = self._streams[start.job]
+        self.call(stream, stream.text(self.now), lambda verdict: self._answered(start, verdict))
+
+    def _answered(self, start: Start, verdict: Verdict) -> None:
+        headers, wait = verdict.headers, verdict.retry_after if verdict.refused else None
+        told = Told(retry_after=wait, scope=Scope.EVERYWHERE if "X-RateLimit-Global" in headers else Scope.BUCKET)
+        if wait is None:
+            names = ("Limit", "Remaining", "Reset-After")
+            limit, remaining, reset_after = (float(headers[f"X-RateLimit-{name}"]) for name in names)
+            told = Told(int(limit), int(remaining), reset_after)
+        self._schedule.answered(start, self.now, told)
+        self._schedule.finished(start, self.now)
+        self._ask(start.job, wait or 0.0)
+        self._look()
+
+
+class Timers(_Simulation):
+    """A timer in each thread."""
+
+    def begin(self, stream: _Stream) -> None:
+        """Write the first text, and go on every time."""
+        self._write(stream)
+
+    def _write(self, stream: _Stream) -> None:
+        text = stream.text(self.now)
+        if text > stream.shown:
+            self.call(stream, text, lambda verdict: self._answered(stream, verdict))
+        elif stream.shown < TURN_SECONDS:
+            self.at(self.now + TIMER_SECONDS, lambda: self._write(stream))
+
+    def _answered(self, stream: _Stream, verdict: Verdict) -> None:
+        if stream.shown < TURN_SECONDS:
+            wait = verdict.retry_after if verdict.refused else TIMER_SECONDS
+            self.at(self.now + wait, lambda: self._write(stream))

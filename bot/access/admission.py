@@ -1,0 +1,346 @@
+"""Describes people and places to the gate, and tells people what it refuses."""
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+
+from bot.conversation.exchange_context import Desk
+from bot.rest.api import RestError
+from bot.rest.pacer import Bucket, Urgency
+from pool.journal.journal import Journal
+
+from .audit import Deed
+from .bot_permissions import FOR_THREADS, PERMISSIONS
+from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["Admission", "Seldom", "admitted", "owner_words"]
+
+REFUSAL_SECONDS = 600.0
+"""A person sees at most one refusal of a message in this time."""
+
+BEGIN_SECONDS = 2.0
+"""How long a press or a command waits for the end of the start; Discord takes an answer for three seconds."""
+
+REMEMBERED = 1000
+"""People, or places, remembered for such a purpose; of more the oldest are forgotten."""
+
+NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Seldom:
+    """Lets something be said about each key once in `seconds`."""
+
+    def __init__(self, seconds: float = REFUSAL_SECONDS) -> None:
+        """Nothing was said yet."""
+        self._seconds = seconds
+        self._said: OrderedDict[object, float] = OrderedDict()
+
+    def lets(self, key: object) -> bool:
+        """Whether it is time to say it; if so, it counts as said."""
+        now = asyncio.get_running_loop().time()
+        last = self._said.get(key)
+        if last is not None and now - last < self._seconds:
+            return False
+        self._said[key] = now
+        self._said.move_to_end(key)
+        if len(self._said) > REMEMBERED:
+            self._said.popitem(last=False)
+        return True
+
+
+class BotTurns:
+    """Counts, by place, the messages of bots since a person last wrote; and knows where other bots write at all."""
+
+    def __init__(self) -> None:
+        """Nobody has written yet."""
+        self._turns: OrderedDict[int, int] = OrderedDict()
+
+    def shared(self, channel_id: int) -> bool:
+        """Whether another bot was seen here."""
+        return channel_id in self._turns
+
+    def count(self, channel_id: int) -> int:
+        """How many were answered since a person wrote."""
+        return self._turns.get(channel_id, 0)
+
+    def bot_wrote(self, channel_id: int, *, counts: bool) -> None:
+        """Learn of another bot's message; `counts` says that it was taken up, or was the first one too many."""
+        self._turns[channel_id] = self.count(channel_id) + counts
+        self._turns.move_to_end(channel_id)
+        if len(self._turns) > REMEMBERED:
+            self._turns.popitem(last=False)
+
+    def person_wrote(self, channel_id: int) -> None:
+        """Learn of a person's message: bots may go on."""
+        if channel_id in self._turns:
+            self._turns[channel_id] = 0
+
+
+class Admission:
+    """One client's way to the gate."""
+
+    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk, begun: asyncio.Event) -> None:
+        """Ask for nobody yet. `begun` is set when what an earlier run left is taken up."""
+        self._client = client
+        self._journal = journal
+        self._desk = desk
+        self._begun = begun
+        self._refusals = Seldom()
+        self._bot_turns = BotTurns()
+
+    @property
+    def rules(self) -> Rules:
+        """What the gate goes by now."""
+        return self._desk.agents.config.rules
+
+    def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
+        """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
+        facts = facts or self.facts(message)
+        verdict = decide(facts, self.rules)
+        if facts.kind is Kind.PERSON and self.rules.users.name(facts.person):
+            self._bot_turns.person_wrote(facts.place.channel_id)
+        elif facts.kind in (Kind.BOT, Kind.WEBHOOK):
+            self._bot_turns.bot_wrote(facts.place.channel_id, counts=not isinstance(verdict, Ignore))
+        return verdict
+
+    def judge_again(self, message: discord.Message) -> Verdict:
+        """Judge a message that was let in, and was edited since; it need not mention the bot any more."""
+        return decide(replace(self.facts(message), mentioned=True), self.rules)
+
+    async def judge_missed(self, message: discord.Message) -> Verdict:
+        """Judge a message from the history, which carries no roles: where they decide, the verdict waits for them."""
+        return self.judge(message, await self._known(message, self.facts(message)))
+
+    async def judge_missed_again(self, message: discord.Message) -> Verdict:
+        """Judge a message from the history that was let in, and may have been edited since."""
+        return decide(await self._known(message, replace(self.facts(message), mentioned=True)), self.rules)
+
+    async def _known(self, message: discord.Message, facts: Facts) -> Facts:
+        """Add the roles of whoever would be refused for want of them."""
+        unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
+        if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
+            role_ids = await self._desk.membership.role_ids(message.guild.id, facts.person.user_id)
+            return replace(facts, person=replace(facts.person, role_ids=role_ids))
+        return facts
+
+    def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
+        """Whether somebody may stop the turn that answers `asker_id`."""
+        person = self.person(author)
+        known = self._desk.membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
+        person = person if known is None else replace(person, role_ids=known)
+        return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
+
+    def lists(self, channel: discord.abc.GuildChannel | discord.Thread) -> bool:
+        """Whether the bot works there."""
+        return listed(self.place(channel.guild, channel), self.rules)
+
+    def covers(self, message: discord.Message) -> bool:
+        """Whether every message of this place is seen: it is listed, or a conversation lives there."""
+        channel = message.channel
+        return self._journal.knows(channel.id) or listed(self.place(message.guild, channel), self.rules)
+
+    # ---- what the gate is told
+
+    def facts(self, message: discord.Message) -> Facts:
+        """Describe a message."""
+        place = self.place(message.guild, message.channel)
+        other_bots = any(self._is_other_bot(each) for each in message.mentions)
+        return Facts(
+            person=self.person(message.author),
+            place=place,
+            kind=self._kind(message),
+            mentioned=self._is_mentioned(message),
+            mentioned_role_ids=frozenset(message.raw_role_mentions),
+            known=self._journal.knows(place.channel_id) or self.has_opened(message.channel),
+            shared=other_bots or self._bot_turns.shared(place.channel_id),
+            post=message.id == place.channel_id and _in_forum(message.channel),
+            bot_turns=self._bot_turns.count(place.channel_id),
+        )
+
+    def has_opened(self, channel: object) -> bool:
+        """Whether a thread is the bot's own, as Discord knows it: also with a journal that is new."""
+        user = self._client.user
+        return isinstance(channel, discord.Thread) and user is not None and channel.owner_id == user.id
+
+    def _kind(self, message: discord.Message) -> Kind:
+        user = self._client.user
+        if user is not None and message.author.id == user.id:
+            return Kind.SELF
+        if message.webhook_id is not None:
+            return Kind.WEBHOOK
+        if message.author.bot:
+            return Kind.BOT
+        return Kind.PERSON if message.type in (discord.MessageType.default, discord.MessageType.reply) else Kind.SYSTEM
+
+    def _is_mentioned(self, message: discord.Message) -> bool:
+        user = self._client.user
+        if user is None:
+            return False
+        own_role = message.guild.self_role if message.guild is not None else None
+        return any(each.id == user.id for each in message.mentions) or (
+            own_role is not None and own_role.id in message.raw_role_mentions
+        )
+
+    def _is_other_bot(self, user: discord.abc.User) -> bool:
+        return user.bot and self._client.user is not None and user.id != self._client.user.id
+
+    def person(self, user: discord.abc.User) -> Person:
+        """Describe somebody. A member's roles are remembered for what is judged without them."""
+        roles = frozenset[int]()
+        if isinstance(user, discord.Member):
+            roles = frozenset(role.id for role in user.roles)
+            self._desk.membership.saw(user.guild.id, user.id, roles)
+        return Person(user.id, roles, is_owner=user.id in self.owner_ids())
+
+    def learn_owners(self) -> None:
+        """Learn who owns the bot, after each login: what an earlier run left is judged before anybody writes."""
+        application, membership = self._client.application, self._desk.membership
+        if application is not None and application.team is not None:
+            members = application.team.members
+            accepted = [each.id for each in members if each.membership_state is discord.TeamMembershipState.accepted]
+            membership.owner_ids = frozenset(accepted)
+        elif application is not None:
+            membership.owner_ids = frozenset({application.owner.id})
+
+    def owner_ids(self) -> frozenset[int]:
+        """Return the owner of the bot's application, or its team; before the first login nobody."""
+        return self._desk.membership.owner_ids
+
+    def place(self, guild: discord.Guild | None, channel: Any) -> Place:
+        """Describe a place. A thread that the library does not know is looked up in the journal."""
+        guild_id = guild.id if guild is not None else getattr(channel, "guild_id", None)
+        parent_id = channel.parent_id if isinstance(channel, discord.Thread) else None
+        if parent_id is None and self._journal.knows(channel.id):
+            known = self._journal.threads.place(channel.id)
+            parent_id = known[1] if known is not None and known[1] != channel.id else None
+        return Place(guild_id, channel.id, parent_id, no_thread=_no_thread(channel))
+
+    # ---- what people are told
+
+    async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
+        """Ask about a command or a button; a refusal is answered here, and the audit log learns of both.
+
+        Just after a start this waits: what a button is about may not be taken up yet.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await self._begun.wait()
+        person = self.person(interaction.user)
+        refusal = self.refusal(interaction, right, asker_id=asker_id)
+        deed = "refused" if refusal is not None else _DEEDS.get(right)
+        if deed is not None:
+            self._desk.audit.record(deed, _named(interaction), user_id=person.user_id, thread_id=interaction.channel_id)
+        if refusal is None:
+            return True
+        log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
+        if interaction.type is discord.InteractionType.autocomplete:
+            await interaction.response.autocomplete([])
+            return False
+        words = owner_words(refusal) if person.is_owner else refusal.reason
+        await interaction.response.send_message(words, ephemeral=True)
+        return False
+
+    async def admit_button(self, interaction: discord.Interaction[Any], thread_id: int, right: Right) -> bool:
+        """Ask about a button that steers a thread; it works only in that thread, wherever its id was taken from."""
+        if not await self.admit(interaction, right, asker_id=self._journal.threads.asker(thread_id)):
+            return False
+        if interaction.channel_id != thread_id:
+            await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
+            return False
+        return True
+
+    def refusal(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> Refuse | None:
+        """Ask without saying anything. What lasts is for who began the conversation, not for who wrote last."""
+        if right in LASTING:
+            asker_id = self._journal.threads.opener(interaction.channel_id or 0)
+        person, place = self.person(interaction.user), self.place(interaction.guild, interaction.channel)
+        return permits(right, person, place, self.rules, asker_id=asker_id)
+
+    async def refuse(self, message: discord.Message, refusal: Refuse) -> None:
+        """Show a refusal, at most one to a person in ten minutes, but each other line to the owner; the log has all."""
+        log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
+        rest, pacer = self._desk.rest, self._desk.pacer
+        channel_id, message_id = message.channel.id, message.id
+        if message.author.bot:
+            # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
+            self._desk.tell(channel_id, f"-# {refusal.reason}")
+            return
+        owner = self.person(message.author).is_owner
+        if not self._refusals.lets((message.author.id, refusal.line if owner else "")):
+            return
+        try:
+            await pacer.admit(channel_id, Urgency.SIGN, Bucket.REACTION)
+            await rest.react(channel_id, message_id, "🚫")
+            if owner:
+                await pacer.admit(channel_id, Urgency.NOTICE)
+                await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
+        except RestError as error:
+            log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
+
+
+async def admitted(interaction: discord.Interaction["ThreadlineClient"], right: Right) -> bool:
+    """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if not await client.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
+        return False
+    if not client.journal.knows(thread_id):
+        await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
+        return False
+    return True
+
+
+def _named(interaction: discord.Interaction[Any]) -> str:
+    """Name what was used: a command as it was typed, or a button by what it says."""
+    data: Any = interaction.data or {}
+    if "name" in data:
+        options = [f"{each['name']}={each['value']}" for each in data.get("options", ()) if "value" in each]
+        return " ".join([f"/{data['name']}", *options])
+    custom_id = data.get("custom_id", "")
+    shown = discord.ui.View.from_message(interaction.message).children if interaction.message is not None else ()
+    labels = [str(item.label) for item in shown if isinstance(item, discord.ui.Button) and item.custom_id == custom_id]
+    return next(iter(labels), custom_id)
+
+
+_DEEDS: dict[Right, Deed] = {
+    Right.GO_ON: "started",
+    Right.STOP: "stopped",
+    Right.RESET: "changed",
+    Right.ADMIN: "changed",
+}
+"""What the audit log calls the use of a right. Of the others it is told by what comes of them: a message that is taken
+up, an answer, a value that is set."""
+
+
+def _no_thread(channel: object) -> str | None:
+    """Say why the bot can open no thread on a message in a channel, see `Place`."""
+    if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+        return ""
+    if not isinstance(channel, discord.TextChannel):
+        return None
+    me: discord.Member | None = channel.guild.me
+    granted = channel.permissions_for(me) if me is not None else discord.Permissions.none()
+    if not granted.view_channel:  # It is viewed right now: what may be done is not known.
+        return None
+    lacks = [PERMISSIONS[name] for name in FOR_THREADS if not getattr(granted, name)]
+    return f"I lack {' and '.join(lacks)} here." if lacks else None
+
+
+def _in_forum(channel: object) -> bool:
+    return isinstance(channel, discord.Thread) and isinstance(channel.parent, discord.ForumChannel)
+
+
+def owner_words(refusal: Refuse) -> str:
+    """Say to the owner what was refused, and the line that would allow it, if there is one."""
+    if not refusal.line:
+        return refusal.reason
+    return f"{refusal.reason} To change that, write below `[access]`:\n```toml\n{refusal.line}\n```"

@@ -1,0 +1,121 @@
+"""Logging in to an agent, in the operator's terminal, with the environment and the directory that the bot gives it.
+
+An agent is logged in to by its own means. Which command that is says its preset, or else the agent itself: its
+`authMethods` of type `terminal` name arguments for the same program; those without a type are done by the agent itself
+when it is sent `authenticate` (ACP, Authentication).
+"""
+
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
+
+from acp import Agent, RemoteError
+from acp.schema import AuthMethod
+from bot.config.schema import AgentConfig
+
+from .log_capture import Ear, attached
+
+__all__ = ["LoginFailed", "TerminalLogin", "ask_agent", "login_words", "own_login"]
+
+
+class LoginFailed(Exception):
+    """There is no way to log in here; the text says why, and what can be done instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalLogin:
+    """A command that asks its questions in a terminal. `env` is its whole environment."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return the command as one types it."""
+        return shlex.join(self.argv)
+
+    def become(self) -> NoReturn:
+        """Replace this process by the command, which then has the terminal to itself. Raises `LoginFailed`.
+
+        One variable is added: TERM, for it describes the terminal, which an agent under the bot does not have.
+        """
+        env = {**self.env, **{name: os.environ[name] for name in ("TERM",) if name in os.environ}}
+        program = self.argv[0]
+        try:
+            os.chdir(self.cwd)
+            os.execvpe(program, self.argv, env)  # noqa: S606 - there is no shell on purpose
+        except OSError as error:
+            raise LoginFailed(f"{program!r} could not be started: {error.strerror}") from None
+
+
+def login_words(agent: str) -> str:
+    """Say what to do about `AuthRequired`: the command, for the agent's name in the configuration."""
+    return f"Somebody must log in to the agent first. Where Threadline runs: threadline login {agent}"
+
+
+def own_login(agent: AgentConfig) -> TerminalLogin | None:
+    """Return the command that the agent's preset knows, or None. Raises `LoginFailed` where it is not installed."""
+    if agent.known is None or not agent.known.login:
+        return None
+    program, *args = agent.known.login
+    if program == agent.known.command:
+        if Path(agent.command).name != program:
+            return None  # Started in another way, through a launcher say: its login is too, and only it knows how.
+        program = agent.command
+    env = agent.environment()
+    where = str(agent.cwd / program) if os.sep in program else program
+    if shutil.which(where, path=env.get("PATH", os.defpath)) is None:
+        raise LoginFailed(f"the command {program!r} was not found. To install it: {agent.known.install}")
+    return TerminalLogin((program, *args), agent.cwd, env)
+
+
+async def ask_agent(agent: AgentConfig, method_id: str, tell: Callable[[str], None]) -> TerminalLogin | None:
+    """Start the agent and use the way to log in that it names: `method_id`, or the first, terminals before others.
+
+    Returns the command to run, or None where the agent has done it all by itself; `tell` then gets what the person must
+    know meanwhile, its stderr included. Raises `LoginFailed`, `AcpError`.
+    """
+    marker = f"login-{uuid4().hex}/1"
+    running = await Agent.spawn(agent.launch(), marker=marker, client=agent.offer(marker, terminal_login=True))
+    try:
+        method = _chosen(running.auth_methods, method_id)
+        if method.type == "terminal":
+            return _in_terminal(agent, method)
+        tell(f"The agent logs in by itself, by {method.name or method.id}. It may want you to do something meanwhile.")
+        with attached(Ear(tell)):
+            await running.authenticate(method.id)
+    except RemoteError as error:
+        raise LoginFailed(str(error)) from None
+    finally:
+        await running.stop()
+    return None
+
+
+def _chosen(methods: Sequence[AuthMethod], method_id: str) -> AuthMethod:
+    usable = [method for method in methods if method.type in {"agent", "terminal"}]
+    usable.sort(key=lambda method: method.type != "terminal")
+    for method in usable:
+        if method_id in ("", method.id):
+            return method
+    raise LoginFailed(_nothing(methods, method_id))
+
+
+def _nothing(methods: Sequence[AuthMethod], method_id: str) -> str:
+    if not methods:
+        return "the agent names no way to log in; if it wants a key, give it one through inherit_env or env"
+    known = ", ".join(method.id for method in methods)
+    missing = f"the way {method_id!r}" if method_id else "a way that works from here"
+    needed = [name for method in methods for name in method.variables]
+    advice = f"; give it one of the variables {', '.join(needed)} through inherit_env" if needed else ""
+    return f"the agent does not name {missing} to log in (it names: {known}){advice}"
+
+
+def _in_terminal(agent: AgentConfig, method: AuthMethod) -> TerminalLogin:
+    """Append the method's arguments to the agent's own and lay its variables over them (schema: AuthMethodTerminal)."""
+    env = {**agent.environment(), **method.env}
+    return TerminalLogin((agent.command, *agent.args, *method.args), agent.cwd, env)

@@ -1,0 +1,100 @@
+"""What a thread's agent can be set to, and its own commands: as its session says, or last said before it slept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from acp import Session
+from acp.session_options import Option, Value
+
+__all__ = ["Command", "Offers", "read_offers", "write_offers"]
+
+OPTIONS, CHOICES, COMMANDS = 50, 500, 200
+"""How many of each are kept; real agents have some dozens."""
+
+NAME = 200
+"""Characters kept of a description."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of the agent's own; `hint` says what it wants to be told."""
+
+    name: str
+    description: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Options and commands, bounded in number."""
+
+    options: tuple[Option, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+    @classmethod
+    def of(cls, session: Session) -> "Offers":
+        """Read what a session offers now."""
+        return cls(
+            tuple(replace(each, choices=each.choices[:CHOICES]) for each in session.options[:OPTIONS]),
+            tuple(
+                Command(each.name, each.description[:NAME], _hint(each.input)[:NAME])
+                for each in session.commands[:COMMANDS]
+            ),
+        )
+
+    def option(self, category: str) -> Option | None:
+        """Return the option of a category that has choices; the first where there are several."""
+        return next((each for each in self.options if each.category == category and each.choices), None)
+
+    def current(self, category: str) -> str:
+        """Return the name of what is set of a category; empty where there is no such option."""
+        option = self.option(category)
+        if option is None:
+            return ""
+        return next((each.name for each in option.choices if each.value == option.current), str(option.current))
+
+    def without(self, redact: Callable[[str], str]) -> "Offers":
+        """Return the same with secrets taken out of what people read; not of ids, values and names of commands."""
+        return Offers(
+            tuple(_shown(each, redact) for each in self.options),
+            tuple(
+                replace(each, description=redact(each.description), hint=redact(each.hint)) for each in self.commands
+            ),
+        )
+
+    def with_value(self, option_id: str, value: Value) -> "Offers":
+        """Return the same with an option set to another value: what it will be at wake."""
+        options = (replace(each, current=value) if each.option_id == option_id else each for each in self.options)
+        return replace(self, options=tuple(options))
+
+
+def _shown(option: Option, redact: Callable[[str], str]) -> Option:
+    choices = (
+        replace(each, name=redact(each.name), description=redact(each.description), group=redact(each.group))
+        for each in option.choices
+    )
+    name, description = redact(option.name), redact(option.description)
+    return replace(option, name=name, description=description, choices=tuple(choices))
+
+
+def _hint(told: Any) -> str:
+    return str(told.get("hint") or "") if isinstance(told, dict) else ""
+
+
+_OFFERS = TypeAdapter(Offers)
+
+
+def write_offers(offers: Offers) -> str:
+    """Write them down as the journal keeps them."""
+    return _OFFERS.dump_json(offers).decode()
+
+
+def read_offers(text: str) -> Offers:
+    """Read them from the journal; what cannot be read offers nothing."""
+    try:
+        return _OFFERS.validate_json(text)
+    except ValueError:
+        return Offers()

@@ -1,0 +1,300 @@
+"""The doctor: starts an agent as the bot would, talks to it a little, and finds out what it does.
+
+It asks for a harmless write in an empty directory and refuses it. So it sees what no handshake tells: whether the
+agent asks before it acts.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from acp import AcpError, Agent, AuthRequired, Event, Question, RequestTimeout, Session, Text, Thought, Turn
+from acp.client_side.features import supports
+from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
+from bot.config.presets import PRESETS
+from bot.config.schema import AgentConfig
+
+from .log_capture import Listener, attached
+from .login import LoginFailed, login_words, own_login
+from .probe_result import Diagnosis, Verdict
+
+__all__ = ["examine"]
+
+READY_SECONDS = 120.0
+"""Bound of the turn that answers one word. Agents that repeat a failed call to their model take a minute and more."""
+
+WRITE_SECONDS = 180.0
+"""Bound of the turn that is to write a file: several calls to a model, each of which may be repeated."""
+
+READY_PROMPT = "Reply with the single word: ready"
+
+WRITE_NAME = "threadline-doctor.txt"
+
+# The line in the middle is also a directive of loopback's scripted agent.
+WRITE_PROMPT = f"""\
+Use your tools to create one file, and do nothing else. Please
+write {WRITE_NAME}
+in the current directory. The whole text of the file: ok"""
+
+ANSWER_WIDTH = 200
+"""Characters kept of an agent's answer."""
+
+UNKNOWN_MODE = "threadline-doctor-no-such-mode"
+
+
+async def examine(name: str, agent: AgentConfig, *, prompts: bool = True) -> Diagnosis:
+    """Examine the agent `name` of the configuration. Never raises `AcpError`: a failure is a finding.
+
+    Without `prompts` it ends after the handshake, a new session and the asking mode, and costs nothing. Each step has
+    a bound (`acp.agent`, and the two above); no process is left, also when this is cancelled.
+    """
+    found = Diagnosis(
+        agent=name,
+        preset=agent.preset,
+        command=(agent.command, *agent.args),
+        cwd=str(agent.cwd),
+        missing=list(_missing(agent)),
+        quirks=agent.known.quirks if agent.known else (),
+    )
+    listener = Listener()
+    with (
+        attached(listener),
+        tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as folder,
+    ):
+        try:
+            await _Examination(agent, found, listener).run(Path(folder) if prompts else None)
+        except AcpError as error:
+            found.failure = str(error)
+            if isinstance(error, AuthRequired):
+                found.advice += _login_advice(name, agent)
+        found.faults += listener.heard()
+    found.advice += _advice(found)
+    return found
+
+
+@dataclass
+class _Heard:
+    """One turn, as far as the doctor cares."""
+
+    text: str = ""
+    first_text: float | None = None
+    questions: list[str] = field(default_factory=list)
+    stop_reason: str | None = None
+
+
+class _Examination:
+    """One run of one agent; writes into `found` as it goes."""
+
+    def __init__(self, agent: AgentConfig, found: Diagnosis, listener: Listener) -> None:
+        self._agent = agent
+        self._found = found
+        self._listener = listener
+        self._late = 0
+        self._announced: set[str] = set()
+
+    async def run(self, folder: Path | None) -> None:
+        """Start the agent, look at it, stop it. With an empty `folder` it is prompted too. Raises `AcpError`."""
+        found, started = self._found, _now()
+        marker = f"doctor-{uuid4().hex}/1"
+        offer = self._agent.offer(marker, terminal_login=True)
+        running = await Agent.spawn(self._agent.launch(), marker=marker, client=offer)
+        try:
+            found.seconds["start"] = _since(started)
+            self._introduce(running)
+            session = await self._open(running, self._agent.cwd)
+            if folder is not None:
+                await self._greet(session)
+                await self._ask_to_write(running, folder)
+                await self._try_unknown_mode(session)
+            self._describe(session)
+        finally:
+            await running.stop()
+            if self._late:
+                self._fault(f"sent pieces of an answer after its turn had ended: {self._late}")
+
+    def _introduce(self, running: Agent) -> None:
+        found = self._found
+        found.name = running.name
+        found.protocol_version = running.info.protocol_version
+        found.abilities = _abilities(running.info.agent_capabilities)
+        found.auth_methods = tuple(method.id for method in running.auth_methods)
+        found.left_out = running.left_out
+
+    async def _open(self, running: Agent, cwd: Path) -> Session:
+        started = _now()
+        session = await running.new_session(cwd)
+        self._found.seconds.setdefault("session", _since(started))
+        asks = await session.ask_first(self._agent.mode)
+        self._found.asking_mode = asks and self._found.asking_mode is not False
+        self._describe(session)
+        return session
+
+    def _describe(self, session: Session) -> None:
+        found = self._found
+        found.modes = session.listed_modes
+        found.mode = found.mode or session.mode
+        found.models = tuple(
+            value
+            for option in session.config_options
+            if "model" in (option.category, option.id)
+            for value in option.values()
+        )
+        found.commands = tuple(command.name for command in session.commands)
+
+    # ---- the prompts
+
+    async def _greet(self, session: Session) -> None:
+        heard = await self._converse(session, READY_PROMPT, READY_SECONDS)
+        self._found.answer = heard.text.strip()
+        if heard.first_text is not None:
+            self._found.seconds["first text"] = heard.first_text
+        if heard.stop_reason != "end_turn" or not heard.text:
+            said = "with" if heard.text else "without"
+            self._fault(f"ended a turn {said} a word, for the reason {heard.stop_reason}")
+
+    async def _try_unknown_mode(self, session: Session) -> None:
+        """See whether the agent's word on its mode is worth something. Nothing else is asked of it afterwards."""
+        if not session.listed_modes:
+            return
+        self._listener.deaf = True  # The refusal that is right here would be written down as a fault.
+        try:
+            if await session.set_mode(UNKNOWN_MODE):
+                self._fault("accepts a mode that does not exist, so its word on its mode proves nothing")
+        except AcpError as error:
+            self._fault(f"does not refuse a mode that does not exist: {error}")
+
+    async def _ask_to_write(self, running: Agent, folder: Path) -> None:
+        found = self._found
+        astray = self._agent.cwd / WRITE_NAME
+        was_there = astray.exists()
+        session = await self._open(running, folder)
+        heard = await self._converse(session, WRITE_PROMPT, WRITE_SECONDS)
+        written = (folder / WRITE_NAME).exists()
+        if not was_there and astray.exists():
+            astray.unlink()
+            written = True
+            self._fault("wrote into the directory it was started in, not into that of its session")
+        found.question = "; ".join(heard.questions)
+        match written, bool(heard.questions):
+            case True, True:
+                found.write = Verdict.DEFIED
+            case True, False:
+                found.write = Verdict.ACTED
+            case False, True:
+                found.write = Verdict.ASKED
+            case _:
+                found.write = Verdict.IDLE
+
+    async def _converse(self, session: Session, prompt: str, seconds: float) -> _Heard:
+        heard, started = _Heard(), _now()
+        session.on_late = self._count_late
+        try:
+            async with asyncio.timeout(seconds), session.prompt([TextBlock(text=prompt)]) as turn:
+                async for event in turn:
+                    self._hear(turn, event, heard, started)
+        except TimeoutError:
+            raise RequestTimeout("session/prompt", seconds) from None
+        if turn.error is not None:
+            raise turn.error
+        heard.stop_reason = turn.stop_reason
+        return heard
+
+    def _hear(self, turn: Turn, event: Event, heard: _Heard, started: float) -> None:
+        match event:
+            case Text(text):
+                if heard.first_text is None:
+                    heard.first_text = _since(started)
+                heard.text = (heard.text + text)[:ANSWER_WIDTH]
+            case ToolCallUpdate(tool_call_id=tool_call_id):
+                self._announced.add(tool_call_id)
+            case Question():
+                heard.questions.append(_in_words(event))
+                self._look_at(event)
+                _refuse(turn, event)
+
+    def _look_at(self, question: Question) -> None:
+        if not isinstance(question.request_id, int):
+            kind = "null" if question.request_id is None else "a text"
+            self._fault(f"gives its requests {kind} for an id, where others count")
+        if not question.of_client and question.tool_call.tool_call_id not in self._announced:
+            self._fault("asks about a tool call that it has not announced")
+
+    def _fault(self, text: str) -> None:
+        if text not in self._found.faults:
+            self._found.faults.append(text)
+
+    def _count_late(self, event: Event) -> None:
+        if isinstance(event, Text | Thought | ToolCallUpdate):
+            self._late += 1
+
+
+def _refuse(turn: Turn, question: Question) -> None:
+    """Say no as gently as the agent allows: a cancel would end the whole turn."""
+    for kind in ("reject_once", "reject_always"):
+        for option in question.options:
+            if option.kind == kind and turn.answer(question.request_id, option.option_id):
+                return
+    turn.cancel()
+
+
+def _in_words(question: Question) -> str:
+    title = question.tool_call.title or question.tool_call.tool_call_id
+    return f"{title} [{' | '.join(option.name for option in question.options)}]"
+
+
+def _abilities(agent: AgentCapabilities) -> dict[str, bool]:
+    """Read what the agent says that it can do (ACP, Initialization)."""
+    prompt, sessions, mcp = agent.prompt_capabilities, agent.session_capabilities, agent.mcp_capabilities
+    return {
+        "load": agent.load_session,
+        **{name: supports(getattr(sessions, name)) for name in ("resume", "list", "close")},
+        "images": prompt.image,
+        "audio": prompt.audio,
+        "embedded context": prompt.embedded_context,
+        "MCP over HTTP": mcp.http,
+        "MCP over SSE": mcp.sse,
+        "further directories": supports(sessions.additional_directories),
+    }
+
+
+def _missing(agent: AgentConfig) -> Iterator[str]:
+    """Name the variables that are wanted and not set."""
+    has = agent.environment()
+    preset = agent.known
+    for name in agent.inherit_env:
+        if name not in has and (preset is None or name not in preset.inherit_env):
+            yield f"{name} is named in inherit_env and is not set"
+    if preset is not None and preset.any_of and not any(name in has for name in preset.any_of):
+        names = " or ".join(preset.any_of)
+        yield f"{names} must be set, unless somebody has logged in"
+
+
+def _login_advice(name: str, agent: AgentConfig) -> Iterator[str]:
+    yield login_words(name)
+    try:
+        own = own_login(agent)
+    except LoginFailed as error:
+        yield str(error)
+        return
+    if own is not None:
+        yield f"It runs: {own}"
+
+
+def _advice(found: Diagnosis) -> Iterator[str]:
+    if found.write in (Verdict.ACTED, Verdict.DEFIED):
+        yield "Set mode to the id of the mode in which it asks, or make it ask by its own settings; or do not use it."
+    command = Path(found.command[0]).name
+    for name, preset in PRESETS.items():
+        if not found.preset and command == preset.command:
+            yield f'preset = "{name}" knows this agent: its asking mode, its variables, how to log in.'
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _since(started: float) -> float:
+    return round(_now() - started, 3)

@@ -1,0 +1,138 @@
+"""Which agent a thread has, and how it is set: the configuration, and what the journal remembers of the thread."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from acp import Client
+from bot.config.appearance import Style
+from bot.config.schema import AgentConfig, ChannelConfig, Config
+from pool.journal.journal import Journal
+from pool.session_setup import Settings
+from pool.turn_watchdog import Bounds
+
+from .workspace_files import Outbox
+
+__all__ = ["Agents"]
+
+DEFAULT = "default"
+
+
+class Agents:
+    """The agents of the configuration, by thread. Everything is looked up anew, so `config` may be replaced."""
+
+    def __init__(self, config: Config, journal: Journal) -> None:
+        """Take the configuration, and the journal that remembers each thread's agent and directory."""
+        self.config = config
+        self._journal = journal
+
+    def choices(self, channel_id: int) -> tuple[str, ...]:
+        """Return the names of the agents that may be chosen in a channel, its own first."""
+        channel = self._channel(channel_id)
+        others = channel.agents or tuple(self.config.agents.by_name)
+        return (channel.agent, *(name for name in others if name != channel.agent))
+
+    def begin(self, channel_id: int, name: str = "") -> tuple[str, str]:
+        """Return the agent and the directory that a conversation of a channel begins with; `name` if one was chosen."""
+        channel = self._channel(channel_id)
+        name = name or channel.agent
+        return name, channel.cwd or str(self.config.agents.by_name[name].cwd)
+
+    def assign(self, thread_id: int, name: str) -> None:
+        """Give a thread another agent, or its own anew: in today's directory, with a new session."""
+        channel_id, _, _ = self._journal.threads.assignment(thread_id)
+        self._journal.threads.assign(thread_id, *self.begin(channel_id, name))
+
+    def name(self, thread_id: int) -> str:
+        """Return the name of a thread's agent. One that is gone from the configuration is the channel's instead."""
+        _, name, _ = self._assignment(thread_id)
+        return name
+
+    def title(self, thread_id: int) -> str:
+        """Return what a thread's agent is called: by its preset or its program, and by its name if it has one."""
+        channel, name, directory = self._assignment(thread_id)
+        agent = self._of(channel, name, directory)
+        program = agent.known.title if agent.known else Path(agent.command).name
+        return program if name == DEFAULT else f"{name} · {program}"
+
+    def of(self, thread_id: int) -> AgentConfig:
+        """Return a thread's agent, with what the channel and the thread have of their own put in."""
+        return self._of(*self._assignment(thread_id))
+
+    def _assignment(self, thread_id: int) -> tuple[ChannelConfig, str, str]:
+        """Return what is said of a thread's channel, and the agent and the directory that the thread has today."""
+        channel_id, name, directory = self._journal.threads.assignment(thread_id)
+        channel = self._channel(channel_id)
+        if name not in self.config.agents.by_name:
+            return channel, *self.begin(channel_id)
+        if not directory:
+            return channel, *self.begin(channel_id, name)
+        return channel, name, directory
+
+    def _of(self, channel: ChannelConfig, name: str, directory: str) -> AgentConfig:
+        update: dict[str, object] = {"cwd": Path(directory)}
+        if channel.permission:
+            update["permission"] = channel.permission
+        if channel.mode and name == channel.agent:  # Another agent does not know that mode.
+            update["mode"] = channel.mode
+        return self.config.agents.by_name[name].model_copy(update=update)
+
+    def settings(self, thread_id: int) -> Settings:
+        """Return what the pool has to know of a thread's agent."""
+        channel, name, directory = self._assignment(thread_id)
+        settings = self._settings(name, self._of(channel, name, directory))
+        return replace(settings, also=(self._files(thread_id),))
+
+    def offer(self, settings: Settings, marker: str) -> Client:
+        """Say what the agent of that marker may ask of us, and what its sessions are given."""
+        agent = self.config.agents.by_name[settings.agent]
+        offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
+        return replace(offered, elicitation=frozenset({"form", "url"}), notices=True, compaction=True)
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a new session's first answer says whose it is."""
+        return self.config.threads.introduction
+
+    @property
+    def warm(self) -> list[tuple[Settings, int]]:
+        """Which agents are to be kept warm, and how many of each."""
+        agents = self.config.agents.by_name
+        return [(self._settings(name, agent), agent.warm) for name, agent in agents.items() if agent.warm]
+
+    def style(self, thread_id: int) -> Style:
+        """Return how a thread's replies look."""
+        return self.config.reply.style(self.of(thread_id).cwd)
+
+    def outbox(self, thread_id: int) -> Callable[[], Outbox]:
+        """Return what makes an outbox for the files of a thread's agent. To make it blocks on the file system."""
+        agent = self.of(thread_id)
+        directories = (agent.cwd, *agent.additional_directories)
+        return partial(_outbox, directories, self._files(thread_id), self.config.own_files)
+
+    def _settings(self, name: str, agent: AgentConfig) -> Settings:
+        pool = self.config.pool
+        bounds = Bounds(
+            silence=pool.silence_seconds,
+            ceiling=agent.ceiling_minutes * 60,
+            question=pool.question_hours * 3600,
+            reminder=pool.reminder_hours * 3600,
+        )
+        return Settings(agent.launch(), name, agent.mode, bounds)
+
+    def _files(self, thread_id: int) -> Path:
+        """Where the files are that people have attached in a thread."""
+        return self.config.journal.attachments / str(thread_id)
+
+    def _channel(self, channel_id: int) -> ChannelConfig:
+        return self.config.channels.get(channel_id, NOTHING_SAID)
+
+
+def _outbox(directories: Sequence[Path], files: Path, withheld: Sequence[Path]) -> Outbox:
+    # An agent can write there: a link in place of the directory must not become one of the places.
+    also = () if files.is_symlink() else (files,)
+    return Outbox((*directories, *also), withheld=withheld)
+
+
+NOTHING_SAID = ChannelConfig()

@@ -1,0 +1,72 @@
+"""`threadline check`: the configuration, Discord, the agents; a table, and an exit code for scripts."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from bot.agents.probe import examine
+from bot.agents.probe_result import Diagnosis
+from bot.config.schema import read_config
+from bot.operations import logs
+
+from .common import CONFIG, loaded, work_through
+from .discord_check import discord_findings
+from .findings import Finding, Level, show
+
+__all__ = ["check", "checked"]
+
+
+@click.command()
+@CONFIG
+@click.option("--offline", is_flag=True, help="Leave Discord out.")
+def check(path: Path, *, offline: bool) -> None:
+    """See whether it would work.
+
+    Reads the configuration, looks at Discord, starts each agent and shakes hands. Nothing is posted, and no agent is
+    prompted.
+    """
+    raise SystemExit(0 if checked(path, offline=offline) else 1)
+
+
+def checked(path: Path, *, offline: bool = False) -> bool:
+    """Check and print; return whether nothing has failed. A configuration that cannot be read ends the program."""
+    config = loaded(path, read_config)
+    logs.configure(config.secrets, level=logging.WARNING)
+    found = [Finding("configuration", Level.WELL, f"{path} reads well")]
+    found += [Finding("configuration", Level.WARNING, warning) for warning in config.warnings()]
+    unmet = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in config.unmet()]
+
+    async def look() -> None:
+        if not offline:
+            found.extend(await discord_findings(config))
+        found.extend(unmet)
+        # An agent that lacks something cannot be started, or would be given what it may not see.
+        lacking = {finding.subject for finding in unmet}
+        for name, agent in config.agents.by_name.items():
+            if f"agents.{name}" not in lacking:
+                found.append(_agent(await examine(name, agent, prompts=False)))
+
+    work_through(look())
+    show(found, logs.redactor(config.secrets))
+    return not any(finding.level is Level.FAILED for finding in found)
+
+
+def _agent(found: Diagnosis) -> Finding:
+    subject = f"agents.{found.agent}"
+    amiss = [
+        *(f"missing: {variable}" for variable in found.missing),
+        *(f"not given: {words}" for words in found.left_out),
+        *(f"gets wrong: {fault}" for fault in found.faults),
+    ]
+    if not found.well:
+        return Finding(subject, Level.FAILED, "\n".join([found.failure, *amiss, *found.advice]))
+    lines = [
+        f"{found.name or found.command[0]} answers, protocol version {found.protocol_version}",
+        f"sessions survive a restart: {'yes' if found.abilities['load'] else 'no'}",
+        f"modes: {', '.join(found.modes) or 'none'}",
+        f"asks before it acts: {f'yes, in mode {found.mode}' if found.asking_mode else 'its mode could not be set'}",
+        *amiss,
+    ]
+    level = Level.WELL if found.asking_mode and not (found.faults or found.left_out) else Level.WARNING
+    return Finding(subject, level, "\n".join(lines))

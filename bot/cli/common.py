@@ -1,0 +1,63 @@
+"""What the commands have in common: the option for the configuration, reading it, running, and failing with a line."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from bot.config.env_file import beside, read_variables
+from bot.config.schema import Config, ConfigError, load
+from bot.operations.process import watch_children
+
+__all__ = ["CONFIG", "fail", "loaded", "work_through"]
+
+_T = TypeVar("_T")
+
+CONFIG = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=Path("threadline.toml"),
+    show_default=True,
+    help="The configuration file.",
+)
+
+
+def loaded(path: Path, read: Callable[[Path], Config] = load) -> Config:
+    """Read the configuration, with the variables beside it, or end with exit code 2."""
+    if not path.exists():
+        fail(f"{path}: there is no such file; threadline init writes one", 2)
+    try:
+        for name, value in read_variables(beside(path)).items():
+            os.environ.setdefault(name, value)
+        return read(path)
+    except ConfigError as error:
+        fail(str(error), 2)
+
+
+def fail(reason: str, code: int) -> NoReturn:
+    """End with that exit code, and say why on stderr."""
+    for line in reason.splitlines():
+        click.echo(f"threadline: {line}", err=True)
+    raise SystemExit(code)
+
+
+def work_through(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run work that may start agents. SIGTERM ends it as Ctrl-C does: in order, with no process left."""
+
+    async def until_told() -> _T:
+        watch_children()
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(until_told())
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None

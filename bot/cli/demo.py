@@ -1,0 +1,70 @@
+"""The configuration of the demo's bot: all is allowed to its two people, and it has the agent asked for."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from bot.cli.init import config_template as first_config
+from bot.config.presets import PRESETS
+from bot.config.toml_writer import quoted
+
+__all__ = ["NoAgent", "agent_lines", "configuration"]
+
+SCRIPTED = (sys.executable, "-m", "loopback.agent")
+
+
+class NoAgent(Exception):
+    """There is no agent to use: the text says which were looked for, or what is wrong with the command."""
+
+
+def agent_lines(choice: str) -> list[str]:
+    """Say in the configuration's words which agent to use. Raises `NoAgent`.
+
+    `choice` is a command, "auto" for the first known agent found on PATH, or empty for the scripted agent.
+    """
+    if choice == "auto":
+        for name, preset in PRESETS.items():
+            if shutil.which(preset.command):
+                return [f"preset = {quoted(name)}"]
+        raise NoAgent(f"none of these agents was found on PATH: {', '.join(sorted(PRESETS))}")
+    try:
+        chosen = first_config.typed(choice) if choice else SCRIPTED
+    except ValueError as error:
+        raise NoAgent(f"--agent: {error} in {choice!r}") from None
+    known = PRESETS.get(chosen[0]) or next((each for each in PRESETS.values() if each.command == chosen[0]), None)
+    command = known.command if known is not None else chosen[0]
+    if shutil.which(command) is None:
+        advice = f". To install it: {known.install}" if known is not None else "; is it installed?"
+        raise NoAgent(f"the command {command!r} was not found{advice}")
+    return first_config.agent_lines(chosen)
+
+
+def configuration(
+    *,
+    endpoint: str,
+    token: str,
+    guild_id: int,
+    channel_id: int,
+    people: tuple[int, ...],
+    agent: list[str],
+    folder: Path,
+) -> str:
+    """Write the whole file. The agent works in `folder`/project, which is made."""
+    project = folder / "project"
+    project.mkdir(exist_ok=True)
+    users = ", ".join(quoted(user_id) for user_id in people)
+    lines = [
+        "[discord]",
+        f"token = {quoted(token)}",
+        f"endpoint = {quoted(endpoint)}",
+        "[access]",
+        f"guilds = [{quoted(guild_id)}]",
+        f"channels = [{quoted(channel_id)}]",
+        f"users = [{users}]",
+        "[agents.default]",
+        *agent,
+        f"cwd = {quoted(project)}",
+        "[journal]",
+        f"path = {quoted(folder / 'threadline.db')}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,131 @@
+"""How the bot stands on Discord: its token, its intent, the servers, and what it lacks in each listed channel."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import discord
+
+from bot.access.bot_permissions import Lacks, invite_link
+from bot.access.gate import People
+from bot.config.schema import Config
+from bot.gateway.connection import intents
+from bot.operations.start_failure import StartFailed
+
+from .discord_probe import Visit, lacks_in, visiting
+from .findings import Finding, Level
+
+__all__ = ["discord_findings", "portal"]
+
+LISTED = 20
+"""Channels that are told one by one where all of a server's are meant, and users that are looked up."""
+
+
+def portal(application_id: int) -> str:
+    """Return the page of the developer portal with the bot's switches."""
+    return f"https://discord.com/developers/applications/{application_id}/bot"
+
+
+async def discord_findings(config: Config) -> list[Finding]:
+    """Log in, connect, and look. Never raises for what Discord says; ends within the bounds of `visit`."""
+    found: list[Finding] = []
+    try:
+        async with visiting(config.discord, intents(direct=config.access.dm)) as visit:
+            found.extend(_application(visit))
+            async with visit.connected():
+                found.append(Finding("gateway", Level.WELL, "connects, and may read what people write"))
+                found.extend([finding async for finding in _places(config, visit)])
+    except StartFailed as error:
+        subject = "gateway" if found else "token"
+        return [*found, Finding(subject, Level.FAILED, str(error))]
+    return found
+
+
+def _application(visit: Visit) -> Iterator[Finding]:
+    application = visit.myself
+    owner = application.team.name if application.team is not None else application.owner.name
+    yield Finding("token", Level.WELL, f"is that of {visit.user}, an application of {owner}")
+    if application.bot_public:
+        words = f"everybody may invite it to their server; turn Public Bot off: {portal(application.id)}"
+        yield Finding("bot_public", Level.WARNING, words)
+
+
+async def _places(config: Config, visit: Visit) -> AsyncIterator[Finding]:
+    link = f"to invite it: {invite_link(visit.myself.id)}"
+    if not visit.guilds:
+        yield Finding("servers", Level.FAILED, f"the bot is in no server; {link}")
+        return
+    for guild_id in sorted(config.access.guilds):
+        guild = visit.get_guild(guild_id)
+        if guild is None:
+            known = await visit.identify(guild_id)
+            words = f"is {known}, not a server" if known else f"the bot is no member, or the id is wrong; {link}"
+            yield Finding(f"server {guild_id}", Level.FAILED, words)
+        elif config.access.channels is None:
+            for finding in _all_of(guild):
+                yield finding
+    for channel_id in sorted(config.access.channels or ()):
+        yield await _channel(visit, channel_id)
+    async for finding in _people(config, visit):
+        yield finding
+
+
+def _all_of(guild: discord.Guild) -> Iterator[Finding]:
+    """Look at all channels of a server: how many are well, and those in which something is missing."""
+    lacking = [(each, lacks) for each in guild.text_channels if (lacks := lacks_in(each)).names]
+    count = len(guild.text_channels)
+    level = Level.FAILED if all(lacks.mute for _, lacks in lacking) and len(lacking) == count else Level.WELL
+    yield Finding(f"server {guild.name}", level, f"all is there in {count - len(lacking)} of {count} channels")
+    for channel, lacks in lacking[:LISTED]:
+        yield Finding(f"#{channel.name}", Level.WARNING, _lines(lacks))
+
+
+def _lines(lacks: Lacks) -> str:
+    return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
+
+
+async def _channel(visit: Visit, channel_id: int) -> Finding:
+    channel = visit.get_channel(channel_id)
+    match channel:
+        case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
+            lacks = lacks_in(channel)
+            level = Level.FAILED if lacks.mute else Level.WARNING if lacks.names else Level.WELL
+            words = _lines(lacks) or "all permissions are there"
+            return Finding(f"#{channel.name} in {channel.guild.name}", level, words)
+        case None:
+            return Finding(f"channel {channel_id}", Level.FAILED, await _why_unseen(visit, channel_id))
+        case discord.Thread():
+            words = f"is a thread; list the channel above it: {channel.parent_id}"
+            return Finding(f"channel {channel_id}", Level.FAILED, words)
+        case discord.abc.GuildChannel():
+            return Finding(f"channel {channel_id}", Level.FAILED, f"is a {channel.type.name}; list the channels in it")
+        case _:
+            return Finding(f"channel {channel_id}", Level.FAILED, "is not a channel of a server")
+
+
+async def _why_unseen(visit: Visit, channel_id: int) -> str:
+    if known := await visit.identify(channel_id):
+        return f"is {known}, not a channel"
+    try:
+        await visit.fetch_channel(channel_id)
+    except discord.Forbidden:
+        return "the bot cannot see it: it lacks View Channels there, or is not in its server"
+    except discord.NotFound:
+        return "there is no such channel in the servers of the bot; is it the id of a channel?"
+    except discord.DiscordException as error:
+        return f"cannot be looked at: {error}"
+    return "is not a channel of a server"
+
+
+async def _people(config: Config, visit: Visit) -> AsyncIterator[Finding]:
+    """Name the roles and users by which people are named, and which there are not."""
+    lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
+    roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles
+    for role_id in sorted(roles - {role.id for guild in visit.guilds for role in guild.roles}):
+        known = await visit.identify(role_id)
+        words = f"is {known}, not a role" if known else "no server of the bot has this role"
+        yield Finding(f"role {role_id}", Level.WARNING, words)
+    for user_id in sorted({user_id for people in lists for user_id in people.user_ids})[:LISTED]:
+        known = await visit.identify(user_id)
+        if not known:
+            yield Finding(f"user {user_id}", Level.WARNING, "Discord names no such user")
+        elif not known.startswith("the user"):
+            yield Finding(f"user {user_id}", Level.WARNING, f'is {known}, not a user; a role is written "role:ID"')

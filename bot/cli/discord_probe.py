@@ -1,0 +1,197 @@
+"""A short visit to Discord, to look around: who the bot is, where it is a member, what it may do there.
+
+Nothing is posted and no event is answered, so a visit may be made beside a bot at work with the same token.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from bot.access.bot_permissions import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
+from bot.config.schema import DiscordConfig
+from bot.gateway.connection import Refused, close, end, in_words, prepare, why_pointless
+from bot.operations.start_failure import StartFailed
+
+__all__ = ["Room", "Visit", "lacks_in", "visiting"]
+
+LOGIN_SECONDS = 30.0
+"""Bound of logging in: two calls, each of which the library repeats while Discord has trouble."""
+
+READY_SECONDS = 60.0
+"""Bound of the gateway's greeting, and of each server that it then describes."""
+
+GUILD_SECONDS = 2.0
+"""The library waits so long for one more server before it takes the list to be complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A text channel or forum of a server that the bot is in."""
+
+    channel_id: int
+    name: str
+    guild: str
+    lacks: Lacks
+
+    def __str__(self) -> str:
+        """Name it as people do."""
+        return f"#{self.name} in {self.guild}"
+
+
+class Visit(discord.Client):
+    """A client that only looks. Use `visiting`."""
+
+    def __init__(self, intents: discord.Intents) -> None:
+        """Nothing is opened yet."""
+        super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS)
+        self._moved = asyncio.Event()
+
+    @property
+    def myself(self) -> discord.AppInfo:
+        """The bot's application; known after the login."""
+        if self.application is None:
+            raise LookupError("not logged in")
+        return self.application
+
+    @property
+    def hears_text(self) -> bool:
+        """Whether the application may use the Message Content intent, as its settings say."""
+        flags = self.myself.flags
+        return flags.gateway_message_content or flags.gateway_message_content_limited
+
+    async def allow_text(self) -> None:
+        """Turn the Message Content intent on. Raises `discord.HTTPException` where Discord wants a person to do it."""
+        before = self.myself.flags
+        kept = discord.ApplicationFlags(
+            gateway_message_content_limited=True,
+            gateway_presence_limited=before.gateway_presence_limited,
+            gateway_guild_members_limited=before.gateway_guild_members_limited,
+        )
+        await self.myself.edit(flags=kept)
+
+    # ---- at the gateway
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Be connected to the gateway, with all servers known; then the visit is over.
+
+        Raises `StartFailed` in at most READY_SECONDS.
+        """
+        link = asyncio.create_task(self.connect(reconnect=False), name="visit")
+        ready = asyncio.create_task(self.wait_until_ready(), name="visit is ready")
+        try:
+            await asyncio.wait((link, ready), return_when=asyncio.FIRST_COMPLETED, timeout=READY_SECONDS)
+            if link.done():
+                raise _failure(link.exception())
+            if not ready.done():
+                raise StartFailed(f"Discord's gateway said nothing for {READY_SECONDS:g} s")
+            yield
+        finally:
+            ready.cancel()
+            await end(self, link)
+
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
+        """Notice that a server was joined."""
+        self._moved.set()
+
+    async def on_guild_channel_create(self, _channel: Any) -> None:
+        """Notice that there is one channel more."""
+        self._moved.set()
+
+    async def joined(self, channel_ids: Collection[int], seconds: float) -> bool:
+        """Wait until the bot is shown these channels, or any where none is named. False after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._shown(channel_ids):
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _shown(self, channel_ids: Collection[int]) -> bool:
+        known = {room.channel_id for room in self.rooms(channel_ids)}
+        return known.issuperset(channel_ids) if channel_ids else bool(known)
+
+    def rooms(self, channel_ids: Collection[int] = ()) -> list[Room]:
+        """Return all text channels and forums, in Discord's order; or those named, of any kind where people write."""
+        return [
+            Room(channel.id, channel.name, guild.name, lacks_in(channel))
+            for guild in self.guilds
+            for channel in _written_in(guild)
+            if channel.id in channel_ids or not (channel_ids or isinstance(channel, discord.channel.VocalGuildChannel))
+        ]
+
+    def known_as(self, some_id: int) -> str:
+        """Say what has this id in the bot's servers; nothing where that is not known."""
+        if (guild := self.get_guild(some_id)) is not None:
+            return f"the server {guild.name}"
+        match self.get_channel(some_id):
+            case discord.CategoryChannel() as channel:
+                return f"the category {channel.name} in {channel.guild.name}"
+            case discord.Thread() as thread:
+                return f"a thread below the channel {thread.parent_id}"
+            case discord.abc.GuildChannel() as channel:
+                return f"#{channel.name} in {channel.guild.name}"
+        roles = (guild.get_role(some_id) for guild in self.guilds)
+        return next((f"the role {role.name} of {role.guild.name}" for role in roles if role is not None), "")
+
+    async def identify(self, some_id: int) -> str:
+        """Say what has this id, persons and bots included; nothing where Discord does not tell."""
+        if known := self.known_as(some_id):
+            return known
+        try:
+            return f"the user {await self.fetch_user(some_id)}"
+        except discord.HTTPException:
+            return ""
+
+
+def _written_in(guild: discord.Guild) -> Iterator[discord.abc.GuildChannel]:
+    yield from guild.text_channels
+    yield from guild.forums
+    yield from guild.voice_channels
+    yield from guild.stage_channels
+
+
+def lacks_in(channel: discord.abc.GuildChannel) -> Lacks:
+    """Say what the bot lacks in a channel and its threads."""
+    # As it is written down: by the channel's own answer nobody may attach files who may not write there, but in its
+    # threads they may.
+    granted = discord.abc.GuildChannel.permissions_for(channel, channel.guild.me)
+    match channel:
+        case discord.VoiceChannel() | discord.StageChannel():
+            return BESIDE_VOICE.lacks(granted)
+        case discord.ForumChannel():
+            return IN_FORUM.lacks(granted)
+        case _:
+            return IN_CHANNEL.lacks(granted)
+
+
+@asynccontextmanager
+async def visiting(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[Visit]:
+    """Log in, and be gone at the end. Raises `StartFailed` in at most LOGIN_SECONDS."""
+    prepare(settings.endpoint)
+    client = Visit(intents)
+    try:
+        try:
+            async with asyncio.timeout(LOGIN_SECONDS):
+                await client.login(settings.token.get_secret_value())
+        except TimeoutError:
+            raise StartFailed(f"Discord did not answer in {LOGIN_SECONDS:g} s") from None
+        except (discord.DiscordException, OSError) as error:
+            raise _failure(error) from None
+        yield client
+    finally:
+        await close(client)
+
+
+def _failure(error: BaseException | None) -> StartFailed:
+    if not isinstance(error, Exception):
+        return StartFailed("Discord closed the connection")
+    if pointless := why_pointless(error):
+        return Refused(pointless)
+    return StartFailed(f"cannot connect to Discord: {in_words(error)}")

@@ -1,0 +1,63 @@
+"""What a check found: rows for people and scripts."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bot.text.printable import visible
+
+__all__ = ["Finding", "Level", "show", "table"]
+
+
+NARROW = 60
+"""Columns of a terminal below which lines are easier to read than a table."""
+
+
+class Level(StrEnum):
+    """How a thing stands. Only what has failed keeps the bot from working."""
+
+    WELL = "well"
+    WARNING = "warning"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row: what was looked at, how it stands, and the words, which may have several lines."""
+
+    subject: str
+    level: Level
+    words: str
+
+
+_STYLES = {Level.WELL: "green", Level.WARNING: "yellow", Level.FAILED: "bold red"}
+
+
+def show(findings: Iterable[Finding], redact: Callable[[str], str]) -> None:
+    """Print a table on a terminal that is wide enough, else a line for each line of words: level, subject and words."""
+    # What others wrote, an agent for one, must not act upon the terminal.
+    rows = [Finding(visible(row.subject), row.level, visible(redact(row.words))) for row in findings]
+    console = Console()
+    if sys.stdout.isatty() and console.width >= NARROW:
+        console.print(table(rows, console.width))
+        return
+    for row in rows:
+        for line in row.words.splitlines():
+            click.echo(f"{row.level:<8} {row.subject}: {line}")
+
+
+def table(rows: Iterable[Finding], width: int) -> Table:
+    """Draw the findings, at most `width` columns wide. However long a subject is, most of it is left to the words."""
+    drawn = Table(show_header=False)
+    drawn.add_column(overflow="fold", max_width=width // 3)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for row in rows:
+        drawn.add_row(Text(row.subject), Text(row.level, style=_STYLES[row.level]), Text(row.words))
+    return drawn

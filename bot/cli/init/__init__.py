@@ -1,0 +1,1 @@
+"""`threadline init`: asks what a first configuration needs, and writes it."""

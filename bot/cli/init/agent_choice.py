@@ -1,0 +1,58 @@
+"""`threadline init`: which agent, of those that are installed, and what it needs first."""
+
+import shutil
+
+import click
+
+from bot.cli.common import fail
+from bot.config.presets import PRESETS
+
+from .config_template import typed
+from .prompts import Interview
+
+__all__ = ["first_agent"]
+
+
+def first_agent(given: str, ask: Interview) -> list[str]:
+    """Return a preset's name, or a command with its arguments: `given`, else what is chosen or found."""
+    found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
+    if given:
+        chosen = typed(given)
+    elif ask.asking:
+        click.echo("Agents:")
+        names = list(PRESETS)
+        options = [
+            f"{PRESETS[name].title}: {'found' if name in found else f'to install it: {PRESETS[name].install}'}"
+            for name in names
+        ]
+        default = str(names.index(found[0]) + 1) if found else ""
+        number = ask.choice("Which one? A number", [*options, "Another one, by its command"], default=default)[0]
+        chosen = [names[number]] if number < len(names) else _command(ask)
+    elif found:
+        chosen = found[:1]
+    else:
+        fail(f"no agent was found on PATH; give --agent: one of {', '.join(PRESETS)}, or a command", 2)
+    _explain(chosen[0])
+    return chosen
+
+
+def _command(ask: Interview) -> list[str]:
+    while True:
+        try:
+            return typed(ask.text("Its command, with arguments", flag="--agent"))
+        except ValueError as error:
+            click.echo(f"{error}. Once more:")
+
+
+def _explain(agent: str) -> None:
+    preset = PRESETS.get(agent)
+    if preset is None:
+        if not shutil.which(agent):
+            click.echo(f"{agent} was not found on PATH; known by name are {', '.join(PRESETS)}.")
+        return
+    if not shutil.which(preset.command):
+        click.echo(f"To install {preset.title}: {preset.install}")
+    if preset.login:
+        click.echo(f"To log in to {preset.title} afterwards: threadline login")
+    elif preset.any_of:
+        click.echo(f"{preset.title} takes a key from {' or '.join(preset.any_of)}.")

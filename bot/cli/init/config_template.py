@@ -1,0 +1,103 @@
+"""The configuration that `threadline init` writes: what was chosen, and a word on what one is likely to change."""
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config.presets import PRESETS
+from bot.config.toml_writer import listed, quoted
+from bot.config.values import at_home
+
+__all__ = ["TOKEN", "Choices", "agent_lines", "configuration", "typed", "variables"]
+
+TOKEN = "DISCORD_TOKEN"  # noqa: S105 - the variable's name
+"""The variable that holds the token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the operator has chosen. `agent` is a preset's name, or a command with its arguments."""
+
+    token: str
+    endpoint: str
+    rooms: Mapping[int, str]
+    """The channels, with their names for the comment."""
+    agent: Sequence[str]
+    cwd: Path
+    users: Sequence[str]
+
+
+def typed(agent: str) -> list[str]:
+    """Split an agent's command as a shell does; a path is meant from here. Raises ValueError with what is wrong."""
+    command, *args = shlex.split(agent) or [""]
+    if not command:
+        raise ValueError("No command")
+    return [str(at_home(Path(command)).absolute()) if os.sep in command else command, *args]
+
+
+def agent_lines(agent: Sequence[str]) -> list[str]:
+    """Say in the configuration's words which agent: a preset's name alone, or a command with its arguments."""
+    command, *args = agent
+    if command in PRESETS and not args:
+        return [f"preset = {quoted(command)}"]
+    return [f"command = {quoted(command)}", f"args = {listed(args)}"]
+
+
+def configuration(choices: Choices) -> str:
+    """Write the whole file. It holds no secret."""
+    endpoint = [f"endpoint = {quoted(choices.endpoint)}"] if choices.endpoint else []
+    channels = [f"    {quoted(channel_id)},  # {_plain(name)}" for channel_id, name in choices.rooms.items()]
+    lines = [
+        "# Threadline's configuration. What is not here has its default; docs/configuration.md explains every key.",
+        "# After a change: threadline check, then start the bot anew.",
+        "",
+        "[discord]",
+        "# Replaced by the environment variable, or by the line in the .env file beside this one.",
+        f"token = {quoted(f'${{{TOKEN}}}')}",
+        *endpoint,
+        "",
+        "[access]",
+        "# Where the bot works, with the threads below. It answers nowhere else.",
+        "channels = [",
+        *channels,
+        "]",
+        '# Who may talk to it: "owner" (of its application), a user id, "role:ID", or "*" for everybody who sees the',
+        "# channel. Whoever may talk to it can have the agent do what this account can do: see docs/security.md.",
+        f"users = {listed(choices.users)}",
+        "# Who may answer an agent's questions. The asker is whoever wrote the message.",
+        '#approvers = ["asker"]',
+        "",
+        "[agents.default]",
+        *agent_lines(choices.agent),
+        "# The directory in which it works.",
+        f"cwd = {quoted(choices.cwd)}",
+        "# Variables that the agent gets, by name, beyond those of its preset. The token is never among them.",
+        "#inherit_env = []" if choices.agent[0] not in PRESETS else '#env = { NAME = "value" }',
+        "",
+        "[pool]",
+        "# Agents at the same time. Each is a process with a few hundred MB; further threads wait in line.",
+        "#max_agents = 8",
+        "",
+        "[metrics]",
+        "# Where figures for Prometheus and the bot's health are served.",
+        '#listen = "127.0.0.1:9464"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def variables(choices: Choices) -> list[str]:
+    """Write the lines of the file of variables: the token, and comments on what the agent may need."""
+    preset = PRESETS.get(choices.agent[0])
+    wanted = preset.any_of if preset is not None else ()
+    return [
+        "# What is secret. The configuration names these variables; keep this file yours alone (mode 0600).",
+        f"{TOKEN}={choices.token}",
+        *(["# A key for the agent, unless somebody logs in to it:"] if wanted else []),
+        *(f"# {name}=" for name in wanted),
+    ]
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in name)

@@ -1,0 +1,78 @@
+"""`threadline migrate`: another bot's configuration taken over, and each thing named that has no counterpart."""
+
+import tomllib
+from pathlib import Path
+
+import click
+
+from bot.cli.init.config_template import TOKEN
+from bot.config.env_file import beside, write_variables
+from bot.config.toml_writer import written
+
+from .common import fail
+from .openab import Translation, translate
+
+__all__ = ["configuration", "migrate"]
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("threadline.toml"),
+    show_default=True,
+    help="The configuration to write.",
+)
+@click.option("--force", is_flag=True, help="Write it anew where it exists.")
+def migrate(file: Path, output: Path, *, force: bool) -> None:
+    """Take over FILE, the config.toml of openab.
+
+    What of it has no counterpart is named.
+    """
+    if output.exists() and not force:
+        fail(f"{output} exists; --force writes it anew", 2)
+    try:
+        old = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}", 2)
+    except tomllib.TOMLDecodeError as error:
+        fail(f"{file}: is not TOML: {error}", 2)
+    if not isinstance(old.get("discord"), dict):
+        fail(f"{file}: has no table [discord]; is it the config.toml of openab?", 2)
+    try:
+        done = translate(old)
+        text = configuration(done, file.name)
+    except (TypeError, ValueError, AttributeError) as error:
+        fail(f"{file}: has a value of another kind than openab takes: {error}", 2)
+    if done.token and beside(output).exists() and not force:
+        fail(f"{beside(output)} exists; --force writes it anew", 2)
+    try:
+        output.write_text(text, encoding="utf-8")
+        if done.token:
+            write_variables(beside(output), [f"{TOKEN}={done.token}"])
+    except OSError as error:
+        fail(f"{output} cannot be written: {error.strerror}", 1)
+    _tell(done, output)
+
+
+def configuration(done: Translation, source: str) -> str:
+    """Write the file."""
+    lines = [
+        f"# Taken over from {source}. docs/configuration.md explains every key. To see whether it works:",
+        "# threadline check",
+    ]
+    for table, keys in done.tables.items():
+        lines += ["", f"[{table}]", *(f"{key} = {written(value)}" for key, value in keys.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _tell(done: Translation, output: Path) -> None:
+    for title, lines in (("Taken over", done.taken), ("Without a counterpart", done.left), ("To look at", done.advice)):
+        if lines:
+            click.echo(f"{title}:")
+            for line in lines:
+                click.echo(f"  {line}")
+    token = f"; the token is in {beside(output)}, readable by you alone" if done.token else ""
+    click.echo(f"Written: {output}{token}. Next: threadline check -c {output}")

@@ -1,0 +1,254 @@
+"""openab's configuration in our words, and what of it has no counterpart. Pure.
+
+Source of the keys: openab's example configurations and its reference, of version 0.8 and later. A key that is not known
+here is named like those without a counterpart: nothing is left out in silence.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from bot.cli.init.config_template import TOKEN
+from bot.config.document import VARIABLE
+from bot.config.presets import PRESETS
+
+__all__ = ["Translation", "translate"]
+
+_SAME = {
+    "discord.allow_dm": "access.dm",
+    "discord.allowed_role_ids": "threads.mention_roles",
+    "discord.trusted_bot_ids": "threads.trusted_bots",
+    "agent.args": "agents.default.args",
+    "agent.env": "agents.default.env",
+    "agent.inherit_env": "agents.default.inherit_env",
+    "pool.max_sessions": "pool.max_agents",
+    "reactions.enabled": "reactions.enabled",
+}
+"""Keys whose values mean the same here."""
+
+_WITHOUT = {
+    "discord.message_processing_mode": "messages of a thread go to the agent in order, one person's in a row together",
+    "discord.max_buffered_messages": "see pool.per_thread for how many may wait",
+    "discord.max_batch_tokens": "up to 10 messages of one person in a row go together, or 20,000 characters",
+    "pool.liveness_check_secs": "an agent that ends is noticed at once",
+    "pool.hung_grace_secs": "a cancelled turn has 10 seconds, then its agent is stopped",
+    "pool.preload_persisted_sessions": "a thread's session is loaded when somebody writes there",
+    "pool.default_config_options": "options are chosen in the thread; only mode can be preset",
+    "reactions.emojis": "the signs are fixed",
+    "reactions.timing": "signs are neither delayed nor held",
+    "reactions.mapping": "reactions of people are not read",
+    "reactions.narration_display": "what an agent says between its tools is shown; see reply.tools and reply.thoughts",
+    "delivery": "an answer is shown as it is written, see the table reply",
+    "triage": "only people, and bots that you trust, are answered",
+    "usage": "the line below an answer has the context and the cost that the agent tells of",
+    "mcp_profiles_dir": "name servers in agents.default.mcp_servers",
+    "cron": "there are no scheduled messages",
+    "cronjobs": "there are no scheduled messages",
+    "usercron_enabled": "there are no scheduled messages",
+    "usercron_path": "there are no scheduled messages",
+    "stt": "voice messages are not transcribed",
+    "hooks": "use what starts the bot: ExecStartPre of systemd, an init container",
+    "secrets": "use ${NAME} and a file of variables, see docs/configuration.md",
+    "workspace": "give a channel its own folder: [channels.ID] cwd",
+    "ambient": "the bot reads only what is addressed to it",
+    "filestore": "there is no object store",
+    "agentcore": "agents run on this machine",
+    "mcp": "name servers in agents.default.mcp_servers",
+    **dict.fromkeys(
+        ("feishu", "gateway", "googlechat", "line", "lineworks", "slack", "teams", "telegram", "wecom"),
+        "there is only Discord",
+    ),
+}
+"""What has no counterpart, by the beginning of the key, and what to do or to know instead."""
+
+_WORDS = {
+    "discord.allow_bot_messages": (
+        "threads.bots",
+        {"off": "off", "none": "off", "false": "off", "mentions": "mentions", "all": "all", "true": "all"},
+    ),
+    "discord.allow_user_messages": (
+        "threads.mention",
+        {"involved": "involved", "mentions": "mentions", "multibot-mentions": "shared"},
+    ),
+    "markdown.tables": ("reply.tables", {"code": "code", "bullets": "bullets", "off": "off"}),
+    "reactions.tool_display": (
+        "reply.tools",
+        {"full": "full", "compact": "compact", "none": "off", "off": "off", "hidden": "off"},
+    ),
+}
+"""Keys that take one of some words, and which word is which here. openab tells neither capitals nor `_` from `-`."""
+_SECRET = re.compile(r"\$\{secrets\.([^}]+)\}")
+MOST = 1000
+"""Of agents, and of bots' turns."""
+
+
+@dataclass
+class Translation:
+    """Our tables, by dotted name, and what is to be told: each key of the old file once, then what to look at."""
+
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    taken: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What has no counterpart."""
+    advice: list[str] = field(default_factory=list)
+    token: str = ""
+    """The bot's token, where the old file has it written down; it belongs into the file of variables."""
+
+    def put(self, ours: str, value: Any, theirs: str = "") -> None:
+        """Set a key of ours; `theirs` is where the value is from."""
+        table, _, key = ours.rpartition(".")
+        self.tables.setdefault(table, {})[key] = value
+        if theirs:
+            self.taken.append(f"{theirs} -> {ours}")
+
+
+def translate(old: Mapping[str, Any]) -> Translation:
+    """Translate a parsed file. What openab allows to everybody by default is allowed here to the owner alone."""
+    done = Translation()
+    given = {theirs: _with_variables(value) for theirs, value in _flat(old)}
+    if any(theirs.startswith("secrets.refs.") for theirs in given):
+        done.advice.append(
+            "A secret is a variable here: ${secrets.a_key} is ${A_KEY} now; put A_KEY=... into the .env file."
+        )
+    _discord(given, done)
+    _agent(given, done)
+    _pool(given, done)
+    if (removed := given.pop("reactions.remove_after_reply", None)) is not None:
+        done.put("reactions.keep", not removed, "reactions.remove_after_reply")
+    for theirs, ours in _SAME.items():
+        if theirs in given:
+            done.put(ours, given.pop(theirs), theirs)
+    for theirs in given:
+        reason = next((_WITHOUT[prefix] for prefix in _prefixes(theirs) if prefix in _WITHOUT), "it is not known here")
+        done.left.append(f"{theirs}: {reason}")
+    return done
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and name != "agent.env":
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _with_variables(value: Any) -> Any:
+    """Let openab's secrets be variables."""
+    match value:
+        case str():
+            return _SECRET.sub(lambda found: f"${{{re.sub(r'[^A-Za-z0-9_]', '_', found[1]).upper()}}}", value)
+        case list():
+            return [_with_variables(each) for each in value]
+        case dict():
+            return {key: _with_variables(each) for key, each in value.items()}
+        case _:
+            return value
+
+
+def _prefixes(key: str) -> Iterator[str]:
+    parts = key.split(".")
+    return (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+
+
+def _discord(given: dict[str, Any], done: Translation) -> None:
+    token = given.pop("discord.bot_token", "")
+    if VARIABLE.fullmatch(token):
+        done.put("discord.token", token, "discord.bot_token")
+    else:
+        done.put("discord.token", f"${{{TOKEN}}}", "discord.bot_token")
+        done.token = "" if "${" in token else token
+        if not done.token:
+            done.advice.append(f"Put the token, and nothing else, into the variable {TOKEN}.")
+    _allowed(given, done, "channels", [], 'All channels: access.guilds = [ids of your servers] and channels = ["*"].')
+    _allowed(
+        given,
+        done,
+        "users",
+        ["owner"],
+        'Everybody could talk to the agent; now only you may. As before: users = ["*"].',
+    )
+    _words(given, done)
+    bots, trusted = done.tables.get("threads", {}).get("bots", "off"), given.get("discord.trusted_bot_ids")
+    if bots != "off" and not trusted:
+        done.advice.append(
+            "openab took any bot for a trusted one; here only those of threads.trusted_bots are answered."
+        )
+    if bots == "off" and trusted:
+        done.advice.append(
+            'Trusted bots were answered when they mentioned it. To keep that: threads.bots = "mentions".'
+        )
+    if (turns := given.pop("discord.max_bot_turns", None)) is not None:
+        done.put("threads.bot_turns", _bounded("threads.bot_turns", int(turns), MOST, done), "discord.max_bot_turns")
+
+
+def _words(given: dict[str, Any], done: Translation) -> None:
+    for theirs, (ours, known) in _WORDS.items():
+        if (word := given.pop(theirs, None)) is None:
+            continue
+        if (same := known.get(word.lower().replace("_", "-"))) is not None:
+            done.put(ours, same, theirs)
+        else:
+            done.left.append(f"{theirs}: {word!r} is not known here")
+
+
+def _allowed(given: dict[str, Any], done: Translation, what: str, instead: list[str], advice: str) -> None:
+    """Take over who may, or where; `instead` where that was all, which openab means by an empty list too."""
+    every, some = f"discord.allow_all_{what}", f"discord.allowed_{what}"
+    listed, allowed = given.get(some, []), given.get(every)
+    if not listed if allowed is None else allowed:
+        done.advice.append(advice)
+        if listed:
+            done.left.append(f"{some}: openab did not look at it, for {every} was set")
+            del given[some]
+        listed = instead
+    done.put(f"access.{what}", listed)
+    done.taken += [f"{theirs} -> access.{what}" for theirs in (some, every) if given.pop(theirs, None) is not None]
+
+
+def _agent(given: dict[str, Any], done: Translation) -> None:
+    command, args = given.pop("agent.command", ""), given.get("agent.args", [])
+    if not command:
+        done.advice.append("openab took the agent from OPENAB_AGENT_COMMAND; correct agents.default.command.")
+    name = PurePath(command).name
+    if name in {"claude", "codex"}:
+        done.advice.append(
+            f'{name} itself speaks no ACP. preset = "{name}", without command and args, starts what does.'
+        )
+    preset = next((key for key, each in PRESETS.items() if (each.command, each.args) == (name, tuple(args))), "")
+    if preset:
+        given.pop("agent.args", None)
+        done.put("agents.default.preset", preset, "agent.command")
+    if command != name or not preset:
+        done.put("agents.default.command", command or "openab-agent", "agent.command" if command and not preset else "")
+    working_dir = "agent.working_dir" if "agent.working_dir" in given else ""
+    done.put("agents.default.cwd", given.pop("agent.working_dir", "~"), working_dir)
+    unasked = [arg for arg in args if any(word in arg for word in ("trust", "yolo", "bypass", "dangerous"))]
+    if unasked:
+        done.advice.append(f"The agent acts unasked because of {', '.join(unasked)}: take it out, and it is asked for.")
+    done.advice.append("openab answered every question of the agent with yes; here people are asked: permission.")
+
+
+def _pool(given: dict[str, Any], done: Translation) -> None:
+    if (agents := given.get("pool.max_sessions")) is not None:
+        given["pool.max_sessions"] = _bounded("pool.max_agents", int(agents), MOST, done)
+    if (hours := given.pop("pool.session_ttl_hours", None)) is not None:
+        minutes = _bounded("pool.idle_minutes", float(hours) * 60, math.inf, done)
+        done.put("pool.idle_minutes", minutes, "pool.session_ttl_hours")
+    if (seconds := given.pop("pool.prompt_hard_timeout_secs", None)) is not None:
+        minutes = _bounded("agents.default.ceiling_minutes", float(seconds) / 60, math.inf, done)
+        done.put("agents.default.ceiling_minutes", minutes, "pool.prompt_hard_timeout_secs")
+    if (mode := given.pop("pool.default_config_options.mode", None)) is not None:
+        done.put("agents.default.mode", mode, "pool.default_config_options.mode")
+        done.advice.append(f"Is {mode} a mode in which the agent asks first? If not, leave mode out.")
+
+
+def _bounded(ours: str, value: float, most: float, done: Translation) -> float:
+    """Return a value that is allowed here, 1 at least, and tell if it is another one."""
+    allowed = type(value)(min(max(value, 1), most))
+    if allowed != value:
+        done.advice.append(f"{ours} was {value:g} and is {allowed:g} now, which is as far as it goes here.")
+    return allowed

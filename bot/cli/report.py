@@ -1,0 +1,228 @@
+"""`threadline report`: what somebody who helps has to know, in one text without secrets."""
+
+import asyncio
+import logging
+import os
+import platform
+import re
+import sqlite3
+import sys
+import tomllib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.agents.probe import examine
+from bot.agents.probe_result import as_lines
+from bot.config.env_file import beside, read_variables
+from bot.config.schema import Config, ConfigError, load
+from bot.config.secrets import TELLING
+from bot.config.toml_writer import listed, quoted
+from bot.operations import logs
+
+from .common import CONFIG, fail, work_through
+
+__all__ = ["redacted_lines", "report"]
+
+LINES = 200
+"""The last log lines that go into it."""
+
+LIBRARIES = ("discord.py", "aiohttp", "pydantic", "structlog", "click", "rich")
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAME = rf"[\w.-]*(?:{TELLING.pattern})[\w.-]*"
+_BEHIND = re.compile(rf"\A[^\s=]*?{_NAME}=(?P<rest>.+)", re.IGNORECASE | re.DOTALL)
+"""An argument that begins with a telling name and an equals sign: all the rest may be secret."""
+_CALLER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+"""Who calls an address, written into it: name, colon and password."""
+_WITHIN = re.compile(
+    rf"""
+      (?P<caller>{_CALLER.pattern})
+    | {_NAME}["']?\s*[=:]\s*(?:(?:Bearer|Basic|Token)\s+)?(?P<value>"[^"]+"|'[^']+'|(?!\$\{{)[^\s"'&;,}}]+)
+    | (?P<shape>\b(?:sk-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-|AKIA|AIza)[\w-]{{8,}})
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A secret within a text: who calls an address, what stands behind a telling name, a key that is known by its looks."""
+_NAMES_NEXT = re.compile(
+    rf"-[\w-]*(?:{TELLING.pattern})[\w-]*|(?-i:[A-Z0-9_]*(?:{TELLING.pattern})[A-Z0-9_]*)", re.IGNORECASE
+)
+"""An argument behind which a secret comes: an option like --api-key, or the name of a variable."""
+_CONCEALED = "[secret]"
+
+
+@click.command()
+@CONFIG
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write it there; otherwise it is printed.")
+@click.option("--no-agents", is_flag=True, help="Start no agent.")
+def report(path: Path, output: Path | None, *, no_agents: bool) -> None:
+    """Gather what a report of a fault needs.
+
+    The versions, the configuration, what each agent says at its start, the last log lines. Secrets are left out. Read
+    it before you give it away: paths, ids and what agents call themselves are in it.
+    """
+    logs.configure(level=logging.ERROR)
+    text = "\n".join(_sections(path, agents=not no_agents)) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"{output} cannot be written: {error.strerror}", 1)
+    click.echo(f"Written: {output}. Read it before you give it away.")
+
+
+def _sections(path: Path, *, agents: bool) -> Iterator[str]:
+    yield from ("# Threadline report", "", "## Versions", "", *_fenced(_versions()))
+    secrets: set[str] = set()
+    try:
+        for name, value in read_variables(beside(path)).items():
+            os.environ.setdefault(name, value)
+            secrets.add(value)
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, ConfigError) as error:
+        yield from ("## Configuration", "", *_fenced([f"cannot be read: {getattr(error, 'strerror', None) or error}"]))
+        return
+    secrets |= set(_secrets(raw))
+    redact = logs.redactor(secrets)
+    yield from ("## Configuration", "", *_fenced(map(redact, redacted_lines(raw))))
+    try:
+        config = load(path)
+    except ConfigError as error:
+        yield from ("It cannot be used:", "", *_fenced(redact(str(error)).splitlines()))
+        return
+    redact = logs.redactor({*secrets, *config.secrets, *_given_to_agents(config)})
+    if agents:
+        found = [redact(line) for line in work_through(_examined(config))]
+        yield from ("## Agents", "", *_fenced(found))
+    yield from ("## Last log lines", "", *_fenced(map(redact, _last_lines(config.log_file))))
+
+
+def _fenced(lines: Iterable[str]) -> Iterator[str]:
+    yield "````text"
+    yield from lines
+    yield "````"
+    yield ""
+
+
+def _versions() -> Iterator[str]:
+    yield f"threadline {metadata.version('threadline')}"
+    yield f"Python {platform.python_version()} ({sys.executable})"
+    yield f"SQLite {sqlite3.sqlite_version}"
+    yield f"{platform.system()} {platform.release()} {platform.machine()}"
+    for library in LIBRARIES:
+        yield f"{library} {metadata.version(library)}"
+
+
+async def _examined(config: Config) -> list[str]:
+    """Start each agent and shake hands, as `check` does: no prompt."""
+    agents = config.agents.by_name.items()
+    found = await asyncio.gather(*(examine(name, agent, prompts=False) for name, agent in agents))
+    return [line for each in found for line in as_lines(each)]
+
+
+def _last_lines(path: Path) -> list[str]:
+    last: deque[str] = deque(maxlen=LINES)
+    for file in (path.with_name(f"{path.name}.1"), path):
+        try:
+            with file.open(encoding="utf-8", errors="replace") as lines:
+                last.extend(line.rstrip("\n") for line in lines)
+        except OSError:
+            continue
+    return list(last) or [f"there is no {path}"]
+
+
+# ---- what is secret in a configuration
+
+
+def redacted_lines(raw: dict[str, Any]) -> list[str]:
+    """Return a parsed configuration as dotted keys, with what is secret left out. Comments are not in it.
+
+    Secret are: the token, values of `env` and `headers`, and what stands under a key that says so. What is taken from
+    a variable, `${NAME}`, is shown as that.
+    """
+    return [
+        f"{key} = {_shown(value, concealed=concealed)}" for key, value, concealed in _flat(raw, "", concealed=False)
+    ]
+
+
+def _flat(table: dict[str, Any], prefix: str, *, concealed: bool) -> Iterator[tuple[str, Any, bool]]:
+    for key, value in table.items():
+        hidden = concealed or key in {"env", "headers"} or bool(TELLING.search(key))
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.", concealed=hidden)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, each in enumerate(value):
+                yield from _flat(each, f"{prefix}{key}[{number}].", concealed=hidden)
+        else:
+            yield f"{prefix}{key}", value, hidden
+
+
+def _shown(value: Any, *, concealed: bool) -> str:
+    match value:
+        case str():
+            return quoted(_CONCEALED if concealed and not _VARIABLE.fullmatch(value) else _argument(value))
+        case list():
+            return listed(_arguments([str(each) for each in value])) if not concealed else quoted(_CONCEALED)
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def _arguments(values: list[str]) -> Iterator[str]:
+    """Conceal what follows an argument like --api-key, and what is secret within one."""
+    before = ""
+    for value in values:
+        yield _CONCEALED if _NAMES_NEXT.fullmatch(before) and not _VARIABLE.fullmatch(value) else _argument(value)
+        before = value
+
+
+def _argument(value: str) -> str:
+    return _WITHIN.sub(_without, _BEHIND.sub(_without, value))
+
+
+def _without(found: re.Match[str]) -> str:
+    secret = found[found.lastgroup or 0]
+    return found[0] if _VARIABLE.fullmatch(secret) else found[0].replace(secret, _CONCEALED)
+
+
+def _spoken(secret: str) -> Iterator[str]:
+    """Return how a secret may be repeated: without quotes, and without the scheme before it (RFC 9110)."""
+    bare = secret.strip("\"'")
+    yield bare
+    scheme, _, rest = bare.partition(" ")
+    if rest and scheme.isalpha() and " " not in rest:
+        yield rest
+
+
+def _given_to_agents(config: Config) -> Iterator[str]:
+    """Find what agents get beyond the base: they may have written it to stderr, and so into the log."""
+    for agent in config.agents.by_name.values():
+        yield from agent.env.values()
+        yield from (os.environ[name] for name in agent.inherit_env if name in os.environ)
+
+
+def _secrets(raw: dict[str, Any]) -> Iterator[str]:
+    """Find the values that must not be seen anywhere: those written down, and those of the variables named."""
+    for key, value, hidden in _flat(raw, "", concealed=False):
+        texts = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str)]
+        for text in texts:
+            yield from (os.environ[name] for name in _VARIABLE.findall(text) if name in os.environ)
+        if hidden:
+            yield from (spoken for text in texts if not _VARIABLE.fullmatch(text) for spoken in _spoken(text))
+        concealed = [text for text, shown in zip(texts, _arguments(texts), strict=True) if shown == _CONCEALED]
+        patterns = (_BEHIND, _WITHIN)
+        matches = (match for text in texts for pattern in patterns for match in pattern.finditer(text))
+        within = [match[match.lastgroup or 0] for match in matches]
+        within += [caller.partition(":")[2] for text in texts for caller in _CALLER.findall(text)]
+        for secret in (*concealed, *within):
+            if not _VARIABLE.fullmatch(secret):
+                yield from _spoken(secret)
+        if key.endswith("inherit_env"):
+            yield from (os.environ[name] for name in texts if name in os.environ)

@@ -1,0 +1,295 @@
+"""`/ask`, `/run`, "Ask about this" and "Retry": the request is posted as a message, and goes on as from a mention."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import aiohttp
+import discord
+import structlog
+from discord import app_commands
+
+from bot import user_messages as words
+from bot.access.admission import admitted
+from bot.access.gate import Place, Right, in_place
+from bot.agents.options import Command as OwnCommand
+from bot.intake.posted_requests import Posting
+from bot.prompt.discord_message import tags_of
+from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at, write_request
+from bot.questions.form_schema import Field
+from bot.questions.modal import Form
+from bot.rest.api import RestError
+from bot.rest.backoff import Patience, persist
+from bot.rest.pacer import Urgency
+from bot.text.markdown import escape
+from bot.text.printable import visible
+from pool.journal.journal import State, Unwritable
+from pool.journal.posted_requests import Ask
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["ABOUT_FORM", "asking_commands", "offer_agents", "take_question"]
+
+ABOUT_FORM = re.compile(r"threadline:about:(?P<message>[0-9]{1,20})")
+"""The id of the form in which one asks about a message."""
+
+_ABOUT = (Field("question", "What do you want to know?", "text", required=True),)
+
+SHOWN = 1500
+"""Characters of a request that are shown; a longer one comes as a file too."""
+
+BARE = "(a message of somebody else's, and no word about it)"
+"""Shown of a request that only quotes."""
+
+OFFERED = 25
+CHOICE = 100
+"""Choices that Discord shows for an option, and characters of a choice's name or value."""
+
+Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
+Command = app_commands.Command[Any, Any, Any]
+Choices = list[app_commands.Choice[str]]
+Files = list[tuple[str, bytes]]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+def asking_commands() -> list[Command | app_commands.ContextMenu]:
+    """Make the commands."""
+    ask: Command = app_commands.Command(
+        name="ask", description="Ask an agent: in a channel this opens a thread, in a thread it goes on.", callback=_ask
+    )
+    ask.autocomplete("agent")(offer_agents)
+    run: Command = app_commands.Command(name="run", description="Use one of the agent's own commands.", callback=_run)
+    run.autocomplete("command")(_offer_commands)
+    about = app_commands.ContextMenu(name="Ask about this", callback=_ask_about)
+    retry = app_commands.ContextMenu(name="Retry", callback=_retry)
+    return [ask, run, about, retry]
+
+
+@app_commands.describe(request="What you want.", agent="Which agent is to do it; only where a conversation begins.")
+async def _ask(interaction: Interaction, request: str, agent: str = "") -> None:
+    await ask(interaction, request, agent=agent)
+
+
+@app_commands.describe(command="The command's name.", text="What it is to be told.")
+async def _run(interaction: Interaction, command: str, text: str = "") -> None:
+    if not await admitted(interaction, Right.TALK):
+        return
+    name = command.strip().removeprefix("/")
+    known = [each.name for each in interaction.client.offers(interaction.channel_id or 0).commands]
+    if name not in known:
+        words = "The agent has no such command." if known else "The agent has not named its commands yet."
+        await interaction.response.send_message(words, ephemeral=True)
+        return
+    await ask(interaction, f"/{name} {text}".strip())
+
+
+async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
+    commands = interaction.client.offers(interaction.channel_id or 0).commands
+    typed, redact = typed.removeprefix("/").casefold(), interaction.client.desk.redact
+    found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
+    return [
+        app_commands.Choice(name=_shown(replace(each, name=redact(each.name))), value=each.name)
+        for each in found[:OFFERED]
+        if each.name.strip() and len(each.name) <= CHOICE
+    ]
+
+
+def _shown(command: OwnCommand) -> str:
+    """Name a command, what it wants to be told, and what it does."""
+    hint, about = (" ".join(text.split()) for text in (command.hint, command.description))
+    return visible(command.name + (f" [{hint}]" if hint else "") + (f" — {about}" if about else ""), CHOICE)
+
+
+async def offer_agents(interaction: Interaction, typed: str) -> Choices:
+    """Offer the agents that may be chosen here."""
+    names = interaction.client.desk.agents.choices(_channel_id(interaction))
+    found = [name for name in names if typed.casefold() in name.casefold()]
+    return [app_commands.Choice(name=name, value=name) for name in found[:OFFERED]]
+
+
+def _channel_id(interaction: Interaction) -> int:
+    place = interaction.client.admission.place(interaction.guild, interaction.channel)
+    return place.parent_id or place.channel_id
+
+
+# ---- a request
+
+
+async def ask(
+    interaction: Interaction,
+    text: str,
+    *,
+    agent: str = "",
+    quotes: Sequence[Quote] = (),
+    attachments: Sequence[Attachment] = (),
+    within: int | None = None,
+) -> None:
+    """Post a person's request, and take it up where it was made; in a channel a thread is opened on it.
+
+    `within` is a thread of the channel in which to go on instead. Nothing is read first: Discord waits 3 s for an
+    answer, and a busy one may take longer.
+    """
+    client, channel = interaction.client, interaction.channel
+    if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
+        return
+    place = client.admission.place(interaction.guild, channel)
+    if within is not None:
+        place = Place(place.guild_id, within, place.channel_id)
+        channel = interaction.guild.get_thread(within) if interaction.guild is not None else None
+    text = text.strip()
+    # What others have said is not shown as what this person asks.
+    said = text or ", ".join(each.name for each in attachments) or (BARE if quotes else "")
+    if refusal := _not_now(interaction, place, said, agent):
+        await interaction.response.send_message(refusal, ephemeral=True)
+        return
+    shown, files = _asked(interaction, said)
+    here = in_place(place)
+    draft = Request(
+        message_id=0,  # It is not posted yet.
+        channel_id=place.channel_id,
+        thread_id=place.channel_id if here else 0,
+        author_id=interaction.user.id,
+        text=text,
+        attachments=tuple(attachments),
+        author_name=interaction.user.display_name,
+        guild_id=interaction.guild_id,
+        guild_name=interaction.guild.name if interaction.guild is not None else "",
+        channel_name=getattr(channel, "name", None) or "",
+        tags=tags_of(channel),
+        quotes=tuple(quotes),
+        joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
+        no_thread=place.no_thread or "",
+    )
+    asked = Ask(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
+    with Posting(client, asked, interaction.user) as posting:
+        try:
+            client.journal.asks.begin(asked)
+        except Unwritable:
+            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            return
+        post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
+        message_id = await post
+        if message_id is None:
+            client.journal.asks.end(asked.ask_id)
+        else:
+            await posting.confirmed(message_id)
+
+
+def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
+    """Say why a request cannot be taken up; empty where it can."""
+    client, thread_id = interaction.client, place.channel_id
+    agents, here = client.desk.agents, in_place(place)
+    if not client.intake:
+        return "I am about to stop. Ask again when I am back."
+    if not said:
+        return "There is nothing in it to ask."
+    if agent and agent not in agents.choices(_channel_id(interaction)):
+        return "There is no such agent here."
+    if here and agent and client.journal.knows(thread_id) and agent != agents.name(thread_id):
+        return "This thread has another agent. `/agent` changes that."
+    bound = client.pool.bound(thread_id, interaction.user.id)
+    return "" if bound is None else words.BOUNDS[bound]
+
+
+async def _post(interaction: Interaction, shown: str, files: Files) -> int:
+    """Answer with the request, for all to see and pinging nobody; return the message's id."""
+    answer = await interaction.response.send_message(
+        shown,
+        allowed_mentions=discord.AllowedMentions.none(),
+        suppress_embeds=True,
+        files=[discord.File(BytesIO(data), name) for name, data in files],
+    )
+    return answer.message_id or (await interaction.original_response()).id
+
+
+async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: Files) -> int | None:
+    """Post the request in another place, likewise, and say so; None where that is refused, which is said too.
+
+    An outage is waited out, as for a message that was accepted.
+    """
+    await interaction.response.send_message(f"Asking again in <#{thread_id}> …", ephemeral=True)
+    desk, loop = interaction.client.desk, asyncio.get_running_loop()
+    nonce, began = secrets.token_hex(8), loop.time()
+    try:
+        stored = await persist(
+            lambda: desk.rest.send_once(thread_id, shown, tried=loop.time() - began, nonce=nonce, files=files),
+            pacer=desk.pacer,
+            urgency=Urgency.FIRST,
+            channel_id=thread_id,
+            patience=Patience(),
+        )
+    except RestError as error:
+        log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
+        told = f"That cannot be asked again: {escape(str(error))}. Ask anew with `/ask`."
+        if not await _change_answer(interaction, told):
+            desk.tell(interaction.channel_id or thread_id, told)
+        return None
+    await _change_answer(interaction, f"Asked again in <#{thread_id}>.")
+    return stored.message_id
+
+
+async def _change_answer(interaction: Interaction, content: str) -> bool:
+    """Let the answer to a command say something else. False: Discord lets that be done for 15 minutes only."""
+    try:
+        await interaction.edit_original_response(content=content)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        log.info("an answer to a command could not be changed", reason=str(error))
+        return False
+    return True
+
+
+def _asked(interaction: Interaction, text: str) -> tuple[str, Files]:
+    """Write a request as it is shown, and the file that has all of a long one."""
+    shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    files = [("request.txt", text.encode())] if shown != text else []
+    return f"<@{interaction.user.id}> asks:\n>>> {shown}", files
+
+
+# ---- about a message
+
+
+async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
+    if await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+        form = Form(f"threadline:about:{message.id}", "Ask about this message", _ABOUT, {})
+        await interaction.response.send_modal(form)
+
+
+async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
+    """Take what was asked about a message, in a form whose id is all that is needed of it: the gate is asked again."""
+    entered = Form.entered(_ABOUT, interaction.data or {}).get("question")
+    message_id, channel_id = int(match["message"]), interaction.channel_id or 0
+    about = Quote("reply", "", sent_at(message_id), channel_id=channel_id, message_id=message_id)
+    await ask(interaction, str(entered or ""), quotes=[about])
+
+
+async def _retry(interaction: Interaction, message: discord.Message) -> None:
+    client = interaction.client
+    if not await client.admit(interaction, Right.TALK, asker_id=None):
+        return
+    rows = client.journal.exchange(message.id)
+    if not rows:
+        await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
+    elif client.recovery.interruptions.is_undecided(rows[-1]):
+        thread_id = rows[-1].thread_id
+        if await client.admit(interaction, Right.GO_ON, asker_id=client.journal.threads.asker(thread_id)):
+            decide = client.recovery.interruptions.decide
+            told = decide(thread_id, rows[-1].message_id, retry=True, by=interaction.user.id)
+            await interaction.response.send_message(told)
+    elif rows[-1].state not in {State.ANSWERED, State.CLOSED}:
+        await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
+    else:
+        thread_id, gone = rows[-1].thread_id, client.desk.rest.gone
+        requests = [read_request(row.request) for row in rows]
+        await ask(
+            interaction,
+            "\n\n".join(request.text for request in requests if request.text),
+            quotes=[quote for request in requests for quote in request.quotes],
+            attachments=[file for request in requests for file in request.attachments],
+            within=None if thread_id == interaction.channel_id or thread_id in gone else thread_id,
+        )

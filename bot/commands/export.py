@@ -1,0 +1,140 @@
+"""`/diff` and `/export`: what has changed in the working directory, and the thread as Markdown. For who asks alone."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import discord
+from discord import app_commands
+
+from bot.access.admission import admitted
+from bot.access.gate import Right
+from bot.prompt.discord_message import text_of
+from bot.prompt.request import sent_at
+from bot.render.code_blocks import balanced
+from bot.rest.api import RestError
+from bot.rest.pacer import Urgency
+from bot.text.markdown import code_block, escape
+from bot.text.redaction import Redactor
+
+from .git_changes import Changes, GitFailed
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["showing_commands"]
+
+MESSAGES = 2000
+"""Messages of a thread that are exported, the newest."""
+
+BATCH = 100
+"""Messages that Discord gives at once (Discord, Get Channel Messages)."""
+
+LINES, WIDTH = 1500, 8 * 1024 * 1024
+"""Characters of the list of files that are shown, and bytes of an exported thread."""
+
+Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
+
+
+def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
+    """Make the commands."""
+    return [
+        app_commands.Command(
+            name="diff", description="What has changed in the working directory, as a patch.", callback=_diff
+        ),
+        app_commands.Command(name="export", description="This thread as a Markdown file.", callback=_export),
+    ]
+
+
+async def _diff(interaction: Interaction) -> None:
+    if not await admitted(interaction, Right.TALK):
+        return
+    agent = interaction.client.desk.agents.of(interaction.channel_id or 0)
+    await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
+    try:
+        found = await interaction.client.desk.diff_queue.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
+    except GitFailed as error:
+        await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
+        return
+    remarks = "".join(f"\n-# {each}" for each in _remarks(found))
+    if not found.patch:
+        await interaction.followup.send(f"Nothing has changed since the last commit.{remarks}", ephemeral=True)
+        return
+    status, patch = await asyncio.to_thread(_redacted, found, interaction.client.desk.redact)
+    shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
+    words = code_block(shown) + remarks
+    file = discord.File(BytesIO(patch), "changes.patch")
+    await interaction.followup.send(words, file=file, ephemeral=True)
+
+
+def _redacted(found: Changes, redact: Redactor) -> tuple[str, bytes]:
+    """Take secrets out of the list and the patch, which may be large; whatever a file's encoding is, it is to fit."""
+    patch = redact(found.patch.decode(errors="surrogateescape"))
+    return redact(found.status), patch.encode(errors="surrogateescape")
+
+
+def _remarks(found: Changes) -> Iterator[str]:
+    if found.cut:
+        yield "The patch is too long, and was cut."
+    if found.unread:
+        yield "Some new files could not be looked at, and are not in it."
+    if found.nested:
+        yield "Of repositories inside this one, as submodules are, only the commits are compared."
+
+
+async def _export(interaction: Interaction) -> None:
+    if not await admitted(interaction, Right.LOOK):
+        return
+    await interaction.response.defer(ephemeral=True)
+    try:
+        text, left_out = await _thread_as_markdown(interaction)
+    except RestError as error:
+        await interaction.followup.send(f"The thread cannot be read: {escape(str(error))}", ephemeral=True)
+        return
+    file = discord.File(BytesIO(text.encode()), "thread.md")
+    words = "The thread as it stands now." + (
+        "\n-# Its older messages did not fit, and are left out." if left_out else ""
+    )
+    await interaction.followup.send(words, file=file, ephemeral=True)
+
+
+async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
+    """Read the thread as whoever asks can view it; say whether older messages are left out. Raises `RestError`."""
+    desk, channel_id = interaction.client.desk, interaction.channel_id or 0
+    messages: list[discord.Message] = []
+    before = interaction.id
+    while len(messages) < MESSAGES:
+        await desk.pacer.admit(None, Urgency.SIGN)
+        batch = await desk.rest.before(channel_id, before, most=BATCH)
+        messages = [*batch, *messages]
+        if len(batch) < BATCH:
+            break
+        before = batch[0].id
+    name = getattr(interaction.channel, "name", None) or "Conversation"
+    # To write down one message of the worst kind takes a millisecond.
+    text, cut = await asyncio.to_thread(_as_markdown, name, messages)
+    return text, cut or len(messages) >= MESSAGES
+
+
+def _as_markdown(name: str, messages: Sequence[discord.Message]) -> tuple[str, bool]:
+    """Write the newest messages down, as many as fit; say whether older ones are left out."""
+    written = [_written(each) for each in messages]
+    kept, left = 0, WIDTH
+    while kept < len(written) and (left := left - len(written[-kept - 1].encode()) - 2) > 0:
+        kept += 1
+    newest = written[len(written) - kept :]
+    text = "\n\n".join([f"# {' '.join(name.split())}", *filter(None, newest)]) + "\n"
+    return text, kept < len(written)
+
+
+def _written(message: discord.Message) -> str:
+    """Write a message down; of what Discord itself says only the message that a thread was opened on."""
+    if message.type is discord.MessageType.thread_starter_message and message.reference is not None:
+        first = message.reference.resolved
+        return _written(first) if isinstance(first, discord.Message) else ""
+    if message.is_system():
+        return ""
+    files = "".join(f"\n\n[{each.filename}]({each.url})" for each in message.attachments)
+    head = f"## {' '.join(message.author.display_name.split())}, {sent_at(message.id)}"
+    return f"{head}\n\n{balanced(text_of(message))}{files}"

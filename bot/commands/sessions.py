@@ -1,0 +1,255 @@
+"""`/status`, `/sessions` and `/resume`: what agents are doing, and which session a thread goes on with."""
+
+import asyncio
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+from discord import app_commands
+
+from acp import AcpError
+from acp.process.memory import resident
+from acp.schema import SessionInfo
+from bot.access.admission import admitted
+from bot.access.gate import Right
+from bot.config.presets import PRESETS
+from bot.text.markdown import LIMIT, escape
+from bot.text.printable import visible
+from bot.user_messages import fitting, links, waiting
+from pool.conversation import Conversation
+from pool.conversation_context import State
+from pool.session_listing import NoSlot
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["session_commands"]
+
+OFFERED = 25
+"""Choices that Discord shows for an option; a choice's name and value have at most `CHOICE` characters."""
+
+CHOICE = 100
+
+LISTED = 60
+"""Conversations of which `/sessions` makes a line, by reading the journal: a message has room for fewer."""
+
+SLICE = 50
+"""So many are looked at before others have their turn: a server may have a thousand, each with rights of its own."""
+
+LIST_SECONDS = 2.0
+"""How long those who type wait for the agent's list; Discord wants an answer in 3 (Discord, Interactions)."""
+
+Command = app_commands.Command[Any, Any, Any]
+Interaction = discord.Interaction["ThreadlineClient"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+def session_commands() -> list[Command]:
+    """Make the commands."""
+    resume: Command = app_commands.Command(
+        name="resume",
+        description="Go on with what is held here, or with another session: an earlier one of this thread's, or any.",
+        callback=_resume,
+    )
+    resume.autocomplete("session")(_offer_sessions)
+    status: Command = app_commands.Command(
+        name="status", description="What the agent of this thread is doing.", callback=_status
+    )
+    sessions: Command = app_commands.Command(
+        name="sessions", description="Which threads have an agent now, and what it is doing.", callback=_sessions
+    )
+    return [resume, status, sessions]
+
+
+# ---- /status
+
+
+async def _status(interaction: Interaction) -> None:
+    if await admitted(interaction, Right.LOOK):
+        lines = _status_lines(interaction.client, interaction.channel_id or 0)
+        await interaction.response.send_message("\n".join(lines), ephemeral=True)
+
+
+def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
+    conversation = client.pool.conversation(thread_id)
+    name = client.desk.agents.name(thread_id)
+    lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
+    if client.journal.trouble:
+        lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
+    session = None if conversation is None else conversation.seat.session
+    if session is not None:
+        lines.append(f"mode: {escape(visible(client.desk.redact(session.mode or 'not told'), CHOICE))}")
+        if session.usage is not None:
+            used, size = session.usage.used, session.usage.size
+            share = f" ({used / size:.0%})" if size else ""
+            lines.append(f"context: {used:,} of {size:,} tokens used{share}")
+            if session.usage.cost:
+                lines.append(f"cost so far: {escape(_cost(session.usage.cost))}")
+    session_id = client.journal.threads.session_id(thread_id)
+    if session_id is not None:
+        lines.append(f"session: `{_plain(session_id)}`")
+        line = _terminal_line(client, thread_id, session_id)
+        if line:
+            lines.append(f"in a terminal: `{line}`")
+    return lines
+
+
+def _state_line(client: "ThreadlineClient", conversation: Conversation | None) -> str:
+    if conversation is None:
+        return "**asleep** — a message wakes the agent."
+    state = str(conversation.seat.state)
+    if conversation.seat.state is State.IN_LINE:
+        ahead = conversation.seat.ahead
+        state += f", behind {links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
+    if conversation.asked_since is not None:
+        state += ", and waits for the answer to its question"
+    held = "held" if conversation.held else "waiting"
+    return f"**{state}**" + (f"\n{waiting(conversation.waiting)} {held}" if conversation.waiting else "")
+
+
+def _terminal_line(client: "ThreadlineClient", thread_id: int, session_id: str) -> str:
+    """Return what continues a session in a terminal; empty where the agent's program cannot, or nobody knows how."""
+    agent = client.desk.agents.of(thread_id)
+    preset = PRESETS.get(agent.preset)
+    line = preset.continuing(session_id) if preset is not None else ""
+    return f"cd {_plain(shlex.quote(str(agent.cwd)), LIMIT)} && {_plain(line, LIMIT)}" if line else ""
+
+
+def _plain(text: str, most: int = CHOICE) -> str:
+    """Make a text fit between backticks."""
+    return text.replace("`", "")[:most]
+
+
+def _cost(cost: object) -> str:
+    match cost:
+        case {"amount": int() | float() as amount, "currency": str(currency)}:
+            return f"{amount:.4g} {currency[:8]}"
+        case _:
+            return "not told"
+
+
+# ---- /sessions
+
+
+async def _sessions(interaction: Interaction) -> None:
+    client = interaction.client
+    if not await client.admit(interaction, Right.LOOK, asker_id=None):
+        return
+    everything = client.may(interaction, Right.ADMIN)
+    shown: list[Conversation] = []
+    for number, each in enumerate([*client.pool.conversations], 1):
+        if everything or _can_view(interaction, each.thread_id):
+            shown.append(each)
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    listed = shown[:LISTED]
+    sizes = await asyncio.to_thread(resident, [each.seat.agent.pid for each in listed if each.seat.agent is not None])
+    lines = [_session_line(client, each, sizes) for each in listed]
+    text = "\n".join(lines) or "No agent is running in a thread that you can see."
+    await interaction.response.send_message(fitting(text, len(shown) - len(listed)), ephemeral=True)
+
+
+def _can_view(interaction: Interaction, thread_id: int) -> bool:
+    """Whether whoever gave a command can view a thread. In doubt not: who is in a private one is told to nobody."""
+    guild, user = interaction.guild, interaction.user
+    place = guild.get_channel_or_thread(thread_id) if guild is not None else None
+    if thread_id == interaction.channel_id:
+        return True
+    if place is None or not isinstance(user, discord.Member):
+        return False
+    may = place.permissions_for(user)
+    private = isinstance(place, discord.Thread) and place.is_private() and place.owner_id != user.id
+    return may.manage_threads if private else may.view_channel
+
+
+def _session_line(client: "ThreadlineClient", conversation: Conversation, sizes: dict[int, int]) -> str:
+    thread_id, seat = conversation.thread_id, conversation.seat
+    parts = [f"<#{thread_id}> **{seat.state}**"]
+    asker_id = client.journal.threads.asker(thread_id)
+    if asker_id is not None:
+        parts.append(f"<@{asker_id}>")
+    if conversation.waiting:
+        parts.append(f"{conversation.waiting} {'held' if conversation.held else 'waiting'}")
+    parts.append(escape(client.desk.agents.name(thread_id)))
+    if seat.agent is not None:
+        parts.append(f"{seat.held_seconds / 60:.0f} min")
+        parts.append(f"{sizes.get(seat.agent.pid, 0) / 2**20:.0f} MiB")
+    return " · ".join(parts)
+
+
+# ---- /resume
+
+
+@app_commands.describe(session="An earlier session of this thread or (admins) one that was begun elsewhere.")
+async def _resume(interaction: Interaction, session: str = "") -> None:
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if not session:
+        if await admitted(interaction, Right.GO_ON):
+            await interaction.response.send_message(_go_on(client.conversation(interaction)), ephemeral=True)
+        return
+    own = client.journal.threads.session_thread(session) == thread_id
+    if await admitted(interaction, Right.GO_ON if own else Right.ADMIN):
+        await interaction.response.send_message(_take_up(interaction, session), ephemeral=True)
+
+
+def _go_on(conversation: Conversation | None) -> str:
+    if conversation is None or not conversation.held:
+        return "Nothing is held here. A message goes on with this thread's session."
+    told = f"{waiting(conversation.waiting)} next."
+    conversation.resume()
+    return told
+
+
+def _take_up(interaction: Interaction, session_id: str) -> str:
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if client.journal.threads.session_id(thread_id) == session_id:
+        return "This thread goes on with that session already."
+    if client.journal.threads.session_thread(session_id) not in {None, thread_id}:
+        # Two threads in one session would answer each other's questions.
+        return "That session belongs to another thread."
+    conversation = client.conversation(interaction)
+    if conversation is not None:
+        conversation.reset(interaction.user.id)
+    client.journal.threads.set_session(thread_id, session_id)
+    log.info("session taken up by a person", thread_id=thread_id, user_id=interaction.user.id)
+    return "The next message here goes on with that session, if the agent has it."
+
+
+async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+    """Offer the thread's own earlier sessions, and to admins those that no thread has begun; by title, id or time."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    asker_id = client.journal.threads.asker(thread_id)
+    if client.admission.refusal(interaction, Right.GO_ON, asker_id=asker_id) or not client.journal.knows(thread_id):
+        return []
+    listed = {each.session_id: each for each in await _listed(client, thread_id)}
+    names = {
+        session_id: _name(listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), "of this thread")
+        for session_id, began in client.journal.threads.past_sessions(thread_id).items()
+    }
+    if client.may(interaction, Right.ADMIN):
+        for session_id, info in listed.items():
+            if client.journal.threads.session_thread(session_id) is None:
+                names[session_id] = _name(info, info.updated_at or "", session_id)
+    wanted = typed.casefold()
+    return [
+        app_commands.Choice(name=client.desk.redact(name)[:CHOICE], value=session_id)
+        for session_id, name in names.items()
+        if wanted in f"{name} {session_id}".casefold() and len(session_id) <= CHOICE
+    ][:OFFERED]
+
+
+async def _listed(client: "ThreadlineClient", thread_id: int) -> list[SessionInfo]:
+    try:
+        async with asyncio.timeout(LIST_SECONDS):
+            return await client.pool.listing.sessions(client.desk.agents.settings(thread_id))
+    except (AcpError, NoSlot, TimeoutError) as error:
+        log.info("an agent's sessions cannot be listed", thread_id=thread_id, reason=str(error) or "it takes too long")
+        return []
+
+
+def _name(info: SessionInfo | None, when: str, remark: str) -> str:
+    title = info.title if info is not None and info.title else "untitled"
+    return " · ".join(part for part in (title[:60], when[:16].replace("T", " "), remark) if part)

@@ -1,0 +1,279 @@
+"""`/model`, `/mode` and `/config`: what an agent can be set to, as menus. None of it waits for a turn.
+
+Menus are found by their ids, so they work after a restart. An id names its option by a hash: agents' own ids may be
+longer than Discord allows.
+"""
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import discord
+import structlog
+from discord import app_commands
+
+from acp import AcpError
+from acp.session_options import Choice, Option, Value
+from bot import user_messages as words
+from bot.access.admission import admitted
+from bot.access.gate import Right
+from bot.agents.options import Offers, write_offers
+from bot.interactions.components import view_of
+from bot.text.markdown import escape
+from bot.text.printable import visible
+from pool.journal.journal import Unwritable
+from pool.session_setup import MODE, written
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["OptionMenu", "PageButton", "setting_commands"]
+
+PAGE = 25
+"""Entries of a menu (Discord, String Select)."""
+
+WIDTH = 100
+"""Characters of an entry's name and description."""
+
+FREE = frozenset({"model", "model_config", "thought_level"})
+"""Categories that every user may set; anything else may change what the agent does unasked."""
+
+ALL = "list"
+"""In an id, in place of an option's hash: the menu of all options."""
+
+NOTHING = "The agent has not said that this can be set. It says so once it has been written to."
+
+Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
+
+log = structlog.stdlib.get_logger("bot")
+
+
+def setting_commands() -> list[app_commands.Command[Any, Any, Any]]:
+    """Make the commands."""
+    return [
+        app_commands.Command(name="model", description="Choose the agent's model.", callback=_model),
+        app_commands.Command(name="mode", description="Choose the agent's mode: what it asks before.", callback=_mode),
+        app_commands.Command(name="config", description="Set anything the agent lets one set.", callback=_config),
+    ]
+
+
+async def _model(interaction: Interaction) -> None:
+    if await admitted(interaction, Right.TALK):
+        await _show(interaction, _offers(interaction).option("model"))
+
+
+async def _mode(interaction: Interaction) -> None:
+    if await admitted(interaction, Right.CHANGE):
+        await _show(interaction, _offers(interaction).option("mode"))
+
+
+async def _config(interaction: Interaction) -> None:
+    if await admitted(interaction, Right.TALK):
+        options = _offers(interaction).options
+        content = "What is to be set?" if options else NOTHING
+        await interaction.response.send_message(content, view=_options_view(options, 0), ephemeral=True)
+
+
+def _offers(interaction: Interaction) -> Offers:
+    return interaction.client.offers(interaction.channel_id or 0)
+
+
+async def _show(interaction: Interaction, option: Option | None) -> None:
+    if option is None:
+        await interaction.response.send_message(NOTHING, ephemeral=True)
+    else:
+        await interaction.response.send_message(_title(option), view=_option_view(option, 0), ephemeral=True)
+
+
+# ---- what is shown
+
+
+def _key(option_id: str) -> str:
+    return sha256(option_id.encode()).hexdigest()[:8]
+
+
+def _title(option: Option) -> str:
+    return f"**{escape(_name(option))}** {escape(visible(option.description, 500))}".strip()
+
+
+def _name(named: Option | Choice) -> str:
+    """Return what to call it on one line; Discord refuses a name of nothing but space."""
+    return _line(named.name) or "(no name)"
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()), WIDTH)
+
+
+def _choices(option: Option) -> list[Choice]:
+    """List the values, the current one first; a switch has two."""
+    choices = option.choices or (Choice("true", "On"), Choice("false", "Off"))
+    current = written(option.current)
+    return sorted(choices, key=lambda choice: choice.value != current)
+
+
+def _option_view(option: Option, page: int) -> discord.ui.View:
+    current = written(option.current)
+    entries = [
+        discord.SelectOption(
+            label=_name(choice),
+            value=_key(choice.value),
+            description=_line(" — ".join(part for part in (choice.group, choice.description) if part)) or None,
+            default=choice.value == current,
+        )
+        for choice in _choices(option)
+    ]
+    return _paged(entries, _key(option.option_id), page)
+
+
+def _options_view(options: tuple[Option, ...], page: int) -> discord.ui.View:
+    entries = [
+        discord.SelectOption(label=_name(each), value=_key(each.option_id), description=_now(each)) for each in options
+    ]
+    return _paged(entries, ALL, page)
+
+
+def _now(option: Option) -> str:
+    name = next((_name(each) for each in _choices(option) if each.value == written(option.current)), "?")
+    return f"now: {name}"[:WIDTH]
+
+
+def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.ui.View:
+    last = max(0, (len(entries) - 1) // PAGE)
+    page = min(page, last)
+    shown = entries[page * PAGE : (page + 1) * PAGE]
+    menus = [OptionMenu(key, shown, further=last > 0)] if shown else []
+    turns = (("Back", page - 1), ("More", page + 1))
+    return view_of(*menus, *(PageButton(key, to, label) for label, to in turns if 0 <= to <= last))
+
+
+# ---- menus and buttons
+
+
+class OptionMenu(
+    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"
+):
+    """Choose an option, or a value of one."""
+
+    def __init__(self, key: str, entries: list[discord.SelectOption] | None = None, *, further: bool = False) -> None:
+        """`key` names the option; `list` means all options. `further`: there are other pages."""
+        placeholder = "Choose one of these, or look further" if further else "Choose one"
+        super().__init__(
+            discord.ui.Select(
+                custom_id=f"threadline:set:{key}",
+                placeholder=placeholder,
+                options=entries or [discord.SelectOption(label="?")],
+            )
+        )
+        self.key = key
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "OptionMenu":
+        """Make the item that handles a choice."""
+        return cls(match["key"])
+
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Set it, or show the values of the option that was chosen."""
+        if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+            return
+        data: Any = interaction.data
+        chosen = str(data["values"][0])
+        options = {_key(each.option_id): each for each in _offers(interaction).options}
+        option = options.get(chosen if self.key == ALL else self.key)
+        choices = {} if option is None else {_key(each.value): each for each in _choices(option)}
+        choice = choices.get(chosen)
+        if option is None or (choice is None and self.key != ALL):
+            await interaction.response.edit_message(content="The agent no longer offers that.", view=None)
+        elif choice is None or self.key == ALL:
+            await interaction.response.edit_message(content=_title(option), view=_option_view(option, 0))
+        else:
+            await _set(interaction, option, choice)
+
+
+class PageButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?P<page>[0-9]{1,3})",
+):
+    """Turn to another page of a menu."""
+
+    def __init__(self, key: str, page: int, label: str = "") -> None:
+        """`page` counts from 0."""
+        super().__init__(discord.ui.Button(label=label or "?", custom_id=f"threadline:page:{key}:{page}"))
+        self.key = key
+        self.page = page
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "PageButton":
+        """Make the item that handles a press."""
+        return cls(match["key"], int(match["page"]))
+
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Show that page, of what there is now."""
+        if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+            return
+        options = _offers(interaction).options
+        option = next((each for each in options if _key(each.option_id) == self.key), None)
+        if self.key == ALL:
+            await interaction.response.edit_message(view=_options_view(options, self.page))
+        elif option is not None:
+            await interaction.response.edit_message(view=_option_view(option, self.page))
+        else:
+            await interaction.response.edit_message(content="The agent no longer offers that.", view=None)
+
+
+# ---- setting
+
+
+async def _set(interaction: Interaction, option: Option, choice: Choice) -> None:
+    """Set it now where the agent is awake, and remember it for its next session in any case."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if option.category not in FREE and not await client.admit(interaction, Right.CHANGE, asker_id=None):
+        return
+    named = f"**{escape(_name(option))}**: {escape(_name(choice))}"
+    value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
+    conversation = client.pool.conversation(thread_id)
+    session = None if conversation is None else conversation.seat.session
+    if session is None:
+        if not _remembered(interaction, option, choice):
+            await interaction.response.edit_message(content=words.NOT_DONE, view=None)
+            return
+        _record(interaction, option, choice)
+        offers = client.offers(thread_id).with_value(option.option_id, value)
+        client.journal.threads.set_offers(thread_id, write_offers(offers))  # What a menu shows from now on.
+        await interaction.response.edit_message(content=f"{named}, as soon as the agent is awake.", view=None)
+        return
+    # At once, for the agent may take its time.
+    await interaction.response.edit_message(content=f"{named} …", view=None)
+    try:
+        done = await session.set_option(option.option_id, value)
+    except AcpError as error:
+        why = escape(visible(client.desk.redact(str(error))[:500]))
+        await interaction.edit_original_response(content=f"{named} could not be set: {why}")
+        return
+    told = f"{named} was not taken by the agent; it says that it has another value."
+    if done:
+        _record(interaction, option, choice)
+        lasts = _remembered(interaction, option, choice)
+        told = f"{named}." if lasts else f"{named}, until the agent sleeps: I cannot write anything down now."
+    await interaction.edit_original_response(content=told)
+
+
+def _remembered(interaction: Interaction, option: Option, choice: Choice) -> bool:
+    """Remember a choice for the thread's next session. False: it cannot be written down."""
+    name = MODE if option.category == "mode" else option.option_id
+    try:
+        interaction.client.journal.threads.choose(interaction.channel_id or 0, name, choice.value)
+    except Unwritable:
+        return False
+    return True
+
+
+def _record(interaction: Interaction, option: Option, choice: Choice) -> None:
+    thread_id, by = interaction.channel_id or 0, interaction.user.id
+    interaction.client.desk.audit.record(
+        "changed", f"{option.option_id} to {choice.value}", user_id=by, thread_id=thread_id
+    )
+    log.info("option chosen by a person", thread_id=thread_id, user_id=by, option=option.option_id, value=choice.value)

@@ -1,0 +1,138 @@
+"""Slash commands, and the buttons that steer what waits. Each asks the gate, and none waits for a turn."""
+
+import json
+from hashlib import sha256
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot import user_messages as words
+from bot.access.admission import admitted
+from bot.access.bot_permissions import PERMISSIONS
+from bot.access.gate import Right
+from bot.text.markdown import escape
+from pool.conversation_context import Cancelled
+from pool.journal.journal import Journal, Unwritable
+
+from .agent import agent_command
+from .ask import asking_commands
+from .export import showing_commands
+from .helping import help_command
+from .queue import queue_commands
+from .sessions import session_commands
+from .settings import setting_commands
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["Commands"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Commands(app_commands.CommandTree["ThreadlineClient"]):
+    """The commands of the bot."""
+
+    def __init__(self, client: "ThreadlineClient", *, dm: bool) -> None:
+        """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
+        super().__init__(
+            client,
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=dm),
+            # Not for an account that takes the commands along to servers which have not let the bot in.
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        )
+        for callback, description in (
+            (_cancel, "Stop what the agent is doing in this thread. What waits is held."),
+            (_reset, "Stop, and begin a new session: the agent forgets this thread's conversation."),
+            (_close, "Stop, let the agent go and archive the thread. The session is kept; a message wakes it."),
+            (_reload, "Read the configuration again. Running turns are not touched."),
+        ):
+            name = callback.__name__.removeprefix("_")
+            self.add_command(app_commands.Command(name=name, description=description, callback=callback))
+        families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
+        for command in [*chain.from_iterable(families), agent_command(), help_command()]:
+            self.add_command(command)
+
+    async def sync_changes(self, journal: Journal) -> None:
+        """Tell Discord the commands, unless it was told the same ones last."""
+        known = [command.to_dict(self) for command in self._get_all_commands(guild=None)]
+        told = sha256(json.dumps([self.client.application_id, discord.http.Route.BASE, known], sort_keys=True).encode())
+        if journal.fact("commands") != told.hexdigest():
+            await self.sync()
+            journal.note("commands", told.hexdigest())
+
+    async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
+        """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
+        try:
+            return await self.client.admit(interaction, Right.LOOK, asker_id=None)
+        except Exception as error:
+            # As when Discord does not take the refusal any more. The library passes nothing else to `on_error`.
+            raise app_commands.AppCommandError("the gate could not be asked") from error
+
+    async def on_error(
+        self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Say that a command failed, and log why."""
+        unwritable = isinstance(error, app_commands.CommandInvokeError) and isinstance(error.original, Unwritable)
+        if not unwritable:  # The journal has logged that itself.
+            log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
+        told = words.NOT_DONE if unwritable else "That failed, and the reason is in the log."
+        try:
+            if interaction.response.is_done():  # Discord shows "thinking" for a quarter of an hour otherwise.
+                await interaction.followup.send(told, ephemeral=True)
+            else:
+                await interaction.response.send_message(told, ephemeral=True)
+        except Exception as lost:  # noqa: BLE001 - what failed may be the way to Discord, as when the bot stops
+            log.warning("nobody could be told that a command failed", reason=str(lost))
+
+
+async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    client = interaction.client
+    if not await admitted(interaction, Right.STOP):
+        return
+    conversation = client.conversation(interaction)
+    done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
+    log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
+    await interaction.response.send_message(words.cancelled(done), ephemeral=True)
+
+
+async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    client = interaction.client
+    if not await admitted(interaction, Right.RESET):
+        return
+    conversation = client.conversation(interaction)
+    if conversation is not None:
+        conversation.reset(interaction.user.id)
+    elif interaction.channel_id is not None:
+        client.journal.threads.set_session(interaction.channel_id, None)
+    log.info("reset by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
+    told = "Done. The next message begins a new session; the agent knows nothing of this one."
+    await interaction.response.send_message(told, ephemeral=True)
+
+
+async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    lost = client.admission.has_opened(interaction.channel) and not client.journal.knows(thread_id)
+    may = client.admit(interaction, Right.RESET, asker_id=None) if lost else admitted(interaction, Right.RESET)
+    if not await may:
+        return
+    conversation = client.conversation(interaction)
+    if conversation is not None:
+        conversation.close(interaction.user.id)
+    log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
+    after = "begins a new session" if lost else "wakes the agent again, with its session"
+    closed = f"Closed. A message here {after}."
+    await interaction.response.send_message(closed)
+    if isinstance(interaction.channel, discord.Thread) and (why := await client.archive(thread_id)):
+        if not interaction.app_permissions.manage_threads:
+            why = f"I'm missing the permission {PERMISSIONS['manage_threads']}."
+        await interaction.edit_original_response(content=f"{closed}\n{words.not_archived(why)}")
+
+
+async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+    if await interaction.client.admit(interaction, Right.ADMIN, asker_id=None):
+        told = escape(str(interaction.client.reload()))
+        await interaction.response.send_message(words.fitting(told), ephemeral=True)

@@ -1,0 +1,1 @@
+"""The configuration: from TOML to frozen models, with a sentence for each mistake."""

@@ -1,0 +1,117 @@
+"""The part of the configuration that is about agents: how each is started, and what it may ask for and is given."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from acp import Client, FileSystem, Launch, Terminals, environment
+from bot.questions.auto_approval import Permission
+
+from .mcp_servers import ServerConfig
+from .presets import PRESETS, Preset
+from .values import Name, PresetName, Table
+
+__all__ = ["AgentConfig", "AgentsConfig"]
+
+
+class AgentConfig(Table):
+    """`[agents.NAME]`. What is not given comes from the preset, if one is named."""
+
+    preset: PresetName = ""
+    command: Name
+    args: tuple[str, ...] = ()
+    wrap: tuple[Name, ...] = ()
+    cwd: Path
+    env: dict[str, str] = Field(default_factory=dict)
+    inherit_env: tuple[Name, ...] = ()
+    permission: Permission = "ask"
+    mode: str = ""
+    client: frozenset[Literal["fs", "terminal"]] = frozenset()
+    mcp_servers: tuple[ServerConfig, ...] = ()
+    additional_directories: tuple[Path, ...] = ()
+    warm: Annotated[int, Field(ge=0, le=100)] = 0
+    ceiling_minutes: Annotated[float, Field(gt=0)] = 120
+
+    @model_validator(mode="before")
+    @classmethod
+    def _filled_from_preset(cls, given: Any) -> Any:
+        """Fill what is not given. Variables are filled one by one: a key of one's own must not undo the others."""
+        if not isinstance(given, dict) or not isinstance(name := given.get("preset"), str) or not name:
+            return given
+        preset = PRESETS.get(name)
+        if preset is None:
+            return {"command": name, **given}  # The unknown name is the mistake; a missing command would be another.
+        env = given.get("env", {})
+        return {
+            "command": preset.command,
+            "args": preset.args,
+            "mode": preset.mode,
+            "inherit_env": preset.inherit_env,
+            **given,
+            "env": {**preset.env, **env} if isinstance(env, dict) else env,
+        }
+
+    @property
+    def known(self) -> Preset | None:
+        """What is known of this agent beyond its settings."""
+        return PRESETS.get(self.preset)
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment that the agent gets from us, but for its marker."""
+        return environment(os.environ, inherit=self.inherit_env, env=self.env)
+
+    def launch(self) -> Launch:
+        """Say how the agent is started: inside the program that wraps it, if there is one."""
+        wrap = [part.replace("{cwd}", str(self.cwd)) for part in self.wrap]
+        line = (*wrap, self.command, *self.args)
+        return Launch(line[0], line[1:], self.cwd, self.environment())
+
+    @model_validator(mode="after")
+    def _wrapped_whole(self) -> "AgentConfig":
+        if self.wrap and "terminal" in self.client:
+            raise ValueError('client = ["terminal"] runs commands outside of what wrap puts around the agent')
+        return self
+
+    @property
+    def search_path(self) -> str:
+        """Where the agent's commands are looked up."""
+        return self.environment().get("PATH", os.defpath)
+
+    def offer(self, marker: str, *, terminal_login: bool = False) -> Client:
+        """Say what the agent of that marker may ask of us, and what its sessions are given.
+
+        `terminal_login`: whether a person is there who can log in to it in a terminal.
+        """
+        env = self.environment()
+        return Client(
+            file_system=FileSystem if "fs" in self.client else None,
+            terminals=(lambda roots: Terminals(roots, env, marker)) if "terminal" in self.client else None,
+            terminal_login=terminal_login,
+            mcp_servers=tuple(server.entry(self.cwd, self.search_path) for server in self.mcp_servers),
+            additional_directories=self.additional_directories,
+        )
+
+
+class AgentsConfig(Table):
+    """`[agents]`: the one that is used where nothing else is said, and others by their names."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, AgentConfig]
+
+    default: AgentConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", name):
+                raise ValueError(f"{name!r} is no name for an agent: up to 32 letters, digits, - and _")
+        return given
+
+    @property
+    def by_name(self) -> dict[str, AgentConfig]:
+        """All agents, by the NAME of their table."""
+        return dict(self)

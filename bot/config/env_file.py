@@ -1,0 +1,58 @@
+"""The file of variables beside a configuration: `threadline.env` for `threadline.toml`.
+
+It holds what is secret, so that the configuration need not: a line for each variable, `NAME=VALUE`, as systemd and
+Docker read such files. What the environment has already wins over it.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from .document import ConfigError
+
+__all__ = ["beside", "read_variables", "write_variables"]
+
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+
+
+def beside(configuration: Path) -> Path:
+    """Return where the variables of a configuration are, if there are any."""
+    return configuration.parent / f"{configuration.stem}.env"
+
+
+def read_variables(path: Path) -> dict[str, str]:
+    """Read the file; no file, no variables. Raises `ConfigError`, also where others may read what is secret."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            others = os.fstat(file.fileno()).st_mode & 0o077
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if others:
+        raise ConfigError(f"{path}: others may read it; make it yours alone: chmod 600 {path}")
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            raise ConfigError(f"{path}, line {number}: is not of the form NAME=VALUE")
+        found[match[1]] = _unquoted(match[2])
+    return found
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+
+
+def write_variables(path: Path, lines: Iterable[str]) -> None:
+    """Write a file that only its owner can read. It is there with all of it, or as it was before. Raises OSError."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    draft.replace(path)

@@ -1,0 +1,68 @@
+"""MCP servers in the configuration: programs that an agent starts, or addresses that it calls."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
+
+from .values import Name
+
+__all__ = ["ServerConfig"]
+
+_PROGRAM = ("command", "args", "env")
+_ADDRESS = ("url", "headers")
+
+
+class ServerConfig(BaseModel):
+    """One of `mcp_servers`. It has a `command` or a `url`; `type` is told from that where it is not given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    type: Literal["stdio", "http", "sse"]
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = Field(default_factory=dict)
+    url: Annotated[str, Field(pattern=r"^(https?://[^/\s]+(/\S*)?)?$")] = ""
+    headers: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _typed(cls, given: Any) -> Any:
+        return {"type": "http" if "url" in given else "stdio", **given} if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> "ServerConfig":
+        needed, foreign = ("command", _ADDRESS) if self.type == "stdio" else ("url", _PROGRAM)
+        if not getattr(self, needed):
+            raise ValueError(f"a server of type {self.type} needs {needed}")
+        for name in foreign:
+            if getattr(self, name):
+                raise ValueError(f"a server of type {self.type} has no {name}")
+        return self
+
+    def program(self, cwd: Path, path: str) -> str | None:
+        """Return where the command is, absolute, as the protocol wants it; None where it is nowhere.
+
+        As an agent's own command it is looked up on `path`, or with a `/` in it seen from `cwd`.
+        """
+        command = str(cwd / self.command) if os.sep in self.command else self.command
+        found = shutil.which(command, path=path)
+        return None if found is None else str(cwd / found)
+
+    def entry(self, cwd: Path, path: str) -> McpServer:
+        """Return the server as sessions are given it."""
+        headers = [HttpHeader(name=name, value=value) for name, value in self.headers.items()]
+        match self.type:
+            case "http":
+                return McpServerHttp(name=self.name, url=self.url, headers=headers)
+            case "sse":
+                return McpServerSse(name=self.name, url=self.url, headers=headers)
+            case "stdio":
+                env = [EnvVariable(name=name, value=value) for name, value in self.env.items()]
+                command = self.program(cwd, path) or self.command
+                return McpServerStdio(name=self.name, command=command, args=list(self.args), env=env)

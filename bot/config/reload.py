@@ -1,0 +1,88 @@
+"""Reads the configuration again while the bot runs: what touches no turn is taken over, the rest needs a restart."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from .schema import ChannelConfig, Config, ConfigError, load
+
+__all__ = ["Reloaded", "reload", "taken_over"]
+
+LIVE = {
+    "access": frozenset({"guilds", "channels", "users", "approvers", "admins"}),
+    "threads": frozenset(
+        {"mention", "mention_roles", "bots", "trusted_bots", "bot_turns", "auto_archive_minutes"},
+    ),
+}
+"""Keys of tables that are looked up whenever they are needed. `[channels.ID]` is so as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What has come of it: the configuration to go on with, which keys were taken over, and which were not."""
+
+    config: Config
+    applied: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    mistake: str = ""
+    """Why the file cannot be used, with a line for each thing that is wrong. Then nothing has changed."""
+
+    def __str__(self) -> str:
+        """Say it to whoever wanted it."""
+        if self.mistake:
+            return f"Nothing has changed, for the configuration is wrong:\n{self.mistake}"
+        lines = [f"Taken over: {', '.join(self.applied)}."] if self.applied else []
+        if self.waiting:
+            lines.append(f"Changed too, but only a restart takes it over: {', '.join(self.waiting)}.")
+        return "\n".join(lines) or "Nothing has changed in the configuration."
+
+
+def reload(running: Config) -> Reloaded:
+    """Read the file of a running configuration again."""
+    try:
+        return taken_over(running, load(running.file))
+    except ConfigError as error:
+        return Reloaded(running, mistake=str(error))
+
+
+def taken_over(running: Config, new: Config) -> Reloaded:
+    """Put what may change of a new configuration into the running one."""
+    update: dict[str, Any] = {"channels": dict(_channels(running, new))}
+    for table, keys in LIVE.items():
+        fresh = {key: getattr(getattr(new, table), key) for key in keys}
+        update[table] = getattr(running, table).model_copy(update=fresh)
+    config = running.model_copy(update=update)
+    return Reloaded(config, tuple(_differences(running, config)), tuple(_differences(config, new)))
+
+
+def _channels(running: Config, new: Config) -> Iterator[tuple[int, ChannelConfig]]:
+    """Take the new tables of channels, but for those that name an agent which only a restart brings."""
+    for channel_id in running.channels.keys() | new.channels.keys():
+        channel = new.channels.get(channel_id)
+        if channel is not None and not {channel.agent, *channel.agents} <= running.agents.by_name.keys():
+            channel = running.channels.get(channel_id)
+        if channel is not None:
+            yield channel_id, channel
+
+
+def _differences(one: Config, other: Config) -> Iterator[str]:
+    """Name the dotted keys in which two configurations differ, in the order of the code."""
+    for table in Config.model_fields:
+        yield from _differing(table, getattr(one, table), getattr(other, table))
+
+
+def _differing(name: str, one: object, other: object) -> Iterator[str]:
+    if one == other:
+        return
+    match one, other:
+        case BaseModel(), BaseModel():
+            one, other = dict(one), dict(other)
+        case Mapping(), Mapping() if name == "channels":
+            pass
+        case _:
+            yield name
+            return
+    for key in [*one, *(key for key in other if key not in one)]:
+        yield from _differing(f"{name}.{key}", one.get(key), other.get(key))

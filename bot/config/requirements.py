@@ -1,0 +1,102 @@
+"""What must hold on this machine before the bot starts. Errors name the dotted key to change."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acp.process.agent_process import is_directory
+
+from .document import Problem
+
+if TYPE_CHECKING:
+    from .schema import AgentConfig, ChannelConfig, Config
+
+__all__ = ["unmet"]
+
+LONGEST_WAY = 1000
+"""Entries that are followed to a file; links that lead in a circle lead nowhere."""
+
+
+def unmet(config: "Config") -> Iterator[Problem]:
+    """Find what does not hold."""
+    for name, agent in config.agents.by_name.items():
+        yield from _missing(name, agent)
+    for channel_id, channel in config.channels.items():
+        yield from _wrong(("channels", str(channel_id)), channel, config.agents.by_name)
+    yield from _exposed(config)
+
+
+def _exposed(config: "Config") -> Iterator[Problem]:
+    """Look for the bot's own files where an agent works: it would read secrets there, or give itself rights."""
+    for keys, directory in _directories(config):
+        within = Path(os.path.realpath(directory))
+        inside = (file for file in config.own_files if any(within in each.parents for each in _way_to(file)))
+        if (file := next(inside, None)) is not None:
+            yield keys, f"the agent could read and change {file} there; keep it and what agents work on apart"
+
+
+def _way_to(file: Path) -> Iterator[Path]:
+    """List every entry that leads to a file, the file itself last: who may replace a link decides where it leads."""
+    left, here = [*file.absolute().parts], Path()
+    for _ in range(LONGEST_WAY):
+        if not left:
+            return
+        part = left.pop(0)
+        entry = here.parent if part == ".." else here / part
+        yield entry
+        try:
+            left = [*entry.readlink().parts, *left]  # An absolute one begins anew: its first part is the root.
+        except OSError:  # No link, nothing, or nothing that this account may look at.
+            here = entry
+
+
+def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Name the directories in which agents work, each with its key."""
+    for name, agent in config.agents.by_name.items():
+        yield ("agents", name, "cwd"), agent.cwd
+        for directory in agent.additional_directories:
+            yield ("agents", name, "additional_directories"), directory
+    for channel_id, channel in config.channels.items():
+        if channel.cwd:
+            yield ("channels", str(channel_id), "cwd"), Path(channel.cwd)
+
+
+def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
+    """Look at what the agent needs on this machine."""
+    if unusable := _unusable(agent.cwd):
+        yield ("agents", name, "cwd"), unusable
+        return
+    wanted: dict[str, str] = {"command": agent.command} | ({"wrap": agent.wrap[0]} if agent.wrap else {})
+    for key, command in wanted.items():
+        program = str(agent.cwd / command) if os.sep in command else command
+        if shutil.which(program, path=agent.search_path) is None:
+            advice = f" To install it: {agent.known.install}" if agent.known and key == "command" else ""
+            yield ("agents", name, key), f"the command {command!r} was not found; is it installed?{advice}"
+            return
+    for number, server in enumerate(agent.mcp_servers):
+        if server.type == "stdio" and server.program(agent.cwd, agent.search_path) is None:
+            where = ("agents", name, "mcp_servers", str(number), "command")
+            yield where, f"the command {server.command!r} was not found; is it installed?"
+    for directory in agent.additional_directories:
+        if unusable := _unusable(directory):
+            yield ("agents", name, "additional_directories"), unusable
+
+
+def _unusable(directory: Path) -> str:
+    """Say why nobody can work in a directory; empty where that can be."""
+    try:
+        return "" if is_directory(directory) else f"the directory {directory} does not exist"
+    except OSError as error:  # One above it may not be entered: another account's home, mostly.
+        return f"the directory {directory} cannot be entered: {error.strerror}"
+
+
+def _wrong(table: tuple[str, ...], channel: "ChannelConfig", agents: Mapping[str, "AgentConfig"]) -> Iterator[Problem]:
+    """Look at what a channel's table names."""
+    if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
+        yield (*table, "cwd"), unusable
+    for key, names in (("agent", (channel.agent,)), ("agents", channel.agents)):
+        for name in names:
+            if name not in agents:
+                yield (*table, key), f"there is no agent {name!r}; there are: {', '.join(agents)}"

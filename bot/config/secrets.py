@@ -1,0 +1,65 @@
+"""Which values of a configuration are secrets: they appear in no log, no error and no thread."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from .document import Variable
+
+if TYPE_CHECKING:
+    from .schema import Config
+
+__all__ = ["TELLING", "TOKEN", "literal_secrets", "secrets_of"]
+
+TELLING = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|COOKIE|PRIVATE|SIGNATURE|\bSIG\b", re.IGNORECASE)
+"""Names of what is secret: of variables, and of headers."""
+
+TOKEN = ("discord", "token")
+"""The key of the bot's token."""
+
+_TABLES = {"env", "headers"}
+
+_AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
+"""A header's value; who repeats the secret may leave out the word before it (RFC 9110, Authorization)."""
+
+
+def secrets_of(
+    config: "Config", variables: tuple[Variable, ...], environ: Mapping[str, str] = os.environ
+) -> Iterator[str]:
+    """Find the token, and what agents and their servers are given that is secret.
+
+    That is what came from a variable into a table `env` or `headers`; what stands there under a telling name; and what
+    is inherited under such a name. Paths are none: an answer without them would be of no use.
+    """
+    yield config.discord.token.get_secret_value()
+    given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
+    for agent in config.agents.by_name.values():
+        tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
+        given += [value for table in tables for name, value in table.items() if TELLING.search(name)]
+        given += [environ[name] for name in agent.inherit_env if name in environ and TELLING.search(name)]
+    given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
+    yield from (value for value in given if not _is_path(value))
+
+
+def literal_secrets(config: "Config", variables: tuple[Variable, ...]) -> Iterator[tuple[str, ...]]:
+    """Name the keys of the secrets that stand in the file itself: no variable is in their values."""
+    replaced = {keys for keys, _ in variables}
+    yield from (keys for keys in _secret_keys(config) if keys not in replaced)
+
+
+def _secret_keys(config: "Config") -> Iterator[tuple[str, ...]]:
+    yield TOKEN
+    for name, agent in config.agents.by_name.items():
+        tables: dict[tuple[str, ...], Mapping[str, str]] = {("agents", name, "env"): agent.env}
+        for number, server in enumerate(agent.mcp_servers):
+            at = ("agents", name, "mcp_servers", str(number))
+            tables |= {(*at, "env"): server.env, (*at, "headers"): server.headers}
+        yield from ((*at, key) for at, table in tables.items() for key in table if TELLING.search(key))
+
+
+def _is_path(value: str) -> bool:
+    """Whether it leads somewhere. A slash in front is not enough: keys in base64 may begin with one."""
+    if value.startswith("/"):
+        return os.path.lexists(f"/{value.split('/')[1]}")
+    return value.startswith(("~/", "./", "../"))

@@ -1,0 +1,151 @@
+"""What a table and a value of the configuration may be: an id, people, a size; mistakes are said in plain words."""
+
+import os
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from bot.access.gate import People
+
+from .presets import PRESETS
+
+__all__ = [
+    "Address",
+    "Approvers",
+    "Channels",
+    "Endpoint",
+    "Name",
+    "PeopleList",
+    "PresetName",
+    "Size",
+    "Snowflake",
+    "Table",
+    "Token",
+    "at_home",
+    "state_directory",
+]
+
+
+class Table(BaseModel):
+    """A table of the configuration: every key known, every value checked, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def at_home(path: Path) -> Path:
+    """Replace a leading `~`; the home of nobody stays as it is written, and is then not found."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def state_directory() -> Path:
+    """Return where this account's Threadline keeps what outlasts a run (XDG Base Directory, `XDG_STATE_HOME`)."""
+    return at_home(Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")) / "threadline"
+
+
+def _snowflake(value: object) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,20}", str(value)):
+        raise ValueError("is not a Discord id; ids are numbers, written as text")
+    return int(str(value))
+
+
+def _people(value: object, *, asker: bool = False) -> People:
+    if isinstance(value, People):
+        return value
+    if not isinstance(value, list):
+        raise ValueError("must be a list")  # noqa: TRY004 - pydantic turns only ValueError into a message
+    users: set[int] = set()
+    roles: set[int] = set()
+    words: set[str] = set()
+    allowed = {"owner", "*", "asker"} if asker else {"owner", "*"}
+    for number, entry in enumerate(value, start=1):
+        if isinstance(entry, str) and entry in allowed:
+            words.add(entry)
+            continue
+        role = isinstance(entry, str) and entry.startswith("role:")
+        try:
+            (roles if role else users).add(_snowflake(entry.removeprefix("role:") if role else entry))
+        except ValueError:
+            known = ", ".join(f'"{word}"' for word in sorted(allowed))
+            raise ValueError(f'entry {number} is none of: a user id, "role:ID", {known}') from None
+    return People(
+        user_ids=frozenset(users),
+        role_ids=frozenset(roles),
+        owner="owner" in words,
+        everyone="*" in words,
+        asker="asker" in words,
+        entries=tuple(map(str, value)),
+    )
+
+
+def _approvers(value: object) -> People:
+    return _people(value, asker=True)
+
+
+def _given(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty")
+    return secret
+
+
+def _preset(name: str) -> str:
+    if name and name not in PRESETS:
+        raise ValueError(f"{name!r} is no preset; there are: {', '.join(PRESETS)}")
+    return name
+
+
+def _address(text: str) -> str:
+    match = re.fullmatch(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+    if text and (match is None or int(match[1]) > 65535):
+        raise ValueError('must be a host and a port, like "127.0.0.1:9464"')
+    return text
+
+
+def _endpoint(text: str) -> str:
+    """Refuse an address to which the token would travel unencrypted."""
+    if re.fullmatch(r"(https?://[^/\s]+)?", text) is None:
+        raise ValueError('must be an address like "http://127.0.0.1:8377"')
+    host = urlsplit(text).hostname or ""
+    if text.startswith("http://") and not _is_loopback(host):
+        raise ValueError("must begin with https:// for another machine: the token would be sent in the open")
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _channels(value: object) -> object:
+    """Turn `["*"]` into None: all channels."""
+    return None if value == ["*"] else value
+
+
+def _bytes(value: object) -> object:
+    """Read a size: a number of bytes, or one with KiB, MiB or GiB behind it."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]iB)?", str(value))
+    if isinstance(value, bool) or match is None:
+        raise ValueError('is not a size like "4GiB"; 0 is no bound')
+    powers = {None: 0, "KiB": 1, "MiB": 2, "GiB": 3}
+    return int(float(match[1]) * 1024 ** powers[match[2]])
+
+
+Snowflake = Annotated[int, BeforeValidator(_snowflake)]
+PeopleList = Annotated[People, BeforeValidator(_people)]
+Approvers = Annotated[People, BeforeValidator(_approvers)]
+Channels = Annotated[frozenset[Snowflake] | None, BeforeValidator(_channels)]
+"""None: all channels."""
+Name = Annotated[str, Field(min_length=1)]
+PresetName = Annotated[str, AfterValidator(_preset)]
+Token = Annotated[SecretStr, AfterValidator(_given)]
+Address = Annotated[str, AfterValidator(_address)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Size = Annotated[int, BeforeValidator(_bytes)]

@@ -1,0 +1,1 @@
+"""One request and its reply: the exchange, and what exchanges share."""

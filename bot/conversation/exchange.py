@@ -1,0 +1,500 @@
+"""One user message: its prompt, and where its answer goes."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import discord
+import structlog
+from pydantic import BaseModel
+
+from acp import (
+    Aside,
+    AuthRequired,
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    OpenQuestions,
+    Question,
+    Session,
+    Skipped,
+    Text,
+    Turn,
+    Unreadable,
+    Withdrawn,
+)
+from acp.jsonrpc import RequestId
+from acp.schema import (
+    ConfigOptionUpdate,
+    CurrentModeUpdate,
+    Plan,
+    PromptCapabilities,
+    SessionInfoUpdate,
+    ToolCallUpdate,
+)
+from bot import user_messages as words
+from bot.agents.introduction import introduction
+from bot.agents.linked_files import LinkedFiles
+from bot.agents.login import login_words
+from bot.agents.options import Offers, write_offers
+from bot.config.reactions import EYE, WAITING
+from bot.interactions.cards import Where
+from bot.interactions.stop_button import stop_view
+from bot.prompt.builder import Briefing
+from bot.prompt.request import Request, belong_together
+from bot.questions.broker import Questions
+from bot.questions.out_of_turn import Asides
+from bot.reply.completion import Timing, sealed
+from bot.reply.notices import WARNING
+from bot.reply.reply import Reply
+from bot.reply.status_reactions import Signs, Typing
+from bot.text.markdown import escape
+from bot.text.redaction import Redacting
+from pool.exchange import Ending, ExchangeFailed, ExchangeRefused, Notice, Unanswered
+from pool.exchange import Exchange as PooledExchange
+from pool.journal.trailers import Postscript
+from pool.turn_watchdog import Due
+
+from .turn_log import TurnRecord
+
+if TYPE_CHECKING:
+    from .exchange_context import Desk
+
+__all__ = ["Exchange"]
+
+MODES = 20
+"""Changes of the agent's mode after which a reply tells of the last one alone: each line is shown, however many."""
+
+log = structlog.stdlib.get_logger("bot")
+
+T = TypeVar("T")
+
+
+class Exchange:
+    """A request, or several that were taken together, and the reply; fulfils `pool.exchange.Exchange`.
+
+    `request` is the last one: the reply, its nonces and what the journal has of it go by that.
+    """
+
+    def __init__(self, request: Request, desk: "Desk", *, before: Sequence[Request], again: str | None = None) -> None:
+        """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
+        self.request = request
+        self._introduces = False
+        self._desk = desk
+        self.again = again is not None
+        self._briefing = Briefing(
+            (*before, request),
+            journal=desk.journal,
+            pacer=desk.pacer,
+            rest=desk.rest,
+            attachments=desk.attachments,
+            again=again,
+        )
+        self._style = desk.agents.style(request.thread_id)
+        self.reply = Reply(
+            request.message_id,
+            pacer=desk.pacer,
+            rest=desk.rest,
+            journal=desk.journal,
+            generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
+            on_settled=self._settled,
+            on_broken=self._cut_short,
+            stop=self._stop_view,
+            style=self._style,
+        )
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._place: int | None = None
+        self._started = False
+        self._reason: str | None = None
+        """Why it ended."""
+        self._goes_on = False
+        """Whether the next run of the bot answers it, or asks what to do."""
+        self.behind = False
+        """Whether it is known to wait behind another exchange."""
+        self._timing = Timing(asyncio.get_running_loop().time())
+        self._turn: Turn | None = None
+        self._session: Session | None = None
+        self._mode: str | None = None
+        self._modes = 0
+        """How often it has changed."""
+        self._linked_files: LinkedFiles | None = None
+        self._questions: Questions | None = None
+        self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
+        self._redacting = Redacting(desk.redact)
+        self._typing: Typing | None = None
+        signs = (desk.sign(each.channel_id, each.message_id) for each in self.requests)
+        self.signs = Signs(signs, desk.reactions)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
+        self.signs.show(EYE)
+
+    @property
+    def author_id(self) -> int:
+        """Who asked."""
+        return self.request.author_id
+
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The messages, the last one is the `request`."""
+        return tuple(request.message_id for request in self.requests)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """What was asked, oldest first; what was taken back is empty."""
+        return self._briefing.requests
+
+    def takes_in(self, earlier: PooledExchange) -> bool:
+        """Take the requests of the exchange before this one, where both are one person's and short enough."""
+        if not isinstance(earlier, Exchange) or not earlier.is_open or earlier.again or self.again:
+            return False
+        # What stands of it would stay, and so would its place, with all replies behind it.
+        if earlier.reply.begun or earlier._started:  # noqa: SLF001 - one of its own kind
+            return False
+        together = (*earlier.requests, *self.requests)
+        if not belong_together(together):
+            return False
+        self._briefing.requests = together
+        self.signs.take_in(earlier.signs)
+        return True
+
+    def amend(self, request: Request) -> bool:
+        """Put another request in the place of the one with its id; return whether anything is left to ask."""
+        changed = (request if each.message_id == request.message_id else each for each in self.requests)
+        self._briefing.requests = tuple(changed)
+        return not all(each.is_empty for each in self.requests)
+
+    # ---- its thread
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the place of the answer is known."""
+        return self._opened.done()
+
+    def over(self, reason: str | None) -> None:
+        """Learn that it ended in an earlier run, for `reason`, and that only its reply is still to be posted."""
+        self._reason = reason
+        self._name_request(self._place or self.request.thread_id)
+
+    def waits(self) -> None:
+        """Learn that its thread cannot be opened yet, or that it is behind another exchange."""
+        self.behind = True
+        self.signs.show(WAITING)
+
+    def opened(self, channel_id: int) -> None:
+        """Learn that the thread is there."""
+        self.behind = False
+        self.signs.show(EYE)
+        self._place = channel_id
+        self._opened.set_result(None)
+        self._begin()
+
+    def not_opened(self, reason: str) -> None:
+        """Learn that there will be no thread, and nobody to answer in the channel; that is said in the channel."""
+        self._place = self.request.channel_id
+        self._opened.set_exception(ExchangeFailed(f"I could not open a thread: {reason}"))
+        self._opened.exception()  # Also where the exchange was cancelled meanwhile, nothing is left unasked for.
+        self._begin()
+
+    def lost(self) -> None:
+        """Learn that its message is gone: there is no thread, and no place for an answer."""
+        if not self.is_open:
+            self._opened.set_exception(ExchangeFailed("The message is gone."))
+            self._opened.exception()
+        self.reply.give_up()
+
+    def moved(self, request: Request) -> None:
+        """Learn that there is no thread: it waits anew, as `request` says in the channel's conversation."""
+        self._desk.stepped_out(self)
+        self._started = False
+        self.request = request
+        self._briefing.requests = (request,)
+        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
+        self.opened(request.channel_id)
+
+    async def place(self) -> int:
+        """Wait until the thread is open, or was given up; return the channel where the reply goes."""
+        await asyncio.wait((self._opened,))
+        return self._place or self.request.thread_id
+
+    def _begin(self) -> None:
+        if self._started and self._place is not None:
+            self._name_request(self._place)
+            self.reply.start(self._place)
+
+    def _name_request(self, place: int) -> None:
+        """Let the answer name its request in a channel, where others talk too."""
+        request, lives = self.request, self._desk.journal.threads.place(place)
+        if request.guild_id is not None and (place != request.thread_id or (lives is not None and lives[1] == place)):
+            self.reply.name_request()
+
+    # ---- what the pool tells
+
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        """Return the prompt, see `Briefing`; it may be asked for again and again before one is sent."""
+        await asyncio.shield(self._opened)
+        await self._desk.doubts.settled(self.message_ids)
+        if missed := self._desk.cards.take_missed(self.request.thread_id):
+            self._briefing.unanswered = words.missed(missed)
+        return await self._briefing.blocks(capabilities)
+
+    async def admitted(self) -> None:
+        """Ask the gate again: since the message came its author may have lost the right to talk to the agent."""
+        refusal, request = await self._desk.membership.refusal(self.request), self.request
+        if refusal is not None:
+            deed = "a message that waited"
+            self._desk.audit.record("refused", deed, user_id=request.author_id, thread_id=request.thread_id)
+            raise ExchangeRefused(refusal.reason)
+
+    def kept(self) -> str:
+        """Return the prompt as it can be sent again."""
+        return self._briefing.kept()
+
+    def starting(self) -> None:
+        """Show that it is this message's turn."""
+        if not self._started:  # It may start twice; its place among the replies is that of the first time.
+            self._started = True
+            self._desk.line_up(self.request.thread_id, self.reply)
+            if self.request.no_thread:
+                self.reply.line(words.no_thread(self.request.no_thread))
+        if self.behind and self._place == self.request.channel_id:
+            self.reply.name_request()  # Between the two stand others.
+        self.behind = False
+        self.signs.show(EYE)
+        self._desk.began(self)
+        self.reply.placeholder("-# ⏳ starting")
+        self._begin()
+
+    def waiting(self, place: int, asking: Sequence[int]) -> None:
+        """Show the place in line, and the threads where a person's answer would let it move."""
+        self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
+
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        """Name the threads that work in the same directory."""
+        if waits:
+            self.reply.placeholder(words.outside(thread_ids))
+        else:
+            self.reply.line(words.beside(thread_ids))
+
+    def notice(self, notice: Notice) -> None:
+        """Say it above the answer."""
+        match notice:
+            case Notice.NEW:
+                self._introduces = True
+            case _:
+                self._briefing.forgotten |= notice is Notice.FORGOTTEN
+                self.reply.line(words.NOTICES[notice])
+
+    def prompted(self, session: Session, turn: Turn) -> None:
+        """Show that the agent has it."""
+        self._turn, self._session, self._mode = turn, session, session.mode
+        thread_id = self.request.thread_id
+        self._linked_files = LinkedFiles(self._desk.link_lanes, thread_id, self._desk.agents.outbox(thread_id))
+        self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
+        self._record.began()
+        for skipped in self._briefing.take_skipped():
+            self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
+        self.reply.placeholder("-# ⏳ working")
+        if self._place is not None:
+            desk, directories = self._desk, session.directories
+            self._questions = Questions(desk.cards, turn, self._where, directories=directories, tell=self.reply.line)
+            self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
+            self._typing.start()
+
+    @property
+    def _where(self) -> Where:
+        request = self.request
+        return Where(self._place or request.thread_id, request.message_id, request.author_id)
+
+    def event(self, event: Event) -> None:
+        """Show it, or ask it, without secrets."""
+        self._record.event(event)
+        if self._is_working():
+            self.signs.event(event)
+        for each in self._redacting.take(event):
+            self._show_or_ask(each)
+
+    def _show_or_ask(self, event: Event) -> None:
+        match event:
+            case Question():
+                if self._questions is not None:
+                    self._questions.ask(event, self.reply.tool_call(event.tool_call))
+            case Elicitation():
+                if self._questions is not None:
+                    self._questions.elicit(event)
+            case CurrentModeUpdate() | ConfigOptionUpdate():
+                self._say_mode()
+            case Unreadable(reason):
+                if self._questions is not None:
+                    self._questions.unreadable(reason)
+            case ElicitationCompleted(elicitation_id):
+                self._desk.cards.completed(self._where.channel_id, elicitation_id)
+            case SessionInfoUpdate(title=str(title)):
+                self._desk.naming.title(self.request.thread_id, title)
+            case Skipped(reason):
+                self.reply.line(words.skipped(reason))
+            case Withdrawn(request_id):
+                self._close_questions("withdrawn by the agent", request_id)
+            case _:
+                if isinstance(event, Text | ToolCallUpdate | Plan):
+                    self._introduce()
+                self.reply.apply(event)
+                if isinstance(event, ToolCallUpdate) and self._questions is not None:
+                    self._questions.changed(event)
+                if self.reply.too_long:
+                    self._cut_short(words.TOO_LONG)
+
+    async def linked(self) -> None:
+        """Read what the agent has linked to, in order."""
+        if self._linked_files is not None:
+            for link in self.reply.links():
+                self.reply.supply(link, await self._linked_files.read(link.uri))
+
+    def _cut_short(self, why: str = "") -> None:
+        """Stop a turn whose further output will not be shown."""
+        if self._turn is not None and not self._turn.cancelled:
+            if why:
+                self.reply.line(why)
+            self._turn.cancel()
+
+    def _say_mode(self) -> None:
+        """Say that the agent is in another mode, whoever has put it there: by `/mode`, by a command of its own."""
+        if self._session is not None and self._session.mode != self._mode:
+            self._mode = self._session.mode
+            self._modes += 1
+            if self._modes < MODES:
+                self.reply.line(self._mode_words(self._session))
+            elif self._modes == MODES:
+                self.reply.line(words.MODES)
+
+    def _say_last_mode(self) -> None:
+        """Say which mode it has ended up in, where not each was told of."""
+        if self._session is not None and self._modes >= MODES:
+            self.reply.line(self._mode_words(self._session))
+
+    def _mode_words(self, session: Session) -> str:
+        return words.mode(self._desk.redact(Offers.of(session).current("mode") or self._mode or ""))
+
+    def _introduce(self) -> None:
+        """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
+        agents, thread_id = self._desk.agents, self.request.thread_id
+        if self._introduces and self._session is not None and agents.introduces:
+            title, offers, cwd = agents.title(thread_id), Offers.of(self._session), agents.of(thread_id).cwd
+            self.reply.line(introduction(title, offers, cwd, redact=self._desk.redact))
+        self._introduces = False
+
+    def _remember_offers(self) -> None:
+        """Write down what the agent offers, for when it sleeps."""
+        if self._session is not None:
+            threads, thread_id = self._desk.journal.threads, self.request.thread_id
+            offers = write_offers(Offers.of(self._session))
+            if offers != threads.offers(thread_id):
+                threads.set_offers(thread_id, offers)
+
+    def _close_questions(self, reason: str, *request_ids: RequestId) -> None:
+        if self._questions is not None:
+            self._questions.close(reason, *request_ids)
+
+    def ended(self, ending: Ending) -> Sequence[str]:
+        """Say how it ended. What fails in it leaves out no other part of it: the reply ends, and settles."""
+        for step in (
+            partial(self._record.ended, ending),
+            partial(self._desk.ended, self),
+            self._show_rest,
+            self._introduce,
+            self._remember_offers,
+            self._stop_typing,
+            self.signs.stay if ending.shutdown else self.signs.rest,
+            partial(self._close_questions, "no longer open: the turn has ended"),
+            self._say_last_mode,
+            partial(self._say_end, ending),
+        ):
+            self._isolated(step)
+        pages = self.reply.end(self._isolated(partial(self._seal, ending)))
+        self._reason = "failed" if ending.error is not None else ending.stop_reason
+        self._goes_on = ending.shutdown
+        if not self._started or self._place is None:  # There is no reply that the sign could wait for.
+            self._isolated(self._end_signs)
+        return pages
+
+    def _end_signs(self) -> None:
+        if not self._goes_on:
+            self.signs.end(self._reason)
+
+    def _settled(self, confirmed: bool) -> None:  # noqa: FBT001 - a callback
+        """Show how it ended: not before the answer can be seen."""
+        self._end_signs()
+        self._desk.settled(self, confirmed=confirmed)
+
+    def _isolated(self, step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except Exception:  # the isolation boundary of an exchange's end
+            log.exception("a part of an exchange's end failed", message_id=self.request.message_id)
+            return None
+
+    def _show_rest(self) -> None:
+        for event in self._redacting.rest():
+            self.reply.apply(event)
+
+    def _stop_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.stop()
+
+    def _say_end(self, ending: Ending) -> None:
+        if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.
+            for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
+                self.reply.line(line)
+        if self.reply.begun and ending == Ending():
+            self.reply.line(words.DROPPED)
+            self._started = True
+            self._begin()
+        if isinstance(ending.error, AuthRequired):
+            self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
+
+    def _seal(self, ending: Ending) -> Postscript | None:
+        """Say what the turn came to, where the asker notices it; return what calls them."""
+        now, timing, receipt = asyncio.get_running_loop().time(), self._timing, None
+        if timing.prompted is not None:
+            receipt = self.reply.receipt(now - timing.prompted, cost_before=timing.cost_before)
+            usage = None if self._turn is None else self._turn.usage
+            if receipt.tokens is None and usage is not None:
+                receipt = replace(receipt, tokens=usage.total_tokens)
+        seal = sealed(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        if seal.line:
+            self.reply.line(seal.line)
+        return seal.message
+
+    def due(self, due: Due, silent_seconds: float) -> None:
+        """Say below the reply that the turn is silent, or long, with a way to stop it."""
+        if due is Due.SILENT:
+            self.signs.silent()
+        if self._place is not None:
+            self._desk.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
+
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        """Ask it, or say on its card what came of it, as soon as the thread is there."""
+        self._opened.add_done_callback(lambda _: self._asides.take(event, questions, self._where))
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer a question once more."""
+        self._asides.remind(request_id, seconds_left)
+        if self._questions is not None:
+            self._questions.remind(request_id, seconds_left)
+
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
+        self._asides.unanswered(request_id, words.UNANSWERED[why])
+        if self._questions is not None:
+            self._questions.unanswered(request_id, words.UNANSWERED[why])
+
+    async def settled(self) -> None:
+        """Wait for the reply."""
+        await self.reply.settled.wait()
+
+    def _is_working(self) -> bool:
+        return self._turn is not None and not self._turn.ended and not self._turn.unanswered
+
+    def _stop_view(self) -> discord.ui.View:
+        return stop_view(self._place or self.request.thread_id, self.request.message_id)

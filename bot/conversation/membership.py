@@ -1,0 +1,98 @@
+"""What the gate must know of people who are not there: their roles, and whether the bot is theirs.
+
+A message that waits, or was missed, is judged long after its author wrote it. Discord then says on request which roles
+its author has now; until it does, there is no verdict.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from bot.access.gate import Person, Place, Refuse, permits_turn
+from bot.prompt.request import Request
+from bot.rest.api import Rest, RestError
+from bot.rest.backoff import Patience, persist
+from bot.rest.pacer import Pacer, Urgency
+from pool.journal.journal import Journal
+
+if TYPE_CHECKING:
+    from bot.agents.registry import Agents
+
+__all__ = ["Membership"]
+
+KNOWN_SECONDS: Final = 60.0
+"""How long a member's roles count as known. Discord tells of changes only with an intent that the bot does without."""
+
+REMEMBERED: Final = 1000
+"""Members remembered; of more those are forgotten who were seen first."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Membership:
+    """Who has which roles, and who owns the bot; it outlasts the client that learned it."""
+
+    def __init__(self, *, agents: "Agents", journal: Journal, pacer: Pacer, rest: Rest) -> None:
+        """Start without members."""
+        self._agents = agents
+        self._journal = journal
+        self._pacer = pacer
+        self._rest = rest
+        self._roles: OrderedDict[tuple[int | None, int], tuple[float, frozenset[int]]] = OrderedDict()
+        self.owner_ids: frozenset[int] = frozenset()
+        """The owner of the bot's application, or its team."""
+
+    def saw(self, guild_id: int, user_id: int, role_ids: frozenset[int]) -> None:
+        """Learn which roles a member has now."""
+        self._roles[guild_id, user_id] = asyncio.get_running_loop().time(), role_ids
+        self._roles.move_to_end((guild_id, user_id))
+        if len(self._roles) > REMEMBERED:
+            self._roles.popitem(last=False)
+
+    def known(self, guild_id: int | None, user_id: int) -> frozenset[int] | None:
+        """Return the roles of a member as they were a moment ago; None where that is not known."""
+        since, role_ids = self._roles.get((guild_id, user_id), (-math.inf, frozenset[int]()))
+        return role_ids if asyncio.get_running_loop().time() - since < KNOWN_SECONDS else None
+
+    async def refusal(self, request: Request) -> Refuse | None:
+        """Judge what waited, now that its turn begins; with the rules, and the roles of its author, of now.
+
+        Waits for as long as Discord does not tell the roles, where they decide.
+        """
+        guild_id, channel_id = self._journal.threads.place(request.thread_id) or (request.guild_id, request.channel_id)
+        place = Place(guild_id, request.thread_id, channel_id if channel_id != request.thread_id else None)
+        person = Person(request.author_id, is_owner=request.author_id in self.owner_ids)
+        refusal = permits_turn(person, place, self._agents.config.rules)
+        if refusal is not None and guild_id is not None and self._agents.config.rules.by_role:
+            person = replace(person, role_ids=await self.role_ids(guild_id, person.user_id))
+            refusal = permits_turn(person, place, self._agents.config.rules)
+        return refusal
+
+    async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
+        """Return the roles of a member, asking Discord until it says; none of somebody who is no member."""
+        if (known := self.known(guild_id, user_id)) is not None:
+            return known
+
+        async def ask() -> frozenset[int]:
+            known = self.known(guild_id, user_id)  # Another caller may have asked while this one waited.
+            return await self._rest.role_ids(guild_id, user_id) if known is None else known
+
+        try:
+            role_ids = await persist(
+                ask,
+                pacer=self._pacer,
+                urgency=Urgency.EDIT,
+                patience=Patience(),
+                on_failure=lambda error, _: log.info(
+                    "a member's roles cannot be read yet", user_id=user_id, reason=str(error)
+                ),
+            )
+        except RestError as error:
+            log.warning("a member's roles cannot be read", user_id=user_id, reason=str(error))
+            role_ids = frozenset()
+        self.saw(guild_id, user_id, role_ids)
+        return role_ids

@@ -1,0 +1,96 @@
+"""A thread's name: once the agent's own title, if nobody else has named the thread meanwhile."""
+
+from collections.abc import Callable
+
+import structlog
+
+from bot.prompt.request import Request
+from bot.rest.api import Rest, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS, Patience
+from bot.rest.pacer import Bucket, Job, Pacer, Urgency
+from bot.text.tokens import without_tokens
+from pool.journal.threads import Threads
+
+__all__ = ["NAME", "NEUTRAL", "Naming", "name_for", "thread_name"]
+
+NAME = 60
+"""Characters of a thread's name; Discord allows 100, lists show fewer."""
+
+LOOKED_AT = 10_000
+"""Characters of a text in which its first words are looked for; an agent may send megabytes as a title."""
+
+NEUTRAL = "Conversation"
+"""The name of a thread whose request has no words, or words that the server does not allow in names."""
+
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+"""They show as nothing, but emoji and some scripts are made with them."""
+
+_UNSEEN = dict.fromkeys(
+    (
+        *(0xAD, 0x61C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
+        *(0x2800, 0x3164, 0xFEFF, 0xFFA0),
+    )
+)
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Naming:
+    """Renames threads, each once, when nothing more urgent is to be written: Discord takes two in ten minutes."""
+
+    def __init__(self, *, threads: Threads, pacer: Pacer, rest: Rest, redact: Callable[[str], str]) -> None:
+        """`threads` remembers the names that the bot has given; `redact` takes secrets out of what an agent says."""
+        self._threads = threads
+        self._pacer = pacer
+        self._rest = rest
+        self._redact = redact
+
+    def opened(self, thread_id: int, name: str) -> None:
+        """Learn that the bot has opened a thread under a name."""
+        self._threads.set_name(thread_id, name)
+
+    def title(self, thread_id: int, title: str) -> None:
+        """Learn what an agent calls the conversation."""
+        given = self._threads.name(thread_id)
+        name = thread_name(self._redact(title))
+        if not given or not name:
+            return
+        self._threads.set_name(thread_id, "")
+        if name != given:
+            patience = Patience(ATTEMPTS)
+            job = Job(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
+            self._pacer.put(job)
+
+    async def _rename(self, job: Job, patience: Patience, given: str, name: str) -> None:
+        try:
+            await self._rest.rename(job.channel_id or 0, given, name)
+        except TryLater as error:
+            wait = patience.wait(error)
+            if not patience.exhausted:
+                self._pacer.put(job, delay=wait)
+        except RestError as error:
+            log.info("a thread could not be renamed", thread_id=job.channel_id, reason=str(error))
+
+
+def name_for(request: Request, redact: Callable[[str], str]) -> str:
+    """Name the thread of a request by its words, else by its first file, else by what it quotes.
+
+    `redact` takes secrets out.
+    """
+    files = (*request.attachments, *(file for quote in request.quotes for file in quote.attachments))
+    said = (request.text, *(file.name for file in files), *(quote.text for quote in request.quotes))
+    return next(filter(None, (thread_name(redact(text)) for text in said)), NEUTRAL)
+
+
+def thread_name(text: str) -> str:
+    """Name a thread by the first words of a request: about 60 characters, cut at a word, without anybody's keys.
+
+    What turns text around, and what nobody sees but in an emoji, is left out.
+    """
+    words = " ".join(without_tokens(text[:LOOKED_AT]).translate(_UNSEEN).split())
+    if not words.strip(_JOINERS):
+        return ""
+    if len(words) <= NAME:
+        return words
+    head = words[:NAME]
+    return (head.rsplit(" ", 1)[0] if " " in head else head).rstrip(" ,.;:") + "…"

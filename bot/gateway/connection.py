@@ -1,0 +1,124 @@
+"""What each connection to Discord needs: where it goes, what the bot wants to hear, and why there is none."""
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import aiohttp
+import discord
+import structlog
+import yarl
+
+from bot.operations.start_failure import NeedsPerson
+from bot.rest.errors import reason_of
+
+from .websocket import Websocket
+
+__all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
+
+CLOSE_SECONDS = 2.0
+"""Bound on closing the connection to Discord."""
+
+NO_TOKEN = 4004
+NO_INTENT = 4014
+REFUSED = {
+    NO_TOKEN: "Discord refused the token: reset it in the developer portal, Bot, and write the new one",
+    NO_INTENT: "Discord refused the Message Content intent: turn it on in the developer portal, Bot",
+}
+"""The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Refused(NeedsPerson):
+    """Discord refuses the token or the intent."""
+
+
+def intents(*, direct: bool) -> discord.Intents:
+    """Return what the bot wants to hear: what needs no permission, the text of messages, and `direct` ones or not."""
+    wanted = discord.Intents.default()
+    wanted.message_content = True
+    wanted.dm_messages = direct
+    return wanted
+
+
+def prepare(endpoint: str) -> None:
+    """Prepare the library before a client is built: its websocket is ours, and its server `endpoint`, if one is named.
+
+    It says nothing about voice either.
+    """
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # There is no voice here to warn about.
+    discord.client.DiscordWebSocket = Websocket  # type: ignore[misc]  # A client has no parameter for its class.
+    if endpoint:
+        discord.http.Route.BASE = f"{endpoint}/api/v10"
+        gateway = yarl.URL(endpoint) / "gateway/"
+        scheme = "wss" if gateway.scheme == "https" else "ws"
+        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = gateway.with_scheme(scheme)
+
+
+async def close(client: discord.Client) -> None:
+    """Let go of everything a client has, also where the other side does not answer any more, or this is cancelled."""
+    try:
+        await leave(client)
+    finally:
+        await client.http.close()
+
+
+async def leave(client: discord.Client) -> None:
+    """Close a client, and the connections that it has only begun; see `close`."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            for socket in _begun(client):
+                await socket.close()
+            await client.close()
+    except TimeoutError:
+        log.warning("Discord did not let go of the connection in time")
+    except Exception:  # a client that is broken must not keep the next one from being built
+        log.exception("a client could not be closed")
+
+
+async def end(client: discord.Client, work: asyncio.Task[None]) -> None:
+    """Leave a client and return when its `work` has ended, however; that is cancelled, if leaving does not end it.
+
+    A cancellation alone is not enough: `asyncio.wait_for`, by which the library connects, may lose one before Python
+    3.12, and one that arrives in the middle leaves the connection half made.
+    """
+    try:
+        await leave(client)
+    finally:
+        work.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(work, return_exceptions=True)
+
+
+def _begun(client: discord.Client) -> list[discord.gateway.DiscordWebSocket]:
+    """Return the connections that the client itself does not know: those in whose beginning it was cut off.
+
+    Their heartbeats have begun, in a thread that would outlast the client.
+    """
+    own = client._connection  # noqa: SLF001 - nothing public says whose a connection is
+    beating = (each.ws for each in threading.enumerate() if isinstance(each, discord.gateway.KeepAliveHandler))
+    return [each for each in beating if each._connection is own and each is not client.ws]  # noqa: SLF001 - the same
+
+
+def why_pointless(error: Exception) -> str:
+    """Say what a person has to do first; nothing where another try may succeed."""
+    match error:
+        case discord.LoginFailure():
+            return REFUSED[NO_TOKEN]
+        case discord.ConnectionClosed():
+            return REFUSED.get(error.code, "")
+        case _:
+            return ""
+
+
+def in_words(error: Exception) -> str:
+    """Say why a connection ended."""
+    match error:
+        case aiohttp.ClientConnectorError():
+            return error.os_error.strerror or str(error)
+        case discord.HTTPException():
+            return reason_of(error)
+        case _:
+            return str(error) or type(error).__name__

@@ -1,0 +1,226 @@
+"""What was written while the bot was away, or while the gateway was gone without a clean resume.
+
+Each known thread and each allowed channel has a high-water mark. After every READY a place whose newest message lies
+above its mark is read from there. Until that is done the place's live messages wait here, so that all are taken up in
+the order of their ids, and no mark moves past anything that was not looked at.
+
+What came before and still waits may have been changed meanwhile: the same reading begins with the first of it.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import discord
+import structlog
+
+from bot.conversation.exchange import Exchange
+from bot.conversation.stale_messages import Doubts
+from bot.rest.api import Rest, RestError
+from bot.rest.backoff import Patience, persist
+from bot.rest.pacer import Pacer, Urgency
+from pool.journal.journal import Journal
+
+__all__ = ["CatchUp", "Reach"]
+
+SLICE = 20
+"""So many places are begun with before others have their turn: after a restart all threads in line are in doubt."""
+
+log = structlog.stdlib.get_logger("bot")
+
+Take = Callable[[discord.Message], Awaitable[Exchange | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back a catch-up goes: so many hours, and so many messages of a place."""
+
+    hours: float = 24.0
+    messages: int = 200
+
+
+@dataclass(slots=True)
+class _Gap:
+    """What one READY left to catch up with. After the next one, what was held here is no proof of what came between.
+
+    `waiting` are live messages by place; `behind` the places that are not caught up, None while nobody knows which.
+    """
+
+    waiting: dict[int, list[discord.Message]] = field(default_factory=dict)
+    behind: set[int] | None = None
+
+
+class CatchUp:
+    """The state of one client's catch-up. `begin` at READY, `run` when the guilds are known."""
+
+    def __init__(  # noqa: PLR0913 - what it reads with, and whom it tells
+        self,
+        *,
+        journal: Journal,
+        rest: Rest,
+        pacer: Pacer,
+        reach: Reach,
+        take: Take,
+        open_thread: Callable[[Exchange], Awaitable[None]],
+        doubts: Doubts,
+        look_again: Callable[[int, Sequence[discord.Message]], Coroutine[Any, Any, None]],
+        beyond: Callable[[int], None],
+        on_missed: Callable[[int], None],
+    ) -> None:
+        """`take` judges and accepts a message, and returns its exchange if a thread is to be opened for it.
+
+        `doubts` are the messages that may have been changed; `look_again` settles those of a place, given the messages
+        there from the first of them on. `beyond` tells a place that some of its messages were too long ago; `on_missed`
+        learns how many a place had.
+        """
+        self._journal = journal
+        self._rest = rest
+        self._pacer = pacer
+        self._reach = reach
+        self._take = take
+        self._open_thread = open_thread
+        self._doubts = doubts
+        self._look_again = look_again
+        self._beyond = beyond
+        self._on_missed = on_missed
+        self._gap = _Gap()
+
+    def begin(self) -> None:
+        """Hold live messages back from now on."""
+        self._gap = _Gap()
+
+    def is_behind(self, channel_id: int) -> bool:
+        """Whether a place is not caught up."""
+        behind = self._gap.behind
+        return behind is None or channel_id in behind
+
+    def holds(self, message: discord.Message) -> bool:
+        """Keep a live message back if its place is not caught up. Synchronous, so that the order is kept."""
+        if not self.is_behind(message.channel.id):
+            return False
+        self._gap.waiting.setdefault(message.channel.id, []).append(message)
+        return True
+
+    def amend(self, channel_id: int, message_id: int, edited: discord.Message | None) -> None:
+        """Learn that a message was edited, or with None deleted; one that is held back here is what it is now."""
+        waiting = self._gap.waiting.get(channel_id, [])
+        others = [each for each in waiting if each.id != message_id]
+        if len(others) < len(waiting):
+            self._gap.waiting[channel_id] = [*others, edited] if edited is not None else others
+
+    def begin_posts(self, forum_id: int, post_ids: Iterable[int], newest: int | None) -> None:
+        """Learn which posts of a forum are active: those above its mark are new, and missed from their first word."""
+        mark = self._journal.seen(forum_id)
+        for post_id in post_ids:
+            if mark is not None and post_id > mark and self._journal.seen(post_id) is None:
+                self._journal.mark_seen(post_id, post_id - 1)  # Its first message has the id of the post.
+        self._journal.mark_seen(forum_id, max(newest or forum_id, *post_ids, forum_id))
+
+    @property
+    def begun(self) -> bool:
+        """Whether `run` was called since the last `begin`."""
+        return self._gap.behind is not None
+
+    async def run(self, places: Iterable[tuple[int, int | None]]) -> None:
+        """Catch up with `places`: ids, each with its newest message's. One that is slow delays no other.
+
+        Called again it does so with further places; those that it is at are left out.
+        """
+        gap, behind = self._gap, {}
+        doubtful, busy = ({}, gap.behind) if gap.behind is not None else (self._doubts.places(), set())
+        for channel_id, newest in places:
+            if channel_id in busy:
+                continue
+            mark = self._journal.seen(channel_id)
+            if mark is None and self._journal.knows(channel_id):
+                mark = channel_id  # A thread's own id is below all of its messages.
+            if mark is None:
+                # Never seen before: it begins with the present, but for what came since READY.
+                waiting = gap.waiting.get(channel_id, [])
+                first = min((message.id for message in waiting), default=(newest or 0) + 1)
+                self._journal.mark_seen(channel_id, first - 1)
+            elif newest is not None and newest > mark:
+                behind[channel_id] = mark
+        current = gap.waiting.keys() - behind.keys() - busy
+        gap.behind = busy | current | behind.keys()
+        async with asyncio.TaskGroup() as tasks:
+            work: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]]
+            work = [(f"catch-up-{each}", partial(self._deliver, gap, each, [], tasks)) for each in current]
+            work += [
+                (f"catch-up-{each}", partial(self._catch_up, gap, each, mark, tasks)) for each, mark in behind.items()
+            ]
+            doubted = doubtful.keys() - behind.keys()
+            work += [(f"doubts-{each}", partial(self._read, each, sys.maxsize, tasks)) for each in doubted]
+            for number, (name, begin) in enumerate(work, start=1):
+                tasks.create_task(begin(), name=name)
+                if number % SLICE == 0:
+                    await asyncio.sleep(0)
+
+    async def _read(self, channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> list[discord.Message]:
+        """Read a place once, from the first message in doubt if there is one; return what is above the mark."""
+        first = self._doubts.places().get(channel_id, mark + 1)
+        read = await self._history(channel_id, min(mark, first - 1))
+        if read is None:
+            self._doubts.settle(*self._doubts.at(channel_id))
+            return []
+        tasks.create_task(self._look_again(channel_id, read), name=f"look-again-{channel_id}")
+        return [message for message in read if message.id > mark]
+
+    async def _history(self, channel_id: int, after: int) -> list[discord.Message] | None:
+        """Read a place above an id, as often as Discord asks to try later: what is passed over now is lost.
+
+        None: it may not be read.
+        """
+        known = self._journal.threads.place(channel_id)
+        guild_id, most = None if known is None else known[0], self._reach.messages + 1
+        try:
+            return await persist(
+                lambda: self._rest.history(channel_id, after=after, most=most, guild_id=guild_id),
+                pacer=self._pacer,
+                urgency=Urgency.EDIT,
+                patience=Patience(),
+                on_failure=lambda error, _: log.info(
+                    "a channel cannot be read now", channel_id=channel_id, reason=str(error)
+                ),
+            )
+        except RestError as error:
+            log.warning("a channel cannot be read", channel_id=channel_id, reason=str(error))
+            return None
+
+    async def _catch_up(self, gap: "_Gap", channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> None:
+        missed = await self._read(channel_id, mark, tasks)
+        oldest = datetime.now(UTC) - timedelta(hours=self._reach.hours)
+        kept = [message for message in missed[-self._reach.messages :] if message.created_at >= oldest]
+        self._on_missed(len(kept))
+        passed = missed[: len(missed) - len(kept)]
+        if passed:
+            log.warning("messages are too long ago to be taken up", channel_id=channel_id)
+            self._beyond(channel_id)
+            self._journal.mark_seen(channel_id, passed[-1].id)
+        await self._deliver(gap, channel_id, kept, tasks)
+
+    async def _deliver(
+        self, gap: "_Gap", channel_id: int, missed: list[discord.Message], tasks: asyncio.TaskGroup
+    ) -> None:
+        """Take up what was missed and what came meanwhile, in the order of their ids, until nothing waits."""
+        while messages := {message.id: message for message in (*missed, *gap.waiting.pop(channel_id, []))}:
+            missed = []
+            for message_id in sorted(messages):
+                try:
+                    exchange = await self._take(messages[message_id])
+                except Exception:  # one message must not hold up its place for ever
+                    log.exception("a missed message failed", message_id=message_id)
+                    exchange = None
+                if exchange is not None:
+                    tasks.create_task(self._open(exchange), name=f"open-{message_id}")
+                self._journal.mark_seen(channel_id, message_id)
+                await asyncio.sleep(0)  # What waits here has no bound, and taking a message up may wait for nothing.
+        if gap.behind is not None:
+            gap.behind.discard(channel_id)
+
+    async def _open(self, exchange: Exchange) -> None:
+        await self._open_thread(exchange)

@@ -1,0 +1,84 @@
+"""Places that vanish: a thread or channel deleted, a bot removed, a right lost. Nothing is written there then.
+
+A thread that is locked takes nothing either, not even an edit by which a button goes; it may be opened again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection
+from typing import Final
+
+import structlog
+
+from bot.rest.api import Rest
+from pool.journal.journal import Journal
+from pool.pool import Pool
+
+__all__ = ["Vanishing"]
+
+SLICE: Final = 50
+"""Places that are ended at a time: each writes into the journal. A server may have had thousands of threads."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Vanishing:
+    """Ends what goes on in places that are gone. Synchronous, except that of many places some are ended at a time."""
+
+    def __init__(self, *, journal: Journal, pool: Pool, rest: Rest, on_gone: Callable[[int], None]) -> None:
+        """Begin to listen to what Discord says of writes that it refuses. `on_gone` learns of each place that is."""
+        self._journal = journal
+        self._pool = pool
+        self._rest = rest
+        self._on_gone = on_gone
+        self._ending: deque[int] = deque()
+        rest.on_lost = self.thread
+        rest.on_locked = self.locked
+
+    def thread(self, thread_id: int) -> None:
+        """Learn that a thread, or another place with a conversation, is gone or cannot be reached."""
+        self._end([thread_id] if self._journal.knows(thread_id) else ())
+
+    def locked(self, thread_id: int) -> None:
+        """Learn that a thread is locked: nobody sees what the agent does there, and nobody can stop it."""
+        conversation = self._pool.conversation(thread_id)
+        if conversation is not None:
+            log.info("the thread of a conversation is locked", thread_id=thread_id)
+            conversation.vanish()
+
+    def channel(self, channel_id: int) -> None:
+        """Learn that a channel is gone, and all its threads."""
+        self._end(self._journal.threads.in_channel(channel_id))
+
+    def guild(self, guild_id: int) -> None:
+        """Learn that the bot was removed from a server."""
+        self._end(self._journal.threads.in_guild(guild_id))
+
+    def back(self, channel_id: int) -> None:
+        """Learn that something was heard from a place: it is there."""
+        self._rest.gone.discard(channel_id)
+
+    def _end(self, thread_ids: Collection[int]) -> None:
+        self._rest.gone.update(thread_ids)
+        waits = bool(self._ending)
+        self._ending.extend(thread_ids)
+        if not waits:
+            self._end_some()
+
+    def _end_some(self) -> None:
+        """End what goes on in some places, and in the rest after others had their turn."""
+        try:
+            for _ in range(min(SLICE, len(self._ending))):
+                self._end_one(self._ending.popleft())
+        finally:
+            if self._ending:
+                asyncio.get_running_loop().call_soon(self._end_some)
+
+    def _end_one(self, thread_id: int) -> None:
+        if thread_id not in self._rest.gone:
+            return  # Something was heard from there meanwhile.
+        conversation = self._pool.conversation(thread_id)
+        if conversation is not None:
+            log.info("the place of a conversation is gone", thread_id=thread_id)
+            conversation.vanish()
+        self._on_gone(thread_id)

@@ -1,0 +1,205 @@
+"""Turns that the bot's end has interrupted: none is sent again by itself, a person is asked.
+
+The question stands in the thread until somebody chooses, or the thread goes on without a choice. It is asked once,
+however often the bot is started meanwhile.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bot import user_messages as words
+from bot.conversation.exchange import Exchange
+from bot.conversation.exchange_context import Desk
+from bot.interactions.thread_buttons import interrupted_view
+from bot.reply.notices import INTERRUPTED
+from bot.reply.reply import Reply
+from pool.journal.journal import KEPT_SECONDS, Journal, Row, State
+from pool.pool import Pool
+
+from .unfinished_replies import Drafts
+
+__all__ = ["CHOICE_SECONDS", "DECIDED", "Interruption", "Interruptions"]
+
+CHOICE_SECONDS = 600.0
+"""How long what waits behind an interrupted turn waits for a person's choice, all runs of the bot together."""
+
+
+DECIDED = "-# This was decided before."
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A turn that was cut off: the rows of its messages, and what stands of its reply, if anything does."""
+
+    rows: Sequence[Row]
+    draft: Reply | None
+
+    @property
+    def row(self) -> Row:
+        """The row by whose message the exchange goes."""
+        return self.rows[-1]
+
+    @property
+    def message_ids(self) -> list[int]:
+        """The messages."""
+        return [row.message_id for row in self.rows]
+
+
+class Interruptions:
+    """Those without a decision. `recover` and what people do is synchronous, `ask` takes time."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        pool: Pool,
+        desk: Desk,
+        drafts: Drafts,
+        again: Callable[[Sequence[Row]], Exchange | None],
+    ) -> None:
+        """`again` makes the exchange of rows for another try; None where they cannot be read, which ends them."""
+        self._journal = journal
+        self._pool = pool
+        self._desk = desk
+        self._drafts = drafts
+        self._again = again
+        self._open: dict[int, dict[int, Interruption]] = {}
+        """By thread, and by the last message."""
+        desk.on_began = self.went_on
+
+    def recover(self, rows: Sequence[Row]) -> Interruption:
+        """Take note of an exchange that was prompted when the bot ended."""
+        row = rows[-1]
+        interruption = Interruption(rows, self.draft(rows))
+        self._open.setdefault(row.thread_id, {})[row.message_id] = interruption
+        asked = self._asked(row)
+        if asked is not None and time.time() - asked > KEPT_SECONDS:
+            self._close(interruption, "interrupted", words.undecided(self._link(row)))
+        return interruption
+
+    def end_old(self) -> None:
+        """End the questions that an earlier run was about to end. To be called when all open ones are recovered."""
+        for thread_id, message_id in self._desk.notices.of(INTERRUPTED):
+            if message_id not in self._open.get(thread_id, {}):
+                self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=self._became(thread_id, message_id))
+
+    def _became(self, thread_id: int, message_id: int) -> str:
+        """Say what became of a question that is over."""
+        row = self._journal.row(message_id)
+        left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
+        return words.undecided(self._link(row)) if row is not None and left else DECIDED
+
+    def draft(self, rows: Sequence[Row]) -> Reply | None:
+        """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
+        row, journal, desk = rows[-1], self._journal, self._desk
+        if not journal.posts.of(row.message_id) and not journal.pages(row.message_id):
+            return None
+
+        def settled(confirmed: bool) -> None:  # noqa: FBT001 - a callback
+            desk.leave_line(row.thread_id, reply)
+            if self.is_undecided(row) or journal.state(row.message_id) is State.CLOSED:
+                journal.settle([each.message_id for each in rows], confirmed=confirmed)
+                self._question(row)
+            else:
+                journal.posts.drop(row.message_id)  # The next try has messages of its own.
+
+        reply = Reply(row.message_id, pacer=desk.pacer, rest=desk.rest, journal=journal, on_settled=settled)
+        guild_id, channel_id = journal.threads.place(row.thread_id) or (None, row.thread_id)
+        if guild_id is not None and channel_id == row.thread_id:
+            reply.name_request()  # In a channel, where others talk too.
+        desk.line_up(row.thread_id, reply)
+        return reply
+
+    async def ask(self, interruption: Interruption) -> None:
+        """Bring what stands of the reply to its end; then ask what to do, unless that stands in the thread."""
+        row, draft = interruption.row, interruption.draft
+        if draft is None:
+            self._question(row)
+        elif self._journal.pages(row.message_id):
+            await self._drafts.finish(row, draft, row.thread_id)
+        else:
+            await self._drafts.cut_off(row, draft)
+
+    def _question(self, row: Row) -> None:
+        if self.is_undecided(row) and self._asked(row) is None:
+            text, view = words.interrupted(row.author_id, self._link(row)), lambda: interrupted_view(row.message_id)
+            self._desk.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
+
+    def _asked(self, row: Row) -> float | None:
+        return self._desk.notices.since(row.thread_id, INTERRUPTED, row.message_id)
+
+    def _link(self, row: Row) -> str:
+        """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
+        guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
+        place = channel_id if row.message_id == row.thread_id else row.thread_id
+        return words.link(guild_id, place, row.message_id)
+
+    # ---- what is asked of it
+
+    def is_undecided(self, row: Row) -> bool:
+        """Whether the turn that answers the message of a row was interrupted, and no choice was made yet."""
+        here = self._open.get(row.thread_id, {})
+        return row.message_id in here and self._journal.state(row.message_id) is State.PROMPTED
+
+    def seconds_left(self, thread_id: int) -> float:
+        """Return how long what waits in a thread waits for a choice; 0.0 where it does not, or no longer."""
+        asked = [self._asked(each.row) or time.time() for each in self._in(thread_id)]
+        return max((CHOICE_SECONDS - (time.time() - since) for since in asked), default=0.0)
+
+    # ---- how it ends
+
+    def decide(self, thread_id: int, message_id: int, *, retry: bool, by: int) -> str:
+        """Carry out a person's choice; return what is to be said of it. Raises `Unwritable`: nothing was done."""
+        interruption = self._open.get(thread_id, {}).get(message_id)
+        if interruption is None or not self.is_undecided(interruption.row):
+            return self._became(thread_id, message_id)
+        if not retry:
+            told = f"-# Skipped by <@{by}>."
+            self._close(interruption, "skipped", told)
+            conversation = self._pool.conversation(thread_id)
+            if conversation is not None:
+                conversation.resume()
+            return told
+        exchange = self._again(interruption.rows)
+        if exchange is None:
+            told = "-# The request can no longer be read."
+        else:
+            self._journal.again(interruption.message_ids)
+            told = f"-# Sent again by <@{by}>."
+        self._forget(interruption)
+        self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=told)
+        if exchange is not None:
+            if interruption.draft is None or interruption.draft.settled.is_set():
+                self._journal.posts.drop(message_id)  # The next try has messages of its own.
+            self._pool.go_first(thread_id, exchange)
+        return told
+
+    def went_on(self, thread_id: int) -> None:
+        """Learn that another turn begins in a thread: no choice was made."""
+        for interruption in self._in(thread_id):
+            told = words.undecided(self._link(interruption.row))
+            if self._asked(interruption.row) is None:  # Somebody has let it go on before the question was posted.
+                self._question(interruption.row)
+            self._close(interruption, "interrupted", told)
+
+    def gone(self, thread_id: int) -> None:
+        """Learn that a thread is gone."""
+        for interruption in self._in(thread_id):
+            self._close(interruption, "gone", "")
+
+    def _in(self, thread_id: int) -> list[Interruption]:
+        return [each for each in self._open.get(thread_id, {}).values() if self.is_undecided(each.row)]
+
+    def _close(self, interruption: Interruption, reason: str, told: str) -> None:
+        message_id = interruption.row.message_id
+        self._journal.close_rows(interruption.message_ids, reason, self._journal.pages(message_id))
+        self._forget(interruption)
+        self._desk.end_signs(interruption.message_ids)
+        self._desk.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=told)
+
+    def _forget(self, interruption: Interruption) -> None:
+        here = self._open[interruption.row.thread_id]
+        del here[interruption.row.message_id]
+        if not here:
+            del self._open[interruption.row.thread_id]

@@ -1,0 +1,58 @@
+"""What waits in a thread, made visible: a sign on each message, and one notice that says how many there are."""
+
+import asyncio
+
+from bot import user_messages as words
+from bot.commands.queue import queue_view
+from bot.conversation.exchange import Exchange
+from bot.interactions.thread_buttons import held_view
+from bot.reply.notices import HELD, WAITING, Notices
+from pool.pool import Pool
+
+__all__ = ["Waiting"]
+
+
+SLICE = 20
+"""After a restart so many threads are brought up to date before others have their turn."""
+
+
+class Waiting:
+    """The notices of all threads: that messages wait for the running turn, or are held for a person; never both."""
+
+    def __init__(self, pool: Pool, notices: Notices) -> None:
+        """Give `show` to the pool as `on_queue`."""
+        self._pool = pool
+        self._notices = notices
+
+    async def begin(self) -> None:
+        """Bring threads with a notice of an earlier run up to date. To be called when what waits is recovered."""
+        for number, (thread_id, _) in enumerate(self._notices.of(WAITING, HELD), start=1):
+            self.show(thread_id)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def show(self, thread_id: int) -> None:
+        """Bring a thread up to date."""
+        conversation = self._pool.conversation(thread_id)
+        queue = () if conversation is None else conversation.queue
+        held = conversation is not None and conversation.held
+        if queue and not held and (conversation is None or conversation.current is None):
+            return  # What is there now is taken up at once.
+        # What is new stands at an end, and behind it all are marked: in a long line not each is looked at each time.
+        for line in (queue, reversed(queue)):
+            for exchange in line:
+                if not isinstance(exchange, Exchange) or exchange.behind:
+                    break
+                exchange.waits()
+        if held or not queue:
+            self._notices.end(thread_id, WAITING)
+        if not held or not queue:
+            self._notices.end(thread_id, HELD)
+        if not queue:
+            return
+        if held:
+            self._notices.show(thread_id, HELD, words.held(len(queue)), lambda: held_view(thread_id))
+        else:
+            first = queue[0].message_ids[-1]
+            text, view = words.queued(len(queue)), lambda: queue_view(thread_id, first)
+            self._notices.show(thread_id, WAITING, text, view, first=first, silent=True)

@@ -1,0 +1,268 @@
+"""After a restart: what was received is answered, what was interrupted is asked about, what was finished is posted.
+
+The journal's open rows are read before the client connects, so that nothing new is among them, and taken up when the
+gateway says READY for the first time.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+import discord
+import structlog
+
+from bot import user_messages as words
+from bot.conversation.exchange import Exchange
+from bot.conversation.exchange_context import Desk
+from bot.prompt.request import read_request
+from bot.reply.reply import Reply
+from bot.rest.api import RestError
+from bot.rest.backoff import Patience, persist
+from bot.rest.pacer import Bucket, Urgency
+from pool.journal.journal import Journal, Row, State
+from pool.journal.notices import Notice
+from pool.journal.posted_requests import Ask
+from pool.journal.questions import OpenQuestion
+from pool.pool import Pool
+
+from .interruptions import Interruption, Interruptions
+from .queue_notice import Waiting
+from .unfinished_replies import Drafts
+
+__all__ = ["Recovery"]
+
+SLICE = 10
+"""So many rows are taken up, or a few more, before others have their turn: a thousand threads may have been in line."""
+
+LOST_SECONDS = 60.0
+"""From so long before it was to be posted a notice is looked for that may have been: clocks differ."""
+
+T = TypeVar("T")
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Recovery:
+    """Takes up what an earlier run of the bot left open. `begin` at each READY; only the first finds something.
+
+    Until `begun` is set messages that come now have to wait, for they come behind what was left.
+    """
+
+    def __init__(self, *, journal: Journal, pool: Pool, desk: Desk, waiting: Waiting) -> None:
+        """Read what is open now."""
+        self._journal = journal
+        self._pool = pool
+        self._desk = desk
+        self._waiting = waiting
+        self.drafts = Drafts(journal=journal, pacer=desk.pacer, rest=desk.rest)
+        self.interruptions = Interruptions(
+            journal=journal, pool=pool, desk=desk, drafts=self.drafts, again=self._once_more
+        )
+        """The turns that were cut off, and about which no choice was made yet."""
+        self._rows: dict[int, dict[int, list[Row]]] = {}
+        """By thread the open rows, those that were sent together under the id of their last one."""
+        self.begun = asyncio.Event()
+        """Set when everything is in its thread's inbox."""
+        self._unopened: list[Exchange] = []
+        self._finished: list[tuple[Row, Exchange]] = []
+        self._interrupted: list[Interruption] = []
+        self._cut: list[tuple[Row, Reply]] = []
+        self._questions = journal.questions.standing()
+        self._asks = journal.asks.standing()
+        rows = journal.open_rows()
+        self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
+        """Messages that have ended, with signs of an earlier run that say otherwise."""
+        for row in rows:
+            self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
+
+    async def begin(self) -> list[Exchange]:
+        """Put everything into its thread's inbox, some threads at a time.
+
+        Returns the exchanges whose threads may still have to be opened; `finish` does what takes time. What a
+        cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
+        """
+        while self._signed:
+            self._desk.end_signs([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
+            await asyncio.sleep(0)
+        self._desk.notices.begin()
+        while self._rows:
+            self._take_up_some()
+            await asyncio.sleep(0)
+        self.interruptions.end_old()
+        await self._waiting.begin()
+        self.begun.set()
+        unopened, self._unopened = self._unopened, []
+        return unopened
+
+    def _take_up_some(self) -> None:
+        """Take up the next threads, each as a whole."""
+        count = 0
+        while self._rows and count < SLICE:
+            thread_id = next(iter(self._rows))
+            exchanged = self._rows.pop(thread_id)
+            count += sum(len(together) for together in exchanged.values())
+            try:
+                self._unopened += self._take_up(thread_id, exchanged.values())
+            except Exception:  # one thread must not stop the recovery of others; its rows stay as they are
+                log.exception("a thread could not be recovered", thread_id=thread_id)
+
+    def _take_up(self, thread_id: int, exchanged: Iterable[list[Row]]) -> list[Exchange]:
+        by_state: dict[State, list[list[Row]]] = defaultdict(list)
+        for together in exchanged:
+            by_state[together[-1].state].append(together)
+        # Before anything else begins here, for a reply waits for those that lined up before it.
+        ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
+        self._finished += ended
+        self._interrupted += [self.interruptions.recover(together) for together in by_state[State.PROMPTED]]
+        waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
+        exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
+        left = self.interruptions.seconds_left(thread_id)
+        if exchanges:
+            seconds = None if by_state[State.HELD] else left
+            self._pool.restore(thread_id, exchanges, held=seconds is None or left > 0, seconds=seconds)
+        return [exchange for exchange in (*(each for _, each in ended), *exchanges) if not exchange.is_open]
+
+    async def finish(self) -> None:
+        """Post what was finished, ask about what was cut off, and end the questions that an earlier run left."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_each(self._desk.notices.lost, self._find), name="lost notices")
+            tasks.create_task(_each(self._questions, self._close), name="old questions")
+            tasks.create_task(_each(self._interrupted, self.interruptions.ask), name="interrupted")
+            tasks.create_task(_each(self._cut, self._cut_off), name="drafts")
+            tasks.create_task(_each(self._finished, self._post), name="finished")
+
+    async def take_asks(self, take: Callable[[Ask], Awaitable[None]]) -> None:
+        """Let requests be accepted that were to be posted: one by one, for two may say the same.
+
+        What is cut off stays for the next READY.
+        """
+        while self._asks:
+            ask = self._asks.pop(0)
+            try:
+                await take(ask)
+            except asyncio.CancelledError:
+                self._asks.insert(0, ask)
+                raise
+            except Exception:  # one of them must not keep a READY from all the others
+                log.exception("a request could not be accepted", channel_id=ask.channel_id)
+
+    def _wait_on(self, together: Sequence[Row]) -> Exchange | None:
+        """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
+        row = together[-1]
+        if row.prompt is not None:  # Another try has messages of its own.
+            draft = self.interruptions.draft(together)
+            self._cut += [] if draft is None else [(row, draft)]
+        exchange = self._exchange(together, again=row.prompt)
+        if exchange is not None and row.prompt is None:
+            # What is begun from now on takes its place.
+            for post in self._journal.posts.of(row.message_id)[:1]:
+                exchange.reply.adopt(post.message_id)
+        return exchange
+
+    def _ended(self, rows: Iterable[list[Row]]) -> list[tuple[Row, Exchange]]:
+        """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
+        ended: list[tuple[Row, Exchange]] = []
+        for together in sorted(rows, key=lambda together: together[-1].message_id):
+            exchange = self._exchange(together)
+            if exchange is not None:
+                self._desk.line_up(exchange.request.thread_id, exchange.reply)
+                ended.append((together[-1], exchange))
+        return ended
+
+    def _once_more(self, together: Sequence[Row]) -> Exchange | None:
+        return self._exchange(together, again=together[-1].prompt)
+
+    def _exchange(self, together: Sequence[Row], *, again: str | None = None) -> Exchange | None:
+        """Make the exchange of rows anew; one that cannot be read is closed, and the log says so."""
+        row = together[-1]
+        message_ids = tuple(each.message_id for each in together)
+        try:
+            *before, request = (read_request(each.request) for each in together)
+            exchange = self._desk.exchange(request, before=before, again=again)
+        except ValueError as error:
+            log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
+            if row.state is State.CLOSED:
+                self._journal.told(message_ids)
+            else:
+                self._journal.close_rows(message_ids, "unreadable")
+            return None
+        except Exception:  # one row must not stop the recovery of others; it stays for the next start
+            log.exception("a row could not be recovered", message_id=row.message_id)
+            return None
+        # A prompt is sent only once its thread is open.
+        if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
+            exchange.opened(request.thread_id)
+        return exchange
+
+    # ---- what takes time
+
+    async def _post(self, finished: tuple[Row, Exchange]) -> None:
+        """Bring a reply to its end without the agent."""
+        row, exchange = finished
+        channel_id = await exchange.place()
+        exchange.over(row.reason)
+        await self.drafts.finish(row, exchange.reply, channel_id)
+
+    async def _cut_off(self, cut: tuple[Row, Reply]) -> None:
+        """See to the draft of a first try, where a second one waits."""
+        row, draft = cut
+        await self.drafts.cut_off(row, draft)
+
+    async def _find(self, lost: Notice) -> None:
+        """Look for a notice that may have been posted."""
+        after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
+        try:
+            message_id = await self.drafts.look_for(lost.thread_id, after, lost.content)
+        except RestError as error:
+            log.info("an old notice could not be looked for", thread_id=lost.thread_id, reason=str(error))
+            message_id = None
+        self._desk.notices.find(lost, message_id)
+
+    async def _close(self, question: OpenQuestion) -> None:
+        """Take the buttons off a question of an earlier run."""
+        thread_id, message_id = question.thread_id, question.message_id
+        became = words.became(self._journal.state(question.exchange_id))
+        text = words.with_line(question.content, became)
+        try:
+            if message_id is None:
+                message_id = await self.drafts.look_for(thread_id, question.exchange_id, question.content)
+            if message_id is not None:
+                await persist(
+                    partial(self._desk.rest.edit, thread_id, message_id, text, drop_view=True),
+                    pacer=self._desk.pacer,
+                    urgency=Urgency.NOTICE,
+                    channel_id=thread_id,
+                    bucket=Bucket.EDIT,
+                    patience=Patience(),
+                )
+        except RestError as error:
+            log.info("an old question could not be closed", message_id=message_id, reason=str(error))
+        self._journal.questions.settled(question.token)
+
+
+async def _each(items: list[T], work: Callable[[T], Awaitable[None]]) -> None:
+    """Do `work` for all, and begin some at a time: one that takes long holds up no other.
+
+    Nothing is left to a READY that comes meanwhile; what is cut off stays for the next one.
+    """
+    left = dict(enumerate(items))
+    items.clear()
+
+    async def do(number: int) -> None:
+        try:
+            await work(left[number])
+        except Exception:  # one of them must not keep a READY from all the others
+            log.exception("what an earlier run left could not be brought to its end")
+        del left[number]
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for number in [*left]:
+                tasks.create_task(do(number), name="recovery")
+                if number % SLICE == SLICE - 1:
+                    await asyncio.sleep(0)
+    finally:
+        items.extend(left.values())

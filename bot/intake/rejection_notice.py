@@ -1,0 +1,69 @@
+"""Messages that were not taken up, because there were too many: each person is told in each place, with the count."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from bot import user_messages as words
+from bot.prompt.request import Request
+from bot.rest.api import Rest
+from bot.rest.live_message import Post
+from bot.rest.pacer import Pacer
+
+__all__ = ["TurnedAway"]
+
+NOTICE_SECONDS = 60.0
+"""How long one notice counts; what is turned away later gets a new one, which people see."""
+
+COUNT_SECONDS = 3.0
+"""Between two changes of the count: whoever floods a thread must not use up what its reply needs."""
+
+REMEMBERED = 1000
+"""Notices that go on counting; of more the oldest are left as they are."""
+
+
+@dataclass(slots=True)
+class _Notice:
+    post: Post
+    said: str
+    first: Request
+    since: float
+    count: int = 0
+    waits: bool = False
+
+    def show(self) -> None:
+        self.waits = False
+        request = self.first
+        link = words.link(request.guild_id, request.channel_id, request.message_id)
+        self.post.show(words.turned_away(request.author_id, self.said, self.count, link))
+
+
+class TurnedAway:
+    """The notices. Nothing is turned away in silence, and thousands of messages make few notices."""
+
+    def __init__(self, *, pacer: Pacer, rest: Rest) -> None:
+        """Nothing was turned away yet."""
+        self._pacer = pacer
+        self._rest = rest
+        self._notices: OrderedDict[tuple[int, int, str], _Notice] = OrderedDict()
+
+    def tell(self, request: Request, said: str) -> bool:
+        """Say to whoever wrote it why a message was not taken up. Returns whether that is a new notice."""
+        loop = asyncio.get_running_loop()
+        key = (request.channel_id, request.author_id, said)
+        notice = self._notices.get(key)
+        new = notice is None or loop.time() - notice.since >= NOTICE_SECONDS
+        if notice is None or new:
+            post = Post(request.channel_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8))
+            notice = self._notices[key] = _Notice(post, said, request, loop.time())
+            self._notices.move_to_end(key)
+            if len(self._notices) > REMEMBERED:
+                self._notices.popitem(last=False)
+        notice.count += 1
+        if new:
+            notice.show()
+        elif not notice.waits:
+            notice.waits = True
+            loop.call_later(COUNT_SECONDS, notice.show)
+        return new

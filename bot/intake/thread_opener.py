@@ -1,0 +1,165 @@
+"""Opening a thread for a request, for as long as it takes within reason; without one it goes on in its channel."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.conversation.exchange import Exchange
+from bot.conversation.thread_names import NEUTRAL, name_for
+from bot.prompt.request import Request, write_request
+from bot.rest.api import ContentRefused, Gone, Refused, Rest, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS, Patience, persist
+from bot.rest.pacer import Bucket, Pacer, Urgency
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["OPEN_SECONDS", "NotOpened", "open_for", "open_thread"]
+
+OPEN_SECONDS = 900.0
+"""How long a request waits for its thread: Discord has been seen to ask for almost five minutes, more than once."""
+
+VISIBLE_SECONDS = 3.0
+"""A request that waits longer shows it."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class NotOpened(Exception):
+    """There will be no thread for a request; the text says why, for people."""
+
+
+async def open_for(client: "ThreadlineClient", exchange: Exchange) -> None:
+    """Open the thread that an exchange needs, or let it go on in its channel. Raises `Gone` as `open_thread`."""
+    desk, request = client.desk, exchange.request
+    await desk.doubts.settled(exchange.message_ids)
+    minutes = desk.agents.config.threads.auto_archive_minutes
+    pacer, rest, redact = desk.pacer, desk.rest, desk.redact
+    try:
+        await open_thread(
+            exchange,
+            pacer=pacer,
+            rest=rest,
+            auto_archive_minutes=minutes,
+            redact=redact,
+            named=lambda name: desk.naming.opened(request.thread_id, name),
+        )
+    except NotOpened as error:
+        log.warning("a thread could not be opened", message_id=request.message_id, reason=str(error))
+        _stay(client, exchange, str(error))
+
+
+def _stay(client: "ThreadlineClient", exchange: Exchange, reason: str) -> None:
+    """Let a request that gets no thread wait for its turn in the conversation of its channel."""
+    agents, channel_id, thread_id = client.desk.agents, exchange.request.channel_id, exchange.request.thread_id
+    conversation = client.pool.conversation(thread_id)
+    if conversation is None or conversation.unsent(exchange.request.message_id) is not exchange:
+        exchange.opened(channel_id)  # It has ended meanwhile; if there is a word to be said of that, then there.
+    elif client.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
+        exchange.not_opened(reason)
+    else:
+        request = replace(exchange.requests[-1], thread_id=channel_id, no_thread=reason)  # As it was edited meanwhile.
+        client.journal.move(request.message_id, channel_id, write_request(request))
+        conversation.release(exchange)
+        exchange.moved(request)
+        client.pool.submit(channel_id, exchange)
+
+
+async def open_thread(
+    exchange: Exchange,
+    *,
+    pacer: Pacer,
+    rest: Rest,
+    auto_archive_minutes: int,
+    redact: Callable[[str], str] = str,
+    named: Callable[[str], None] = lambda _name: None,
+) -> None:
+    """Open the thread of a request and put its author into it. `named` learns each name before it is tried.
+
+    `redact` takes secrets out of its name, which more people see than the request. Raises `NotOpened`, and `Gone` where
+    the request's message is no longer there.
+    """
+    request = exchange.request
+    visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
+    opening = _Opening(request, pacer=pacer, rest=rest, auto_archive_minutes=auto_archive_minutes)
+    name = name_for(request, redact)
+    try:
+        try:
+            named(name)
+            await opening.open(name)
+        except ContentRefused as error:
+            log.info("a thread gets another name", message_id=request.message_id, reason=str(error))
+            named(NEUTRAL)
+            await opening.open(NEUTRAL)
+    except Gone:
+        raise
+    except RestError as error:
+        raise NotOpened(str(error)) from error
+    finally:
+        visible.cancel()
+    exchange.opened(request.thread_id)
+    try:
+        await persist(
+            lambda: rest.add_member(request.thread_id, request.author_id),
+            pacer=pacer,
+            urgency=Urgency.NOTICE,
+            patience=Patience(ATTEMPTS),
+        )
+    except RestError as error:
+        log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
+
+
+class _Opening:
+    """The tries at opening one thread. An outage is waited out; a Discord that answers has so much time."""
+
+    def __init__(self, request: Request, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
+        self._request = request
+        self._pacer = pacer
+        self._rest = rest
+        self._minutes = auto_archive_minutes
+        self._looked = asyncio.get_running_loop().time()
+        self._heard = pacer.heard
+        self._refused = 0.0
+        """Seconds in which Discord has answered, but has opened no thread."""
+
+    async def open(self, name: str) -> None:
+        """Open it. Raises `RestError` where that is refused, and `NotOpened` where it was put off for too long."""
+        await persist(
+            lambda: self._try(name),
+            pacer=self._pacer,
+            urgency=Urgency.FIRST,
+            channel_id=self._request.channel_id,
+            bucket=Bucket.THREAD,
+            patience=Patience(),
+            on_failure=self._failed,
+        )
+
+    async def _try(self, name: str) -> None:
+        request = self._request
+        try:
+            await self._rest.open_thread(
+                request.channel_id, request.message_id, name, auto_archive_minutes=self._minutes
+            )
+        except TryLater as error:
+            if not error.seconds:
+                await self._ask_for_the_message()
+            raise
+
+    async def _ask_for_the_message(self) -> None:
+        """Make another call: without one, a Discord that only opens no threads looks like an outage. Raises `Gone`."""
+        with suppress(TryLater, Refused):
+            await self._rest.message(self._request.channel_id, self._request.message_id)
+
+    def _failed(self, error: TryLater, wait: float) -> None:
+        log.info("a thread cannot be opened yet", message_id=self._request.message_id, reason=str(error))
+        now, heard = asyncio.get_running_loop().time(), self._pacer.heard
+        if error.seconds or heard > self._heard:
+            self._refused += now - self._looked
+        self._looked, self._heard = now, heard
+        if self._refused + wait > OPEN_SECONDS:
+            minutes = self._refused / 60
+            raise NotOpened(f"Discord has refused for {minutes:.0f} minutes: {error}" if minutes >= 1 else str(error))

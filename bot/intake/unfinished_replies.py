@@ -1,0 +1,130 @@
+"""Replies that an earlier run of the bot has begun are brought to their end, without the agent."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import structlog
+
+from bot import user_messages as words
+from bot.reply.page_state import Posted
+from bot.reply.reply import Reply
+from bot.rest.api import Own, Rest, RestError
+from bot.rest.backoff import Patience, persist
+from bot.rest.pacer import Pacer, Urgency
+from pool.journal.journal import Journal, Row
+from pool.journal.journal import Post as JournaledPost
+from pool.journal.trailers import FIRST, Postscript
+
+__all__ = ["Drafts"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Drafts:
+    """Finds again what stands of a reply, and lets the reply go on from there."""
+
+    def __init__(self, *, journal: Journal, pacer: Pacer, rest: Rest) -> None:
+        """Only keep what is given."""
+        self._journal = journal
+        self._pacer = pacer
+        self._rest = rest
+
+    async def finish(self, row: Row, reply: Reply, channel_id: int) -> None:
+        """Post all pages that the journal has of a reply, and what is owed behind them."""
+        posts = self._journal.posts.of(row.message_id)
+        postscripts = self._journal.postscripts.of(row.message_id)
+        try:
+            found = await self._find(channel_id, row.message_id, posts, postscripts)
+        except RestError as error:
+            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
+            found = {post.number: post.message_id for post in posts}
+        owed = {number: each for number, each in postscripts.items() if found.get(number) is None}
+        pages = self._journal.pages(row.message_id)
+        reply.restore(channel_id, pages, _posted(posts, found, pages), owed)
+
+    async def cut_off(self, row: Row, reply: Reply) -> None:
+        """Say below what stands of a reply that it was cut off, and take its Stop button away.
+
+        A reply without any message is given up: the question what to do says the same.
+        """
+        posts = [post for post in self._journal.posts.of(row.message_id) if post.number < FIRST]
+        known = {post.message_id for post in posts if post.message_id is not None}
+        try:
+            own = await self.own_messages(row.thread_id, after=min(known, default=row.message_id + 1) - 1)
+        except RestError as error:
+            log.warning("a thread cannot be read", thread_id=row.thread_id, reason=str(error))
+            own = []
+        found = [_draft(post, own, known) for post in posts]
+        while found and found[-1] is None:
+            found.pop()
+        if not found:
+            reply.give_up()
+            return
+        pages = ["" if each is None else each.content for each in found]
+        posted = [
+            Posted() if each is None else Posted(each.message_id, stop=each.has_buttons, content=each.content)
+            for each in found
+        ]
+        reply.restore(row.thread_id, words.cut_off(pages), posted, {})
+
+    async def look_for(
+        self,
+        channel_id: int,
+        after: int,
+        content: str,
+        files: tuple[str, ...] | None = None,
+        known: Collection[int | None] = (),
+    ) -> int | None:
+        """Return the bot's message that says `content`, and brings `files` where given, if there is one.
+
+        Raises `RestError`.
+        """
+        own = await self.own_messages(channel_id, after=after)
+        alike = (each for each in own if each.content == content.strip() and (files is None or each.brings(files)))
+        return next((each.message_id for each in alike if each.message_id not in known), None)
+
+    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
+        """Read the bot's own messages in a place, as often as it takes. Raises `RestError` where that is refused."""
+        return await persist(
+            lambda: self._rest.own_messages(channel_id, after=after),
+            pacer=self._pacer,
+            urgency=Urgency.FINAL,
+            patience=Patience(),
+        )
+
+    async def _find(
+        self,
+        channel_id: int,
+        after: int,
+        posts: Iterable[JournaledPost],
+        postscripts: Mapping[int, Postscript],
+    ) -> dict[int, int | None]:
+        """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
+        found: dict[int, int | None] = {}
+        for post in posts:
+            message_id = post.message_id
+            if message_id is None and (post.content or post.number >= FIRST):
+                # Files have no words; those that were refused have been replaced by some.
+                owed = None if post.content else postscripts.get(post.number)
+                files = None if owed is None else tuple(file.name for file in owed.files)
+                message_id = await self.look_for(channel_id, after, post.content, files, found.values())
+            found[post.number] = message_id
+        return found
+
+
+def _draft(post: JournaledPost, own: Iterable[Own], known: Collection[int]) -> Own | None:
+    """Return a page's message as it stands; one whose sending was not confirmed is known by its text."""
+    if post.message_id is not None:
+        return next((each for each in own if each.message_id == post.message_id), None)
+    alike = (each for each in own if post.content and each.content == post.content.strip())
+    return next((each for each in alike if each.message_id not in known), None)
+
+
+def _posted(posts: Iterable[JournaledPost], found: Mapping[int, int | None], pages: Sequence[str]) -> list[Posted]:
+    """Return what is known of the messages of pages. A page was shown to its end before anything behind it was sent."""
+    last = max(found, default=0)
+    shown = [page if number < last else "" for number, page in enumerate(pages)]
+    begun = [post for post in posts if post.number < FIRST]
+    return [
+        Posted.of_earlier_run(found[post.number], post.shown, shown[post.number] if post.number < len(shown) else "")
+        for post in begun
+    ]

@@ -1,0 +1,1 @@
+"""Buttons and menus: who pressed, whether they may, and what happens then."""

@@ -1,0 +1,324 @@
+"""A question of an agent as a message: shown in full, numbered, reminded of, answered or closed once."""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import discord
+import structlog
+
+from acp import OpenQuestions
+from acp.jsonrpc import RequestId
+from bot import user_messages as words
+from bot.access.audit import Audit, Deed
+from bot.access.gate import Right
+from bot.questions.auto_approval import Permission
+from bot.rest.api import Rest
+from bot.rest.live_message import Post
+from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.pacer import Pacer
+from pool.journal.journal import Journal
+
+from .components import view_of
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["Card", "Cards", "Where", "admitted", "record"]
+
+MISSED = 10
+"""Unanswered questions of a thread that its agent is told of with the next prompt."""
+
+VISITS = 1000
+"""Pages that were to be visited and are remembered, in all threads; of more the oldest are forgotten."""
+
+ANSWERED = 1000
+"""Questions that were answered and are remembered, for whoever presses a moment later."""
+
+Item = discord.ui.Item[Any]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The thread of a question, the exchange in which it was asked, and who wrote that exchange's message."""
+
+    channel_id: int
+    exchange_id: int
+    asker_id: int
+
+
+class Card(ABC):
+    """One open question and its message. `token` names it in the buttons; nobody can guess it."""
+
+    lead = ""
+    """How the message begins."""
+
+    def __init__(self, questions: OpenQuestions, request_id: RequestId, where: Where) -> None:
+        """`Cards.open` posts it; it is answered through `questions`."""
+        self.token = secrets.token_hex(8)
+        self.questions = questions
+        self.request_id = request_id
+        self.where = where
+        self.mentions = NOBODY
+        self.number: int | None = None
+        """Its number, where several are open."""
+        self.answered = False
+        """Whether a person has answered."""
+        self.message_id: int | None = None
+        self.post: Post | None = None
+        self.on_closed: Callable[[Card], None] = lambda _card: None
+        self.on_refused: Callable[[], None] = lambda: None
+        """Learns that it cannot be shown."""
+
+    # ---- what it says
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What is asked, in a few plain words."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What is asked, as Discord shows it."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is to be known while it is open, a line each."""
+        return ()
+
+    @property
+    def files(self) -> Sequence[tuple[str, bytes]]:
+        """What the message has no room for, in full."""
+        return ()
+
+    @abstractmethod
+    def items(self) -> Iterable[Item]:
+        """Make the buttons and menus."""
+
+    @property
+    def content(self) -> str:
+        """What the message says while the question is open."""
+        number = f"**{self.number}.** " if self.number is not None else ""
+        lines = [f"{self.mentions} {number}**{self.lead}** {self.text}", *(f"-# {note}" for note in self.notes)]
+        return "\n".join(lines)
+
+    def view(self) -> discord.ui.View:
+        """Put the buttons together."""
+        return view_of(*self.items())
+
+    def renumber(self, number: int) -> None:
+        """Show a number from now on."""
+        self.number = number
+        if self.post is not None:
+            self.post.show(self.content, self.view)
+
+    # ---- how it ends
+
+    def settle(self, line: str, *, here: bool = True) -> str:
+        """Take note that a person has answered; return what the message says then.
+
+        `here`: the caller makes it say so, by `answer_press`.
+        """
+        self.answered = True
+        content = self._closed(line)
+        self.on_closed(self)
+        if self.post is not None:
+            (self.post.pressed if here else self.post.show)(content)
+        return content
+
+    def close(self, reason: str) -> None:
+        """Take the buttons away and say why, unless the question was answered."""
+        if not self.answered:
+            self.on_closed(self)
+            if self.post is not None:
+                self.post.show(self._closed(reason))
+
+    def _closed(self, line: str) -> str:
+        return f"{self.text}\n-# {line}"
+
+
+class Cards:
+    """All open questions, by token; and what is the same for all of them."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        permission: Callable[[int], Permission] = lambda _: "ask",
+        whom: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
+    ) -> None:
+        """Start with none.
+
+        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker.
+        """
+        self.permission = permission
+        self.audit = Audit()
+        """Where it is written down who has answered what."""
+        self.in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post()
+        """Lets what belongs to an exchange be posted when the answers before it in its thread stand."""
+        self._journal = journal
+        self._pacer = pacer
+        self._rest = rest
+        self._whom = whom
+        self._open: dict[str, Card] = {}
+        self._left = {each.token: each.exchange_id for each in journal.questions.standing()}
+        self._missed: dict[int, list[str]] = {}
+        self._answered: deque[str] = deque(maxlen=ANSWERED)
+        self._visits: OrderedDict[tuple[int, str], Callable[[], None]] = OrderedDict()
+        self.answered = 0
+        """How many a person has answered."""
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    def open(self, card: Card) -> None:
+        """Post a question."""
+        where = card.where
+        card.mentions = self._whom(where.asker_id)
+        card.on_closed = self._forget
+        card.post = self._post(
+            card,
+            nonce=card.token,
+            held=True,
+            files=card.files,
+            on_first=partial(self._first, card),
+            on_posted=lambda id_: self._posted(card, id_),
+            on_refused=card.on_refused,
+            on_done=lambda: self._shown(card),
+        )
+        self._open[card.token] = card
+        card.post.show(card.content, card.view)
+        self.in_turn(where.exchange_id, card.post.release)
+
+    def find(self, token: str) -> Card | None:
+        """Return the open question of a button."""
+        return self._open.get(token)
+
+    def is_answered(self, token: str) -> bool:
+        """Whether a person has answered that question a while ago: its message says so, or is about to."""
+        return token in self._answered
+
+    def shows(self, message_id: int) -> bool:
+        """Whether an open question stands in that message."""
+        return any(card.message_id == message_id for card in self._open.values())
+
+    def remind(self, card: Card, seconds_left: float) -> None:
+        """Ping those who may answer once more, with a link to the question; it is closed in `seconds_left`."""
+        place = self._journal.threads.place(card.where.channel_id)
+        guild_id = place[0] if place is not None else None
+        if card.message_id is not None:
+            text = words.reminder(card.title, guild_id, card.where.channel_id, card.message_id, seconds_left)
+            self._post(card, nonce=secrets.token_hex(8)).show(f"{card.mentions} {text}")
+
+    def visit(self, thread_id: int, elicitation_id: str, on_completed: Callable[[], None]) -> None:
+        """Remember a page that somebody is to visit, for as long as the agent may say that this has been done."""
+        self._visits[thread_id, elicitation_id] = on_completed
+        if len(self._visits) > VISITS:
+            self._visits.popitem(last=False)
+
+    def completed(self, thread_id: int, elicitation_id: str) -> None:
+        """Say on a page's card that the visit has come to something, also after its turn; of an unknown one nothing."""
+        on_completed = self._visits.pop((thread_id, elicitation_id), None)
+        if on_completed is not None:
+            on_completed()
+
+    def became(self, token: str) -> str:
+        """Say of a question that is not open what has become of its turn, also of one that an earlier run has left."""
+        if self.is_answered(token):
+            return words.ANSWERED
+        exchange_id = self._left.get(token)
+        return words.became(None if exchange_id is None else self._journal.state(exchange_id))
+
+    # ---- questions that nobody has answered, to be told with the next prompt
+
+    def missed(self, card: Card, why: str) -> None:
+        """Take note of a question that was ended without an answer."""
+        self.audit.record("denied", f"{why}: {card.title}", user_id=None, thread_id=card.where.channel_id)
+        missed = self._missed.setdefault(card.where.channel_id, [])
+        missed.append(f"{card.title}: {why}")
+        del missed[:-MISSED]
+
+    def take_missed(self, thread_id: int) -> list[str]:
+        """Return, once, what nobody has answered in a thread, and why."""
+        return self._missed.pop(thread_id, [])
+
+    # ----
+
+    def _post(self, card: Card, **options: Any) -> Post:
+        channel_id = card.where.channel_id
+        return Post(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
+
+    def _first(self, card: Card, content: str) -> None:
+        where = card.where
+        self._journal.questions.asked(
+            card.token, thread_id=where.channel_id, exchange_id=where.exchange_id, content=content
+        )
+
+    def _posted(self, card: Card, message_id: int) -> None:
+        card.message_id = message_id
+        self._journal.questions.posted(card.token, message_id)
+
+    def _shown(self, card: Card) -> None:
+        """Learn that a question's message says what it is to say; of one that is closed it has no buttons any more."""
+        if card.token not in self._open:
+            self._journal.questions.settled(card.token)
+
+    def _forget(self, card: Card) -> None:
+        if self._open.pop(card.token, None) is not None:
+            self.answered += card.answered
+            if card.answered:
+                self._answered.append(card.token)
+
+
+_Kind = TypeVar("_Kind", bound=Card)
+
+
+async def admitted(
+    interaction: "discord.Interaction[ThreadlineClient]",
+    kind: type[_Kind],
+    token: str,
+    right: Callable[[_Kind], Right] = lambda _card: Right.APPROVE,
+) -> _Kind | None:
+    """Return the question that somebody who may wants to answer. None: it is said already why that cannot be.
+
+    `right` is what the answer needs.
+    """
+    client = interaction.client
+    found = client.desk.cards.find(token)
+    here = found is not None and found.where.channel_id == interaction.channel_id
+    card = found if here and isinstance(found, kind) else None
+    needed, asker_id = (Right.LOOK, None) if card is None else (right(card), card.where.asker_id)
+    if not await client.admit(interaction, needed, asker_id=asker_id):
+        return None
+    if card is not None and not card.answered:
+        return card
+    message, became = interaction.message, client.desk.cards.became(token)
+    # Only a card that is not open loses its buttons: a forged id must not take away somebody else's. And what it says
+    # of who has answered stays, when two press at the same moment.
+    if (
+        found is None
+        and not client.desk.cards.is_answered(token)
+        and message is not None
+        and not message.flags.ephemeral
+        and not client.desk.cards.shows(message.id)
+    ):
+        await interaction.response.edit_message(content=words.with_line(message.content, became), view=None)
+    else:
+        await interaction.response.send_message(became, ephemeral=True)
+    return None
+
+
+def record(interaction: "discord.Interaction[ThreadlineClient]", card: Card, deed: Deed, what: str) -> None:
+    """Write down in the audit log what somebody has answered."""
+    audit = interaction.client.desk.cards.audit
+    audit.record(deed, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.where.channel_id)

@@ -1,0 +1,148 @@
+"""Buttons that steer a thread: what waits, what was interrupted, what runs. Each press goes through the gate.
+
+They are dispatched by their templates, so they work after a restart, and the library need not keep their views.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from bot import user_messages as words
+from bot.access.gate import Right
+from bot.commands.queue import drop_held
+from bot.reply.notices import HELD
+from bot.rest.live_message import answer_press
+from pool.journal.journal import Unwritable
+
+from .components import view_of
+from .stop_button import StopButton
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["HeldButton", "InterruptedButton", "KeepButton", "held_view", "interrupted_view", "warning_view"]
+
+Button = discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]]
+
+_STYLES = {
+    "continue": ("Continue", discord.ButtonStyle.success),
+    "drop": ("Drop all", discord.ButtonStyle.danger),
+    "keep": ("Keep going", discord.ButtonStyle.secondary),
+    "retry": ("Retry", discord.ButtonStyle.success),
+    "skip": ("Skip", discord.ButtonStyle.secondary),
+}
+
+OUTDATED = "-# This notice is out of date."
+
+
+def _button(action: str, about: int) -> discord.ui.Button[discord.ui.View]:
+    label, style = _STYLES[action]
+    return discord.ui.Button(label=label, style=style, custom_id=f"threadline:{action}:{about}")
+
+
+class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thread>[0-9]{1,20})"):
+    """Go on with what is held in a thread, or drop it.
+
+    Only the notice that stands for what is held now can do so: an older one did not count what a later cancel holds.
+    """
+
+    def __init__(self, action: str, thread_id: int) -> None:
+        """`action` is continue or drop."""
+        super().__init__(_button(action, thread_id))
+        self.action = action
+        self.thread_id = thread_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "HeldButton":
+        """Make the item that handles a press."""
+        return cls(match["action"], int(match["thread"]))
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Do it, if it can still be done, and take the buttons away."""
+        client, by, notice = interaction.client, interaction.user.id, interaction.message
+        right = Right.TALK if self.action == "drop" else Right.GO_ON  # To drop is judged message by message.
+        if notice is None or not await client.admit_button(interaction, self.thread_id, right):
+            return
+        conversation = client.pool.conversation(self.thread_id)
+        current = client.desk.notices.shows(self.thread_id, HELD, notice.id)
+        if conversation is None or not conversation.held or not current:
+            await interaction.response.edit_message(content=OUTDATED, view=None)
+        elif self.action == "drop":
+            await drop_held(interaction, conversation)
+        else:
+            told = f"-# {words.waiting(conversation.waiting)} next; continued by <@{by}>."
+            post = client.desk.notices.end_by_press(self.thread_id, HELD, told)
+            conversation.resume()
+            await answer_press(interaction, told, post)
+
+
+class KeepButton(Button, template=r"threadline:keep:(?P<thread>[0-9]{1,20})"):
+    """Let what runs in a thread go on."""
+
+    def __init__(self, thread_id: int) -> None:
+        """`thread_id` is where it runs."""
+        super().__init__(_button("keep", thread_id))
+        self.thread_id = thread_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "KeepButton":
+        """Make the item that handles a press."""
+        return cls(int(match["thread"]))
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Take the buttons away. The notice goes with the turn."""
+        if await interaction.client.admit_button(interaction, self.thread_id, Right.GO_ON):
+            told = f"-# <@{interaction.user.id}> lets it go on."
+            await interaction.response.edit_message(content=told, view=None)
+
+
+class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P<message>[0-9]{1,20})"):
+    """Send a prompt again that a restart interrupted, or leave it."""
+
+    def __init__(self, action: str, message_id: int) -> None:
+        """`message_id` is the message that was being answered."""
+        super().__init__(_button(action, message_id))
+        self.action = action
+        self.message_id = message_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "InterruptedButton":
+        """Make the item that handles a press."""
+        return cls(match["action"], int(match["message"]))
+
+    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+        """Do it, if nobody has, and take the buttons away."""
+        client = interaction.client
+        retry = self.action == "retry"
+        right = Right.GO_ON if retry else Right.STOP
+        if not await client.admit_button(interaction, interaction.channel_id or 0, right):
+            return
+        try:
+            told = client.recovery.interruptions.decide(
+                interaction.channel_id or 0, self.message_id, retry=retry, by=interaction.user.id
+            )
+        except Unwritable:
+            await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
+            return
+        await interaction.response.edit_message(content=told, view=None)
+
+
+def held_view(thread_id: int) -> discord.ui.View:
+    """Make the buttons below a notice that messages are held."""
+    return view_of(HeldButton("continue", thread_id), HeldButton("drop", thread_id))
+
+
+def warning_view(thread_id: int, message_id: int) -> discord.ui.View:
+    """Make the buttons below a word about the running turn that answers a message."""
+    return view_of(KeepButton(thread_id), StopButton(thread_id, message_id))
+
+
+def interrupted_view(message_id: int) -> discord.ui.View:
+    """Make the buttons below a notice that a restart interrupted a turn."""
+    return view_of(InterruptedButton("retry", message_id), InterruptedButton("skip", message_id))

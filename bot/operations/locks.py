@@ -1,0 +1,79 @@
+"""One bot to a journal, and one to a Discord user: two with one token would both half work.
+
+Locks are `flock`s on files: the kernel lets go of them when the process ends, however it ends.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.config.values import state_directory
+
+from .start_failure import NeedsPerson, StartFailed
+
+__all__ = ["LockHeld", "journal_lock", "user_lock"]
+
+HOLDER_BYTES = 4096
+"""What is read of the words about whoever holds a lock."""
+
+
+class LockHeld(StartFailed):
+    """Another process has the lock; the text says which."""
+
+
+@contextmanager
+def journal_lock(journal: Path, configuration: Path) -> Iterator[None]:
+    """Hold the lock beside a journal; whoever wants it meanwhile is told of our `configuration`.
+
+    Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
+    """
+    with _lock(journal.with_name(f"{journal.name}.lock"), f"the journal {journal}", configuration):
+        yield
+
+
+@contextmanager
+def user_lock(user_id: int, configuration: Path) -> Iterator[None]:
+    """Hold the lock of a bot's Discord user, among all processes of this account.
+
+    Raises `LockHeld`, and `NeedsPerson` where the lock's file cannot be opened.
+    """
+    with _lock(_own_directory() / f"{user_id}.lock", f"the bot with user id {user_id}", configuration):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, what: str, configuration: Path) -> Iterator[None]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise NeedsPerson(f"{what} cannot be locked: {path}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, HOLDER_BYTES, 0).decode(errors="replace").strip() or "pid unknown"
+            raise LockHeld(f"{what} is in use by another process ({holder}); stop that one first") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"pid {os.getpid()}, configuration {configuration}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _own_directory() -> Path:
+    """Return a directory that is this account's alone. Raises `NeedsPerson`.
+
+    It is in no place that accounts share: another one could make it first, and so keep the bot from starting.
+    """
+    path = state_directory() / "locks"
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = path.lstat()
+    except OSError as error:
+        raise NeedsPerson(f"the directory {path} cannot be made: {error.strerror}") from None
+    if path.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise NeedsPerson(f"the directory {path} must be this account's alone (mode 0700); remove it and start again")
+    return path

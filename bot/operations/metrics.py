@@ -1,0 +1,180 @@
+"""Figures for Prometheus.
+
+What happens is counted where it is known anyway: the journal tells each move of a message, the HTTP client each call.
+What is, is read from the pool when somebody asks.
+"""
+
+import asyncio
+import re
+from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from types import SimpleNamespace
+
+import aiohttp
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from acp import AcpError
+from acp.process.memory import resident
+from bot.interactions.cards import Cards
+from pool.conversation_context import State as Doing
+from pool.journal.journal import NEW, State
+from pool.pool import Pool
+
+from .health import Pulse
+
+__all__ = ["Metrics"]
+
+STOP_REASONS = frozenset({"end_turn", "max_tokens", "max_turn_requests", "refusal", "cancelled", "failed"})
+"""The protocol's, and ours for a turn that has none. An agent's own inventions must not each become a series."""
+
+_PREFIX = re.compile(r"/api/v[0-9]+/")
+_KINDS = (
+    ("message", "POST", re.compile(r"channels/[0-9]+/messages$")),
+    ("edit", "PATCH", re.compile(r"channels/[0-9]+/messages/[0-9]+$")),
+    ("reaction", None, re.compile(r"channels/[0-9]+/messages/[0-9]+/reactions/")),
+    ("thread", "POST", re.compile(r"channels/[0-9]+/messages/[0-9]+/threads$")),
+    ("interaction", None, re.compile(r"(interactions|webhooks)/")),
+    ("read", "GET", re.compile(r"")),
+)
+"""The kinds of calls: the first that fits counts. Fixed words, for ids must not become series."""
+
+
+class Metrics:
+    """All figures, in a registry of their own. The methods that count take microseconds and do not raise."""
+
+    def __init__(self) -> None:
+        """Start all counts at zero."""
+        self._pool: Pool | None = None
+        self._registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._received = Counter("threadline_messages_received", "Messages accepted.", registry=registry)
+        self._answered = Counter(
+            "threadline_messages_answered", "Messages whose reply is confirmed.", registry=registry
+        )
+        self._closed = Counter(
+            "threadline_messages_closed", "Messages that ended unanswered.", ["reason"], registry=registry
+        )
+        self._turns = Counter("threadline_turns", "Turns that have ended.", ["stop_reason"], registry=registry)
+        self._starts = Counter("threadline_agent_starts", "Agents started.", registry=registry)
+        self._failed_starts = Counter(
+            "threadline_agent_start_failures", "Agents that could not be started.", registry=registry
+        )
+        self._missed = Counter(
+            "threadline_catch_up_messages", "Messages read after they were missed.", registry=registry
+        )
+        self._clients = Counter("threadline_discord_clients", "Discord clients built.", registry=registry)
+        self._calls = Counter(
+            "threadline_discord_calls", "REST calls, by kind and outcome.", ["kind", "outcome"], registry=registry
+        )
+        self._agents_memory = Gauge(
+            "threadline_agents_resident_memory_bytes", "Resident memory of all agents.", registry=registry
+        )
+
+    # ---- what happens
+
+    def moved(self, state: State, reason: str | None, count: int) -> None:
+        """Count `count` messages of one exchange that reached a state; see `Journal.on_moved`."""
+        match state:
+            case State.RECEIVED if reason == NEW:
+                self._received.inc(count)
+            case State.FINISHED:
+                self._turns.labels(reason if reason in STOP_REASONS else "other").inc()
+            case State.ANSWERED:
+                self._answered.inc(count)
+            case State.CLOSED:
+                self._closed.labels(reason).inc(count)
+
+    @contextmanager
+    def agent_start(self) -> Iterator[None]:
+        """Count the start of an agent, by whether the block ends well."""
+        try:
+            yield
+        except AcpError:
+            self._failed_starts.inc()
+            raise
+        self._starts.inc()
+
+    def missed(self, count: int) -> None:
+        """Count messages that a catch-up has read."""
+        self._missed.inc(count)
+
+    def client_built(self) -> None:
+        """Count a Discord client."""
+        self._clients.inc()
+
+    def count(self, trace: aiohttp.TraceConfig) -> aiohttp.TraceConfig:
+        """Count the calls of the HTTP session that gets this trace, each try of the library's for itself."""
+        # Before whatever else listens, for that may end a call by an exception.
+        trace.on_request_end.insert(0, self._on_answer)
+        trace.on_request_exception.insert(0, self._on_exception)
+        return trace
+
+    async def _on_answer(
+        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, answer: aiohttp.TraceRequestEndParams
+    ) -> None:
+        self._calls.labels(_kind(answer.method, answer.url.path), _outcome(answer.response.status)).inc()
+
+    async def _on_exception(
+        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, failed: aiohttp.TraceRequestExceptionParams
+    ) -> None:
+        self._calls.labels(_kind(failed.method, failed.url.path), "lost").inc()
+
+    # ---- what is
+
+    def watch(self, pool: Pool, cards: Cards, pulse: Pulse) -> None:
+        """Read these whenever the figures are asked for."""
+        self._pool = pool
+        self._registry.register(_Present(pool, cards, pulse))
+
+    async def text(self, accept: str) -> tuple[bytes, str]:
+        """Return all figures, and the type of the text, in the newest form of those that `accept` names."""
+        pids = [agent.pid for agent in self._pool.agents] if self._pool is not None else []
+        sizes = await asyncio.to_thread(resident, pids)
+        self._agents_memory.set(sum(sizes.values()))
+        write, content_type = choose_encoder(accept)
+        return write(self._registry), content_type
+
+
+class _Present(Collector):
+    """What is now; read in one go, without an await."""
+
+    def __init__(self, pool: Pool, cards: Cards, pulse: Pulse) -> None:
+        self._pool = pool
+        self._cards = cards
+        self._pulse = pulse
+
+    def collect(self) -> Iterator[Metric]:
+        load, cards, pulse = self._pool.load, self._cards, self._pulse
+        states = Tally(each.seat.state for each in self._pool.conversations)
+        conversations = GaugeMetricFamily("threadline_conversations", "Conversations that are awake.", labels=["state"])
+        for state in Doing:
+            conversations.add_metric([state], states[state])
+        yield conversations
+        yield GaugeMetricFamily("threadline_slots", "Agents that may run at a time.", load.size)
+        yield GaugeMetricFamily("threadline_slots_held", "Slots that are taken.", load.held)
+        yield GaugeMetricFamily("threadline_line_length", "Conversations that wait for a slot.", load.in_line)
+        yield GaugeMetricFamily("threadline_questions_open", "Questions of agents that wait for a person.", len(cards))
+        yield CounterMetricFamily("threadline_questions_answered", "Questions that people answered.", cards.answered)
+        yield GaugeMetricFamily("threadline_gateway_connected", "1 while the gateway is there.", int(pulse.connected))
+        yield GaugeMetricFamily("threadline_loop_lag_seconds", "How late the event loop's last beat was.", pulse.lag)
+
+
+def _kind(method: str, path: str) -> str:
+    route = _PREFIX.match(path)
+    if route is None:
+        return "gateway"
+    rest = path[route.end() :]
+    return next((kind for kind, verb, form in _KINDS if verb in (None, method) and form.match(rest)), "other")
+
+
+def _outcome(status: int) -> str:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return "rate_limited"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return "failed"
+    return "refused" if status >= HTTPStatus.BAD_REQUEST else "done"

@@ -1,0 +1,1 @@
+"""From a Discord message to the content blocks of an ACP prompt."""

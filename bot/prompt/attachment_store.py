@@ -1,0 +1,111 @@
+"""Files of people, on the disk: each message's in a directory of its own, `ROOT/<thread>/<message>/`, mode 0700.
+
+An agent may read its thread's directory and could put a link there, so no step here follows one that leads out
+(`acp.client_side.roots`), and names come from outside only through `safe_name`.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from acp.client_side.refusal import Refused
+from acp.client_side.roots import Roots
+from bot.agents.workspace_files import Outbox
+
+__all__ = ["KEPT_BYTES", "KEPT_SECONDS", "SavedFiles", "safe_name"]
+
+KEPT_SECONDS: Final = 7 * 24 * 3600.0
+KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
+"""How long files are kept, and how much of them; the oldest go first."""
+
+_LONGEST_NAME = 100
+_UNUSUAL = re.compile(r"[^\w.\-]+")
+
+
+class SavedFiles:
+    """What lies below one directory, which is made here. Everything blocks on the file system and raises OSError."""
+
+    def __init__(self, root: Path) -> None:
+        """`root` is absolute."""
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._root = root
+        self._roots = Roots([root])
+        self._outbox = Outbox([root])
+
+    def directory(self, thread_id: int) -> Path:
+        """Where a thread's files are; its session may read there."""
+        return self._root / str(thread_id)
+
+    def path(self, thread_id: int, message_id: int, name: str) -> Path:
+        """Where a file of a message is, by its safe name."""
+        return self.directory(thread_id) / str(message_id) / name
+
+    def create(self, path: Path) -> int:
+        """Open a file that is not whole yet; return its descriptor. Raises `Refused` where the way leads out."""
+        draft = path.with_name(f".{path.name}")
+        with self._roots.entry(str(draft), create=True) as entry:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            return os.open(entry.name, flags, 0o600, dir_fd=entry.directory)
+
+    def publish(self, path: Path) -> None:
+        """Give a file that is whole its name."""
+        with self._roots.entry(str(path.with_name(f".{path.name}"))) as entry:
+            os.rename(entry.name, path.name, src_dir_fd=entry.directory, dst_dir_fd=entry.directory)
+
+    def size(self, path: Path) -> int | None:
+        """Return the size of a file that is there, whole; None for any other."""
+        try:
+            with self._roots.entry(str(path)) as entry:
+                return os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False).st_size
+        except Refused:
+            return None
+
+    def read(self, thread_id: int, uri: str) -> bytes | None:
+        """Return the contents of a thread's file, at most 10 MiB; None where there is no such regular file."""
+        ours = uri.startswith(f"{self.directory(thread_id).as_uri()}/")
+        data = self._outbox.read_now(uri) if ours else None
+        return data if isinstance(data, bytes) else None
+
+    def clean(self, now: float) -> None:
+        """Remove the files of messages that are older than `KEPT_SECONDS`, and the oldest beyond `KEPT_BYTES`.
+
+        A thread's directory goes when it has been empty for as long: each session is given one, with files or without.
+        """
+        room = KEPT_BYTES
+        for written, directory in sorted(self._messages(), reverse=True):
+            room -= sum(file.lstat().st_size for file in directory.iterdir())
+            if room < 0 or now - written > KEPT_SECONDS:
+                shutil.rmtree(directory, ignore_errors=True)
+        for thread in self._threads():
+            if now - thread.lstat().st_mtime > KEPT_SECONDS:
+                with suppress(OSError):  # Where something is in it, it stays.
+                    thread.rmdir()
+
+    def _messages(self) -> Iterator[tuple[float, Path]]:
+        for thread in self._threads():
+            for message in thread.iterdir():
+                if message.is_dir() and not message.is_symlink():
+                    yield message.lstat().st_mtime, message
+
+    def _threads(self) -> Iterator[Path]:
+        return (each for each in self._root.iterdir() if each.is_dir() and not each.is_symlink())
+
+
+def safe_name(name: str, taken: set[str]) -> str:
+    """Make a plain file name of any text: no path, no dot in front, at most 100 bytes, and none of `taken` again."""
+    plain = _UNUSUAL.sub("-", name.replace("\\", "/").rpartition("/")[2]).strip(".-") or "file"
+    stem, dot, extension = plain.rpartition(".")
+    if not stem or len(extension) > 16:
+        stem, dot, extension = plain, "", ""
+    end = f"{dot}{extension}"
+    stem = stem.encode()[: _LONGEST_NAME - len(end.encode())].decode(errors="ignore")
+    found, number = f"{stem}{end}", 1
+    while found.casefold() in taken:
+        number += 1
+        found = f"{stem}-{number}{end}"
+    taken.add(found.casefold())
+    return found

@@ -1,0 +1,49 @@
+"""Where the files of messages are now: Discord's addresses are good for about a day, and the message says the next."""
+
+import structlog
+from yarl import URL
+
+from bot.rest.api import Rest, RestError
+from bot.rest.backoff import ATTEMPTS, Patience, persist
+from bot.rest.pacer import Pacer, Urgency
+
+from .discord_message import files_of
+from .request import Attachment
+
+__all__ = ["Addresses"]
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Addresses:
+    """Looks up addresses for the files of one prompt; each message is read once at most."""
+
+    def __init__(self, *, pacer: Pacer, rest: Rest) -> None:
+        """Nothing is known yet."""
+        self._pacer = pacer
+        self._rest = rest
+        self._read: dict[tuple[int, int], tuple[Attachment, ...]] = {}
+
+    async def fresh(self, attachment: Attachment) -> str | None:
+        """Return the present address of a file; None where its message does not have it, or cannot be read."""
+        place = attachment.channel_id, attachment.message_id
+        if place not in self._read:
+            self._read[place] = await self._files(*place)
+        # The path names the file for good, the rest of the address says until when it is given.
+        same = (each.url for each in self._read[place] if URL(each.url).path == URL(attachment.url).path)
+        return next(same, None)
+
+    async def _files(self, channel_id: int, message_id: int) -> tuple[Attachment, ...]:
+        if not message_id:
+            return ()
+        try:
+            message = await persist(
+                lambda: self._rest.message(channel_id, message_id),
+                pacer=self._pacer,
+                urgency=Urgency.FIRST,
+                patience=Patience(ATTEMPTS),
+            )
+            return files_of(message)
+        except RestError as error:
+            log.info("a message's files cannot be looked up", message_id=message_id, reason=str(error))
+            return ()

@@ -1,0 +1,223 @@
+"""What Discord says of a message, read once: text with its mentions made readable, files, and what it quotes."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import discord
+
+from bot.text.file_names import file_name
+
+from .request import Attachment, Quote, Request, moment, sent_at
+
+__all__ = [
+    "Name",
+    "files_of",
+    "mentioned_in",
+    "names_in",
+    "quote_of",
+    "readable",
+    "request_of",
+    "said_in",
+    "tags_of",
+    "text_of",
+]
+
+_CODE = r"```.*?```|``.*?``|`[^`\n]*`"
+_MARKUP = re.compile(
+    rf"{_CODE}|<(?:(@[!&]?|#)(\d{{1,20}})|a?:(\w{{1,64}}):\d{{1,20}}|t:(-?\d{{1,12}})(?::[a-zA-Z])?"
+    r"|(/[^:<>]{1,100}):\d{1,20})>",
+    re.DOTALL,
+)
+"""What Discord shows other than it is written (Discord, Message Formatting), and code, in which it does not."""
+
+_WORD = re.compile(r"[\w.\-]+")
+
+Name = Callable[[str, int], str | None]
+"""Knows what `@`, `@&` and `#` with an id stand for."""
+
+
+def request_of(
+    message: discord.Message, me: discord.abc.User | None, *, thread_id: int, joined: bool, no_thread: str = ""
+) -> Request:
+    """Read what a person asks of the bot, which is `me`; its name in front is left out."""
+    guild, channel = message.guild, message.channel
+    return Request(
+        message_id=message.id,
+        channel_id=channel.id,
+        thread_id=thread_id,
+        author_id=message.author.id,
+        text=_addressed(message, me),
+        attachments=_files(message, message.attachments),
+        author_name=message.author.display_name,
+        guild_id=guild.id if guild is not None else None,
+        guild_name=guild.name if guild is not None else "",
+        channel_name=getattr(channel, "name", None) or "",
+        tags=tags_of(channel),
+        quotes=tuple(_quotes(message, me)),
+        joined=joined,
+        no_thread=no_thread,
+    )
+
+
+def tags_of(channel: object) -> tuple[str, ...]:
+    """Return the names of a forum post's tags; no other place has any."""
+    return tuple(tag.name for tag in channel.applied_tags) if isinstance(channel, discord.Thread) else ()
+
+
+def files_of(message: discord.Message) -> tuple[Attachment, ...]:
+    """Return the files that came with a message, and those of the messages that it passes on."""
+    passed_on = (_files(message, snapshot.attachments) for snapshot in message.message_snapshots)
+    return tuple(chain(_files(message, message.attachments), *passed_on))
+
+
+def said_in(message: discord.Message) -> dict[str, Any] | None:
+    """Describe a message of a thread's past to an agent; None where nobody says anything by it.
+
+    Where a thread was opened on a message, its first one stands for that.
+    """
+    if message.type is discord.MessageType.thread_starter_message:
+        opened_on = message.reference.resolved if message.reference is not None else None
+        return said_in(opened_on) if isinstance(opened_on, discord.Message) else None
+    text, files = text_of(message), [each.name for each in files_of(message)]
+    if message.is_system() or not (text or files):
+        return None
+    author = {"id": str(message.author.id), "name": message.author.display_name}
+    said: dict[str, Any] = {"sent": sent_at(message.id), "author": author, "text": text}
+    return said | ({"files": files} if files else {})
+
+
+def text_of(message: discord.Message) -> str:
+    """Return a message's text, with all that it shows beside it and what it passes on, as a person reads it."""
+    name = _names(message)
+    passed_on = (_all_of(readable(each.content, name), each) for each in message.message_snapshots)
+    return "\n".join(filter(None, (_own(message, message.content), *passed_on)))
+
+
+def readable(text: str, name: Name) -> str:
+    """Write mentions, emoji, commands and times as people see them; code stays as it is."""
+
+    def seen(match: re.Match[str]) -> str:
+        sign, number, emoji, seconds, command = match.groups()
+        if emoji is not None:
+            return f":{emoji}:"
+        if seconds is not None:
+            return _time(int(seconds)) or match[0]
+        called = name(sign.replace("!", ""), int(number)) if sign is not None else None
+        return command or (match[0] if called is None else f"{sign[0]}{_one_word(called)}")
+
+    return _MARKUP.sub(seen, text)
+
+
+def _one_word(name: str) -> str:
+    """Write a name so that it is seen where it ends: others choose it, and it stands among the author's words."""
+    plain = " ".join(name.split())
+    return plain if _WORD.fullmatch(plain) else '"{}"'.format(plain.replace('"', "'"))
+
+
+def mentioned_in(text: str) -> list[int]:
+    """Return the ids of the people whom a text mentions, each once."""
+    found = (match for match in _MARKUP.finditer(text) if match[1] in {"@", "@!"})
+    return list(dict.fromkeys(int(match[2]) for match in found))
+
+
+def _time(seconds: int) -> str | None:
+    try:
+        return moment(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _addressed(message: discord.Message, me: discord.abc.User | None) -> str:
+    text = message.content
+    if me is not None:
+        own = [rf"<@!?{me.id}>"]
+        if message.guild is not None and message.guild.self_role is not None:
+            own.append(rf"<@&{message.guild.self_role.id}>")
+        text = re.sub(rf"^\s*(?:{'|'.join(own)})[,:]?", "", text)
+    return _own(message, text).strip()
+
+
+def _own(message: discord.Message, content: str) -> str:
+    """Return the author's words, of which `content` are those that were typed."""
+    said = readable(content, _names(message))
+    # A program says it in embeds and components; what a person's link shows is not their word.
+    said = _all_of(said, message) if message.author.bot else said
+    return "\n".join(filter(None, (said, *_beside(message))))
+
+
+def _beside(message: discord.Message) -> Iterator[str]:
+    """Say what people see beside the text that is neither a file nor an embed."""
+    if message.poll is not None:
+        yield "\n".join([f"[poll: {message.poll.question}]", *(f"- {answer.text}" for answer in message.poll.answers)])
+    for sticker in message.stickers:
+        yield f"[sticker: {_one_word(sticker.name)}]"
+
+
+def _names(message: discord.Message) -> Name:
+    return names_in(message.guild, {user.id: user.display_name for user in message.mentions})
+
+
+def names_in(guild: discord.Guild | None, people: Mapping[int, str]) -> Name:
+    """Return what knows the names in a place, and those of `people`, who are not all remembered there."""
+
+    def name(sign: str, number: int) -> str | None:
+        found: Any = None
+        if sign == "@":
+            found = guild.get_member(number) if guild is not None else None
+            return people.get(number) or (found.display_name if found is not None else None)
+        if guild is not None:
+            found = guild.get_role(number) if sign == "@&" else guild.get_channel_or_thread(number)
+        return found.name if found is not None else None
+
+    return name
+
+
+def _quotes(message: discord.Message, me: discord.abc.User | None) -> Iterator[Quote]:
+    """Return what the message passes on or answers."""
+    for snapshot in message.message_snapshots:
+        text = _all_of(readable(snapshot.content, _names(message)), snapshot)
+        files = _files(message, snapshot.attachments)
+        yield Quote("forward", text, moment(snapshot.created_at), attachments=files)
+    reference = message.reference
+    if reference is None or message.type is not discord.MessageType.reply:
+        return
+    if isinstance(reference.resolved, discord.Message):
+        yield quote_of(reference.resolved, me)
+    elif reference.message_id is not None:
+        yield Quote("reply", "", sent_at(reference.message_id), missing=True)
+
+
+def quote_of(message: discord.Message, me: discord.abc.User | None) -> Quote:
+    """Quote a message with its files, but for those of the bot, which is `me`: its agent made them."""
+    author = message.author
+    files = () if me is not None and author.id == me.id else files_of(message)
+    return Quote("reply", text_of(message), sent_at(message.id), author.id, author.display_name, files)
+
+
+def _files(message: discord.Message, attachments: Iterable[discord.Attachment]) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(
+            file_name(each.filename, each.title), each.url, each.content_type, each.size, message.channel.id, message.id
+        )
+        for each in attachments
+    )
+
+
+def _all_of(text: str, said: discord.Message | discord.MessageSnapshot) -> str:
+    """Add what embeds and components say: a message of a bot or a webhook often says nothing else."""
+    more = [*_texts(said.components)]
+    for embed in said.embeds:
+        if embed.type == "rich":
+            more += [part for part in (embed.title, embed.description) if part]
+            more += [f"{field.name}: {field.value}" for field in embed.fields]
+    return "\n".join([text, *more] if text else more)
+
+
+def _texts(components: Iterable[object]) -> Iterator[str]:
+    for each in components:
+        if isinstance(each, discord.TextDisplay):
+            yield each.content
+        yield from _texts(getattr(each, "children", ()))

@@ -1,0 +1,280 @@
+"""What an agent may do without a person: `permission` in the configuration. Facts in, a decision out.
+
+    ask           every question goes to a person
+    allow_reads   reading and searching inside the session's directories is allowed, the rest is asked
+    allow_all     everything is allowed once, but for what would give the agent more power
+    deny          everything is rejected
+
+In doubt a person is asked: about what does not say what it does, about leaving a mode, about files that change what an
+agent may do. What an agent says of its call is all there is to go by; one that lies is stopped by a sandbox only. Paths
+are looked up without links as they are now: what is put in their place later is not seen. A command is looked through
+for names, and for programs known to write such a file without naming it; what it will do nobody can tell.
+"""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from acp import Question
+from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolContent
+from bot.render.tool_calls import FORGOTTEN
+
+from .tool_description import outweighs
+
+__all__ = ["PERMISSIONS", "POWER", "Allow", "Ask", "Decision", "Deny", "Permission", "decide"]
+
+Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+
+POWER = frozenset({
+    # directories: settings, hooks, commands and servers of agents, and what tools run by themselves
+    *(".agents", ".claude", ".codex", ".config", ".continue", ".crush", ".cursor", ".devcontainer", ".fast-agent"),
+    *(".gemini", ".git", ".goose", ".husky", ".idea", ".kimi", ".kiro", ".opencode", ".qwen", ".roo", ".ssh"),
+    *(".vibe", ".vscode", ".windsurf", ".zed"),
+    # files: instructions, servers, permissions, and what a shell or a hook runs
+    *("agents.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "qwen.md", ".claude.json"),
+    *(".clinerules", ".cursorrules", ".goosehints", ".windsurfrules", "copilot-instructions.md"),
+    *(".mcp.json", "mcp.json", "opencode.json", "opencode.jsonc", ".envrc", ".pre-commit-config.yaml"),
+    *(".bash_profile", ".bashrc", ".gitconfig", ".gitmodules", ".npmrc", ".profile", ".zprofile", ".zshenv", ".zshrc"),
+})  # fmt: skip
+"""Names, in lower case, of files and directories that change what an agent may do or what runs without it."""
+
+WRITERS = {
+    "git": ("config", "-c", "--config-env", "clone -c", "clone --config", "submodule add", "lfs install"),
+    "gh": ("auth setup-git",),
+    "direnv": ("allow",),
+    "husky": ("init", "install"),
+    "lefthook": ("install",),
+    "npm": ("config",),
+    "pre-commit": ("install",),
+    **dict.fromkeys(
+        ("claude", "codex", "gemini", "goose", "opencode", "qwen"), ("config", "extensions", "mcp", "plugin")
+    ),
+}
+"""Programs, and what makes each write such a file without naming it, or do for once what such a file says."""
+
+LONGEST = 4096
+MOST = 200
+"""Characters of a path, and paths or programs of one call, that are looked up; beyond them a person is asked."""
+
+LOOKED_THROUGH = 1_000_000
+"""Characters of a call's input that are looked through for names; it takes some tenths of a second."""
+
+TOO_LONG = "it is too long to be looked through"
+
+_KINDS = frozenset({"read", "edit", "delete", "move", "search", "execute", "think", "fetch", "other"})
+_READS = frozenset({"read", "search"})
+_CHANGES = frozenset({"edit", "delete", "move"})
+_HARMLESS = _READS | {"think", "fetch"}
+
+_PLACE_KEY = re.compile(r"path|file|dir|cwd|source|dest|dst|target|^(?:to|from)$", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://|file:", re.IGNORECASE)
+_PLACE = re.compile(rf"[/~]|(?:.*/)?\.\.(?:/|$)|{_ADDRESS.pattern}", re.IGNORECASE)
+_EXPANDED = re.compile(r"[${}`]")
+"""What a shell or a glob makes another path of."""
+
+_COMMAND_KEY = re.compile(r"command|cmd|^(?:script|args|argv)$", re.IGNORECASE)
+_NAMED = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(POWER)))})(?![\w-])", re.IGNORECASE)
+
+
+_QUOTING = str.maketrans("", "", "\"'\\")
+_APART = re.compile(r"[\s;|&()<>`$={}]+")
+"""What a shell takes out of a word, and what ends one."""
+
+_PROGRAM = re.compile(rf"git_config_|(?<![\w-])(?:{'|'.join(sorted(WRITERS))})(?![\w-])", re.IGNORECASE)
+_REACH = 1000
+"""Characters behind a program's name that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person decides. `reason` says why not the configuration, where it might have; else it is empty."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The configuration allows it, this once."""
+
+    option_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The configuration forbids it. Without an option to reject, all that is left is to answer `cancelled`."""
+
+    option_id: str | None
+
+
+Decision = Ask | Allow | Deny
+
+
+def decide(permission: Permission, question: Question, call: ToolCallUpdate, directories: Sequence[Path]) -> Decision:
+    """Judge a question. `call` is all that is known of its tool call, `directories` are the session's, cwd first.
+
+    The same for what an agent asks of its client: a file to read or write, a command to run. Looks at the file system.
+    """
+    if permission == "deny":
+        return Deny(question.rejection)
+    if permission == "ask":
+        return Ask()
+    reason = _why_ask(permission, call, directories)
+    allow = next((option.option_id for option in question.options if option.kind == "allow_once"), None)
+    if reason is None and allow is None:
+        reason = "the agent offers no way to allow it only once"
+    return Ask(reason or "") if allow is None or reason is not None else Allow(allow)
+
+
+def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:
+    if call.raw_input == FORGOTTEN:
+        return "not all of what it does is known any more"
+    unknown = [part for part in call.content or () if isinstance(part, OtherToolContent)]
+    if outweighs((call.raw_input, unknown), 2 * LOOKED_THROUGH):  # Very many parts: to find their texts takes long.
+        return TOO_LONG
+    inputs = [*_leaves(call.raw_input), *_leaves([part.model_dump() for part in unknown])]
+    if sum(len(text) for _, text in inputs) > LOOKED_THROUGH:
+        return TOO_LONG
+    told = _Told(call, inputs)
+    return told.no_plain_read(directories) if permission == "allow_reads" else told.power(directories)
+
+
+class _Told:
+    """What a tool call says of itself."""
+
+    def __init__(self, call: ToolCallUpdate, inputs: Sequence[tuple[str, str]]) -> None:
+        self._kind = call.kind
+        self._has_diff = any(isinstance(part, Diff) for part in call.content or ())
+        self._has_command = any(_COMMAND_KEY.search(key) for key, _ in inputs)
+        texts = [text for _, text in inputs] + [call.title or ""]
+        texts += [
+            part.content.text
+            for part in call.content or ()
+            if isinstance(part, ToolContent) and isinstance(part.content, TextBlock)
+        ]
+        self._text = "\n".join(texts)
+        """As one, for a program and what it is told may stand apart."""
+        self._keys = "\n;\n".join({key for key, _ in inputs})
+        self._places = [location.path for location in call.locations or ()]
+        self._places += [part.path for part in call.content or () if isinstance(part, Diff)]
+        self._places += [text for key, text in inputs if _PLACE_KEY.search(key) or _PLACE.match(text.strip())]
+        self._words = {text for _, text in inputs if len(text) <= LONGEST and not re.search(r"\s", text)}
+        self._words.difference_update(self._places)
+
+    def no_plain_read(self, directories: Sequence[Path]) -> str | None:
+        """Say why this is more than reading inside `directories`; None: it is not."""
+        if self._kind not in _READS or self._has_diff or self._has_command:
+            return "only reading and searching is allowed unasked"
+        if not self._places:
+            return "it does not say what it reads"
+        if not _look_up(self._places, directories, _inside):
+            return "not all of it lies in the session's directories"
+        return None
+
+    def power(self, directories: Sequence[Path]) -> str | None:
+        """Say why a person must see this although everything is allowed; None: nobody must."""
+        if self._kind == "switch_mode":
+            return "it changes the mode in which the agent works"
+        if self._kind not in _KINDS:
+            return "it does not say what kind of action it is"
+        if self._kind in _HARMLESS and not self._has_diff and not self._has_command:
+            return None
+        if not self._places and (self._kind in _CHANGES or not self._text.strip()):
+            return "it does not say what it changes"
+        # A command is searched for the names; a change is told by its places, and its text may well speak of them.
+        searched = f"{self._text}\n;\n{self._keys}" if self._kind not in _CHANGES or self._has_command else ""
+        if len(searched) > 2 * LOOKED_THROUGH:  # The title, and texts beside the input.
+            return TOO_LONG
+        by_name = _speaks_of_power(searched) or any(not POWER.isdisjoint(_names(word)) for word in self._words)
+        if by_name or not _look_up(self._places, directories, _powerless):
+            return "it may change a file that says what the agent may do"
+        return None
+
+
+def _speaks_of_power(text: str) -> bool:
+    bare = text.translate(_QUOTING)
+    return any(map(_names_power, {text, bare})) or _writes_power(bare)
+
+
+def _names_power(text: str) -> bool:
+    folded = text.casefold()  # Mostly none of them is there, and this is much faster than the pattern.
+    return any(name in folded for name in POWER) and _NAMED.search(text) is not None
+
+
+def _writes_power(text: str) -> bool:
+    for count, program in enumerate(_PROGRAM.finditer(text)):
+        ways = WRITERS.get(program[0].casefold())
+        if ways is None or count == MOST or _goes(ways, _APART.split(text[program.start() : program.end() + _REACH])):
+            return True
+    return False
+
+
+def _goes(ways: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether a program is told one of `ways`; a word behind an option may be its value, or the subcommand."""
+    subcommand = ""
+    for before, word in pairwise(words):
+        told = word if word.startswith("-") else word.casefold()
+        if f"{subcommand} {told}".lstrip() in ways:
+            return True
+        if not subcommand and not word.startswith("-") and not before.startswith("-"):
+            subcommand = told
+            if not any(way.startswith(f"{subcommand} ") for way in ways):
+                break
+    return False
+
+
+def _leaves(raw: Any) -> Iterator[tuple[str, str]]:
+    """All texts of a JSON value in its order, each with the nearest key above it."""
+    waiting = [("", raw)]
+    while waiting:
+        key, value = waiting.pop()
+        match value:
+            case str():
+                yield key, value
+            case dict():
+                waiting.extend((str(name), each) for name, each in reversed(value.items()))
+            case list():
+                waiting.extend((key, each) for each in reversed(value))
+
+
+def _look_up(places: Sequence[str], directories: Sequence[Path], holds: Callable[[str, Sequence[Path]], bool]) -> bool:
+    """Whether `holds` is true of every place. False for what cannot be looked up."""
+    if len(places) > MOST or any(len(place) > LONGEST for place in places):
+        return False
+    try:
+        return all(holds(place, directories) for place in places)
+    except (OSError, ValueError):  # no path at all: a null character, a lone surrogate
+        return False
+
+
+def _inside(place: str, directories: Sequence[Path]) -> bool:
+    if place != place.strip() or place.startswith("~") or _EXPANDED.search(place) or _ADDRESS.match(place):
+        return False  # What it leads to is known to the agent alone.
+    real = Path(os.path.realpath(directories[0] / place))
+    return any(real.is_relative_to(os.path.realpath(directory)) for directory in directories)
+
+
+def _powerless(place: str, directories: Sequence[Path]) -> bool:
+    path = directories[0] / place
+    return all(
+        POWER.isdisjoint(_names(str(_below(each, directories)))) for each in (path, Path(os.path.realpath(path)))
+    )
+
+
+def _names(path: str) -> Iterator[str]:
+    """The names in a path as a file system may read them to which case, width, or what ends a name, is all the same."""
+    for part in re.split(r"[/\\]", path):
+        folded = unicodedata.normalize("NFKC", part).casefold()
+        shown = "".join(each for each in folded if unicodedata.category(each) != "Cf")
+        yield shown.partition(":")[0].rstrip(". ")
+
+
+def _below(path: Path, directories: Sequence[Path]) -> Path:
+    """The part of a path that lies in the session's directories: they may themselves be below `.claude`, say."""
+    roots = (root for directory in directories for root in (directory, Path(os.path.realpath(directory))))
+    return next((path.relative_to(root) for root in roots if path.is_relative_to(root)), path)

@@ -1,0 +1,230 @@
+"""What an agent asks for one message: decided by the configuration, or put to people on cards."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from acp import Decline, Elicitation, OpenQuestions, Question
+from acp.jsonrpc import RequestId
+from acp.schema import ToolCallUpdate
+from bot.access.audit import Deed
+from bot.interactions.cards import Card, Cards, Where
+from bot.render.tool_calls import merged
+from bot.render.uploads import LARGEST
+from bot.text.markdown import escape
+from bot.text.printable import visible
+
+from .auto_approval import Allow, Ask, Deny, decide
+from .elicitation import PageCard, card_of
+from .form_schema import Unusable
+from .permission import PermissionCard
+from .tool_description import CODED, TooLong, headline, outweighs
+
+__all__ = ["Questions"]
+
+MOST = 20
+"""Questions of one turn that are open at the same time; what the agent asks beyond them is not passed on."""
+
+LONGEST_FORM = 1_000_000
+"""Characters of a form, about; it takes some tenths of a second to look through them for what does not show."""
+
+TOO_LARGE = "it is larger than what Discord can show"
+
+SHOWN = ("title", "kind", "content", "locations", "raw_input")
+"""What a question shows of a tool call."""
+
+LINES = 50
+"""Lines in a reply about questions that were answered without a person."""
+
+CHANGES = 5
+"""How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
+
+
+class Questions:
+    """The questions of one turn, or those that an agent asks aside from its turns, in one thread."""
+
+    def __init__(
+        self,
+        cards: Cards,
+        questions: OpenQuestions,
+        where: Where,
+        *,
+        directories: Sequence[Path] = (),
+        tell: Callable[[str], None],
+    ) -> None:
+        """`questions` takes the answers, `directories` are the session's; `tell` adds a line to the reply."""
+        self._cards = cards
+        self._directories = directories
+        self._questions = questions
+        self._where = where
+        self._tell = tell
+        self._open: list[Card] = []
+        self._count = 0
+        self._lines = 0
+        self._changes: dict[RequestId, int] = {}
+
+    # ---- what the agent asks
+
+    def ask(self, question: Question, call: ToolCallUpdate) -> None:
+        """Decide, or ask; `call` is all that is known of the tool call."""
+        # An id that is used again names another question, and the old card must not answer it.
+        self.close("the agent has asked something else instead", question.request_id)
+        permission = self._cards.permission(self._where.channel_id)
+        decision = decide(permission, question, call, self._directories)
+        match decision:
+            case Allow(option_id):
+                self._record("approved", "as configured", call)
+                self._questions.answer(question.request_id, option_id)
+            case Deny():
+                self._reject(question, call, "denied, as configured")
+            case Ask(reason):
+                self._put(question, call, why=reason)
+
+    def elicit(self, asked: Elicitation) -> None:
+        """Ask for values, or for a visit to a page; what nobody could answer is declined."""
+        self.close("the agent has asked something else instead", asked.request_id)
+        if outweighs((asked.message, asked.schema, asked.url), LONGEST_FORM, coded=CODED):
+            self._decline(asked.request_id, TOO_LARGE)
+            return
+        try:
+            card = card_of(asked, self._questions, self._where)
+        except Unusable as unusable:
+            self._decline(asked.request_id, str(unusable))
+            return
+        if _is_too_large(card):
+            self._decline(asked.request_id, TOO_LARGE)
+            return
+        if self._is_full():
+            self._decline(asked.request_id, "too many questions are open")
+            return
+        if isinstance(card, PageCard) and asked.elicitation_id is not None:
+            self._cards.visit(self._where.channel_id, asked.elicitation_id, card.completed)
+        self._add(card)
+
+    def unreadable(self, reason: str) -> None:
+        """Say that the agent has asked what nobody could make sense of."""
+        self._cards.audit.record("denied", f"cannot be read: {reason}", user_id=None, thread_id=self._where.channel_id)
+        self._say(f"-# 🚫 refused a question of the agent's that cannot be read: {escape(visible(reason[:300]))}")
+
+    def _decline(self, request_id: RequestId, why: str) -> None:
+        self._say(f"-# 🚫 declined what the agent asked for: {escape(visible(why))}")
+        self._questions.answer(request_id, Decline())
+
+    def _put(self, question: Question, call: ToolCallUpdate, **said: Any) -> None:
+        """Ask people, if they can be shown all of it and not too much is asked of them."""
+        if self._is_full():
+            self._reject(question, call, "rejected, for too many questions are open")
+            return
+        card = self._card(question, call, **said)
+        if card is None:
+            self._reject(question, call, f"rejected, for {TOO_LARGE}")
+        else:
+            self._add(card)
+
+    def _card(self, question: Question, call: ToolCallUpdate, **said: Any) -> PermissionCard | None:
+        """Make a card; None where nobody could be shown all of it."""
+        if outweighs((call, question.options), LARGEST):
+            return None
+        try:
+            card = PermissionCard(question, self._questions, call, self._where, **said)
+        except TooLong:
+            return None
+        return None if _is_too_large(card) else card
+
+    def _is_full(self) -> bool:
+        self._open = [each for each in self._open if not each.answered]
+        return len(self._open) >= MOST
+
+    def _add(self, card: Card) -> None:
+        """Post a card; where others are open they all have numbers."""
+        self._count = self._count + 1 if self._open else 1
+        if self._count > 1:
+            card.number = self._count
+            first = self._open[0]
+            if first.number is None:
+                first.renumber(self._count - 1)
+        card.on_refused = partial(self._not_shown, card)
+        self._cards.open(card)
+        self._open.append(card)
+
+    def _not_shown(self, card: Card) -> None:
+        """Answer what nobody can see: else the agent would wait for hours."""
+        if card.answered or card not in self._open:
+            return
+        self._cards.missed(card, "it could not be shown")
+        self._remove(card, "it could not be shown")
+        if isinstance(card, PermissionCard):
+            self._reject(card.question, card.call, "rejected, for Discord did not take the question")
+        else:
+            self._decline(card.request_id, "Discord did not take the question")
+
+    def _reject(self, question: Question, call: ToolCallUpdate, why: str) -> None:
+        """Answer without a person, and say so in the reply."""
+        self._record("denied", why, call)
+        self._say(f"-# 🚫 {why}: {escape(headline(call))}")
+        if question.rejection is None:
+            self._questions.withdraw(question.request_id)
+        else:
+            self._questions.answer(question.request_id, question.rejection)
+
+    def _say(self, line: str) -> None:
+        self._lines += 1
+        if self._lines <= LINES:
+            self._tell(line if self._lines < LINES else "-# 🚫 further rejections are not listed")
+
+    def _record(self, deed: Deed, why: str, call: ToolCallUpdate) -> None:
+        self._cards.audit.record(deed, f"{why}: {headline(call)}", user_id=None, thread_id=self._where.channel_id)
+
+    def changed(self, update: ToolCallUpdate) -> None:
+        """Look whether an update changes what an open question is about: then it is asked anew, on a new card.
+
+        The buttons of the old card mean nothing from then on: nobody can allow what was not shown.
+        """
+        told = {name: value for name in SHOWN if (value := getattr(update, name)) is not None}
+        for card in [card for card in self._open if isinstance(card, PermissionCard) and not card.answered]:
+            if card.call.tool_call_id != update.tool_call_id:
+                continue
+            # Most updates repeat what is known. To describe a large request takes long, so that each time counts.
+            if all(value == getattr(card.call, name) for name, value in told.items()):
+                continue
+            call = merged(card.call, update)
+            changes = self._changes[card.request_id] = self._changes.get(card.request_id, 0) + 1
+            new = self._card(card.question, call, changed=True) if changes <= CHANGES else None
+            if new is not None and new.described == card.described:
+                card.call = call
+                continue
+            self._remove(card, "the agent has changed what it wants to do")
+            if new is not None:
+                self._add(new)
+            else:
+                why = TOO_LARGE if changes <= CHANGES else "the agent keeps changing what it asks"
+                self._reject(card.question, call, f"rejected, for {why}")
+
+    # ---- how they end
+
+    def close(self, reason: str, *request_ids: RequestId) -> None:
+        """Close the cards of these, or without ids all that are open."""
+        for card in [card for card in self._open if not request_ids or card.request_id in request_ids]:
+            self._remove(card, reason)
+
+    def _remove(self, card: Card, reason: str) -> None:
+        card.close(reason)
+        self._open.remove(card)
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer once more."""
+        for card in self._open:
+            if card.request_id == request_id and not card.answered:
+                self._cards.remind(card, seconds_left)
+
+    def unanswered(self, request_id: RequestId, why: str) -> None:
+        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
+        for card in self._open:
+            if card.request_id == request_id and not card.answered:
+                self._cards.missed(card, why)
+        self.close(f"closed: {why}", request_id)
+
+
+def _is_too_large(card: Card) -> bool:
+    return sum(len(data) for _, data in card.files) > LARGEST

@@ -1,0 +1,305 @@
+"""What an agent wants from a person: a form to fill in, or a page to visit. Accepted, declined or cancelled."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import discord
+
+from acp import Accept, Decline, Elicitation, OpenQuestions
+from bot import user_messages as words
+from bot.interactions.cards import Card, Item, Where, admitted, record
+from bot.interactions.components import view_of
+from bot.rest.live_message import answer_press
+from bot.text.markdown import code_block, escape
+from bot.text.printable import visible
+
+from .form_schema import Field, Given, Unusable, fields_of, told
+from .form_values import Wrong, lines_of, read
+from .modal import Form, written
+from .pattern_check import unfit
+from .tool_description import TITLE, excerpt
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "host_of"]
+
+LINK = 512
+"""Characters of an address that a link button takes (Discord, Button Structure)."""
+
+STEP = 5
+"""Fields that a form of Discord's has (Discord, Modal)."""
+
+SHOWN = 8
+"""Fields whose titles stand on the card."""
+
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+"""A name as it is looked up, or an address; anything else, `%65` say, a browser reads otherwise than people."""
+
+DRAFTS = 20
+"""People whose entries in one form are remembered while they go from step to step."""
+
+
+def card_of(asked: Elicitation, questions: OpenQuestions, where: Where) -> "ElicitationCard":
+    """Make the card of what is asked. Raises `Unusable` where nobody could answer it, or nobody should."""
+    return PageCard(asked, questions, where) if asked.mode == "url" else FormCard(asked, questions, where)
+
+
+class ElicitationCard(Card):
+    """The agent asks for something; it may be declined, or cancelled without an answer."""
+
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
+        """`Cards.open` posts it."""
+        super().__init__(questions, asked.request_id, where)
+        self.asked = asked
+        self._message = visible(asked.message)
+
+    @property
+    def title(self) -> str:
+        """The beginning of what the agent says."""
+        return " ".join(self._message.split())[:TITLE] or "a question"
+
+    @property
+    def text(self) -> str:
+        """What the agent says."""
+        if len(self._message) <= TITLE and "\n" not in self._message:
+            return escape(self._message)
+        rest = "\n-# The rest is in the attached file." if excerpt(self._message) != self._message else ""
+        return f"\n{code_block(excerpt(self._message))}{rest}"
+
+    @property
+    def files(self) -> Sequence[tuple[str, bytes]]:
+        """All that the agent says, where the message has only its beginning."""
+        shown = excerpt(self._message) == self._message
+        return [] if shown else [("message.txt", self._message.encode(errors="replace"))]
+
+    def leave(self, deed: str, by: int) -> str | None:
+        """Decline or cancel; return what the message says then. None: it is answered already, or over."""
+        if deed == "decline":
+            given = self.questions.answer(self.request_id, Decline())
+        else:
+            given = self.questions.withdraw(self.request_id)
+        return self.settle(f"{'Declined' if deed == 'decline' else 'Cancelled'} by <@{by}>") if given else None
+
+    def items(self) -> Iterator[Item]:
+        """Decline, cancel."""
+        yield ElicitationButton(self.token, "decline")
+        yield ElicitationButton(self.token, "cancel")
+
+
+class FormCard(ElicitationCard):
+    """Values are wanted, in steps of at most five fields."""
+
+    lead = "Please fill this in:"
+
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
+        """Raises `Unusable`."""
+        super().__init__(asked, questions, where)
+        self.fields = fields_of(asked.schema)
+        self.steps = [self.fields[start : start + STEP] for start in range(0, len(self.fields), STEP)]
+        self._title = " ".join(visible(told(asked.schema, "title")).split())
+        if description := told(asked.schema, "description"):
+            self._message += f"\n{visible(description)}"
+        self._sheet = "" if all(map(Form.holds, self.fields)) else "\n\n".join(map(written, self.fields)) + "\n"
+        self.drafts: dict[int, dict[str, Given]] = {}
+        """What each person has entered so far."""
+        self._unfit: set[tuple[int, str]] = set()
+
+    @property
+    def notes(self) -> list[str]:
+        """What is asked for, and in how many steps."""
+        shown = [escape(visible(field.title, 40)) + r"\*" * field.required for field in self.fields[:SHOWN]]
+        more = len(self.fields) - len(shown)
+        steps = f" ({len(self.steps)} steps)" if len(self.steps) > 1 else ""
+        asked = ", ".join(shown) + (f" and {more} more" if more else "")
+        notes = [f"It asks for: {asked}{steps}"] if self.fields else []
+        return [*notes, "The form in full is in the attached file."] if self._sheet else notes
+
+    @property
+    def files(self) -> list[tuple[str, bytes]]:
+        """What the agent says where that is long, and the form where Discord's cannot show all of it."""
+        return [*super().files, *([("form.txt", self._sheet.encode(errors="replace"))] if self._sheet else [])]
+
+    def items(self) -> Iterator[Item]:
+        """Fill in, decline, cancel."""
+        yield ElicitationButton(self.token, "0", "Fill in" if self.fields else "Accept")
+        yield from super().items()
+
+    def form(self, step: int, user_id: int) -> Form:
+        """Make Discord's form for a step, with what that person has entered before."""
+        parts = [f"Step {step + 1} of {len(self.steps)}"] if len(self.steps) > 1 else []
+        title = ": ".join([*parts, self._title] if self._title else parts) or "The agent asks"
+        return Form(f"threadline:form:{self.token}:{step}", title, self.steps[step], self.drafts.get(user_id, {}))
+
+    async def enter(self, step: int, user_id: int, given: Mapping[str, Given]) -> list[str]:
+        """Take what somebody has entered in a step; return what is wrong with it, a line each."""
+        draft = self.drafts.setdefault(user_id, {})
+        draft.update({field.name: given.get(field.name) for field in self.steps[step]})
+        if len(self.drafts) > DRAFTS:
+            del self.drafts[next(iter(self.drafts))]
+        problems = [*_problems(self.steps[step], draft), *await self._mismatches(step, user_id, dict(draft))]
+        return [f"**{escape(visible(field.title, 100))}** {escape(visible(why))}" for field, why in problems]
+
+    async def _mismatches(self, step: int, user_id: int, draft: Mapping[str, Given]) -> list[tuple[Field, str]]:
+        texts = [(field, *pair) for field in self.steps[step] for pair in _patterned(field, draft.get(field.name))]
+        places = await unfit([(pattern, text) for _, pattern, text in texts])
+        found = {texts[place][0].name: texts[place] for place in places}
+        self._unfit -= {(user_id, field.name) for field in self.steps[step]}
+        self._unfit |= {(user_id, name) for name in found}
+        return [(field, f"must match {pattern[:100]}") for field, pattern, _ in found.values()]
+
+    def next_step(self, user_id: int) -> int | None:
+        """Return the first step that the person has still to fill in; None: all is there, and right."""
+        draft = self.drafts.get(user_id, {})
+        undone = (
+            number
+            for number, fields in enumerate(self.steps)
+            if any(field.name not in draft or (user_id, field.name) in self._unfit for field in fields)
+            or any(True for _ in _problems(fields, draft))
+        )
+        return next(undone, None)
+
+    def accept(self, by: int, *, here: bool) -> str | None:
+        """Send what the person has entered; return what the message says. None: it is answered already, or over."""
+        draft = self.drafts.get(by, {})
+        values = {field.name: read(field, draft.get(field.name)) for field in self.fields}
+        content = {name: value for name, value in values.items() if value is not None}
+        if not self.questions.answer(self.request_id, Accept(content)):
+            return None
+        return self.settle(f"Filled in by <@{by}>", here=here)
+
+
+def _patterned(field: Field, given: Given) -> Iterator[tuple[str, str]]:
+    """What of a field must match a pattern: the pattern, and the text."""
+    if field.pattern and given:
+        yield field.pattern, str(given)
+    if field.item is not None and field.item.pattern:
+        for line in lines_of(given):
+            yield field.item.pattern, line
+
+
+def _problems(fields: Sequence[Field], draft: Mapping[str, Given]) -> Iterator[tuple[Field, str]]:
+    for field in fields:
+        try:
+            read(field, draft.get(field.name))
+        except Wrong as wrong:
+            yield field, str(wrong)
+
+
+class PageCard(ElicitationCard):
+    """A page is to be visited. The link goes only to the one who opens it."""
+
+    lead = "Please open a page:"
+
+    def __init__(self, asked: Elicitation, questions: OpenQuestions, where: Where) -> None:
+        """Raises `Unusable` for what is no plain https address."""
+        super().__init__(asked, questions, where)
+        self.url = asked.url or ""
+        self.host = host_of(self.url)
+
+    @property
+    def notes(self) -> list[str]:
+        """Where it leads."""
+        return [f"It leads to: `{self.host}`"]
+
+    def items(self) -> Iterator[Item]:
+        """Open, decline, cancel."""
+        yield ElicitationButton(self.token, "open", "Open the page")
+        yield from super().items()
+
+    def accept(self, by: int) -> bool:
+        """Tell the agent that the person goes there. False: it is answered already, or over."""
+        given = self.questions.answer(self.request_id, Accept())
+        if given:
+            self.settle(f"`{self.host}` opened by <@{by}>", here=False)
+        return given
+
+    def link(self) -> discord.ui.View:
+        """Make the link button."""
+        return view_of(discord.ui.Button(label=f"Open {self.host}"[:80], url=self.url))
+
+    def completed(self) -> None:
+        """Say that what was to be done there has reached the agent; also where nobody went there from here."""
+        line = f"✔ `{self.host}`: done"
+        if not self.answered and self.questions.answer(self.request_id, Accept()):
+            self.settle(line, here=False)
+        elif self.answered and self.post is not None:
+            self.post.show(self._closed(line))
+
+
+def host_of(url: str) -> str:
+    """Return the host that an address leads to, as ASCII, with its port where it is unusual. Raises `Unusable`."""
+    if len(url) > LINK or not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "`" in url:
+        raise Unusable("the address of its page is none that can be shown")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise Unusable("the address of its page is none") from None
+    if parts.scheme != "https":
+        raise Unusable("its page is not https")
+    if "@" in parts.netloc or not _HOST.fullmatch(host) or _is_number_in_disguise(host):
+        raise Unusable("the address of its page hides where it leads")
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port in (None, 443) else f"{shown}:{port}"
+
+
+def _is_number_in_disguise(host: str) -> bool:
+    """Whether a browser takes it for an address of four bytes that people do not see (WHATWG URL, ends in a number)."""
+    try:
+        IPv4Address(host)
+    except ValueError:
+        return re.fullmatch(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", host) is not None
+    return False
+
+
+class ElicitationButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<deed>[0-9]{1,2}|open|decline|cancel)",
+):
+    """Fill in a step of a form, open a page, decline, cancel."""
+
+    def __init__(self, token: str, deed: str, label: str = "") -> None:
+        """`deed` is a step's number, open, decline or cancel. Without a label it is named for its deed."""
+        styles = {"decline": discord.ButtonStyle.danger, "cancel": discord.ButtonStyle.secondary}
+        super().__init__(
+            discord.ui.Button(
+                label=label or deed.capitalize(),
+                style=styles.get(deed, discord.ButtonStyle.primary),
+                custom_id=f"threadline:elicit:{token}:{deed}",
+            )
+        )
+        self.token = token
+        self.deed = deed
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "ElicitationButton":
+        """Make the item that handles a press."""
+        return cls(match["token"], match["deed"])
+
+    async def callback(self, interaction: "discord.Interaction[ThreadlineClient]") -> None:  # type: ignore[override]
+        """Do it, if the person may."""
+        card = await admitted(interaction, ElicitationCard, self.token)
+        if card is None:
+            return
+        by = interaction.user.id
+        match card:
+            case FormCard() if self.deed.isdecimal() and int(self.deed) < len(card.steps):
+                await interaction.response.send_modal(card.form(int(self.deed), by))
+            case FormCard() if self.deed == "0" and (content := card.accept(by, here=True)):
+                record(interaction, card, "approved", "accepted")
+                await answer_press(interaction, content, card.post)
+            case PageCard() if self.deed == "open" and card.accept(by):
+                record(interaction, card, "approved", f"opened {card.host}")
+                text = f"It leads to `{card.host}`:\n{code_block(card.url)}"
+                await interaction.response.send_message(text, view=card.link(), ephemeral=True)
+            case _ if self.deed in ("decline", "cancel") and (content := card.leave(self.deed, by)):
+                record(interaction, card, "denied", self.deed)
+                await answer_press(interaction, content, card.post)
+            case _:
+                await interaction.response.send_message(words.became(None), ephemeral=True)

@@ -1,0 +1,65 @@
+"""A form of an agent's, filled in and sent: checked, corrected, taken step by step."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from bot import user_messages as words
+from bot.interactions.cards import admitted, record
+from bot.interactions.components import view_of
+from bot.rest.live_message import answer_press
+
+from .elicitation import ElicitationButton, FormCard
+from .modal import Form
+
+if TYPE_CHECKING:
+    from bot.gateway.client import ThreadlineClient
+
+__all__ = ["AGENTS_FORM", "take_form"]
+
+AGENTS_FORM = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9]{1,2})")
+"""The id of a step of an agent's form."""
+
+
+async def take_form(interaction: "discord.Interaction[ThreadlineClient]", match: re.Match[str]) -> None:
+    """Take a step of a form that was sent, if the person may."""
+    card, step = await admitted(interaction, FormCard, match["token"]), int(match["step"])
+    if card is None:
+        return
+    if step >= len(card.steps):
+        await interaction.response.send_message(words.became(None), ephemeral=True)
+        return
+    by = interaction.user.id
+    problems = await card.enter(step, by, Form.entered(card.steps[step], interaction.data or {}))
+    following = card.next_step(by)
+    if problems:
+        lines = "\n".join(problems)
+        await _go_on(interaction, f"Something does not fit yet:\n{lines[:1500]}", card.token, step, "Correct it")
+    elif following is not None:
+        done = f"Step {step + 1} of {len(card.steps)} is filled in."
+        await _go_on(interaction, done, card.token, following, f"Step {following + 1}")
+    else:
+        ephemeral = _is_ephemeral(interaction)
+        content = card.accept(by, here=not ephemeral)
+        if content is None:
+            await interaction.response.send_message(words.became(None), ephemeral=True)
+        elif ephemeral:
+            record(interaction, card, "approved", "filled in")
+            await interaction.response.edit_message(content="Sent.", view=None)
+        else:
+            record(interaction, card, "approved", "filled in")
+            await answer_press(interaction, content, card.post)
+
+
+async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
+    """Say something to one person with a button to another form: a form cannot be answered by one."""
+    view = view_of(ElicitationButton(token, str(step), label))
+    if _is_ephemeral(interaction):
+        await interaction.response.edit_message(content=text, view=view)
+    else:
+        await interaction.response.send_message(text, view=view, ephemeral=True)
+
+
+def _is_ephemeral(interaction: discord.Interaction[Any]) -> bool:
+    return interaction.message is not None and interaction.message.flags.ephemeral

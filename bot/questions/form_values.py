@@ -1,0 +1,179 @@
+"""What people enter into an agent's form, made the value that the agent asked for; or words that say why not. Pure."""
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from urllib.parse import urlsplit
+
+from .form_schema import Choice, Field, Given, Value
+
+__all__ = ["Wrong", "lines_of", "read"]
+
+INTEGERS = 2**63
+"""What an integer must be below, on both sides of zero (ACP, ElicitationContentValue)."""
+
+LIKE = 5
+QUOTED = 50
+"""Choices that are named for being like what was typed, and characters that are shown of each."""
+
+
+class Wrong(Exception):
+    """What was entered does not fit; the text says what would."""
+
+
+def read(field: Field, given: Given) -> Value | None:
+    """Return the value of what was entered; None where an optional field was left empty. Raises `Wrong`."""
+    if not given or (isinstance(given, str) and not given.strip()):
+        if not field.may_be_empty:
+            raise Wrong("must be filled in")
+        return [] if field.required else None
+    match field.kind:
+        case "text":
+            return _read_text(field, given if isinstance(given, str) else "")
+        case "integer" | "number":
+            return _read_number(field, str(given).strip())
+        case "boolean":
+            return _chosen(field, given)[0] == "true"
+        case "one":
+            return _one(_chosen(field, given))
+        case "many":
+            return _some(field, _chosen(field, given))
+        case "lines":
+            return _lines(field, lines_of(given))
+
+
+def lines_of(given: Given) -> list[str]:
+    """Return the lines of what was entered, without those that are empty."""
+    return [line.strip() for line in given.split("\n") if line.strip()] if isinstance(given, str) else []
+
+
+def _lines(field: Field, lines: list[str]) -> list[str]:
+    if len(lines) < (field.least or 0) or len(lines) > (math.inf if field.most is None else field.most):
+        raise Wrong(f"has {len(lines)} lines, and must have {field.bounds}")
+    twice = next((line for place, line in enumerate(lines) if line in lines[:place]), None)
+    if field.unique and twice is not None:
+        raise Wrong(f"has {_quoted(twice)} twice")
+    if field.item is None:
+        return lines
+    values = []
+    for number, line in enumerate(lines, 1):
+        try:
+            values.append(_read_text(field.item, line))
+        except Wrong as wrong:
+            raise Wrong(f"in line {number} {wrong}") from None
+    return values
+
+
+def _read_text(field: Field, text: str) -> str:
+    low, high = field.least or 0, field.most if field.most is not None else math.inf
+    if not low <= len(text) <= high:
+        raise Wrong(f"has {len(text)} characters, and must have {field.bounds}")
+    fits = _FITS.get(field.format)
+    if fits is not None and not fits(text.strip()):
+        raise Wrong(f"must be {field.hint}")
+    return text.strip() if fits is not None else text
+
+
+def _read_number(field: Field, text: str) -> int | float:
+    if field.kind == "integer":
+        if not re.fullmatch(r"[+-]?[0-9]{1,19}", text) or not -INTEGERS <= int(text) < INTEGERS:
+            raise Wrong(f"must be {field.hint}")
+        number: int | float = int(text)
+    elif not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text) or math.isinf(float(text)):
+        raise Wrong(f"must be {field.hint}")
+    else:
+        number = float(text)
+    low = field.least if field.least is not None else -math.inf
+    high = field.most if field.most is not None else math.inf
+    if not low <= number <= high:
+        raise Wrong(f"must be {field.hint}")
+    return number
+
+
+def _chosen(field: Field, given: str | Sequence[str]) -> list[str]:
+    """Return the values of what was chosen by number, or typed as one sees it."""
+    if not isinstance(given, str):
+        places = [int(place) for place in given if place.isdecimal() and int(place) < len(field.choices)]
+        return [field.choices[place].value for place in dict.fromkeys(places)]
+    names = given.split("\n") if field.kind == "many" else [given]
+    found = [choice for name in names if name.strip() for choice in _typed(field, name)]
+    return list(dict.fromkeys(choice.value for choice in found))
+
+
+def _typed(field: Field, line: str) -> list[Choice]:
+    """Find what a line names: one choice, or of those that may be several some with commas between them."""
+    found = _called(field, line)
+    if not found and field.kind == "many" and "," in line:
+        return [choice for name in line.split(",") if name.strip() for choice in _typed(field, name.replace(",", ""))]
+    if len(found) > 1:
+        raise Wrong(f"has {len(found)} choices {_quoted(line)}; write the number of the right one, like #2")
+    if not found:
+        like = [choice for choice in field.choices if _plain(line) in _plain(f"{choice.title} {choice.value}")]
+        hint = f"; like it are: {', '.join(_quoted(each.title) for each in like[:LIKE])}" if like else ""
+        raise Wrong(f"has no choice {_quoted(line)}; all of them are in the attached file{hint}")
+    return found
+
+
+def _called(field: Field, name: str) -> list[Choice]:
+    """Find choices by value, else by title, by either in another case, or by the number that the file gives them."""
+    name = name.strip()
+    for fits in (
+        lambda each: each.value == name,
+        lambda each: each.title.strip() == name,
+        lambda each: _plain(name) in {_plain(each.value), _plain(each.title)},
+    ):
+        if found := {each.value: each for each in field.choices if fits(each)}:
+            return [*found.values()]
+    number = re.fullmatch(r"#([0-9]{1,6})", name)
+    return [] if number is None else [*field.choices[int(number[1]) - 1 : int(number[1])]]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _quoted(text: str) -> str:
+    line = " ".join(text.split())
+    return repr(line if len(line) <= QUOTED else f"{line[:QUOTED]}…")
+
+
+def _one(values: list[str]) -> str:
+    if len(values) != 1:
+        raise Wrong("must be one of the choices")
+    return values[0]
+
+
+def _some(field: Field, values: list[str]) -> list[str]:
+    low, high = field.least or 0, field.most if field.most is not None else math.inf
+    if not low <= len(values) <= high:
+        raise Wrong(f"has {len(values)} choices, and must have {field.bounds}")
+    return values
+
+
+def _is_email(text: str) -> bool:
+    return re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text) is not None
+
+
+def _is_uri(text: str) -> bool:
+    try:
+        return bool(urlsplit(text).scheme) and not re.search(r"\s", text)
+    except ValueError:
+        return False
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return re.fullmatch(r"\d{4}-\d\d-\d\d", text) is not None and date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_date_time(text: str) -> bool:
+    try:
+        return "T" in text.upper() and datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+_FITS = {"email": _is_email, "uri": _is_uri, "date": _is_date, "date-time": _is_date_time}

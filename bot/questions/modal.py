@@ -1,0 +1,142 @@
+"""Discord's form for a few fields: text inputs and menus, and what came back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import discord
+
+from bot.text.printable import visible
+
+from .form_schema import TEXT, Field, Given
+
+__all__ = ["Form", "written"]
+
+TITLE = 45
+LABEL = 45
+DESCRIPTION = 100
+OPTION = 100
+"""Characters that Discord takes of each (Discord, Component Reference)."""
+
+ONE_LINE = 200
+"""Characters of a text that is asked for on one line; a longer one gets more room."""
+
+OPEN_SECONDS = 60.0
+"""How long the library keeps a form that it need not keep at all: what is sent is read from its own ids."""
+
+
+class Form(discord.ui.Modal):
+    """A form with at most five fields. Whoever takes what is sent goes by its id: see `ThreadlineClient.FORMS`."""
+
+    def __init__(self, custom_id: str, title: str, fields: Sequence[Field], given: Mapping[str, Given]) -> None:
+        """`given` is what was entered before, by field."""
+        super().__init__(title=title[:TITLE], custom_id=custom_id, timeout=OPEN_SECONDS)
+        for place, field in enumerate(fields):
+            entered = given.get(field.name) if field.name in given else _default(field)
+            component = _menu(place, field, entered) if field.listed else _input(place, field, entered)
+            self.add_item(
+                discord.ui.Label(
+                    text=_cut(_line(field.title) or "(no name)", LABEL),
+                    description=_cut(_about(field), DESCRIPTION) or None,
+                    component=component,
+                )
+            )
+
+    @staticmethod
+    def holds(field: Field) -> bool:
+        """Whether a form shows all there is of a field."""
+        named = len(_line(field.title)) <= LABEL and len(_about(field)) <= DESCRIPTION
+        choices = all(max(len(_line(each.title)), len(_line(each.description))) <= OPTION for each in field.choices)
+        return named and choices and (field.listed or not field.choices)
+
+    @staticmethod
+    def entered(fields: Sequence[Field], data: Mapping[str, Any]) -> dict[str, Given]:
+        """Return what somebody has entered, from the data of the interaction (Discord, Modal Submit)."""
+        found: dict[str, Given] = {}
+        for row in data.get("components") or ():
+            sent = row.get("component") or {}
+            place = str(sent.get("custom_id"))
+            if place.isdecimal() and int(place) < len(fields):
+                found[fields[int(place)].name] = sent.get("values") or sent.get("value")
+        return found
+
+
+def written(field: Field) -> str:
+    """Write a field down in full, for who cannot see all of it in the form."""
+    named = f"{_line(field.title)}{' (required)' if field.required else ''}"
+    lines = [
+        f"  #{number} {_line(each.title)} {_line(each.description)}".rstrip()
+        for number, each in enumerate(field.choices, start=1)
+    ]
+    return visible("\n".join([named, *filter(None, [_about(field)]), *lines]))
+
+
+def _about(field: Field) -> str:
+    return " — ".join(word for word in (_line(field.description), _line(field.hint)) if word)
+
+
+def _line(text: str) -> str:
+    return visible(" ".join(text.split()))
+
+
+def _default(field: Field) -> Given:
+    """Return the schema's default as somebody would have entered it."""
+    default = field.default
+    if field.choices:
+        wanted = (
+            [str(default).lower()] if isinstance(default, bool) else default if isinstance(default, list) else [default]
+        )
+        places = [place for place, choice in enumerate(field.choices) if choice.value in wanted]
+        return list(map(str, places)) if field.listed else ", ".join(field.choices[place].title for place in places)
+    if isinstance(default, list):
+        return "\n".join(map(str, default)) if field.kind == "lines" else ""
+    return "" if default is None else str(default)
+
+
+def _menu(place: int, field: Field, entered: Given) -> discord.ui.Select[Any]:
+    least, most = _bounds(field)
+    chosen = entered[:most] if isinstance(entered, list | tuple) else ()
+    return discord.ui.Select(
+        custom_id=str(place),
+        required=field.required and least > 0,
+        min_values=least if field.required else 0,
+        max_values=most,
+        options=[
+            discord.SelectOption(
+                label=_cut(_line(choice.title) or "(no name)", OPTION),
+                description=_cut(_line(choice.description), OPTION) or None,
+                value=str(number),
+                default=str(number) in chosen,
+            )
+            for number, choice in enumerate(field.choices)
+        ],
+    )
+
+
+def _bounds(field: Field) -> tuple[int, int]:
+    """How many are chosen in a menu, at least and at most, as far as Discord takes that."""
+    count = len(field.choices)
+    if field.kind != "many":
+        return 1, 1
+    most = count if field.most is None else max(1, min(int(field.most), count))
+    return max(0, min(int(field.least or 0), most)), most
+
+
+def _input(place: int, field: Field, entered: Given) -> discord.ui.TextInput[Any]:
+    text = field.kind == "text" and not field.format
+    most = max(1, min(int(field.most), TEXT)) if text and field.most is not None else TEXT
+    least = min(max(0, int(field.least)), most) if text and field.least is not None else 0
+    written = entered if isinstance(entered, str) and len(entered) <= most else ""
+    long = (text and most > ONE_LINE) or field.kind in {"many", "lines"}
+    return discord.ui.TextInput(
+        custom_id=str(place),
+        style=discord.TextStyle.paragraph if long else discord.TextStyle.short,
+        required=not field.may_be_empty,
+        min_length=least,
+        max_length=most,
+        default=written or None,
+        placeholder=_cut(field.hint, 100) or None,
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

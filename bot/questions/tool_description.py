@@ -1,0 +1,167 @@
+"""What a tool call will do, in full and as it is: the words of a question. Pure."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from acp.schema import (
+    AudioBlock,
+    ContentBlock,
+    Diff,
+    EmbeddedResource,
+    ImageBlock,
+    OtherBlock,
+    OtherToolContent,
+    ResourceLink,
+    TextBlock,
+    ToolCallUpdate,
+    ToolContent,
+    ToolTerminal,
+)
+from bot.render.diffs import change_of
+from bot.render.line_diff import Effort
+from bot.render.uploads import LARGEST, in_words
+from bot.text.markdown import code_block, escape
+from bot.text.printable import shows, visible
+
+__all__ = ["DETAIL", "TITLE", "TooLong", "describe", "excerpt", "headline", "outweighs"]
+
+TITLE = 150
+"""Characters of the title in the headline; a longer one stands in full above the rest of the request."""
+
+DETAIL = 900
+"""Characters of the request shown in the message itself; more goes into an attached file, in full.
+
+With a title that is all markup, every note and five mentions the message has less than 2,000.
+"""
+
+
+NODE = 50
+LINE = 10
+"""Characters that each value of a structure, and each line, counts for beside its text: many small ones take long."""
+
+
+CODED = 20
+"""Characters that each counts for in a text of which some are written as codes: it takes so much longer."""
+
+
+class TooLong(Exception):
+    """To write out what an agent asks takes more than Discord takes, or too long."""
+
+
+def outweighs(parts: Iterable[Any], most: int, *, coded: int = 1) -> bool:
+    """Whether it takes more than about `most` characters to write out what an agent asks.
+
+    Quick however much it is, so ask it before: to describe ten megabytes may take seconds. `coded` is what each
+    character counts for in a text of which some do not show.
+    """
+    waiting = [*parts]
+    while waiting and most >= 0:
+        match waiting.pop():
+            case str() as text:
+                most -= len(text) * (1 if coded == 1 or shows(text) else coded) + LINE * text.count("\n")
+            case dict() as named:
+                waiting += [*named, *named.values()]
+            case list() | tuple() as several:
+                waiting += several
+            case None | int() | float():
+                pass
+            case BaseModel() as model:  # Last: to find that something is none takes longer than all else.
+                waiting += [*vars(model).values(), model.model_extra]
+        most -= NODE
+    return most < 0
+
+
+def headline(call: ToolCallUpdate) -> str:
+    """Return the title, on one line, as it is, and no longer than `TITLE`."""
+    words = re.split(r"[\n\t ]+", call.title or "", maxsplit=TITLE)  # As many as there can be in so many characters.
+    return visible(" ".join(words).strip() or "Use a tool", TITLE)
+
+
+def describe(call: ToolCallUpdate, more: Iterable[str] = ()) -> tuple[str, str]:
+    """Return what will be done: a headline in Discord's Markdown, and the whole of the request as plain text.
+
+    `more` are further lines of it. Raises `TooLong`.
+    """
+    title = call.title or ""
+    kind = f" ({escape(visible(call.kind, 40))})" if call.kind else ""
+    parts = [title] if headline(call) != (visible(title, TITLE + 1) or "Use a tool") else []
+    for location in call.locations or ():
+        line = f":{location.line}" if location.line else ""
+        parts.append(f"{_on_one_line(location.path)}{line}")
+    effort = Effort()
+    parts += [_content(content, effort) for content in call.content or ()]
+    if call.raw_input not in (None, {}, "", []):
+        parts.append(_readable(call.raw_input))
+    detail = "\n".join([*parts, *more])
+    if len(detail) * (1 if shows(detail[: LARGEST + 1]) else CODED) > LARGEST:
+        raise TooLong
+    return f"{escape(headline(call))}{kind}", visible(detail)
+
+
+def _content(content: ToolContent | Diff | ToolTerminal | OtherToolContent, effort: Effort) -> str:
+    """Write a part of a call: what is text in full, of what is not that it is there."""
+    match content:
+        case Diff():
+            return _change(content, effort)
+        case ToolTerminal(terminal_id=terminal_id):
+            return f"[terminal {_on_one_line(terminal_id)}]"
+        case ToolContent(content=block):
+            return _block(block)
+        case _:
+            return _as_json(content)
+
+
+def _block(block: ContentBlock) -> str:
+    match block:
+        case TextBlock(text=text):
+            return text
+        case ImageBlock(data=data, mime_type=kind) | AudioBlock(data=data, mime_type=kind):
+            return f"[{_on_one_line(kind)}, {in_words(len(data) * 3 // 4)}]"
+        case ResourceLink(name=name, uri=uri):
+            return f"[link {_on_one_line(name)}: {_on_one_line(uri)}]"
+        case EmbeddedResource(resource={"text": str(text), **rest}):
+            return f"[{_on_one_line(str(rest.get('uri', 'resource')))}]\n{text}"
+        case EmbeddedResource(resource=resource):
+            size = in_words(len(str(resource.get("blob", ""))) * 3 // 4)
+            return f"[{_on_one_line(str(resource.get('uri', 'resource')))}, {size}]"
+        case _:
+            return _as_json(block)
+
+
+def _as_json(part: OtherBlock | OtherToolContent) -> str:
+    """Write what is not known here as it came."""
+    return json.dumps(part.model_dump(by_alias=True), ensure_ascii=False, default=str)
+
+
+def excerpt(detail: str) -> str:
+    """Return the beginning that the message has room for; a long run of backticks needs room for a longer fence."""
+    shown = detail[:DETAIL]
+    while len(code_block(shown)) > DETAIL + 100:
+        shown = shown[: len(shown) // 2]
+    return shown
+
+
+def _change(diff: Diff, effort: Effort) -> str:
+    """Show a change as a patch, below the path as the agent wrote it."""
+    path, change = _on_one_line(diff.path), change_of(diff, effort=effort)
+    if change is None:
+        return f"{path}: unchanged"
+    if not (change.added or change.removed):
+        return f"{path}: new and empty"
+    _, _, rest = change.patch.rstrip("\n").split("\n", maxsplit=2)
+    return f"--- {path}\n+++ {path}\n{rest}"
+
+
+def _on_one_line(path: str) -> str:
+    return path.replace("\n", r"\u{a}")
+
+
+def _readable(raw: Any) -> str:
+    """Show a command as one types it, and everything else as JSON."""
+    if isinstance(raw, dict) and len(raw) == 1 and isinstance(raw.get("command"), str):
+        return f"$ {raw['command']}"
+    return raw if isinstance(raw, str) else json.dumps(raw, indent=2, ensure_ascii=False, default=str)

@@ -1,0 +1,160 @@
+"""What a reply consists of, in order: the agent's words, lines of other things, runs of tool calls. Pure.
+
+Together the blocks are one text, which is cut into pages; what is on a frozen page is dropped here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.config.appearance import Style
+
+from .pager import Span
+from .tool_calls import MOST, Call, Folded, fold, lines_of
+
+__all__ = ["Block", "Blocks", "Line", "Prose", "ToolRun"]
+
+
+@dataclass(slots=True)
+class Prose:
+    """A run of the agent's words, as far as they have settled."""
+
+    parts: list[str] = field(default_factory=list)
+
+    def render(self) -> str:
+        """Join the parts once; later calls find one."""
+        if len(self.parts) > 1:
+            self.parts[:] = ["".join(self.parts)]
+        return self.parts[0] if self.parts else ""
+
+
+@dataclass(slots=True)
+class Line:
+    """Lines that are not the agent's words.
+
+    `own`: the bot's, which belong on a page whatever happens. `live`: they change while their page is open.
+    """
+
+    text: str
+    own: bool = False
+    live: bool = False
+
+    def render(self) -> str:
+        """Return the lines."""
+        return self.text
+
+
+@dataclass(slots=True)
+class ToolRun:
+    """Tool calls that follow each other."""
+
+    style: Style
+    calls: list[Call] = field(default_factory=list)
+    folded: Folded = field(default_factory=Folded)
+    _fold_at: int = 4 * MOST
+
+    def add(self, call: Call) -> None:
+        """Put a call behind the others. Of many those that are only counted go, so that to render it costs little."""
+        self.calls.append(call)
+        call.listed = True
+        if self.style.tools != "full" and len(self.calls) >= self._fold_at:
+            fold(self.calls, self.folded)
+            self._fold_at = 2 * len(self.calls) + 2 * MOST  # Of those that run none goes.
+
+    def render(self) -> str:
+        """Write the calls as they are now."""
+        return lines_of(self.calls, self.style, self.folded)
+
+
+Block = Prose | Line | ToolRun
+
+
+class Blocks:
+    """The blocks that are not wholly on frozen pages. The last one takes what settles."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._blocks: list[Block] = []
+
+    def add(self, block: Block) -> None:
+        """Put a block behind the others."""
+        self._blocks.append(block)
+
+    def settle(self, text: str, *, apart: bool = False) -> None:
+        """Add words to the last block if it is of words and nothing sets them `apart`, else to a new one."""
+        last = self._blocks[-1] if self._blocks else None
+        if isinstance(last, Prose) and not apart:
+            last.parts.append(text)
+        elif text or apart:
+            self._blocks.append(Prose([text]))
+
+    def run(self, style: Style) -> ToolRun:
+        """Return the run that a new tool call belongs to: blank lines between two calls do not part them."""
+        for at in range(len(self._blocks) - 1, -1, -1):
+            block = self._blocks[at]
+            if isinstance(block, ToolRun):
+                del self._blocks[at + 1 :]
+                return block
+            if not isinstance(block, Prose) or block.render().strip():
+                break
+        run = ToolRun(style)
+        self._blocks.append(run)
+        return run
+
+    def holds(self, line: Line | None) -> bool:
+        """Whether a line may still change: it is here, and no part of it is on a frozen page."""
+        return any(block is line for block in self._blocks)
+
+    def pieces(self) -> list[str]:
+        """Render the blocks, each on lines of its own. Joined, the pieces are the text."""
+        pieces: list[str] = []
+        for block in self._blocks:
+            rendered = block.render()
+            starts = not pieces or pieces[-1].endswith("\n")
+            pieces.append(rendered if starts else "\n" + rendered)
+        return pieces
+
+    def words_end(self, pieces: Sequence[str]) -> int:
+        """Return where the last piece that is not the bot's own ends in the text."""
+        end = sum(map(len, pieces))
+        for block, piece in zip(reversed(self._blocks), reversed(pieces), strict=True):
+            if piece.strip() and not _is_own(block):
+                break
+            end -= len(piece)
+        return end
+
+    def live(self, pieces: Sequence[str]) -> list[Span]:
+        """Return the parts of the text that may still change."""
+        spans, at = [], 0
+        for block, piece in zip(self._blocks, pieces, strict=True):
+            if isinstance(block, ToolRun) or (isinstance(block, Line) and block.live):
+                spans.append(Span(at, at + len(piece)))
+            at += len(piece)
+        return spans
+
+    def take_own(self) -> list[str]:
+        """Take out the bot's own lines."""
+        taken = [block.render() for block in self._blocks if _is_own(block)]
+        self._blocks = [block for block in self._blocks if not _is_own(block)]
+        return taken
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._blocks.clear()
+
+    def drop(self, pieces: Sequence[str], length: int) -> None:
+        """Drop the first `length` characters of the text. What is left of a block that is cut no longer changes."""
+        kept: list[Block] = []
+        for block, piece in zip(self._blocks, pieces, strict=True):
+            cut = min(length, len(piece))
+            length -= cut
+            if cut == 0:
+                if piece or not isinstance(block, Prose) or block is self._blocks[-1]:
+                    kept.append(block)
+            elif cut < len(piece):
+                rest = piece[cut:]
+                kept.append(Prose([rest]) if isinstance(block, Prose) else Line(rest, own=_is_own(block)))
+        self._blocks = kept
+
+
+def _is_own(block: Block) -> bool:
+    return isinstance(block, Line) and block.own

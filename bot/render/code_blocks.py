@@ -1,0 +1,129 @@
+"""Code blocks as agents write them: where they begin and end, and how each is shown on Discord. Pure.
+
+The rules are CommonMark's (section 4.5), and where agents write otherwise, Discord's: a block may also begin at the
+end of a line of words and end at the end of a line of code. A block is always shown with three backticks.
+"""
+
+import re
+from dataclasses import dataclass
+
+from bot.text.markdown import FENCE, code_block, defused, escape, quote_of, without_html
+
+__all__ = ["Fence", "balanced", "closing", "opening"]
+
+_OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})[ \t]*([^\n]*)$")
+_INFO_BEHIND_WORDS = re.compile(r"[A-Za-z0-9_+\-.#]*[ \t]*$")
+_LANGUAGE = re.compile(r"[A-Za-z0-9_+\-.#]{1,30}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The beginning of a code block: its run of marks, what stands behind it, how far and in what it stands."""
+
+    marker: str
+    info: str = ""
+    indent: str = ""
+    quoted: bool = False
+    in_line: bool = False
+    """It began behind words, so that it ends at the next three backticks wherever they stand, as on Discord."""
+
+    @property
+    def language(self) -> str:
+        """What Discord takes for a language; empty where the info string has none."""
+        word = self.info.split(maxsplit=1)[0] if self.info else ""
+        word = word.strip("{}").removeprefix(".")
+        return word if _LANGUAGE.match(word) else ""
+
+    def content_of(self, line: str) -> str:
+        """Return a line of the block without the block's own indentation and quote marks."""
+        if self.quoted:
+            line = line[len(quote_of(line)) :]
+        return line.removeprefix(self.indent)
+
+    @property
+    def title(self) -> str:
+        """What the info string says beyond a language, as a line above the block; empty where it says no more."""
+        return "" if self.info == self.language else f"-# {escape(self.info)}\n"
+
+    @property
+    def opening(self) -> str:
+        """The lines with which the block begins on Discord."""
+        return f"{self.title}{FENCE}{self.language}\n"
+
+    def shown(self, code: str) -> str:
+        """Return the whole block as it is shown; one without code shows nothing, for Discord knows none."""
+        return self.title + code_block(code, self.language) if code.strip() else self.title.rstrip("\n")
+
+
+def opening(line: str) -> tuple[str, Fence] | None:
+    """Return the words before a code block that begins in this line, and its beginning; None if none does."""
+    quote = quote_of(line)
+    if match := _OPENING.match(line, len(quote)):
+        indent, marker, info = match.groups()
+        if marker[0] == "~" or "`" not in info:
+            return "", Fence(marker, info.strip(), indent, quoted=bool(quote))
+    words, marker, info = line.rpartition(FENCE)
+    begins = words.strip() and not words.endswith(("`", "\\")) and words.count(FENCE) % 2 == 0
+    if marker and begins and _INFO_BEHIND_WORDS.match(info):
+        return words.rstrip(), Fence(FENCE, info.rstrip(), quoted=bool(quote), in_line=True)
+    return None
+
+
+def closing(line: str, fence: Fence) -> tuple[str | None, str | None] | None:
+    """Return the last line of code and the words behind, if the block ends in this line; each None where there is none.
+
+    None alone: the block goes on.
+    """
+    if fence.quoted and not quote_of(line):
+        return None, line
+    text = line[len(quote_of(line)) :] if fence.quoted else line
+    bare = text.strip()
+    if len(bare) >= len(fence.marker) and bare == fence.marker[0] * len(bare):
+        return None, None
+    if fence.marker != FENCE or FENCE not in text:
+        return None
+    if fence.in_line:
+        code, _, words = text.partition(FENCE)
+        return code, words.lstrip("`") or None
+    if bare.endswith(FENCE) and not bare.endswith("````") and text.count(FENCE) % 2 == 1:
+        return fence.content_of(line).rstrip().removesuffix(FENCE).rstrip(), None
+    return None
+
+
+def balanced(text: str) -> str:
+    """Write a message of Discord's as CommonMark that keeps to itself: no code block and no HTML goes on behind it.
+
+    Each block begins and ends with a line of its own; what CommonMark alone takes for HTML is escaped.
+    """
+    lines: list[str] = []
+    block: Fence | None = None
+    for line in text.split("\n"):
+        block = _take(lines, block, line)
+    if block is not None and not block.quoted:
+        lines.append(block.marker)
+    return "\n".join(lines)
+
+
+def _take(lines: list[str], block: Fence | None, line: str) -> Fence | None:
+    """Add a line to the `lines` of a message; return the block that is open behind it."""
+    if block is None:
+        found = opening(line)
+        if found is None:
+            lines.append(without_html(line))
+            return None
+        words, block = found
+        words = without_html(words if opening(words) is None else defused(words))
+        gap = " " if block.info.startswith("~") else ""
+        lines += [each for each in (words, f"{_mark(block)}{block.marker}{gap}{block.info}") if each]
+        return block
+    ended = closing(line, block)
+    if ended is None:
+        lines.append(_mark(block) + block.content_of(line))
+        return block
+    code, behind = ended
+    lines += [_mark(block) + each for each in (code, block.marker) if each]
+    return None if behind is None else _take(lines, None, behind)
+
+
+def _mark(block: Fence) -> str:
+    return "> " if block.quoted else ""

@@ -1,0 +1,200 @@
+"""The pages of one reply as they fill: frozen ones, the last one with its draft, and what has no page. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.text.markdown import FENCE, LIMIT, defused
+
+from .converter import Draft
+from .page_breaks import Page, end_page, is_decided, pages_of, take_page
+from .spool import Spool
+
+__all__ = ["LATE_NOTE", "MOST_CHARACTERS", "NOTE", "Pager", "Span"]
+
+MOST_MOVED = 200
+"""Characters that may move to the next page where a page is ended before it is full."""
+
+MOST_CHARACTERS = 200_000
+"""Characters on pages, whatever the style says; the rest is spooled."""
+
+NOTE = "\n-# 📎 The rest is in the attached `reply.md`."
+
+LATE_NOTE = "\n-# ⋯ The rest came after the end of the turn, and is not shown."
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text, from its first character to behind its last, that may still change."""
+
+    start: int
+    end: int
+
+
+class Pager:
+    """Cuts one text that grows. `over`: the pages are full, and the text goes on in `rest`."""
+
+    def __init__(self, most: int) -> None:
+        """Allow `most` pages for what the agent says; 0 is no bound."""
+        self._most = most
+        self._frozen: list[str] = []
+        self._characters = 0
+        self._opening = ""
+        self._notices: list[str] = []
+        self.rest = Spool()
+        self.over = False
+        self._late = False
+
+    @property
+    def frozen(self) -> int:
+        """How many pages are frozen."""
+        return len(self._frozen)
+
+    @property
+    def last_page(self) -> int:
+        """The index of the page that names the rest."""
+        return max(0, len(self._frozen) - 1)
+
+    def freeze(self, text: str, *, complete: bool, words_end: int, live: Sequence[Span] = ()) -> int:
+        """Freeze the full pages that `text` begins with; return how many of its characters were taken.
+
+        Returns early at the page with which the pages are full. `complete`: the last line is. `words_end` is where
+        the last of the agent's words end: behind it are lines that are always shown. `live` are parts that change,
+        and are better kept whole on the page that is still open.
+        """
+        if self.over:
+            return self._drop_full(text)
+        at = 0
+        while len(text) - at > LIMIT - len(self._opening):
+            if not complete and not is_decided(text, at):
+                break
+            if self._is_full() and words_end > take_page(text, at, self._opening).end:
+                return self._overflow(text, at)
+            page = self._whole(text, at, live)
+            self._freeze(page)
+            at = page.end
+        return at
+
+    def _drop_full(self, text: str) -> int:
+        """Put all by but about a page, which may still change; at the end of a line, if there is one."""
+        most = len(text) - LIMIT
+        if most <= 0:
+            return 0
+        end = text.rfind("\n", 0, most) + 1 or most
+        self._put_by(text[:end])
+        return end
+
+    def is_short(self, text: str, draft: Draft, more: int) -> bool:
+        """Whether the open page is well filled, holds `text` and the draft, but not so many characters `more`.
+
+        Of the pages only the first half can be: room that is lost on all would send more into the file.
+        """
+        shown, room = len(text) + len(draft.text), LIMIT - len(self._opening)
+        late = 0 < self._most < 2 * (len(self._frozen) + 1)
+        return not (late or self.over or draft.fence) and LIMIT // 2 < shown <= room < shown + more
+
+    def end_page(self, text: str, draft: Draft, live: Sequence[Span]) -> int:
+        """Freeze the open page although it has room; return how many of the characters of `text` were taken.
+
+        None is, where too much would move to the next page, or nothing, or where a part that changes would be frozen.
+        """
+        page = end_page(text + draft.text, len(text), self._opening)
+        if page is None or not page.content or any(not text[span.end : page.end].strip() for span in live):
+            return 0
+        moved = text[page.end :] + draft.text
+        if not moved.strip() or len(moved) > MOST_MOVED:
+            return 0
+        self._freeze(page)
+        return page.end
+
+    def _freeze(self, page: Page) -> None:
+        if page.content:
+            self._frozen.append(page.content)
+            self._characters += len(page.content)
+        self._opening = page.opening
+
+    def _is_full(self) -> bool:
+        """Whether the page that is now open is the last one."""
+        return (0 < self._most <= len(self._frozen) + 1) or self._characters + 2 * LIMIT > MOST_CHARACTERS
+
+    def fill(self, text: str) -> int:
+        """End the pages with the one that is open, although they have room; return how many characters were taken."""
+        return self._overflow(text, 0)
+
+    def _overflow(self, text: str, at: int) -> int:
+        note = LATE_NOTE if self._late else NOTE
+        page = take_page(text, at, self._opening, LIMIT - len(note))
+        self._frozen.append((page.content + note).lstrip("\n"))
+        self._opening = page.opening if page.opening.startswith(FENCE) else ""
+        self._put_by(self._opening)
+        self.over = True
+        return page.end
+
+    def _whole(self, text: str, at: int, live: Sequence[Span]) -> Page:
+        """Take a page, and no part of what changes if at least a quarter of the page is left."""
+        page = take_page(text, at, self._opening)
+        for span in live:
+            if at + LIMIT // 4 < span.start < page.end < span.end:
+                shorter = take_page(text[at : span.start], 0, self._opening)
+                return Page(shorter.content, at + shorter.end, shorter.opening)
+        return page
+
+    def finish(self, text: str) -> None:
+        """Put what has no page into the rest."""
+        self._put_by(text)
+
+    def turn_late(self) -> None:
+        """Let go of the rest, which is being attached. What comes now has the pages that are left, at least one."""
+        self._late = True
+        if self.over:
+            self._frozen += pages_of("\n".join(self._notices))
+            self._notices.clear()
+            self._most, self._opening, self.over = len(self._frozen) + 1, "", False
+
+    def _put_by(self, text: str) -> None:
+        if not self._late:
+            self.rest.write(text.encode())
+
+    def notice(self, text: str) -> None:
+        """Show lines although the pages are full."""
+        self._notices.append(text)
+
+    def pages(self, text: str, draft: Draft) -> list[str]:
+        """Return all pages: the frozen ones, and behind them `text` and the draft.
+
+        Where words fill more than a page before they settle, the next page is begun with what does not fit; where the
+        one ends may still change. Of code as much is shown as fits.
+        """
+        if self.over:
+            return self._frozen + pages_of("\n".join(self._notices))
+        if draft.fence is None and not self._is_full():
+            return self._frozen + pages_of(text + draft.text, self._opening)
+        last = self._last(text, draft)
+        return [*self._frozen, last] if last else list(self._frozen)
+
+    def _last(self, text: str, draft: Draft) -> str:
+        if draft.fence is None:
+            return take_page(text + draft.text, 0, self._opening).content
+        if len(draft.code) <= LIMIT:
+            shown = text + draft.fence.shown(draft.code)
+            whole = take_page(shown, 0, self._opening)
+            if whole.end == len(shown):
+                return whole.content
+        head = take_page(text, 0, self._opening)
+        return self._rolled(head.content, draft)
+
+    def _rolled(self, head: str, draft: Draft) -> str:
+        """Show the latest lines of a code block that does not fit."""
+        fence = draft.fence
+        note = f"-# ⋯ {draft.lines} lines so far"
+        if fence is None:
+            return head
+        room = LIMIT - len(head) - len(note) - 2 - len(f"\n{fence.opening}{FENCE}")
+        lines = deque[str]()
+        for line in reversed(draft.code.rstrip("\n")[-LIMIT:].split("\n")):
+            room -= len(defused(line)) + 1
+            if room < 0:
+                break
+            lines.appendleft(line)
+        shown = fence.shown("\n".join(lines)) if lines else ""
+        return "\n".join(part for part in (head, shown, note) if part)

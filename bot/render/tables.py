@@ -1,0 +1,114 @@
+"""Tables of GitHub's Markdown, which Discord does not know: as an aligned code block, or as bullets. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.config.appearance import Tables
+from bot.text.markdown import FENCE, defused, shown_words
+
+__all__ = ["WIDEST", "Table", "cells_of", "columns_of_rule", "width_of"]
+
+WIDEST = 44
+"""Columns of code that a phone shows without wrapping."""
+
+_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
+_CELL = re.compile(r"((?:\\.|`[^`\n]*`|[^|\\`]|[\\`])*)\|")
+_EMPHASIS = re.compile(r"(\*\*|__|~~|(?<!`)`{1,2}(?!`))(?=\S)(.{1,400}?)(?<=\S)\1")
+NESTED = 3
+"""How often emphasis is looked for inside of emphasis."""
+
+_JOINED = re.compile("\u200d[^\\w\\s]\ufe0f?|(?<=.)[\U0001f3fb-\U0001f3ff]")
+"""What makes one emoji of several: what is joined to the one before, and the colours of skin."""
+
+_AS_EMOJI = re.compile("(.)\ufe0f")
+_LINK = re.compile(r"\[[^\[\]]*+\]\([^()]{0,1400}+\)|https?://")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its head, how its columns are aligned (`<`, `^`, `>`), its rows as the agent wrote them."""
+
+    head: tuple[str, ...]
+    aligned: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def render(self, tables: Tables) -> str:
+        """Return its lines, without a line feed at the end. Wider than a phone, or with links: bullets."""
+        if tables == "code" and not self._has_links():
+            lines = self._aligned_lines()
+            if max(map(width_of, lines)) <= WIDEST:
+                return "\n".join([FENCE, *lines, FENCE])
+        return "\n".join(line for row in self.rows or (("",) * len(self.head),) for line in self._bullets(row))
+
+    def _has_links(self) -> bool:
+        return any(_LINK.search(cell) for row in (self.head, *self.rows) for cell in row)
+
+    def _aligned_lines(self) -> list[str]:
+        rows = [[_plain(cell) for cell in row] for row in (self.head, *self.rows)]
+        widths = [max(1, *map(width_of, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(_padded, row, widths, self.aligned)).rstrip() for row in rows]
+        return [lines[0], "  ".join("─" * width for width in widths), *lines[1:]]
+
+    def _bullets(self, row: Sequence[str]) -> list[str]:
+        """One bullet a row: the first cell, and below it every other cell with its column's name."""
+        named = [
+            f"{head}: {cell}" if head and cell else head or cell for head, cell in zip(self.head, row, strict=True)
+        ]
+        first, *others = map(_cell_line, named)
+        return [f"- {first}", *(f"  - {other}" for other in others if other)]
+
+
+def columns_of_rule(line: str) -> tuple[str, ...]:
+    """Return how the columns are aligned, if `line` is the line below a table's head; empty if it is not."""
+    if "-" not in line or not _RULE.match(line) or ("|" not in line and ":" not in line):
+        return ()
+    marks = {(True, True): "^", (False, True): ">"}
+    return tuple(marks.get((cell.startswith(":"), cell.endswith(":")), "<") for cell in cells_of(line))
+
+
+def cells_of(line: str, count: int | None = None) -> tuple[str, ...]:
+    r"""Split a table's line at its bars (not at `\|`, nor inside a code span); filled up to `count` cells.
+
+    What is too much stays in the last cell, so that nothing is lost.
+    """
+    line = line.strip().removeprefix("|")
+    if line.endswith("|") and not line.endswith("\\|"):
+        line = line[:-1]
+    cells = [match[1].strip() for match in _CELL.finditer(line + "|")]
+    if count is not None:
+        cells += [""] * (count - len(cells))
+        cells[count - 1 :] = [" | ".join(cells[count - 1 :])]
+    return tuple(cells)
+
+
+def width_of(text: str) -> int:
+    """Return the columns of a text in a font of fixed width: two for wide characters and emoji, none for marks."""
+    if text.isascii():
+        return len(text)
+    text = _JOINED.sub("", text)
+    return sum(map(_width, text)) + sum(_width(each) == 1 for each in _AS_EMOJI.findall(text))
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+
+
+def _plain(cell: str) -> str:
+    """Take emphasis off a cell: inside a code block its marks would show."""
+    for _ in range(NESTED):
+        cell = _EMPHASIS.sub(r"\2", cell)
+    return defused(cell.replace("\\|", "|"))
+
+
+def _cell_line(cell: str) -> str:
+    return shown_words(cell.replace("\\|", "|"))
+
+
+def _padded(cell: str, width: int, aligned: str) -> str:
+    missing = width - width_of(cell)
+    left = {"<": 0, ">": missing}.get(aligned, missing // 2)
+    return " " * left + cell + " " * (missing - left)

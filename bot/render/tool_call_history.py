@@ -1,0 +1,106 @@
+"""The tool calls of one turn: the latest as they are, of the earlier ones what the receipt says. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from acp.schema import ToolCallUpdate
+
+from .tool_calls import Call
+
+__all__ = ["MOST", "MOST_WEIGHT", "Calls", "Tally"]
+
+MOST: Final = 1000
+"""Calls that are known by their ids; an id that comes again after so many others is a new one."""
+
+MOST_WEIGHT: Final = 8 * 1024 * 1024
+"""Bytes, about, of what calls bring that have not ended."""
+
+MOST_PATHS: Final = 10_000
+"""Changed files that are told apart."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What calls came to."""
+
+    tools: int = 0
+    failed: int = 0
+    added: int = 0
+    removed: int = 0
+    paths: set[int] = field(default_factory=set)
+    """The files that were changed, each as a hash."""
+
+    def add(self, call: Call) -> None:
+        """Count a call."""
+        self.tools += call.is_known
+        self.failed += call.update.status == "failed"
+        self.added += sum(change.added for change in call.changes)
+        self.removed += sum(change.removed for change in call.changes)
+        if len(self.paths) < MOST_PATHS:
+            self.paths |= set(map(hash, call.paths))
+
+
+class Calls:
+    """Tool calls by their ids."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._calls: dict[str, Call] = {}
+        self._forgotten = Tally()
+        self._weights: dict[str, int] = {}
+        """What those bring that have not ended, by their ids, oldest first."""
+        self._weight = 0
+        """The sum."""
+
+    def __iter__(self) -> Iterator[Call]:
+        """Those that are known, oldest first."""
+        return iter(self._calls.values())
+
+    def get(self, call_id: str) -> Call | None:
+        """Return the call of an id, if it is known."""
+        return self._calls.get(call_id)
+
+    def of(self, call_id: str) -> Call:
+        """Return the call of an id, a new one where it is not known."""
+        call = self._calls.get(call_id)
+        if call is None:
+            if len(self._calls) == MOST:
+                self._forget()
+            call = self._calls[call_id] = Call(ToolCallUpdate(tool_call_id=call_id))
+        return call
+
+    def _forget(self) -> None:
+        """Count the oldest call that has ended, or else the oldest, and let go of it."""
+        ended = (call_id for call_id, call in self._calls.items() if call.ended)
+        call_id = next(ended, next(iter(self._calls)))
+        call = self._calls.pop(call_id)
+        self._weigh(call_id, 0)
+        call.over = True
+        self._forgotten.add(call)
+
+    def lighten(self, latest: Call) -> None:
+        """Where all that calls bring is too much, let the oldest go on without; not the `latest`."""
+        latest_id = latest.update.tool_call_id
+        self._weigh(latest_id, latest.weight)
+        while self._weight > MOST_WEIGHT:
+            oldest = next((each for each in self._weights if each != latest_id), None)
+            if oldest is None:
+                break
+            self._calls[oldest].lighten()
+            self._weigh(oldest, 0)
+
+    def _weigh(self, call_id: str, weight: int) -> None:
+        self._weight += weight - self._weights.pop(call_id, 0)
+        if weight:
+            self._weights[call_id] = weight
+
+    def tally(self) -> Tally:
+        """Return what all calls came to."""
+        found = Tally()
+        past = self._forgotten
+        found.tools, found.failed, found.added, found.removed = past.tools, past.failed, past.added, past.removed
+        found.paths |= past.paths
+        for call in self:
+            found.add(call)
+        return found

@@ -1,0 +1,500 @@
+"""What one reply shows: the agent's events folded into blocks, their text into pages, and what is attached. Pure.
+
+A page that is full is frozen: it never changes again. Only what is behind the frozen pages changes. A chunk costs an
+append; everything else happens when somebody asks for the pages, and then costs what is new and the open pages,
+whatever lies before.
+Where pages are cut depends on the text and not on its chunks, nor on when somebody looked; but for a page that is
+ended before it is full because somebody who looks rarely says how much will have come by the next time.
+"""
+
+from acp import Event, Text, Thought
+from acp.schema import (
+    AgentMessageChunk,
+    AudioBlock,
+    CompactionUpdate,
+    EmbeddedResource,
+    ImageBlock,
+    Notice,
+    Plan,
+    ResourceLink,
+    ToolCallUpdate,
+    UsageUpdate,
+)
+from bot.config.appearance import Style
+from bot.text.markdown import escape, shortened
+
+from .blocks import Block, Blocks, Line, Prose
+from .converter import Dialect, Draft
+from .line_diff import Effort
+from .links import Link, is_web
+from .pager import Pager
+from .plan import plan_lines
+from .remarks import remark
+from .spool import Spool
+from .thoughts import Thoughts
+from .tool_call_history import Calls
+from .tool_calls import Sent, merged
+from .turn_summary import Receipt, cost_of
+from .uploads import File, Shelf, decoded, in_words, parts
+
+__all__ = ["LONGEST", "Transcript"]
+
+LONGEST = 20_000_000
+"""Characters of a turn's text, lines and patches; with more the turn is to be cancelled."""
+
+PENDING = 8 * 1024
+"""Characters that wait unread at most, if nobody asks for the pages. To translate them takes 25 ms at the worst."""
+
+MOST_TRANSLATED = 300_000
+"""Characters of words that are translated, although the pages have room: most of them show nothing then."""
+
+SLICE = 8 * 1024
+"""Characters after which it is asked whether the pages are full: the rest, as a file, is not translated."""
+
+
+AFTER_THE_END = "it came after the end of the turn"
+
+NAME, REASON = 100, 300
+"""Characters of a link's name, and of why a file is not sent: both can hold a path of any length."""
+
+
+class Transcript:
+    """The reply to one exchange, as far as it is known."""
+
+    def __init__(self, style: Style = Style()) -> None:  # noqa: B008 - frozen
+        """Start empty; `style` says how things look."""
+        self._style = style
+        self._shelf = Shelf()
+        self._dialect = Dialect(style, self._shelf)
+        self._thoughts = None if style.thoughts == "off" else Thoughts(style.thoughts)
+        self._thinking = False
+        self._pager = Pager(style.max_pages)
+        self._blocks = Blocks()
+        self._pending: list[str] = []
+        self._pending_size = 0
+        self._size = 0
+        """Characters of all that has been shown or put into a file."""
+        self.said = 0
+        """How many characters the agent has said."""
+        self._calls = Calls()
+        self._effort = Effort()
+        self._plan: Line | None = None
+        self._links: dict[Link, Line] = {}
+        self._links_seen = 0
+        self._lines = 0
+        """Characters of lines since it was last asked whether the pages are full."""
+        self._patches = Spool()
+        self._files: list[File] = []
+        self._usage: UsageUpdate | None = None
+        self._closed = False
+        self._fed = 0
+        """Characters that the dialect was given."""
+        self._thought = 0
+        """Characters of thoughts since it was last asked whether the pages are full."""
+        self._translated = 0
+        """The same without what goes into files."""
+        self._leaving = self._as_written = False
+        """Whether words go into the rest as they are written from the end of a line on, and whether they do."""
+        self._ended = False
+        self.has_text = False
+        """Whether the agent has said or done anything that shows."""
+        self.too_long = False
+        """Whether there are more than `LONGEST` characters. What the agent sends then is dropped: cancel the turn."""
+
+    # ---- what happens
+
+    def apply(self, event: Event) -> bool:
+        """Take an event of the turn. Returns whether it shows."""
+        match event:
+            case Text(text):
+                self._hear(text)
+                if not text.strip():
+                    return False  # It shows with the words behind it, if there are any.
+            case Thought(text):
+                return self._think(text)
+            case ToolCallUpdate():
+                return self._tool(event)
+            case Plan():
+                self._show_plan(event)
+                if not event.entries:
+                    return True
+            case AgentMessageChunk(content=content):
+                self._content(content)
+            case Notice() | CompactionUpdate():
+                if not (line := remark(event)):
+                    return False
+                self._block(Line(line))
+            case UsageUpdate():
+                self._usage = event
+                return False
+            case _:
+                return False
+        self.has_text = True
+        return True
+
+    def line(self, text: str) -> None:
+        """Add lines of the bot's own. They are shown on a page, also where the rest of the text is in a file."""
+        self._block(Line(text, own=True))
+
+    def end(self) -> None:
+        """Say that the turn has ended: what is unfinished is shown as it is.
+
+        Something may still come. It is shown where there is room, but no file can follow any more.
+        """
+        if self._ended:
+            return
+        self._ended = True
+        self._interrupt()
+        for link in self.wanted():
+            self.supply(link, "it had not been read when the turn ended")
+        self._shelf.closed = True
+        for call in self._calls:
+            call.over = True
+        self._freeze()
+        for name, spool in self._spools():
+            if spool.lost:
+                size = in_words(spool.size)
+                self.line(f"-# ⚠ `{name}` ends after {size}, it could not be written: {escape(spool.trouble)}")
+        self._files = self._found()
+        self._pager.turn_late()
+        self._leaving = self._as_written = False
+
+    def close(self) -> None:
+        """Let go of the files. Their `read` must not be used afterwards."""
+        for _, spool in self._spools():
+            spool.close()
+
+    def _spools(self) -> list[tuple[str, Spool]]:
+        kept = [(name, spool) for name, spool, _ in self._shelf.kept]
+        return [*kept, ("reply.md", self._pager.rest), ("changes.patch", self._patches)]
+
+    # ---- what is known
+
+    def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
+        """Return all that is known of a tool call that a question is about; it may bring no more than the call's id.
+
+        What it says that the call changes is remembered: some agents say it nowhere else.
+        """
+        call = self._calls.of(update.tool_call_id)
+        if not call.ended:
+            self._effort.renew()
+            call.compare(update, self._style, self._effort)
+        return merged(call.update, update)
+
+    def pages(self, coming: int = 0) -> list[str]:
+        """Return all pages, most of them frozen, see `Pager.pages`. Empty ones, which Discord refuses, do not exist.
+
+        `coming` is how many characters are expected before the pages are asked for again. A page that has no room for
+        them ends here: then they are a new page, and not both the rest of one and the beginning of another.
+        """
+        self._drain()
+        text = self._freeze()
+        if coming and self._pager.is_short(text, self._draft(), coming):
+            text = self._end_page()
+        return self._pager.pages(text, self._draft())
+
+    @property
+    def frozen(self) -> int:
+        """How many of the pages, from the first one on, will never change."""
+        return self._pager.frozen
+
+    def files(self) -> list[File]:
+        """Return what is attached so far, in the order in which it was announced; the list only grows.
+
+        The rest of a text that is too long for pages, and the patch, come with the end of the turn.
+        """
+        return self._files if self._ended else self._found()
+
+    def _found(self) -> list[File]:
+        pages = self.pages()
+        last = max(0, len(pages) - 1)
+        found = [
+            File(name, next((at for at, page in enumerate(pages) if line in page), last), spool, 0, spool.size)
+            for name, spool, line in self._shelf.kept
+        ]
+        if self._ended:
+            found += parts("reply.md", self._pager.last_page, self._pager.rest)
+            found += parts("changes.patch", last, self._patches)
+        return found
+
+    def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
+        """Return what the turn came to.
+
+        `cost_before` is the session's cost when it began, in the same currency; None where nobody knows it.
+        """
+        tally = self._calls.tally()
+        usage = self._usage
+        cost, currency = (None, "") if usage is None else cost_of(usage)
+        return Receipt(
+            seconds,
+            tools=tally.tools,
+            failed=tally.failed,
+            files=len(tally.paths),
+            added=tally.added,
+            removed=tally.removed,
+            tokens=None if usage is None else usage.used,
+            window=None if usage is None else usage.size,
+            cost=None if cost is None or cost_before is None else max(0.0, cost - cost_before),
+            currency=currency,
+        )
+
+    # ---- links to files, which somebody else reads
+
+    def wanted(self) -> list[Link]:
+        """Return the links to files that the agent sent and that have not been supplied yet."""
+        return list(self._links)
+
+    def supply(self, link: Link, found: bytes | str) -> None:
+        """Bring what a link leads to: its bytes, or words that say why they are not sent."""
+        line = self._links.pop(link, None)
+        if line is None:
+            return
+        text = self._attach(link.name, found) if isinstance(found, bytes) else _not_sent(link.name, found)
+        if self._blocks.holds(line):
+            self._takes(len(text))
+            line.text = text
+        else:
+            self._block(Line(text))
+
+    # ---- words
+
+    def _takes(self, characters: int) -> bool:
+        """Count so many; return whether there is room for them."""
+        self._size += characters
+        self.too_long = self.too_long or self._size > LONGEST
+        return not self.too_long
+
+    def _hear(self, text: str) -> None:
+        self.said += len(text)
+        if not self._takes(len(text)):
+            return
+        if self._thinking:
+            self._interrupt()
+        self._pending.append(text)
+        self._pending_size += len(text)
+        if self._pending_size > PENDING:
+            self._drain()
+            self._freeze()
+
+    def _drain(self) -> None:
+        """Give what was said to the dialect."""
+        text = "".join(self._pending)
+        self._pending.clear()
+        self._pending_size = 0
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            # The first half of a character outside the basic plane; the agent cut its text between the two.
+            self._pending.append(text[-1])
+            text = text[:-1]
+        self._write(_whole(text))
+
+    def _write(self, text: str) -> None:
+        at = 0
+        while at < len(text):
+            if self._as_written:
+                self._settle(text[at:])
+                return
+            end = at + SLICE - self._fed % SLICE
+            if self._leaving and not self._dialect.in_file:
+                end = text.find("\n", at, end) + 1 or end
+            piece = text[at:end]
+            self._settle(self._dialect.feed(piece))
+            self._fed += len(piece)
+            self._translated += 0 if self._dialect.in_file else len(piece)
+            at = end
+            self._look_whether_full(piece)
+
+    def _settle(self, text: str) -> None:
+        self._blocks.settle(text, apart=self._closed)
+        self._closed = False
+
+    def _look_whether_full(self, piece: str) -> None:
+        """Stop translating where the pages are full: at the same place in whatever chunks the text came."""
+        full = self._fed % SLICE == 0
+        if self._leaving and not self._dialect.in_file and (full or piece.endswith("\n")):
+            self._settle(self._dialect.close())
+            self._settle(self._dialect.reopening)
+            self._as_written = True
+        elif full and not self._leaving:
+            self._freeze()
+            if self._translated > MOST_TRANSLATED and not self._pager.over:
+                pieces = self._blocks.pieces()
+                self._blocks.drop(pieces, self._pager.fill("".join(pieces)))
+            self._leaving = self._pager.over
+
+    def _interrupt(self) -> None:
+        """Settle all words: something that is not words follows, or nothing."""
+        if self._thinking and self._thoughts is not None:
+            self._blocks.settle(self._thoughts.close())
+            self._thinking = False
+        else:
+            self._drain()
+            halves, self._pending = self._pending, []
+            self._write(_whole("".join(halves)))
+            if not self._as_written:
+                self._blocks.settle(self._dialect.close())
+        self._closed = True
+
+    def _block(self, block: Block) -> bool:
+        """Put a block behind the others; return whether there is room. The bot's own words always have it."""
+        size, own = len(block.render()), isinstance(block, Line) and block.own
+        if not self._takes(size) and not own:
+            return False
+        self._interrupt()
+        self._make_room(size)
+        self._blocks.add(block)
+        return True
+
+    def _make_room(self, characters: int) -> None:
+        """Freeze pages before more lines come, now and then: however many have come, a few pages of them are kept."""
+        self._lines += characters
+        if self._lines > SLICE:
+            self._lines = 0
+            self._freeze()
+
+    def _think(self, text: str) -> bool:
+        if self._thoughts is None:
+            return False
+        self.said += len(text)
+        if not self._takes(len(text)):
+            return False
+        if not self._thinking:
+            self._block(Prose())
+            self._thinking = True
+        text = _whole(text)
+        for at in range(0, len(text), SLICE):
+            take = self._thoughts.quote if self._pager.over else self._thoughts.feed
+            self._blocks.settle(take(text[at : at + SLICE]))
+            self._thought += min(SLICE, len(text) - at)
+            if self._thought >= SLICE:
+                self._thought = 0
+                self._freeze()
+        self.has_text = True
+        return True
+
+    # ---- tools, plan, content
+
+    def _tool(self, update: ToolCallUpdate) -> bool:
+        """Show a tool call in one line; announced twice or never, its id decides."""
+        call = self._calls.of(update.tool_call_id)
+        had_ended = call.ended
+        self._effort.renew()
+        sent = call.take(update, self._style, self._effort)
+        self._calls.lighten(call)
+        if self._style.tools != "off" and not call.listed and not (had_ended and call.ended):
+            size = len(call.line(self._style))
+            if self._takes(size):
+                self._interrupt()
+                self._make_room(size)
+                self._blocks.run(self._style).add(call)
+        if call.ended and not had_ended:
+            for patch in call.take_patches():
+                if self._takes(len(patch)) and not self._ended:
+                    self._patches.write(patch.encode(errors="replace"))
+        for each in sent:
+            self._send(each)
+        shows = self._style.tools != "off" or bool(sent)
+        self.has_text = self.has_text or shows
+        return shows
+
+    def _show_plan(self, plan: Plan) -> None:
+        text = plan_lines(plan.entries)
+        if self._plan is not None and self._blocks.holds(self._plan):
+            self._plan.text = text
+        else:
+            self._plan = Line(text, live=True)  # What is on a frozen page stays as it was.
+            self._block(self._plan)
+
+    def _content(self, content: object) -> None:
+        match content:
+            case ImageBlock() | AudioBlock() | EmbeddedResource():
+                self._send(content)
+            case ResourceLink(name=name, uri=uri) if is_web(uri):
+                self._block(Line(f"📎 {_named(name)}: <{uri}>"))
+            case ResourceLink(name=name) if self._ended:
+                self._block(Line(_not_sent(name, AFTER_THE_END)))
+            case ResourceLink(name=name, uri=uri):
+                self._links_seen += 1
+                line = Line(f"-# 📎 {_named(name)} …")
+                if self._block(line):
+                    self._links[Link(name, uri, self._links_seen)] = line
+            case _:
+                kind = shortened(str(getattr(content, "type", "")), NAME)
+                self._block(Line(f"-# 📎 (the agent sent {escape(kind)} content, which is not shown)"))
+
+    def _send(self, content: Sent) -> None:
+        if self.too_long:
+            return
+        found = decoded(content)
+        text = f"-# 🚫 {escape(shortened(found, REASON))}" if isinstance(found, str) else self._attach(*found)
+        self._block(Line(text))
+
+    def _attach(self, name: str, data: bytes) -> str:
+        """Put a file on the shelf; return the line that announces it."""
+        if self._shelf.full:
+            reason = AFTER_THE_END if self._shelf.closed else "the reply has too many files"
+            return f"-# 🚫 {escape(name)} was not sent: {reason}"
+        name, spool = self._shelf.name(name), Spool(data)
+        if spool.lost:
+            return f"-# 🚫 `{name}` was not sent, it could not be written: {escape(spool.trouble)}"
+        line = f"📎 `{name}` · {in_words(len(data))}"
+        self._shelf.keep(name, spool, line)
+        return line
+
+    # ---- pages
+
+    def _draft(self) -> Draft:
+        if self._thinking and self._thoughts is not None:
+            return Draft(self._thoughts.draft())
+        if self._as_written:
+            return Draft()
+        return self._dialect.draft()
+
+    def _freeze(self) -> str:
+        """Freeze the pages that are full, and forget their text. Returns the settled text behind them."""
+        was_over = None
+        while was_over is not self._pager.over:
+            was_over = self._pager.over
+            if was_over:
+                for own in self._blocks.take_own():
+                    self._pager.notice(own)
+            pieces = self._blocks.pieces()
+            text = "".join(pieces)
+            end = self._pager.freeze(
+                text,
+                complete=not self._dialect.in_line,
+                words_end=self._blocks.words_end(pieces),
+                live=self._blocks.live(pieces),
+            )
+            self._blocks.drop(pieces, end)
+        if self._pager.over and self._ended:
+            self._pager.finish(text[end:])
+            self._blocks.clear()
+            return ""
+        return text[end:]
+
+    def _end_page(self) -> str:
+        """End the page that is open. Returns the settled text behind it."""
+        if not self._thinking:
+            self._blocks.settle(self._dialect.settle_words())
+        pieces = self._blocks.pieces()
+        text = "".join(pieces)
+        end = self._pager.end_page(text, self._draft(), self._blocks.live(pieces))
+        self._blocks.drop(pieces, end)
+        return text[end:]
+
+
+def _named(name: str) -> str:
+    return escape(shortened(name, NAME))
+
+
+def _not_sent(name: str, reason: str) -> str:
+    return f"-# 🚫 {_named(name)} was not sent: {escape(shortened(reason, REASON))}"
+
+
+def _whole(text: str) -> str:
+    """Put halves of characters together; one without its other half is replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,184 @@
+"""What is attached to a reply: long code, the rest of a long text, patches, and what the agent sends as data."""
+
+import base64
+import binascii
+import mimetypes
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from acp.schema import AudioBlock, EmbeddedResource, ImageBlock
+
+from .code_blocks import Fence
+from .spool import Spool
+
+__all__ = ["LARGEST", "MOST", "File", "Shelf", "batches", "code_name", "decoded", "in_words"]
+
+LARGEST: Final = 10 * 1024 * 1024
+"""Bytes of one file (Discord, without boosts)."""
+
+MOST: Final = 20
+"""Files that one reply brings, without the text's rest and the patch."""
+
+PER_MESSAGE: Final = 10
+PER_REQUEST: Final = 25 * 1024 * 1024
+
+LONGEST_NAME: Final = 80
+LOOKED_THROUGH: Final = 1000
+"""Characters of a file's name, and of what the agent calls it, which may be a megabyte."""
+
+_FILE_NAME = r"[\w.\-/\\]*[\w\-]\.[A-Za-z0-9]{1,10}"
+_NAMED_IN_INFO = re.compile(rf"(?:^|[\s:=\"'{{])({_FILE_NAME})(?=$|[\s\"'}}])")
+_NAMED_IN_COMMENT = re.compile(
+    rf"\s*(?:#|//|--|;|%|/\*|<!--|\"\"\")\s*(?:file(?:name)?:\s*)?({_FILE_NAME})\s*(?:\*/|-->|\"\"\")?\s*$",
+    re.IGNORECASE,
+)
+_UNUSUAL = re.compile(r"[^\w.\-]+")
+
+_EXTENSIONS = {
+    "bash": "sh", "c#": "cs", "c++": "cpp", "clojure": "clj", "console": "txt", "csharp": "cs", "docker": "txt",
+    "dockerfile": "txt", "elisp": "el", "elixir": "ex", "erlang": "erl", "f#": "fs", "fortran": "f90", "fsharp": "fs",
+    "golang": "go", "haskell": "hs", "javascript": "js", "javascriptreact": "jsx", "jinja2": "j2", "julia": "jl",
+    "kotlin": "kt", "latex": "tex", "makefile": "mk", "markdown": "md", "matlab": "m", "mermaid": "mmd",
+    "mysql": "sql", "nginx": "conf", "node": "js", "objective-c": "m", "ocaml": "ml", "pascal": "pas", "perl": "pl",
+    "plaintext": "txt", "postgresql": "sql", "powershell": "ps1", "protobuf": "proto", "python": "py",
+    "python3": "py", "ruby": "rb", "rust": "rs", "scheme": "scm", "shell": "sh", "solidity": "sol", "terraform": "tf",
+    "text": "txt", "typescript": "ts", "typescriptreact": "tsx", "yaml": "yml", "zsh": "sh",
+}  # fmt: skip
+"""Languages that are not their own extension."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to attach. `name` is unique in its reply; `page` is the index of the page that announces it."""
+
+    name: str
+    page: int
+    spool: Spool = field(repr=False, compare=False)
+    start: int = 0
+    size: int = 0
+    """Where it begins in the spool, and its bytes; at most `LARGEST`."""
+
+    def read(self) -> bytes:
+        """Return its bytes. Raises OSError."""
+        return self.spool.read(self.start, self.size)
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The files of one reply, in the order in which they were announced, each with the line that announces it."""
+
+    kept: list[tuple[str, Spool, str]] = field(default_factory=list)
+    closed: bool = False
+    """The reply's files are being sent: none can follow."""
+    _names: set[str] = field(default_factory=set)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more are taken."""
+        return self.closed or len(self._names) >= MOST
+
+    def name(self, wanted: str) -> str:
+        """Reserve a name like `wanted`: a plain one that no other file of the reply has."""
+        last = wanted.replace("\\", "/").rpartition("/")[2][-LOOKED_THROUGH:]
+        plain = _UNUSUAL.sub("-", last).lstrip(".-")[-LONGEST_NAME:] or "file"
+        stem, dot, extension = plain.rpartition(".")
+        if not stem:
+            stem, dot, extension = plain, "", ""
+        name, number = plain, 1
+        while name.lower() in self._names:
+            number += 1
+            name = f"{stem}-{number}{dot}{extension}"
+        self._names.add(name.lower())
+        return name
+
+    def keep(self, name: str, spool: Spool, line: str) -> None:
+        """Put a file with a reserved name on the shelf."""
+        self.kept.append((name, spool, line))
+
+
+def parts(name: str, page: int, spool: Spool) -> Iterator[File]:
+    """Make one file of a spool, or several where Discord would refuse one."""
+    stem, _, extension = name.rpartition(".")
+    for number, start in enumerate(range(0, spool.size, LARGEST), 1):
+        called = name if number == 1 else f"{stem}-{number}.{extension}"
+        yield File(called, page, spool, start, min(LARGEST, spool.size - start))
+
+
+def batches(files: Iterable[File]) -> list[list[File]]:
+    """Group files, in order, into as few messages as Discord's limits allow."""
+    found: list[list[File]] = []
+    for each in files:
+        last = found[-1] if found else []
+        if not last or len(last) == PER_MESSAGE or sum(one.size for one in last) + each.size > PER_REQUEST:
+            found.append([])
+        found[-1].append(each)
+    return found
+
+
+def code_name(fence: Fence, first_line: str) -> str:
+    """Name a code block's file: from its info string, from a comment in its first line, else from its language."""
+    for match in (_NAMED_IN_INFO.search(fence.info), _NAMED_IN_COMMENT.match(first_line)):
+        if match:
+            return match[1]
+    language = fence.language.lower()
+    extension = _EXTENSIONS.get(language, language)
+    return f"code.{extension}" if re.fullmatch(r"[a-z0-9]{1,10}", extension) else "code.txt"
+
+
+def decoded(block: ImageBlock | AudioBlock | EmbeddedResource) -> tuple[str, bytes] | str:
+    """Return the name and the bytes of data that the agent sent; where they cannot be sent on, words that say why."""
+    match block:
+        case EmbeddedResource(resource=resource):
+            uri, kind = str(resource.get("uri") or ""), str(resource.get("mimeType") or "")
+            if isinstance(text := resource.get("text"), str):
+                return _checked(_name_of(uri, kind or "text/plain"), text.encode(errors="replace"))
+            encoded = resource.get("blob")
+        case ImageBlock(data=encoded, mime_type=kind):
+            uri = block.uri or ""
+        case AudioBlock(data=encoded, mime_type=kind):
+            uri = ""
+    name = _name_of(uri, kind)
+    if not isinstance(encoded, str):
+        return f"{name} was not sent: it holds no data"
+    if len(encoded) * 3 // 4 > LARGEST + 2:
+        return _too_large(name, len(encoded) * 3 // 4)
+    try:
+        return _checked(name, base64.b64decode(encoded, validate=False))
+    except (binascii.Error, ValueError):
+        return f"{name} was not sent: its data is not base64"
+
+
+def _checked(name: str, data: bytes) -> tuple[str, bytes] | str:
+    if len(data) > LARGEST:
+        return _too_large(name, len(data))
+    return (name, data) if data else f"{name} was not sent: it is empty"
+
+
+def _too_large(name: str, size: int) -> str:
+    return f"{name} was not sent: {in_words(size)} are more than the {in_words(LARGEST)} that Discord takes"
+
+
+_SOUNDS = {"audio/wav": ".wav", "audio/wave": ".wav", "audio/ogg": ".ogg", "audio/mp4": ".m4a", "audio/flac": ".flac"}
+"""What Python's own list does not know."""
+
+
+def _name_of(uri: str, kind: str) -> str:
+    """Take the name from the address, if it has one with an extension, else make one from the MIME type."""
+    name = PurePosixPath(unquote(urlsplit(uri).path)).name if "\0" not in uri and "[" not in uri else ""
+    if "." in name.strip("."):
+        return name
+    kind = kind.partition(";")[0].strip()
+    extension = _SOUNDS.get(kind) or mimetypes.guess_extension(kind) or ".bin"
+    family = kind.partition("/")[0]
+    return f"{name or (family if family in {'image', 'audio', 'video', 'text'} else 'file')}{extension}"
+
+
+def in_words(size: int) -> str:
+    """Write a number of bytes for people."""
+    if size < 1024:
+        return "1 byte" if size == 1 else f"{size} bytes"
+    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"

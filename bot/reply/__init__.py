@@ -1,0 +1,1 @@
+"""Keeps the Discord messages of a reply equal to its pages."""

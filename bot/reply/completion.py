@@ -1,0 +1,78 @@
+"""How the end of a turn is made known: on the last page, as a message of its own, or as one that pings the asker. Pure.
+
+Discord marks a thread as unread when a message is posted in it, and not when one is edited: whoever has looked away
+learns of an answer by a new message alone. None of the agent's words is in it, for it is the one that makes a sound.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from acp.schema import UsageUpdate
+from bot.config.appearance import Finish
+from bot.config.reactions import DONE, FAILED
+from bot.render.turn_summary import Receipt, cost_of
+from pool.exchange import Ending
+from pool.journal.trailers import Postscript
+
+__all__ = ["FRESH_SECONDS", "PING_SECONDS", "Sealed", "Timing", "sealed"]
+
+FRESH_SECONDS: Final = 20.0
+"""With `auto`, an asker who has waited for so long may have looked away."""
+
+PING_SECONDS: Final = 60.0
+"""An asker who has waited for so long is called."""
+
+_STOPPED: Final = "⏹ stopped"
+
+
+@dataclass(slots=True)
+class Timing:
+    """Since when an answer is waited for, and what its turn began with. Times are in seconds of one clock."""
+
+    asked: float
+    prompted: float | None = None
+    cost_before: float | None = None
+    """What the session had cost by then; None where nobody knows."""
+
+    def begin(self, now: float, usage: UsageUpdate | None, *, fresh: bool) -> None:
+        """Take note that the prompt is sent. `usage` is the session's; a `fresh` one has cost nothing yet."""
+        self.prompted = now
+        self.cost_before = cost_of(usage)[0] if usage is not None else 0.0 if fresh else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What is said at the end: a line on the last page, or a message of its own. Either may be nothing."""
+
+    line: str = ""
+    message: Postscript | None = None
+
+
+def sealed(finish: Finish, ending: Ending, receipt: Receipt | None, *, waited: float, asker_id: int) -> Sealed:
+    """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
+
+    Whoever stopped it knows that it has ended, and a bot that is stopped calls for nobody.
+    """
+    facts = "" if receipt is None else receipt.words()
+    way = _way(finish, waited)
+    if way == "edit" or ending.shutdown or ending.cancelled_by == asker_id or ending == Ending():
+        return Sealed(f"-# {facts}" if facts else "")
+    sign = _sign(ending)
+    if way == "fresh":
+        return Sealed(message=Postscript(f"-# {sign} · {facts}" if facts else f"-# {sign}"))
+    below = f"\n-# {facts}" if facts else ""
+    return Sealed(message=Postscript(f"<@{asker_id}> {sign}{below}", mention=asker_id))
+
+
+def _way(finish: Finish, waited: float) -> Finish:
+    if finish != "auto":
+        return finish
+    if waited < FRESH_SECONDS:
+        return "edit"
+    return "fresh" if waited < PING_SECONDS else "ping"
+
+
+def _sign(ending: Ending) -> str:
+    if ending.error is not None:
+        return f"{FAILED} failed"
+    return f"{DONE} done" if ending.stop_reason == "end_turn" else _STOPPED

@@ -1,0 +1,193 @@
+"""One page of a reply as Discord has it: which message shows it, and what of it is still to be shown. Pure."""
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from bot.text.markdown import FENCE
+
+__all__ = ["Posted", "Try", "rest_of"]
+
+OLD_SECONDS = 3300.0
+"""Edits of a message older than an hour are limited to three in six seconds, some of them (Discord error 30046)."""
+
+_RUN = re.compile(r"`{3}|~{3}")
+
+REPAIRS = 2
+"""Tries at making Discord store a text as it was meant; then what it made of it stands."""
+
+
+class Try(NamedTuple):
+    """What is sent as a new message, of which page, and whether that page is provisional."""
+
+    content: str
+    page: str
+    provisional: bool
+
+
+@dataclass(slots=True)
+class Posted:
+    """A page. Without `message_id` no message shows it: not yet, or no longer.
+
+    `since` is when the message was posted; `stop` is whether it has the button.
+    """
+
+    message_id: int | None = None
+    since: float = 0.0
+    stop: bool = False
+    content: str = ""
+    """What the message was last confirmed to show."""
+    before: str = ""
+    """What of the page other messages have shown."""
+    tried: Try | None = None
+    """What was sent and may have become a message: no answer came. No other text is sent until one comes."""
+    enclosed: str = ""
+    """The line that stands for the page where Discord does not take it; a file brings the page then."""
+    _page: str = ""
+    _earlier: list[tuple[int, float, str]] = field(default_factory=list)
+    """The messages that show `before`, but for those that are known to be gone: since when, and what stood before."""
+    _returned: bool = False
+    """Whether it was taken up again."""
+    _repairs: int = 0
+
+    @classmethod
+    def of_earlier_run(cls, message_id: int | None, before: str, page: str) -> "Posted":
+        """Take up a page of which nobody knows what its message shows; if that is gone, `page` is what it showed."""
+        return cls(message_id, stop=message_id is not None, before=before, _page=page)
+
+    def text(self, page: str) -> str:
+        """Return what the message is to show for the page to be complete; nothing if that needs no message."""
+        return self.enclosed or rest_of(self.before, page)
+
+    def enclose(self, line: str) -> None:
+        """Let a line stand for the page: Discord has refused what it says."""
+        self.enclosed, self.tried = line, None
+
+    def attempt(self, page: str, *, provisional: bool) -> Try:
+        """Return what to send as the page's message.
+
+        As long as no answer comes it is the same: the journal knows a message that it has not heard of by its text.
+        """
+        if self.tried is None:
+            self.tried = Try(self.text(page), page, provisional)
+        return self.tried
+
+    def differs(self, page: str) -> bool:
+        """Whether there are words to write."""
+        text = self.text(page)
+        if self.message_id is not None:
+            return not text.strip() or text != self.content
+        return bool(text.strip()) or self.tried is not None or (bool(self._earlier) and self._overshot(page))
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is a message, or may be one."""
+        return self.message_id is not None or self.tried is not None
+
+    def becomes_spare(self, page: str) -> bool:
+        """Whether there is a message that has nothing to show any more: what it showed has moved to the next page.
+
+        Where none shows the rest of the page, but the one before shows more than the page now, that one is taken up.
+        """
+        if not self.stands and self._earlier and self._overshot(page):
+            self._page, self._returned = self.before, True
+            self.message_id, self.since, self.before = self._earlier.pop()
+        return self.stands and not self.text(page).strip()
+
+    def confirm(self, page: str, meant: str, stored: str, *, provisional: bool = False) -> bool:
+        """Take note of what Discord has stored; return whether it is what was meant.
+
+        White space at both ends is Discord's to take away. A `provisional` page is no part of what is to be shown.
+        """
+        same = stored.strip() == meant.strip()
+        self._repairs = 0 if same else self._repairs + 1
+        believed = same or self._repairs > REPAIRS
+        self.content = meant if believed else stored
+        if believed and not provisional:
+            self._page = page
+        return same
+
+    def doubt(self) -> None:
+        """Take note that an edit may or may not have been made: what the message shows is not known any more."""
+        if self.message_id is not None:
+            self.content = ""
+
+    def is_old(self, now: float) -> bool:
+        """Whether Discord limits edits of the message more than those of others."""
+        return self.message_id is not None and now - self.since >= OLD_SECONDS
+
+    def outgrown(self, page: str, now: float) -> bool:
+        """Whether the message is too old to be edited, and the page has only grown since: a new one can go on.
+
+        Not where nobody knows what the message shows.
+        """
+        known = bool(self._page and self.content and not self.enclosed)
+        grown = known and page.startswith(_without_closing_fence(self._page))
+        return self.is_old(now) and grown and bool(rest_of(self._page, page))
+
+    def leave(self) -> None:
+        """Leave the message as it is, or as gone: only what it has not shown is to be shown in another one."""
+        if self.message_id is not None and not self._returned:
+            self._earlier.append((self.message_id, self.since, self.before))
+        self._forget()
+
+    def drop(self) -> None:
+        """Take note that the message was deleted, since it was spare."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self.message_id, self.content, self.tried, self.stop = None, "", None, False
+        self.before, self._repairs, self._returned = self._page or self.before, 0, False
+
+    def _overshot(self, page: str) -> bool:
+        shown, page = _without_closing_fence(self.before), _without_closing_fence(page)
+        return shown.startswith(page) and shown.rstrip() != page.rstrip()
+
+
+def rest_of(shown: str, page: str) -> str:
+    """Return what of a page is left to show after `shown` was, as a page of its own.
+
+    What was changed in the shown part is shown anew, from the first line that differs.
+    """
+    if not shown:
+        return page
+    if _without_closing_fence(shown).startswith(_without_closing_fence(page)):
+        return ""  # What is missing at its end has moved to the next page.
+    body = shown if page.startswith(shown) else _without_closing_fence(shown)
+    cut = len(body)
+    if not page.startswith(body):
+        cut = _line_start(page, _common(body, page))
+    elif not page.startswith("\n", cut) and _RUN.search(page[_line_start(page, cut) :].partition("\n")[0]):
+        cut = _line_start(page, cut)  # In the middle of this line what follows could be taken for a fence.
+    opening = _open_block(page[:cut])
+    rest = page[cut:]
+    if opening is None:
+        return rest if rest.strip() else ""
+    rest = rest.removeprefix("\n")
+    return f"{opening}\n{rest}" if rest.strip("`~\n ") else ""
+
+
+def _open_block(text: str) -> str | None:
+    """Return the line that opened the code block in which `text` ends. On a page a fence always begins a line."""
+    opening: str | None = None
+    for line in text.split("\n"):
+        if line.startswith(FENCE):
+            opening = line if opening is None else None
+    return opening
+
+
+def _line_start(text: str, place: int) -> int:
+    return text.rfind("\n", 0, place) + 1
+
+
+def _common(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _without_closing_fence(text: str) -> str:
+    """Take away the last line if it closes a fence: where a page grows, that line was only put in to end the page."""
+    body, _, last = text.rpartition("\n")
+    closes = last.strip() == FENCE and _open_block(body) is not None
+    return body if closes else text

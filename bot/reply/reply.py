@@ -1,0 +1,279 @@
+"""One reply: what it shows, from the placeholder to the last page; `Delivery` brings it to Discord."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import count
+from typing import TypeVar
+
+import discord
+import structlog
+
+from acp import Event
+from acp.schema import ToolCallUpdate
+from bot import user_messages as words
+from bot.config.appearance import Style
+from bot.render.links import Link
+from bot.render.page_breaks import pages_of
+from bot.render.transcript import Transcript
+from bot.render.turn_summary import Receipt
+from bot.render.uploads import File, batches
+from bot.rest.api import Rest
+from bot.rest.pacer import Pacer
+from bot.text.markdown import LIMIT
+from pool.journal.journal import Journal
+from pool.journal.trailers import FIRST, Postscript
+
+from .delivery import Delivery
+from .page_state import Posted
+
+__all__ = ["Reply"]
+
+log = structlog.stdlib.get_logger("bot")
+
+T = TypeVar("T")
+
+
+class Reply:
+    """The messages that answer one exchange. `key` makes its nonces: the id of the message that is answered.
+
+    What fails while its text is rendered is not raised: the reply is `broken` then. It keeps what it has shown, says
+    so, and settles like any other, for all replies behind it in its thread wait for that.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        key: int,
+        *,
+        pacer: Pacer,
+        rest: Rest,
+        journal: Journal,
+        generation: int = 0,
+        on_settled: Callable[[bool], None],
+        on_broken: Callable[[], None] = lambda: None,
+        stop: Callable[[], discord.ui.View] | None = None,
+        style: Style = Style(),  # noqa: B008 - frozen
+    ) -> None:
+        """`generation` tells the nonces of another try at the same message apart, for which new messages are wanted.
+
+        `on_settled` is called once: True when Discord has confirmed all pages, False when they were given up.
+        `on_broken` is called when nothing more of the turn will be shown. `stop` makes the button below the page that
+        grows; the button goes when the reply ends.
+        """
+        self._key = key
+        self._journal = journal
+        self._on_settled = on_settled
+        self._on_broken = on_broken
+        self._transcript = Transcript(style)
+        self._delivery = Delivery(
+            key,
+            pacer=pacer,
+            rest=rest,
+            journal=journal,
+            generation=generation,
+            pages=self.pages,
+            begun=lambda: self._final is not None or self._transcript.has_text,
+            said=lambda: self._transcript.said,
+            stop=stop,
+            on_settled=self._settle,
+        )
+        self._after: Reply | None = None
+        self._followers: list[Reply] = []
+        self._behind: list[Callable[[], None]] = []
+        """What else waits for the reply before this one."""
+        self._final: list[str] | None = None
+        self._placeholder = ""
+        self._shown: list[str] = []
+        """The pages when they were last rendered."""
+        self._said_since: list[str] = []
+        """The bot's own lines since it is broken."""
+        self.broken = False
+        self.ended = False
+        self.settled = asyncio.Event()
+
+    def __repr__(self) -> str:
+        """Read like a status line."""
+        state = "settled" if self.settled.is_set() else "ended" if self.ended else "live"
+        return f"<Reply {self._key} {state}, {self._delivery.posted} posted>"
+
+    # ---- where it stands
+
+    def follow(self, before: "Reply") -> None:
+        """Post nothing until the reply before it in its thread has settled. To be called before `start`."""
+        if not before.settled.is_set():
+            self._after = before
+            before._followers.append(self)  # noqa: SLF001 - the same class
+
+    def adopt(self, message_id: int | None) -> None:
+        """Go on with the message in which an earlier run of the bot had begun; None: by its nonce, if it is there."""
+        self._delivery.restore([Posted.of_earlier_run(message_id, "", "")])
+
+    def name_request(self) -> None:
+        """Let the first message say which one it answers, by Discord's own line above it."""
+        self._delivery.reply_to = self._key
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it stands in the thread."""
+        return self._delivery.posted > 0
+
+    @property
+    def given_up(self) -> str:
+        """Why it was given up, for people; empty where it was not."""
+        return self._delivery.given_up
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it is known where it is to be posted."""
+        return self._delivery.has_place
+
+    def start(self, channel_id: int) -> None:
+        """Begin to post into a channel."""
+        self._delivery.open(channel_id)
+        self._changed()
+
+    def _changed(self) -> None:
+        if self._after is None:
+            self._delivery.look()
+
+    def _settle(self, confirmed: bool) -> None:  # noqa: FBT001 - a callback
+        if self.settled.is_set():
+            return
+        self.settled.set()
+        self._transcript.close()
+        try:
+            self._on_settled(confirmed)
+        finally:  # Whatever fails there, the replies behind this one go on.
+            for follower in self._followers:
+                follower._go()  # noqa: SLF001 - the same class
+
+    def _go(self) -> None:
+        """Learn that the reply before this one has settled."""
+        self._after = None
+        self._changed()
+        behind, self._behind = self._behind, []
+        for call in behind:
+            call()
+
+    def in_turn(self, call: Callable[[], None]) -> None:
+        """Call it when the reply before this one has settled; at once where there is none."""
+        if self._after is None:
+            call()
+        else:
+            self._behind.append(call)
+
+    # ---- what it shows
+
+    def placeholder(self, text: str) -> None:
+        """Show `text` as long as there is nothing else."""
+        self._placeholder = text
+        self._changed()
+
+    def apply(self, event: Event) -> None:
+        """Take an event of the turn; also one that came late, after the end."""
+        if self._rendered(lambda: self._transcript.apply(event), otherwise=False):
+            self._changed()
+
+    def tool_call(self, update: ToolCallUpdate) -> ToolCallUpdate:
+        """Return all that is known of a tool call."""
+        return self._rendered(lambda: self._transcript.tool_call(update), otherwise=update)
+
+    def line(self, text: str) -> None:
+        """Add lines of the bot's own."""
+        self._rendered(lambda: self._transcript.line(text), otherwise=None)
+        if self.broken:
+            self._said_since.append(text)
+        self._changed()
+
+    def links(self) -> list[Link]:
+        """Return the links to files that have not been supplied yet."""
+        return self._rendered(self._transcript.wanted, otherwise=[])
+
+    def supply(self, link: Link, found: bytes | str) -> None:
+        """Bring what a link leads to, see `Transcript.supply`."""
+        self._rendered(lambda: self._transcript.supply(link, found), otherwise=None)
+        self._changed()
+
+    def _rendered(self, step: Callable[[], T], *, otherwise: T) -> T:
+        """Do a step of rendering; where it fails, or an earlier one has, return `otherwise`."""
+        if not self.broken:
+            try:
+                return step()
+            except Exception:  # the isolation boundary of a reply's text
+                log.exception("a reply could not be rendered", message_id=self._key)
+                self.broken = True
+                self._on_broken()
+        return otherwise
+
+    @property
+    def too_long(self) -> bool:
+        """Whether the agent has written more than is taken."""
+        return self._transcript.too_long
+
+    @property
+    def has_text(self) -> bool:
+        """Whether anything of the agent's is shown."""
+        return self._transcript.has_text and bool(self._pages())
+
+    def receipt(self, seconds: float, *, cost_before: float | None = 0.0) -> Receipt:
+        """Return what the turn came to, see `Transcript.receipt`."""
+        receipt = partial(self._transcript.receipt, seconds, cost_before=cost_before)
+        return self._rendered(receipt, otherwise=Receipt(seconds))
+
+    def pages(self, coming: int = 0) -> list[str]:
+        """Return what the thread is to show now; `coming` is as for `Transcript.pages`."""
+        if self._final is not None:
+            return self._final
+        return self._pages(coming) or ([self._placeholder] if self._placeholder else [])
+
+    def _pages(self, coming: int = 0) -> list[str]:
+        self._shown = self._rendered(lambda: self._transcript.pages(coming), otherwise=self._shown)
+        if not self.broken:
+            return self._shown
+        *before, last = self._shown or [""]
+        word = "\n".join([words.NOT_RENDERED, *self._said_since])
+        fits = len(last) + 1 + len(word) <= LIMIT
+        return [*before, f"{last}\n{word}".strip()] if fits else [*self._shown, *pages_of(word)]
+
+    # ---- its end
+
+    def end(self, closing: Postscript | None = None) -> list[str]:
+        """Say that nothing more will come, but the files, and `closing` as a message of its own. Return the pages.
+
+        What follows the pages is written down here; the pages are the caller's to write down.
+        """
+        self.ended = True
+        self._placeholder = ""
+        sent = [Postscript(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
+        postscripts = dict(zip(count(FIRST), [*sent, *([] if closing is None else [closing])], strict=False))
+        self._journal.postscripts.keep(self._key, postscripts)
+        self._delivery.end(postscripts)
+        self._changed()
+        return self.pages()
+
+    def _files(self) -> list[File]:
+        self._transcript.end()
+        return self._transcript.files()
+
+    def give_up(self) -> None:
+        """Settle although nothing more can be posted: the place never was, or is gone."""
+        self.ended = True
+        self._settle(False)  # noqa: FBT003 - a callback
+
+    def restore(
+        self,
+        channel_id: int,
+        pages: list[str],
+        posted: Sequence[Posted],
+        postscripts: Mapping[int, Postscript],
+    ) -> None:
+        """Bring to the end what an earlier run of the bot had to post: `pages`, of which these are `posted` already.
+
+        What the messages say is not known, so each is edited; that is the same however often it is done. Of the
+        `postscripts` those that stand already are left out.
+        """
+        self._final = pages
+        self.ended = True
+        self._delivery.restore(posted)
+        self._delivery.end(postscripts)
+        self.start(channel_id)

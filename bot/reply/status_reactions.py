@@ -1,0 +1,188 @@
+"""Signs of life: one reaction on each message that says how it stands, and the bot's typing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+import structlog
+
+from acp import Event
+from bot.config.reactions import DONE, EYE, FAILED, Reactions
+from bot.rest.api import Rest, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS, Patience
+from bot.rest.pacer import Bucket, Job, Pacer, Urgency
+from pool.journal.reactions import KeptSigns
+
+from .activity import SILENT, Progress
+
+__all__ = ["Sign", "Signs", "Typing"]
+
+_STAYING = frozenset({DONE, FAILED})
+
+TYPING_SECONDS = 8.0
+"""Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class Sign:
+    """The one reaction of the bot's on a message. `show` may be called at any time; the newest wish wins.
+
+    What is not to stay is written down before it is put on, and until it is known to be gone: a bot that is killed
+    leaves nothing that the next one does not find.
+    """
+
+    def __init__(
+        self,
+        channel_id: int,
+        message_id: int,
+        *,
+        pacer: Pacer,
+        rest: Rest,
+        kept: KeptSigns,
+        left: Iterable[str] = (),
+    ) -> None:
+        """Start with what an earlier run of the bot may have `left`, which is taken away with the first wish."""
+        self._channel_id = channel_id
+        self._message_id = message_id
+        self._pacer = pacer
+        self._rest = rest
+        self._wanted: str | None = None
+        self._kept = kept
+        self._standing = [*left]
+        self._confirmed: set[str] = set()
+        self._patience = Patience(ATTEMPTS)
+        self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
+
+    def show(self, emoji: str | None) -> None:
+        """Replace the reaction by this one; None takes it away."""
+        self._wanted = emoji
+        self._patience.renew()
+        if self._change() is not None:
+            self._pacer.put(self._job)
+
+    def _change(self) -> tuple[str, bool] | None:
+        """Return the next reaction to change, and whether it is put on. The new one comes before the old one goes."""
+        if self._wanted is not None and self._wanted not in self._confirmed:
+            return self._wanted, True
+        return next(((emoji, False) for emoji in self._standing if emoji != self._wanted), None)
+
+    def _next_write(self) -> Awaitable[None] | None:
+        change = self._change()
+        return None if change is None else self._write(*change)
+
+    async def _write(self, emoji: str, on: bool) -> None:  # noqa: FBT001 - a private step
+        call = self._rest.react if on else self._rest.unreact
+        if on and emoji not in self._standing:
+            self._begins(emoji)
+        try:
+            await call(self._channel_id, self._message_id, emoji)
+        except RestError as error:
+            if not isinstance(error, TryLater):
+                self._gone(emoji)
+            if on or isinstance(error, TryLater):  # What is gone need not be taken away.
+                self._fail(error)
+                return
+        self._patience.renew()
+        if on:
+            self._confirmed.add(emoji)
+        else:
+            self._gone(emoji)
+        if self._change() is not None:
+            self._pacer.put(self._job)
+
+    def _begins(self, emoji: str) -> None:
+        """Take note that a reaction may be on from now on, whatever is heard of it."""
+        self._standing.append(emoji)
+        if emoji not in _STAYING:
+            self._kept.put(self._channel_id, self._message_id, emoji)
+
+    def _gone(self, emoji: str) -> None:
+        if emoji in self._standing:
+            self._standing.remove(emoji)
+            self._confirmed.discard(emoji)
+            self._kept.gone(self._message_id, emoji)
+
+    def _fail(self, error: RestError) -> None:
+        wait = self._patience.wait(error)
+        if self._patience.exhausted or not isinstance(error, TryLater):
+            log.info("a reaction could not be changed", message_id=self._message_id, reason=str(error))
+        else:
+            self._pacer.put(self._job, delay=wait)
+
+
+class Signs:
+    """The signs on the messages of one exchange: all show the same, if any; while the agent works, what it does."""
+
+    def __init__(self, signs: Iterable[Sign], reactions: Reactions) -> None:
+        """Start with none."""
+        self._signs = [*signs]
+        self._reactions = reactions
+        self._progress = Progress(self.show) if reactions.progress else None
+
+    def take_in(self, earlier: "Signs") -> None:
+        """Take those of messages that were taken together with these, and came before."""
+        self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
+
+    def show(self, emoji: str | None) -> None:
+        """Replace the reactions by this one; None takes them away."""
+        for sign in self._signs if self._reactions.enabled else ():
+            sign.show(emoji)
+
+    def event(self, event: Event) -> None:
+        """Show what the agent is doing."""
+        if self._progress is not None:
+            self._progress.event(event)
+
+    def silent(self) -> None:
+        """Show that nothing comes from the agent."""
+        if self._progress is not None:
+            self._progress.note(SILENT)
+
+    def rest(self) -> None:
+        """Show no more of what the agent does: the turn has ended."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def stay(self) -> None:
+        """Show no more of what the agent does, but that the message is not done with."""
+        self.rest()
+        self.show(EYE)
+
+    def end(self, reason: str | None) -> None:
+        """Show how it ended, where that is wanted; see `Reactions.end`."""
+        self.rest()
+        self.show(self._reactions.end(reason))
+
+
+class Typing:
+    """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
+
+    def __init__(self, channel_id: int, *, pacer: Pacer, rest: Rest, wanted: Callable[[], bool]) -> None:
+        """`wanted` is asked each time: not while the agent waits for a person."""
+        self._channel_id = channel_id
+        self._pacer = pacer
+        self._rest = rest
+        self._wanted = wanted
+        self._timer: asyncio.TimerHandle | None = None
+        self._job = Job(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
+
+    def start(self) -> None:
+        """Show it from now on."""
+        if self._wanted() and not self._pacer.busy:
+            self._pacer.put(self._job)
+        self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
+
+    def stop(self) -> None:
+        """Show it no more; what Discord shows already goes by itself, or with the next message."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next_call(self) -> Awaitable[None] | None:
+        return self._call() if self._timer is not None and self._wanted() else None
+
+    async def _call(self) -> None:
+        try:
+            await self._rest.typing(self._channel_id)
+        except RestError as error:
+            log.debug("typing could not be shown", channel_id=self._channel_id, reason=str(error))

@@ -1,0 +1,333 @@
+"""What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
+
+from collections.abc import Callable, Sequence
+
+from acp import AgentClosed
+from bot.text.markdown import LIMIT, code_block, escape
+from bot.text.printable import visible
+from bot.text.tokens import without_tokens
+from pool.conversation_context import Cancelled
+from pool.exchange import Ending, ExchangeRefused, Notice, Unanswered
+from pool.journal.journal import State
+from pool.limits import Bound
+from pool.turn_watchdog import LONG_SECONDS, Due
+
+__all__ = [
+    "ANSWERED",
+    "AT_WORK",
+    "BEYOND",
+    "BOUNDS",
+    "CUT",
+    "CUT_OFF",
+    "DENY_ENDS",
+    "DROPPED",
+    "EARLIER",
+    "GO_ON",
+    "INTERRUPTED",
+    "MADE_WAY",
+    "MODES",
+    "NOTICES",
+    "NOT_RENDERED",
+    "STOP_OFFERED",
+    "TOO_LONG",
+    "UNANSWERED",
+    "UNWRITABLE",
+    "became",
+    "beside",
+    "cancelled",
+    "closing",
+    "cut_off",
+    "due",
+    "fitting",
+    "held",
+    "in_line",
+    "interrupted",
+    "link",
+    "links",
+    "missed",
+    "mode",
+    "no_thread",
+    "outside",
+    "queued",
+    "reminder",
+    "turned_away",
+    "undecided",
+    "undelivered",
+    "waiting",
+    "with_line",
+]
+
+NOTICES = {
+    Notice.FORGOTTEN: "-# ⚠ The agent could not take up the earlier session. It starts anew and knows nothing of it.",
+    Notice.UNSET: "-# ⚠ Something that was chosen for this thread could not be set again.",
+    Notice.UNASKED: "-# ⚠ This agent may act unasked: it could not be put into a mode in which it asks first.",
+}
+
+BOUNDS = {
+    Bound.THREAD: "This thread has too many messages waiting. Write again when some of them are answered.",
+    Bound.USER: "You have something running in too many threads. Write again when one of them is done.",
+    Bound.MINUTE: "You write faster than I may take up. Write this again in a minute.",
+}
+"""Why a message was not taken up."""
+
+UNWRITABLE = "I cannot write anything down now, so I have not taken this up. Write it again in a while."
+"""Why a message was not taken up, where the journal cannot be written."""
+
+MODES = "-# ⚠ the agent keeps changing its mode; the one that it ends in is named at the end"
+"""Said once in a reply, instead of each further change."""
+
+NOT_DONE = "I cannot write anything down now, so that was not done. Try again in a while."
+"""Why a button, a menu or a command did nothing, where the journal cannot be written."""
+
+INTERRUPTED = (
+    "This is the same request once more: the first try was interrupted by a restart, and may have been carried out in"
+    " part. Look at what is there before you act."
+)
+"""Told to the agent above a prompt that is sent again."""
+
+GO_ON = (
+    "Your question was ended because others had long been waiting for an agent, not because somebody rejected it."
+    " Somebody is there again: take up your work where you left it, and ask once more what you need to ask."
+)
+"""What an agent that has made way is told when a person wants it to go on."""
+
+EARLIER = 10
+"""How much of the past a new session is told: so many exchanges."""
+
+_STOPS = {
+    "refusal": "⚠ The agent refused to go on.",
+    "max_tokens": "⚠ The agent stopped: it ran out of tokens.",
+    "max_turn_requests": "⚠ The agent stopped: it made as many requests as one turn allows.",
+    "cancelled": "⏹ The agent ended the turn as cancelled.",
+}
+
+
+UNANSWERED = {
+    Unanswered.TIME: "nobody answered in time",
+    Unanswered.OTHERS: "others had long been waiting for an agent",
+}
+"""Why a question was rejected without a person."""
+
+
+def link(guild_id: int | None, channel_id: int, message_id: int) -> str:
+    """Return the address of a message."""
+    return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+def turned_away(author_id: int, said: str, count: int, first: str) -> str:
+    """Say that messages were not taken up; `first` is the link to the first of them, `said` the reason."""
+    words = f"<@{author_id}> {said}"
+    return words if count == 1 else f"{words}\n-# {count} messages were not taken up, beginning with <{first}>."
+
+
+def mode(name: str) -> str:
+    """Say in which mode the agent is from now on."""
+    return f"-# 🔀 the agent is now in the mode {escape(visible(name, 60))}"
+
+
+def skipped(reason: str) -> str:
+    """Say that something the agent has told is missing."""
+    return f"-# ⚠ part of what the agent sent is not shown: {escape(visible(reason, 200))}"
+
+
+def in_line(place: int, asking: Sequence[int]) -> str:
+    """Say where a thread stands in line, and which threads wait for a person meanwhile."""
+    text = f"-# ⏳ all agents are busy; this thread is number {place} in line"
+    if asking:
+        text += ". Waiting for somebody's answer: " + ", ".join(f"<#{thread_id}>" for thread_id in asking[:5])
+    return text
+
+
+def no_thread(reason: str) -> str:
+    """Say why an answer stands in the channel."""
+    return f"-# ⚠ I could not open a thread: {escape(reason)}"
+
+
+def not_archived(reason: str) -> str:
+    """Say why a thread that was closed stays in the list."""
+    return f"-# ⚠ I can't archive this thread: {escape(reason)}"
+
+
+def undelivered(thread_id: int, reason: str) -> str:
+    """Say that an answer is lost to its thread, and why."""
+    return f"-# ❌ An answer in <#{thread_id}> could not be posted: {escape(reason)}"
+
+
+def outside(thread_ids: Sequence[int]) -> str:
+    """Say whose turns must end before a thread may work in its directory."""
+    return f"-# ⏳ one thread at a time works in this directory; before this one comes {links(thread_ids)}"
+
+
+def beside(thread_ids: Sequence[int]) -> str:
+    """Say who else works in the same directory."""
+    return f"-# ⚠ Another agent works in the same directory now: {links(thread_ids)}"
+
+
+def links(thread_ids: Sequence[int]) -> str:
+    """Name threads; of many the first ones."""
+    named = ", ".join(f"<#{thread_id}>" for thread_id in thread_ids[:5])
+    return named if len(thread_ids) <= 5 else f"{named} and others"
+
+
+def due(due: Due, silent_seconds: float) -> str:
+    """Say that a turn is silent or long."""
+    if due is Due.SILENT:
+        return f"-# ⏳ Nothing has come from the agent for {silent_seconds:.0f} s. It may be thinking, or stuck."
+    return f"-# ⏳ The agent has been at this for {LONG_SECONDS / 60:.0f} minutes."
+
+
+def waiting(count: int) -> str:
+    """Count messages."""
+    return "1 message is" if count == 1 else f"{count} messages are"
+
+
+def cancelled(done: Cancelled) -> str:
+    """Say what a cancel has done."""
+    words = "Stopping." if done.stopped else "Nothing is running."
+    if done.held:
+        words += f" {waiting(done.held)} held; your next message goes on with them."
+    return words
+
+
+def fitting(text: str, beyond: int = 0) -> str:
+    """Cut a list at a line, so that it fits into one message; `beyond` it there are so many lines more."""
+    if len(text) <= LIMIT and not beyond:
+        return text
+    head = text if len(text) <= LIMIT - 20 else text[: LIMIT - 20].rsplit("\n", 1)[0]
+    return f"{head}\n… and {text.count(chr(10)) - head.count(chr(10)) + beyond} more"
+
+
+def queued(count: int) -> str:
+    """Say that messages wait for the running turn."""
+    return f"-# ⏳ {count} waiting"
+
+
+def held(count: int) -> str:
+    """Say that messages wait for a person."""
+    return f"-# ⏸ {waiting(count)} on hold. Press Continue, or send a message, to resume."
+
+
+def interrupted(author_id: int, link: str) -> str:
+    """Ask what to do about a turn that a restart cut off; `link` leads to the message."""
+    return (
+        f"⚠ <@{author_id}>, I restarted while the agent was working on {link}; part of it may be done."
+        " **Retry** sends it again, **Skip** drops it. Queued messages continue after your choice, or in 10 minutes."
+    )
+
+
+def undecided(link: str) -> str:
+    """Say that a thread went on before a choice was made about such a turn."""
+    return (
+        f"-# ⏹ I restarted while the agent was working on {link}. No choice was made, and the thread went on."
+        " To send that request again, use Apps → Retry on it."
+    )
+
+
+def cut_off(pages: Sequence[str]) -> list[str]:
+    """Say below what stands of a reply that it was cut off; once, however often."""
+    *before, last = pages
+    if last.startswith(AT_WORK) or last == CUT:
+        return [*before, CUT]
+    if not {CUT_OFF, CUT}.isdisjoint(last.splitlines()):  # A steady stop said so, above what the turn came to.
+        return [*pages]
+    whole = f"{last}\n{CUT_OFF}"
+    return [*before, whole] if len(whole) <= LIMIT else [*pages, CUT_OFF]
+
+
+AT_WORK = "-# ⏳ "
+"""What a reply begins with as long as nothing of it is there."""
+
+DROPPED = "-# ⏹ This was dropped before the agent got it."
+"""Said where something of a reply stood in the thread already."""
+
+CUT_OFF = "-# ⏹ Threadline stopped before this was finished."
+
+CUT = "-# ⏹ Threadline stopped before there was any output."
+"""Where the agent had written no output."""
+
+STOP_OFFERED = "-# This was not sent to the agent. Shall it stop?"
+
+MADE_WAY = (
+    "-# ⏸ Others had waited for long, so the question above was ended and the agent let go. Continue wakes it, and it"
+    " takes its work up again; so does a message."
+)
+
+NOT_RENDERED = "-# ⚠ The rest of this answer cannot be shown: something failed in Threadline. Its log says what."
+
+TOO_LONG = "-# ⏹ The agent has sent more than 20 MB and is stopped; what it sent until then is attached."
+
+BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up; write again what still matters."
+
+
+DENY_ENDS = "The agent offers no way to reject this alone: Deny ends its turn."
+
+_BECAME = {
+    State.RECEIVED: "Threadline was restarted, and the request is taken up again",
+    State.HELD: "Threadline was restarted, and the request is held until somebody goes on with it",
+    State.PROMPTED: "Threadline was restarted and the turn is interrupted; Retry on the notice below asks again",
+    State.FINISHED: "its turn has ended",
+    State.ANSWERED: "its turn has ended",
+    State.CLOSED: "Threadline was restarted, and the request was not taken up again",
+}
+
+
+ANSWERED = "This question is no longer open: it has been answered."
+
+
+def became(state: State | None) -> str:
+    """Say of a question that it is no longer open; `state` is that of its exchange, where that is known."""
+    return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
+
+
+def with_line(content: str, line: str) -> str:
+    """Put a line below what a message says; where there is no room, in its place."""
+    whole = f"{content}\n-# {line}"
+    return whole if len(whole) <= LIMIT else f"-# {line}"
+
+
+def reminder(title: str, guild_id: int | None, channel_id: int, message_id: int, seconds_left: float) -> str:
+    """Say that a question is still open, with a link to it."""
+    address = link(guild_id, channel_id, message_id)
+    return f"still waiting for an answer, {_minutes(seconds_left)} more: [{escape(title)}](<{address}>)"
+
+
+def _minutes(seconds: float) -> str:
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+def missed(questions: Sequence[str]) -> str:
+    """Tell the agent, with the next prompt, which of its questions no person has answered, each with the reason."""
+    lines = "".join(f"\n- {question}" for question in questions)
+    return f"Threadline rejected what you asked. It was not a person's decision:{lines}"
+
+
+def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:
+    """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
+    if ending.shutdown:
+        return [CUT_OFF if said else CUT]
+    if ending.withdrawn:
+        return ["-# ⏹ taken back before the agent got it."]
+    if ending.ceiling:
+        return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
+    if isinstance(ending.error, ExchangeRefused):
+        return [f"-# 🚫 This was not sent to the agent: {escape(str(ending.error))}"]
+    if ending.error is not None:
+        return _error(ending.error, redact)
+    if ending.cancelled_by is not None and ending.stop_reason in (None, "cancelled"):
+        return [f"-# ⏹ cancelled by <@{ending.cancelled_by}>"]
+    if ending.stop_reason == "end_turn":
+        return [] if said else ["-# The agent ended its turn without a word."]
+    if ending.stop_reason is None:
+        return []
+    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(redact(ending.stop_reason)[:100])}')}"]
+
+
+def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:
+    reason, _, rest = without_tokens(redact(str(error))).partition("\n")
+    lines = [f"❌ {escape(reason[:500])}"]
+    if rest:
+        lines.append(code_block(rest[-1000:]))
+    if isinstance(error, AgentClosed):
+        lines.append("-# The next message starts the agent again.")
+    return lines

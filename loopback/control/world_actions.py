@@ -1,0 +1,169 @@
+"""What can be arranged, looked at and made to go wrong over HTTP, one function a thing; see `GET /`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from loopback.rest.rate_limits import Limit
+from loopback.state.faults import Fault, Turbulence, for_calls
+
+from . import views as view
+from .request_fields import Asked, BadRequest, NotThere
+
+if TYPE_CHECKING:
+    from loopback.server import Loopback
+
+
+Direction = Callable[["Loopback", Asked], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Cue:
+    """One thing that can be asked of the stage, and the fields that it takes."""
+
+    follow: Direction
+    fields: frozenset[str]
+
+
+async def _world(server: Loopback, _: Asked) -> Any:
+    """Everything there is: guilds, channels and threads, people, bots."""
+    return view.world(server.world)
+
+
+async def _messages(server: Loopback, asked: Asked) -> Any:
+    """What everybody sees in a channel, oldest first, each with every content it ever had."""
+    return [view.message(server.world, one) for one in server.messages(asked.channel("channel"))]
+
+
+async def _calls(server: Loopback, asked: Asked) -> Any:
+    """The bots' REST calls; waits until there are `at_least` that fit `method`, `path` (a beginning), `status`."""
+
+    def fitting() -> list[Any]:
+        return [
+            one
+            for one in server.record
+            if ("method" not in asked or one.method == asked.text("method"))
+            and ("path" not in asked or one.path.startswith(asked.text("path")))
+            and ("status" not in asked or one.status == asked.number("status"))
+        ]
+
+    least = asked.number("at_least", 0)
+    try:
+        await server.until(lambda: len(fitting()) >= least, timeout=asked.timeout)
+    except TimeoutError:
+        raise AssertionError(f"there were {len(fitting())} such calls") from None
+    return [view.call(one) for one in fitting()]
+
+
+async def _guild(server: Loopback, asked: Asked) -> Any:
+    """A new guild."""
+    return {"id": str(server.add_guild(asked.text("name")).id)}
+
+
+async def _channel(server: Loopback, asked: Asked) -> Any:
+    """A new channel of a guild; `kind` 0 is text, 2 voice, 5 announcements, 13 a stage, 15 a forum, 16 media."""
+    return view.channel(server.add_channel(asked.guild("guild"), asked.text("name"), kind=int(asked.number("kind", 0))))
+
+
+async def _person(server: Loopback, asked: Asked) -> Any:
+    """A new person, member of `guilds`."""
+    return {"id": str(server.add_person(asked.text("name"), guilds=asked.guilds("guilds")).id)}
+
+
+async def _bot(server: Loopback, asked: Asked) -> Any:
+    """A new bot with a token, member of `guilds`."""
+    try:
+        bot = server.add_bot(asked.text("name"), token=asked.text("token"), guilds=asked.guilds("guilds"))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return {"id": str(bot.id), "application": str(bot.application_id)}
+
+
+async def _connected(server: Loopback, asked: Asked) -> None:
+    """Wait until a bot is connected to the gateway."""
+    await server.connected(asked.bot("bot"), timeout=asked.timeout)
+
+
+async def _drop(server: Loopback, asked: Asked) -> None:
+    """Close a bot's gateway connection; with `resume` false its session is over."""
+    server.drop_gateway(asked.bot("bot"), resume=asked.truth("resume", default=True))
+
+
+async def _fault(server: Loopback, asked: Asked) -> Any:
+    """A rule that makes REST calls go wrong; `path` is a beginning, `pattern` a regular expression."""
+    rule = {name: asked.object("rule")[name] for name in asked.object("rule")}
+    try:
+        if "pattern" in rule:
+            rule["path"] = re.compile(str(rule.pop("pattern")))
+        return view.fault(server.faults.add(for_calls(**rule)))
+    except (TypeError, ValueError, re.error) as error:
+        raise BadRequest(str(error)) from None
+
+
+async def _event_fault(server: Loopback, asked: Asked) -> Any:
+    """A rule about gateway events: the `effect` is lost, twice, or swapped with the next."""
+    try:
+        effect = Turbulence(asked.text("effect"))
+    except ValueError:
+        raise BadRequest(f"'effect' is one of {[str(one) for one in Turbulence]}") from None
+    event = asked.text("event") if "event" in asked else None
+    return view.fault(server.faults.add(Fault(effect, event=event, times=int(asked.number("times", 1)))))
+
+
+async def _faults(server: Loopback, _: Asked) -> Any:
+    """The rules in force."""
+    return [view.fault(one) for one in server.faults]
+
+
+async def _remove_fault(server: Loopback, asked: Asked) -> None:
+    """End the rule with the number `fault`."""
+    for one in server.faults:
+        if one.number == asked.number("fault"):
+            one.remove()
+            return
+    raise NotThere(f"no rule {asked.number('fault'):g}")
+
+
+async def _limits(server: Loopback, asked: Asked) -> Any:
+    """What is limited; `active` lists what is enforced from now on."""
+    if "active" in asked:
+        try:
+            server.limits.active = {Limit(one) for one in asked.many("active")}
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
+    return view.limits(server.limits)
+
+
+async def _jump(server: Loopback, asked: Asked) -> Any:
+    """Let so many `seconds` have passed for limits, interactions and slow answers."""
+    try:
+        server.jump(asked.number("seconds"))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return {"now": server.clock()}
+
+
+def _cue(follow: Direction, *fields: str) -> Cue:
+    return Cue(follow, frozenset(fields))
+
+
+CUES: Final = {
+    "world": _cue(_world),
+    "messages": _cue(_messages, "channel"),
+    "calls": _cue(_calls, "method", "path", "status", "at_least", "timeout"),
+    "add_guild": _cue(_guild, "name"),
+    "add_channel": _cue(_channel, "guild", "name", "kind"),
+    "add_person": _cue(_person, "name", "guilds"),
+    "add_bot": _cue(_bot, "name", "token", "guilds"),
+    "connected": _cue(_connected, "bot", "timeout"),
+    "drop_gateway": _cue(_drop, "bot", "resume"),
+    "fault": _cue(_fault, "rule"),
+    "event_fault": _cue(_event_fault, "event", "effect", "times"),
+    "faults": _cue(_faults),
+    "remove_fault": _cue(_remove_fault, "fault"),
+    "limits": _cue(_limits, "active"),
+    "jump": _cue(_jump, "seconds"),
+}

@@ -1,0 +1,204 @@
+"""One run of the demo: set up, play, check or hand over, and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO, TypeVar
+
+from loopback.demo.checks import Check, Played, check_plain, check_scripted
+from loopback.demo.console import HELP, Console
+from loopback.demo.feed import Feed, name_in
+from loopback.demo.keyboard import typed_lines
+from loopback.demo.terminal import Terminal
+from loopback.server import Loopback
+
+from . import child
+from .scenario import Stage, play_plain, play_scripted
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 60.0
+"""Until then the bot must be connected, or the demo is given up."""
+
+_FRAME: Final = 0.1  # seconds between two drawings
+_HEADLINE: Final = "Two people, two threads, an agent of its own behind each. No token, no network."
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a bot's configuration needs to find its way here.
+
+    `people` may speak to it: the owner, who is ann, and ben. `workdir` exists, and is the demo's own.
+    """
+
+    endpoint: str
+    token: str
+    guild_id: int
+    channel_id: int
+    owner_id: int
+    people: tuple[int, ...]
+    workdir: Path
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the text says why."""
+
+
+async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool, out: TextIO, workdir: Path) -> int:
+    """Play a conversation, then hand it over to the terminal, or with `once` check that it went right.
+
+    `bot` writes its configuration for the place and returns the argv of the bot process, whose output goes to
+    `bot.log` in `workdir`. `scripted` says that the agent is `loopback.agent`, so that more can be played and checked.
+    Returns 0, or 1 if something went wrong. Ctrl-C, SIGTERM and SIGHUP end it: with 0, or with 1 if `once` is not done.
+    """
+    async with Loopback(port=0) as discord, _interrupts() as interrupted:
+        stage, place = _set(discord, workdir)
+        terminal = Terminal(out, lambda some_id: name_in(discord.world, some_id))
+        discord.world.listeners.append(Feed(discord.world, terminal))
+        terminal.say("Threadline demo", "bold")
+        terminal.say(_HEADLINE, "dim")
+        terminal.say(f"The same in a browser: {discord.page}\n")
+        if not once and out.isatty():
+            _open_page(discord.page_once())
+        async with _drawn(terminal), child.running(bot(place), workdir / "bot.log") as process:
+            show = _Show(stage, terminal, process, interrupted, scripted=scripted)
+            try:
+                return await (show.play_and_check() if once else show.play_and_hand_over())
+            except (DemoFailed, AssertionError) as failed:
+                terminal.draw(everything=True)
+                terminal.say(f"The demo stopped: {failed}", "red")
+                terminal.say(f"The end of {process.log}:\n{process.tail()}", "dim")
+                return 1
+
+
+def _open_page(address: str) -> None:
+    """Show the page, where there is a screen to show it on; in a bare terminal a text browser would take its place."""
+    if sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+class _Show:
+    """One run of the demo with everything set up."""
+
+    def __init__(
+        self, stage: Stage, terminal: Terminal, process: child.Bot, interrupted: asyncio.Event, *, scripted: bool
+    ) -> None:
+        self._stage = stage
+        self._terminal = terminal
+        self._process = process
+        self._interrupted = interrupted
+        self._scripted = scripted
+
+    async def play_and_check(self) -> int:
+        """Play, end the bot, and print a line for each check."""
+        played = await self._unless_ended(self._play())
+        if played is None:
+            raise DemoFailed("it was interrupted")
+        family = self._process.family()
+        await self._process.stop()
+        self._terminal.draw(everything=True)
+        code, left = self._process.exit_code, child.alive(family)
+        checks = check_scripted(played) if self._scripted else check_plain(played)
+        checks += [
+            Check("the bot ended cleanly after SIGTERM", f"exit code {code}" if code else ""),
+            Check("no agent process is left", f"left: {left}" if left else ""),
+        ]
+        for check in checks:
+            verdict = ("not ok", "red") if check.wrong else ("ok", "green")
+            self._terminal.say(f"{verdict[0]:>6}  {check.what}{': ' if check.wrong else ''}{check.wrong}", verdict[1])
+        wrong = sum(bool(check.wrong) for check in checks)
+        if wrong:
+            raise DemoFailed(f"{wrong} of {len(checks)} checks failed")
+        return 0
+
+    async def play_and_hand_over(self) -> int:
+        """Play, then take lines from stdin until they end."""
+        console = Console(self._stage, self._terminal)
+        async with typed_lines(sys.stdin, console.prompt, echo=not self._terminal.live) as lines:
+            if await self._unless_ended(self._play()) is not None:
+                self._terminal.draw(everything=True)
+                self._terminal.say(f"Your turn, here or at {self._stage.discord.page}", "bold")
+                self._terminal.say(f"{HELP}\n", "dim")
+                await self._unless_ended(console.run(lines))
+        self._terminal.footer = None
+        self._terminal.draw(everything=True)
+        self._terminal.say("Ending the bot and its agents.", "dim")
+        await self._process.stop()
+        return 0
+
+    async def _play(self) -> Played:
+        await self._stage.discord.connected(self._stage.bot, timeout=CONNECT_SECONDS)
+        return await (play_scripted(self._stage) if self._scripted else play_plain(self._stage))
+
+    async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The work's result, or None if a person interrupts. Raises DemoFailed if the bot ends first."""
+        working = asyncio.create_task(work, name="show")
+        ended = asyncio.create_task(self._process.ended(), name="bot's end")
+        interrupted = asyncio.create_task(self._interrupted.wait(), name="interrupt")
+        tasks = (working, ended, interrupted)
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            if ended.done():
+                raise DemoFailed(f"the bot ended by itself, with exit code {self._process.exit_code}")
+            return None
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _set(discord: Loopback, workdir: Path) -> tuple[Stage, Place]:
+    workdir.mkdir(parents=True, exist_ok=True)
+    guild = discord.add_guild("Lab")
+    channel = discord.add_channel(guild, "general")
+    ann, ben = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
+    token = secrets.token_urlsafe(24)
+    bot = discord.add_bot("threadline", token=token, owner=ann, guilds=(guild,))
+    stage = Stage(discord, channel, bot, ann, ben)
+    return stage, Place(discord.endpoint, token, guild.id, channel.id, ann.id, (ann.id, ben.id), workdir)
+
+
+@contextlib.asynccontextmanager
+async def _drawn(terminal: Terminal) -> AsyncIterator[None]:
+    """Draw at a steady pace meanwhile, and once more at the end."""
+
+    async def draw() -> None:
+        while True:
+            terminal.draw()
+            await asyncio.sleep(_FRAME)
+
+    drawing = asyncio.create_task(draw(), name="drawing")
+    try:
+        yield
+    finally:
+        drawing.cancel()
+        await asyncio.wait([drawing])
+        terminal.draw(everything=True)
+
+
+@contextlib.asynccontextmanager
+async def _interrupts() -> AsyncIterator[asyncio.Event]:
+    """Set by Ctrl-C, SIGTERM or a terminal that is closed, which end nothing by themselves meanwhile."""
+    loop = asyncio.get_running_loop()
+    interrupted = asyncio.Event()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(one) for one in signals]
+    for one in signals:
+        loop.add_signal_handler(one, interrupted.set)
+    try:
+        yield interrupted
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            loop.remove_signal_handler(one)
+            signal.signal(one, handler)

@@ -1,0 +1,148 @@
+"""The conversation that the demo plays: two people, two threads at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from loopback.agent import canned_replies as stories
+from loopback.demo.checks import Played
+from loopback.server import Loopback
+from loopback.state import components
+from loopback.state.entities import Bot, Channel, Message, MessageType, Thread
+from loopback.user import User
+
+READING: Final = 1.2
+"""Seconds that a person takes before the next thing, so that a watcher can follow."""
+
+PATIENCE: Final = 60.0
+"""Seconds until an answer of the scripted agent that is not seen is given up."""
+
+REAL_PATIENCE: Final = 300.0
+"""The same for a real agent, which may have to think."""
+
+SETTLED: Final = 8.0
+"""Seconds without a change after which a real agent's answer is taken for complete."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Who and what is there."""
+
+    discord: Loopback
+    channel: Channel
+    bot: Bot
+    ann: User
+    ben: User
+
+    def said_by_bot(self, place: Channel) -> list[Message]:
+        """What the bot said there so that everybody sees it, oldest first."""
+        everybody = (one for one in self.discord.messages(place) if one.ephemeral_to is None)
+        said = (MessageType.DEFAULT, MessageType.REPLY)
+        return [one for one in everybody if one.author_id == self.bot.id and one.type in said]
+
+    async def ask(self, person: User, request: str) -> Thread:
+        """Mention the bot in the channel; the thread that it opens."""
+        return await person.sees_thread(await person.say(self.channel, f"{self.bot.mention} {request}"))
+
+
+async def play_scripted(stage: Stage) -> Played:
+    """Play with the scripted agent, whose stories these are. Raises AssertionError if an answer never comes."""
+    streaming = asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as people:
+            first = people.create_task(_ann_asks(stage, streaming), name="ann")
+            second = people.create_task(_ben_asks(stage, streaming), name="ben")
+    except* AssertionError as missing:
+        raise missing.exceptions[0] from None
+    ann_thread, (ben_thread, card) = first.result(), second.result()
+    await asyncio.sleep(READING)
+    cancelled = await _ann_cancels(stage, ann_thread)
+    await asyncio.sleep(READING)
+    await stage.ann.say(ann_thread, "Then only the worst one, in one line.")
+    last = await _sees(stage, stage.ann, ann_thread, lambda message: stories.WORST in message.content)
+    return Played(stage.said_by_bot(ann_thread), stage.said_by_bot(ben_thread), card, cancelled, last)
+
+
+async def _ann_asks(stage: Stage, streaming: asyncio.Event) -> Thread:
+    thread = await stage.ask(stage.ann, "how does our retry logic work?")
+    begin, end = stories.RETRY.splitlines()[0], stories.RETRY.splitlines()[-1]
+    await _sees(stage, stage.ann, thread, lambda message: begin in message.content)
+    streaming.set()
+    await _sees(stage, stage.ann, thread, lambda message: end in message.content)
+    return thread
+
+
+async def _ben_asks(stage: Stage, streaming: asyncio.Event) -> tuple[Thread, Message]:
+    await streaming.wait()
+    thread = await stage.ask(stage.ben, "the due date test fails on leap days, please fix it")
+    card = await _sees(stage, stage.ben, thread, offers("Allow once"))
+    await asyncio.sleep(READING)
+    if not (await stage.ben.click(card, "Allow once")).acknowledged:
+        raise AssertionError("the press was not answered in time")
+    await _sees(stage, stage.ben, thread, lambda message: stories.FIXED in message.content)
+    return thread, card
+
+
+async def _ann_cancels(stage: Stage, thread: Thread) -> Message:
+    await stage.ann.say(thread, "Great. Now review every module, please.")
+    third = f"**{stories.MODULES[2]}**"
+    await _sees(stage, stage.ann, thread, lambda message: third in message.content)
+    if not (await stage.ann.slash(thread, "cancel")).acknowledged:
+        raise AssertionError("/cancel was not answered in time")
+    return await _sees(
+        stage, stage.ann, thread, lambda message: third in message.content and "cancelled" in message.content.lower()
+    )
+
+
+async def play_plain(stage: Stage) -> Played:
+    """Play with a real agent: two plain requests at once. Raises AssertionError if an answer never comes."""
+    requests = (
+        (stage.ann, "in two or three sentences, what is a race condition?"),
+        (stage.ben, "in one sentence, what makes a request idempotent?"),
+    )
+    try:
+        async with asyncio.TaskGroup() as people:
+            asked = [people.create_task(_settled(stage, *request), name=request[0].name) for request in requests]
+    except* AssertionError as missing:
+        raise missing.exceptions[0] from None
+    ann, ben = (stage.said_by_bot(task.result()) for task in asked)
+    return Played(ann, ben)
+
+
+async def _settled(stage: Stage, person: User, request: str) -> Thread:
+    """Ask, and wait until the answer is there and no longer changes."""
+    thread = await stage.ask(person, request)
+    await _sees(stage, person, thread, lambda message: len(message.history) > 1, REAL_PATIENCE)
+    while await _changes(stage, thread, [message.content for message in stage.said_by_bot(thread)]):
+        pass
+    return thread
+
+
+async def _changes(stage: Stage, thread: Thread, before: list[str]) -> bool:
+    """Whether what the bot said there becomes other than `before` within `SETTLED` seconds."""
+    try:
+        await stage.discord.until(
+            lambda: [message.content for message in stage.said_by_bot(thread)] != before, timeout=SETTLED
+        )
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _sees(
+    stage: Stage, person: User, thread: Thread, wanted: Callable[[Message], bool], patience: float = PATIENCE
+) -> Message:
+    return await person.sees(thread, wanted, by=stage.bot, timeout=patience)
+
+
+def offers(label: str) -> Callable[[Message], bool]:
+    """Whether a message has a button of this name that can be pressed."""
+
+    def has_button(message: Message) -> bool:
+        found = (one for _, one in components.walk(message.components))
+        return any(one.get("label") == label and not one.get("disabled") for one in found)
+
+    return has_button

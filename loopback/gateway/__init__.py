@@ -1,0 +1,1 @@
+"""The WebSocket gateway: sessions, events, heartbeats, resumes."""

@@ -1,0 +1,258 @@
+"""Which gateway events an event of the world is, for one bot and its intents. Pure.
+
+Source: Discord's developer documentation, "Gateway Events" and "Gateway Intents".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from loopback.payloads import interactions as interaction_payloads
+from loopback.payloads import messages as message_payloads
+from loopback.payloads import objects as payloads
+from loopback.state import events
+from loopback.state.entities import Bot, Channel, Json, Message, Thread
+from loopback.state.permissions import Permission
+from loopback.state.world import World
+
+GUILDS: Final = 1 << 0
+GUILD_MEMBERS: Final = 1 << 1
+GUILD_WEBHOOKS: Final = 1 << 5
+GUILD_MESSAGES: Final = 1 << 9
+GUILD_MESSAGE_REACTIONS: Final = 1 << 10
+GUILD_MESSAGE_TYPING: Final = 1 << 11
+DIRECT_MESSAGES: Final = 1 << 12
+DIRECT_MESSAGE_REACTIONS: Final = 1 << 13
+DIRECT_MESSAGE_TYPING: Final = 1 << 14
+
+Dispatch = tuple[str, Json]
+
+
+def shard_of(guild_id: int | None, shards: int) -> int:
+    """The shard that gets a guild's events; DMs go to the first."""
+    return 0 if guild_id is None else (guild_id >> 22) % shards
+
+
+def guild_of(event: events.Event) -> int | None:
+    """The guild that an event belongs to, None for a DM's."""
+    match event:
+        case (
+            events.MessageCreated(message)
+            | events.MessageEdited(message)
+            | events.MessageDeleted(message)
+            | events.ReactionAdded(message)
+            | events.ReactionRemoved(message)
+            | events.ReactionsCleared(message)
+        ):
+            return message.guild_id
+        case events.MessagesDeleted(messages):
+            return messages[0].guild_id
+        case events.TypingStarted(place) | events.ChannelCreated(place) | events.ChannelUpdated(place):
+            return place.guild_id
+        case events.PinsChanged(place) | events.WebhooksChanged(place):
+            return place.guild_id
+        case events.ChannelDeleted(place) | events.ThreadCreated(place) | events.ThreadUpdated(place):
+            return place.guild_id
+        case events.ThreadDeleted(place) | events.ThreadMembersChanged(place):
+            return place.guild_id
+        case events.MemberJoined(guild) | events.MemberChanged(guild) | events.MemberLeft(guild):
+            return guild.id
+        case events.RoleCreated(guild):
+            return guild.id
+        case events.InteractionCreated(interaction) | events.InteractionAnswered(interaction):
+            return interaction.guild_id
+        case events.CommandsChanged():
+            return None
+
+
+def translate(world: World, event: events.Event, bot: Bot, intents: int) -> Iterator[Dispatch]:
+    """The (name, payload) pairs that the bot gets for the event, none when it may not see it or did not ask for it."""
+    match event:
+        case events.MessageCreated() | events.MessageEdited() | events.MessageDeleted():
+            yield from _message(world, event, bot, intents)
+        case events.MessagesDeleted((first, *_) as gone):
+            if _reaches(world, first, bot, intents, GUILD_MESSAGES, DIRECT_MESSAGES):
+                yield "MESSAGE_DELETE_BULK", {"ids": [str(message.id) for message in gone], **_place(first)}
+        case events.ReactionAdded() | events.ReactionRemoved() | events.ReactionsCleared():
+            yield from _reaction(world, event, bot, intents)
+        case events.TypingStarted(channel, user_id):
+            wanted = GUILD_MESSAGE_TYPING if channel.guild_id is not None else DIRECT_MESSAGE_TYPING
+            if intents & wanted and world.reads(channel, bot.id):
+                yield "TYPING_START", _typing(world, channel, user_id)
+        case events.ChannelCreated(channel) | events.ChannelUpdated(channel) | events.ChannelDeleted(channel):
+            name = {events.ChannelCreated: "CREATE", events.ChannelUpdated: "UPDATE", events.ChannelDeleted: "DELETE"}
+            if intents & GUILDS and channel.guild_id is not None and _sees(world, channel, bot):
+                yield f"CHANNEL_{name[type(event)]}", payloads.channel(world, channel, bot.id)
+        case (
+            events.ThreadCreated(thread)
+            | events.ThreadUpdated(thread)
+            | events.ThreadDeleted(thread)
+            | events.ThreadMembersChanged(thread)
+        ):
+            if intents & GUILDS and (_sees(world, thread, bot) or _was_removed(event, bot)):
+                yield from _thread(world, event, thread, bot, intents)
+        case events.PinsChanged(channel):
+            if (intents & GUILDS or channel.guild_id is None) and _sees(world, channel, bot):
+                pinned = None if channel.last_pin is None else payloads.moment(channel.last_pin)
+                yield "CHANNEL_PINS_UPDATE", {**_at(channel), "last_pin_timestamp": pinned}
+        case events.WebhooksChanged(channel):
+            if intents & GUILD_WEBHOOKS and _sees(world, channel, bot):
+                yield "WEBHOOKS_UPDATE", _at(channel)
+        case events.MemberJoined() | events.MemberChanged() | events.MemberLeft():
+            yield from _member(world, event, bot, intents)
+        case events.RoleCreated(guild, role):
+            if intents & GUILDS and bot.id in guild.members:
+                yield "GUILD_ROLE_CREATE", {"guild_id": str(guild.id), "role": payloads.role(role)}
+        case events.InteractionCreated(interaction):
+            if interaction.bot is bot:
+                yield "INTERACTION_CREATE", interaction_payloads.created(world, interaction)
+        case events.InteractionAnswered() | events.CommandsChanged():
+            return
+
+
+def _sees(world: World, channel: Channel, bot: Bot) -> bool:
+    return bool(world.permissions(channel, bot.id) & Permission.VIEW_CHANNEL)
+
+
+def _was_removed(event: events.Event, bot: Bot) -> bool:
+    return isinstance(event, events.ThreadMembersChanged) and bot.id in event.removed
+
+
+def _reaches(world: World, message: Message, bot: Bot, intents: int, in_guild: int, direct: int) -> bool:
+    wanted = in_guild if message.guild_id is not None else direct
+    channel = world.channels.get(message.channel_id)
+    readable = channel is not None and world.reads(channel, bot.id)
+    return bool(intents & wanted) and message.ephemeral_to is None and readable
+
+
+def _message(
+    world: World,
+    event: events.MessageCreated | events.MessageEdited | events.MessageDeleted,
+    bot: Bot,
+    intents: int,
+) -> Iterator[Dispatch]:
+    message = event.message
+    if not _reaches(world, message, bot, intents, GUILD_MESSAGES, DIRECT_MESSAGES):
+        return
+    match event:
+        case events.MessageCreated():
+            yield "MESSAGE_CREATE", message_payloads.event_message(world, message, bot.id, intents)
+        case events.MessageEdited():
+            yield "MESSAGE_UPDATE", message_payloads.event_message(world, message, bot.id, intents)
+        case events.MessageDeleted():
+            yield "MESSAGE_DELETE", {"id": str(message.id), **_place(message)}
+
+
+def _place(message: Message) -> Json:
+    place = {"channel_id": str(message.channel_id)}
+    if message.guild_id is not None:
+        place["guild_id"] = str(message.guild_id)
+    return place
+
+
+def _at(channel: Channel) -> Json:
+    place = {"channel_id": str(channel.id)}
+    return place if channel.guild_id is None else {**place, "guild_id": str(channel.guild_id)}
+
+
+def _reaction(
+    world: World,
+    event: events.ReactionAdded | events.ReactionRemoved | events.ReactionsCleared,
+    bot: Bot,
+    intents: int,
+) -> Iterator[Dispatch]:
+    message = event.message
+    if not _reaches(world, message, bot, intents, GUILD_MESSAGE_REACTIONS, DIRECT_MESSAGE_REACTIONS):
+        return
+    payload = {"message_id": str(message.id), **_place(message)}
+    match event:
+        case events.ReactionsCleared(emoji=None):
+            yield "MESSAGE_REACTION_REMOVE_ALL", payload
+        case events.ReactionsCleared(emoji=str(emoji)):
+            yield "MESSAGE_REACTION_REMOVE_EMOJI", {**payload, "emoji": message_payloads.emoji(emoji)}
+        case events.ReactionRemoved(_, user_id, emoji):
+            one = {"user_id": str(user_id), "emoji": message_payloads.emoji(emoji), "burst": False, "type": 0}
+            yield "MESSAGE_REACTION_REMOVE", {**payload, **one}
+        case events.ReactionAdded(_, user_id, emoji):
+            one = {"user_id": str(user_id), "emoji": message_payloads.emoji(emoji), "burst": False, "type": 0}
+            one["message_author_id"] = str(message.author_id)
+            if message.guild_id is not None:
+                members = world.guilds[message.guild_id].members
+                one["member"] = payloads.member(world, members[user_id])
+            yield "MESSAGE_REACTION_ADD", {**payload, **one}
+
+
+def _typing(world: World, channel: Channel, user_id: int) -> Json:
+    payload: Json = {"channel_id": str(channel.id), "user_id": str(user_id), "timestamp": int(world.clock())}
+    if channel.guild_id is not None:
+        payload["guild_id"] = str(channel.guild_id)
+        payload["member"] = payloads.member(world, world.guilds[channel.guild_id].members[user_id])
+    return payload
+
+
+def _thread(world: World, event: events.Event, thread: Thread, bot: Bot, intents: int) -> Iterator[Dispatch]:
+    match event:
+        case events.ThreadCreated():
+            yield "THREAD_CREATE", {**payloads.thread(thread, bot.id), "newly_created": True}
+        case events.ThreadUpdated():
+            yield "THREAD_UPDATE", payloads.thread(thread, bot.id)
+        case events.ThreadDeleted():
+            kept = ("id", "guild_id", "parent_id", "type")
+            yield "THREAD_DELETE", {key: payloads.thread(thread, bot.id)[key] for key in kept}
+        case events.ThreadMembersChanged(_, added, removed):
+            # Without the members intent a bot hears only of itself.
+            if not intents & GUILD_MEMBERS and bot.id not in added and bot.id not in removed:
+                return
+            if bot.id in added and bot.id != thread.owner_id:
+                yield "THREAD_CREATE", payloads.thread(thread, bot.id)
+            yield "THREAD_MEMBERS_UPDATE", _thread_members(world, thread, added, removed)
+
+
+def _thread_members(world: World, thread: Thread, added: tuple[int, ...], removed: tuple[int, ...]) -> Json:
+    members = world.guilds[thread.guild_id or 0].members
+    payload: Json = {
+        "id": str(thread.id),
+        "guild_id": str(thread.guild_id),
+        "member_count": min(len(thread.members), 50),
+        "added_members": [
+            {
+                **payloads.thread_member(thread, user_id),
+                "member": payloads.member(world, members[user_id]),
+                "presence": None,
+            }
+            for user_id in added
+            if user_id in members
+        ],
+    }
+    if removed:
+        payload["removed_member_ids"] = [str(user_id) for user_id in removed]
+    return payload
+
+
+def _member(
+    world: World, event: events.MemberJoined | events.MemberChanged | events.MemberLeft, bot: Bot, intents: int
+) -> Iterator[Dispatch]:
+    guild, member = event.guild, event.member
+    own = member.user_id == bot.id
+    where = {"guild_id": str(guild.id)}
+    match event:
+        case events.MemberJoined() if own:
+            if intents & GUILDS:
+                created = payloads.guild_create(world, guild, bot.id, members=bool(intents & GUILD_MEMBERS))
+                # What was never unavailable says nothing about it: so libraries tell a join from a start.
+                del created["unavailable"]
+                yield "GUILD_CREATE", created
+        case events.MemberLeft() if own:
+            if intents & GUILDS:
+                yield "GUILD_DELETE", {"id": str(guild.id)}
+        case events.MemberChanged() if own and intents & GUILDS:
+            yield "GUILD_MEMBER_UPDATE", {**payloads.member(world, member), **where}
+        case _ if bot.id not in guild.members or not intents & GUILD_MEMBERS:
+            return
+        case events.MemberJoined():
+            yield "GUILD_MEMBER_ADD", {**payloads.member(world, member), **where}
+        case events.MemberChanged():
+            yield "GUILD_MEMBER_UPDATE", {**payloads.member(world, member), **where}
+        case events.MemberLeft():
+            yield "GUILD_MEMBER_REMOVE", {**where, "user": payloads.user(world.accounts[member.user_id])}

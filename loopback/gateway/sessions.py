@@ -1,0 +1,220 @@
+"""Gateway sessions: who listens, what was sent to them, and what a RESUME sends again. Pure.
+
+A session outlives its connection. It numbers its events, keeps the last EVENTS_KEPT of them, and hands each to the
+connection that is attached, if any.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from loopback.payloads import objects as payloads
+from loopback.rest.conformance import Violations
+from loopback.state import events
+from loopback.state.entities import Bot, Guild, Json
+from loopback.state.faults import Faults, Turbulence
+from loopback.state.world import World
+
+from . import dispatch
+
+EVENTS_KEPT: Final = 2_000
+SESSIONS_KEPT: Final = 20
+API_VERSION: Final = 10
+
+
+class Outlet(Protocol):
+    """A connection, as a session sees it."""
+
+    def send(self, frame: str) -> None:
+        """Send one frame, after those before it."""
+
+    def ask_reconnect(self) -> None:
+        """Send op 7."""
+
+    def freeze(self) -> None:
+        """Say nothing more, heartbeats included, and keep the connection."""
+
+    def close(self, code: int) -> None:
+        """Close the connection after what was sent before."""
+
+
+@dataclass(eq=False)
+class Session:
+    """One bot's session; `shard` is (number, of how many). `ready` from the end of READY on."""
+
+    bot: Bot
+    intents: int
+    shard: tuple[int, int]
+    outlet: Outlet | None
+    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    resumable: bool = True
+    ready: bool = False
+    sequence: int = 0
+    _sent: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+    _held: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def connected(self) -> bool:
+        """Whether its bot gets events now."""
+        return self.ready and self.outlet is not None
+
+    def dispatch(self, name: str, payload: Json) -> None:
+        """Number an event, keep it, and send it if someone is attached; then those that were held back for it."""
+        # Kept as text: the state behind a payload goes on changing.
+        self._send(name, json.dumps(payload, separators=(",", ":")))
+        held, self._held = self._held, []
+        for other, text in held:
+            self._send(other, text)
+
+    def hold(self, name: str, payload: Json) -> None:
+        """Keep an event back until the next one was sent."""
+        self._held.append((name, json.dumps(payload, separators=(",", ":"))))
+
+    def _send(self, name: str, text: str) -> None:
+        self.sequence += 1
+        self._sent.append((self.sequence, name, text))
+        if self.outlet is not None:
+            self.outlet.send(_frame(name, self.sequence, text))
+
+    def covers(self, sequence: int) -> bool:
+        """Whether every event after `sequence` is still kept."""
+        oldest = self._sent[0][0] if self._sent else self.sequence + 1
+        return oldest - 1 <= sequence <= self.sequence
+
+    def resume(self, outlet: Outlet, sequence: int) -> None:
+        """Attach a new connection and send what came after `sequence`, then RESUMED."""
+        self.outlet = outlet
+        for number, name, text in list(self._sent):
+            if number > sequence:
+                outlet.send(_frame(name, number, text))
+        self.dispatch("RESUMED", {})
+
+    def repeat_last(self, name: str) -> bool:
+        """Send the last event of that name again under a new number; False if there was none."""
+        for _, sent, text in reversed(self._sent):
+            if sent == name:
+                self._send(name, text)
+                return True
+        return False
+
+
+def _frame(name: str, sequence: int, text: str) -> str:
+    return f'{{"t":"{name}","s":{sequence},"op":0,"d":{text}}}'
+
+
+class Sessions:
+    """All sessions, fed by the world's events. `changed` is called when one becomes ready, resumes or is left.
+
+    `faults` may lose, repeat or swap events; `violations` sees each before.
+    """
+
+    def __init__(self, world: World, faults: Faults, violations: Violations, changed: Callable[[], None]) -> None:
+        self._world = world
+        self._faults = faults
+        self._violations = violations
+        self._changed = changed
+        self._sessions: dict[str, Session] = {}
+        world.listeners.append(self.hear)
+
+    def hear(self, event: events.Event) -> None:
+        """Pass an event of the world to every session that may have it."""
+        guild_id = dispatch.guild_of(event)
+        for session in self._sessions.values():
+            number, shards = session.shard
+            if not session.ready or dispatch.shard_of(guild_id, shards) != number:
+                continue
+            for name, payload in dispatch.translate(self._world, event, session.bot, session.intents):
+                self._deliver(session, name, payload)
+
+    def _deliver(self, session: Session, name: str, payload: Json) -> None:
+        self._violations.see_event(name, payload)
+        match self._faults.strike_event(name, session.bot):
+            case Turbulence.LOST:
+                pass
+            case Turbulence.SWAPPED:
+                session.hold(name, payload)
+            case Turbulence.TWICE:
+                session.dispatch(name, payload)
+                session.dispatch(name, payload)
+            case None:
+                session.dispatch(name, payload)
+
+    def of(self, bot: Bot) -> list[Session]:
+        """The bot's sessions, oldest first, those left included."""
+        return [session for session in self._sessions.values() if session.bot is bot]
+
+    def connected(self, bot: Bot) -> bool:
+        """Whether one of the bot's sessions is ready and attached."""
+        return any(session.connected for session in self.of(bot))
+
+    def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet, gateway: str) -> Session:
+        """A new session: READY, and each guild of its shard."""
+        session = Session(bot, intents, shard, outlet)
+        bot.identifies += 1
+        self._sessions[session.id] = session
+        self._drop_surplus()
+        guilds = [one for one in self._world.guilds.values() if bot.id in one.members]
+        guilds = [one for one in guilds if dispatch.shard_of(one.id, shard[1]) == shard[0]]
+        ready = self._ready(session, guilds, gateway)
+        self._violations.see_event("READY", ready)
+        session.dispatch("READY", ready)
+        if intents & dispatch.GUILDS:
+            members = bool(intents & dispatch.GUILD_MEMBERS)
+            for one in guilds:
+                self._deliver(session, "GUILD_CREATE", payloads.guild_create(self._world, one, bot.id, members=members))
+        session.ready = True
+        self._changed()
+        return session
+
+    def _ready(self, session: Session, guilds: list[Guild], gateway: str) -> Json:
+        application = payloads.application(self._world, session.bot)
+        return {
+            "v": API_VERSION,
+            "user": payloads.own_user(session.bot),
+            "guilds": [{"id": str(one.id), "unavailable": True} for one in guilds],
+            "private_channels": [],
+            "relationships": [],
+            "user_settings": {},
+            "session_id": session.id,
+            "session_type": "normal",
+            "resume_gateway_url": gateway,
+            "shard": list(session.shard),
+            "application": {"id": application["id"], "flags": application["flags"]},
+        }
+
+    def end(self, bot: Bot, code: int) -> None:
+        """Close and forget all sessions of a bot."""
+        for session in self.of(bot):
+            if session.outlet is not None:
+                session.outlet.close(code)
+                self.leave(session, session.outlet, ended=True)
+            self._sessions.pop(session.id, None)
+
+    def resume(self, bot: Bot, session_id: str, sequence: int, outlet: Outlet) -> Session | None:
+        """Attach to a session again; None when it cannot be resumed (it is gone, refused, another's, or too old)."""
+        session = self._sessions.get(session_id)
+        if session is None or session.bot is not bot or not session.resumable or not session.covers(sequence):
+            return None
+        if session.outlet is not None:
+            session.outlet.close(4000)
+        session.resume(outlet, sequence)
+        self._changed()
+        return session
+
+    def leave(self, session: Session, outlet: Outlet, *, ended: bool) -> None:
+        """The connection is gone; `ended` forgets the session too."""
+        if session.outlet is outlet:
+            session.outlet = None
+        if ended:
+            self._sessions.pop(session.id, None)
+        self._changed()
+
+    def _drop_surplus(self) -> None:
+        left = [session for session in self._sessions.values() if session.outlet is None]
+        for session in left[: max(0, len(self._sessions) - SESSIONS_KEPT)]:
+            del self._sessions[session.id]

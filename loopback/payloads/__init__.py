@@ -1,0 +1,1 @@
+"""From the state to Discord's JSON. Pure."""

@@ -1,0 +1,176 @@
+"""Messages in Discord's JSON, as one viewer gets them. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loopback.state.entities import Attachment, Interaction, InteractionType, Json, Message, Reference, Thread, Webhook
+from loopback.state.world import World
+
+from . import component_payloads
+from . import objects as payloads
+
+MESSAGE_CONTENT: Final = 1 << 15
+POLL_SECONDS: Final = 24 * 3600
+
+_SNAPSHOT: Final = (
+    *("type", "content", "mentions", "mention_roles", "attachments", "embeds"),
+    *("timestamp", "edited_timestamp", "flags", "components"),
+)
+
+
+def emoji(name: str) -> Json:
+    """A partial emoji from a path's name: a Unicode emoji, or `name:id`."""
+    custom, _, emoji_id = name.partition(":")
+    return {"id": emoji_id, "name": custom} if emoji_id else {"id": None, "name": name}
+
+
+def attachment(world: World, one: Attachment) -> Json:
+    """An attachment object, served by this server."""
+    url = component_payloads.attachment_url(world, one)
+    payload: Json = {"id": str(one.id), "filename": one.filename, "size": one.size, "url": url, "proxy_url": url}
+    if one.content_type:
+        payload["content_type"] = one.content_type
+    if one.title is not None:
+        payload["title"] = one.title
+    if one.description:
+        payload["description"] = one.description
+    return payload
+
+
+def message(world: World, one: Message, viewer: int, *, content: bool = True, nested: bool = True) -> Json:
+    """A message object. Without `content` its text, embeds, files and components are empty, as without the intent."""
+    payload: Json = {
+        "id": str(one.id),
+        "channel_id": str(one.channel_id),
+        "author": _author(world, one),
+        "type": int(one.type),
+        "content": one.content if content else "",
+        "timestamp": payloads.moment(one.created),
+        "edited_timestamp": None if one.edited is None else payloads.moment(one.edited),
+        "tts": False,
+        "pinned": one.pinned is not None,
+        "flags": int(one.flags),
+        "mention_everyone": one.mention_everyone,
+        "mentions": [payloads.user(world.accounts[user_id]) for user_id in one.mentions],
+        "mention_roles": [str(role_id) for role_id in one.mention_roles],
+        "attachments": [attachment(world, each) for each in one.attachments] if content else [],
+        "embeds": one.embeds if content else [],
+        "components": component_payloads.shown(world, one) if content and one.components else [],
+    }
+    if content and one.stickers:
+        payload["sticker_items"] = [_sticker(one, number) for number in range(len(one.stickers))]
+    if content and one.poll:
+        payload["poll"] = _poll(one)
+    if one.reactions:
+        payload["reactions"] = [_reaction(name, users, viewer) for name, users in one.reactions.items()]
+    if one.nonce is not None and one.author_id == viewer:
+        payload["nonce"] = one.nonce
+    if isinstance(world.accounts[one.author_id], Webhook):
+        payload["webhook_id"] = str(one.author_id)
+    if one.application_id is not None:
+        payload["application_id"] = str(one.application_id)
+        payload["webhook_id"] = str(one.application_id)
+    if one.interaction is not None:
+        payload["interaction_metadata"] = _metadata(world, one.interaction)
+    if one.thread_id is not None and isinstance(opened := world.channels.get(one.thread_id), Thread):
+        payload["thread"] = payloads.thread(opened, viewer)
+    if one.forwarded is not None:
+        payload |= _forward(world, one.forwarded, viewer, content=content)
+    elif one.reference is not None:
+        payload |= _reference(world, one.reference, viewer, content=content, nested=nested)
+    return payload
+
+
+def _sticker(one: Message, number: int) -> Json:
+    return {"id": str(one.id + number), "name": one.stickers[number], "format_type": 1}
+
+
+def _poll(one: Message) -> Json:
+    question, *answers = one.poll
+    return {
+        "question": {"text": question},
+        "answers": [{"answer_id": number, "poll_media": {"text": text}} for number, text in enumerate(answers, 1)],
+        "expiry": payloads.moment(one.created + POLL_SECONDS),
+        "allow_multiselect": False,
+        "layout_type": 1,
+        "results": {"answer_counts": [], "is_finalized": False},
+    }
+
+
+def _author(world: World, one: Message) -> Json:
+    author = payloads.user(world.accounts[one.author_id])
+    return author if one.author_name is None else {**author, "username": one.author_name}
+
+
+def _reference(world: World, one: Reference, viewer: int, *, content: bool, nested: bool) -> Json:
+    pointer: Json = {"type": 0, "channel_id": str(one.channel_id)}
+    if one.guild_id is not None:
+        pointer["guild_id"] = str(one.guild_id)
+    if one.message_id is None:
+        return {"message_reference": pointer}
+    pointer["message_id"] = str(one.message_id)
+    if not nested:
+        return {"message_reference": pointer}
+    home = world.channels.get(one.channel_id)
+    referenced = home.messages.get(one.message_id) if home else None
+    shown = message(world, referenced, viewer, content=content, nested=False) if referenced else None
+    if shown is not None:
+        shown.pop("thread", None)
+    return {"message_reference": pointer, "referenced_message": shown}
+
+
+def _forward(world: World, one: Message, viewer: int, *, content: bool) -> Json:
+    """The pointer to a message that is passed on, and what it says: who wrote it is left out."""
+    pointer: Json = {"type": 1, "channel_id": str(one.channel_id), "message_id": str(one.id)}
+    if one.guild_id is not None:
+        pointer["guild_id"] = str(one.guild_id)
+    whole = message(world, one, viewer, content=content, nested=False)
+    snapshot = {name: whole[name] for name in _SNAPSHOT}
+    return {"message_reference": pointer, "message_snapshots": [{"message": snapshot}]}
+
+
+def event_message(world: World, one: Message, viewer: int, intents: int) -> Json:
+    """A message as the gateway sends it: with guild and member, and with its content only where the viewer may read it.
+
+    Without the message content intent that is: one's own, those that mention one, and DMs.
+    """
+    readable = (
+        bool(intents & MESSAGE_CONTENT) or one.guild_id is None or one.author_id == viewer or viewer in one.mentions
+    )
+    payload = message(world, one, viewer, content=readable)
+    if one.guild_id is not None:
+        payload["guild_id"] = str(one.guild_id)
+        members = world.guilds[one.guild_id].members
+        if one.author_id in members and one.application_id is None:
+            payload["member"] = payloads.partial_member(members[one.author_id])
+        for mentioned in payload["mentions"]:
+            if int(mentioned["id"]) in members:
+                mentioned["member"] = payloads.partial_member(members[int(mentioned["id"])])
+    return payload
+
+
+def _reaction(name: str, users: list[int], viewer: int) -> Json:
+    return {
+        "emoji": emoji(name),
+        "count": len(users),
+        "count_details": {"normal": len(users), "burst": 0},
+        "burst_colors": [],
+        "me": viewer in users,
+        "me_burst": False,
+    }
+
+
+def _metadata(world: World, one: Interaction) -> Json:
+    owner = {"0": str(one.guild_id or 0)}
+    payload: Json = {
+        "id": str(one.id),
+        "type": int(one.type),
+        "user": payloads.user(world.accounts[one.user_id]),
+        "authorizing_integration_owners": owner,
+    }
+    if one.type == InteractionType.COMPONENT and one.message is not None:
+        payload["interacted_message_id"] = str(one.message.id)
+    if one.type == InteractionType.MODAL and one.origin is not None:
+        payload["triggering_interaction_metadata"] = _metadata(world, one.origin)
+    return payload

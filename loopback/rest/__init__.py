@@ -1,0 +1,1 @@
+"""The REST API: routing, rate limits, the record of calls."""

@@ -1,0 +1,42 @@
+"""What the bots asked of the server: one entry per REST call, with its times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from loopback.state.entities import Bot
+
+CALLS_KEPT: Final = 20_000
+
+
+@dataclass(frozen=True)
+class RestCall:
+    """One answered request. `path` is below /api/v10; times are monotonic seconds; `files` are (name, bytes long).
+
+    `fault` says what was made to go wrong with it; `status` is 0 where a reset came instead of the effect.
+    `bot` is None where the request named none that exists. `body` is the parsed JSON, for a form its `payload_json`.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+    files: tuple[tuple[str, int], ...]
+    status: int
+    started: float
+    finished: float
+    bot: Bot | None
+    error: Any = field(default=None)
+    fault: str | None = None
+
+
+class Record(list[RestCall]):
+    """The calls so far, oldest first; beyond CALLS_KEPT the older half is dropped."""
+
+    def note(self, call: RestCall) -> None:
+        """Add a call."""
+        self.append(call)
+        if len(self) > CALLS_KEPT:
+            del self[: CALLS_KEPT // 2]

@@ -1,0 +1,338 @@
+"""What can be done with messages: post, edit, delete, read back. Pure; every change tells the world's listeners."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from loopback.payloads import filenames
+
+from . import events, membership, mentions
+from .drafts import AllowedMentions, Draft, Upload
+from .entities import (
+    Attachment,
+    Channel,
+    ChannelType,
+    Interaction,
+    Json,
+    Message,
+    MessageFlag,
+    MessageType,
+    Reference,
+    Thread,
+)
+from .errors import DiscordError, Reason, invalid
+from .permissions import Permission
+from .world import World
+
+NONCE_SECONDS: Final = 300.0
+NONCE_LOOK_BACK: Final = 100
+HISTORY_KEPT: Final = 2_000
+
+_TEXT_CHANNELS: Final = frozenset(
+    {
+        ChannelType.TEXT,
+        ChannelType.DM,
+        ChannelType.VOICE,
+        ChannelType.STAGE,
+        ChannelType.ANNOUNCEMENT,
+        ChannelType.ANNOUNCEMENT_THREAD,
+        ChannelType.PUBLIC_THREAD,
+        ChannelType.PRIVATE_THREAD,
+    }
+)
+_SENT_FLAGS: Final = (
+    MessageFlag.SUPPRESS_EMBEDS | MessageFlag.SUPPRESS_NOTIFICATIONS | MessageFlag.COMPONENTS_V2 | MessageFlag.EPHEMERAL
+)
+_EDITED_FLAGS: Final = MessageFlag.SUPPRESS_EMBEDS | MessageFlag.COMPONENTS_V2
+_PLAIN: Final = frozenset(
+    {MessageType.DEFAULT, MessageType.REPLY, MessageType.CHAT_INPUT_COMMAND, MessageType.CONTEXT_MENU_COMMAND}
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What makes a message other than plain: a system type, an interaction, an only reader, an id that is due."""
+
+    id: int | None = None
+    type: int | None = None
+    interaction: Interaction | None = None
+    ephemeral_to: int | None = None
+    loading: bool = False
+    reference: Reference | None = None
+    mentions: tuple[int, ...] = ()
+    webhook: bool = False
+    author_name: str | None = None
+    forwarded: Message | None = None
+
+
+def post(world: World, channel: Channel, author_id: int, draft: Draft, origin: Origin | None = None) -> Message:
+    """Post a message as `author_id`; answers to interactions carry an `origin` and need no permission.
+
+    Raises 50006 for an empty one, 50001, 50013, 50007, 50008, 160002 for an answer by somebody who may not read the
+    history, and 160005 for a locked thread. A draft with `enforce_nonce` returns the author's message with that nonce
+    if there is one less than NONCE_SECONDS old.
+    """
+    origin = origin or Origin()
+    if channel.type not in _TEXT_CHANNELS:
+        raise DiscordError(Reason.NOT_A_TEXT_CHANNEL)
+    system = origin.type is not None and origin.type not in _PLAIN
+    if origin.interaction is None and not system and not origin.webhook:
+        _may_post(world, channel, author_id, draft)
+    if draft.empty and not origin.loading and not system and origin.forwarded is None:
+        raise DiscordError(Reason.EMPTY_MESSAGE)
+    if draft.enforce_nonce and (same := _same_nonce(world, channel, author_id, draft.nonce)):
+        return same
+    if isinstance(channel, Thread) and origin.ephemeral_to is None and not system:
+        membership.wake(world, channel, author_id)
+    message = _build(world, channel, author_id, draft, origin)
+    world.archive.keep(message)
+    if isinstance(channel, Thread) and message.ephemeral_to is None:
+        _into_thread(world, channel, message, system=system)
+    world.emit(events.MessageCreated(message))
+    return message
+
+
+def _may_post(world: World, channel: Channel, author_id: int, draft: Draft) -> None:
+    in_thread = isinstance(channel, Thread)
+    needs = int(Permission.SEND_MESSAGES_IN_THREADS if in_thread else Permission.SEND_MESSAGES)
+    if draft.uploads:
+        needs |= Permission.ATTACH_FILES
+    world.channel(channel.id, author_id, needs)
+    if draft.answers is not None and not world.permissions(channel, author_id) & Permission.READ_MESSAGE_HISTORY:
+        raise DiscordError(Reason.NO_REPLY)
+    if channel.type == ChannelType.DM and not _share_a_guild(world, channel):
+        raise DiscordError(Reason.CANNOT_SEND_TO_USER)
+
+
+def _share_a_guild(world: World, channel: Channel) -> bool:
+    return any(channel.recipient_ids <= guild.members.keys() for guild in world.guilds.values())
+
+
+def _same_nonce(world: World, channel: Channel, author_id: int, nonce: str | int | None) -> Message | None:
+    if nonce is None:
+        return None
+    oldest = world.clock() - NONCE_SECONDS
+    for message, _ in zip(reversed(channel.messages.values()), range(NONCE_LOOK_BACK), strict=False):
+        if message.created < oldest:
+            return None
+        if message.author_id == author_id and message.nonce is not None and str(message.nonce) == str(nonce):
+            return message
+    return None
+
+
+def _build(world: World, channel: Channel, author_id: int, draft: Draft, origin: Origin) -> Message:
+    reference = origin.reference or _answered(channel, draft)
+    kind = MessageType.REPLY if reference else MessageType.DEFAULT
+    flags = draft.flags & _SENT_FLAGS
+    if origin.ephemeral_to is not None:
+        flags |= MessageFlag.EPHEMERAL
+    if origin.loading:
+        flags |= MessageFlag.LOADING
+    message = Message(
+        id=origin.id or world.snowflake(),
+        channel_id=channel.id,
+        guild_id=channel.guild_id,
+        author_id=author_id,
+        content=draft.content,
+        type=kind if origin.type is None else origin.type,
+        created=world.clock(),
+        flags=int(flags),
+        nonce=draft.nonce,
+        embeds=list(draft.embeds),
+        components=list(draft.components),
+        stickers=draft.stickers,
+        poll=draft.poll,
+        reference=reference,
+        forwarded=origin.forwarded,
+        application_id=origin.interaction.bot.application_id if origin.interaction else None,
+        author_name=origin.author_name,
+        interaction=origin.interaction,
+        ephemeral_to=origin.ephemeral_to,
+        history=[(world.monotonic(), draft.content)],
+    )
+    message.attachments = [_attach(world, channel, upload) for upload in draft.uploads]
+    _mention(world, channel, message, draft)
+    message.mentions += origin.mentions
+    return message
+
+
+def _answered(channel: Channel, draft: Draft) -> Reference | None:
+    if draft.answers is None:
+        return None
+    if draft.answers not in channel.messages:
+        if draft.answer_must_exist:
+            raise invalid(("message_reference",), "MESSAGE_REFERENCE_UNKNOWN_MESSAGE", "Unknown message")
+        return None
+    return Reference(channel.id, draft.answers, channel.guild_id)
+
+
+def _attach(world: World, channel: Channel, upload: Upload) -> Attachment:
+    attachment_id = world.snowflake()
+    filename = filenames.cleansed(upload.filename, str(attachment_id))
+    return Attachment(
+        id=attachment_id,
+        channel_id=channel.id,
+        filename=filename,
+        title=None if filename == upload.filename else filenames.title(upload.filename),
+        content_type=upload.content_type,
+        size=len(upload.content),
+        content=upload.content,
+        description=upload.description,
+    )
+
+
+def _mention(world: World, channel: Channel, message: Message, draft: Draft) -> None:
+    found = mentions.find(message.content, draft.allowed)
+    users = [one for one in found.users if one in world.accounts]
+    if message.reference and draft.answers and draft.allowed.replied_user:
+        answered = channel.messages[draft.answers].author_id
+        users += [answered] if answered not in users else []
+    guild = world.guild_of(channel)
+    message.mentions = users
+    message.mention_roles = [one for one in found.roles if guild and one in guild.roles]
+    may = Permission.MENTION_EVERYONE & world.permissions(channel, message.author_id)
+    message.mention_everyone = found.everyone and bool(may)
+
+
+def _into_thread(world: World, thread: Thread, message: Message, *, system: bool) -> None:
+    if message.type != MessageType.THREAD_STARTER:
+        thread.message_count += 1
+    if system:
+        return
+    newcomers = [one for one in (message.author_id, *message.mentions) if one not in thread.members]
+    seeing = [one for one in newcomers if world.permissions(thread, one) & Permission.VIEW_CHANNEL]
+    membership.enrol(world, thread, seeing)
+
+
+def edit(world: World, message: Message, draft: Draft) -> Message:
+    """Change what the draft's body gives, as its author; the caller has checked who that is.
+
+    Raises 50006, 50083, and 160005 for a locked thread.
+    """
+    channel = world.channels[message.channel_id]
+    if isinstance(channel, Thread) and message.ephemeral_to is None:
+        if channel.archived:
+            raise DiscordError(Reason.THREAD_ARCHIVED)
+        membership.unlocked(world, channel, message.author_id)
+    after = _after_edit(message, draft)
+    stays = any(draft.kept is None or attachment.id in draft.kept for attachment in message.attachments)
+    if after.empty and not stays:
+        raise DiscordError(Reason.EMPTY_MESSAGE)
+    changed = message.content != after.content
+    message.content, message.embeds, message.components = after.content, list(after.embeds), list(after.components)
+    if draft.kept is not None or draft.uploads:
+        _edit_attachments(world, channel, message, draft)
+    if "flags" in draft.given:
+        message.flags = message.flags & ~_EDITED_FLAGS | draft.flags & _EDITED_FLAGS
+    message.flags &= ~MessageFlag.LOADING
+    if "content" in draft.given:
+        _mention(world, channel, message, draft)
+    if changed:
+        message.history.append((world.monotonic(), message.content))
+        if len(message.history) > HISTORY_KEPT:
+            del message.history[1]
+    message.edited = world.clock()
+    world.emit(events.MessageEdited(message))
+    return message
+
+
+def unfurl(world: World, message: Message, embed: Json) -> None:
+    """Add the preview of a link, which is a change and no edit; nothing happens where previews are suppressed."""
+    if not message.flags & MessageFlag.SUPPRESS_EMBEDS:
+        message.embeds.append(embed)
+        world.emit(events.MessageEdited(message))
+
+
+def _after_edit(message: Message, draft: Draft) -> Draft:
+    given = draft.given
+    flags = message.flags & ~_EDITED_FLAGS | draft.flags if "flags" in given else message.flags
+    return Draft(
+        content=draft.content if "content" in given else message.content,
+        embeds=draft.embeds if "embeds" in given else tuple(message.embeds),
+        components=draft.components if "components" in given else tuple(message.components),
+        uploads=draft.uploads,
+        flags=flags,
+    )
+
+
+def _edit_attachments(world: World, channel: Channel, message: Message, draft: Draft) -> None:
+    kept = draft.kept if draft.kept is not None else {attachment.id for attachment in message.attachments}
+    world.archive.drop_contents([attachment for attachment in message.attachments if attachment.id not in kept])
+    added = [_attach(world, channel, upload) for upload in draft.uploads]
+    message.attachments = [attachment for attachment in message.attachments if attachment.id in kept] + added
+    world.archive.keep_contents(message, added)
+
+
+def delete(world: World, message: Message) -> None:
+    """Delete a message; the caller has checked who may."""
+    _drop(world, message)
+    world.emit(events.MessageDeleted(message))
+
+
+def delete_many(world: World, gone: tuple[Message, ...]) -> None:
+    """Delete messages of one channel, and tell so once; the caller has checked who may."""
+    for message in gone:
+        _drop(world, message)
+    if gone:
+        world.emit(events.MessagesDeleted(gone))
+
+
+def _drop(world: World, message: Message) -> None:
+    channel = world.channels.get(message.channel_id)
+    message.deleted = True
+    world.archive.forget(message)
+    if isinstance(channel, Thread):
+        channel.message_count = max(0, channel.message_count - 1)
+
+
+def edit_as(world: World, channel: Channel, editor_id: int, message_id: int, draft: Draft) -> Message:
+    """Edit as a user who must be its author (50005) and not of the system (50021)."""
+    message = world.message(channel, message_id)
+    if message.author_id != editor_id:
+        raise DiscordError(Reason.NOT_THE_AUTHOR)
+    if message.type not in _PLAIN:
+        raise DiscordError(Reason.SYSTEM_MESSAGE)
+    return edit(world, message, draft)
+
+
+def delete_as(world: World, channel: Channel, deleter_id: int, message_id: int) -> None:
+    """Delete as its author or as one who may manage messages (50013, or 50003 in a DM)."""
+    message = world.message(channel, message_id)
+    if message.author_id != deleter_id:
+        if channel.type == ChannelType.DM:
+            raise DiscordError(Reason.NOT_IN_DM)
+        world.channel(channel.id, deleter_id, Permission.MANAGE_MESSAGES)
+    if message.type in (MessageType.RECIPIENT_ADD, MessageType.RECIPIENT_REMOVE, MessageType.THREAD_STARTER):
+        raise DiscordError(Reason.SYSTEM_MESSAGE)
+    delete(world, message)
+
+
+def history(
+    channel: Channel,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
+    limit: int = 50,
+) -> list[Message]:
+    """At most `limit`, newest first: the newest, those just before or after an id, or half on each side of it."""
+    kept = [message for message in channel.messages.values() if message.ephemeral_to is None]
+    if around is not None:
+        older = [message for message in kept if message.id < around]
+        newer = [message for message in kept if message.id > around]
+        middle = [message for message in kept if message.id == around]
+        half = limit // 2
+        chosen = (
+            (older[len(older) - half :] if half < len(older) else older) + middle + newer[: max(0, limit - half - 1)]
+        )
+    elif after is not None:
+        chosen = [message for message in kept if message.id > after][:limit]
+    else:
+        chosen = [message for message in kept if before is None or message.id < before][-limit:]
+    return chosen[::-1]
+
+
+def announce(world: World, channel: Channel, author_id: int, origin: Origin, content: str = "") -> Message:
+    """Post a system message, as Discord does for a rename or a new member. `origin` says its type."""
+    return post(world, channel, author_id, Draft(content=content, allowed=AllowedMentions(parse=frozenset())), origin)

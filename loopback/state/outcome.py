@@ -1,0 +1,82 @@
+"""What a person gets from a press or a command, and what they look for in a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from .change_signal import Changes
+from .entities import Interaction, Json, Message
+
+WAIT: Final = 30.0
+
+Wanted = str | re.Pattern[str] | Callable[[Message], object]
+
+
+def matches(wanted: Wanted, message: Message) -> bool:
+    """Whether the message's current content has the text or matches the pattern, or the predicate holds."""
+    match wanted:
+        case str():
+            return wanted in message.content
+        case re.Pattern():
+            return wanted.search(message.content) is not None
+        case _:
+            return bool(wanted(message))
+
+
+class Outcome:
+    """What came of a click, a choice, a form or a command: the interaction as its person sees it."""
+
+    def __init__(self, interaction: Interaction, changes: Changes) -> None:
+        self.interaction = interaction
+        self._changes = changes
+
+    def __repr__(self) -> str:
+        answer = f"answered {self.response}" if self.acknowledged else "not acknowledged"
+        return f"<Outcome of {self.interaction.data.get('name') or self.interaction.data.get('custom_id')}: {answer}>"
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the bot answered within Discord's three seconds."""
+        return self.interaction.acknowledged
+
+    @property
+    def response(self) -> Json | None:
+        """The callback's body as the bot sent it: `type`, `data`."""
+        return self.interaction.response
+
+    @property
+    def message(self) -> Message | None:
+        """The message that answers, or that the press belongs to after an update; its content is the current one."""
+        return self.interaction.original
+
+    @property
+    def followups(self) -> list[Message]:
+        """The bot's further answers, oldest first."""
+        return list(self.interaction.followups.values())
+
+    @property
+    def choices(self) -> list[Json]:
+        """What an autocomplete offers."""
+        return list(((self.response or {}).get("data") or {}).get("choices") or ())
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from the press to the acknowledgement."""
+        answered = self.interaction.answered
+        return None if answered is None else answered - self.interaction.created
+
+    async def settled(self, wanted: Wanted = "", *, timeout: float = WAIT) -> Message:
+        """Wait until the answer is no longer "thinking" and satisfies `wanted`; raises AssertionError on time-out."""
+
+        def settled() -> Message | None:
+            message = self.message
+            if message is None or self.interaction.loading:
+                return None
+            return message if matches(wanted, message) else None
+
+        try:
+            return await self._changes.until(settled, timeout)
+        except TimeoutError:
+            raise AssertionError(f"not settled after {timeout:g} s on {wanted!r}: {self.message!r}") from None

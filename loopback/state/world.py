@@ -1,0 +1,304 @@
+"""The state of the small Discord: who and what exists, who may do what, and the one place where events leave.
+
+Pure: no clock of its own, no I/O, no asyncio. What changes messages, threads and interactions stands in the modules of
+these names; each change hands its events to `World.listeners`, in order, before the call returns.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from . import events, permissions
+from .archive import MESSAGES_KEPT, Archive
+from .entities import (
+    ALL_INTENTS,
+    Account,
+    Bot,
+    Channel,
+    ChannelType,
+    Guild,
+    Interaction,
+    Member,
+    Message,
+    Overwrite,
+    Role,
+    Thread,
+    Webhook,
+)
+from .errors import DiscordError, Reason
+from .permissions import Permission
+
+DISCORD_EPOCH_MS: Final = 1_420_070_400_000
+INTERACTIONS_KEPT: Final = 2_000
+
+Listener = Callable[[events.Event], None]
+
+
+class World:
+    """Everything that exists. `clock` gives seconds since the epoch, `monotonic` seconds for measuring.
+
+    `cdn` is the address below which attachments are served. The oldest messages beyond `messages_kept` are forgotten.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        messages_kept: int = MESSAGES_KEPT,
+    ) -> None:
+        self.clock = clock
+        self.monotonic = monotonic
+        self.cdn = ""
+        self.accounts: dict[int, Account] = {}
+        self.guilds: dict[int, Guild] = {}
+        self.channels: dict[int, Channel] = {}
+        self.interactions: dict[int, Interaction] = {}
+        self.webhooks: dict[int, Webhook] = {}
+        self.archive = Archive(self.channels, messages_kept)
+        self.listeners: list[Listener] = []
+        self.bots_by_token: dict[str, Bot] = {}
+        self.bots_by_application: dict[int, Bot] = {}
+        self._last_id = 0
+        self._direct: dict[frozenset[int], Channel] = {}
+        self.landlord = self._account("landlord")
+
+    def __repr__(self) -> str:
+        return (
+            f"<World: {len(self.guilds)} guilds, {len(self.channels)} channels and threads, "
+            f"{len(self.accounts)} users, {len(self.archive)} messages>"
+        )
+
+    def snowflake(self) -> int:
+        """A new id, larger than every one before it."""
+        now = (int(self.clock() * 1000) - DISCORD_EPOCH_MS) << 22
+        self._last_id = max(now, self._last_id + 1)
+        return self._last_id
+
+    def emit(self, event: events.Event) -> None:
+        """Tell every listener."""
+        for listener in self.listeners:
+            listener(event)
+
+    # People, bots, guilds
+
+    def _account(self, name: str) -> Account:
+        account = Account(self.snowflake(), name)
+        self.accounts[account.id] = account
+        return account
+
+    def add_guild(self, name: str, *, owner: Account | None = None) -> Guild:
+        """A guild with its @everyone role; it belongs to the world's landlord unless an owner is named."""
+        owner = owner or self.landlord
+        guild = Guild(self.snowflake(), name, owner.id)
+        guild.roles[guild.id] = Role(guild.id, "@everyone", permissions.EVERYONE, 0)
+        self.guilds[guild.id] = guild
+        self.join(guild, owner)
+        return guild
+
+    def add_role(self, guild: Guild, name: str, *, granted: int = 0, managed_by: int | None = None) -> Role:
+        """A new role of the guild, above the others."""
+        role = Role(self.snowflake(), name, granted, len(guild.roles), managed_by)
+        guild.roles[role.id] = role
+        self.emit(events.RoleCreated(guild, role))
+        return role
+
+    def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> Account:
+        """A person, member of `guilds`; each role is given in the guild that has it."""
+        account = self._account(name)
+        given = list(roles)
+        for guild in guilds:
+            self.join(guild, account, roles=[role for role in given if role.id in guild.roles])
+        return account
+
+    def add_bot(
+        self,
+        name: str,
+        *,
+        token: str,
+        owner: int | None = None,
+        guilds: Iterable[Guild] = (),
+        granted: int = Permission.MANAGE_THREADS,
+        allowed_intents: int = ALL_INTENTS,
+    ) -> Bot:
+        """A bot and its application, invited to `guilds` with a managed role that has the permissions `granted`."""
+        if token in self.bots_by_token:
+            raise ValueError(f"another bot has the token {token!r}")
+        bot = Bot(
+            id=self.snowflake(),
+            name=name,
+            application_id=self.snowflake(),
+            token=token,
+            owner_id=owner if owner is not None else self.landlord.id,
+            allowed_intents=allowed_intents,
+        )
+        self.accounts[bot.id] = bot
+        self.bots_by_token[token] = bot
+        self.bots_by_application[bot.application_id] = bot
+        for guild in guilds:
+            self.invite(guild, bot, granted=granted)
+        return bot
+
+    def reset_token(self, bot: Bot) -> None:
+        """Give the bot a new token; its owner finds it on the bot, and the old one is refused from now on."""
+        del self.bots_by_token[bot.token]
+        bot.token = secrets.token_urlsafe(48)
+        self.bots_by_token[bot.token] = bot
+
+    def invite(self, guild: Guild, bot: Bot, *, granted: int = Permission.MANAGE_THREADS) -> None:
+        """Make the bot a member, with a managed role that has the permissions `granted`."""
+        self.join(guild, bot, roles=[self.add_role(guild, bot.name, granted=granted, managed_by=bot.id)])
+
+    def join(self, guild: Guild, account: Account, *, roles: Iterable[Role] = ()) -> Member:
+        """Make the user a member of the guild."""
+        member = Member(account.id, self.clock(), [role.id for role in roles])
+        guild.members[account.id] = member
+        self.emit(events.MemberJoined(guild, member))
+        return member
+
+    def leave(self, guild: Guild, account: Account) -> None:
+        """Take the user out of the guild and its threads."""
+        member = guild.members.pop(account.id)
+        for channel_id in guild.channel_ids:
+            channel = self.channels[channel_id]
+            if isinstance(channel, Thread):
+                channel.members.pop(account.id, None)
+        self.emit(events.MemberLeft(guild, member))
+
+    def give_role(self, guild: Guild, account: Account, role: Role) -> None:
+        """Give a member one more role."""
+        member = guild.members[account.id]
+        if role.id not in member.role_ids:
+            member.role_ids.append(role.id)
+            self.emit(events.MemberChanged(guild, member))
+
+    # Channels
+
+    def add_channel(
+        self,
+        guild: Guild,
+        name: str,
+        *,
+        kind: int = ChannelType.TEXT,
+        topic: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> Channel:
+        """A channel at the end of the guild's list; `tags` are what a forum's posts may have."""
+        channel = Channel(self.snowflake(), kind, name, guild.id, topic=topic, position=len(guild.channel_ids))
+        channel.tags = {self.snowflake(): tag for tag in tags}
+        self.place(channel)
+        self.emit(events.ChannelCreated(channel))
+        return channel
+
+    def place(self, channel: Channel) -> None:
+        """Put a channel or thread where look-ups find it, without an event."""
+        self.channels[channel.id] = channel
+        if channel.guild_id is not None:
+            self.guilds[channel.guild_id].channel_ids[channel.id] = None
+
+    def direct(self, one: int, other: int) -> Channel:
+        """The DM between two users, made when it is first asked for."""
+        ends = frozenset((one, other))
+        channel = self._direct.get(ends)
+        if channel is None:
+            channel = Channel(self.snowflake(), ChannelType.DM, "", recipient_ids=ends)
+            self._direct[ends] = channel
+            self.place(channel)
+            self.emit(events.ChannelCreated(channel))
+        return channel
+
+    def overwrite(self, channel: Channel, target: int, *, allow: int = 0, deny: int = 0) -> None:
+        """Set a channel's exception for a role or a member."""
+        channel.overwrites[target] = Overwrite(allow, deny)
+        self.emit(events.ChannelUpdated(channel))
+
+    def delete_channel(self, channel: Channel) -> None:
+        """Delete a channel with its threads, or one thread."""
+        for thread in self.threads_of(channel):
+            self._forget_channel(thread)
+        self._forget_channel(channel)
+        gone = events.ThreadDeleted(channel) if isinstance(channel, Thread) else events.ChannelDeleted(channel)
+        self.emit(gone)
+
+    def _forget_channel(self, channel: Channel) -> None:
+        self.channels.pop(channel.id, None)
+        if channel.guild_id is not None:
+            self.guilds[channel.guild_id].channel_ids.pop(channel.id, None)
+        for message in list(channel.messages.values()):
+            self.archive.forget(message)
+            message.deleted = True
+        for webhook in [one for one in self.webhooks.values() if one.channel_id == channel.id]:
+            del self.webhooks[webhook.id]
+
+    def threads_of(self, channel: Channel) -> list[Thread]:
+        """The channel's threads, archived ones too, oldest first."""
+        if channel.guild_id is None or isinstance(channel, Thread):
+            return []
+        found = (self.channels[channel_id] for channel_id in self.guilds[channel.guild_id].channel_ids)
+        return [thread for thread in found if isinstance(thread, Thread) and thread.parent_id == channel.id]
+
+    # Look-ups, and who may
+
+    def account(self, user_id: int) -> Account:
+        """The user; raises 10013."""
+        account = self.accounts.get(user_id)
+        if account is None:
+            raise DiscordError(Reason.UNKNOWN_USER)
+        return account
+
+    def guild(self, guild_id: int, viewer: int) -> Guild:
+        """The guild as a member finds it; raises 10004."""
+        guild = self.guilds.get(guild_id)
+        if guild is None or viewer not in guild.members:
+            raise DiscordError(Reason.UNKNOWN_GUILD)
+        return guild
+
+    def guild_of(self, channel: Channel) -> Guild | None:
+        """The channel's guild; None for a DM."""
+        return None if channel.guild_id is None else self.guilds[channel.guild_id]
+
+    def channel(self, channel_id: int, viewer: int, needs: int = 0) -> Channel:
+        """The channel, if the viewer may enter it (10003, 50001) and has all permissions in `needs` there (50013)."""
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            raise DiscordError(Reason.UNKNOWN_CHANNEL)
+        granted = self.permissions(channel, viewer)
+        if not permissions.reads(channel, granted):
+            raise DiscordError(Reason.MISSING_ACCESS)
+        if needs & ~granted:
+            raise DiscordError(Reason.MISSING_PERMISSIONS)
+        return channel
+
+    def reads(self, channel: Channel, user_id: int) -> bool:
+        """Whether a user gets to see what is written in the channel."""
+        return permissions.reads(channel, self.permissions(channel, user_id))
+
+    def permissions(self, channel: Channel, user_id: int) -> int:
+        """What a user may do in the channel; 0 for one who does not see it."""
+        if channel.guild_id is None:
+            return permissions.DIRECT if user_id in channel.recipient_ids else 0
+        guild = self.guilds[channel.guild_id]
+        if not isinstance(channel, Thread):
+            return permissions.in_channel(guild, channel, user_id)
+        parent = self.channels.get(channel.parent_id or 0, channel)
+        granted = permissions.in_channel(guild, parent, user_id)
+        private = channel.type == ChannelType.PRIVATE_THREAD
+        if private and user_id not in channel.members and not granted & Permission.MANAGE_THREADS:
+            return 0
+        return granted
+
+    def message(self, channel: Channel, message_id: int) -> Message:
+        """The channel's message, ephemeral ones excepted; raises 10008."""
+        message = channel.messages.get(message_id)
+        if message is None or message.ephemeral_to is not None:
+            raise DiscordError(Reason.UNKNOWN_MESSAGE)
+        return message
+
+    def keep_interaction(self, interaction: Interaction) -> None:
+        """Store an interaction, forgetting the oldest beyond the bound."""
+        self.interactions[interaction.id] = interaction
+        while len(self.interactions) > INTERACTIONS_KEPT:
+            del self.interactions[next(iter(self.interactions))]

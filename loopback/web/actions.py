@@ -1,0 +1,257 @@
+"""What a person can do on the page, by name: each act to the same hands that a test uses."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Final
+
+from loopback.state import commands, drafts
+from loopback.state.change_signal import Changes
+from loopback.state.drafts import Upload
+from loopback.state.entities import Bot, CallbackType, Json, Thread
+from loopback.state.errors import DiscordError, Reason
+from loopback.state.outcome import Outcome
+from loopback.state.world import World
+from loopback.user import User
+from loopback.web.tab import Tab
+
+from . import view
+from .names import Known
+
+FORMS_KEPT: Final = 20
+SLASH: Final = 1
+MESSAGE_MENU: Final = 3
+
+
+class Asked:
+    """One request of the page: its fields, each with the type that it must have. Raises ValueError for others."""
+
+    def __init__(self, fields: Any) -> None:
+        if not isinstance(fields, dict):
+            raise ValueError("a request is an object")  # noqa: TRY004 -- one type for all that is wrong with a request
+        self._fields: Json = fields
+
+    def _get(self, name: str, kind: type[Any], default: Any = None) -> Any:
+        value = self._fields.get(name, default)
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be {kind.__name__}")  # noqa: TRY004 -- as above
+        return value
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A string."""
+        return str(self._get(name, str, default))
+
+    def id(self, name: str) -> int:
+        """A snowflake, which is sent as a string."""
+        text = self.text(name)
+        if not (text.isascii() and text.isdigit() and len(text) <= 20):
+            raise ValueError(f"{name} must be an id")
+        return int(text)
+
+    def has(self, name: str) -> bool:
+        """Whether the field is there and not null."""
+        return self._fields.get(name) is not None
+
+    def flag(self, name: str) -> bool:
+        """A truth value."""
+        return bool(self._get(name, bool))
+
+    def texts(self, name: str) -> list[str]:
+        """A list of strings."""
+        return [str(one) for one in self._get(name, list)]
+
+    def values(self, name: str) -> dict[str, Any]:
+        """An object of plain values."""
+        return {str(key): value for key, value in self._get(name, dict).items()}
+
+    def files(self, name: str) -> list[tuple[str, bytes]]:
+        """Files as objects of `name` and base64 `data`."""
+        try:
+            return [(str(one["name"]), base64.b64decode(one["data"], validate=True)) for one in self._get(name, list)]
+        except (KeyError, TypeError, binascii.Error):
+            raise ValueError("a file has a name and its data in base64") from None
+
+
+class Acts:
+    """The acts of one tab. `perform` returns what the page is told; it raises DiscordError and ValueError."""
+
+    def __init__(self, world: World, changes: Changes, tab: Tab) -> None:
+        self._world = world
+        self._tab = tab
+        self._user = User(tab.viewer, world, changes)
+        self._forms: dict[int, Outcome] = {}
+
+    async def perform(self, name: str, asked: Asked) -> Json:
+        """Do one act."""
+        act = self._BY_NAME.get(name)
+        if act is None:
+            raise ValueError(f"there is no act {name!r}")
+        try:
+            return await act(self, asked) or {}
+        except AssertionError as error:  # how hands say that a person could not have done that
+            raise ValueError(str(error)) from error
+
+    # Looking
+
+    async def _look(self, asked: Asked) -> Json:
+        return self._tab.look(asked.id("channel"))
+
+    async def _older(self, asked: Asked) -> Json:
+        return self._tab.older(asked.id("channel"), asked.id("before"))
+
+    async def _close(self, asked: Asked) -> None:
+        self._tab.leave(asked.id("channel"))
+
+    async def _direct(self, asked: Asked) -> Json:
+        bot = self._world.account(asked.id("bot"))
+        return {"channel": str(self._user.direct(bot).id)}
+
+    # Messages
+
+    async def _say(self, asked: Asked) -> Json:
+        channel = asked.id("channel")
+        answered = self._tab.message(channel, asked.id("reply")) if asked.has("reply") else None
+        text, files = asked.text("text"), asked.files("files")
+        drafts.read({"content": text}, [Upload(*file) for file in files])
+        said = await self._user.say(channel, text, files=files, reply_to=answered)
+        return {"id": str(said.id)}
+
+    async def _edit(self, asked: Asked) -> None:
+        drafts.read({"content": asked.text("text")})
+        await self._user.edit(self._tab.message(asked.id("channel"), asked.id("message")), asked.text("text"))
+
+    async def _delete(self, asked: Asked) -> None:
+        await self._user.delete(self._tab.message(asked.id("channel"), asked.id("message")))
+
+    async def _react(self, asked: Asked) -> None:
+        message = self._tab.message(asked.id("channel"), asked.id("message"))
+        emoji = asked.text("emoji")
+        if self._user.id in message.reactions.get(emoji, ()):
+            await self._user.unreact(message, emoji)
+        else:
+            await self._user.react(message, emoji)
+
+    async def _type(self, asked: Asked) -> None:
+        await self._user.type(asked.id("channel"))
+
+    # Threads
+
+    async def _open_thread(self, asked: Asked) -> Json:
+        channel = self._world.channel(asked.id("channel"), self._user.id)
+        place = self._tab.message(channel.id, asked.id("message")) if asked.has("message") else channel
+        return {"channel": str((await self._user.open_thread(place, asked.text("name"))).id)}
+
+    async def _rename(self, asked: Asked) -> None:
+        await self._user.rename(asked.id("channel"), asked.text("name"))
+
+    async def _archive(self, asked: Asked) -> None:
+        await self._user.archive(self._thread(asked), archived=asked.flag("archived"))
+
+    async def _join(self, asked: Asked) -> None:
+        thread = self._thread(asked)
+        await (self._user.leave(thread) if self._user.id in thread.members else self._user.join(thread))
+
+    def _thread(self, asked: Asked) -> Thread:
+        channel = self._world.channel(asked.id("channel"), self._user.id)
+        if not isinstance(channel, Thread):
+            raise DiscordError(Reason.WRONG_CHANNEL_TYPE)
+        return channel
+
+    # Buttons, menus, forms
+
+    async def _press(self, asked: Asked) -> Json:
+        message = self._tab.message(asked.id("channel"), asked.id("message"))
+        return self._told(await self._user.click(message, custom_id=asked.text("custom_id")))
+
+    async def _pick(self, asked: Asked) -> Json:
+        message = self._tab.message(asked.id("channel"), asked.id("message"))
+        picked = await self._user.pick(message, asked.texts("values"), custom_id=asked.text("custom_id"))
+        return self._told(picked)
+
+    async def _fill(self, asked: Asked) -> Json:
+        form = self._forms.get(asked.id("form"))
+        if form is None:
+            raise ValueError("this form is no longer open")
+        outcome = await self._user.fill(form, asked.values("values"))
+        del self._forms[form.interaction.id]
+        return self._told(outcome)
+
+    def _told(self, outcome: Outcome) -> Json:
+        """What the page must know of an outcome; all else it sees as messages."""
+        response = outcome.response
+        if response is None:
+            raise ValueError(f"{outcome.interaction.bot.name} did not respond in time.")
+        if response["type"] != CallbackType.MODAL:
+            return {}
+        self._forms[outcome.interaction.id] = outcome
+        while len(self._forms) > FORMS_KEPT:
+            del self._forms[next(iter(self._forms))]
+        known = Known(self._world, self._world.guilds.get(outcome.interaction.guild_id or 0))
+        shown = response["data"]
+        fields = [view.component(one, known) for one in shown["components"]]
+        return {"form": {"id": str(outcome.interaction.id), "title": shown["title"], "components": fields}}
+
+    # Commands
+
+    async def _commands(self, asked: Asked) -> Json:
+        channel = self._world.channel(asked.id("channel"), self._user.id)
+        guild = self._world.guild_of(channel)
+        members = channel.recipient_ids if guild is None else guild.members
+        bots = [bot for bot in self._world.bots_by_application.values() if bot.id in members]
+        slash = commands.available(channel.guild_id, bots, SLASH)
+        menus = commands.available(channel.guild_id, bots, MESSAGE_MENU)
+        return {
+            "slash": [one for found in slash for one in _ways(found.bot, found.command)],
+            "menus": [{"bot": found.bot.name, "name": found.command["name"]} for found in menus],
+        }
+
+    async def _slash(self, asked: Asked) -> Json:
+        channel, values = asked.id("channel"), asked.values("values")
+        return self._told(await self._user.slash(channel, asked.text("command"), **values))
+
+    async def _complete(self, asked: Asked) -> Json:
+        values = asked.values("values")
+        focused = asked.text("focused")
+        values.pop(focused, None)
+        channel, command = asked.id("channel"), asked.text("command")
+        outcome = await self._user.autocomplete(channel, command, focused, asked.text("text"), **values)
+        return {"choices": outcome.choices}
+
+    async def _menu(self, asked: Asked) -> Json:
+        message = self._tab.message(asked.id("channel"), asked.id("message"))
+        return self._told(await self._user.menu(message, asked.text("command")))
+
+    _BY_NAME: ClassVar[dict[str, Callable[[Acts, Asked], Awaitable[Json | None]]]] = {
+        "look": _look,
+        "older": _older,
+        "close": _close,
+        "direct": _direct,
+        "say": _say,
+        "edit": _edit,
+        "delete": _delete,
+        "react": _react,
+        "type": _type,
+        "open_thread": _open_thread,
+        "rename": _rename,
+        "archive": _archive,
+        "join": _join,
+        "press": _press,
+        "pick": _pick,
+        "fill": _fill,
+        "commands": _commands,
+        "slash": _slash,
+        "complete": _complete,
+        "menu": _menu,
+    }
+
+
+def _ways(bot: Bot, command: Json, path: str = "") -> list[Json]:
+    """The command, or each of its sub-commands, as somebody would type it."""
+    name = f"{path} {command['name']}".strip()
+    options = command.get("options") or []
+    inner = [one for one in options if one["type"] in commands.SUB_COMMANDS]
+    if inner:
+        return [way for one in inner for way in _ways(bot, one, name)]
+    return [{"bot": bot.name, "name": name, "description": command.get("description", ""), "options": options}]

@@ -1,0 +1,87 @@
+"""An exchange whose prompt is with the agent: its turn, its clock, and who or what cut it short."""
+
+import asyncio
+
+from acp import AgentClosed, Elicitation, Event, Question, Turn
+from pool.exchange import Ending, Exchange
+from pool.question_deadlines import Deadlines
+from pool.turn_watchdog import Bounds, Due, Watch
+
+__all__ = ["Running"]
+
+
+class Running:
+    """One exchange and its turn. Everything here is synchronous."""
+
+    def __init__(self, exchange: Exchange, turn: Turn, bounds: Bounds) -> None:
+        """Start the turn's clock."""
+        self.exchange = exchange
+        self.turn = turn
+        self._watch = Watch(bounds, _now())
+        self._deadlines = Deadlines(turn, exchange, bounds)
+        self.cancelled_by: int | None = None
+        """The person who cancelled it."""
+        self.made_way = False
+        """Whether a question of it was ended for others."""
+        self._over = False
+
+    def event(self, event: Event) -> None:
+        """Pass on an event of the turn."""
+        if isinstance(event, Question | Elicitation):
+            self._deadlines.begin(event.request_id)
+        self._watch.event(event, _now())
+        self._note_questions()
+        self.exchange.event(event)
+
+    def _note_questions(self) -> None:
+        self._deadlines.note()
+        self._watch.questions(waiting=self.asked_since is not None, now=_now())
+
+    def look(self) -> None:
+        """Do what time calls for: tell the thread, end a question that nobody answers, end the turn."""
+        if self.turn.ended:
+            return
+        self._note_questions()
+        self._deadlines.look()
+        due = self._watch.due(_now())
+        if due is Due.CEILING:
+            self._over = True
+            self.turn.cancel()
+        elif due is not None:
+            self.exchange.due(due, self._watch.silent_for(_now()))
+
+    @property
+    def asked_since(self) -> float | None:
+        """When the oldest open question was asked, in the loop's time; None when none is open."""
+        return self._deadlines.asked_since
+
+    def make_way(self) -> None:
+        """End the open questions before their time is over, for others wait."""
+        self.made_way = self._deadlines.make_way() or self.made_way
+        self._note_questions()
+
+    def cancel(self, by: int) -> bool:
+        """Cancel for a person. False: it is ending already."""
+        if self.turn.cancelled or self.turn.ended:
+            return self.turn.cancelled
+        self.cancelled_by = by
+        self.turn.cancel()
+        return True
+
+    def ending(self, *, stopping: bool) -> Ending:
+        """Say how it ended. `stopping`: the bot stops, and what has not ended, or has lost its agent, was cut off."""
+        turn = self.turn
+        lost = stopping and (not turn.ended or isinstance(turn.error, AgentClosed))
+        cut = lost or (stopping and turn.cancelled and turn.stop_reason in {None, "cancelled"})
+        by_others = self.cancelled_by is not None or self._over
+        return Ending(
+            turn.stop_reason,
+            None if lost or cut else turn.error,
+            self.cancelled_by,
+            shutdown=cut and not by_others,
+            ceiling=self._over,
+        )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

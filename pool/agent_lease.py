@@ -1,0 +1,281 @@
+"""What the turns of a thread need, how it comes and goes: a place in its directory, a slot, an agent, the session."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from acp import AcpError, Agent, Session
+from pool.conversation_context import House, State
+from pool.exchange import Exchange, Notice
+from pool.out_of_turn import Asides
+from pool.session_setup import open_session, settle
+
+__all__ = ["Seat"]
+
+FAIR_SECONDS = 60.0
+"""While others wait in line, a slot held for longer than this is given up at the end of a turn."""
+
+log = structlog.stdlib.get_logger("pool")
+
+
+class Seat:
+    """A thread's agent, from the line before the directory to its sleep. `take`, `idle` and `sleep` are one task's."""
+
+    def __init__(
+        self,
+        thread_id: int,
+        house: House,
+        *,
+        wake: asyncio.Event,
+        has_work: Callable[[], bool],
+        whose: Callable[[], Exchange],
+    ) -> None:
+        """Begin asleep. `wake` ends all waiting here; `has_work` says whether an exchange could be taken up now.
+
+        `whose` names the exchange for which, or after which, the agent asks something aside from its turns.
+        """
+        self.thread_id = thread_id
+        self._house = house
+        self._journal = house.journal
+        self._slots = house.slots
+        self._wake = wake
+        self._has_work = has_work
+        self._whose = whose
+        self._untold: list[Notice] = []
+        self._resets = 0
+        self._forgotten: list[Session] = []  # The agent still holds them.
+        self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
+        self.state = State.ASLEEP
+        self.failed_starts = 0
+        """How many in a row."""
+        self.yields = False
+        """Whether the agent is let go after the exchange that is being worked on."""
+        self.idle_since = 0.0
+        self.settings = house.settings(thread_id)
+        """Its agent's, as of the start of the process that it has or had last."""
+        self.agent: Agent | None = None
+        self.asides: Asides | None = None
+        """What the agent asks aside from its turns."""
+        self.session: Session | None = None
+
+    @property
+    def held_seconds(self) -> float:
+        """How long its process has had a slot."""
+        return self._slots.held_for(self)
+
+    @property
+    def ahead(self) -> list[int]:
+        """The threads whose turns must end before it may come into its directory."""
+        return [other.thread_id for other in self._house.directories.ahead(self)] if self._outside else []
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the agent is to be stopped, or has stopped by itself."""
+        return self.state is State.STOPPING or (self.agent is not None and self.agent.connection.error is not None)
+
+    # ---- what others do to it; never waits
+
+    def let_go(self) -> None:
+        """Stop the agent as soon as it has nothing to do."""
+        self.yields = self.state is not State.ASLEEP
+        if self.state is State.IDLE:
+            self.state = State.STOPPING
+        self._wake.set()
+
+    def make_way(self) -> None:
+        """Let the agent go after the exchange, if it can come back."""
+        self.yields = self.agent is not None and self.agent.can_load
+        if self.asides is not None:
+            self.asides.make_way()
+
+    @property
+    def evictable(self) -> bool:
+        """Whether the slot can be taken away now with nothing lost."""
+        agent = self.agent
+        idle = self.state is State.IDLE and not self._has_work()
+        return (
+            (idle or (self._outside and self.state is State.IN_LINE))
+            and agent is not None
+            and not agent.connection.lock.locked()
+            and agent.can_load
+        )
+
+    def evict(self) -> None:
+        """Put an evictable one to sleep."""
+        self.state = State.STOPPING
+        self._wake.set()
+
+    def look(self) -> None:
+        """Do what time calls for."""
+        if self.asides is not None:
+            self.asides.look()
+        waited = asyncio.get_running_loop().time() - self.idle_since
+        if self._outside and self.agent is not None and waited >= self._house.idle_seconds:
+            self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
+
+    def look_again(self) -> None:
+        """Learn that the way may be free."""
+        self._wake.set()
+
+    def forget(self) -> None:
+        """Forget the session: the next exchange begins a new one."""
+        self._resets += 1
+        if self.session is not None:
+            self._forgotten.append(self.session)
+            self._wake.set()
+        self.session = None
+        self._untold.clear()
+        self._journal.threads.set_session(self.thread_id, None)
+
+    # ---- for an exchange
+
+    async def take(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
+        """Return the session, starting whatever is missing. None: the exchange was no longer `wanted`.
+
+        Raises `AcpError`. However it ends, `leave` must follow.
+        """
+        self.state = State.IN_LINE
+        if not await self._enter(exchange, wanted):
+            return None
+        if self.agent is None:
+            self.settings = self._house.settings(self.thread_id)
+            self.agent = self._house.claim(self, self.settings)
+        if not await self._slots.acquire(self) or not wanted():
+            return None
+        exchange.waiting(0, ())
+        self.state = State.STARTING
+        try:
+            if self.agent is None:
+                self.settings = self._house.settings(self.thread_id)  # A person may have chosen another meanwhile.
+                self.agent = await self._house.spawn(self.settings)
+            self.agent.connection.on_closed = self._wake.set
+            if self.asides is None:
+                self.asides = Asides(self.agent, self.settings.bounds, self._whose)
+            await self._close_forgotten(self.agent)
+            if self.session is None:
+                begins = self._journal.threads.session_id(self.thread_id) is None
+                await self._open(self.agent)
+                if begins and wanted():
+                    self._name_neighbours(exchange)
+        except AcpError:
+            self.failed_starts += 1
+            self._tell(exchange, wanted)
+            await self.sleep()
+            raise
+        self.failed_starts = 0
+        self._tell(exchange, wanted)
+        return self.session if wanted() else None
+
+    async def _enter(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
+        """Come to the directory, and where one at a time works there wait for it. False: no longer wanted.
+
+        Whoever is let in holds no slot yet, or an agent of its own; whoever waits may lose both. So nobody who has
+        what another needs waits for what that one has.
+        """
+        directories = self._house.directories
+        settings = self._house.settings(self.thread_id) if self.agent is None else self.settings
+        self._wake.clear()
+        await directories.enter(self, settings.cwd)
+        self.idle_since = asyncio.get_running_loop().time()
+        while self._house.exclusive and wanted() and (ahead := directories.ahead(self)):
+            exchange.beside([other.thread_id for other in ahead], waits=True)
+            self._outside = True
+            self._house.on_idle()
+            await self._woken()
+            self._outside = False
+            if self.state is State.STOPPING:
+                await self.sleep()
+                self.state = State.IN_LINE
+        return wanted()
+
+    def _name_neighbours(self, exchange: Exchange) -> None:
+        """Say who else works in the directory in which this thread begins."""
+        busy = [other.thread_id for other in self._house.directories.ahead(self) if other.state is State.WORKING]
+        if busy:
+            exchange.beside(busy, waits=False)
+
+    def _tell(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
+        """Pass on what the thread must know before the answer; if this exchange is no longer wanted, to the next."""
+        if wanted():
+            untold, self._untold = self._untold, []
+            for notice in untold:
+                exchange.notice(notice)
+
+    async def _open(self, agent: Agent) -> None:
+        """Take up the thread's session, or open one, and set it up. After a reset meanwhile nothing of this counts."""
+        resets = self._resets
+        opened = await open_session(agent, self.thread_id, self.settings, self._journal)
+        if opened.new and resets == self._resets:
+            self._journal.threads.set_session(self.thread_id, opened.session.session_id)
+            self._untold.extend(opened.notices)
+        choices: dict[str, str] | None = None
+        while choices != (now := self._journal.threads.choices(self.thread_id)):  # Somebody may choose meanwhile.
+            choices = now
+            notices = await settle(opened.session, self.settings, choices)
+        if resets == self._resets:
+            self.session = opened.session
+            self._untold.extend(notices)
+        else:
+            self._forgotten.append(opened.session)
+
+    async def _close_forgotten(self, agent: Agent) -> None:
+        """Let the agent forget what was forgotten here: it may hold a process for each session."""
+        while self._forgotten:
+            try:
+                await agent.close_session(self._forgotten.pop())
+            except AcpError as error:
+                log.warning("a session could not be closed", thread_id=self.thread_id, reason=str(error))
+
+    def leave(self) -> None:
+        """Leave the directory to others, and the slot where no agent came to it."""
+        if self.agent is None:
+            self.state = State.ASLEEP
+            self._slots.release(self)
+        others = self._house.directories.leave(self)
+        for other in others if self._house.exclusive else ():
+            other.look_again()
+
+    def share(self) -> None:
+        """After an exchange, go to sleep if that was asked for, or if others have been waiting for the slot."""
+        long = self._slots.line and self.held_seconds > FAIR_SECONDS
+        if self.agent and (self.yields or (long and self.agent.can_load)):
+            self.state = State.STOPPING
+        self.yields = False
+
+    # ---- between exchanges
+
+    async def idle(self) -> None:
+        """Wait for something to do, for as long as an agent may do nothing."""
+        if self._forgotten and self.agent is not None:
+            await self._close_forgotten(self.agent)
+            self.share()
+            return  # Anything may have come meanwhile.
+        self._wake.clear()
+        self.state = State.IDLE
+        self.idle_since = asyncio.get_running_loop().time()
+        self._house.on_idle()
+        try:
+            async with asyncio.timeout(self._house.idle_seconds):
+                await self._woken()
+        except TimeoutError:
+            # No await between this check and the change of state: a message that comes now waits for the stop.
+            if not self._has_work():
+                self.state = State.STOPPING
+
+    async def _woken(self) -> None:
+        await self._wake.wait()
+        self._wake.clear()
+
+    async def sleep(self) -> None:
+        """Stop the agent; the session's id is kept. The slot is given back when the processes are gone."""
+        self.state, self.session = State.STOPPING, None
+        self._forgotten.clear()
+        try:
+            if self.agent is not None:
+                await self.agent.stop()
+        finally:
+            self.agent = self.asides = None
+            self.state = State.ASLEEP
+            self.yields = False
+            self._slots.release(self)

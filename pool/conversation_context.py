@@ -1,0 +1,59 @@
+"""What all conversations of a pool share, and the states in which one can be."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from acp import Agent
+from pool.journal.journal import Journal
+from pool.session_setup import Settings
+from pool.slots import Slots
+from pool.workdirs import Directories
+
+if TYPE_CHECKING:
+    from pool.agent_lease import Seat
+
+__all__ = ["Cancelled", "House", "State"]
+
+
+class State(StrEnum):
+    """What a conversation is doing."""
+
+    ASLEEP = "asleep"
+    IN_LINE = "in line"
+    STARTING = "starting"
+    IDLE = "idle"
+    WORKING = "working"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancel did: whether something was stopped, and how many messages are held now."""
+
+    stopped: bool
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all conversations of a pool share.
+
+    `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
+    conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
+    called when a slot could serve somebody else, `on_made_way` with a thread whose turn has ended after a question of
+    it was ended for others, `on_queue` with one where what waits may have changed.
+    """
+
+    settings: Callable[[int], Settings]
+    journal: Journal
+    slots: Slots[object]
+    directories: Directories["Seat"]
+    exclusive: bool
+    spawn: Callable[[Settings], Awaitable[Agent]]
+    claim: Callable[["Seat", Settings], Agent | None]
+    idle_seconds: float
+    on_idle: Callable[[], None]
+    on_made_way: Callable[[int], None]
+    on_queue: Callable[[int], None]

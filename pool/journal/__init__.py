@@ -1,0 +1,1 @@
+"""The journal: what the bot must remember over a restart, in SQLite."""

@@ -1,0 +1,52 @@
+"""What the journal remembers of questions: those whose messages have buttons that have to go some day."""
+
+from dataclasses import dataclass
+
+from .transactions import Writer, surely
+
+__all__ = ["KeptQuestions", "OpenQuestion"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question whose message still has buttons. Without `message_id` nobody knows whether it was posted."""
+
+    token: str
+    thread_id: int
+    exchange_id: int
+    content: str
+    message_id: int | None
+
+
+class KeptQuestions:
+    """The part of the journal that is about questions; `Journal.questions`. A method is one short transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
+
+    @surely
+    def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
+        """Write down that a question is about to be posted, and what its message says; again where it was refused."""
+        with self._writer.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
+            )
+
+    @surely
+    def posted(self, token: str, message_id: int) -> None:
+        """Write down which message a question has become."""
+        with self._writer.transaction():
+            self._db.execute("UPDATE questions SET message_id = ? WHERE token = ?", (message_id, token))
+
+    @surely
+    def settled(self, token: str) -> None:
+        """Write down that a question is no longer open."""
+        with self._writer.transaction():
+            self._db.execute("DELETE FROM questions WHERE token = ?", (token,))
+
+    def standing(self) -> list[OpenQuestion]:
+        """Return the questions that stand open in messages."""
+        rows = self._db.execute("SELECT token, thread_id, exchange_id, content, message_id FROM questions")
+        return [OpenQuestion(*fields) for fields in rows]

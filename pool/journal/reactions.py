@@ -1,0 +1,34 @@
+"""What the journal remembers of signs: reactions of the bot's on messages that have to go some day."""
+
+from .transactions import Writer, surely
+
+__all__ = ["KeptSigns"]
+
+
+class KeptSigns:
+    """The part of the journal that is about signs; `Journal.signs`. A method is one short transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
+
+    @surely
+    def put(self, channel_id: int, message_id: int, emoji: str) -> None:
+        """Write down that a reaction is about to be put on a message."""
+        with self._writer.transaction():
+            self._db.execute("INSERT OR IGNORE INTO signs VALUES (?, ?, ?)", (message_id, emoji, channel_id))
+
+    @surely
+    def gone(self, message_id: int, emoji: str) -> None:
+        """Write down that a reaction is not on a message, or no longer."""
+        with self._writer.transaction():
+            self._db.execute("DELETE FROM signs WHERE message_id = ? AND emoji = ?", (message_id, emoji))
+
+    def standing(self) -> dict[int, tuple[int, list[str]]]:
+        """Return the messages that have some, or may have, each with its channel and the reactions."""
+        found: dict[int, tuple[int, list[str]]] = {}
+        rows = self._db.execute("SELECT message_id, channel_id, emoji FROM signs ORDER BY message_id, emoji")
+        for message_id, channel_id, emoji in rows:
+            found.setdefault(message_id, (channel_id, []))[1].append(emoji)
+        return found

@@ -1,0 +1,65 @@
+"""What the journal remembers of the pages of replies that were sent, or may have been."""
+
+from dataclasses import dataclass
+
+from .transactions import Writer, surely
+
+__all__ = ["Post", "Posts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A page that was to be sent. Without `message_id` nobody knows whether it was, unless it has no `content` either.
+
+    `shown` is what of the page other messages have shown: those that were left for their age, or are deleted.
+    """
+
+    number: int
+    content: str
+    message_id: int | None
+    shown: str = ""
+
+
+class Posts:
+    """The part of the journal that is about posted pages; `Journal.posts`. A method is one short transaction."""
+
+    def __init__(self, writer: Writer) -> None:
+        """`writer` is the journal's."""
+        self._db = writer.db
+        self._writer = writer
+
+    def intend(self, exchange_id: int, number: int, content: str, shown: str = "") -> None:
+        """Write down that a page, or what of it was not `shown` before, is about to be sent for the first time."""
+        with self._writer.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL, ?)", (exchange_id, number, content, shown)
+            )
+
+    @surely
+    def posted(self, exchange_id: int, number: int, message_id: int) -> None:
+        """Write down which message an intended page has become."""
+        with self._writer.transaction():
+            self._db.execute(
+                "UPDATE posts SET message_id = ? WHERE exchange_id = ? AND number = ?",
+                (message_id, exchange_id, number),
+            )
+
+    @surely
+    def left(self, exchange_id: int, number: int, shown: str) -> None:
+        """Write down that a page's message was left, or is deleted, when so much of the page was `shown`."""
+        with self._writer.transaction():
+            self._db.execute(
+                "UPDATE posts SET content = '', message_id = NULL, shown = ? WHERE exchange_id = ? AND number = ?",
+                (shown, exchange_id, number),
+            )
+
+    @surely
+    def drop(self, exchange_id: int) -> None:
+        """Forget the pages of an exchange: its next try has messages of its own."""
+        with self._writer.transaction():
+            self._db.execute("DELETE FROM posts WHERE exchange_id = ?", (exchange_id,))
+
+    def of(self, exchange_id: int) -> list[Post]:
+        """Return the pages of an exchange that were sent, or may have been, by number."""
+        query = "SELECT number, content, message_id, shown FROM posts WHERE exchange_id = ? ORDER BY number"
+        return [Post(*fields) for fields in self._db.execute(query, (exchange_id,))]

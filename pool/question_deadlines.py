@@ -1,0 +1,71 @@
+"""How long the questions of an agent wait for a person: they are reminded of once, then rejected."""
+
+import asyncio
+
+from acp import Elicitation, OpenQuestions, Question
+from acp.jsonrpc import RequestId
+from pool.exchange import Exchange, Unanswered
+from pool.turn_watchdog import Bounds
+
+__all__ = ["Deadlines"]
+
+
+class Deadlines:
+    """The clocks of what is open in `questions`, in the name of one exchange. Everything here is synchronous."""
+
+    def __init__(self, questions: OpenQuestions, exchange: Exchange, bounds: Bounds) -> None:
+        """Nothing is open yet."""
+        self.exchange = exchange
+        self._questions = questions
+        self._bounds = bounds
+        self._asked: dict[RequestId, float] = {}
+        self._reminded: set[RequestId] = set()
+
+    @property
+    def asked_since(self) -> float | None:
+        """When the oldest open question was asked, in the loop's time; None when none is open."""
+        return min(self._asked.values(), default=None)
+
+    def begin(self, request_id: RequestId) -> None:
+        """Learn that a question is new, also where its id was used before."""
+        self._asked.pop(request_id, None)
+        self._reminded.discard(request_id)
+        self.note()
+
+    def note(self) -> None:
+        """Learn which questions are open now."""
+        now = asyncio.get_running_loop().time()
+        self._asked = {each.request_id: self._asked.get(each.request_id, now) for each in self._questions.unanswered}
+        self._reminded &= self._asked.keys()
+
+    def look(self) -> None:
+        """Do what time calls for."""
+        self.note()
+        now = asyncio.get_running_loop().time()
+        for question in self._questions.unanswered:
+            self._look_at(question, now - self._asked[question.request_id])
+
+    def _look_at(self, question: Question | Elicitation, age: float) -> None:
+        bounds = self._bounds
+        if age >= bounds.question:
+            self._reject(question, Unanswered.TIME)
+        elif bounds.reminder and age >= bounds.reminder and question.request_id not in self._reminded:
+            self._reminded.add(question.request_id)
+            self.exchange.remind(question.request_id, bounds.question - age)
+
+    def make_way(self) -> bool:
+        """End what is open before its time is over, for others wait. False: nothing was."""
+        questions = self._questions.unanswered
+        for question in questions:
+            self._reject(question, Unanswered.OTHERS)
+        self.note()
+        return bool(questions)
+
+    def _reject(self, question: Question | Elicitation, why: Unanswered) -> None:
+        """Answer for the person who did not: by the agent's own reject option, else by `cancelled`."""
+        option_id = question.rejection if isinstance(question, Question) else None
+        if option_id is None:
+            self._questions.withdraw(question.request_id)
+        else:
+            self._questions.answer(question.request_id, option_id)
+        self.exchange.unanswered(question.request_id, why)

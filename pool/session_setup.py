@@ -1,0 +1,112 @@
+"""How a thread's session is opened: taken up again where that is possible, and put into the mode and options it had."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from acp import Agent, AuthRequired, Launch, ProtocolError, RemoteError, Session, SpawnFailed
+from acp.paths import look
+from acp.session_options import Option, Value
+from pool.exchange import Notice
+from pool.journal.journal import Journal
+from pool.turn_watchdog import Bounds
+
+__all__ = ["MODE", "Opened", "Settings", "open_session", "settle", "written"]
+
+MODE = "threadline:mode"
+"""The name under which a thread's chosen mode is remembered; other choices have their option's id, which may be `mode`
+for something else."""
+
+log = structlog.stdlib.get_logger("pool")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A thread's agent: its name, how it is started and bounded, and its mode (empty: its asking mode)."""
+
+    launch: Launch
+    agent: str = "default"
+    mode: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
+    also: tuple[Path, ...] = ()
+    """Directories of this thread's session alone; they are made when it is opened."""
+
+    @property
+    def cwd(self) -> Path:
+        """The session's directory."""
+        return self.launch.cwd
+
+    def same_process(self, other: "Settings") -> bool:
+        """Whether a process that was started for `other` does for this: the same agent, started in the same way."""
+        return (self.agent, self.launch) == (other.agent, other.launch)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session, whether it is another one than the thread had, and what the thread must know of that."""
+
+    session: Session
+    new: bool
+    notices: tuple[Notice, ...] = ()
+
+
+async def open_session(agent: Agent, thread_id: int, settings: Settings, journal: Journal) -> Opened:
+    """Take up the thread's session, or open a new one. Raises `AcpError`.
+
+    A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
+    """
+    for directory in settings.also:
+        try:
+            await look(_make, directory)
+        except OSError as error:
+            raise SpawnFailed(f"the directory {directory} cannot be made: {error.strerror}") from None
+    session_id = journal.threads.session_id(thread_id)
+    if session_id is not None and agent.can_load:
+        try:
+            return Opened(await agent.load_session(session_id, settings.cwd, settings.also), new=False)
+        except AuthRequired:
+            raise
+        except RemoteError as error:
+            log.warning("agent cannot load a session", session_id=session_id, reason=str(error))
+    session = await agent.new_session(settings.cwd, settings.also)
+    return Opened(session, new=True, notices=(Notice.NEW,) if session_id is None else (Notice.FORGOTTEN, Notice.NEW))
+
+
+def _make(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+async def settle(session: Session, settings: Settings, choices: dict[str, str]) -> list[Notice]:
+    """Set what people chose, and the mode: theirs, else the asking mode. Returns what the thread must know.
+
+    The mode comes last, for what else is set may change it.
+    """
+    notices = [] if await _all_set(session, choices) else [Notice.UNSET]
+    if await session.ask_first(choices.get(MODE, settings.mode)):
+        return notices
+    log.warning("agent may act without asking: its asking mode could not be set", session_id=session.session_id)
+    return [*notices, Notice.UNASKED]
+
+
+async def _all_set(session: Session, choices: dict[str, str]) -> bool:
+    done = True
+    for option_id, chosen in choices.items():
+        option = next((each for each in session.options if each.option_id == option_id), None)
+        if option_id == MODE or (option is not None and written(option.current) == chosen):
+            continue
+        try:
+            done = option is not None and await session.set_option(option_id, _read(option, chosen)) and done
+        except (RemoteError, ProtocolError) as error:
+            log.warning("a choice could not be set again", option=option_id, reason=str(error))
+            done = False
+    return done
+
+
+def written(value: Value) -> str:
+    """Write an option's value as a choice is remembered."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _read(option: Option, chosen: str) -> Value:
+    return chosen == "true" if isinstance(option.current, bool) else chosen

@@ -1,0 +1,104 @@
+"""The audit log: one line of JSON for each deed, for its owner only, whatever happens to the file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.access.audit import LONGEST, MINUTE, PER_MINUTE, Audit
+from bot.operations.logs import redactor
+from tests.support.virtual_time import elapse
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """What the log says."""
+    return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+
+
+pytestmark = pytest.mark.virtual_time
+
+
+async def test_a_deed_is_a_line_with_who_where_and_what(tmp_path: Path) -> None:
+    """Ids are text, as everywhere where JSON is read by programs that round numbers."""
+    path = tmp_path / "folder" / "audit.jsonl"
+    audit = Audit(path)
+    audit.open()
+    assert path.read_bytes() == b""
+    audit.record("stopped", "/cancel", user_id=2**60, thread_id=7)
+    audit.record("denied", "write .envrc", user_id=None, thread_id=None)
+    first, second = lines(path)
+    assert first.pop("time").endswith("+00:00")
+    assert first == {"deed": "stopped", "user_id": str(2**60), "thread_id": "7", "what": "/cancel"}
+    assert (second["user_id"], second["thread_id"]) == (None, None)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_rotated_log_goes_on_in_a_new_file(tmp_path: Path) -> None:
+    """Whoever moves it away needs to tell nobody."""
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    audit.record("started", "before", user_id=1, thread_id=2)
+    path.rename(tmp_path / "audit.jsonl.1")
+    audit.record("started", "after", user_id=1, thread_id=2)
+    assert [line["what"] for line in lines(path)] == ["after"]
+    assert [line["what"] for line in lines(tmp_path / "audit.jsonl.1")] == ["before"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_what_comes_from_outside_makes_no_second_line_and_shows_no_secret(tmp_path: Path) -> None:
+    """Line ends, quotes, what turns text around, and a text without end stay inside their field."""
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path, redact=redactor(["hunter22"]))
+    audit.record("changed", 'x"}\n{"deed": "approved"\u2028\u202e hunter22 ' + "y" * 10_000, user_id=1, thread_id=2)
+    (line,) = lines(path)
+    assert line["deed"] == "changed"
+    assert "hunter22" not in line["what"]
+    assert len(line["what"]) == LONGEST
+    assert path.read_text(encoding="ascii").count("\n") == 1
+
+
+async def test_a_log_that_cannot_be_written_stops_nothing_but_the_start(tmp_path: Path) -> None:
+    """At the start it is an error that names the reason; later the deed is in the other log."""
+    audit = Audit(tmp_path)
+    with pytest.raises(OSError, match="directory"):
+        audit.open()
+    audit.record("started", "a message", user_id=1, thread_id=2)
+
+
+def test_without_a_path_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default."""
+    monkeypatch.chdir(tmp_path)
+    audit = Audit()
+    audit.open()
+    audit.record("started", "a message", user_id=1, thread_id=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_flood_is_counted_and_hides_nobody_elses_deed(tmp_path: Path) -> None:
+    """Sixty lines a minute of one deed of one person in one thread, then how many more there were, once a minute."""
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    for number in range(1_000):
+        audit.record("denied", f"question {number}", user_id=None, thread_id=7)
+    audit.record("approved", "make", user_id=3, thread_id=7)
+    assert [line["what"] for line in lines(path)][PER_MINUTE - 1 :] == [f"question {PER_MINUTE - 1}", "make"]
+    await elapse(MINUTE + 1)
+    (told,) = lines(path)[PER_MINUTE + 1 :]
+    assert (told["deed"], told["user_id"], told["thread_id"]) == ("omitted", None, "7")
+    assert told["what"] == f"{1_000 - PER_MINUTE} more lines of one minute: denied"
+    audit.record("denied", "again", user_id=None, thread_id=7)
+    await elapse(MINUTE + 1)
+    assert [line["what"] for line in lines(path)][PER_MINUTE + 2 :] == ["again"]
+
+
+async def test_what_was_left_out_is_counted_at_the_end_too(tmp_path: Path) -> None:
+    """The bot stops before the minute is over."""
+    path = tmp_path / "audit.jsonl"
+    audit = Audit(path)
+    for _ in range(PER_MINUTE + 1):
+        audit.record("refused", "Stop", user_id=1, thread_id=2)
+    audit.close()
+    audit.close()
+    assert [line["what"] for line in lines(path)][PER_MINUTE:] == ["1 more lines of one minute: refused"]

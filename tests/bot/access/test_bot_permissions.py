@@ -1,0 +1,60 @@
+"""What the bot asks of a server."""
+
+import discord
+import pytest
+
+from bot.access.bot_permissions import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, PERMISSIONS, SCOPES, Lacks, Use, invite_link
+
+
+def test_the_link_asks_for_exactly_what_is_used() -> None:
+    """The sum of the permissions, and the two scopes."""
+    link = invite_link(42)
+    wanted = discord.Permissions(**dict.fromkeys(PERMISSIONS, True))
+    assert link.startswith("https://discord.com/oauth2/authorize?client_id=42&")
+    assert f"permissions={wanted.value}" in link
+    assert f"scope={'+'.join(SCOPES)}" in link
+
+
+def without(*names: str) -> discord.Permissions:
+    """All that is asked for, but these."""
+    return discord.Permissions(**{**dict.fromkeys((*PERMISSIONS, "connect"), True), **dict.fromkeys(names, False)})
+
+
+@pytest.mark.parametrize("use", [IN_CHANNEL, IN_FORUM, BESIDE_VOICE])
+def test_what_is_asked_for_is_enough_everywhere(use: Use) -> None:
+    """And whoever sees nothing is told of that alone: the rest follows from it."""
+    assert use.lacks(without()) == Lacks()
+    assert use.lacks(without("view_channel", "add_reactions")).names == ("View Channels",)
+    assert use.lacks(without("view_channel")).mute
+
+
+@pytest.mark.parametrize(
+    ("use", "names", "told"),
+    [
+        (IN_CHANNEL, ["create_public_threads"], ["Create Public Threads"]),
+        (IN_CHANNEL, ["send_messages"], ["Send Messages"]),
+        (IN_FORUM, ["send_messages", "create_public_threads"], []),
+        (BESIDE_VOICE, ["create_public_threads", "send_messages_in_threads"], []),
+        (BESIDE_VOICE, ["attach_files"], ["Attach Files"]),
+    ],
+)
+def test_what_lacks_matters_by_the_kind_of_place(use: Use, names: list[str], told: list[str]) -> None:
+    """Named as Discord names it, with a line for each."""
+    lacks = use.lacks(without(*names))
+    assert (list(lacks.names), len(lacks.lines), lacks.mute) == (told, len(told), False)
+
+
+@pytest.mark.parametrize(
+    ("use", "names"),
+    [
+        (IN_CHANNEL, ["send_messages", "create_public_threads"]),
+        (IN_CHANNEL, ["send_messages", "send_messages_in_threads"]),
+        (IN_FORUM, ["send_messages_in_threads"]),
+        (BESIDE_VOICE, ["connect"]),
+        (BESIDE_VOICE, ["send_messages"]),
+    ],
+)
+def test_where_no_way_to_answer_is_left_that_is_all_that_is_said(use: Use, names: list[str]) -> None:
+    """In one line."""
+    lacks = use.lacks(without(*names, "add_reactions"))
+    assert (lacks.mute, len(lacks.lines)) == (True, 1)

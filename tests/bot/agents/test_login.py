@@ -1,0 +1,228 @@
+"""Logging in as a command: whose command runs, with which environment, where, and who has the terminal."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from acp.process.agent_process import BASE_NAMES
+from bot.agents.login import login_words
+from tests.support import fork_server as forked
+
+TOKEN = "MTIz.secret.value"
+BOUND = 60.0
+"""Seconds after which a command counts as hanging."""
+
+ODD = Path(__file__).parents[2] / "peers/odd_agent.py"
+
+TELLS = """\
+import json, os, sys
+told = {"args": sys.argv[1:], "cwd": os.getcwd(), "names": sorted(os.environ), "terminal": os.isatty(0)}
+print("TOLD", json.dumps(told), flush=True)
+print("HEARD", sys.stdin.readline().strip(), flush=True)
+sys.exit(5)
+"""
+"""A login program that says what it was given, and hears one line."""
+
+
+def program(folder: Path, name: str) -> Path:
+    """Install a login program under this name."""
+    code = folder / f"{name}.py"
+    code.write_text(TELLS)
+    path = folder / name
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def config(folder: Path, agent: str) -> Path:
+    """Write a configuration with this agent, whose directory is `project`."""
+    (folder / "project").mkdir(exist_ok=True)
+    path = folder / "threadline.toml"
+    path.write_text(f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncwd = "project"\n{agent}\n')
+    return path
+
+
+def odd(folder: Path, *words: str, more: str = "") -> Path:
+    """Write a configuration whose agent is the odd one, doing these words."""
+    return config(folder, f'command = "{sys.executable}"\nargs = {json.dumps([str(ODD), *words])}\n{more}')
+
+
+def command(path: Path, *args: str) -> list[str]:
+    """The command line of the login."""
+    return [sys.executable, "-m", "bot", "login", "-c", str(path), *args]
+
+
+def environ(folder: Path) -> dict[str, str]:
+    """The operator's environment, in which the folder's programs are on PATH."""
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "DISCORD_TOKEN": TOKEN, "PATH": path, "TERM": "xterm", "SECRET": "1"}
+
+
+def run(path: Path, *args: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run it with `typed` on its stdin."""
+    env = environ(path.parent)
+    return forked.run("login", "-c", path, *args, cwd=path.parent, env=env, typed=typed, timeout=BOUND)
+
+
+def told(output: str) -> dict[str, object]:
+    """What the login program said it was given."""
+    (line,) = [line for line in output.splitlines() if line.startswith("TOLD ")]
+    found: dict[str, object] = json.loads(line.removeprefix("TOLD "))
+    return found
+
+
+# ---- the preset's command
+
+
+def test_the_presets_command_runs_with_the_bots_environment_in_its_directory(tmp_path: Path) -> None:
+    """Nothing of the operator's but what the agent gets, and TERM; its exit code is ours."""
+    program(tmp_path, "claude-agent-acp")
+    path = config(tmp_path, 'preset = "claude"\nenv = { OWN = "1" }\ninherit_env = ["SECRET"]')
+    done = run(path, typed="a code\n")
+    found = told(done.stdout)
+    assert (found["args"], found["cwd"]) == (["--cli", "auth", "login"], str(tmp_path / "project"))
+    assert isinstance(found["names"], list)
+    # A shell adds PWD and such, and Python LC_CTYPE, each for itself.
+    shell = {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"}
+    assert {"OWN", "SECRET", "TERM", "PATH"} <= set(found["names"]) <= {"OWN", "SECRET", "TERM", *BASE_NAMES, *shell}
+    assert "HEARD a code" in done.stdout
+    assert done.returncode == 5
+
+
+def test_the_operator_is_told_what_runs_and_how_to_try_it_afterwards(tmp_path: Path) -> None:
+    """Before the login has the terminal."""
+    program(tmp_path, "kimi")
+    first, second, *_ = run(config(tmp_path, 'preset = "kimi"')).stdout.splitlines()
+    assert first == "Running: kimi login"
+    assert second == f"in {tmp_path}/project. To see afterwards whether it works: threadline doctor default"
+
+
+def test_the_login_has_the_terminal_to_itself(tmp_path: Path) -> None:
+    """It may ask for a password, draw, and take keys."""
+    program(tmp_path, "vibe-acp")
+    master, slave = pty.openpty()
+    running = subprocess.Popen(
+        command(config(tmp_path, 'preset = "vibe"')),
+        cwd=tmp_path,
+        env=environ(tmp_path),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    with running:
+        os.close(slave)
+        os.write(master, b"my key\n")
+        shown = b""
+        try:
+            while piece := os.read(master, 4096):
+                shown += piece
+        except OSError:
+            pass  # Linux's way of saying that a terminal has no writer any more.
+        assert running.wait(BOUND) == 5
+    os.close(master)
+    found = told(shown.decode())
+    assert (found["terminal"], found["args"]) == (True, ["--setup"])
+    assert "HEARD my key" in shown.decode()
+
+
+def test_the_configured_path_of_the_program_is_used(tmp_path: Path) -> None:
+    """Not another one of the same name on PATH."""
+    (tmp_path / "project").mkdir()
+    path = program(tmp_path / "project", "vibe-acp")
+    done = run(config(tmp_path, f'preset = "vibe"\ncommand = "./{path.name}"'))
+    assert done.stdout.startswith("Running: ./vibe-acp --setup\n")
+    assert told(done.stdout)["args"] == ["--setup"]
+
+
+def test_a_login_program_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
+    """The adapter may be there without it; the preset says what to install."""
+    program(tmp_path, "codex-acp")
+    done = run(config(tmp_path, 'preset = "codex"'))
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("threadline: the command 'codex' was not found. To install it: ")
+
+
+# ---- what the agent itself names
+
+
+def test_an_agents_terminal_login_is_the_same_program_with_its_arguments(tmp_path: Path) -> None:
+    """Appended to the configured ones, its variables laid over (schema: AuthMethodTerminal)."""
+    done = run(
+        odd(tmp_path, "with-agent-login", "with-terminal-login", more='env = { HOW = "unknown" }'), typed="yes\n"
+    )
+    words = ["with-agent-login", "with-terminal-login", "--login", "now"]
+    assert done.stdout.splitlines()[-1] == f"{words} in a terminal, in {tmp_path}/project, told yes"
+    assert done.returncode == 3
+
+
+def test_an_agent_that_is_started_by_another_program_is_asked(tmp_path: Path) -> None:
+    """The preset's command would not fit: its arguments are the launcher's."""
+    done = run(odd(tmp_path, "with-terminal-login", more='preset = "claude"'), typed="yes\n")
+    assert done.stdout.splitlines()[-1].endswith(f"in a terminal, in {tmp_path}/project, told yes")
+
+
+def test_an_agent_that_logs_in_by_itself_is_told_to(tmp_path: Path) -> None:
+    """By `authenticate`; what it says meanwhile, which may be what to do, is shown; then it is stopped."""
+    done = run(odd(tmp_path, "with-agent-login"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "The agent logs in by itself, by with-agent-login. It may want you to do something meanwhile.",
+        "visit http://127.0.0.1/device and type 1234",
+        "The agent has logged in. To see whether it works: threadline doctor default",
+    ]
+
+
+def test_the_way_can_be_chosen(tmp_path: Path) -> None:
+    """Otherwise the one in a terminal would be taken."""
+    path = odd(tmp_path, "with-terminal-login", "with-refused-login")
+    done = run(path, "--method", "with-refused-login")
+    assert done.returncode == 1
+    assert done.stderr == "threadline: authenticate failed with -32603 will not do authenticate\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "args", "reason"),
+    [
+        ([], [], "names no way to log in; if it wants a key, give it one through inherit_env or env"),
+        (["with-variable-login"], [], "(it names: with-variable-login); give it one of the variables ODD_KEY"),
+        (["with-agent-login"], ["--method", "other"], "the way 'other' to log in (it names: with-agent-login)"),
+    ],
+)
+def test_where_there_is_no_way_it_says_what_there_is(
+    tmp_path: Path, words: list[str], args: list[str], reason: str
+) -> None:
+    """One line, exit code 1."""
+    done = run(odd(tmp_path, *words), *args)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert reason in line
+
+
+def test_an_agent_that_does_not_start_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    """Its exit code and its last words."""
+    done = run(config(tmp_path, 'command = "sh"\nargs = ["-c", "read line; echo no such node >&2; exit 3"]'))
+    assert done.returncode == 1
+    assert "exit code 3" in done.stderr
+    assert "no such node" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_agent_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """With the names that there are."""
+    done = run(odd(tmp_path), "other")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
+
+
+# ---- what a thread is told
+
+
+def test_the_words_for_a_thread_name_the_command() -> None:
+    """As one types it."""
+    assert login_words("default").endswith(": threadline login default")

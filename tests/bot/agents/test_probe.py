@@ -1,0 +1,364 @@
+"""The doctor as a command, with real agents as processes: what it sees, what it says, and that nothing is left."""
+
+import asyncio
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acp.process.agent_process import BASE_NAMES
+from bot.agents import probe as doctor
+from bot.agents.probe import WRITE_NAME, examine
+from bot.agents.probe_result import Diagnosis, as_lines
+from bot.config.schema import AgentConfig
+from tests.acp.child_processes import gone
+from tests.support import fork_server as forked
+
+TOKEN = "MTIz.secret.value"
+BOUND = 90.0
+"""Seconds after which the command counts as hanging."""
+
+ODD = Path(__file__).parents[2] / "peers/odd_agent.py"
+ROOT = Path(__file__).parents[3]
+SDK_PYTHON = ROOT / ".venv-sdk" / "bin" / "python"
+
+
+def config(folder: Path, *args: object, command: object = sys.executable, more: str = "") -> Path:
+    """Write a configuration whose agent is this command, in a project folder of its own."""
+    (folder / "project").mkdir(exist_ok=True)
+    path = folder / "threadline.toml"
+    listed = json.dumps([str(arg) for arg in args])
+    path.write_text(
+        f'[discord]\ntoken = "${{DISCORD_TOKEN}}"\n[agents.default]\ncommand = "{command}"\nargs = {listed}\n'
+        f'cwd = "project"\n{more}\n'
+    )
+    return path
+
+
+def odd(folder: Path, *words: str, more: str = "") -> Path:
+    """Write a configuration whose agent is the odd one, doing these words."""
+    return config(folder, ODD, *words, more=more)
+
+
+def command(path: Path, *args: str) -> list[str]:
+    """The doctor's command line."""
+    return [sys.executable, "-m", "bot", "doctor", "-c", str(path), *args]
+
+
+def environ(**more: str) -> dict[str, str]:
+    """The environment of the command; temporary folders are where this run's are looked for."""
+    return {**os.environ, "DISCORD_TOKEN": TOKEN, **more}
+
+
+def run(path: Path, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the doctor, far from the checkout."""
+    return forked.run("doctor", "-c", path, *args, cwd=path.parent, env=environ(**more), timeout=BOUND)
+
+
+def examined(path: Path) -> tuple[dict[str, Any], int]:
+    """Run the doctor with --json; return what it found of the one agent, and the exit code."""
+    done = run(path, "--json")
+    assert done.stderr == ""
+    (found,) = json.loads(done.stdout)["agents"]
+    assert found["well"] is (done.returncode == 0)
+    return found, done.returncode
+
+
+# ---- whether it asks
+
+
+def test_an_agent_that_asks_is_well(tmp_path: Path) -> None:
+    """Put into its asking mode as the bot does it; the write is refused, and nothing is wrong with it."""
+    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--initial-mode", "auto"))
+    assert (code, found["write"], found["failure"], found["faults"]) == (0, "asked", "", [])
+    assert found["question"] == f"Write {WRITE_NAME} [Allow once | Always allow | Reject]"
+    assert (found["asking_mode"], found["mode"], found["modes"]) == (True, "default", ["default", "auto"])
+    assert list((tmp_path / "project").iterdir()) == []
+
+
+def test_an_agent_that_acts_without_asking_is_found_out(tmp_path: Path) -> None:
+    """It has no modes and begins in the one that acts: exit code 1, and what to do about it."""
+    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--no-modes"))
+    assert (code, found["write"], found["question"]) == (1, "acted without asking", "")
+    assert (found["asking_mode"], found["modes"]) == (False, [])
+    assert any(line.startswith("Set mode to ") for line in found["advice"])
+
+
+def test_a_mode_that_cannot_be_set_is_said_and_the_deed_counts(tmp_path: Path) -> None:
+    """The agent refuses set_mode, stays in the mode it began in, and asks there."""
+    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--refuse", "mode", "--initial-mode", "default"))
+    assert (code, found["write"], found["asking_mode"]) == (0, "asked", False)
+    assert any("mode could not be set" in fault for fault in found["faults"])
+
+
+def test_an_agent_that_acts_on_a_refusal_is_found_out(tmp_path: Path) -> None:
+    """Asking is not enough."""
+    found, code = examined(odd(tmp_path, "defies"))
+    assert (code, found["write"]) == (1, "asked, was refused, and acted all the same")
+
+
+def test_where_nothing_can_be_rejected_the_turn_is_cancelled(tmp_path: Path) -> None:
+    """Never an option that allows, whatever its place in the list."""
+    found, code = examined(odd(tmp_path, "no-reject"))
+    assert (code, found["write"], found["question"]) == (0, "asked", "Write it? [Yes]")
+
+
+def test_a_file_beside_the_sessions_directory_is_found_and_removed(tmp_path: Path) -> None:
+    """The agent writes where it was started; the project is left as it was."""
+    found, code = examined(odd(tmp_path, "astray"))
+    assert (code, found["write"]) == (1, "acted without asking")
+    assert "wrote into the directory it was started in, not into that of its session" in found["faults"]
+    assert list((tmp_path / "project").iterdir()) == []
+
+
+def test_a_file_of_that_name_in_the_project_is_let_be(tmp_path: Path) -> None:
+    """It was there before."""
+    path = odd(tmp_path, "asks", "announces")
+    (tmp_path / "project" / WRITE_NAME).write_text("mine")
+    assert examined(path)[0]["write"] == "asked"
+    assert (tmp_path / "project" / WRITE_NAME).read_text() == "mine"
+
+
+@pytest.mark.skipif(not SDK_PYTHON.exists(), reason=".venv-sdk, the environment of the official SDK, is not there")
+@pytest.mark.parametrize(
+    ("word", "code", "verdict", "question"),
+    [
+        ("idles", 0, "did not try", ""),
+        ("asks", 0, "asked", "Write a file [Allow once | Always allow | Reject]"),
+        ("acts", 1, "acted without asking", ""),
+        ("has-it-done", 0, "asked", "Write {folder}/threadline-doctor.txt [Allow | Reject]"),
+    ],
+)
+def test_an_agent_that_is_in_no_table_is_examined_too(
+    tmp_path: Path, word: str, code: int, verdict: str, question: str
+) -> None:
+    """One on the official SDK, given by its command; also what it has its client do is asked."""
+    peer = ROOT / "tests/peers/sdk_agent.py"
+    found, exit_code = examined(config(tmp_path, peer, word, command=SDK_PYTHON, more='client = ["fs"]'))
+    assert (exit_code, found["write"], found["name"]) == (code, verdict, "sdk-peer 1.0.0")
+    pattern = re.escape(question).replace(re.escape("{folder}"), "/.+")
+    assert re.fullmatch(pattern, found["question"]), found["question"]
+    assert found["answer"] == "Reply with the single word: ready"
+    assert [name for name, able in found["abilities"].items() if able] == ["further directories"]
+    assert found["faults"] == []
+
+
+# ---- what it gets wrong
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["junk"], "agent wrote a line that is no message, 4 times; the first (reason not a JSON object"),
+        (["vendor"], "agent asked for an unknown method, 2 times; the first (method odd/extra)"),
+        (["asks", "text-ids"], "gives its requests a text for an id, where others count"),
+        (["asks"], "asks about a tool call that it has not announced"),
+        (["late"], "sent pieces of an answer after its turn had ended: 1"),
+        (["any-mode", "asks"], "accepts a mode that does not exist, so its word on its mode proves nothing"),
+        (["dies-of-modes", "asks"], "does not refuse a mode that does not exist: the agent's process has ended"),
+        (["silent"], "ended a turn without a word, for the reason end_turn"),
+    ],
+)
+def test_what_an_agent_gets_wrong_is_said_once(tmp_path: Path, words: list[str], fault: str) -> None:
+    """With how often, where it happens often; the rest of the examination goes on."""
+    found, _ = examined(odd(tmp_path, *words))
+    assert [each.startswith(fault) for each in found["faults"]].count(True) == 1, found["faults"]
+    assert found["failure"] == ""
+
+
+def test_another_protocol_version_is_said(tmp_path: Path) -> None:
+    """And tolerated."""
+    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--protocol", "2"))
+    assert (code, found["protocol_version"]) == (0, 2)
+    assert any("protocol version" in fault for fault in found["faults"])
+
+
+def test_an_agent_without_a_fault_has_none(tmp_path: Path) -> None:
+    """Nothing of the ordinary is called wrong: an agent may write what it likes to its stderr."""
+    assert examined(odd(tmp_path, "asks", "announces", "logs"))[0]["faults"] == []
+
+
+def test_what_an_agent_is_not_given_is_said_and_is_no_fault(tmp_path: Path) -> None:
+    """A server that it cannot reach, a directory that it does not take; the log has no more to say."""
+    (tmp_path / "library").mkdir()
+    more = 'additional_directories = ["library"]\nmcp_servers = [{ name = "wiki", url = "http://127.0.0.1:9/mcp" }]'
+    path = odd(tmp_path, "asks", "announces", more=more)
+    found, _ = examined(path)
+    assert found["left_out"] == [
+        "the MCP server 'wiki': the agent reaches none over HTTP",
+        f"the directories {tmp_path}/library: the agent takes only one",
+    ]
+    assert found["faults"] == []
+    assert "  not given: the MCP server 'wiki': the agent reaches none over HTTP\n" in run(path).stdout
+
+
+# ---- why it does not work
+
+
+@pytest.mark.parametrize(
+    ("args", "parts"),
+    [
+        (["-m", "loopback.agent", "--refuse", "initialize"], ["initialize failed with"]),
+        (["-m", "loopback.agent", "--refuse", "new"], ["session/new failed with"]),
+        ([str(ODD), "dies"], ["exit code 1", "odd enough to die"]),
+    ],
+)
+def test_a_failure_is_a_finding_with_its_reason(tmp_path: Path, args: list[str], parts: list[str]) -> None:
+    """The agent's own words, its exit code, its last lines; exit code 1, no traceback (P67)."""
+    found, code = examined(config(tmp_path, *args))
+    assert (code, found["write"]) == (1, "not examined")
+    assert all(part in found["failure"] for part in parts), found["failure"]
+
+
+def test_an_agent_that_dies_between_two_requests_is_not_well(tmp_path: Path) -> None:
+    """Whether its end is noticed by reading or by writing."""
+    found, code = examined(config(tmp_path, "-m", "loopback.agent", "--exit-after", "initialize"))
+    assert (code, found["protocol_version"], found["write"]) == (1, 1, "not examined")
+    assert found["failure"]
+
+
+@pytest.mark.parametrize("word", ["auth-new", "auth-prompt"])
+def test_an_agent_that_wants_a_login_is_given_the_command(tmp_path: Path, word: str) -> None:
+    """Wherever it says so (-32000)."""
+    found, code = examined(odd(tmp_path, word, "with-terminal-login"))
+    assert (code, found["auth_methods"]) == (1, ["with-terminal-login"])
+    assert "-32000 Authentication required" in found["failure"]
+    assert any(line.endswith("threadline login default") for line in found["advice"])
+
+
+def test_a_preset_names_what_the_login_runs_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own command, the variables of which one would do, and what is known of it."""
+    for name in ("CODEX_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copy(sys.executable, tmp_path / "codex")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    found, _ = examined(odd(tmp_path, "auth-new", more='preset = "codex"'))
+    assert "It runs: codex login" in found["advice"]
+    assert found["missing"] == ["CODEX_API_KEY or OPENAI_API_KEY must be set, unless somebody has logged in"]
+    assert len(found["quirks"]) > 1
+
+
+def test_a_variable_that_is_named_and_not_set_is_said(tmp_path: Path) -> None:
+    """An agent would start without its key, and nobody would know why it fails."""
+    found, _ = examined(odd(tmp_path, "asks", more='inherit_env = ["NOT_SET_ANYWHERE", "PATH"]'))
+    assert found["missing"] == ["NOT_SET_ANYWHERE is named in inherit_env and is not set"]
+
+
+def test_the_agent_is_started_as_the_bot_starts_it(tmp_path: Path) -> None:
+    """The same few variables; no token of the bot among them (P59)."""
+    found, _ = examined(odd(tmp_path, "env", "asks", more='env = { OWN = "1" }'))
+    names = set(found["name"].removesuffix(" 1").split())
+    assert {"OWN", "PATH", "THREADLINE_AGENT"} <= names
+    # LC_CTYPE is Python's own, which sets it for itself where there is no locale.
+    assert names <= {"OWN", "THREADLINE_AGENT", "LC_CTYPE", *BASE_NAMES}
+
+
+async def test_a_turn_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a bound with a name; the agent is stopped."""
+    monkeypatch.setattr(doctor, "READY_SECONDS", 0.1)
+    agent = AgentConfig(command=sys.executable, args=("-m", "loopback.agent", "--first-delay", "600"), cwd=tmp_path)
+    async with asyncio.timeout(BOUND):
+        found = await examine("default", agent)
+    assert found.failure == "the agent did not answer session/prompt within 0.1 s"
+    assert not found.well
+
+
+async def test_the_doctor_that_is_told_to_stop_leaves_no_process(tmp_path: Path) -> None:
+    """SIGTERM, while the agent says nothing."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    path = odd(tmp_path, "hangs", str(fifo))
+    running = await asyncio.create_subprocess_exec(*command(path), cwd=tmp_path, env=environ())
+    async with asyncio.timeout(BOUND):
+        pid = int(await asyncio.to_thread(fifo.read_text))
+        running.send_signal(signal.SIGTERM)
+        assert await running.wait() == 128 + signal.SIGTERM
+        await gone(pid)
+
+
+# ---- how it is told
+
+
+def test_piped_it_prints_lines_of_one_form(tmp_path: Path) -> None:
+    """A heading, then a title and a colon before each finding; no colours, no frame."""
+    done = run(config(tmp_path, "-m", "loopback.agent"))
+    heading, *lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, heading) == (0, "", "agents.default: well")
+    titles = [line.partition(": ")[0] for line in lines]
+    assert titles == [
+        f"  {title}"
+        for title in (
+            *("agent", "preset", "started as", "told to write", "asking mode", "answered"),
+            *("can", "cannot", "modes", "models", "commands", "took"),
+        )
+    ]
+    assert "\x1b" not in done.stdout
+    assert "  can: load, resume, list, close, images, embedded context" in lines
+    assert "  cannot: audio, MCP over HTTP, MCP over SSE, further directories" in lines
+
+
+def test_on_a_terminal_it_draws_a_table(tmp_path: Path) -> None:
+    """With the same findings."""
+    master, slave = pty.openpty()
+    path = config(tmp_path, "-m", "loopback.agent")
+    with subprocess.Popen(command(path), cwd=tmp_path, env=environ(TERM="xterm"), stdout=slave) as running:
+        os.close(slave)
+        drawn = b""
+        try:
+            while piece := os.read(master, 4096):
+                drawn += piece
+        except OSError:
+            pass  # Linux's way of saying that a terminal has no writer any more.
+        assert running.wait(BOUND) == 0
+    os.close(master)
+    assert all(part in drawn.decode() for part in ("│", "agents.default", "told to write", "Reject", "\x1b["))
+
+
+def test_what_an_agent_wrote_cannot_write_to_the_terminal() -> None:
+    """Control characters are shown as codes; a line feed begins a line with its title."""
+    found = Diagnosis(agent="a", preset="", command=("x",), cwd="/", failure="one\x1b[2J\ntwo")
+    assert as_lines(found)[-2:] == ["  failed: one\\x1b[2J", "  failed: two"]
+
+
+def test_a_long_list_is_cut_for_people() -> None:
+    """Some agents have hundreds of models."""
+    found = Diagnosis(agent="a", preset="", command=("x",), cwd="/", models=tuple(map(str, range(30))))
+    (line,) = [line for line in as_lines(found) if line.startswith("  models: ")]
+    assert line.endswith("10, 11 and 18 more")
+
+
+def test_one_agent_can_be_named_and_an_unknown_one_is_an_error(tmp_path: Path) -> None:
+    """Exit code 2, with the names that there are."""
+    path = odd(tmp_path, "asks")
+    assert run(path, "default").returncode == 0
+    done = run(path, "other")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "threadline: there is no agent 'other' in the configuration; there are: default\n"
+
+
+def test_a_token_among_the_agents_arguments_is_not_printed(tmp_path: Path) -> None:
+    """What is printed may be pasted somewhere (P60)."""
+    path = odd(tmp_path, "asks", "${DISCORD_TOKEN}")
+    for args in ([], ["--json"]):
+        done = run(path, *args)
+        assert "[secret]" in done.stdout
+        assert TOKEN not in done.stdout
+
+
+def test_a_known_agent_without_its_preset_is_told_of_it(tmp_path: Path) -> None:
+    """The preset would have set its mode and variables."""
+    program = tmp_path / "vibe-acp"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ODD}" "$@"\n')
+    program.chmod(0o755)
+    found, _ = examined(config(tmp_path, "asks", command=program))
+    assert 'preset = "vibe" knows this agent: its asking mode, its variables, how to log in.' in found["advice"]

@@ -1,0 +1,123 @@
+"""Which agent a thread has: the configuration, the channel, and what the journal remembers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.agents.registry import Agents
+from bot.config.schema import Config
+from pool.journal.journal import Journal
+
+PROJECT, ELSEWHERE = 1, 2
+"""Two channels: the first has an agent, a directory and a mode of its own."""
+
+
+def config(folder: Path, **channel: Any) -> Config:
+    """Two agents, `default` and `other`, in directories of those names."""
+    return Config.model_validate(
+        {
+            "discord": {"token": "t"},
+            "agents": {
+                "default": {"command": "one", "cwd": folder / "default", "mode": "ask", "warm": 2},
+                "other": {"command": "two", "cwd": folder / "other", "ceiling_minutes": 5},
+            },
+            "channels": {PROJECT: channel},
+            "journal": {"path": str(folder / "journal.db")},
+        }
+    )
+
+
+@contextmanager
+def agents(folder: Path, **channel: Any) -> Iterator[tuple[Agents, Journal]]:
+    """The agents of that configuration."""
+    for name in ("default", "other", "project"):
+        (folder / name).mkdir(exist_ok=True)
+    with Journal.open(folder / "journal.db") as journal:
+        yield Agents(config(folder, **channel), journal), journal
+
+
+def begin(it: Agents, journal: Journal, thread_id: int, channel_id: int, name: str = "") -> None:
+    """Let a conversation begin in a thread of a channel."""
+    assignment = it.begin(channel_id, name)
+    journal.receive(
+        thread_id, thread_id=thread_id, channel_id=channel_id, guild_id=9, author_id=7, assignment=assignment
+    )
+
+
+def test_a_channel_decides_agent_directory_and_mode(tmp_path: Path) -> None:
+    """And where it says nothing the default agent's own hold."""
+    with agents(tmp_path, agent="other", cwd=str(tmp_path / "project"), mode="careful") as (it, journal):
+        begin(it, journal, 10, PROJECT)
+        begin(it, journal, 20, ELSEWHERE)
+        here, there = it.settings(10), it.settings(20)
+        assert (here.agent, here.launch.command, here.mode) == ("other", "two", "careful")
+        assert (there.agent, there.launch.command, there.mode) == ("default", "one", "ask")
+        assert (here.cwd, there.cwd) == (tmp_path / "project", tmp_path / "default")
+        assert (here.bounds.ceiling, there.bounds.ceiling) == (300, 7200)
+        assert it.style(10).directory == str(tmp_path / "project")
+        assert here.also != there.also
+        assert [(settings.agent, count) for settings, count in it.warm] == [("default", 2)]
+
+
+def test_a_thread_keeps_its_agent_and_directory_when_the_configuration_changes(tmp_path: Path) -> None:
+    """Its session lives there; how the agent is started and bounded is always today's."""
+    with agents(tmp_path) as (it, journal):
+        begin(it, journal, 10, PROJECT)
+        it.config = config(tmp_path, agent="other", cwd=str(tmp_path / "project"))
+        assert (it.name(10), it.of(10).cwd) == ("default", tmp_path / "default")
+        it.assign(10, "default")
+        assert it.of(10).cwd == tmp_path / "project"
+
+
+def test_an_agent_that_is_gone_from_the_configuration_is_the_channels_instead(tmp_path: Path) -> None:
+    """With that one's directory; and so it is for a thread of which no agent was ever written down."""
+    with agents(tmp_path, agent="other") as (it, journal):
+        journal.receive(10, thread_id=10, channel_id=PROJECT, guild_id=9, author_id=7, assignment=("gone", "/gone"))
+        journal.receive(11, thread_id=11, channel_id=PROJECT, guild_id=9, author_id=7)
+        for thread_id in (10, 11):
+            assert (it.name(thread_id), it.of(thread_id).cwd) == ("other", tmp_path / "other")
+
+
+def test_another_agent_begins_anew_with_nothing_of_the_first(tmp_path: Path) -> None:
+    """The session, the mode and what was chosen belong to the agent that had them; the channel's mode too."""
+    with agents(tmp_path, mode="plan", permission="ask") as (it, journal):
+        begin(it, journal, 10, PROJECT)
+        assert it.of(10).mode == "plan"
+        journal.threads.set_session(10, "s1")
+        journal.threads.choose(10, "model", "large")
+        it.assign(10, "other")
+        assert (it.name(10), it.of(10).mode, it.of(10).permission) == ("other", "", "ask")
+        assert (journal.threads.session_id(10), journal.threads.choices(10)) == (None, {})
+
+
+def test_a_channel_may_offer_some_agents_only(tmp_path: Path) -> None:
+    """Its own stands first; without a list all are offered."""
+    with agents(tmp_path, agent="other") as (it, _):
+        assert it.choices(PROJECT) == ("other", "default")
+        assert it.choices(ELSEWHERE) == ("default", "other")
+        it.config = config(tmp_path, agents=["default"])
+        assert it.choices(PROJECT) == ("default",)
+
+
+def test_a_thread_that_nobody_knows_has_the_default_agent(tmp_path: Path) -> None:
+    """Nothing is raised, for the pool asks before anything was written down."""
+    with agents(tmp_path) as (it, _):
+        assert it.settings(99).agent == "default"
+
+
+def test_the_files_of_a_thread_can_be_posted_there_and_nowhere_else(tmp_path: Path) -> None:
+    """Also not through a link that its agent puts in the place of their directory."""
+    with agents(tmp_path) as (it, journal):
+        begin(it, journal, 10, PROJECT)
+        begin(it, journal, 20, PROJECT)
+        (directory,) = it.settings(10).also
+        directory.mkdir(parents=True)
+        (directory / "a.txt").write_text("a")
+        assert it.outbox(10)().read_now(str(directory / "a.txt")) == b"a"
+        assert isinstance(it.outbox(20)().read_now(str(directory / "a.txt")), str)
+        (tmp_path / "outside").mkdir()
+        (tmp_path / "outside" / "key").write_text("secret")
+        directory.rename(directory.with_name("away"))
+        directory.symlink_to(tmp_path / "outside")
+        assert isinstance(it.outbox(10)().read_now(str(directory / "key")), str)

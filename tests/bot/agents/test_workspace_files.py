@@ -1,0 +1,132 @@
+"""What an agent may have posted: files of its session's directories, and nothing that anybody can trick it into."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.agents.workspace_files import Outbox
+from bot.render import uploads as files
+
+
+def refused(found: bytes | str) -> str:
+    """The words with which a file was refused."""
+    assert isinstance(found, str)
+    return found
+
+
+def test_a_file_of_the_session_is_read(tmp_path: Path) -> None:
+    """By its address or its path, also through links that stay inside."""
+    (tmp_path / "a b.txt").write_bytes(b"data")
+    (tmp_path / "link").symlink_to("a b.txt")
+    outbox = Outbox([tmp_path])
+    assert outbox.read_now((tmp_path / "a b.txt").as_uri()) == b"data"
+    assert outbox.read_now(f"file://localhost{tmp_path}/a%20b.txt") == b"data"
+    assert outbox.read_now(str(tmp_path / "link")) == b"data"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "file:///proc/self/environ",
+        "/proc/self/environ",
+        "/dev/zero",
+        "file://{home}/.ssh/id_ed25519",
+        "file://{work}/../.ssh/id_ed25519",
+        "{work}/%2e%2e/secret",
+        "file://{work}/%2e%2e/secret",
+        "{work}/out",
+        "{work}/out/secret",
+        "{work}/.env",
+        "{work}/.git/config",
+        "{work}/hidden-link",
+        "{work}",
+        "{work}/missing",
+        "{work}/pipe",
+        "{work}/empty",
+        "file://other.example{work}/good",
+        "https://example.org/x",
+        "data:text/plain,x",
+        "relative/good",
+        "file:good",
+        "http://[",
+        "{work}/nul\0",
+        "",
+    ],
+)
+def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None:
+    """Outside, hidden, no regular file, not there, or no file at all."""
+    home = tmp_path
+    work = home / "work"
+    (home / ".ssh").mkdir()
+    (home / ".ssh/id_ed25519").write_text("key")
+    (home / "secret").write_text("secret")
+    (work / ".git").mkdir(parents=True)
+    (work / ".git/config").write_text("secret")
+    (work / ".env").write_text("secret")
+    (work / "good").write_text("good")
+    (work / "empty").touch()
+    (work / "out").symlink_to(home)
+    (work / "hidden-link").symlink_to(".env")
+    os.mkfifo(work / "pipe")
+    outbox = Outbox([work])
+    assert outbox.read_now(f"{work}/good") == b"good"
+    words = refused(outbox.read_now(uri.format(home=home, work=work)))
+    assert words
+    assert "\n" not in words
+    assert str(tmp_path) not in words
+
+
+def test_the_kernels_files_are_refused_even_where_everything_is_the_session() -> None:
+    """A session may work in `/`; its own environment is still not for posting."""
+    assert refused(Outbox([Path("/")]).read_now("/proc/self/environ")) == "it is not a regular file"
+
+
+def test_nothing_of_the_bots_own_is_sent(tmp_path: Path) -> None:
+    """Its configuration, its journal, under whatever name; also where the session works in the same folder."""
+    (tmp_path / "threadline.toml").write_text("token")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/threadline.db").write_text("rows")
+    (tmp_path / "other.txt").hardlink_to(tmp_path / "threadline.toml")
+    (tmp_path / "link.txt").symlink_to("state/threadline.db")
+    outbox = Outbox([tmp_path], withheld=[tmp_path / "threadline.toml", tmp_path / "state", tmp_path / "gone"])
+    for name in ("threadline.toml", "state/threadline.db", "other.txt", "link.txt"):
+        assert refused(outbox.read_now(str(tmp_path / name))) == "it belongs to the bot"
+
+
+def test_a_link_that_is_swapped_after_the_check_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking at a file and opening it, the agent replaces it by a link to a secret."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (tmp_path / "secret").write_text("secret")
+    (work / "a").write_text("good")
+    outbox = Outbox([work])
+    check = Outbox._check
+
+    def swap(self: Outbox, entry: object) -> None:
+        check(self, entry)  # type: ignore[arg-type]
+        (work / "a").unlink()
+        (work / "a").symlink_to(tmp_path / "secret")
+
+    monkeypatch.setattr(Outbox, "_check", swap)
+    assert refused(outbox.read_now(str(work / "a")))
+
+
+def test_a_directory_that_is_swapped_leads_nowhere(tmp_path: Path) -> None:
+    """The session's directory is the one that it was when the session began."""
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "passwd").write_text("mine")
+    outbox = Outbox([work])
+    work.rename(tmp_path / "moved")
+    work.symlink_to("/etc")
+    assert refused(outbox.read_now(str(work / "passwd")))
+
+
+def test_a_file_that_discord_would_not_take_is_not_read(tmp_path: Path) -> None:
+    """However large it says it is."""
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(files.LARGEST + 1)
+    assert refused(Outbox([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"

@@ -1,0 +1,62 @@
+"""The demo's configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.cli.demo import NoAgent, agent_lines, configuration
+from bot.config.presets import PRESETS
+from bot.config.schema import load
+
+
+def written(folder: Path, agent: list[str]) -> Path:
+    """Write the file with some place in it."""
+    text = configuration(
+        endpoint="http://127.0.0.1:1",
+        token="token",
+        guild_id=1,
+        channel_id=2,
+        people=(3, 4),
+        agent=agent,
+        folder=folder,
+    )
+    path = folder / "threadline.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("choice", ["", 'python3 -c "print(1)"'])
+def test_the_demos_configuration_reads_well(tmp_path: Path, choice: str) -> None:
+    """Whatever agent was asked for, also one whose arguments need quotes."""
+    config = load(written(tmp_path, agent_lines(choice)))
+    assert config.agents.default.cwd == tmp_path / "project"
+    assert config.rules.users.user_ids == {3, 4}
+    assert config.agents.default.args[-1] == ("loopback.agent" if not choice else "print(1)")
+
+
+def test_auto_takes_the_first_known_agent_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its preset, so that it is put into the mode in which it asks."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    name, preset = list(PRESETS.items())[2]
+    (tmp_path / preset.command).write_text("#!/bin/sh\n")
+    (tmp_path / preset.command).chmod(0o755)
+    assert agent_lines("auto") == [f'preset = "{name}"']
+    assert load(written(tmp_path, agent_lines("auto"))).agents.default.command == preset.command
+
+
+@pytest.mark.parametrize("choice", ["claude", "claude-agent-acp", "claude-agent-acp --flag", "/no/such/agent"])
+def test_an_agent_that_is_not_installed_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: str
+) -> None:
+    """With the command that installs it, where it is a known one."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoAgent, match="was not found") as caught:
+        agent_lines(choice)
+    assert ("npm install" in str(caught.value)) == choice.startswith("claude")
+
+
+def test_auto_says_which_agents_it_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer learns what could be installed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NoAgent, match="claude, codex"):
+        agent_lines("auto")

@@ -1,0 +1,303 @@
+"""The command line in real processes: one clear line for what is wrong, its exit code, no traceback."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from pool.journal.journal import Journal
+from tests.support.fork_server import run
+
+TOKEN = "MTIz.secret.value"
+BOUND = 60.0
+"""Seconds after which a command counts as hanging."""
+
+
+def threadline(*args: str | Path, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, far from the checkout."""
+    return run(*args, cwd=cwd, env=_environment(cwd, environ), timeout=BOUND)
+
+
+def interpreted(*args: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run it in a new interpreter, where it matters what is imported."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *args],
+        cwd=cwd,
+        env=_environment(cwd, environ),
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+
+
+def _environment(home: Path, more: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(home), **more}
+
+
+def config(folder: Path, *, agent: str = "", rest: str = "") -> Path:
+    """Write a configuration whose agent is the scripted one, or `agent`; `rest` is put behind it."""
+    agent = agent or f'command = "{sys.executable}"\nargs = ["-m", "loopback.agent"]'
+    path, project = folder / "threadline.toml", folder / "project"
+    project.mkdir(exist_ok=True)
+    head = '[discord]\ntoken = "${DISCORD_TOKEN}"\n' if "[discord]" not in rest else ""
+    path.write_text(f'{head}[agents.default]\n{agent}\ncwd = "{project}"\n{rest}')
+    return path
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
+    """One line on stderr that holds these parts, nothing on stdout, that exit code."""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("threadline: ")
+    assert all(part in line for part in parts), line
+    assert (done.returncode, done.stdout) == (code, "")
+    assert TOKEN not in line
+
+
+# ---- a configuration that cannot be used: exit code 2
+
+BROKEN = {
+    "a mistyped key": ("[pool]\nmax_agent = 1\n", "pool.max_agent: unknown key"),
+    "an unset variable": ('[journal]\npath = "${NOT_SET_ANYWHERE}"\n', "NOT_SET_ANYWHERE is not set"),
+    "no TOML": ("[pool\n", "is not TOML"),
+    "a value of the wrong type": ("[pool]\nmax_agents = []\n", "pool.max_agents: Input should be a valid integer"),
+    "all channels of no guild": ('[access]\nchannels = ["*"]\n', "needs guilds"),
+    "an endpoint that is no address": (
+        '[discord]\ntoken = "t0ken"\nendpoint = "localhost"\n',
+        "discord.endpoint: must be an address",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "command"), list(zip(BROKEN, cycle(("run", "check")), strict=False)))
+def test_a_broken_configuration_is_one_line_and_exit_code_2(tmp_path: Path, name: str, command: str) -> None:
+    """With the file in it (P56), whichever of the two commands reads it."""
+    rest, reason = BROKEN[name]
+    path = config(tmp_path, rest=rest)
+    assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, str(path), reason)
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+@pytest.mark.parametrize(
+    ("agent", "reason"),
+    [
+        ('command = "no-such-agent"', "agents.default.command: the command 'no-such-agent' was not found"),
+        ('command = "sh"\ncwd = "/no/such/folder"', "agents.default.cwd: the directory /no/such/folder does not exist"),
+    ],
+)
+def test_a_missing_agent_or_folder_is_one_line_and_exit_code_2(
+    tmp_path: Path, agent: str, reason: str, command: str
+) -> None:
+    """Found before anything is connected (P46)."""
+    path = config(tmp_path, agent=agent)
+    own = f'\ncwd = "{tmp_path}/project"'
+    path.write_text(path.read_text().replace(own, "" if "cwd" in agent else own))
+    assert_one_line(threadline(command, "-c", path, cwd=tmp_path), 2, f"{path}:", reason)
+
+
+def test_an_empty_or_missing_token_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """Not a refused login much later."""
+    path = config(tmp_path)
+    assert_one_line(threadline("run", "-c", path, cwd=tmp_path, DISCORD_TOKEN=""), 2, "discord.token: is empty")
+
+
+def test_a_missing_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """Also the one that is looked for when none is named."""
+    assert_one_line(threadline("run", "-c", "none.toml", cwd=tmp_path), 2, "none.toml: there is no such file")
+    assert_one_line(threadline("check", cwd=tmp_path), 2, "threadline init writes one")
+
+
+def test_a_journal_that_cannot_be_opened_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    """The path is the configuration's; here a file stands where its folder should be."""
+    (tmp_path / "file").touch()
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
+    assert_one_line(threadline("run", "-c", path, cwd=tmp_path), 2, "the journal", "file/journal.db")
+
+
+def test_a_bot_that_runs_collects_no_garbage_among_what_it_has_loaded(tmp_path: Path) -> None:
+    """A full collection holds all threads: it must look at what conversations have made, and not at the libraries."""
+    (tmp_path / "file").touch()
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "file/journal.db"\n')
+    lines = (
+        "import atexit, gc, sys",
+        "from bot.cli import main",
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10 * len(gc.get_objects())))",
+        "main()",
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines), "run", "-c", path],
+        cwd=tmp_path,
+        env={**os.environ, "DISCORD_TOKEN": TOKEN, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("True\n", 2)
+
+
+def test_a_journal_that_cannot_be_used_names_the_command_that_begins_a_new_one(tmp_path: Path) -> None:
+    """One line, exit code 2, and the file is left as it was."""
+    (tmp_path / "journal.db").write_text("no database\n" * 100)
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "journal.db"\n')
+    done = threadline("run", "-c", path, cwd=tmp_path)
+    assert_one_line(done, 2, f"the journal {tmp_path}/journal.db cannot be read", "`threadline run --new-journal`")
+    assert (tmp_path / "journal.db").read_text() == "no database\n" * 100
+
+
+# ---- everything else: exit code 1
+
+
+def test_a_journal_that_another_program_has_locked_is_not_put_aside(tmp_path: Path) -> None:
+    """Exit code 1, for later it can be opened; the flag that begins a new one changes nothing."""
+    path = config(tmp_path, rest='[access]\nchannels = ["1"]\n[journal]\npath = "journal.db"\n')
+    Journal.open(tmp_path / "journal.db").close()
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        done = threadline("run", "--new-journal", "-c", path, cwd=tmp_path)
+    assert_one_line(done, 1, "journal.db is locked by another program")
+    assert not list(tmp_path.glob("*.broken-*"))
+
+
+def test_an_endpoint_where_nothing_listens_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    """With the address in it."""
+    with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        rest = f"""\
+[discord]
+token = "{TOKEN}"
+endpoint = "{endpoint}"
+[access]
+channels = ["1"]
+[journal]
+path = "journal.db"
+"""
+        done = threadline("run", "-c", config(tmp_path, rest=rest), cwd=tmp_path)
+    assert_one_line(done, 1, f"cannot connect to {endpoint}")
+
+
+@pytest.mark.parametrize("command", [["run"], ["check"], ["--version"]], ids=str)
+def test_another_packages_acp_is_noticed_and_nothing_is_done(tmp_path: Path, command: list[str]) -> None:
+    """The official SDK has the same import name; the line says which file was found and what to do."""
+    package = tmp_path / "path" / "acp"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("class Agent: ...\n")
+    done = interpreted(*command, cwd=tmp_path, PYTHONPATH=str(package.parent))
+    assert_one_line(done, 1, str(package / "__init__.py"), "agent-client-protocol", "environment of its own")
+
+
+# ---- check
+
+
+def test_check_starts_the_agent_and_says_what_it_found(tmp_path: Path) -> None:
+    """Handshake, sessions, modes, whether it asks first; warnings too; exit code 0."""
+    done = threadline("check", "--offline", "-c", config(tmp_path), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"well     configuration: {tmp_path}/threadline.toml reads well"
+    assert lines[1] == "warning  configuration: access.channels is empty: the bot works nowhere"
+    assert all(line.startswith("well     agents.default: ") for line in lines[2:])
+    assert lines[2].endswith(" answers, protocol version 1")
+    assert lines[3].endswith("sessions survive a restart: yes")
+    assert "modes: default, " in lines[4]
+    assert lines[5].endswith("asks before it acts: yes, in mode default")
+    assert len(lines) == 6
+
+
+def test_check_names_all_that_is_wrong_in_one_run(tmp_path: Path) -> None:
+    """An agent that is not installed keeps neither Discord nor the other agents from being looked at."""
+    with socket.socket() as taken:  # bound, so that nobody else gets it, and not listening
+        taken.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        rest = f"""\
+[agents.other]
+command = "{sys.executable}"
+args = ["-m", "loopback.agent"]
+cwd = "{tmp_path}/project"
+[agents.wide]
+command = "{sys.executable}"
+cwd = "{tmp_path}"
+[channels.7]
+agent = "none"
+[discord]
+token = "{TOKEN}"
+endpoint = "{endpoint}"
+"""
+        done = threadline("check", "-c", config(tmp_path, agent='command = "no-such-agent"', rest=rest), cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (1, "")
+    wrong = [line for line in lines if line.startswith("FAILED")]
+    subjects = ["token", "agents.default", "agents.wide", "channels.7"]
+    assert sorted(line.split()[1].removesuffix(":") for line in wrong) == sorted(subjects)
+    assert "threadline.toml:2: agents.default.command: the command 'no-such-agent' was not found" in done.stdout
+    assert "well     agents.other: asks before it acts: yes, in mode default" in lines
+    assert not [line for line in lines if line.startswith("well     agents.wide")]
+
+
+def test_variables_beside_the_configuration_are_used_and_must_be_ones_own(tmp_path: Path) -> None:
+    """The environment wins; a file that others may read is refused, and its secret not repeated."""
+    path = config(tmp_path, rest='[journal]\npath = "${NAMED_BESIDE}"\n')
+    beside = tmp_path / "threadline.env"
+    beside.touch(mode=0o600)
+    beside.write_text(f"NAMED_BESIDE=a.db\nOTHER={TOKEN}\n")
+    assert threadline("check", "--offline", "-c", path, cwd=tmp_path).returncode == 0
+    beside.chmod(0o644)
+    assert_one_line(threadline("check", "-c", path, cwd=tmp_path), 2, "threadline.env: others may read it")
+
+
+@pytest.mark.parametrize(
+    ("script", "parts"),
+    [
+        ("read line; echo cannot find my key >&2; exit 3", ["exit code 3", "cannot find my key"]),
+        ("read line; kill -9 $$", ["signal 9"]),
+        ("echo welcome; read line; exit 0", ["exit code 0", "gets wrong: ", "welcome"]),
+        (r"read line; printf %b red\\033[31m >&2; exit 1", [r"red\u{1b}[31m"]),
+    ],
+)
+def test_check_says_why_an_agent_does_not_start(tmp_path: Path, script: str, parts: list[str]) -> None:
+    """Its exit code and its last words; exit code 1 (P39, P67)."""
+    path = config(tmp_path, agent=f"command = 'sh'\nargs = ['-c', '{script}']")
+    done = threadline("check", "--offline", "-c", path, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "FAILED   agents.default: " in done.stdout
+    assert all(part in done.stdout for part in parts), done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
+    """Each command is described."""
+    shown = threadline("--help", cwd=tmp_path, COLUMNS="80")
+    assert all(f"\n  {command} " in shown.stdout for command in ("run", "check", "demo"))
+    assert "..." not in shown.stdout.partition("Commands:")[2]
+    assert interpreted("--version", cwd=tmp_path).stdout.startswith("threadline, version ")
+    assert threadline("nonsense", cwd=tmp_path).returncode == 2
+
+
+def test_a_command_that_needs_no_discord_does_not_wait_for_its_library(tmp_path: Path) -> None:
+    """It takes longer to import than all the rest."""
+    lines = (
+        "import sys, click",
+        "from bot.cli import main",
+        "context = click.Context(main)",
+        "for name in sys.argv[1:]: assert main.get_command(context, name) is not None",
+        "print(sorted({'aiohttp', 'discord'} & set(sys.modules)))",
+    )
+    commands = ("demo", "doctor", "login", "migrate", "report", "run", "service")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines), *commands],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")

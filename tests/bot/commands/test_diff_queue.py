@@ -1,0 +1,86 @@
+"""Many who want to see a diff at once: how many queue that takes, and what each is shown."""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bot.commands.diff_queue import AT_ONCE, DiffQueue
+from bot.commands.git_changes import GitFailed
+
+from .test_git_safety import made
+
+ASKING = 40
+"""As many as press Enter while the first comparison runs."""
+
+
+def counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a git in front of the installed one that writes down where queue begin and end; return that file."""
+    log, installed = folder / "log", shutil.which("git")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "git").write_text(
+        f"""#!/bin/sh
+case "$*" in *--show-toplevel*) echo "+ $PWD" >> {log};; esac
+{installed} "$@"
+told=$?
+case "$*" in *--binary*) echo "- $PWD" >> {log};; esac
+exit $told
+"""
+    )
+    (folder / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return log
+
+
+async def test_who_asks_while_a_comparison_runs_shares_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began after all of them had asked, so it shows each what was there then."""
+    here = made(tmp_path / "here", "one")
+    log, queue = counted(tmp_path, monkeypatch), DiffQueue()
+    (here / "a").write_text("two\n")
+    found = await asyncio.gather(*(queue.changes(here, (here,)) for _ in range(ASKING)))
+    assert log.read_text().count("+ ") == 2
+    assert all(b"+two" in each.patch for each in found)
+    (here / "a").write_text("three\n")
+    assert b"+three" in (await queue.changes(here, (here,))).patch
+
+
+async def test_at_most_two_queue_run_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of however many directories."""
+    places = [made(tmp_path / f"place{number}", "one") for number in range(3 * AT_ONCE)]
+    log, queue = counted(tmp_path, monkeypatch), DiffQueue()
+    await asyncio.gather(*(queue.changes(each, (each,)) for each in places))
+    running, most = 0, 0
+    for line in log.read_text().splitlines():
+        running += 1 if line.startswith("+") else -1
+        most = max(most, running)
+    assert (running, most) == (0, AT_ONCE)
+
+
+async def test_all_who_share_a_comparison_are_told_why_it_failed(tmp_path: Path) -> None:
+    """And the next who asks is not."""
+    here, queue = tmp_path / "here", DiffQueue()
+    here.mkdir()
+    asked = (queue.changes(here, (here,)) for _ in range(3))
+    failed = await asyncio.gather(*asked, return_exceptions=True)
+    assert [str(each) for each in failed] == ["the working directory is in no git repository"] * 3
+    assert {type(each) for each in failed} == {GitFailed}
+    here.rmdir()
+    made(here, "one")
+    assert (await queue.changes(here, (here,))).patch == b""
+
+
+async def test_a_comparison_that_is_cut_off_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """As when the bot stops: who shares it ends with it, and the directory is free."""
+    here, queue = made(tmp_path / "here", "one"), DiffQueue()
+    asked = [asyncio.create_task(queue.changes(here, (here,)), name=f"asked {number}") for number in range(3)]
+    _, running = await asyncio.wait(asked, timeout=0)
+    assert len(running) == 3
+    for task in asked[:2]:
+        task.cancel()
+    await asyncio.wait(asked)
+    assert all(task.cancelled() for task in asked)
+    assert (await queue.changes(here, (here,))).patch == b""

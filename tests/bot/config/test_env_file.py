@@ -1,0 +1,49 @@
+"""The file of variables beside a configuration."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.config.document import ConfigError
+from bot.config.env_file import beside, read_variables, write_variables
+
+
+def test_the_file_stands_beside_its_configuration() -> None:
+    """Under the same name."""
+    assert beside(Path("/etc/threadline/team.toml")) == Path("/etc/threadline/team.env")
+
+
+def test_what_was_written_is_read_back_and_is_nobody_elses(tmp_path: Path) -> None:
+    """Mode 0600 from the first moment on, also over a file that others could read; comments are no variables."""
+    path = tmp_path / "threadline.env"
+    path.write_text("OLD=1\n")
+    write_variables(path, ["# a note", "DISCORD_TOKEN=MTIz.a=b#c", "# OTHER=", "KEY=two words"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_variables(path) == {"DISCORD_TOKEN": "MTIz.a=b#c", "KEY": "two words"}
+    assert [each.name for each in tmp_path.iterdir()] == ["threadline.env"]
+
+
+def test_lines_are_read_as_service_managers_read_them(tmp_path: Path) -> None:
+    """Quotes around a value fall away, `export` does no harm, a value may be empty."""
+    path = tmp_path / "a.env"
+    path.touch(mode=0o600)
+    path.write_text("# note\n\nA=\"x y\"\n export B='z'\nC=\nD=it's\n")
+    assert read_variables(path) == {"A": "x y", "B": "z", "C": "", "D": "it's"}
+
+
+def test_no_file_means_no_variables(tmp_path: Path) -> None:
+    """Not everybody has one."""
+    assert read_variables(tmp_path / "none.env") == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "words"),
+    [(0o640, "A=1\n", "others may read it"), (0o600, "A=1\nnonsense\n", "line 2: is not of the form NAME=VALUE")],
+)
+def test_a_file_that_cannot_be_meant_is_refused(tmp_path: Path, mode: int, text: str, words: str) -> None:
+    """A secret that others can read is said, not used; a mistyped line has its number."""
+    path = tmp_path / "a.env"
+    path.write_text(text)
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match=words):
+        read_variables(path)

@@ -1,0 +1,97 @@
+"""A configuration that other accounts may change, or that shows them the token, is refused as ssh refuses its files."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.config.file_exposure import readable_by_others, writable_by_others
+from bot.config.schema import ConfigError, load
+
+ENVIRON = {"DISCORD_TOKEN": "MTIz.secret.value", "KEY": "sk-secret"}
+VARIABLE = "${DISCORD_TOKEN}"
+LITERAL = "MTIz.literal.value"
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that every account may enter. Into a test's own folder none may go."""
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="threadline-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "project").mkdir()
+        yield folder
+
+
+def written(folder: Path, mode: int, *, token: str = VARIABLE, agent: str = "") -> Path:
+    """Write a configuration with that mode, in a group that is not its owner's alone."""
+    path = folder / "threadline.toml"
+    path.write_text(f'[discord]\ntoken = "{token}"\n[agents.default]\ncommand = "sh"\ncwd = "project"\n{agent}')
+    if os.geteuid() == 0:
+        os.chown(path, 0, 65534)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o646, 0o662])
+def test_a_file_that_others_may_write_is_refused(shared: Path, mode: int) -> None:
+    """It names programs that run with the bot's rights. The line says what to type."""
+    path = written(shared, mode)
+    with pytest.raises(ConfigError) as caught:
+        load(path, ENVIRON)
+    assert str(caught.value) == f"{path}: others may write it, and it names programs to run: chmod go-w {path}"
+
+
+def test_of_a_link_what_it_leads_to_counts_and_the_way_there(shared: Path) -> None:
+    """A link in an open folder to a file in a closed one shows nothing; the other way round, it all."""
+    closed = shared / "closed"
+    closed.mkdir(mode=0o700)
+    for here, there in ((shared, closed), (closed, shared)):
+        (there / "file").write_text("x")
+        (there / "file").chmod(0o644)
+        (here / "link").symlink_to(there / "file")
+    assert not readable_by_others(shared / "link")
+    assert readable_by_others(closed / "link")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604])
+def test_a_token_that_others_may_read_is_refused(shared: Path, mode: int) -> None:
+    """The line names the key and says what to type, and not the token."""
+    path = written(shared, mode, token=LITERAL)
+    with pytest.raises(ConfigError) as caught:
+        load(path, ENVIRON)
+    words = "discord.token: others may read what stands here; use a variable, or close the file"
+    assert str(caught.value) == f"{path}:2: {words}: chmod 600 {path}"
+
+
+def test_a_token_that_only_its_owner_may_read_is_taken_and_so_is_a_variable_that_all_may_read(shared: Path) -> None:
+    """As most files are written: a variable's name is no secret."""
+    assert load(written(shared, 0o600, token=LITERAL), ENVIRON).secrets == (LITERAL,)
+    assert load(written(shared, 0o644), ENVIRON).warnings() == ["access.channels is empty: the bot works nowhere"]
+
+
+def test_a_folder_that_nobody_else_may_enter_closes_all_files_in_it(shared: Path) -> None:
+    """Whatever their modes are."""
+    shared.chmod(0o700)
+    assert load(written(shared, 0o666, token=LITERAL), ENVIRON).secrets == (LITERAL,)
+
+
+def test_other_secrets_that_others_may_read_are_warned_of(shared: Path) -> None:
+    """By their keys, and not what comes from a variable. Only warned of: a name alone may deceive."""
+    agent = 'env = { API_KEY = "sk-literal", OTHER_KEY = "${KEY}", COLOR = "red" }\n'
+    path = written(shared, 0o644, agent=agent)
+    warnings = load(path, ENVIRON).warnings()
+    words = "agents.default.env.API_KEY: others may read what stands here; use a variable, or close the file"
+    assert warnings[-1] == f"{words}: chmod 600 {path}"
+    assert not any("OTHER_KEY" in warning or "COLOR" in warning for warning in warnings)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")
+def test_the_group_that_an_account_has_to_itself_is_nobody_else(shared: Path) -> None:
+    """Where each account has one, files are written for it by default (umask 002)."""
+    path = written(shared, 0o660)
+    assert (readable_by_others(path), writable_by_others(path)) == (True, True)
+    os.chown(path, 0, 0)
+    assert (readable_by_others(path), writable_by_others(path)) == (False, False)

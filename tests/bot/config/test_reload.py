@@ -1,0 +1,157 @@
+"""What a running bot takes over from a changed configuration, and what it names instead."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.access.gate import People
+from bot.access.summary import in_words
+from bot.config.reload import LIVE, Reloaded, reload, taken_over
+from bot.config.schema import Config, load
+
+BEGINNING = """\
+[discord]
+token = "t0ken"
+[agents.default]
+command = "sh"
+cwd = "project"
+"""
+
+
+def loaded(folder: Path, text: str = "", *, beginning: str = BEGINNING) -> Config:
+    """Load a configuration that says this."""
+    (folder / "project").mkdir(exist_ok=True)
+    path = folder / "threadline.toml"
+    path.write_text(beginning + text)
+    return load(path)
+
+
+def test_lists_of_people_and_places_are_taken_over(tmp_path: Path) -> None:
+    """And the answer names each key."""
+    running = loaded(tmp_path, '[access]\nchannels = ["1"]\n[threads]\nmention = "mentions"\n')
+    loaded(tmp_path, '[access]\nchannels = ["1", "2"]\nusers = ["*"]\n[threads]\nbots = "all"\n')
+    done = reload(running)
+    assert done.applied == ("access.channels", "access.users", "threads.mention", "threads.bots")
+    assert done.waiting == ()
+    assert done.config.rules.users.everyone
+    assert done.config.rules.channels == frozenset({1, 2})
+    assert str(done) == "Taken over: access.channels, access.users, threads.mention, threads.bots."
+    assert done.config.file == running.file
+
+
+@pytest.mark.parametrize("key", ["users", "approvers", "admins"])
+def test_a_person_who_is_struck_off_a_list_loses_the_right_at_once(tmp_path: Path, key: str) -> None:
+    """Whichever list it is."""
+    running = loaded(tmp_path, f'[access]\n{key} = ["1", "2"]\n')
+    loaded(tmp_path, f'[access]\n{key} = ["1"]\n')
+    done = reload(running)
+    assert done.applied == (f"access.{key}",)
+    assert getattr(done.config.rules, key).user_ids == frozenset({1})
+
+
+def test_what_needs_a_restart_is_named_and_left_as_it_was(tmp_path: Path) -> None:
+    """Also where it stands in a table of which other keys are taken over."""
+    running = loaded(tmp_path)
+    beginning = BEGINNING.replace('"sh"', '"env"').replace("t0ken", "another")
+    loaded(tmp_path, "[access]\ndm = true\n[pool]\nmax_agents = 3\n", beginning=beginning)
+    done = reload(running)
+    assert done.applied == ()
+    assert done.waiting == ("discord.token", "access.dm", "agents.default.command", "pool.max_agents")
+    assert done.config == running
+    assert "only a restart" in str(done)
+    assert "another" not in str(done)
+
+
+def test_a_channels_table_is_taken_over_unless_it_names_an_agent_that_is_not_there_yet(tmp_path: Path) -> None:
+    """New, changed and gone ones; the new agent comes with a restart, and its channel with it."""
+    running = loaded(tmp_path, '[channels.1]\nmode = "a"\n[channels.2]\nmode = "b"\n[channels.3]\nmode = "c"\n')
+    new = '[agents.new]\ncommand = "sh"\ncwd = "project"\n'
+    loaded(tmp_path, new + '[channels.1]\nmode = "x"\n[channels.2]\nagent = "new"\n[channels.4]\nagents = ["new"]\n')
+    done = reload(running)
+    assert {channel_id: each.mode for channel_id, each in done.config.channels.items()} == {1: "x", 2: "b"}
+    assert set(done.applied) == {"channels.1.mode", "channels.3"}
+    assert set(done.waiting) == {"agents.new", "channels.2.agent", "channels.2.mode", "channels.4"}
+
+
+@pytest.mark.parametrize("text", ["[access]\nuser = []\n", "no TOML", "[access]\nusers = ['nobody']\n"])
+def test_a_wrong_file_changes_nothing_and_says_why(tmp_path: Path, text: str) -> None:
+    """With the line, as at the start."""
+    running = loaded(tmp_path)
+    running.file.write_text(BEGINNING + text)
+    done = reload(running)
+    assert done.config is running
+    assert (done.applied, done.waiting) == ((), ())
+    assert str(running.file) in str(done)
+    assert str(done).startswith("Nothing has changed, for the configuration is wrong:\n")
+
+
+def test_a_file_that_says_the_same_changes_nothing(tmp_path: Path) -> None:
+    """Whatever was done to its comments."""
+    running = loaded(tmp_path, '[channels.1]\nmode = "a"\n')
+    loaded(tmp_path, '# The same.\n[channels.1]\nmode = "a"\n')
+    done = reload(running)
+    assert done == Reloaded(running)
+    assert str(done) == "Nothing has changed in the configuration."
+
+
+def test_every_key_that_is_taken_over_exists(tmp_path: Path) -> None:
+    """A key that is renamed is renamed here too."""
+    config = loaded(tmp_path)
+    for table, keys in LIVE.items():
+        assert keys <= set(type(getattr(config, table)).model_fields)
+    assert taken_over(config, config).config == config
+
+
+# ---- in words
+
+
+def test_the_rules_say_in_words_who_may_do_what(tmp_path: Path) -> None:
+    """Places, people by each kind of entry, mentions, bots."""
+    text = """\
+[access]
+guilds = ["9"]
+channels = ["1", "2"]
+users = ["role:7", "5", "owner"]
+admins = []
+dm = true
+[threads]
+mention = "shared"
+bots = "mentions"
+trusted_bots = ["8"]
+"""
+    assert list(in_words(loaded(tmp_path, text).rules)) == [
+        (
+            "The bot works in the channels 1, 2 of the servers 9 and in direct messages; no mention is needed in the"
+            " bot's own threads, but where another bot is."
+        ),
+        "To talk to it, and to stop their own turns: the bot's owner, the users 5, the roles 7.",
+        (
+            "Of these, to answer an agent's questions, to stop any turn, to change what an agent may do unasked, and to"
+            " end and forget conversations, as those who began them may: whoever wrote the message."
+        ),
+        "To do all this, to reload the configuration and to take up any session: nobody.",
+        "Messages that mention it are answered of the bots and webhooks 8, at most 10 until a person writes.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        ("", "The bot works in no channel;"),
+        ('guilds = ["9"]\nchannels = ["*"]', "The bot works in all channels of the servers 9;"),
+        ("dm = true", "The bot works in direct messages;"),
+        ('channels = ["3"]', "The bot works in the channels 3;"),
+    ],
+)
+def test_places_are_said_in_words(tmp_path: Path, access: str, said: str) -> None:
+    """None, all, direct messages only."""
+    first, *others = in_words(loaded(tmp_path, f"[access]\n{access}\n").rules)
+    assert first.startswith(said)
+    assert not any("answered of the bots" in each for each in others)
+
+
+def test_everybody_is_said_as_such(tmp_path: Path) -> None:
+    """A star outshines whoever else is named."""
+    rules = loaded(tmp_path, '[access]\nusers = ["*", "5"]\n').rules
+    assert rules.users == People(frozenset({5}), everyone=True, entries=("*", "5"))
+    assert "their own turns: everybody." in list(in_words(rules))[1]

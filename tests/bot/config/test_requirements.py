@@ -1,0 +1,181 @@
+"""What must hold before the bot starts: its own files out of agents' reach, and the program around an agent."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bot.config.schema import Config, ConfigError, load
+from tests.e2e.live_bot import toml
+
+BOUND = 30.0
+SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
+
+
+def written(folder: Path, agent: str = "", rest: str = "") -> Path:
+    """Write a configuration whose agent works in `project`; there is a directory `other` too."""
+    for name in ("project", "other"):
+        (folder / name).mkdir(exist_ok=True)
+    path = folder / "threadline.toml"
+    cwd = "" if "cwd =" in agent else f"cwd = {toml(str(folder / 'project'))}\n"
+    path.write_text(f'[discord]\ntoken = "t0ken"\n[agents.default]\ncommand = "sh"\n{cwd}{agent}\n{rest}\n')
+    return path
+
+
+def complaint(path: Path) -> str:
+    """What is said about the file, in one line."""
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (line,) = str(caught.value).splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("agent", "rest", "key", "file"),
+    [
+        ('cwd = "."', "", "agents.default.cwd", "threadline.toml"),
+        ('additional_directories = ["other", "."]', "", "agents.default.additional_directories", "threadline.toml"),
+        ("", '[channels.5]\ncwd = "."', "channels.5.cwd", "threadline.toml"),
+        ("", '[agents.second]\ncommand = "sh"\ncwd = "."', "agents.second.cwd", "threadline.toml"),
+        ("", '[journal]\npath = "project/deep/journal.db"', "agents.default.cwd", "project/deep/journal.db"),
+        ("", '[journal]\npath = "link/journal.db"', "agents.default.cwd", "link/journal.db"),
+        ("", '[audit]\npath = "project/audit.jsonl"', "agents.default.cwd", "project/audit.jsonl"),
+        ('cwd = "back"', "", "agents.default.cwd", "threadline.toml"),
+    ],
+)
+def test_the_bots_own_files_where_an_agent_works_are_refused_in_one_line(
+    tmp_path: Path, agent: str, rest: str, key: str, file: str
+) -> None:
+    """Configuration, journal, audit log; in any agent's directory, through links from either side."""
+    path = written(tmp_path, agent, rest)
+    (tmp_path / "link").symlink_to(tmp_path / "project")
+    (tmp_path / "back").symlink_to(tmp_path)
+    line = complaint(path)
+    assert f": {key}: the agent could read and change {tmp_path / file} there" in line
+
+
+def test_the_file_of_variables_counts_also_before_it_is_there(tmp_path: Path) -> None:
+    """A configuration that is itself a link lies elsewhere; its variables are looked for beside the real one."""
+    path = written(tmp_path)
+    (tmp_path / "project" / "real.toml").write_text(path.read_text())
+    path.unlink()
+    path.symlink_to(tmp_path / "project" / "real.toml")
+    assert "the agent could read and change" in complaint(path)
+
+
+def test_a_link_that_an_agent_could_turn_elsewhere_is_refused(tmp_path: Path) -> None:
+    """Wherever it leads now: on the way to the configuration, or to the journal by one link more."""
+    path = written(tmp_path)
+    link = tmp_path / "project" / "threadline.toml"
+    link.symlink_to(path)
+    assert f"the agent could read and change {link} there" in complaint(link)
+    (tmp_path / "project" / "state").symlink_to(tmp_path / "other")
+    (tmp_path / "state").symlink_to("project/state")
+    path = written(tmp_path, rest='[journal]\npath = "state/../state/journal.db"')
+    assert "journal.db there" in complaint(path)
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    """The journal then cannot be opened, and says so itself."""
+    (tmp_path / "circle").symlink_to("circle")
+    load(written(tmp_path, rest='[journal]\npath = "circle/journal.db"'))
+
+
+def test_a_place_of_the_bots_own_that_may_not_be_looked_at_is_no_complaint_here(tmp_path: Path) -> None:
+    """Whoever opens the file says why that cannot be."""
+    path = written(tmp_path, rest=f'[journal]\npath = "/{"x" * 300}/threadline.db"')
+    assert load(path).journal.file.name == "threadline.db"
+
+
+def test_files_apart_from_the_project_are_well(tmp_path: Path) -> None:
+    """Also where one name begins with the other's."""
+    config = load(written(tmp_path, rest='[journal]\npath = "project-state/journal.db"'))
+    assert config.journal.file == tmp_path / "project-state" / "journal.db"
+    (tmp_path / "link.toml").symlink_to("project-state/../project/../threadline.toml")
+    (tmp_path / "project-state").mkdir()
+    assert load(tmp_path / "link.toml").file == tmp_path / "threadline.toml"
+
+
+def test_a_program_around_the_agent_gets_its_command_and_its_directory(tmp_path: Path) -> None:
+    """In front of command and arguments; `{cwd}` is the directory, a channel's own where it has one."""
+    config = load(written(tmp_path, 'args = ["-c", "{cwd}"]\nwrap = ["env", "--chdir={cwd}", "--"]'))
+    launch = config.agents.default.launch()
+    assert (launch.command, launch.args) == ("env", (f"--chdir={tmp_path / 'project'}", "--", "sh", "-c", "{cwd}"))
+    other = config.agents.default.model_copy(update={"cwd": tmp_path / "other"})
+    assert f"--chdir={tmp_path / 'other'}" in other.launch().args
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ('wrap = ["no-such-sandbox"]', "agents.default.wrap: the command 'no-such-sandbox' was not found"),
+        ('wrap = ["env"]\nclient = ["terminal"]', 'client = ["terminal"] runs commands outside of what wrap puts'),
+        ("wrap = 'env'", "agents.default.wrap: must be a list"),
+        ('wrap = [""]', "agents.default.wrap"),
+    ],
+)
+def test_a_program_that_cannot_be_put_around_the_agent_is_said(tmp_path: Path, agent: str, said: str) -> None:
+    """Nobody runs an agent outside because of a typing error."""
+    assert said in complaint(written(tmp_path, agent))
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+def test_the_documented_sandbox_shows_the_agent_its_directory_and_nothing_else(tmp_path: Path) -> None:
+    """The example of docs/security.md, run: the project can be written, the bot's configuration cannot be seen."""
+    (example,) = re.findall(r"```toml\n(.*?wrap = .*?)```", SECURITY.read_text(), re.DOTALL)
+    wrap = tomllib.loads(example)["agents"]["default"]["wrap"]
+    path = written(tmp_path, f'args = ["-c", "cat ../threadline.toml; echo done > made"]\nwrap = {wrap!r}')
+    launch = load(path).agents.default.launch()
+    done = subprocess.run(
+        [launch.command, *launch.args],
+        cwd=launch.cwd,
+        env=dict(launch.env),
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
+    )
+    assert "t0ken" not in done.stdout
+    assert "threadline.toml" in done.stderr
+    assert (tmp_path / "project" / "made").read_text() == "done\n"
+
+
+# ---- secrets
+
+
+def secrets(folder: Path, agent: str, environ: dict[str, str]) -> set[str]:
+    """Which values of the configuration are secrets."""
+    path = written(folder, agent)
+    config: Config = load(path, environ)
+    return set(config.secrets)
+
+
+def test_secrets_are_the_token_and_what_agents_are_given_that_is_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From variables, under telling names, inherited; not paths, and not what is plainly set."""
+    monkeypatch.setenv("AN_API_KEY", "inherited-key")
+    monkeypatch.setenv("EDITOR", "an-editor")
+    agent = """\
+inherit_env = ["AN_API_KEY", "EDITOR", "NOT_SET_TOKEN"]
+env = { A = "${ONE}", B = "plainly set", MY_PASSWORD = "told-by-name", WHERE = "${PLACE}", HOME_KEY = "~/key" }
+mcp_servers = [
+  { name = "a", url = "https://a.example/", headers = { Authorization = "Bearer ${TWO}" } },
+  { name = "c", url = "https://c.example/", headers = { Authorization = "Bearer written-down" } },
+  { name = "b", command = "sh", env = { SECRET_WORD = "of-the-server", LEVEL = "debugging" } },
+]
+"""
+    environ = {"ONE": "first-variable", "TWO": "second-variable", "PLACE": "/etc/not-there"}
+    found = secrets(tmp_path, agent, environ)
+    assert found >= {"t0ken", "inherited-key", "first-variable", "second-variable", "told-by-name", "of-the-server"}
+    assert "written-down" in found
+    assert not found & {"an-editor", "plainly set", "/etc/not-there", "debugging", "~/key"}
+
+
+@pytest.mark.parametrize("key", ["/wJalrXUtnFEMI/K7MDENG+bPxRfiCY=", "~Tr0ub4dor", ".hidden.1234"])
+def test_a_key_that_begins_like_a_path_is_a_secret_all_the_same(tmp_path: Path, key: str) -> None:
+    """Base64 knows the slash: such a key was shown in threads and logs (P60)."""
+    assert key in secrets(tmp_path, f'env = {{ API_KEY = "{key}" }}', {})

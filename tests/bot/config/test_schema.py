@@ -1,0 +1,645 @@
+"""The configuration file: every key and its default, and one clear line for each thing that can be wrong with it."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from bot.access.gate import People, Rules
+from bot.config.appearance import Style
+from bot.config.mcp_servers import ServerConfig
+from bot.config.reactions import Reactions
+from bot.config.schema import ChannelConfig, Config, ConfigError, load
+
+EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
+SECRET = "MTIz.secret.value"
+
+SMALLEST = """\
+[discord]
+token = "${DISCORD_TOKEN}"
+[agents.default]
+command = "sh"
+cwd = "project"
+"""
+
+OWNER = People(owner=True, entries=("owner",))
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write the file."""
+    (folder / "project").mkdir(exist_ok=True)
+    path = folder / "threadline.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def loaded(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Config:
+    """Load that text; the one variable that is set holds the token."""
+    return load(written(folder, text), {"DISCORD_TOKEN": SECRET} if environ is None else environ)
+
+
+def complaint(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
+    """The one line that is said about the file, without the folder before it."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(folder, text, environ)
+    (line,) = str(caught.value).splitlines()
+    assert SECRET not in line
+    return line.removeprefix(f"{folder}/")
+
+
+# ---- what can be set
+
+
+def test_every_key_has_its_default(tmp_path: Path) -> None:
+    """The whole model, key by key: a default that changes changes this test."""
+    config = loaded(tmp_path, SMALLEST)
+    assert dict(values(config)) == {
+        "discord.token": SECRET,
+        "discord.endpoint": "",
+        "access.guilds": frozenset(),
+        "access.channels": frozenset(),
+        "access.users": OWNER,
+        "access.approvers": People(asker=True, entries=("asker",)),
+        "access.admins": OWNER,
+        "access.dm": False,
+        "agents.default.preset": "",
+        "agents.default.command": "sh",
+        "agents.default.args": (),
+        "agents.default.wrap": (),
+        "agents.default.cwd": tmp_path / "project",
+        "agents.default.env": {},
+        "agents.default.inherit_env": (),
+        "agents.default.permission": "ask",
+        "agents.default.mode": "",
+        "agents.default.client": frozenset(),
+        "agents.default.mcp_servers": (),
+        "agents.default.additional_directories": (),
+        "agents.default.warm": 0,
+        "agents.default.ceiling_minutes": 120,
+        "channels": {},
+        "pool.max_agents": 8,
+        "pool.idle_minutes": 60,
+        "pool.max_memory": 0,
+        "pool.per_user": 8,
+        "pool.per_thread": 50,
+        "pool.per_minute": 30,
+        "pool.silence_seconds": 120,
+        "pool.question_hours": 4,
+        "pool.reminder_hours": 2,
+        "catch_up.hours": 24,
+        "catch_up.messages": 200,
+        "reply.tables": "code",
+        "reply.tools": "compact",
+        "reply.thoughts": "off",
+        "reply.finish": "auto",
+        "reply.max_pages": 8,
+        "reply.long_code_lines": 200,
+        "reactions.enabled": True,
+        "reactions.keep": True,
+        "reactions.progress": False,
+        "threads.mention": "involved",
+        "threads.mention_roles": frozenset(),
+        "threads.bots": "off",
+        "threads.trusted_bots": frozenset(),
+        "threads.bot_turns": 10,
+        "threads.busy": "queue",
+        "threads.introduction": True,
+        "threads.directory": "shared",
+        "threads.auto_archive_minutes": 4320,
+        "journal.path": "",
+        "audit.path": "",
+        "metrics.listen": "",
+    }
+
+
+def test_every_key_can_be_set(tmp_path: Path) -> None:
+    """And each reaches the model as it was meant."""
+    text = f"""\
+[discord]
+token = "{SECRET}"
+endpoint = "http://127.0.0.1:8377"
+[access]
+guilds = ["1", 2]
+channels = ["3"]
+users = ["4", "role:5", "owner"]
+approvers = ["*"]
+admins = []
+dm = true
+[agents.default]
+preset = ""
+command = "./agent"
+args = ["--acp", "x"]
+wrap = ["env", "{{cwd}}"]
+cwd = "work"
+env = {{ NAME = "value" }}
+inherit_env = ["EDITOR"]
+permission = "ask"
+mode = "plan"
+client = ["fs"]
+mcp_servers = [{{ name = "wiki", url = "https://wiki.example/mcp" }}]
+additional_directories = ["work"]
+warm = 2
+ceiling_minutes = 7.5
+[channels.3]
+agent = "default"
+agents = ["default"]
+cwd = "work"
+mode = "careful"
+permission = "ask"
+[pool]
+max_agents = 3
+idle_minutes = 0.5
+max_memory = "1.5GiB"
+per_user = 4
+per_thread = 5
+per_minute = 6
+silence_seconds = 30
+question_hours = 0.25
+reminder_hours = 0
+[catch_up]
+hours = 48
+messages = 10
+[reply]
+tables = "bullets"
+tools = "full"
+thoughts = "spoiler"
+finish = "ping"
+max_pages = 0
+long_code_lines = 50
+[reactions]
+enabled = false
+keep = false
+progress = true
+[threads]
+mention = "shared"
+mention_roles = ["6"]
+bots = "mentions"
+trusted_bots = ["7", "8"]
+bot_turns = 3
+busy = "steer"
+introduction = false
+directory = "exclusive"
+auto_archive_minutes = 60
+[journal]
+path = "state/journal.db"
+[audit]
+path = "state/audit.jsonl"
+[metrics]
+listen = "127.0.0.1:9464"
+"""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "agent").touch(mode=0o755)
+    config = loaded(tmp_path, text)
+    assert {key for key, _ in values(config)} == set(keys(tomllib.loads(text)))
+    work = str(tmp_path / "work")
+    channel = ChannelConfig(agent="default", agents=("default",), cwd=work, mode="careful", permission="ask")
+    assert config.channels == {3: channel}
+    assert config.rules == Rules(
+        guilds=frozenset({1, 2}),
+        channels=frozenset({3}),
+        users=People(frozenset({4}), frozenset({5}), owner=True, entries=("4", "role:5", "owner")),
+        approvers=People(everyone=True, entries=("*",)),
+        admins=People(),
+        dm=True,
+        mention="shared",
+        mention_roles=frozenset({6}),
+        bots="mentions",
+        trusted_bots=frozenset({7, 8}),
+        bot_turns=3,
+    )
+    agent = config.agents.default
+    assert agent.wrap == ("env", "{cwd}")
+    assert (agent.command, agent.args, agent.cwd) == ("./agent", ("--acp", "x"), tmp_path / "work")
+    assert (agent.env, agent.inherit_env, agent.mode) == ({"NAME": "value"}, ("EDITOR",), "plan")
+    assert (sorted(agent.client), agent.additional_directories) == (["fs"], (tmp_path / "work",))
+    assert agent.mcp_servers == (ServerConfig(name="wiki", type="http", url="https://wiki.example/mcp"),)
+    assert (agent.warm, agent.ceiling_minutes) == (2, 7.5)
+    pool = config.pool
+    assert (pool.max_agents, pool.idle_minutes, pool.max_memory) == (3, 0.5, 3 * 1024**3 // 2)
+    assert (pool.per_user, pool.per_thread, pool.per_minute) == (4, 5, 6)
+    assert (pool.silence_seconds, pool.question_hours, pool.reminder_hours) == (30, 0.25, 0)
+    assert (config.catch_up.hours, config.catch_up.messages) == (48, 10)
+    assert config.metrics.address == ("127.0.0.1", 9464)
+    assert config.reply.style(Path("/p")) == Style("bullets", "full", "spoiler", 0, 50, "/p", "ping")
+    assert (config.reactions.signs, config.threads.auto_archive_minutes) == (
+        Reactions(enabled=False, keep=False, progress=True),
+        60,
+    )
+    assert (config.threads.introduction, config.threads.directory) == (False, "exclusive")
+    assert config.journal.file == tmp_path / "state" / "journal.db"
+    assert config.audit.file == tmp_path / "state" / "audit.jsonl"
+    assert config.audit.file in config.own_files
+    assert config.discord.endpoint == "http://127.0.0.1:8377"
+
+
+def test_a_star_means_all_channels_of_the_guilds(tmp_path: Path) -> None:
+    """It becomes None in the rules, which the gate reads as no bound."""
+    config = loaded(tmp_path, SMALLEST + '[access]\nguilds = ["1"]\nchannels = ["*"]\n')
+    assert config.rules.channels is None
+
+
+def test_the_agents_environment_holds_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fixed base, what is inherited by name, what is given; nothing else of ours (P59, invariant 9)."""
+    monkeypatch.setenv("DISCORD_TOKEN", SECRET)
+    monkeypatch.setenv("EDITOR", "ed")
+    monkeypatch.setenv("SOMETHING_ELSE", "1")
+    extra = 'inherit_env = ["EDITOR", "NOT_SET"]\nenv = { MORE = "${EDITOR}!" }\n'
+    environment = loaded(tmp_path, SMALLEST + extra, {"DISCORD_TOKEN": SECRET, "EDITOR": "ed"}).agents.default
+    found = environment.environment()
+    assert (found["EDITOR"], found["MORE"]) == ("ed", "ed!")
+    base = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+    assert found.keys() - base == {"EDITOR", "MORE"}
+    assert SECRET not in found.values()
+
+
+def test_the_journal_goes_into_the_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG's, and its default where that is not set."""
+    config = loaded(tmp_path, SMALLEST)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert config.journal.file == tmp_path / "state" / "threadline" / "threadline.db"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert config.journal.file == tmp_path / ".local" / "state" / "threadline" / "threadline.db"
+
+
+def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
+    """Legal, but hardly meant (P55)."""
+    config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\napprovers = []\n")
+    assert config.warnings() == [
+        "access.users is empty: nobody is allowed",
+        "access.admins is empty: nobody is allowed",
+        "access.approvers is empty: only admins are allowed",
+        "access.channels is empty: the bot works nowhere",
+    ]
+    listed = SMALLEST + '[access]\nchannels = ["1"]\n'
+    assert loaded(tmp_path, listed).warnings() == []
+    assert loaded(tmp_path, listed + '[threads]\nbots = "all"\n').warnings() == [
+        "threads.trusted_bots is empty: no bot is answered"
+    ]
+
+
+def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Path) -> None:
+    """They say nothing about who may do what there."""
+    config = loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n[channels.1]\n[channels.2]\n')
+    assert config.warnings() == ["channels.2 is about a channel that access.channels does not list"]
+
+
+def test_there_may_be_several_agents_and_each_is_looked_at(tmp_path: Path) -> None:
+    """By the names of their tables, the default first; what one of them lacks is said of that one."""
+    other = "[agents.other]\ncommand = 'sh'\ncwd = '{}'\n"
+    config = loaded(tmp_path, SMALLEST + other.format("project"))
+    assert list(config.agents.by_name) == ["default", "other"]
+    assert complaint(tmp_path, SMALLEST + other.format("no-such")).endswith(
+        f"agents.other.cwd: the directory {tmp_path}/no-such does not exist"
+    )
+    assert "'a b' is no name for an agent" in complaint(tmp_path, SMALLEST + "[agents.'a b']\ncommand = 'sh'\n")
+
+
+def test_a_channels_directory_is_seen_from_the_files_folder(tmp_path: Path) -> None:
+    """As an agent's is."""
+    (tmp_path / "work").mkdir()
+    config = loaded(tmp_path, SMALLEST + "[channels.5]\ncwd = 'work'\n[channels.6]\nmode = 'plan'\n")
+    assert (config.channels[5].cwd, config.channels[6].cwd) == (str(tmp_path / "work"), "")
+
+
+def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
+    """Whoever prints the configuration prints no secret (P60)."""
+    config = loaded(tmp_path, SMALLEST)
+    assert SECRET not in f"{config!r} {config} {config.discord.token}"
+    assert config.secrets == (SECRET,)
+
+
+# ---- what can be wrong
+
+# A key to set or add, its value as TOML, and what is said about it.
+TOO_LONG = "x" * 300  # A directory that nobody may look at, also where the tests are run by root.
+
+UNENCRYPTED = "must begin with https:// for another machine: the token would be sent in the open"
+
+WRONG_VALUES = [
+    ("discord.token", '""', "is empty"),
+    ("discord.token", '"  "', "is empty"),
+    ("discord.token", "5", "Input should be a valid string"),
+    ("discord.endpoint", '"127.0.0.1:8377"', 'must be an address like "http://127.0.0.1:8377"'),
+    ("discord.endpoint", '"http://127.0.0.1/api"', 'must be an address like "http://127.0.0.1:8377"'),
+    ("discord.endpoint", '"http://discord.example:8377"', UNENCRYPTED),
+    ("discord.endpoint", '"http://127.0.0.1@discord.example"', UNENCRYPTED),
+    ("discord.endpoint", '"http://localhost.example"', UNENCRYPTED),
+    ("discord.tokn", '"x"', "unknown key"),
+    ("access.user", '["*"]', "unknown key"),
+    ("access.guilds", '"1"', "must be a list"),
+    ("access.guilds", '["one"]', "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", '["-5"]', "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", "[true]", "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", "[1.5]", "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", '["5", "*"]', "is not a Discord id; ids are numbers, written as text"),
+    ("access.channels", '["*"]', 'channels = ["*"] needs guilds: name the servers whose channels are meant'),
+    ("access.channels", '"*"', "must be a list"),
+    ("access.users", '"*"', "must be a list"),
+    ("access.users", '["bob"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", '["5", "asker"]', 'entry 2 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", '["role:mods"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", '[["owner"]]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.users", "[{}]", 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("access.approvers", '["askers"]', 'entry 1 is none of: a user id, "role:ID", "*", "asker", "owner"'),
+    ("access.admins", '["asker"]', 'entry 1 is none of: a user id, "role:ID", "*", "owner"'),
+    ("agents.default.command", '""', "String should have at least 1 character"),
+    ("agents.default.command", '"no-such-agent"', "the command 'no-such-agent' was not found; is it installed?"),
+    ("agents.default.command", '"./no-such-agent"', "the command './no-such-agent' was not found; is it installed?"),
+    ("agents.default.args", '"--acp"', "must be a list"),
+    ("agents.default.args", "[1]", "Input should be a valid string"),
+    ("agents.default.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
+    ("agents.default.cwd", '"~no-such-user/x"', "the directory {folder}/~no-such-user/x does not exist"),
+    ("agents.default.cwd", '"line\\nfeed"', "the directory {folder}/line\\nfeed does not exist"),
+    ("agents.default.cwd", f'"/{TOO_LONG}"', f"the directory /{TOO_LONG} cannot be entered: File name too long"),
+    ("agents.default.cwd", "5", "must be a path, written as text"),
+    ("agents.default.env", '"A=1"', "must be a table"),
+    ("agents.default.env", "{ A = 1 }", "Input should be a valid string"),
+    ("agents.default.permission", '"allow"', "Input should be 'ask', 'allow_reads', 'allow_all' or 'deny'"),
+    ("agents.default.clients", "[]", "unknown key"),
+    ("agents.default.client", '["net"]', "Input should be 'fs' or 'terminal'"),
+    ("agents.default.additional_directories", '"."', "must be a list"),
+    ("agents.default.additional_directories", '["no"]', "the directory {folder}/no does not exist"),
+    (
+        "agents.default.additional_directories",
+        f'["/{TOO_LONG}"]',
+        f"the directory /{TOO_LONG} cannot be entered: File name too long",
+    ),
+    ("agents.default.warm", "-1", "Input should be greater than or equal to 0"),
+    ("agents.default.ceiling_minutes", "0", "Input should be greater than 0"),
+    ("agents.other", "1", "must be a table"),
+    ("channels.5.agent", '"nobody"', "there is no agent 'nobody'; there are: default"),
+    ("channels.5.agents", '["default", "nobody"]', "there is no agent 'nobody'; there are: default"),
+    ("channels.5.cwd", '"/no/such/folder"', "the directory /no/such/folder does not exist"),
+    ("channels.5.cwd", f'"/{TOO_LONG}"', f"the directory /{TOO_LONG} cannot be entered: File name too long"),
+    ("channels.5.permission", '"never"', "Input should be '', 'ask', 'allow_reads', 'allow_all' or 'deny'"),
+    ("pool.max_agents", "0", "Input should be greater than or equal to 1"),
+    ("pool.max_agents", '"many"', "Input should be a valid integer, unable to parse string as an integer"),
+    ("pool.idle_minutes", "0", "Input should be greater than 0"),
+    ("pool.idle_minutes", "nan", "Input should be greater than 0"),
+    ("pool.max_memory", '"4GB"', 'is not a size like "4GiB"; 0 is no bound'),
+    ("pool.max_memory", "true", 'is not a size like "4GiB"; 0 is no bound'),
+    ("pool.per_thread", "0", "Input should be greater than or equal to 1"),
+    ("pool.silence_seconds", "0", "Input should be greater than 0"),
+    ("catch_up.hours", "337", "Input should be less than or equal to 336"),
+    ("catch_up.messages", "0", "Input should be greater than or equal to 1"),
+    ("metrics.listen", '"9464"', 'must be a host and a port, like "127.0.0.1:9464"'),
+    ("metrics.listen", '"127.0.0.1:65536"', 'must be a host and a port, like "127.0.0.1:9464"'),
+    ("reactions.enabled", '"perhaps"', "Input should be a valid boolean, unable to interpret input"),
+    ("threads.directory", '"mine"', "Input should be 'shared' or 'exclusive'"),
+    ("threads.auto_archive_minutes", "61", "Input should be 60, 1440, 4320 or 10080"),
+    ("journal.path", "[]", "Input should be a valid string"),
+]
+
+
+@pytest.mark.parametrize(
+    ("written_as", "size"),
+    [("0", 0), ("5000", 5000), ('"2KiB"', 2048), ('"3 MiB"', 3 * 1024**2), ('"4GiB"', 4 * 1024**3)],
+)
+def test_a_size_is_bytes_or_has_its_unit(tmp_path: Path, written_as: str, size: int) -> None:
+    """Units are powers of 1024, and named so."""
+    assert loaded(tmp_path, f"{SMALLEST}[pool]\nmax_memory = {written_as}\n").pool.max_memory == size
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"), [("", None), ("localhost:0", ("localhost", 0)), ("[::1]:9464", ("::1", 9464))]
+)
+def test_an_address_is_a_host_and_a_port(tmp_path: Path, listen: str, address: tuple[str, int] | None) -> None:
+    """Empty serves nothing; an IPv6 host stands in brackets."""
+    assert loaded(tmp_path, f'{SMALLEST}[metrics]\nlisten = "{listen}"\n').metrics.address == address
+
+
+@pytest.mark.parametrize(("key", "value", "reason"), WRONG_VALUES, ids=lambda part: part[:40])
+def test_a_wrong_value_is_one_line_with_file_line_and_key(tmp_path: Path, key: str, value: str, reason: str) -> None:
+    """`file:line: dotted key: reason`, where the line is the key's own (P56)."""
+    table, _, name = key.rpartition(".")
+    lines = [line for line in SMALLEST.splitlines() if table == "channels.5" or not line.startswith(f"{name} ")]
+    header = f"[{table}]"
+    if header not in lines:
+        lines.append(header)
+    number = lines.index(header) + 1
+    lines.insert(number, f"{name} = {value}")
+    line = complaint(tmp_path, "\n".join(lines))
+    if reason.startswith('channels = ["*"]'):  # said of the table: the key that is missing is another one
+        key, number = "access", number - 1
+    found = re.fullmatch(r"threadline\.toml:(\d+): ([a-z_.]+(?:5\.)?[a-z_.]+?)(?:\.\d+|\.A)?: (.*)", line)
+    assert found is not None, line
+    assert (int(found[1]), found[2], found[3]) == (number + 1, key, reason.format(folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("extra", "place"),
+    [
+        ("[acess]\nchannels = []\n", "6: acess"),
+        ("top = 1\n", "6: agents.default.top"),
+        ("[agents.second]\ncommand = 'sh'\ncwd = 'project'\ncolour = 'red'\n", "9: agents.second.colour"),
+        ("[channels.5]\nagent = 'default'\ncolour = 'red'\n", "8: channels.5.colour"),
+        ("[pool.inner]\nkey = 1\n", "6: pool.inner"),
+        ("[[access.users]]\nx = 1\n", None),
+        ('[access]\n"us ers" = []\n', '7: access."us ers"'),
+        ('[access]\n"a\\nb" = []\n', '6: access."a\\nb"'),
+    ],
+)
+def test_an_unknown_key_is_refused_at_any_depth(tmp_path: Path, extra: str, place: str | None) -> None:
+    """A mistyped key opens nothing and hides nothing (P56)."""
+    line = complaint(tmp_path, SMALLEST + extra)
+    if place is not None:
+        assert line == f"threadline.toml:{place}: unknown key"
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ("token", "threadline.toml:1: discord.token: is missing"),
+        ("command", "threadline.toml:3: agents.default.command: is missing"),
+        ("cwd", "threadline.toml:3: agents.default.cwd: is missing"),
+    ],
+)
+def test_a_missing_key_is_named_with_its_table(tmp_path: Path, left_out: str, said: str) -> None:
+    """The line is that of the table in which it belongs."""
+    kept = [line for line in SMALLEST.splitlines() if not line.startswith(left_out)]
+    assert complaint(tmp_path, "\n".join(kept)) == said
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    """There is no line to point at, so the file alone is named."""
+    assert complaint(tmp_path, SMALLEST[SMALLEST.index("[agents") :]) == "threadline.toml: discord: is missing"
+    assert complaint(tmp_path, '[discord]\ntoken = "t"\n[agents]\n') == "threadline.toml:3: agents.default: is missing"
+
+
+def test_several_mistakes_are_several_lines(tmp_path: Path) -> None:
+    """One run shows them all."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, SMALLEST + "[pool]\nmax_agents = 0\nmax_agent = 1\n")
+    assert [line.partition(": ")[2] for line in str(caught.value).splitlines()] == [
+        "pool.max_agents: Input should be greater than or equal to 1",
+        "pool.max_agent: unknown key",
+    ]
+
+
+def test_a_file_that_is_not_toml_is_said_to_be_so(tmp_path: Path) -> None:
+    """With the place of the mistake."""
+    said = complaint(tmp_path, "[discord]\ntoken = oops\n")
+    assert said.startswith("threadline.toml: is not TOML: Invalid value (at line 2")
+
+
+def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    """Missing, a folder, or no text at all."""
+    for path, reason in ((tmp_path / "none.toml", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(ConfigError) as caught:
+            load(path, {})
+        assert str(caught.value) == f"{path}: cannot be read: {reason}"
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read: 'utf-8' codec"):
+        load(binary, {})
+
+
+# ---- variables
+
+
+def test_an_unset_variable_is_an_error_with_its_name(tmp_path: Path) -> None:
+    """And with the line of the value that wants it."""
+    said = complaint(tmp_path, SMALLEST, {})
+    assert said == "threadline.toml:2: discord.token: the environment variable DISCORD_TOKEN is not set"
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("${A}", "1"),
+        ("${A}${B}", "1two"),
+        ("x${A}y", "x1y"),
+        ("$${A}", "${A}"),
+        ("$${", "${"),
+        ("$$${A}", "$${A}"),
+        ("$A", "$A"),
+        ("$", "$"),
+        ("${}", "${}"),
+        ("${a b}", "${a b}"),
+        ("${SELF}", "${A}"),
+    ],
+)
+def test_variables_are_replaced_once_and_only_in_their_form(tmp_path: Path, value: str, meant: str) -> None:
+    """`$${` is a literal `${`; what a variable holds is not looked into again."""
+    environ = {"DISCORD_TOKEN": SECRET, "A": "1", "B": "two", "SELF": "${A}"}
+    config = loaded(tmp_path, f'{SMALLEST}mode = "{value}"\n', environ)
+    assert config.agents.default.mode == meant
+
+
+def test_variables_are_replaced_in_lists_and_tables(tmp_path: Path) -> None:
+    """Wherever a text stands, numbers included where a key wants one."""
+    text = SMALLEST + 'args = ["-x", "${A}"]\nenv = { KEY = "${A}" }\n[access]\nchannels = ["${A}"]\n'
+    config = loaded(tmp_path, text + '[pool]\nmax_agents = "${A}"\n', {"DISCORD_TOKEN": SECRET, "A": "12"})
+    agent = config.agents.default
+    assert (agent.args, agent.env, config.access.channels) == (("-x", "12"), {"KEY": "12"}, frozenset({12}))
+    assert config.pool.max_agents == 12
+
+
+@given(secret=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_whatever_a_secret_holds_it_arrives_unchanged(tmp_path_factory: pytest.TempPathFactory, secret: str) -> None:
+    """Quotes, line feeds, brackets, `${`: expansion happens after parsing (P63)."""
+    folder = tmp_path_factory.mktemp("secret")
+    if secret.strip():
+        assert loaded(folder, SMALLEST, {"DISCORD_TOKEN": secret}).discord.token.get_secret_value() == secret
+    else:
+        assert complaint(folder, SMALLEST, {"DISCORD_TOKEN": secret}) == "threadline.toml:2: discord.token: is empty"
+
+
+SECRET_PLACES = [
+    ("discord", 'endpoint = "${S}"'),
+    ("access", 'guilds = ["${S}"]'),
+    ("access", 'channels = ["${S}"]'),
+    ("access", 'users = ["${S}", "role:${S}"]'),
+    ("agents.default", 'permission = "${S}"'),
+    ("pool", 'max_agents = "${S}"'),
+    ("pool", 'max_memory = "${S}"'),
+    ("metrics", 'listen = "${S}"'),
+    ("reactions", 'enabled = "${S}"'),
+    ("threads", 'auto_archive_minutes = "${S}"'),
+]
+
+
+@pytest.mark.parametrize(("table", "line"), SECRET_PLACES, ids=lambda part: part[:20])
+@given(secret=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=12))
+def test_a_secret_in_the_wrong_place_is_refused_without_being_shown(
+    tmp_path_factory: pytest.TempPathFactory, table: str, line: str, secret: str
+) -> None:
+    """The reason never repeats what a variable held (P60)."""
+    header = f"[{table}]"
+    text = SMALLEST if header in SMALLEST else f"{SMALLEST}{header}\n"
+    text = text.replace(header, f"{header}\n{line}")
+    secret = f"s\u00e9cret{secret}"
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path_factory.mktemp("shown"), text, {"DISCORD_TOKEN": SECRET, "S": secret})
+    assert secret not in str(caught.value)
+    assert "s\u00e9cret" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+# ---- the example
+
+
+def test_the_example_loads_once_its_variables_and_folders_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newcomer's first file works, and its settings are the defaults but for what must be given."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = EXAMPLE.read_text(encoding="utf-8")
+    raw = tomllib.loads(text)["agents"]["default"]
+    Path(raw["cwd"]).expanduser().mkdir(parents=True)
+    (tmp_path / raw["command"]).touch(mode=0o755)
+    config = loaded(tmp_path, text, dict.fromkeys(re.findall(r"^[^#]*\$\{(\w+)\}", text, re.MULTILINE), SECRET))
+    assert config.secrets == (SECRET,)
+    assert config.warnings() == []
+
+
+def test_the_example_names_every_key_and_shows_its_default(tmp_path: Path) -> None:
+    """A line `#key = default` is the truth about the default; no key is left out, none is invented."""
+    shown = re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    once = "\n".join(last_of_each_key(shown.splitlines()))
+    (tmp_path / "project").mkdir()
+    config = loaded(tmp_path, once.replace("~/project", "project").replace("claude-agent-acp", "sh"))
+    assert set(keys(tomllib.loads(once))) == {key for key, _ in values(config)}
+    given = {"discord.token", "access.channels", "agents.default.command", "agents.default.cwd"}
+    defaults = dict(values(loaded(tmp_path, SMALLEST + "[channels.123456789012345678]\n")))
+    assert {key: value for key, value in values(config) if key not in given} == {
+        key: value for key, value in defaults.items() if key not in given
+    }
+
+
+def last_of_each_key(lines: list[str]) -> list[str]:
+    """Leave out a setting that is given again in the next line: the default above what must be filled in."""
+    key = [line.partition(" = ")[0] if " = " in line and not line.startswith("#") else None for line in lines]
+    return [
+        line for number, line in enumerate(lines) if key[number] is None or key[number] not in key[number + 1 :][:1]
+    ]
+
+
+def values(table: BaseModel, above: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted keys of a configuration and what they hold; the token in the open."""
+    for name in type(table).model_fields:
+        value = getattr(table, name)
+        if isinstance(value, BaseModel):
+            yield from values(value, f"{above}{name}.")
+        elif name == "channels" and not above and value:
+            for channel_id, channel in value.items():
+                yield from values(channel, f"channels.{channel_id}.")
+        else:
+            yield f"{above}{name}", getattr(value, "get_secret_value", lambda value=value: value)()
+
+
+def keys(table: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The dotted keys of a TOML document; a table that is a value of its own (`env`) is one key."""
+    for name, value in table.items():
+        if isinstance(value, dict) and name != "env":
+            yield from keys(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}"

@@ -1,0 +1,15 @@
+"""Values as TOML has them."""
+
+import tomllib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.config.toml_writer import listed, quoted
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+def test_what_is_written_is_read_back(texts: list[str]) -> None:
+    """Quotes, backslashes, line ends and control characters included."""
+    assert tomllib.loads(f"value = {listed(texts)}")["value"] == texts
+    assert all(tomllib.loads(f"value = {quoted(text)}")["value"] == text for text in texts)

@@ -1,0 +1,683 @@
+"""One message's exchange: what the thread is told at each step, and the words for every way it can end."""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
+from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
+from bot.agents.workspace_files import Outbox
+from bot.config.reactions import DONE, EYE, FAILED, Reactions
+from bot.conversation.exchange import MODES, Exchange
+from bot.conversation.exchange_context import Desk
+from bot.prompt.attachments import Attachments, Fetched, Fresh
+from bot.prompt.request import Attachment, Request
+from bot.rest.api import Refused, TryLater
+from bot.rest.pacer import Pacer
+from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.journal.journal import Journal, State
+from pool.turn_watchdog import Due
+from tests.acp.opened import HELLO, opened
+from tests.bot.exchange_context import desk_of_one
+from tests.bot.fake_discord import Board, pacing, settle
+from tests.support.virtual_time import elapse, step
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL, THREAD, ADA = 10, 20, 42
+SECRET = "MTIz.secret.value"
+
+
+@dataclass
+class Stage:
+    """A desk with its journal and its board."""
+
+    desk: Desk
+    journal: Journal
+    board: Board
+
+    def exchange(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
+        """A message in CHANNEL whose answer goes to THREAD; its row is in the journal."""
+        self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        return self.desk.exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files))
+
+    def finish(self, exchange: Exchange, ending: Ending) -> None:
+        """End an exchange as the pool does: the words first, then the journal."""
+        pages = exchange.ended(ending)
+        self.journal.mark(exchange.message_ids, State.PROMPTED)
+        self.journal.finish(exchange.message_ids, ending.stop_reason or "failed", pages)
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path, *, reactions: bool = False, keep: bool = True, progress: bool = False
+) -> AsyncIterator[Stage]:
+    """Set everything up around a journal in `folder`."""
+    board = Board()
+    with Journal.open(folder / "journal.db") as journal:
+        async with pacing(Pacer()) as pacer:
+            signs = Reactions(reactions, keep, progress)
+            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=signs, secrets=[SECRET])
+            yield Stage(desk, journal, board)
+
+
+async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
+    """In line, starting, working, the answer: one message that changes."""
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        await settle()
+        assert it.board.shown == []  # not its turn yet: an exchange behind another shows nothing
+        exchange.starting()
+        await settle()
+        assert it.board.shown == ["-# ⏳ starting"]
+        exchange.waiting(2, [])
+        await settle()
+        assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
+        exchange.waiting(0, [])
+        await settle()
+        assert it.board.shown == ["-# ⏳ starting"]
+        exchange.prompted(session, turn)
+        await settle()
+        assert it.board.shown == ["-# ⏳ working"]
+        exchange.event(Text("answer"))
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["answer\n-# 30 s"]
+        assert it.journal.state(THREAD) is State.ANSWERED
+
+
+async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(tmp_path: Path) -> None:
+    """Each change is a line that is shown, also where the answer goes into a file; the last mode is named."""
+    async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        for number in range(100):
+            change = {"sessionUpdate": "current_mode_update", "currentModeId": f"m{number}"}
+            session.update(change, 0)
+            exchange.event(parse_update(change))
+        it.finish(exchange, Ending("end_turn"))
+        told = re.findall("now in the mode (.*)|keeps changing", "\n".join(exchange.reply.pages()))
+        assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
+
+
+async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: Path) -> None:
+    """Not in that in which the messages came; and who begins twice, as an agent died, keeps the first place."""
+    async with stage(tmp_path) as it:
+        early, late = it.exchange(20), it.exchange(21)
+        for exchange in (early, late):
+            exchange.opened(THREAD)
+        for exchange in (late, early, late):
+            exchange.starting()
+        for exchange, text in ((early, "second"), (late, "first")):
+            exchange.event(Text(text))
+            it.finish(exchange, Ending("end_turn"))
+        await asyncio.gather(early.settled(), late.settled())
+        assert it.board.shown == ["first", "second"]
+
+
+async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path) -> None:
+    """Its agent died before it got anything: the next reply stands behind one of its own, which must come."""
+    async with stage(tmp_path) as it:
+        first, second = it.exchange(20), it.exchange(21)
+        for exchange in (first, second):
+            exchange.opened(THREAD)
+        first.starting()
+        assert not second.takes_in(first)
+        for exchange, text in ((first, "first"), (second, "second")):
+            exchange.starting()
+            exchange.event(Text(text))
+            it.finish(exchange, Ending("end_turn"))
+        await second.settled()
+        assert it.board.shown == ["first", "second"]
+
+
+async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
+    """A forgotten session and an agent that acts unasked are said before anything it says (P43)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.notice(Notice.FORGOTTEN)
+        exchange.notice(Notice.UNASKED)
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        first, second, last = it.board.shown[0].splitlines()
+        assert "knows nothing of it" in first
+        assert "may act unasked" in second
+        assert last == "answer"
+
+
+# ---- the prompt
+
+
+async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_the_agent(tmp_path: Path) -> None:
+    """P69: nothing is skipped in silence."""
+    file = Attachment("a*b.bin", "http://127.0.0.1/a.bin", None, 10**9)
+    async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange(THREAD, "look", file)
+        exchange.opened(THREAD)
+        exchange.starting()
+        asked, context = await exchange.blocks(PromptCapabilities())
+        assert asked == TextBlock(text="look")
+        assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
+        exchange.prompted(session, turn)
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer\n-# 0 s"]
+
+
+async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the journal cannot be written it is tried again each second: nothing is fetched or said a second time."""
+    fetch, fetches = Attachments.fetch, []
+
+    async def counted(self: Attachments, requests: Sequence[Request], fresh: Fresh) -> Fetched:
+        fetches.append([request.text for request in requests])
+        return await fetch(self, requests, fresh)
+
+    monkeypatch.setattr(Attachments, "fetch", counted)
+    file = Attachment("a.bin", "http://127.0.0.1/a.bin", None, 10**9)
+    async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange(THREAD, "look", file)
+        exchange.opened(THREAD)
+        exchange.starting()
+        made = [await exchange.blocks(PromptCapabilities()) for _ in range(100)]
+        assert all(each == made[0] for each in made)
+        assert fetches == [["look"]]
+        exchange.amend(Request(THREAD, CHANNEL, THREAD, ADA, "look again", (file,)))
+        await exchange.blocks(PromptCapabilities())
+        assert fetches == [["look"], ["look again"]]
+        exchange.prompted(session, turn)
+        exchange.prompted(session, turn)  # An agent that died before it got a byte is followed by another.
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown[0].count("not passed on") == 1
+
+
+async def test_the_prompt_waits_for_the_thread(tmp_path: Path) -> None:
+    """A cancelled wait does not stop the thread from being opened."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        first, second = (asyncio.ensure_future(exchange.blocks(PromptCapabilities())) for _ in range(2))
+        await settle()
+        first.cancel()
+        await settle()
+        assert not second.done()
+        exchange.opened(THREAD)
+        asked, _context = await second
+        assert asked == TextBlock(text="hello")
+
+
+async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: Path) -> None:
+    """The person learns why, where they wrote (P67)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.starting()
+        exchange.not_opened("Missing Permissions")
+        with pytest.raises(ExchangeFailed) as failed:
+            await exchange.blocks(PromptCapabilities())
+        it.finish(exchange, Ending(error=failed.value))
+        await exchange.settled()
+        assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
+
+
+async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_path: Path) -> None:
+    """What it had begun in the conversation of its thread counts for nothing: others may be before it."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.starting()
+        it.journal.move(THREAD, CHANNEL, "")
+        exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
+        await settle()
+        assert it.desk.working(THREAD) is None
+        assert it.board.shown == []
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["-# ⚠ I could not open a thread: No room.\nanswer"]
+
+
+async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: Path) -> None:
+    """The message is gone, and perhaps there is no thread either; what stands there says what became of it."""
+    async with stage(tmp_path) as it:
+        first, second = it.exchange(THREAD), it.exchange(THREAD + 1)
+        first.starting()
+        assert first.ended(Ending(withdrawn=True)) == []
+        second.opened(THREAD)
+        second.starting()
+        await settle()
+        assert second.ended(Ending(withdrawn=True)) == ["-# ⏹ taken back before the agent got it."]
+
+
+# ---- the end
+
+ENDINGS = [
+    (Ending("end_turn"), "said", "said"),
+    (Ending("end_turn"), "", "-# The agent ended its turn without a word."),
+    (Ending("end_turn"), "\n", "-# The agent ended its turn without a word."),
+    (Ending("refusal"), "said", "said\n-# ⚠ The agent refused to go on."),
+    (Ending("max_tokens"), "said", "said\n-# ⚠ The agent stopped: it ran out of tokens."),
+    (
+        Ending("max_turn_requests"),
+        *("said", "said\n-# ⚠ The agent stopped: it made as many requests as one turn allows."),
+    ),
+    (Ending("cancelled"), "said", "said\n-# ⏹ The agent ended the turn as cancelled."),
+    (Ending("cancelled", cancelled_by=ADA), "said", f"said\n-# ⏹ cancelled by <@{ADA}>"),
+    (Ending(cancelled_by=ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
+    (Ending("end_turn", cancelled_by=ADA), "said", "said"),
+    (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
+    (Ending("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
+    (Ending(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
+    (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline stopped before this was finished."),
+    (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),
+    (
+        Ending(error=AgentClosed("the agent ended", 3, ("one", "two"))),
+        *("said", "said\n❌ the agent ended (exit code 3)\n```\none\ntwo\n```"),
+    ),
+    (
+        Ending(error=RemoteError("session/prompt", -32603, "Internal error", {"details": "rate limit"})),
+        *("", "❌ session/prompt failed with -32603 Internal error: {'details': 'rate limit'}"),
+    ),
+    (Ending(error=SpawnFailed(f"token {SECRET} <@1>")), "", "❌ token \\[secret\\] \\<\\@1\\>"),
+]
+
+
+@pytest.mark.parametrize(("ending", "said", "shown"), ENDINGS, ids=lambda part: str(part)[:60])
+async def test_every_end_has_its_words(tmp_path: Path, ending: Ending, said: str, shown: str) -> None:
+    """Stop reasons, errors with exit code and stderr, a cancel, a stop of the bot (P21, P39, P67), and no secret."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        await settle()
+        exchange.event(Text(said))
+        it.finish(exchange, ending)
+        await exchange.settled()
+        (page,) = it.board.shown
+        assert plain(page).strip().startswith(plain(shown))
+        extra = "-# The next message starts the agent again." if isinstance(ending.error, AgentClosed) else ""
+        assert plain(page).strip().removeprefix(plain(shown)).strip() == plain(extra)
+
+
+def plain(text: str) -> str:
+    """Without the escapes that only keep Markdown quiet."""
+    return text.replace("\\", "")
+
+
+async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None:
+    """It was never begun."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        it.journal.close_rows(exchange.message_ids, "dropped")
+        assert exchange.ended(Ending()) == []
+        await exchange.settled()
+        await settle()
+        assert it.board.calls == []
+        assert it.journal.state(THREAD) is State.CLOSED
+
+
+async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_path: Path) -> None:
+    """Every row ends (P20)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.board.faults.extend([Refused("Missing Access")] * 2)
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.journal.state(THREAD) is State.CLOSED
+
+
+async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
+    """A chunk behind the response belongs to the answer (P23)."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        exchange.event(Text(", late"))
+        await settle()
+        assert it.board.shown == ["answer\n, late"]
+
+
+async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) -> None:
+    """The second waits for the first to be confirmed, and a third one after a pause for nobody."""
+    async with stage(tmp_path) as it:
+        first, second = it.exchange(20), it.exchange(21)
+        for exchange, text in ((first, "one"), (second, "two")):
+            exchange.opened(THREAD)
+            exchange.starting()
+            exchange.event(Text(text))
+        it.finish(second, Ending("end_turn"))
+        await settle()
+        assert it.board.shown == ["one"]
+        it.finish(first, Ending("end_turn"))
+        await second.settled()
+        third = it.exchange(22)
+        third.opened(THREAD)
+        third.starting()
+        third.event(Text("three"))
+        it.finish(third, Ending("end_turn"))
+        await third.settled()
+        assert it.board.shown == ["one", "two", "three"]
+
+
+async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_path: Path) -> None:
+    """When the bot stops: what is ended is posted; what hangs is left; what lives is not waited for."""
+    async with stage(tmp_path) as it:
+        done, waiting = it.exchange(20), it.exchange(21)
+        it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
+        live = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
+        start = asyncio.get_running_loop().time()
+        it.board.held = asyncio.Event()
+        for exchange in (done, live):
+            exchange.opened(exchange.request.thread_id)
+            exchange.starting()
+            exchange.event(Text("answer"))
+        await it.desk.finish(8.0)
+        assert asyncio.get_running_loop().time() == start
+        it.finish(done, Ending("end_turn"))
+        await it.desk.finish(8.0)
+        assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
+        assert not done.reply.settled.is_set()
+        it.board.held.set()
+        await it.desk.finish(8.0)
+        assert done.reply.settled.is_set()
+        assert not live.reply.ended
+        assert not waiting.reply.ended
+
+
+@pytest.mark.parametrize(("reason", "sign"), [("end_turn", {DONE}), ("failed", {FAILED}), ("cancelled", set[str]())])
+async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
+    tmp_path: Path, reason: str, sign: set[str]
+) -> None:
+    """As it would have had before; the eye of the earlier run goes (P70)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.signs.put(THREAD, THREAD, EYE)
+    async with stage(tmp_path, reactions=True) as it:
+        it.board.reactions.add((THREAD, EYE))
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.over(reason)
+        exchange.reply.restore(THREAD, ["the end of it"], [], {})
+        await exchange.settled()
+        await settle()
+        assert it.board.reactions == {(THREAD, each) for each in sign}
+
+
+@pytest.mark.parametrize("progress", [True, False])
+async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_path: Path, *, progress: bool) -> None:
+    """As after a kill: the next run of the bot answers it, or asks what to do; nothing of what the agent did shows."""
+    async with stage(tmp_path, reactions=True, progress=progress) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.signs.silent()
+        exchange.ended(Ending(shutdown=True))
+        await settle()
+        assert it.board.reactions == {(THREAD, EYE)}
+
+
+async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_when_there_will_be_none(
+    tmp_path: Path,
+) -> None:
+    """It was cancelled before; whoever waits for all replies, or for this one, does not wait in vain."""
+    async with stage(tmp_path) as it:
+        exchange = it.exchange()
+        exchange.starting()
+        ending = Ending(cancelled_by=ADA)
+        it.journal.close_rows(exchange.message_ids, "cancelled", exchange.ended(ending))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await it.desk.finish(60)
+        assert loop.time() == began
+        assert [row.message_id for row in it.journal.open_rows()] == [THREAD]  # The word about it is owed.
+        exchange.lost()
+        await exchange.settled()
+        assert await exchange.place() == THREAD
+        with pytest.raises(ExchangeFailed):
+            await exchange.blocks(PromptCapabilities())
+        assert (it.board.shown, it.journal.open_rows()) == ([], [])
+        exchange.lost()
+
+
+# ---- links
+
+
+async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event returns although the file system does not answer; what is not read when the turn ends is said."""
+    answers, asked = threading.Event(), list[str]()
+
+    def read_now(_: Outbox, uri: str) -> bytes | str:
+        asked.append(uri)
+        assert answers.wait(60)
+        return f"no {Path(uri).name}"
+
+    monkeypatch.setattr(Outbox, "read_now", read_now)
+    async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        for name in ("a", "b"):
+            link = {"type": "resource_link", "name": name, "uri": f"/p/{name}"}
+            exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link}))
+        assert asked == []
+        reading = asyncio.create_task(exchange.linked())
+        await step()
+        answers.set()
+        await reading
+        assert asked == ["/p/a", "/p/b"]
+        exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "c"}}))
+        it.finish(exchange, Ending("end_turn"))
+        exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "d"}}))
+        await exchange.settled()
+        (shown,) = it.board.shown
+        assert re.findall("🚫 (.*)", shown) == [
+            "a was not sent: no a",
+            "b was not sent: no b",
+            "c was not sent: it had not been read when the turn ended",
+            "d was not sent: it came after the end of the turn",
+        ]
+
+
+# ---- questions
+
+
+async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_turn(tmp_path: Path) -> None:
+    """The request may bring only the id of a call that was announced; its end takes the buttons (P51, P54)."""
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        prompt = await peer.expect("session/prompt")
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        exchange.event(ToolCall(tool_call_id="c", title="Run", raw_input={"command": "make"}))
+        for _ in range(2):
+            peer.ask(session.session_id, {"toolCallId": "c"})
+            question = await anext(turn)
+            assert isinstance(question, Question)
+            exchange.event(question)
+        await settle()
+        assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
+        exchange.event(Withdrawn(0))
+        await settle()
+        assert it.board.shown[1].endswith("-# withdrawn by the agent")
+        assert it.board.shown[2].startswith(f"<@{ADA}>")
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
+        it.finish(exchange, Ending("end_turn"))
+        await settle()
+        assert it.board.shown[2].endswith("-# no longer open: the turn has ended")
+        assert all(not message.buttons for message in it.board.messages.values())
+
+
+# ---- the eye
+
+
+async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: Path) -> None:
+    """At once, not only when its turn begins; then it gives way to the sign that it is done (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        await settle()
+        assert it.board.reactions == {(THREAD, EYE)}
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await settle()
+        assert it.board.reactions == {(THREAD, DONE)}
+
+
+async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path) -> None:
+    """Discord counts reactions apart, so it would come first."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        await settle()
+        it.board.held = asyncio.Event()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await settle()
+        assert [call.content for call in it.board.calls if call.what == "react"] == [EYE]
+        it.board.held.set()
+        await settle()
+        assert it.board.reactions == {(THREAD, DONE)}
+
+
+async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> None:
+    """Under real limits the last page of a turn may take seconds; the next turn's agent asks at once."""
+    options = ({"optionId": "no", "name": "Reject", "kind": "reject_once"},)
+    async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+        await peer.expect("session/prompt")
+        first, second = it.exchange(20), it.exchange(21)
+        first.opened(THREAD)
+        it.board.faults.append(TryLater("503"))
+        first.starting()
+        await elapse(0.05)
+        first.event(Text("first"))
+        it.finish(first, Ending("end_turn"))
+        second.opened(THREAD)
+        second.starting()
+        second.prompted(session, turn)
+        peer.ask(session.session_id, {"toolCallId": "c", "title": "Run it"}, options, 7)
+        second.event(await anext(turn))
+        await settle()
+        shown = it.board.shown
+    assert shown[0] == "first"
+    assert sum("Run it" in each for each in shown[1:]) == 1
+
+
+@pytest.mark.parametrize(
+    ("ending", "sign"),
+    [
+        (Ending("end_turn"), {(THREAD, DONE)}),
+        (Ending(error=SpawnFailed("no such command")), {(THREAD, FAILED)}),
+        (Ending("cancelled", cancelled_by=ADA), set()),
+    ],
+    ids=["done", "failed", "cancelled"],
+)
+async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Ending, sign: set[tuple[int, str]]) -> None:
+    """What a person cancelled needs none."""
+    async with stage(tmp_path, reactions=True) as it:
+        exchange = it.exchange()
+        await settle()
+        exchange.opened(THREAD)
+        exchange.starting()
+        it.finish(exchange, ending)
+        await settle()
+        assert it.board.reactions == sign
+
+
+async def test_no_sign_stays_where_none_is_to(tmp_path: Path) -> None:
+    """The eye goes, and nothing comes for it (P70)."""
+    async with stage(tmp_path, reactions=True, keep=False) as it:
+        exchange = it.exchange()
+        await settle()
+        exchange.opened(THREAD)
+        exchange.starting()
+        it.finish(exchange, Ending("end_turn"))
+        await settle()
+        assert it.board.reactions == set()
+
+
+async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: Path) -> None:
+    """While it works, and not afterwards; silence gives way to the next word (P70)."""
+    async with (
+        stage(tmp_path, reactions=True, progress=True) as it,
+        opened() as (peer, _, session),
+        session.prompt(HELLO) as turn,
+    ):
+        prompt = await peer.expect("session/prompt")
+        exchange = it.exchange()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.prompted(session, turn)
+        exchange.event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
+        await settle()
+        assert it.board.reactions == {(THREAD, "💻")}
+        exchange.due(Due.SILENT, 120)
+        await settle()
+        assert it.board.reactions == {(THREAD, "💤")}
+        exchange.event(Text("answer"))
+        await settle()
+        assert it.board.reactions == {(THREAD, "✍️")}
+        exchange.event(Thought("more"))
+        peer.end_turn(prompt)
+        assert [event async for event in turn] == []
+        it.finish(exchange, Ending("end_turn"))
+        await settle()
+        assert it.board.reactions == {(THREAD, DONE)}
+
+
+async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(tmp_path: Path) -> None:
+    """A turn may be over before Discord has the reaction (P70)."""
+    async with stage(tmp_path, reactions=True) as it:
+        it.board.held = asyncio.Event()
+        exchange = it.exchange()
+        await settle()
+        assert it.board.in_flight == 1
+        exchange.ended(Ending())
+        it.board.held.set()
+        await settle()
+        assert it.board.whats == ["react", "unreact"]
+        assert it.board.reactions == set()
+
+
+async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None:
+    """A reaction that Discord refuses changes nothing else."""
+    async with stage(tmp_path / "off") as it:
+        it.exchange()
+        await settle()
+        assert it.board.calls == []
+    async with stage(tmp_path / "refused", reactions=True) as it:
+        it.board.faults.append(Refused("Reaction blocked"))
+        exchange = it.exchange()
+        await settle()
+        exchange.opened(THREAD)
+        exchange.starting()
+        exchange.event(Text("answer"))
+        it.finish(exchange, Ending("end_turn"))
+        await exchange.settled()
+        assert it.board.shown == ["answer"]

@@ -1,0 +1,72 @@
+"""What is remembered of people who are not there, and what counts where Discord does not tell. In virtual time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.config.reactions import Reactions
+from bot.conversation.membership import KNOWN_SECONDS, REMEMBERED, Membership
+from bot.rest.api import Gone, TryLater
+from bot.rest.pacer import Pacer
+from tests.bot.exchange_context import desk_of_one
+from tests.bot.fake_discord import Board, pacing, scratch_journal
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+SERVER, ADA = 1, 42
+
+
+class Roles(Board):
+    """A Discord in which everybody has the same `roles`; a call of it may meet one of `faults`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roles = frozenset({7})
+
+    async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:
+        await self._call("roles", str(user_id))
+        return self.roles
+
+
+@asynccontextmanager
+async def membership(folder: Path) -> AsyncIterator[tuple[Membership, Roles]]:
+    """Who is a member of what, and whom that is asked of."""
+    board = Roles()
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer:
+            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=False))
+            yield desk.membership, board
+
+
+async def test_what_roles_somebody_had_counts_for_a_minute(tmp_path: Path) -> None:
+    """Then Discord is asked again: who has lost a role loses what it allows."""
+    async with membership(tmp_path) as (people, board):
+        assert await people.role_ids(SERVER, ADA) == {7}
+        await elapse(KNOWN_SECONDS / 2)
+        assert await people.role_ids(SERVER, ADA) == {7}
+        assert board.whats == ["roles"]
+        board.roles = frozenset()
+        await elapse(KNOWN_SECONDS)
+        assert people.known(SERVER, ADA) is None
+        assert await people.role_ids(SERVER, ADA) == frozenset()
+        assert board.whats == ["roles", "roles"]
+
+
+async def test_who_is_no_member_has_no_roles(tmp_path: Path) -> None:
+    """So Discord says; that it cannot say is no answer."""
+    async with membership(tmp_path) as (people, board):
+        board.faults.extend([TryLater("503"), Gone("Unknown Member")])
+        assert await people.role_ids(SERVER, ADA) == frozenset()
+        assert board.whats == ["roles", "roles"]
+
+
+async def test_of_very_many_members_the_last_are_remembered(tmp_path: Path) -> None:
+    """So many write in a large server."""
+    async with membership(tmp_path) as (people, _):
+        for user_id in range(REMEMBERED + 1):
+            people.saw(SERVER, user_id, frozenset())
+        assert people.known(SERVER, 0) is None
+        assert people.known(SERVER, 1) == people.known(SERVER, REMEMBERED) == frozenset()

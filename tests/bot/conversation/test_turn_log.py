@@ -1,0 +1,61 @@
+"""One line for each turn: what it took, what the agent did, how it ended."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from acp import Text
+from acp.schema import ToolCallUpdate
+from bot.conversation.turn_log import TurnRecord
+from pool.exchange import Ending
+
+
+async def logged(play: Callable[[TurnRecord], None]) -> dict[str, Any]:
+    """The one line that a turn leaves."""
+    with structlog.testing.capture_logs() as lines:
+        play(TurnRecord(1, 2, 3))
+    (line,) = lines
+    return json.loads(json.dumps(line))  # type: ignore[no-any-return]
+
+
+async def test_a_turn_leaves_one_line_that_says_what_happened() -> None:
+    """A tool call that is reported often counts once; ids are those that other lines are bound to."""
+
+    def play(record: TurnRecord) -> None:
+        record.began()
+        record.event(Text("hello"))
+        for _ in range(3):
+            record.event(ToolCallUpdate(tool_call_id="call-1"))
+        record.event(ToolCallUpdate(tool_call_id="call-2"))
+        record.event(Text("!"))
+        record.ended(Ending(stop_reason="end_turn"))
+
+    line = await logged(play)
+    assert line.pop("seconds") >= line.pop("first_text_seconds") >= 0
+    assert line == {
+        "event": "turn ended",
+        "log_level": "info",
+        "thread_id": 1,
+        "turn": 2,
+        "author_id": 3,
+        "stop_reason": "end_turn",
+        "characters": 6,
+        "tool_calls": 2,
+        "questions": 0,
+    }
+
+
+async def test_a_turn_that_went_wrong_says_why() -> None:
+    """Who stopped it, or the error; what is not so is left out."""
+
+    def cancelled(record: TurnRecord) -> None:
+        record.began()
+        record.ended(Ending(stop_reason="cancelled", cancelled_by=9))
+
+    line = await logged(cancelled)
+    assert (line["stop_reason"], line["cancelled_by"], "error" in line) == ("cancelled", 9, False)
+    assert line["first_text_seconds"] is None
+    line = await logged(lambda record: record.ended(Ending(error=RuntimeError("no luck"))))
+    assert (line["event"], line["error"]) == ("message ended without a turn", "no luck")

@@ -1,0 +1,49 @@
+"""A configuration of one agent, and a desk for it, for tests that need no other."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from bot.agents.registry import Agents
+from bot.config.reactions import Reactions
+from bot.config.schema import Config
+from bot.conversation.exchange_context import Desk
+from bot.interactions.cards import Cards
+from bot.operations.logs import redactor
+from bot.prompt.attachments import Attachments
+from bot.rest.pacer import Pacer
+from pool.journal.journal import Journal
+
+from .fake_discord import Board
+
+__all__ = ["desk_of_one", "one_agent"]
+
+
+def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents:
+    """Return the agents of a configuration whose only agent works in `folder`, and introduces itself to nobody.
+
+    In the server 1 everybody may talk to it. `finish` is `reply.finish`.
+    """
+    tables = {
+        "discord": {"token": "t"},
+        "access": {"guilds": ["1"], "channels": ["*"], "users": ["*"]},
+        "agents": {"default": {"command": "agent", "cwd": folder}},
+        "threads": {"introduction": False},
+        "reply": {"finish": finish},
+    }
+    return Agents(Config.model_validate(tables), journal)
+
+
+def desk_of_one(
+    folder: Path, journal: Journal, *, pacer: Pacer, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
+) -> Desk:
+    """Return a desk in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
+    return Desk(
+        journal=journal,
+        pacer=pacer,
+        rest=board,
+        cards=Cards(journal=journal, pacer=pacer, rest=board),
+        agents=one_agent(folder, journal),
+        attachments=Attachments(folder / "attachments"),
+        redact=redactor([*secrets]),
+        reactions=reactions,
+    )

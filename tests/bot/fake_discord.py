@@ -1,0 +1,241 @@
+"""A Discord in memory for what is above `Rest`: channels with messages, and faults where the test wants them."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import discord
+
+from bot.rest.api import Archived, ContentRefused, Gone, Own, Refused, Rest, Stored, TryLater
+from bot.rest.mentions import NOBODY, Mentions
+from bot.rest.pacer import Pacer
+from loopback.payloads.filenames import cleansed
+from pool.journal.journal import Journal
+from tests.support.virtual_time import elapse
+
+__all__ = ["AnswerLost", "Board", "Call", "Message", "accepted", "pacing", "scratch_journal", "settle"]
+
+
+class AnswerLost(TryLater):
+    """Scripted as a fault: the call takes effect, and its caller never learns that."""
+
+
+@dataclass
+class Message:
+    """A message as it stands."""
+
+    content: str
+    silent: bool = False
+    mention: Mentions = NOBODY
+    buttons: list[discord.ui.Button[discord.ui.View]] = field(default_factory=list)
+    files: Sequence[tuple[str, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that was made, when it was made."""
+
+    at: float
+    what: str
+    content: str
+
+
+class Board(Rest):
+    """Fulfils `Rest`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
+
+    With `held` given, a call waits for that event before it takes effect. `mangle` is what is stored of a text; an
+    `archived` thread takes no edits, and a `locked` one stays so. A nonce holds for `nonce_seconds`. A text with the
+    first of `refused` in it is not taken, for the second as a reason; with `slow_files`, no file arrives in time.
+    A read returns all messages; its `content` is the id above which they were wanted.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: dict[int, Message] = {}
+        self.reactions: set[tuple[int, str]] = set()
+        self.calls: list[Call] = []
+        self.faults: deque[Exception | None] = deque()
+        self.held: asyncio.Event | None = None
+        self.latency = 0.1
+        self.archived = False
+        self.locked = False
+        self.mangle: Callable[[str], str] = str
+        self.nonce_seconds = float("inf")
+        self.refused: tuple[str, str] | None = None
+        self.slow_files = False
+        self.in_flight = 0
+        self.overlaps = 0
+        self._ids = count(1)
+        self._nonces: dict[str, int] = {}
+        self._nonces_since: dict[str, float] = {}
+
+    @property
+    def shown(self) -> list[str]:
+        """What a reader sees, top to bottom."""
+        return [message.content for _, message in sorted(self.messages.items())]
+
+    @property
+    def whats(self) -> list[str]:
+        """The kinds of the calls made, in order."""
+        return [call.what for call in self.calls]
+
+    async def send(
+        self,
+        channel_id: int,
+        content: str,
+        *,
+        nonce: str | None = None,
+        mention: Mentions = NOBODY,
+        reply_to: int | None = None,
+        silent: bool = False,
+        view: discord.ui.View | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+    ) -> Stored:
+        assert 0 < len(content) <= 2000 or (files and not content)
+        assert nonce is None or len(nonce) <= 25
+        new_id = next(self._ids)  # In the order of the calls, of which several may end at one time.
+        fault = await self._call("send", content)
+        self._judge(content)
+        if files and self.slow_files:
+            raise TryLater("Discord did not answer in time")
+        now = asyncio.get_running_loop().time()
+        if nonce is not None and now - self._nonces_since.get(nonce, now) > self.nonce_seconds:
+            self._nonces.pop(nonce, None)
+        message_id = self._nonces.get(nonce or "", 0)  # The nonce of a message that was deleted makes no new one.
+        if not message_id:
+            message_id = new_id
+            self.messages[message_id] = Message(self.mangle(content), silent, mention, _buttons(view), files)
+            if nonce is not None:
+                self._nonces[nonce], self._nonces_since[nonce] = message_id, now
+        if fault is not None:
+            raise fault
+        return self._stored(message_id)
+
+    async def edit(
+        self,
+        channel_id: int,
+        message_id: int,
+        content: str,
+        *,
+        drop_view: bool = False,
+        view: discord.ui.View | None = None,
+    ) -> Stored:
+        assert 0 < len(content) <= 2000
+        fault = await self._call("edit", content)
+        if message_id not in self.messages:
+            raise Gone("Unknown Message")
+        if self.archived:
+            raise Archived("Thread is archived")
+        self._judge(content)
+        self.messages[message_id].content = self.mangle(content)
+        if drop_view or view is not None:
+            self.messages[message_id].buttons = _buttons(view)
+        if fault is not None:
+            raise fault
+        return self._stored(message_id)
+
+    def _stored(self, message_id: int) -> Stored:
+        message = self.messages[message_id]
+        return Stored(message_id, message.content, bool(message.buttons))
+
+    async def delete(self, channel_id: int, message_id: int) -> None:
+        fault = await self._call("delete", "")
+        if self.messages.pop(message_id, None) is None:
+            raise Gone("Unknown Message")
+        if fault is not None:
+            raise fault
+
+    async def reopen(self, thread_id: int) -> None:
+        await self._call("reopen", str(thread_id))
+        if self.locked:
+            raise Refused("Thread is locked")
+        self.archived = False
+
+    async def typing(self, channel_id: int) -> None:
+        await self._call("typing", str(channel_id))
+
+    async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
+        fault = await self._call("react", emoji)
+        self.reactions.add((message_id, emoji))
+        if fault is not None:
+            raise fault
+
+    async def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
+        fault = await self._call("unreact", emoji)
+        self.reactions.discard((message_id, emoji))
+        if fault is not None:
+            raise fault
+
+    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
+        await self._call("read", str(after))
+        # Discord takes the white space around a message's text away, and keeps other names of files than it is given.
+        return [
+            Own(
+                message_id,
+                message.content.strip(),
+                tuple(cleansed(name, str(message_id)) for name, _ in message.files),
+                has_buttons=bool(message.buttons),
+            )
+            for message_id, message in sorted(self.messages.items())
+        ]
+
+    def _judge(self, content: str) -> None:
+        if self.refused is not None and self.refused[0] in content:
+            raise ContentRefused(self.refused[1])
+
+    async def _call(self, what: str, content: str) -> AnswerLost | None:
+        self.calls.append(Call(asyncio.get_running_loop().time(), what, content))
+        fault = self.faults.popleft() if self.faults else None
+        self.in_flight += 1
+        self.overlaps += self.in_flight > 1
+        try:
+            await elapse(self.latency)
+            if self.held is not None:
+                await self.held.wait()
+        finally:
+            self.in_flight -= 1
+        if isinstance(fault, AnswerLost):
+            return fault
+        if fault is not None:
+            raise fault
+        return None
+
+
+def _buttons(view: discord.ui.View | None) -> list[discord.ui.Button[discord.ui.View]]:
+    items = [getattr(child, "item", child) for child in view.children] if view is not None else []
+    return [item for item in items if isinstance(item, discord.ui.Button)]
+
+
+@asynccontextmanager
+async def pacing(pacer: Pacer) -> AsyncIterator[Pacer]:
+    """Perform a schedule for as long as the block lasts; what ends it before fails the test."""
+    task = asyncio.create_task(pacer.run(), name="pacer")
+    try:
+        yield pacer
+    finally:
+        ended = task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        assert not ended, "the pacer ended by itself"
+
+
+async def settle() -> None:
+    """Let half a minute of virtual time pass: what the bot does by itself has happened then."""
+    await elapse(30)
+
+
+@contextmanager
+def scratch_journal() -> Iterator[Journal]:
+    """Open a journal that is gone afterwards."""
+    with TemporaryDirectory() as folder, Journal.open(Path(folder, "journal.db")) as journal:
+        yield journal
+
+
+def accepted(journal: Journal, message_id: int, *, thread_id: int = 7, author_id: int = 42) -> None:
+    """Put a message into the journal; one that is there already stays as it is."""
+    journal.receive(message_id, thread_id=thread_id, channel_id=1, guild_id=1, author_id=author_id)

@@ -1,0 +1,83 @@
+"""How messages come off the gateway: each in a step of its own, in order, as the library's own client gets them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import discord
+
+from bot.gateway.connection import close, intents, prepare
+from loopback import Loopback
+from tests.support.virtual_time import step
+
+TOKEN = "token-of-the-test"
+MANY = 50
+
+
+class Rounds:
+    """Counts how often another task gets the event loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    @asynccontextmanager
+    async def counted(self) -> AsyncIterator[None]:
+        """Count while the block lasts."""
+        counting = asyncio.create_task(self._count())
+        try:
+            yield
+        finally:
+            counting.cancel()
+
+    async def _count(self) -> None:
+        while True:
+            await step()
+            self.count += 1
+
+
+class Listener(discord.Client):
+    """Writes down each message with the round in which the library read it, and the round in which it was handled."""
+
+    def __init__(self, rounds: Rounds) -> None:
+        super().__init__(intents=intents(direct=False))
+        self.rounds = rounds
+        self.read: list[int] = []
+        self.handled: list[tuple[str, int]] = []
+        self.everything = asyncio.Event()
+
+    def dispatch(self, event: str, /, *args: Any, **kwargs: Any) -> None:
+        """Learn that the library has read an event."""
+        if event == "message":
+            self.read.append(self.rounds.count)
+        super().dispatch(event, *args, **kwargs)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Handle it at once."""
+        self.handled.append((message.content, self.rounds.count))
+        if len(self.handled) == MANY:
+            self.everything.set()
+
+
+async def test_others_get_the_event_loop_between_any_two_of_many_messages_that_arrive_at_once() -> None:
+    """Both where they are read and where they are handled; the messages keep their order."""
+    async with Loopback(limits=False) as place:
+        guild = place.add_guild("Lab")
+        channel = place.add_channel(guild, "general")
+        ann = place.add_person("ann", guilds=(guild,))
+        bot = place.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
+        prepare(place.endpoint)
+        rounds = Rounds()
+        client = Listener(rounds)
+        running = asyncio.create_task(client.start(TOKEN, reconnect=False))
+        await place.connected(bot)
+        async with rounds.counted():
+            for number in range(MANY):
+                await ann.say(channel, f"{number}")
+            await client.everything.wait()
+        await close(client)
+        await asyncio.gather(running, return_exceptions=True)
+    assert [text for text, _ in client.handled] == [f"{number}" for number in range(MANY)]
+    assert all(before < after for before, after in pairwise(client.read))
+    assert all(before < after for before, after in pairwise(each for _, each in client.handled))

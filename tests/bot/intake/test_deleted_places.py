@@ -1,0 +1,56 @@
+"""Places that vanish, many at once."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.intake.deleted_places import SLICE, Vanishing
+from bot.rest.api import Rest
+from pool.journal.journal import State
+from tests.pool.pool_harness import house
+from tests.pool.recording_exchange import Recorder
+from tests.support.virtual_time import quiet
+
+pytestmark = pytest.mark.virtual_time
+
+GUILD, CHANNEL = 1, 2
+THREADS = range(100, 100 + 2 * SLICE + 10)
+
+
+async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path) -> None:
+    """Nothing is written to any of them from the first moment on; one that is heard from meanwhile goes on."""
+    async with house(tmp_path, slots=1) as it:
+        for thread_id in THREADS:
+            it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
+        waiting = Recorder(THREADS[-2])
+        it.pool.submit(THREADS[-2], waiting)
+        rest, gone = Rest(), list[int]()
+        vanishing = Vanishing(journal=it.journal, pool=it.pool, rest=rest, on_gone=gone.append)
+        vanishing.guild(GUILD)
+        assert rest.gone == set(THREADS)
+        assert len(gone) == SLICE
+        vanishing.back(THREADS[-1])
+        vanishing.thread(THREADS[-2])
+        await quiet()
+        assert set(gone) == set(THREADS[:-1])
+        assert it.row(THREADS[-2]) is State.CLOSED
+        assert len(waiting.endings) == 1
+
+
+async def test_what_fails_in_one_place_leaves_none_of_the_others(tmp_path: Path) -> None:
+    """They are ended in the next round."""
+    async with house(tmp_path) as it:
+        for thread_id in THREADS:
+            it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
+        gone: list[int] = []
+
+        def on_gone(thread_id: int) -> None:
+            gone.append(thread_id)
+            if len(gone) == 1:
+                raise OSError("once")
+
+        vanishing = Vanishing(journal=it.journal, pool=it.pool, rest=Rest(), on_gone=on_gone)
+        with pytest.raises(OSError, match="once"):
+            vanishing.channel(CHANNEL)
+        await quiet()
+        assert set(gone) == set(THREADS)

@@ -1,0 +1,45 @@
+"""A message that is nothing but the wish that the agent stop."""
+
+import pytest
+
+from bot.interactions.stop_button import means_stop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop",
+        "STOP!!!",
+        " Stop. ",
+        "wait…",
+        "please stop",
+        "no, wait",
+        "⏹ stop",
+        "Stop it now",
+        "stop stop STOP stop",
+        "ok wait",
+        "Hang on a sec",
+        "just one moment",
+    ],
+)
+def test_a_plain_stop_is_one(text: str) -> None:
+    """Whatever its case and its punctuation."""
+    assert means_stop(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "!",
+        "stop the server",
+        "wait for the tests, then go on",
+        "unstoppable",
+        "st op",
+        "hold onto it",
+        "no",
+    ],
+)
+def test_a_request_that_has_the_word_in_it_is_none(text: str) -> None:
+    """It is for the agent."""
+    assert not means_stop(text)

@@ -1,0 +1,149 @@
+"""A loop that no longer goes round ends the process, with every stack in the log; time alone ends nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from bot.operations import loop_watchdog as watchdog
+from bot.operations.loop_watchdog import LAST_ROUNDS, WARNING_ROUNDS, Watchdog
+from tests.support.virtual_time import step
+
+BOUND = 60.0
+"""Bound that only catches hangs."""
+
+CHILD = '''
+import asyncio, os, re, signal, sys
+from bot.operations import logs
+from bot.operations import loop_watchdog as watchdog
+logs.configure()
+watchdog.ROUND_SECONDS = 0.05
+
+def hold_the_loop():
+    while True:
+        pass
+
+def hold_the_interpreter():
+    re.match("(a|a)*$", "a" * 60 + "b")
+
+def stop_this_process():
+    """While the watchdog waits for the loop; go on when it has looked once more."""
+    while watching._answered:
+        pass
+    os.kill(os.getpid(), signal.SIGSTOP)
+    rounds = watching._silent_rounds
+    while watching._silent_rounds == rounds:
+        pass
+    print("still here", flush=True)
+
+async def work():
+    global watching
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    with watchdog.Watchdog() as watching:
+        async for line in reader:
+            word = line.decode().strip()
+            if word == "end":
+                return
+            globals().get(word, lambda: print(word, flush=True))()
+
+asyncio.run(work())
+'''
+
+
+@contextmanager
+def child() -> Iterator[subprocess.Popen[str]]:
+    """A process that does what it is told on its stdin, under a watchdog in a hurry."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", CHILD], stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            assert say(process, "hello") == "hello"
+            yield process
+        finally:
+            process.kill()
+
+
+def say(process: subprocess.Popen[str], word: str) -> str:
+    """Send a line, and return the line that comes back."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(word, file=process.stdin, flush=True)
+    return process.stdout.readline().strip()
+
+
+def test_a_held_loop_ends_the_process_with_every_stack_in_the_log() -> None:
+    """Exit code 1, so that a supervisor starts it again; the line says which function it was."""
+    with child() as process:
+        _, stderr = process.communicate("hold_the_loop\n", timeout=BOUND)
+        assert process.returncode == 1
+        assert "the event loop is stuck, so the process ends" in stderr
+        assert "in hold_the_loop" in stderr
+        assert "thread MainThread" in stderr
+        assert "thread watchdog" in stderr
+
+
+def test_a_held_interpreter_ends_the_process_with_every_stack_on_stderr() -> None:
+    """No thread of ours can run then."""
+    with child() as process:
+        _, stderr = process.communicate("hold_the_interpreter\n", timeout=BOUND)
+        assert process.returncode == -signal.SIGPROF
+        assert "in hold_the_interpreter" in stderr
+
+
+def test_a_process_that_was_stopped_for_longer_goes_on() -> None:
+    """The proof that it was longer: another one, held from after the stop on, has come to its end meanwhile."""
+    with child() as stopped, child() as held:
+        assert stopped.stdin is not None
+        print("stop_this_process", file=stopped.stdin, flush=True)
+        os.waitpid(stopped.pid, os.WUNTRACED)
+        held.communicate("hold_the_loop\n", timeout=BOUND)
+        assert held.returncode == 1
+        stopped.send_signal(signal.SIGCONT)
+        stdout, stderr = stopped.communicate("end\n", timeout=BOUND)
+        assert (stopped.returncode, stdout, stderr) == (0, "still here\n", "")
+
+
+async def test_rounds_without_a_sign_are_counted_from_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One warning, one end; a loop that answers in time begins anew."""
+    monkeypatch.setattr(watchdog, "ROUND_SECONDS", BOUND)
+    ends: list[int] = []
+    with capture_logs() as lines, Watchdog(ends.append) as watching:
+        for _ in range(LAST_ROUNDS):
+            watching.make_round()
+        assert [line["event"] for line in lines] == ["the event loop is stuck"]
+        await step()
+        lines.clear()
+        for _ in range(WARNING_ROUNDS + 1):
+            watching.make_round()
+        assert ends == []
+        (line,) = lines
+        assert "test_rounds_without_a_sign" in line["stack"]
+        for _ in range(LAST_ROUNDS - WARNING_ROUNDS):
+            watching.make_round()
+        assert ends == [1]
+
+
+async def test_a_log_that_cannot_be_written_does_not_keep_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the log that holds the loop: a pipe that is not read any more."""
+    never, ends = threading.Event(), list[int]()
+
+    def block(*_: Any) -> Any:
+        never.wait()
+        raise structlog.DropEvent
+
+    monkeypatch.setattr(watchdog, "ROUND_SECONDS", BOUND)
+    monkeypatch.setattr(watchdog, "WRITE_SECONDS", 0.01)
+    monkeypatch.setattr(watchdog, "log", structlog.wrap_logger(None, processors=[block]))
+    with Watchdog(ends.append) as watching:
+        for _ in range(LAST_ROUNDS + 1):
+            watching.make_round()
+        assert ends == [1]
+    never.set()

@@ -1,0 +1,321 @@
+"""Figures and health."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import ValidationError
+
+from acp import SpawnFailed
+from bot.config.schema import MetricsConfig
+from bot.interactions.cards import Cards
+from bot.operations import health
+from bot.operations.health import Pulse
+from bot.operations.http_endpoint import Endpoint
+from bot.operations.metrics import Metrics
+from bot.rest.pacer import Pacer
+from bot.rest.rate_limit import Told
+from pool.journal.journal import Journal, JournalError, State
+from tests.bot.fake_discord import Board
+from tests.pool.disk import LARGE, no_room
+from tests.pool.pool_harness import house
+from tests.support.virtual_time import elapse, quiet
+
+GENEROUS = 60.0
+"""Bound that only catches hangs."""
+
+
+async def figures(metrics: Metrics) -> dict[str, float]:
+    """All samples, by name and labels, as they are written."""
+    text, _ = await metrics.text("")
+    samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
+    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+
+
+# ---- where
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("", None),
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(listen: str, address: tuple[str, int] | None) -> None:
+    """Empty is nowhere."""
+    assert MetricsConfig(listen=listen).address == address
+
+
+@pytest.mark.parametrize("listen", ["9464", ":9464", "localhost", "127.0.0.1:65536", "::1:80", "http://127.0.0.1:80"])
+def test_anything_else_is_refused(listen: str) -> None:
+    """An empty host would be every address of the machine."""
+    with pytest.raises(ValidationError, match="must be a host and a port"):
+        MetricsConfig(listen=listen)
+
+
+# ---- what happens
+
+
+async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> None:
+    """Each message counts once, whatever it goes through; an exchange of two messages is one turn."""
+    metrics = Metrics()
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.on_moved = metrics.moved
+        for message_id in (1, 1, 2, 3, 4):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+        journal.mark((1, 2), State.HELD)
+        journal.mark((1, 2), State.RECEIVED)
+        journal.prompted((1, 2), "[]")
+        journal.finish((1, 2), "end_turn", ["page"])
+        journal.answer((1, 2))
+        journal.close_rows((3,), "dropped")
+    found = await figures(metrics)
+    assert found["threadline_messages_received_total"] == 4
+    assert found["threadline_messages_answered_total"] == 2
+    assert found["threadline_messages_closed_total dropped"] == 1
+    assert found["threadline_turns_total end_turn"] == 1
+
+
+async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> None:
+    """Whether it was refused, or failed half way; the next one counts only itself."""
+    metrics = Metrics()
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.on_moved = metrics.moved
+        for message_id in (1, 2):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+        journal.prompted((1,), "[]")
+        no_text: Any = [["no text"]]
+        with pytest.raises(sqlite3.Error):
+            journal.finish((1,), "end_turn", no_text)
+        with pytest.raises(JournalError):
+            journal.mark((1, 2), State.FINISHED)
+        journal.finish((1,), "refusal", ["page"])
+    found = await figures(metrics)
+    assert {name for name in found if name.startswith("threadline_turns_total")} == {"threadline_turns_total refusal"}
+    assert found["threadline_turns_total refusal"] == 1
+
+
+async def test_an_agents_own_stop_reasons_are_one_figure() -> None:
+    """Otherwise an agent could fill the memory of whoever reads the figures."""
+    metrics = Metrics()
+    for number in range(100):
+        metrics.moved(State.FINISHED, f"made up {number}", 1)
+    assert (await figures(metrics))["threadline_turns_total other"] == 100
+
+
+async def test_agent_starts_are_counted_by_how_they_end() -> None:
+    """A start that fails is a failure, and fails as before."""
+    metrics = Metrics()
+    with metrics.agent_start():
+        pass
+    with pytest.raises(SpawnFailed), metrics.agent_start():
+        raise SpawnFailed("no such command")
+    found = await figures(metrics)
+    assert found["threadline_agent_starts_total"] == 1
+    assert found["threadline_agent_start_failures_total"] == 1
+
+
+CALLS = {
+    "POST /api/v10/channels/1/messages": "message",
+    "PATCH /api/v10/channels/1/messages/2": "edit",
+    "PUT /api/v10/channels/1/messages/2/reactions/%F0%9F%91%80/@me": "reaction",
+    "POST /api/v10/channels/1/messages/2/threads": "thread",
+    "POST /api/v10/interactions/1/token/callback": "interaction",
+    "GET /api/v10/channels/1/messages": "read",
+    "PUT /api/v10/channels/1/thread-members/2": "other",
+    "GET /gateway/": "gateway",
+}
+OUTCOMES = {200: "done", 204: "done", 404: "refused", 429: "rate_limited", 503: "failed"}
+
+
+async def test_discord_calls_are_counted_by_kind_and_outcome() -> None:
+    """By the HTTP client itself: every call, and no id in any name."""
+    metrics = Metrics()
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(status=int(request.query["status"]))
+
+    async with (
+        serving(answer) as address,
+        aiohttp.ClientSession(trace_configs=[metrics.count(aiohttp.TraceConfig())]) as session,
+    ):
+        for call in CALLS:
+            method, path = call.split()
+            for status in OUTCOMES:
+                async with session.request(method, f"{address}{path}?status={status}"):
+                    pass
+    with pytest.raises(aiohttp.ClientConnectionError):
+        async with (
+            aiohttp.ClientSession(trace_configs=[metrics.count(aiohttp.TraceConfig())]) as session,
+            session.get(f"{address}/api/v10/"),
+        ):
+            pass
+    found = await figures(metrics)
+    for kind in CALLS.values():
+        assert found[f"threadline_discord_calls_total {kind} done"] == 2
+        for outcome in set(OUTCOMES.values()) - {"done"}:
+            assert found[f"threadline_discord_calls_total {kind} {outcome}"] == 1
+    assert found["threadline_discord_calls_total read lost"] == 1
+    assert len([name for name in found if name.startswith("threadline_discord_calls_total")]) == 4 * len(CALLS) + 1
+
+
+@asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """A web server that gives every request to `answer`."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+# ---- what is
+
+
+@pytest.mark.virtual_time
+async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
+    """Conversations by what they do, slots, the line; and the agents' memory, whose processes are not real here."""
+    metrics = Metrics()
+    async with house(tmp_path, slots=1) as it:
+        cards = Cards(journal=it.journal, pacer=Pacer(), rest=Board())
+        metrics.watch(it.pool, cards, Pulse(lambda: True))
+        it.say(1, 1)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        it.say(2, 2)
+        await quiet()
+        found = await figures(metrics)
+        assert found["threadline_conversations working"] == 1
+        assert found["threadline_conversations idle"] == 0
+        assert found["threadline_conversations in line"] == 1
+        assert (found["threadline_slots"], found["threadline_slots_held"]) == (1, 1)
+        assert found["threadline_line_length"] == 1
+        assert found["threadline_questions_open"] == found["threadline_questions_answered_total"] == 0
+        assert found["threadline_gateway_connected"] == 1
+
+
+# ---- health
+
+
+@pytest.mark.virtual_time
+async def test_a_gateway_that_is_gone_for_two_minutes_is_ill_health() -> None:
+    """From the start, too; not before, and no longer when it is back."""
+    there = False
+    pulse = Pulse(lambda: there)
+    beating = asyncio.create_task(pulse.run())
+    await elapse(health.DOWN_SECONDS - 2)
+    assert pulse.complaints() == []
+    await elapse(4)
+    assert pulse.complaints() == [f"not connected to Discord for {health.DOWN_SECONDS + 2:.0f} s"]
+    there = True
+    assert pulse.complaints() == []
+    await elapse(health.BEAT_SECONDS)
+    there = False
+    await elapse(health.DOWN_SECONDS - 2)
+    assert pulse.complaints() == []
+    beating.cancel()
+
+
+async def test_a_journal_that_cannot_be_written_is_ill_health(tmp_path: Path) -> None:
+    """For as long as that is so."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        pulse = Pulse(lambda: True, trouble=lambda: journal.trouble)
+        with no_room(journal):
+            journal.note("name", LARGE)
+        assert pulse.complaints() == ["the journal cannot be written: database or disk is full"]
+        journal.retry()
+        assert pulse.complaints() == []
+
+
+@pytest.mark.virtual_time
+async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
+    """The reason is said, and for how long that is so."""
+    pacer = Pacer()
+    pulse = Pulse(lambda: True, away=lambda: pacer.trouble)
+    assert pulse.complaints() == []
+    pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
+    await elapse(12)
+    assert pulse.complaints() == ["Discord takes no calls: error code: 1015, for 12 s"]
+    pacer.answered(pacer.sent(exempt=False), Told())
+    assert pulse.complaints() == []
+
+
+# ---- over HTTP
+
+
+async def test_figures_and_health_are_served() -> None:
+    """200 while the bot is well; 503, with the reason, when it is not. In the form that was asked for."""
+    pulse = Pulse(lambda: True)
+    endpoint = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
+    address = await endpoint.open()
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{address}/metrics") as answer:
+                assert answer.status == 200
+                assert answer.headers["Content-Type"].startswith("text/plain")
+                assert "threadline_messages_received_total 0.0" in await answer.text()
+            newest = {"Accept": "application/openmetrics-text; version=1.0.0"}
+            async with session.get(f"{address}/metrics", headers=newest) as answer:
+                assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+                assert (await answer.text()).endswith("# EOF\n")
+            async with session.get(f"{address}/health") as answer:
+                assert answer.status == 200
+                assert await answer.json() == {
+                    "status": "ok",
+                    "reasons": [],
+                    "gateway_connected": True,
+                    "gateway_down_seconds": 0,
+                }
+            async with session.get(f"{address}/live") as answer:
+                assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+            pulse._beat -= health.STUCK_SECONDS
+            async with session.get(f"{address}/health") as answer:
+                assert answer.status == 503
+                report = await answer.json()
+                assert report["status"] == "failing"
+                assert report["reasons"] == ["the event loop was stuck for 10 s"]
+    finally:
+        await endpoint.close()
+
+
+async def test_a_bot_without_discord_or_journal_is_ill_and_lives() -> None:
+    """A supervisor that restarts on `/live` does not restart a bot for what no restart mends."""
+    pulse = Pulse(lambda: False, trouble=lambda: "disk I/O error")
+    endpoint = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=pulse)
+    address = await endpoint.open()
+    try:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{address}/health") as answer:
+                assert answer.status == 503
+            async with session.get(f"{address}/live") as answer:
+                assert answer.status == 200
+    finally:
+        await endpoint.close()
+
+
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
+    """The second server can be opened as soon as the first is closed."""
+    first = Endpoint("127.0.0.1", 0, metrics=Metrics(), pulse=Pulse(lambda: True))
+    address = await first.open()
+    port = int(address.rpartition(":")[2])
+    second = Endpoint("127.0.0.1", port, metrics=Metrics(), pulse=Pulse(lambda: True))
+    with pytest.raises(OSError, match="in use"):
+        await second.open()
+    await first.close()
+    third = Endpoint("127.0.0.1", port, metrics=Metrics(), pulse=Pulse(lambda: True))
+    assert await third.open() == address
+    await third.close()

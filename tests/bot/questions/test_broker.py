@@ -1,0 +1,580 @@
+"""The questions of one turn: decided, asked, asked anew when they change, numbered, reminded of, ended."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from acp import Accept, Decline, Elicitation, Question, Session, Turn
+from acp.schema import ToolCallUpdate
+from bot.access.gate import People
+from bot.interactions.cards import MISSED, VISITS, Cards, Where
+from bot.questions.auto_approval import Permission
+from bot.questions.broker import CHANGES, LINES, LONGEST_FORM, Questions
+from bot.questions.broker import MOST as MOST_OPEN
+from bot.questions.elicitation import DRAFTS, FormCard, PageCard, host_of
+from bot.questions.form_schema import MOST as MOST_FIELDS
+from bot.questions.form_schema import Unusable
+from bot.questions.permission import PermissionCard
+from bot.questions.tool_description import CODED, describe
+from bot.render.uploads import LARGEST
+from bot.rest.api import Refused
+from bot.rest.mentions import MOST, Mentions, answerers
+from bot.rest.pacer import Pacer
+from bot.text.markdown import LIMIT, escape
+from bot.user_messages import became
+from pool.journal.journal import Journal, State
+from tests.acp.opened import HELLO, opened
+from tests.bot.access.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
+from tests.bot.fake_discord import AnswerLost, Board, Message, accepted, pacing, scratch_journal, settle
+from tests.support.memory_agent import OPTIONS, Json, MemoryAgent
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+THREAD, ASKED_BY, ADA = 7, 70, 42
+HIDDEN = "the address of its page is none that can be shown"
+LEADS = "the address of its page hides where it leads"
+HEAVY = "`" * 170 + "x" * 5_000
+"""The beginning grows by a half of its backticks where it is shown."""
+ALMOST = ["x" * (LARGEST - 500_000), [[1]] * 14_000]
+"""Its values, each on a line of its own, make it more than can be shown; its text alone does not."""
+
+
+@dataclass
+class Asking:
+    """A turn whose agent asks, and the thread in which it is seen."""
+
+    peer: MemoryAgent
+    session: Session
+    turn: Turn
+    questions: Questions
+    cards: Cards
+    board: Board
+    journal: Journal
+    lines: list[str] = field(default_factory=list)
+
+    async def ask(self, tool_call: Json, options: tuple[Json, ...] = OPTIONS, request_id: int = -1) -> Question:
+        """Let the agent ask, and take it as an exchange does."""
+        self.peer.ask(self.session.session_id, {"toolCallId": "c", **tool_call}, options, request_id)
+        question = await anext(self.turn)
+        assert isinstance(question, Question)
+        self.questions.ask(question, question.tool_call)
+        await settle()
+        return question
+
+    async def change(self, **fields: object) -> None:
+        """Let the agent send an update of its call."""
+        self.questions.changed(ToolCallUpdate.model_validate({"toolCallId": "c", **fields}))
+        await settle()
+
+    @property
+    def messages(self) -> list[Message]:
+        return [message for _, message in sorted(self.board.messages.items())]
+
+    @property
+    def open(self) -> list[PermissionCard]:
+        """The cards whose buttons mean something, oldest first."""
+        tokens = [question.token for question in self.journal.questions.standing()]
+        cards = [self.cards.find(token) for token in tokens]
+        return [card for card in cards if isinstance(card, PermissionCard)]
+
+    def answered(self) -> list[Json]:
+        """What the agent was answered."""
+        return [each["result"]["outcome"] for each in self.peer.received if "outcome" in each.get("result", {})]
+
+
+@asynccontextmanager
+async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
+    """Begin a turn."""
+    board = Board()
+    lines: list[str] = []
+    with scratch_journal() as journal:
+        accepted(journal, ASKED_BY)
+        async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+            await peer.expect("session/prompt")
+            cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission)
+            questions = Questions(
+                cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
+            )
+            yield Asking(peer, session, turn, questions, cards, board, journal, lines)
+
+
+async def test_the_journal_has_the_words_with_which_a_question_was_posted() -> None:
+    """By these the next run finds a message of which no answer came; while it waits for its turn it may change."""
+    async with asking() as it:
+        behind: list[Callable[[], None]] = []
+        it.cards.in_turn = lambda _, post: behind.append(post)
+        await it.ask({"title": "Run"}, request_id=-1)
+        await it.ask({"title": "Look"}, request_id=-2)
+        assert it.journal.questions.standing() == []  # There is no message to look for.
+        it.board.faults.extend([AnswerLost("reset")] * 2)
+        it.board.latency = 1.0
+        for post in behind:
+            post()
+        await elapse(1.5)
+        kept = it.journal.questions.standing()
+        assert [each.message_id for each in kept] == [None, None]
+        assert sorted(each.content for each in kept) == it.board.shown
+        await settle()
+        assert {each.message_id for each in it.journal.questions.standing()} == it.board.messages.keys()
+
+
+# ---- the configuration
+
+
+async def test_what_the_configuration_decides_is_no_card() -> None:
+    """Allowed once without a word, denied with one; the rest is asked, with the reason."""
+    async with asking("allow_reads") as it:
+        await it.ask({"title": "Read", "kind": "read", "locations": [{"path": "/srv/project/a"}]})
+        assert it.answered() == [{"outcome": "selected", "optionId": "yes"}]
+        assert (it.messages, it.lines) == ([], [])
+        await it.ask({"title": "Run", "kind": "execute"})
+        assert "only reading and searching is allowed unasked" in it.messages[0].content
+    async with asking("deny") as it:
+        await it.ask({"title": "Run *it*"})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == [r"-# 🚫 denied, as configured: Run \*it\*"]
+        await it.ask({"title": "Run"}, OPTIONS[:1])
+        assert it.answered()[1:] == [{"outcome": "cancelled"}]
+
+
+async def test_what_cannot_be_shown_in_full_is_rejected() -> None:
+    """Nobody could know what they allow (P51)."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "x" * (LARGEST + 1)})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
+        await it.ask({"title": "Look", "rawInput": ALMOST})
+        assert it.lines[1:] == ["-# 🚫 rejected, for it is larger than what Discord can show: Look"]
+        assert it.messages == []
+
+
+async def test_what_changes_into_more_than_can_be_shown_is_rejected() -> None:
+    """Its card is gone, and the agent is answered."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "ls"})
+        await it.change(rawInput=ALMOST)
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert "the agent has changed what it wants to do" in it.messages[0].content
+        assert it.lines == ["-# 🚫 rejected, for it is larger than what Discord can show: Run"]
+
+
+@pytest.mark.parametrize(("size", "shown"), [(LARGEST // CODED - 1, True), (LARGEST // CODED, False)])
+async def test_what_would_take_long_to_write_as_codes_is_rejected(size: int, shown: bool) -> None:  # noqa: FBT001
+    """Each character is looked up where one of them does not show, and most codes have eight characters."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "x" * size + "\u200b"})
+        assert bool(it.messages) is shown
+        assert it.lines == ([] if shown else ["-# 🚫 rejected, for it is larger than what Discord can show: Run"])
+
+
+# ---- a question that changes
+
+
+async def test_a_changed_command_after_the_card_was_shown_is_asked_anew() -> None:
+    """The old buttons are dead, an answer to the old card is not taken; the new card shows what is meant (P51)."""
+    async with asking() as it:
+        question = await it.ask({"title": "Run", "rawInput": {"command": "ls"}})
+        (old,) = it.open
+        await it.change(rawInput={"command": "rm -rf /"})
+        (new,) = it.open
+        assert it.cards.find(old.token) is None
+        assert new.token != old.token
+        first, second = it.messages
+        assert (first.buttons, len(second.buttons)) == ([], len(OPTIONS))
+        assert first.content.endswith("-# the agent has changed what it wants to do")
+        assert "$ rm -rf /" in second.content
+        assert "changed what it wants to do" in second.content
+        assert second.mention == Mentions((ADA,))
+        assert it.answered() == []
+        assert new.answer("0", ADA) is not None
+        assert (await it.peer.answer_to(question.request_id))["result"]["outcome"]["optionId"] == "yes"
+
+
+async def test_what_says_nothing_new_leaves_the_card_alone() -> None:
+    """A state, an output, the same input once more, another call, a call that was answered."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": {"command": "ls"}})
+        await it.change(status="in_progress")
+        await it.change(rawOutput={"x": 1})
+        await it.change(title="Run", rawInput={"command": "ls"})
+        it.questions.changed(ToolCallUpdate(tool_call_id="another", title="Other"))
+        assert len(it.messages) == 1
+        (card,) = it.open
+        assert card.answer("0", ADA) is not None
+        await it.change(rawInput={"command": "rm"})
+        assert len(it.messages) == 1
+
+
+async def test_an_agent_that_keeps_changing_its_mind_is_rejected() -> None:
+    """After so many cards; a person is not pinged for ever."""
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "0"})
+        for number in range(1, CHANGES + 2):
+            await it.change(rawInput=str(number))
+        assert len(it.messages) == 1 + CHANGES
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
+        assert it.open == []
+
+
+async def test_a_large_question_is_described_no_more_often_than_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at each update that repeats a part of it; and one that only spaces it out counts as a change."""
+    described: list[ToolCallUpdate] = []
+
+    def counting(call: ToolCallUpdate, more: Iterable[str]) -> tuple[str, str]:
+        described.append(call)
+        return describe(call, more)
+
+    monkeypatch.setattr("bot.questions.permission.describe", counting)
+    async with asking() as it:
+        await it.ask({"title": "Run", "rawInput": "x" * 100_000})
+        for _ in range(60):
+            await it.change(title="Run", kind=None)
+            await it.change(rawInput="x" * 100_000)
+        assert len(described) == 1
+        for number in range(60):
+            await it.change(title="Run" + " " * (number + 1))
+        assert len(described) == 1 + CHANGES
+        assert it.lines == ["-# 🚫 rejected, for the agent keeps changing what it asks: Run"]
+
+
+async def test_a_card_answers_no_other_question_of_the_same_id() -> None:
+    """An agent that uses an id twice asks twice, whatever became of the first (P51)."""
+    async with asking() as it:
+        await it.ask({"title": "Look", "rawInput": "ls"}, request_id=5)
+        (old,) = it.open
+        await it.ask({"title": "Destroy", "rawInput": "rm"}, request_id=5)
+        (new,) = it.open
+        assert it.cards.find(old.token) is None
+        assert new.title == "Destroy"
+        assert it.messages[0].content.endswith("-# the agent has asked something else instead")
+        assert it.answered() == [{"outcome": "cancelled"}]
+
+
+# ---- several at once
+
+
+async def test_several_open_questions_are_numbered() -> None:
+    """The first too, when there is a second; one alone has no number."""
+    async with asking() as it:
+        await it.ask({"title": "One"})
+        assert "**1.**" not in it.messages[0].content
+        await it.ask({"title": "Two", "toolCallId": "d"})
+        await it.ask({"title": "Three", "toolCallId": "e"})
+        assert [message.content.split("**May I?**")[0] for message in it.messages] == [
+            f"<@{ADA}> **{number}.** " for number in (1, 2, 3)
+        ]
+        for card in it.open:
+            assert card.answer("0", ADA) is not None
+        await it.ask({"title": "Four"})
+        assert it.messages[3].content.startswith(f"<@{ADA}> **May I?** Four")
+
+
+async def test_a_flood_of_questions_is_bounded() -> None:
+    """So many are open, the rest is rejected at once, and the reply has so many lines about it."""
+    async with asking() as it:
+        for number in range(MOST_OPEN + 2 * LINES):
+            it.peer.ask(it.session.session_id, {"toolCallId": f"c{number}", "title": f"Run {number}"})
+            question = await anext(it.turn)
+            assert isinstance(question, Question)
+            it.questions.ask(question, question.tool_call)
+        assert len(it.cards) == MOST_OPEN
+        assert len(it.answered()) == 2 * LINES
+        assert it.lines[0] == f"-# 🚫 rejected, for too many questions are open: Run {MOST_OPEN}"
+        assert it.lines[LINES - 1 :] == ["-# 🚫 further rejections are not listed"]
+        it.questions.elicit(Elicitation("e", "form", "Who?", {}))
+        assert len(it.cards) == MOST_OPEN
+
+
+# ---- forms and pages
+
+
+def elicited(it: Asking, **fields: Any) -> list[object]:
+    """Let an elicitation be asked; return what becomes its answer."""
+    asked = Elicitation(**{"request_id": "e", "mode": "form", "message": "Who?", "schema": {}, **fields})
+    answers: list[object] = []
+    it.turn.ask(asked, answers.append)
+    it.questions.elicit(asked)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"schema": {"properties": {}, "required": ["a"]}}, "it wants 'a', which it does not describe"),
+        ({"mode": "url", "url": "http://a.example/"}, "its page is not https"),
+        ({"mode": "url", "url": "javascript:alert(1)"}, "its page is not https"),
+        ({"mode": "url", "url": None}, "its page is not https"),
+        ({"mode": "url", "url": "https:///x"}, LEADS),
+        *(
+            ({"mode": "url", "url": f"https://{host}/"}, LEADS)
+            for host in ("2130706433", "0x7f.1", "127.1", "010.0.0.1")
+        ),
+        ({"mode": "url", "url": "https://good.example@bad.example/"}, LEADS),
+        (
+            {"mode": "url", "url": "https://g\u043e\u043ed.example/"},
+            HIDDEN,
+        ),
+        ({"mode": "url", "url": "https://a.example/`"}, HIDDEN),
+        ({"mode": "url", "url": "https://a.example\\@b.example"}, HIDDEN),
+        ({"mode": "url", "url": f"https://a.example/{'x' * 512}"}, HIDDEN),
+        ({"mode": "url", "url": "https://a.example:x/"}, "the address of its page is none"),
+        ({"mode": "url", "url": "https://[a/"}, "the address of its page is none"),
+    ],
+)
+async def test_what_cannot_be_shown_honestly_is_declined(fields: Json, why: str) -> None:
+    """With a word in the reply, and no card."""
+    async with asking() as it:
+        assert elicited(it, **fields) == [Decline()]
+        assert it.lines == [f"-# 🚫 declined what the agent asked for: {escape(why)}"]
+        assert len(it.cards) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://a.example/b?c#d", "a.example"),
+        ("https://A.Example:443/", "a.example"),
+        ("https://a.example:8443/", "a.example:8443"),
+        ("https://xn--80ak6aa92e.example/", "xn--80ak6aa92e.example"),
+        ("https://[::1]:1/", "[::1]:1"),
+        ("https://10.0.0.1/", "10.0.0.1"),
+    ],
+)
+def test_the_host_of_a_page_is_shown_in_full(url: str, host: str) -> None:
+    """As ASCII, with its port where that is unusual."""
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "host", ["%65vil.example", "a.example%2eevil.example", ".", "", "2130706433", "0x7f.1", "127.1"]
+)
+def test_a_host_that_a_browser_reads_otherwise_is_none(host: str) -> None:
+    """Nobody is sent where they did not read that they would come."""
+    with pytest.raises(Unusable):
+        host_of(f"https://{host}/")
+
+
+async def test_the_longest_card_that_there_can_be_is_one_message() -> None:
+    """Markup that must be escaped, backticks that need room, every note, a number, five mentions."""
+    five = Mentions((), tuple(2**63 + n for n in range(5)))
+    options = [{"optionId": str(n), "name": "*" * 100, "kind": "allow_once"} for n in range(2_000)]
+    async with asking() as it:
+        question = await it.ask({"title": "*" * 300, "kind": "_" * 99, "rawInput": HEAVY}, tuple(options))
+        asked = PermissionCard(
+            *(question, it.turn, question.tool_call, Where(THREAD, ASKED_BY, ADA)),
+            changed=True,
+            why="it may change a file that says what the agent may do",
+        )
+        fields = {str(n): {"type": "string", "title": "*" * 99} for n in range(MOST_FIELDS)}
+        about = {"properties": fields, "required": [*fields], "description": HEAVY}
+        form = FormCard(Elicitation("e", "form", HEAVY, about), it.turn, Where(THREAD, ASKED_BY, ADA))
+        for card in (asked, form):
+            card.mentions, card.number = five, 20
+            assert 1_000 < len(card.content) <= LIMIT
+        assert len(asked.answer("0", 2**63) or "") <= LIMIT
+
+
+async def test_a_form_without_fields_is_accepted_by_a_press() -> None:
+    """And a long message is attached in full, with the choices that no menu can show."""
+    async with asking() as it:
+        answers = elicited(it, message="m" * 3_000)
+        await settle()
+        assert [button.label for button in it.messages[0].buttons] == ["Accept", "Decline", "Cancel"]
+        assert it.messages[0].files == [("message.txt", b"m" * 3_000)]
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        assert isinstance(card, FormCard)
+        assert card.accept(ADA, here=True) is not None
+        assert answers == [Accept({})]
+        assert card.accept(ADA, here=True) is None
+        assert card.leave("decline", ADA) is None
+        assert card.leave("cancel", ADA) is None
+    async with asking() as it:
+        elicited(it, schema={"properties": {"x": {"type": "string", "enum": [f"c{n}" for n in range(30)]}}})
+        await settle()
+        ((name, content),) = it.messages[0].files
+        assert name == "form.txt"
+        assert content.decode().count("\n") == 32
+        assert "-# The form in full is in the attached file." in it.messages[0].content
+
+
+async def test_what_a_form_says_of_itself_is_shown_and_what_discord_cannot_take_is_declined() -> None:
+    """Its title above the fields, its description on the card in full; a megabyte is no card."""
+    async with asking() as it:
+        one = {"a": {"type": "string"}}
+        about: Json = {"title": "Your \u202eself", "description": "*Only* the truth.", "properties": one}
+        answers = elicited(it, schema=about, message="Who are you?")
+        await settle()
+        assert "```\nWho are you?\n*Only* the truth.\n```" in it.messages[0].content
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        assert isinstance(card, FormCard)
+        assert card.form(0, ADA).title == "Your \\u{202e}self"
+        assert answers == []
+        large = elicited(it, message="m" * (LONGEST_FORM + 1), request_id=2)
+        assert large == [Decline()]
+        assert any("larger than what Discord can show" in line for line in it.lines)
+
+
+async def test_the_agent_says_that_a_page_was_visited() -> None:
+    """Whoever opened it; also where nobody has from here: then it waits no more. Of what ended before, nothing."""
+    async with asking() as it:
+        page: Json = {"mode": "url", "url": "https://a.example/"}
+        answers = [elicited(it, **page, request_id=number, elicitation_id=f"e{number}") for number in range(3)]
+        await settle()
+        tokens = [question.token for question in it.journal.questions.standing()]
+        opened, _, ended = sorted(filter(None, map(it.cards.find, tokens)), key=lambda card: card.number or 0)
+        assert isinstance(opened, PageCard)
+        assert opened.accept(ADA)
+        it.questions.close("withdrawn by the agent", ended.request_id)
+        it.turn.withdraw(ended.request_id)
+        for number in (0, 1, 2, 1, 7):
+            it.cards.completed(THREAD, f"e{number}")
+            it.cards.completed(THREAD + 1, f"e{number}")
+        await settle()
+        done = "-# ✔ `a.example`: done"
+        assert [message.content.endswith(done) for message in it.messages] == [True, True, False]
+        assert [message.buttons for message in it.messages] == [[], [], []]
+        assert answers == [[Accept()], [Accept()], [None]]
+        assert len(it.cards) == 0
+
+
+async def test_of_very_many_pages_the_oldest_are_forgotten() -> None:
+    """Their cards keep what they say."""
+    with scratch_journal() as journal:
+        cards, told = Cards(journal=journal, pacer=Pacer(), rest=Board()), list[int]()
+        for number in range(VISITS + 1):
+            cards.visit(THREAD, str(number), lambda number=number: told.append(number))  # type: ignore[misc]
+        for number in range(2):
+            cards.completed(THREAD, str(number))
+        assert told == [1]
+
+
+async def test_what_one_person_enters_is_not_anothers() -> None:
+    """Each has a draft; of very many people the oldest is forgotten, and no step is taken for another."""
+    async with asking() as it:
+        properties: Json = {f"f{number}": {"type": "string"} for number in range(6)}
+        answers = elicited(it, schema={"properties": properties, "required": ["f0"]})
+        await settle()
+        (card,) = [it.cards.find(each.token) for each in it.journal.questions.standing()]
+        assert isinstance(card, FormCard)
+        assert card.next_step(1) == 0
+        assert await card.enter(0, 1, {"f0": ""}) == ["**f0** must be filled in"]
+        assert card.next_step(1) == 0
+        assert await card.enter(0, 1, {"f0": "one"}) == []
+        assert (card.next_step(1), card.next_step(2)) == (1, 0)
+        assert await card.enter(1, 1, {"f5": "five", "forged": "x"}) == []
+        assert card.next_step(1) is None
+        for person in range(10, 10 + DRAFTS):
+            await card.enter(0, person, {"f0": "x"})
+        assert card.next_step(1) == 0
+        await card.enter(0, 30, {"f0": "thirty"})
+        await card.enter(1, 30, {})
+        assert card.accept(30, here=False) is not None
+        assert answers == [Accept({"f0": "thirty"})]
+
+
+# ---- nobody answers
+
+
+async def test_a_reminder_pings_with_a_link_once_more() -> None:
+    """To the question's message, with the time that is left."""
+    async with asking() as it:
+        question = await it.ask({"title": "Run [it](x)"})
+        it.questions.remind(question.request_id, 7200)
+        await settle()
+        reminder = it.messages[1]
+        link = f"https://discord.com/channels/1/{THREAD}/1"
+        assert reminder.content == f"<@{ADA}> still waiting for an answer, 2 h more: [Run \\[it\\]\\(x\\)](<{link}>)"
+        assert reminder.mention == Mentions((ADA,))
+        it.questions.remind("another", 7200)
+        assert it.open[0].answer("0", ADA) is not None
+        it.questions.remind(question.request_id, 60)
+        await settle()
+        assert len(it.messages) == 2
+
+
+async def test_the_agent_is_told_what_nobody_answered() -> None:
+    """Once, with the next prompt; the last ones of very many."""
+    async with asking() as it:
+        for number in range(MISSED + 2):
+            question = await it.ask({"title": f"Run {number}"})
+            it.questions.unanswered(question.request_id, "nobody answered in time")
+            await settle()
+        assert it.messages[0].content.endswith("-# closed: nobody answered in time")
+        assert it.cards.take_missed(THREAD) == [
+            f"Run {number}: nobody answered in time" for number in range(2, MISSED + 2)
+        ]
+        assert it.cards.take_missed(THREAD) == []
+
+
+def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None:
+    """By the state in which the restart found it, also when its card was corrected (P52)."""
+    with scratch_journal() as journal:
+        accepted(journal, ASKED_BY)
+        journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
+        cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
+        assert cards.became("0" * 16) == became(State.RECEIVED)
+        journal.prompted((ASKED_BY,), "[]")
+        journal.questions.settled("0" * 16)
+        assert cards.became("0" * 16) == became(State.PROMPTED)
+        assert "Retry" in became(State.PROMPTED)
+        assert cards.became("1" * 16) == "This question is no longer open: its turn is over."
+
+
+# ---- who is pinged
+
+
+@pytest.mark.parametrize(
+    ("approvers", "admins", "expected"),
+    [
+        (ASKER, NOBODY, Mentions((ADA,))),
+        (EVERYONE, NOBODY, Mentions((ADA,))),
+        (ONLY_ADA, NOBODY, Mentions((100,))),
+        (ONLY_ROLE, NOBODY, Mentions((), (ROLE,))),
+        (ONLY_OWNER, NOBODY, Mentions((9,))),
+        (NOBODY, ONLY_ROLE, Mentions((), (ROLE,))),
+        (NOBODY, ONLY_OWNER, Mentions((9,))),
+        (NOBODY, NOBODY, Mentions((ADA,))),
+    ],
+)
+def test_those_who_may_answer_are_pinged(approvers: People, admins: People, expected: Mentions) -> None:
+    """The asker where the asker may; else whoever is named, admins where nobody else is."""
+    rules = replace(users(EVERYONE), approvers=approvers, admins=admins)
+    assert answerers(rules, ADA, {9}) == expected
+
+
+def test_a_question_pings_no_crowd() -> None:
+    """At most so many people and roles."""
+    people = People(asker=True, user_ids=frozenset(range(100, 110)), role_ids=frozenset(range(10)))
+    found = answerers(replace(users(EVERYONE), approvers=people), ADA, ())
+    assert found == Mentions((ADA, *range(100, 100 + MOST - 1)))
+    roles = answerers(replace(users(EVERYONE), approvers=People(role_ids=frozenset(range(10)))), ADA, ())
+    assert str(roles) == " ".join(f"<@&{role}>" for role in range(MOST))
+
+
+# ---- what Discord does not take
+
+
+async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on() -> None:
+    """Nobody could answer it (P48): said in the reply, and with the next prompt to the agent."""
+    async with asking() as it:
+        it.board.faults.extend([Refused("Missing Permissions")] * 2)
+        await it.ask({"title": "Run"})
+        assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
+        assert it.lines == ["-# 🚫 rejected, for Discord did not take the question: Run"]
+        assert it.cards.take_missed(THREAD) == ["Run: it could not be shown"]
+        assert (it.open, it.messages, it.turn.unanswered) == ([], [], ())
+
+
+async def test_values_that_cannot_be_asked_for_are_declined() -> None:
+    """The same for what is no permission."""
+    async with asking() as it:
+        it.board.faults.append(Refused("Missing Permissions"))
+        answers = elicited(it)
+        await settle()
+        assert answers == [Decline()]
+        assert it.lines == ["-# 🚫 declined what the agent asked for: Discord did not take the question"]

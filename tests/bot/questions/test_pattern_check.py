@@ -1,0 +1,26 @@
+"""An agent's patterns against what people enter, in real processes."""
+
+import pytest
+
+from bot.questions.pattern_check import unfit
+
+pytestmark = pytest.mark.real_time
+
+
+async def test_what_does_not_match_is_found() -> None:
+    """Anywhere in the text, as JSON Schema has it; what cannot be told counts as a match."""
+    pairs = [
+        ("^a+$", "aaa"),
+        ("^a+$", "aab"),
+        ("b", "abc"),
+        ("x", "abc"),
+        ("(?<name", "a pattern of another kind"),
+        ("é", "é"),
+    ]
+    assert await unfit(pairs) == [1, 3]
+    assert await unfit([]) == []
+
+
+async def test_a_pattern_that_takes_for_ever_ends_in_time() -> None:
+    """Nothing waits for it; the agent looks at what it gets as well."""
+    assert await unfit([("^(a+)+$", "a" * 60 + "b"), ("x", "y")]) == []

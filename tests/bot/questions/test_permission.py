@@ -1,0 +1,401 @@
+"""An agent's question as people see it: all of it, with its own buttons, answered once."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from acp import Question, Turn
+from acp.schema import ToolCallUpdate
+from bot.access.gate import Right
+from bot.interactions.cards import Cards, Where
+from bot.questions.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, AnswerMenu, PermissionCard
+from bot.questions.tool_description import TITLE, describe
+from bot.rest.api import TryLater
+from bot.rest.mentions import Mentions
+from bot.rest.pacer import Pacer
+from pool.journal.journal import Journal
+from tests.acp.opened import HELLO, opened
+from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, scratch_journal, settle
+from tests.bot.page_checks import open_fence
+from tests.support.memory_agent import OPTIONS, Json, MemoryAgent
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+THREAD, ASKED_BY, ADA = 7, 70, 42
+NO_END = "\\ No newline at end of file\n"
+COMMAND = "rm -rf build && make all"
+
+
+@dataclass
+class Asked:
+    """A question that an agent has asked, and its card."""
+
+    peer: MemoryAgent
+    prompt: Json
+    turn: Turn
+    question: Question
+    cards: Cards
+    card: PermissionCard
+    board: Board
+    journal: Journal
+
+    @property
+    def message(self) -> Message:
+        (message,) = self.board.messages.values()
+        return message
+
+
+@asynccontextmanager
+async def asked(
+    tool_call: Json | None = None, options: Sequence[Json] = OPTIONS, board: Board | None = None
+) -> AsyncIterator[Asked]:
+    """Ask a question in a turn; the card is posted when its test lets time pass."""
+    board = board or Board()
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
+            prompt = await peer.expect("session/prompt")
+            peer.ask(session.session_id, tool_call, options)
+            question = await anext(turn)
+            assert isinstance(question, Question)
+            cards = Cards(journal=journal, pacer=pacer, rest=board)
+            card = PermissionCard(question, turn, question.tool_call, Where(THREAD, ASKED_BY, ADA))
+            cards.open(card)
+            yield Asked(peer, prompt, turn, question, cards, card, board, journal)
+
+
+def call(**fields: Any) -> Json:
+    """A tool call as ACP writes it."""
+    return {"toolCallId": "c", **fields}
+
+
+# ---- what is shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "headline", "detail"),
+    [
+        ({"title": "Run it", "kind": "execute", "rawInput": {"command": COMMAND}}, "Run it (execute)", f"$ {COMMAND}"),
+        ({"title": "Run it", "rawInput": COMMAND}, "Run it", COMMAND),
+        ({"rawInput": {"command": "ls", "cwd": "/"}}, "Use a tool", '{\n  "command": "ls",\n  "cwd": "/"\n}'),
+        ({"title": "Go", "rawInput": {"command": ["a", "b"]}}, "Go", '{\n  "command": [\n    "a",\n    "b"\n  ]\n}'),
+        ({"title": "Read", "locations": [{"path": "/a"}, {"path": "/b", "line": 3}]}, "Read", "/a\n/b:3"),
+        ({"title": "Nothing", "rawInput": {}}, "Nothing", ""),
+        ({"title": "T" * 250}, "T" * TITLE, "T" * 250),
+        ({"title": "*x* <@1>", "kind": "<@2>"}, r"\*x\* \<\@1\> (\<\@2\>)", ""),
+        (
+            {"title": "Leave", "content": [{"type": "content", "content": {"type": "text", "text": "the plan"}}]},
+            *("Leave", "the plan"),
+        ),
+        (
+            {"title": "Edit", "content": [{"type": "diff", "path": "/f", "oldText": "a\nb", "newText": "a\nc"}]},
+            *("Edit", f"--- /f\n+++ /f\n@@ -1,2 +1,2 @@\n a\n-b\n{NO_END}+c\n{NO_END}".rstrip()),
+        ),
+        ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": "a"}]},
+         "New", f"--- /f\n+++ /f\n@@ -0,0 +1 @@\n+a\n{NO_END}".rstrip()),
+        ({"title": "New", "content": [{"type": "diff", "path": "/f", "newText": ""}]}, "New", "/f: new and empty"),
+        ({"title": "Same", "content": [{"type": "diff", "path": "/f", "oldText": "a", "newText": "a"}]},
+         "Same", "/f: unchanged"),
+        ({"title": "Two\nlines"}, "Two lines", "Two\nlines"),
+        ({"title": "Look", "content": [{"type": "terminal", "terminalId": "t\n1"}]}, "Look", r"[terminal t\u{a}1]"),
+        ({"title": "Look", "content": [{"type": "new", "what": "é"}, {"type": "diff", "path": "/f"}]},
+         "Look", '{"type": "new", "what": "é"}\n{"type": "diff", "path": "/f"}'),
+        *(
+            ({"title": "Send", "content": [{"type": "content", "content": block}]}, "Send", detail)
+            for block, detail in (
+                ({"type": "image", "mimeType": "image/png", "data": "AAAA" * 1024}, "[image/png, 3 KiB]"),
+                ({"type": "audio", "mimeType": "audio/wav", "data": "AAAA"}, "[audio/wav, 3 bytes]"),
+                ({"type": "resource_link", "name": "key", "uri": "file:///k"}, "[link key: file:///k]"),
+                ({"type": "resource", "resource": {"uri": "mem:a", "text": "all\nof it"}}, "[mem:a]\nall\nof it"),
+                ({"type": "resource", "resource": {"uri": "mem:a", "blob": "AAAA"}}, "[mem:a, 3 bytes]"),
+                ({"type": "resource", "resource": {}}, "[resource, 0 bytes]"),
+                ({"type": "hologram", "rays": 3}, '{"type": "hologram", "rays": 3}'),
+            )
+        ),
+        ({"title": "x", "locations": [{"path": "/a\n/b"}]}, "x", r"/a\u{a}/b"),
+    ],
+)  # fmt: skip
+def test_what_will_be_done_is_described_in_full(fields: Json, headline: str, detail: str) -> None:
+    """The command as one types it, every file, the change itself, the plan (P51)."""
+    assert describe(ToolCallUpdate.model_validate(call(**fields))) == (headline, detail)
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u0007", "\u001b", "\r", "\u3164", "\u2066", "\u00a0"])
+def test_characters_that_hide_or_turn_text_are_made_visible(hidden: str) -> None:
+    """In the command, the title, the kind and the path: it must look like what it is (P51)."""
+    fields = {"title": f"Run{hidden}it", "kind": f"k{hidden}", "rawInput": f"ls{hidden}x"}
+    headline, detail = describe(ToolCallUpdate.model_validate(call(**fields, locations=[{"path": f"/a{hidden}b"}])))
+    assert hidden not in headline + detail
+    assert detail == f"/a\\u{{{ord(hidden):x}}}b\nls\\u{{{ord(hidden):x}}}x"
+    assert headline == f"Run\\\\u{{{ord(hidden):x}}}it (k\\\\u{{{ord(hidden):x}}})"
+
+
+async def test_a_question_is_a_message_that_pings_the_asker() -> None:
+    """With what will be done and a button for each option, by the agent's names."""
+    async with asked(call(title="Run the tests", kind="execute", rawInput={"command": "make test"})) as it:
+        await settle()
+        assert it.message.content == f"<@{ADA}> **May I?** Run the tests (execute)\n```\n$ make test\n```"
+        assert it.message.mention == Mentions((ADA,))
+        assert [button.label for button in it.message.buttons] == ["Allow once", "Always allow", "Reject"]
+        assert not it.message.files
+
+
+@pytest.mark.parametrize("command", ["x" * 5_000, "`" * 1_200, "`" * 40_000, "echo hi\n" * 1_000])
+async def test_a_long_command_is_attached_in_full(command: str) -> None:
+    """The message has its beginning and says so; the file has every character (P51)."""
+    async with asked(call(title="Run", rawInput={"command": command})) as it:
+        await settle()
+        assert "The rest is in the attached file." in it.message.content
+        ((name, content),) = it.message.files
+        assert (name, content.decode()) == ("request.txt", f"$ {command}")
+
+
+def option(number: int, name: str, kind: str = "allow_once") -> Json:
+    """An option as ACP writes it."""
+    return {"optionId": f"o{number}", "name": name, "kind": kind}
+
+
+async def test_two_options_of_one_kind_are_two_buttons() -> None:
+    """Each with its own name and its own answer (P49)."""
+    async with asked(options=[option(0, "Yes, this file"), option(1, "Yes, all files")]) as it:
+        await settle()
+        assert [button.label for button in it.message.buttons] == ["Yes, this file", "Yes, all files", "Deny"]
+        assert it.card.answer("1", ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"] == {"outcome": {"outcome": "selected", "optionId": "o1"}}
+
+
+async def test_every_option_gets_a_label_that_discord_takes() -> None:
+    """Long names are cut, empty ones replaced, unknown kinds shown like any other."""
+    names = ["n" * 300, "", "  ", "tu\u202ern"]
+    options = [option(number, name, "invented_later") for number, name in enumerate(names)]
+    async with asked(options=[*options, option(9, "No", "reject_once")]) as it:
+        await settle()
+        labels = [button.label or "" for button in it.message.buttons]
+        assert labels == ["n" * (LABEL - 1) + "…", "(no name)", "(no name)", "tu\\u{202e}rn", "No"]
+
+
+async def test_options_beyond_what_buttons_can_be_are_in_menus() -> None:
+    """All of a hundred, in the agent's order; of more it is said how many are left out."""
+    options = [
+        option(number, f"option {number}", "reject_once" if number == 3 else "allow_once") for number in range(120)
+    ]
+    async with asked(options=options[:BUTTONS]) as it:
+        assert [type(item) for item in it.card.items()] == [AnswerButton] * BUTTONS
+    async with asked(options=options) as it:
+        await settle()
+        menus = [item.item for item in it.card.items() if isinstance(item, AnswerMenu)]
+        assert [each.label for menu in menus for each in menu.options] == [f"option {n}" for n in range(MENU * MENUS)]
+        assert "20 more options cannot be shown" in it.message.content
+        assert it.card.answer("120", ADA) is None
+        assert it.card.answer("99", ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"]["outcome"]["optionId"] == "o99"
+
+
+async def test_deny_is_added_where_the_agent_offers_no_way_to_reject() -> None:
+    """The card says that it ends the turn, and only then the answer is `cancelled` (P50)."""
+    async with asked(options=[option(0, "Yes")]) as it:
+        await settle()
+        assert [button.label for button in it.message.buttons] == ["Yes", "Deny"]
+        assert "Deny ends its turn" in it.message.content
+        said = it.card.answer(DENY, ADA)
+        assert said is not None
+        assert said.endswith(f"Denied — chosen by <@{ADA}>")
+        assert (await it.peer.answer_to(it.question.request_id))["result"] == {"outcome": {"outcome": "cancelled"}}
+    async with asked() as it:
+        assert it.card.answer(DENY, ADA) is None  # a forged press: the agent has its own
+        assert it.turn.unanswered
+
+
+async def test_a_way_to_reject_that_cannot_be_shown_is_behind_deny() -> None:
+    """Of 120 options the last one rejects; it is what Deny then means, and the turn goes on (P50)."""
+    options = [option(number, f"option {number}") for number in range(120)]
+    async with asked(options=[*options, option(120, "No", "reject_once")]) as it:
+        assert isinstance([*it.card.items()][-1], AnswerButton)
+        assert "ends its turn" not in it.card.content
+        assert it.card.answer(DENY, ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"]["outcome"] == {"outcome": "selected", "optionId": "o120"}
+
+
+async def test_a_name_that_no_button_has_room_for_stands_in_the_request() -> None:
+    """What is allowed for always is its end (P51); nothing in it hides either."""
+    prefix = "Yes, and don't ask again for commands that start with `sh -lc "
+    names = [f"{prefix}{'a' * 60}\u202e`", "No", f"{prefix}{'b' * 3_000}`"]
+    async with asked(call(title="Run"), [option(n, name) for n, name in enumerate(names[:2])]) as it:
+        await settle()
+        assert it.message.content.count(f"\n[choice 1: {prefix}{'a' * 60}\\u{{202e}}`]\n") == 1
+        assert "choice 2" not in it.message.content
+    async with asked(call(title="Run", rawInput="ls"), [option(n, name) for n, name in enumerate(names)]) as it:
+        await settle()
+        ((_, content),) = it.message.files
+        assert content.decode().endswith(f"[choice 3: {names[2]}]")
+
+
+@pytest.mark.parametrize("kind", [{}, {"kind": None}, {"kind": 5}, {"kind": "allow_maybe"}], ids=repr)
+async def test_an_option_of_which_nobody_knows_what_it_is_can_still_be_chosen(kind: Json) -> None:
+    """A person sees it and reads its name; it counts as neither yes nor no, and needs the right to change (P48)."""
+    strange = [{"optionId": "a", "name": "Sure", **kind}, {"optionId": "b", **kind}, {"name": "without an id"}]
+    async with asked(options=[*strange, option(9, "No", "reject_once")]) as it:
+        await settle()
+        buttons = it.message.buttons
+        assert [(each.label, each.style) for each in buttons] == [
+            ("Sure", discord.ButtonStyle.secondary),
+            ("(no name)", discord.ButtonStyle.secondary),
+            ("No", discord.ButtonStyle.danger),
+        ]
+        assert [it.card.right(choice) for choice in "012"] == [Right.CHANGE, Right.CHANGE, Right.APPROVE]
+        assert [it.card.deed(choice) for choice in ("0", "2", DENY)] == ["answered", "denied", "denied"]
+        assert it.card.answer("0", ADA) is not None
+        answer = await it.peer.answer_to(it.question.request_id)
+        assert answer["result"]["outcome"] == {"outcome": "selected", "optionId": "a"}
+    async with asked(options=strange) as it:
+        await settle()
+        assert "Deny ends its turn" in it.message.content
+        assert it.message.buttons[-1].label == "Deny"
+
+
+@pytest.mark.parametrize(
+    ("kind", "option_kind", "right"),
+    [
+        ("execute", "allow_once", Right.APPROVE),
+        ("execute", "allow_always", Right.CHANGE),
+        ("execute", "invented_later", Right.CHANGE),
+        ("execute", "reject_once", Right.APPROVE),
+        ("execute", "reject_always", Right.APPROVE),
+        ("switch_mode", "allow_once", Right.CHANGE),
+        ("switch_mode", "reject_once", Right.APPROVE),
+    ],
+)
+async def test_what_lasts_needs_more_than_the_right_to_answer(kind: str, option_kind: str, right: Right) -> None:
+    """To allow for always, and to leave a mode; to reject needs no more."""
+    async with asked(call(title="x", kind=kind), [option(0, "Choose", option_kind)]) as it:
+        assert it.card.right("0") is right
+        assert it.card.right(DENY) is Right.APPROVE
+        assert it.card.right("77") is Right.APPROVE
+
+
+async def test_a_megabyte_is_shown_and_attached() -> None:
+    """Every character, hidden ones too, in no time that one would notice."""
+    async with asked(call(title="Run", rawInput={"command": "é\u200b" * 200_000})) as it:
+        await settle()
+        ((_, content),) = it.message.files
+        assert len(content.decode()) == 2 + 9 * 200_000
+
+
+async def test_a_button_carries_only_a_token_and_a_number() -> None:
+    """Nobody can guess another question's, and a press finds its way back."""
+    async with asked() as it:
+        await settle()
+        template = AnswerButton.__discord_ui_compiled_template__
+        found = [template.fullmatch(button.custom_id or "") for button in it.message.buttons]
+        assert [match and (match["token"], match["choice"]) for match in found] == [
+            (it.card.token, str(number)) for number in range(len(OPTIONS))
+        ]
+        assert it.cards.find(it.card.token) is it.card
+        assert it.cards.find("0" * 16) is None
+
+
+kinds = st.sampled_from(["allow_once", "allow_always", "reject_once", "reject_always", "new"])
+words = st.text(max_size=300) | st.sampled_from(
+    ["`" * 3_000, "*_" * 500, "\u202e" * 900, "x" * 2_500, "😀" * 900, "\n" * 900]
+)
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "title": words,
+        "kind": words,
+        "rawInput": st.none() | words | st.dictionaries(words, words, max_size=3) | st.lists(st.integers(), max_size=9),
+        "locations": st.lists(st.builds(lambda path: {"path": path}, words), max_size=3),
+        "content": st.lists(
+            st.builds(lambda old, new: {"type": "diff", "path": "/f", "oldText": old, "newText": new}, words, words)
+            | st.builds(lambda text: {"type": "content", "content": {"type": "text", "text": text}}, words),
+            max_size=3,
+        ),
+    },
+)
+
+
+@given(bodies, st.lists(st.builds(option, st.integers(0, 9), words, kinds), max_size=30))
+@example({"title": "*" * 300, "kind": "_" * 300, "rawInput": "`" * 1_200}, [option(0, "*" * 300)])
+async def test_whatever_the_agent_sends_discord_can_take(body: Json, options: list[Json]) -> None:
+    """Open, answered or closed: 1 to 2,000 characters, fences balanced, nothing lost that was not attached (P51)."""
+    async with asked(call(**body), options) as it:
+        await elapse(1)
+        ((message_id, message),) = it.board.messages.items()
+        assert message.content.startswith(f"<@{ADA}> **May I?**")
+        assert not open_fence(message.content)
+        _, detail = describe(it.question.tool_call)
+        assert detail in message.content or message.files[0][1].startswith(detail.encode())
+        content = it.card.answer(str(len(options) - 1), 2**63)
+        if content is None:
+            it.card.close("withdrawn by the agent")
+            await settle()
+            content = it.board.messages[message_id].content
+        assert 0 < len(content) <= 2_000
+        assert not open_fence(content)
+
+
+# ---- how it ends
+
+
+async def test_the_first_answer_wins() -> None:
+    """The agent gets one answer; the message says who chose what, and the second press is told that it is over."""
+    async with asked() as it:
+        await settle()
+        said = it.card.answer("0", ADA)
+        assert said is not None
+        assert said.endswith(f"\n-# Allow once — chosen by <@{ADA}>")
+        assert it.card.post is not None
+        it.card.post.answered(said)
+        assert it.card.answer("2", 43) is None
+        it.card.close("no longer open: the turn has ended")
+        await settle()
+        assert it.cards.find(it.card.token) is None
+        assert it.board.whats == ["send"]  # the press's own answer has changed the message
+        assert [each for each in it.peer.received if "result" in each] == [
+            {"jsonrpc": "2.0", "id": 0, "result": {"outcome": {"outcome": "selected", "optionId": "yes"}}}
+        ]
+
+
+async def test_a_question_that_is_over_loses_its_buttons_and_says_why() -> None:
+    """And nobody can answer it any more (P54)."""
+    async with asked() as it:
+        await settle()
+        it.turn.withdraw(it.question.request_id)
+        it.card.close("withdrawn by the agent")
+        await settle()
+        assert it.message.content.endswith("\n-# withdrawn by the agent")
+        assert "May I?" not in it.message.content
+        assert it.message.buttons == []
+        assert it.cards.find(it.card.token) is None
+        assert it.card.answer("0", ADA) is None
+
+
+@pytest.mark.parametrize("fault", [TryLater("503"), AnswerLost("reset")], ids=lambda fault: type(fault).__name__)
+async def test_a_question_that_ends_before_it_is_posted_keeps_no_buttons(fault: Exception) -> None:
+    """Also where Discord took the first try and its answer was lost: the message that exists is then corrected."""
+    board = Board()
+    board.faults.append(fault)
+    async with asked(board=board) as it:
+        await elapse(0.05)
+        it.card.close("withdrawn by the agent")
+        await settle()
+        assert it.message.content.endswith("\n-# withdrawn by the agent")
+        assert it.message.buttons == []
+
+
+async def test_a_press_finds_its_button_by_its_id() -> None:
+    """Also after a restart: nothing but the id is needed."""
+    match = AnswerButton.__discord_ui_compiled_template__.fullmatch("threadline:answer:00112233445566ff:12")
+    bare: Any = object()
+    button = await AnswerButton.from_custom_id(bare, bare, match)
+    assert (button.token, button.choice) == ("00112233445566ff", "12")
+    assert isinstance(button.item, discord.ui.Button)

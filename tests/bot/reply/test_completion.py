@@ -1,0 +1,90 @@
+"""How the end of a turn is made known: by how long the asker has waited, and by none of the agent's words."""
+
+import pytest
+
+from acp import SpawnFailed
+from acp.schema import UsageUpdate
+from bot.config.appearance import Finish
+from bot.render.turn_summary import Receipt, cost_of
+from bot.reply.completion import FRESH_SECONDS, PING_SECONDS, Sealed, Timing, sealed
+from pool.exchange import Ending
+from pool.journal.trailers import Postscript
+
+ADA, BEN = 42, 43
+DONE = Ending("end_turn")
+RECEIPT = Receipt(75, tools=3, files=2)
+FACTS = "1 min 15 s · 3 tools · 2 files changed"
+
+
+def seal(finish: Finish, ending: Ending = DONE, receipt: Receipt | None = RECEIPT, *, waited: float = 75) -> Sealed:
+    """An end for Ada."""
+    return sealed(finish, ending, receipt, waited=waited, asker_id=ADA)
+
+
+EDITED = Sealed(f"-# {FACTS}")
+POSTED = Sealed(message=Postscript(f"-# ✅ done · {FACTS}"))
+PINGED = Sealed(message=Postscript(f"<@{ADA}> ✅ done\n-# {FACTS}", mention=ADA))
+
+
+@pytest.mark.parametrize(
+    ("finish", "waited", "found"),
+    [
+        ("edit", 1_000.0, EDITED),
+        ("fresh", 0.0, POSTED),
+        ("ping", 0.0, PINGED),
+        ("auto", 0.0, EDITED),
+        ("auto", FRESH_SECONDS - 0.1, EDITED),
+        ("auto", FRESH_SECONDS, POSTED),
+        ("auto", PING_SECONDS - 0.1, POSTED),
+        ("auto", PING_SECONDS, PINGED),
+    ],
+)
+def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited: float, found: Sealed) -> None:
+    """The last page for those who look on, a new message for those who looked away, a ping for those who left (P19)."""
+    assert seal(finish, waited=waited) == found
+
+
+@pytest.mark.parametrize(
+    ("ending", "sign"),
+    [
+        (Ending("refusal"), "⏹ stopped"),
+        (Ending("max_tokens"), "⏹ stopped"),
+        (Ending(ceiling=True), "⏹ stopped"),
+        (Ending("cancelled", cancelled_by=BEN), "⏹ stopped"),
+        (Ending(error=SpawnFailed("@everyone")), "❌ failed"),
+    ],
+)
+def test_an_end_that_is_no_answer_is_not_called_one(ending: Ending, sign: str) -> None:
+    """And why it is none stands on the page (P21)."""
+    message = seal("ping", ending).message
+    assert message is not None
+    assert message.content == f"<@{ADA}> {sign}\n-# {FACTS}"
+    assert seal("fresh", ending, None).message == Postscript(f"-# {sign}")
+
+
+@pytest.mark.parametrize("ending", [Ending("cancelled", cancelled_by=ADA), Ending(shutdown=True), Ending()])
+@pytest.mark.parametrize("finish", ["auto", "fresh", "ping"])
+def test_nobody_is_called_for_what_they_did_themselves_nor_by_a_bot_that_stops(ending: Ending, finish: Finish) -> None:
+    """What was dropped from the line, cancelled by the asker, or cut off by the bot's own end."""
+    assert seal(finish, ending) == EDITED
+    assert seal(finish, ending, None) == Sealed()
+
+
+def test_a_turns_cost_is_what_the_session_costs_more_than_before_it() -> None:
+    """Of a session that was taken up again nobody knows what it had cost, and nothing is said."""
+    timing = Timing(0.0)
+    timing.begin(1.0, None, fresh=True)
+    assert timing.cost_before == 0.0
+    timing.begin(1.0, None, fresh=False)
+    assert timing.cost_before is None
+    timing.begin(1.0, UsageUpdate(used=1, size=2, cost={"amount": 0.5, "currency": "USD"}), fresh=False)
+    assert timing.cost_before == 0.5
+    timing.begin(1.0, UsageUpdate(used=1, size=2), fresh=False)
+    assert timing.cost_before is None
+
+
+@pytest.mark.parametrize("currency", ["@everyone\n# BIG", "x" * 5000, "", None, 7, ["USD"]])
+def test_a_currency_that_is_no_code_is_left_out(currency: object) -> None:
+    """An agent that writes prose there adds nothing to the line of facts."""
+    usage = UsageUpdate(used=1, size=2, cost={"amount": 0.5, "currency": currency})
+    assert cost_of(usage) == (0.5, "")

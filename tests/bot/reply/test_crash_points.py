@@ -1,0 +1,264 @@
+"""A crash before and after every transition of a message's row, and what the next start makes of it. Virtual time.
+
+The journal's file is copied just before a move is committed and just after, with what stands in the thread then: that
+is what a kill at this moment leaves. `tests/e2e/test_recovery.py` and `make chaos` kill for real.
+"""
+
+import copy
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from bot import user_messages as words
+from bot.conversation.exchange import Exchange
+from bot.intake.interruptions import CHOICE_SECONDS
+from bot.intake.queue_notice import Waiting
+from bot.intake.recovery import Recovery
+from bot.rest.api import Refused
+from pool.conversation import Conversation
+from pool.journal.journal import Journal, State
+from pool.journal.message_rows import BEFORE
+from tests.bot.fake_discord import Board, Message, settle
+from tests.bot.intake.test_recovery import ADA, ASKED, CHANNEL, THREAD, Stage, left, restarted
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+WATCHED = 100
+ANSWER = f"request {WATCHED}"
+
+Move = tuple[State, State]
+
+
+@dataclass
+class Scene:
+    """What a kill would leave: a journal, and a thread."""
+
+    journal: Path
+    messages: dict[int, Message]
+    nonces: dict[str, int]
+
+    def set_up(self, board: Board) -> None:
+        """Let the thread be as it was."""
+        board.messages, board._nonces = self.messages, self.nonces
+        board._ids = count(max(self.messages, default=0) + 1)
+
+
+class FilmedJournal(Journal):
+    """Keeps the scene before and after each move of the watched row; of equal moves the first one's."""
+
+    board: Board
+    folder: Path
+    scenes: dict[tuple[Move, str], Scene]
+    moved: list[Move]
+
+    @classmethod
+    def begin(cls, folder: Path) -> "FilmedJournal":
+        """Open a new one in a folder."""
+        journal = cls.open(folder / "journal.db")
+        journal.board, journal.folder, journal.scenes = Board(), folder, {}
+        journal.moved = []
+        return journal
+
+    def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
+        if WATCHED in message_ids:
+            before = self.state(WATCHED)
+            assert before is not None
+            self._film((before, state), "before")
+            self.moved.append((before, state))
+        super()._move(message_ids, state, reason)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with super()._transaction():
+            yield
+        while self.moved:
+            self._film(self.moved.pop(), "after")
+
+    def _film(self, move: Move, side: str) -> None:
+        if (move, side) not in self.scenes:
+            path = self.folder / f"{move[0]}-{move[1]}-{side}.db"
+            # Another connection sees what is committed, and nothing of a transaction in progress.
+            live = self.folder / "journal.db"
+            with closing(sqlite3.connect(live)) as source, closing(sqlite3.connect(path)) as target:
+                source.backup(target)
+            messages = {message_id: copy.copy(message) for message_id, message in self.board.messages.items()}
+            self.scenes[move, side] = Scene(path, messages, dict(self.board._nonces))
+
+
+# ---- what leads to each move
+
+
+def talk(it: Stage) -> Conversation:
+    """The conversation of the thread."""
+    conversation = it.pool.conversation(THREAD)
+    assert conversation is not None
+    return conversation
+
+
+async def taken_up(it: Stage) -> list[Exchange]:
+    """Take up what stands in the journal."""
+    waiting = Waiting(it.pool, it.desk.notices)
+    it.recovery = Recovery(journal=it.journal, pool=it.pool, desk=it.desk, waiting=waiting)
+    return await it.recovered()
+
+
+async def answered(it: Stage) -> None:
+    """Nothing goes wrong."""
+    left(it.journal, WATCHED, State.RECEIVED)
+    await taken_up(it)
+
+
+async def behind(it: Stage) -> None:
+    """It waits behind a turn that hangs, and the turn is cancelled: it is held."""
+    left(it.journal, WATCHED - 1, State.RECEIVED, "hang")
+    left(it.journal, WATCHED, State.RECEIVED)
+    await taken_up(it)
+    talk(it).cancel(ADA)
+
+
+async def continued(it: Stage) -> None:
+    """It is held, and then continued."""
+    await behind(it)
+    await settle()
+    talk(it).resume()
+
+
+async def dropped_when_held(it: Stage) -> None:
+    """It is held, and then dropped."""
+    await behind(it)
+    await settle()
+    talk(it).drop()
+
+
+async def dropped(it: Stage) -> None:
+    """It waits behind a turn that hangs, and is dropped."""
+    left(it.journal, WATCHED - 1, State.RECEIVED, "hang")
+    left(it.journal, WATCHED, State.RECEIVED)
+    await taken_up(it)
+    talk(it).drop()
+
+
+async def never_handed(it: Stage) -> None:
+    """Its agent is dead before it gets a byte."""
+    left(it.journal, WATCHED, State.RECEIVED, channel_id=CHANNEL)
+    (exchange,) = await taken_up(it)
+    it.crew.agents[0].die(1)
+    exchange.opened(THREAD)
+
+
+async def skipped(it: Stage) -> None:
+    """It was cut off, and somebody skips it."""
+    left(it.journal, WATCHED, State.PROMPTED)
+    await taken_up(it)
+    it.decide(WATCHED, retry=False)
+
+
+async def undeliverable(it: Stage) -> None:
+    """Discord takes nothing of its reply."""
+    left(it.journal, WATCHED, State.RECEIVED)
+    it.board.faults.extend([Refused("Missing Permissions")] * 2)
+    await taken_up(it)
+
+
+STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
+    (State.RECEIVED, State.PROMPTED): answered,
+    (State.PROMPTED, State.FINISHED): answered,
+    (State.FINISHED, State.ANSWERED): answered,
+    (State.RECEIVED, State.HELD): behind,
+    (State.HELD, State.RECEIVED): continued,
+    (State.HELD, State.CLOSED): dropped_when_held,
+    (State.RECEIVED, State.CLOSED): dropped,
+    (State.PROMPTED, State.RECEIVED): never_handed,
+    (State.PROMPTED, State.CLOSED): skipped,
+    (State.FINISHED, State.CLOSED): undeliverable,
+}
+
+
+# ---- what the next start makes of it
+
+
+async def goes_on(it: Stage) -> None:
+    """It is answered, by itself, once; behind a turn that was cut off when the time for a choice is over."""
+    await elapse(CHOICE_SECONDS)
+    assert it.prompts == [ANSWER]
+
+
+async def is_held(it: Stage) -> None:
+    """It is held, and that stands in the thread; it is answered when a person says so."""
+    await elapse(CHOICE_SECONDS)
+    assert it.prompts == []
+    assert it.state(WATCHED) is State.HELD
+    assert it.board.shown.count(words.held(1)) == 1
+    talk(it).resume()
+    await settle()
+    assert it.prompts == [ANSWER]
+
+
+async def is_asked_about(it: Stage) -> None:
+    """It is not sent again by itself; it is when a person says so."""
+    await elapse(CHOICE_SECONDS)
+    assert it.prompts == []
+    assert it.state(WATCHED) is State.PROMPTED
+    assert it.board.shown.count(ASKED) == 1
+    it.decide(WATCHED, retry=True)
+    await settle()
+    assert it.prompts == [ANSWER]
+
+
+async def is_posted(it: Stage) -> None:
+    """Its reply is posted to the end, without the agent."""
+    assert it.prompts == []
+    assert it.shown.count(ANSWER) == 1
+    assert it.state(WATCHED) is State.ANSWERED
+
+
+async def is_over(it: Stage) -> None:
+    """Nothing is left to be done."""
+    await elapse(CHOICE_SECONDS)
+    assert it.prompts == []
+    assert it.state(WATCHED) in {State.ANSWERED, State.CLOSED}
+
+
+NEXT_START: dict[State, Callable[[Stage], Awaitable[None]]] = {
+    State.RECEIVED: goes_on,
+    State.HELD: is_held,
+    State.PROMPTED: is_asked_about,
+    State.FINISHED: is_posted,
+    State.ANSWERED: is_over,
+    State.CLOSED: is_over,
+}
+
+
+def test_there_is_a_story_for_every_transition() -> None:
+    """As the journal has them."""
+    assert set(STORIES) == {(before, after) for after, befores in BEFORE.items() for before in befores}
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("move", STORIES, ids=lambda move: f"{move[0]} to {move[1]}")
+async def test_a_crash_beside_a_transition_loses_nothing_and_repeats_nothing(
+    tmp_path: Path, move: Move, side: str
+) -> None:
+    """Invariant 7: what the row says is all that counts, and it is written before its effect."""
+    with FilmedJournal.begin(tmp_path) as journal:
+        async with restarted(journal, tmp_path) as it:
+            journal.board = it.board
+            await STORIES[move](it)
+            await settle()
+        scene = journal.scenes[move, side]
+    with Journal.open(scene.journal) as journal:
+        state = move[0] if side == "before" else move[1]
+        assert journal.state(WATCHED) is state
+        async with restarted(journal, tmp_path) as it:
+            scene.set_up(it.board)
+            for exchange in await it.recovered():
+                exchange.opened(THREAD)
+            await NEXT_START[state](it)
+            assert it.shown.count(ANSWER) <= 1
+        assert all(row.message_id != WATCHED for row in journal.open_rows())

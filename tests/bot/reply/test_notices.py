@@ -1,0 +1,224 @@
+"""Notices: one for each matter, gone when that is over, also where the bot is started anew meanwhile."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.interactions.thread_buttons import held_view
+from bot.reply.notices import HELD, INTERRUPTED, MADE_WAY, OFFER, WARNING, Notices
+from bot.rest.api import Gone, Refused
+from bot.rest.pacer import Pacer
+from pool.journal.journal import Journal
+from pool.journal.notices import Notice
+from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+THREAD = 20
+
+
+@asynccontextmanager
+async def run(folder: Path, board: Board) -> AsyncIterator[tuple[Notices, Journal]]:
+    """Let one run of the bot write on the board."""
+    with Journal.open(folder / "journal.db") as journal:
+        async with pacing(Pacer()) as pacer:
+            yield Notices(journal.notices, pacer=pacer, rest=board), journal
+
+
+def show(notices: Notices, content: str, kind: str = HELD, about: int = 0) -> None:
+    """Let a notice say something."""
+    notices.show(THREAD, kind, content, lambda: held_view(THREAD), about=about)
+
+
+async def test_a_notice_is_kept_up_to_date_and_goes_when_its_matter_is_over(tmp_path: Path) -> None:
+    """In one message; nothing is remembered of it then."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "1 held")
+        assert notices.shows(THREAD, HELD, 99)  # Which message it becomes is not known yet.
+        await settle()
+        show(notices, "2 held")
+        await settle()
+        assert board.shown == ["2 held"]
+        assert [button.label for button in board.messages[1].buttons] == ["Continue", "Drop all"]
+        assert (notices.shows(THREAD, HELD, 1), notices.shows(THREAD, HELD, 99)) == (True, False)
+        notices.end(THREAD, HELD)
+        notices.end(THREAD, HELD)
+        assert not notices.shows(THREAD, HELD, 1)
+        await settle()
+        assert (board.messages, journal.notices.standing()) == ({}, [])
+        assert board.whats == ["send", "edit", "delete"]
+
+
+async def test_the_journal_knows_a_notice_by_the_words_that_were_posted(tmp_path: Path) -> None:
+    """Its number may have grown until its turn came; the next run finds a message whose answer was lost by them."""
+    board = Board()
+    board.faults.append(AnswerLost("reset by peer"))
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "1 held")
+        show(notices, "2 held")
+        assert journal.notices.standing() == []  # Nothing stands that a kill would leave.
+        await settle()
+        show(notices, "3 held")
+        assert [each.content for each in journal.notices.standing()] == board.shown == ["2 held"]
+
+
+async def test_a_notice_of_a_new_matter_is_a_new_message(tmp_path: Path) -> None:
+    """At the end of the thread, also where the earlier one is still on its way out."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, _):
+        show(notices, "1 held")
+        await settle()
+        notices.end(THREAD, HELD)
+        show(notices, "3 held")
+        assert not notices.shows(THREAD, INTERRUPTED, 1)
+        await settle()
+        assert [*board.messages] == [2]
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["by an interaction's answer", "by the notice"])
+async def test_a_notice_may_say_how_its_matter_ended(tmp_path: Path, *, here: bool) -> None:
+    """Without buttons; who answers a press has said so already."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "choose", HELD)
+        await settle()
+        if here:
+            post = notices.end_by_press(THREAD, HELD, "chosen")
+            assert post is not None
+            post.answered("chosen")
+        else:
+            notices.end(THREAD, HELD, content="chosen")
+        await settle()
+        assert board.whats == (["send"] if here else ["send", "edit"])
+        assert here or board.messages[1] == Message("chosen")
+        assert journal.notices.standing() == []
+
+
+async def test_a_notice_that_ends_before_it_is_posted_is_not_posted(tmp_path: Path) -> None:
+    """Nor is one forgotten of which Discord may have taken what it did not confirm: that one is taken away."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "1 held")
+        notices.end(THREAD, HELD)
+        await settle()
+        assert (board.whats, journal.notices.standing()) == ([], [])
+        board.faults.append(AnswerLost("no answer"))
+        show(notices, "2 held")
+        while not board.calls:
+            await elapse(0.01)
+        notices.end(THREAD, HELD)
+        await settle()
+        assert (board.messages, journal.notices.standing()) == ({}, [])
+
+
+async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> None:
+    """What was said of a turn goes; what is still true stays, and can be ended; what stands twice stands once then."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        for about, kind in enumerate((WARNING, OFFER, MADE_WAY, HELD), start=100):
+            show(notices, kind, kind, about if kind in {WARNING, OFFER} else 0)
+            await settle()
+        board.messages[9] = Message("held before")
+        journal.notices.begin(Notice("earlier", THREAD, HELD, 0, 1.0, "held before", None))
+        journal.notices.posted("earlier", 9)
+    async with run(tmp_path, board) as (notices, journal):
+        since = notices.since(THREAD, HELD)
+        assert since is not None
+        assert since > 1
+        assert sorted(notices.of(HELD, MADE_WAY)) == [(THREAD, 0), (THREAD, 0)]
+        notices.begin()
+        await settle()
+        assert sorted(board.shown) == [HELD, MADE_WAY]
+        assert len(journal.notices.standing()) == 2
+        show(notices, "2 held")
+        notices.end(THREAD, MADE_WAY)
+        await settle()
+        assert board.shown == ["2 held"]
+
+
+async def test_a_notice_whose_message_is_not_known_is_found_again_and_goes(tmp_path: Path) -> None:
+    """Killed while it was being posted, and nothing is to be said any more."""
+    board = Board()
+    async with run(tmp_path, board) as (_, journal):
+        for nonce in ("posted", "never"):
+            journal.notices.begin(Notice(nonce, THREAD, HELD, 0, 1.0, nonce, None))
+    board.messages[5] = Message("posted")
+    async with run(tmp_path, board) as (notices, journal):
+        never, posted = sorted(notices.lost, key=lambda lost: lost.nonce)
+        assert notices.since(THREAD, HELD) is None
+        notices.begin()
+        notices.end(THREAD, HELD)
+        notices.find(never, None)
+        notices.find(posted, 5)
+        await settle()
+        assert (board.messages, journal.notices.standing()) == ({}, [])
+
+
+@pytest.mark.parametrize("found", [50, None])
+async def test_a_notice_that_may_stand_is_not_posted_again_before_that_is_known(
+    tmp_path: Path, found: int | None
+) -> None:
+    """Killed while it was being posted: what is to be said now is said in that message, else in a new one."""
+    board = Board()
+    async with run(tmp_path, board) as (_, journal):
+        journal.notices.begin(Notice("lost", THREAD, HELD, 0, 1.0, "2 held", None))
+    if found is not None:
+        board.messages[found] = Message("2 held")
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "2 held")
+        await settle()
+        assert board.whats == []
+        assert notices.shows(THREAD, HELD, 50)
+        notices.find(notices.lost[0], found)
+        show(notices, "3 held")
+        await settle()
+        assert board.shown == ["3 held"]
+        assert [each.message_id for each in journal.notices.standing()] == [*board.messages]
+        assert (notices.since(THREAD, HELD) == 1.0) == (found is not None)
+        notices.end(THREAD, HELD)
+        await settle()
+        assert (board.messages, journal.notices.standing()) == ({}, [])
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_notice_that_was_pressed_before_it_was_found_has_its_buttons_again(
+    tmp_path: Path,
+    found: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """At a start nothing is held yet: the press has said that it is out of date, and taken its buttons away."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        show(notices, "2 held")
+        await settle()
+        journal._db.execute("UPDATE notices SET message_id = NULL")
+    board.messages[1].content, board.messages[1].buttons = "out of date", []
+    async with run(tmp_path, board) as (notices, _):
+        show(notices, "2 held")
+        notices.find(notices.lost[0], 1 if found else None)
+        await settle()
+        assert board.shown == ["2 held"]
+        assert [button.label for button in board.messages[1].buttons] == ["Continue", "Drop all"]
+
+
+async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    """By the first write that is refused, or without one."""
+    board = Board()
+    async with run(tmp_path, board) as (notices, journal):
+        for kind in (HELD, MADE_WAY, WARNING):
+            show(notices, kind, kind)
+        await settle()
+        board.faults.append(Gone("Unknown Channel"))
+        notices.end(THREAD, HELD)
+        await settle()
+        assert [each.kind for each in journal.notices.standing()] == [MADE_WAY, WARNING]
+        board.faults.append(Refused("this place is gone"))
+        notices.end(THREAD, WARNING)  # It is on its way out.
+        await settle()
+        notices.forget(THREAD + 1)
+        assert len(journal.notices.standing()) == 2
+        notices.forget(THREAD)
+        assert journal.notices.standing() == []

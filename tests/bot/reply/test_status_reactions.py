@@ -1,0 +1,189 @@
+"""Signs of life: one reaction that follows the newest wish, and typing that lasts as long as work does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bot.config.reactions import DONE, EYE, WAITING
+from bot.reply.status_reactions import TYPING_SECONDS, Sign, Typing
+from bot.rest.api import Gone, Refused, TryLater
+from bot.rest.backoff import ATTEMPTS
+from bot.rest.pacer import Job, Pacer, Urgency
+from pool.journal.journal import Journal
+from tests.bot.fake_discord import AnswerLost, Board, pacing, scratch_journal, settle
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL, MESSAGE = 7, 8
+
+
+@asynccontextmanager
+async def signing() -> AsyncIterator[tuple[Pacer, Journal]]:
+    """Have a schedule that is performed, and a journal."""
+    with scratch_journal() as journal:
+        async with pacing(Pacer()) as pacer:
+            yield pacer, journal
+
+
+async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
+    """There is always one to be seen."""
+    board = Board()
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await settle()
+        sign.show(DONE)
+        await settle()
+    assert board.reactions == {(MESSAGE, DONE)}
+    assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
+
+
+async def test_wishes_that_were_never_shown_cost_nothing() -> None:
+    """Only the newest counts when a call may be made."""
+    board = Board()
+    board.held = asyncio.Event()
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        for emoji in (EYE, WAITING, EYE, None, DONE):
+            sign.show(emoji)
+            await elapse(0.01)
+        board.held.set()
+        await settle()
+    assert board.reactions == {(MESSAGE, DONE)}
+    assert [(call.what, call.content) for call in board.calls] == [("react", EYE), ("react", DONE), ("unreact", EYE)]
+
+
+async def test_a_reaction_that_is_refused_ends_nothing() -> None:
+    """A later wish is tried."""
+    board = Board()
+    board.faults.append(Refused("Reaction blocked"))
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await settle()
+        sign.show(DONE)
+        await settle()
+    assert board.reactions == {(MESSAGE, DONE)}
+
+
+@pytest.mark.parametrize("lost", [TryLater("503"), AnswerLost("reset by peer")], ids=["failed", "took effect"])
+async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -> None:
+    """Each change is tried again (P70); what an earlier try took away already is gone, and that is all right."""
+    board = Board()
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await settle()
+        board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
+        sign.show(DONE)
+        await settle()
+        assert board.reactions == {(MESSAGE, DONE)}
+        assert board.whats == ["react", "react", "react", "unreact", "unreact"]
+        sign.show(None)
+        await settle()
+    assert board.reactions == set()
+
+
+async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
+    """After minutes; the next wish is a reason to try anew."""
+    board = Board()
+    board.faults.extend([TryLater("503")] * ATTEMPTS)
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await elapse(3600)
+        assert board.whats == ["react"] * ATTEMPTS
+        sign.show(DONE)
+        await settle()
+    assert board.reactions == {(MESSAGE, DONE)}
+
+
+async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
+    """Nobody heard that the eye is there when it is no longer wanted."""
+    board = Board()
+    board.faults.append(AnswerLost("reset by peer"))
+    async with signing() as (pacer, journal):
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await elapse(0.15)
+        assert board.reactions == {(MESSAGE, EYE)}
+        sign.show(None)
+        await settle()
+        assert journal.signs.standing() == {}
+    assert board.reactions == set()
+
+
+async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sign() -> None:
+    """Before it is put on, until it is gone: whichever signs stand when the next run begins. What stays is not kept."""
+    board, late = Board(), Board()
+    async with signing() as (pacer, journal):
+        board.held = asyncio.Event()
+        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign.show(EYE)
+        await settle()
+        assert journal.signs.standing() == {MESSAGE: (CHANNEL, [EYE])}
+        board.held.set()
+        await settle()
+        board.held = asyncio.Event()
+        sign.show(WAITING)
+        await settle()
+        late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
+        _, emoji = journal.signs.standing()[MESSAGE]
+        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs, left=emoji)
+        left.show(DONE)
+        await settle()
+        assert late.reactions == {(MESSAGE, DONE)}
+        assert journal.signs.standing() == {}
+
+
+async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:
+    """Discord shows it for ten seconds after each call."""
+    board, asking = Board(), False
+    async with pacing(Pacer()) as pacer:
+        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
+        typing.start()
+        await elapse(3.5 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 4
+        asking = True
+        await elapse(3 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 4
+        asking = False
+        await elapse(TYPING_SECONDS)
+        assert board.whats == ["typing"] * 5
+        typing.stop()
+        await elapse(3 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 5
+
+
+async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() -> None:
+    """Nobody misses it beside a text that grows."""
+
+    async def perform() -> None:
+        await elapse(0.1)
+
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        for _ in range(100):
+            pacer.put(Job(None, perform, Urgency.NOTICE))
+        await elapse(0.01)
+        assert pacer.busy
+        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing.start()
+        await elapse(TYPING_SECONDS / 2)
+        assert board.calls == []
+        typing.stop()
+
+
+async def test_typing_that_is_refused_ends_nothing() -> None:
+    """It is tried again when its time comes."""
+    board = Board()
+    board.faults.append(Refused("Missing Access"))
+    async with pacing(Pacer()) as pacer:
+        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing.start()
+        await elapse(1.5 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 2
+        typing.stop()

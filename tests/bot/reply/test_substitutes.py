@@ -1,0 +1,38 @@
+"""What takes the place of what Discord refuses."""
+
+from dataclasses import dataclass
+
+from bot.reply.substitutes import enclosed, in_place_of
+from pool.journal.trailers import Postscript
+
+
+@dataclass(frozen=True)
+class File:
+    """A file."""
+
+    name: str
+
+    def read(self) -> bytes:
+        """Return its bytes."""
+        return b"data"
+
+
+def test_a_word_about_files_calls_whom_the_files_would_have_called() -> None:
+    """The asker waits for that message; the names are no markup."""
+    word = in_place_of(Postscript(files=(File("a_b_.txt"), File("c.txt")), mention=42), "too large")
+    assert word == Postscript("-# 🚫 a\\_b\\_.txt, c.txt could not be attached: too large", mention=42)
+
+
+def test_a_call_that_is_refused_says_so_and_calls_nobody() -> None:
+    """A word that calls for nobody needs no other one."""
+    word = in_place_of(Postscript("<@42> done", mention=42), "no")
+    assert word == Postscript("-# done\n-# 🔕 you could not be called: no")
+    assert in_place_of(Postscript("done"), "no") is None
+
+
+def test_a_refused_page_says_why_as_plain_text() -> None:
+    """Discord's words may quote what was refused."""
+    line, postscript = enclosed(1, "page", "**bad** <@42>")
+    assert line.startswith("-# 🚫 Discord does not accept this part of the answer: \\*\\*bad\\*\\* ")
+    assert line.endswith("\n-# It is attached as part-2.md.")
+    assert [(file.name, file.read()) for file in postscript.files] == [("part-2.md", b"page")]

@@ -1,0 +1,363 @@
+"""The schedule of Discord calls, performed: within its budgets, in its order, and nothing ends it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.rest.backoff import Patience, persist
+from bot.rest.circuit_breaker import PROBE_SECONDS
+from bot.rest.errors import TryLater
+from bot.rest.pacer import Bucket, Job, Pacer, Urgency
+from bot.rest.rate_limit import UNANSWERED_SECONDS, Told
+from bot.rest.scheduler import TOTAL_CALLS, Schedule
+from tests.bot.fake_discord import pacing, settle
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+ROUNDING = 1e-6
+CHANNEL = 7
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write as it was made."""
+
+    at: float
+    channel_id: int | None
+    urgency: Urgency
+
+
+class Writer:
+    """A job that wants `times` edits, each of `seconds`; with a `pacer` it asks for the next by itself."""
+
+    def __init__(
+        self,
+        log: list[Write],
+        channel_id: int | None,
+        urgency: Urgency,
+        times: int = 1,
+        seconds: float = 0.1,
+        pacer: Pacer | None = None,
+    ) -> None:
+        self.job = Job(channel_id, self.perform, urgency, Bucket.EDIT)
+        self._pacer = pacer
+        self.left = times
+        self.overlaps = 0
+        self.done = asyncio.Event()
+        self._log = log
+        self._seconds = seconds
+        self._running = False
+
+    async def perform(self) -> None:
+        self.overlaps += self._running
+        self._running = True
+        self._log.append(Write(asyncio.get_running_loop().time(), self.job.channel_id, self.job.urgency))
+        self.left -= 1
+        if self.left and self._pacer is not None:
+            self._pacer.put(self.job)
+        await elapse(self._seconds)
+        self._running = False
+        if not self.left:
+            self.done.set()
+
+
+def assert_within_budget(log: list[Write]) -> None:
+    """5 in any 5 s and channel, 50 in any second, and of a channel's 5 an edit never takes the last."""
+    assert_spread([write.at for write in log], 50, 0.95)  # Less what an answer is known to take on its way.
+    channels: defaultdict[int, list[Write]] = defaultdict(list)
+    for write in log:
+        if write.channel_id is not None:
+            channels[write.channel_id].append(write)
+    for writes in channels.values():
+        assert_spread([write.at for write in writes], 5, 5.0)
+        for number, write in enumerate(writes):
+            if write.urgency is Urgency.EDIT and number >= 4:
+                assert write.at - writes[number - 4].at >= 5.0 - ROUNDING
+
+
+def assert_spread(times: list[float], most: int, seconds: float) -> None:
+    """No more than `most` in any span of `seconds`."""
+    for first, one_too_many in zip(times, times[most:], strict=False):
+        assert one_too_many - first >= seconds - ROUNDING
+
+
+jobs = st.tuples(
+    st.sampled_from([None, 1, 2, 3]),
+    st.sampled_from(Urgency),
+    st.integers(1, 12),
+    st.sampled_from([0.0, 0.1, 3.0]),
+    st.sampled_from([0.0, 0.0, 0.5, 2.0, 6.0]),
+)
+
+
+@given(st.lists(jobs, min_size=1, max_size=20))
+async def test_no_budget_is_ever_exceeded_and_every_write_is_made(
+    wanted: list[tuple[int | None, Urgency, int, float, float]],
+) -> None:
+    """Any jobs, urgencies, durations and delays: within the budgets, one in flight per job, nothing forgotten."""
+    log: list[Write] = []
+    writers = []
+    async with pacing(Pacer()) as pacer:
+        for channel_id, urgency, times, seconds, delay in wanted:
+            writer = Writer(log, channel_id, urgency, times, seconds, pacer)
+            writers.append(writer)
+            pacer.put(writer.job, delay=delay)
+        await asyncio.gather(*(writer.done.wait() for writer in writers))
+        await elapse(0)
+        assert repr(pacer) == "<Pacer 0 waiting, 0 in flight>"
+    assert_within_budget(log)
+    assert len(log) == sum(times for _, _, times, _, _ in wanted)
+    assert not any(writer.overlaps for writer in writers)
+
+
+async def test_a_busy_channel_gets_five_writes_in_five_seconds() -> None:
+    """All at once, then none until the first is five seconds old."""
+    log: list[Write] = []
+    writers = [Writer(log, CHANNEL, Urgency.NOTICE) for _ in range(12)]
+    async with pacing(Pacer()) as pacer:
+        start = asyncio.get_running_loop().time()
+        for writer in writers:
+            pacer.put(writer.job)
+        await asyncio.gather(*(writer.done.wait() for writer in writers))
+    assert [round(write.at - start, 1) for write in log] == [0] * 5 + [5.1] * 5 + [10.2] * 2
+
+
+async def test_all_channels_together_get_fifty_writes_in_a_second() -> None:
+    """However many channels there are, and writes without a channel count too."""
+    log: list[Write] = []
+    channels = [None, *range(100)]
+    writers = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in channels]
+    async with pacing(Pacer()) as pacer:
+        start = asyncio.get_running_loop().time()
+        for writer in writers:
+            pacer.put(writer.job)
+        await asyncio.gather(*(writer.done.wait() for writer in writers))
+    assert [round(write.at - start, 1) for write in log] == [0] * 50 + [1.1] * 50 + [2.2]
+
+
+async def test_edits_keep_their_pace_and_leave_a_write_for_what_is_urgent() -> None:
+    """A live reply never holds up its own final text, nor a question in its thread."""
+    log: list[Write] = []
+    async with pacing(Pacer()) as pacer:
+        edits = Writer(log, CHANNEL, Urgency.EDIT, 100, 0.1)
+        for _ in range(400):
+            pacer.put(edits.job)
+            await elapse(0.1)
+        gaps = [after.at - before.at for before, after in pairwise(log)]
+        assert all(1.2 < gap < 1.4 for gap in gaps)
+        assert len(gaps) == 31
+        final = Writer(log, CHANNEL, Urgency.FINAL)
+        now = asyncio.get_running_loop().time()
+        pacer.put(final.job)
+        await final.done.wait()
+        assert log[-1] == Write(now, CHANNEL, Urgency.FINAL)
+
+
+async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
+    """Not in the order in which they were asked for."""
+    log: list[Write] = []
+    async with pacing(Pacer()) as pacer:
+        for _ in range(5):
+            pacer.put(Writer(log, CHANNEL, Urgency.NOTICE).job)
+        await elapse(1)
+        order: list[str] = []
+        urgencies = [Urgency.SIGN, Urgency.NOTICE, Urgency.FINAL, Urgency.FIRST]
+        for number, urgency in enumerate([*urgencies, *reversed(urgencies)]):
+            pacer.put(Job(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency, Bucket.EDIT))
+            await elapse(0.01)
+        await elapse(60)
+    assert order == ["FIRST 3", "FIRST 4", "FINAL 2", "FINAL 5", "NOTICE 1", "NOTICE 6", "SIGN 0", "SIGN 7"]
+
+
+def noting(order: list[str], name: str) -> Callable[[], Awaitable[None]]:
+    """A write that notes its name."""
+
+    async def perform() -> None:
+        order.append(name)
+
+    return perform
+
+
+async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
+    """Asked for again and again while it waits, it is made once, with the last text."""
+    text = [""]
+    written: list[str] = []
+
+    async def perform() -> None:
+        written.extend(text)
+
+    async with pacing(Pacer()) as pacer:
+        for _ in range(5):
+            pacer.put(Writer([], CHANNEL, Urgency.NOTICE).job)
+        await elapse(1)
+        job = Job(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
+        for text[0] in ("old", "newer", "newest"):
+            pacer.put(job)
+            await elapse(0.5)
+        assert repr(pacer) == "<Pacer 1 waiting, 0 in flight>"
+        await settle()
+    assert written == ["newest"]
+
+
+async def test_a_job_asked_for_while_in_flight_runs_once_more_and_not_at_the_same_time() -> None:
+    """At most one write of a job is under way (invariant 6)."""
+    entered, leave = asyncio.Event(), asyncio.Event()
+    runs = []
+
+    async def perform() -> None:
+        runs.append("begins")
+        entered.set()
+        await leave.wait()
+        runs.append("ends")
+
+    async with pacing(Pacer()) as pacer:
+        job = Job(CHANNEL, perform, Urgency.FIRST)
+        pacer.put(job)
+        await entered.wait()
+        pacer.put(job)
+        await settle()
+        assert (runs, repr(pacer)) == (["begins"], "<Pacer 1 waiting, 1 in flight>")
+        leave.set()
+        await settle()
+    assert runs == ["begins", "ends"] * 2
+
+
+async def test_a_slow_write_holds_up_no_other() -> None:
+    """Neither in its channel nor elsewhere."""
+    never = asyncio.Event()
+
+    async def hang() -> None:
+        await never.wait()
+
+    log: list[Write] = []
+    async with pacing(Pacer()) as pacer:
+        pacer.put(Job(CHANNEL, hang, Urgency.FIRST))
+        others = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in (CHANNEL, 8, None)]
+        for other in others:
+            pacer.put(other.job)
+        now = asyncio.get_running_loop().time()
+        await asyncio.gather(*(other.done.wait() for other in others))
+    assert [write.at for write in log] == [now] * 3
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), asyncio.CancelledError()], ids=repr)
+async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
+    """Neither the schedule nor the job, which can be asked for again."""
+    log: list[Write] = []
+    runs = []
+
+    async def fail() -> None:
+        runs.append(1)
+        raise error
+
+    async with pacing(Pacer()) as pacer:
+        job = Job(CHANNEL, fail, Urgency.FIRST)
+        for _ in range(2):
+            pacer.put(job)
+            await elapse(1)
+        after = Writer(log, CHANNEL, Urgency.FIRST)
+        pacer.put(after.job)
+        await after.done.wait()
+        assert repr(pacer) in ("<Pacer 0 waiting, 1 in flight>", "<Pacer 0 waiting, 0 in flight>")
+    assert len(runs) == 2
+
+
+async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many chunks come, the schedule is looked at a few times for each write."""
+    log: list[Write] = []
+    looks: list[float] = []
+    look_again = Schedule.look_again
+
+    def counted(schedule: Schedule, now: float) -> float | None:
+        looks.append(now)
+        return look_again(schedule, now)
+
+    monkeypatch.setattr(Schedule, "look_again", counted)
+    async with pacing(Pacer()) as pacer:
+        edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
+        for _ in range(5_000):
+            pacer.put(edits.job)
+            await elapse(0.01)
+        assert len(log) == 40
+        assert len(looks) < 5 * len(log)
+
+
+async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None:
+    """It is asked what to write at the last moment, and says that there is nothing."""
+    log: list[Write] = []
+    async with pacing(Pacer()) as pacer:
+        for _ in range(20):
+            pacer.put(Job(CHANNEL, lambda: None, Urgency.FIRST))
+        writer = Writer(log, CHANNEL, Urgency.NOTICE)
+        start = asyncio.get_running_loop().time()
+        pacer.put(writer.job)
+        await writer.done.wait()
+        assert log[0].at == start
+
+
+async def test_who_asks_to_be_admitted_waits_for_the_budget() -> None:
+    """Calls that are made elsewhere keep to the same schedule."""
+    async with pacing(Pacer()) as pacer:
+        start = asyncio.get_running_loop().time()
+        for _ in range(6):
+            await pacer.admit(CHANNEL, Urgency.NOTICE)
+        # Nobody says when those calls were answered, so they are taken to be slow.
+        assert round(asyncio.get_running_loop().time() - start) == 5 + UNANSWERED_SECONDS
+
+
+async def test_one_thing_that_is_tried_again_and_again_holds_up_nothing_else() -> None:
+    """However it asks for its turn: by one job, or by a new one for each try."""
+    async with pacing(Pacer()) as pacer:
+
+        async def fail() -> None:
+            pacer.failed(pacer.sent(exempt=False), "503")
+            raise TryLater("503")
+
+        with pytest.raises(TryLater):
+            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Patience(5))
+        assert pacer.trouble == ""
+        with pytest.raises(TryLater):
+            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Patience(1))
+        assert pacer.trouble == "503, for 0 s"
+
+
+async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
+    """Ten minutes cost as many calls as one in fifteen seconds, of which none is typing; then all texts go out."""
+    calls: list[tuple[float, Urgency]] = []
+    written: set[int] = set()
+    blocked = True
+    async with pacing(Pacer()) as pacer:
+
+        async def call(job: Job, patience: Patience) -> None:
+            sent = pacer.sent(exempt=False)
+            calls.append((asyncio.get_running_loop().time(), job.urgency))
+            await elapse(0.07)
+            if blocked:
+                pacer.failed(sent, "403", blocked=True, seconds=5.0)
+                pacer.put(job, delay=patience.wait(TryLater("403")))
+            else:
+                pacer.answered(sent, Told())
+                written.add(job.channel_id or 0)
+
+        def ask(channel_id: int, urgency: Urgency, bucket: Bucket) -> None:
+            patience = Patience()
+            job = Job(channel_id, lambda: call(job, patience), urgency, bucket)
+            pacer.put(job)
+
+        for channel_id in range(1, 101):
+            ask(channel_id, Urgency.SIGN, Bucket.TYPING)
+            ask(channel_id, Urgency.FINAL, Bucket.MESSAGE)
+        await elapse(600)
+        storm = [urgency for at, urgency in calls[TOTAL_CALLS:]]
+        assert len(calls) <= TOTAL_CALLS + 600 / PROBE_SECONDS + 5
+        assert Urgency.SIGN not in storm
+        blocked = False
+        await elapse(60)
+    assert written == {*range(1, 101)}

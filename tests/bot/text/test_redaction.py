@@ -1,0 +1,214 @@
+"""Secrets are taken out of what an agent says, wherever it says them and however it cuts them."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable, Withdrawn
+from acp.schema import Diff, ImageBlock, PermissionOption, Plan, PlanEntry, ToolCall, ToolCallUpdate
+from bot.questions.form_schema import fields_of
+from bot.questions.modal import written
+from bot.text.redaction import MARK, Redacting, Redactor, without
+from tests.support.effort import calls
+
+SECRET = "sk-1234567890abcdef"
+OTHER = "hunter2-hunter2"
+ODD = ['", 12345', "nabcdef", '\\"\\"\\"', "123456", "\u0001\u0002é\u2028\U0001f600"]
+"""Secrets that JSON writes otherwise, or of which the beginning could be within what it writes."""
+PIECES = [*ODD, *(f"\\{each}" for each in ODD), *(f"\n{each[1:]}" for each in ODD), "q\\", "x"]
+
+
+def told(pieces: list[Event]) -> list[Event]:
+    """What comes out of one turn, to its end."""
+    redacting = Redacting(Redactor([SECRET, OTHER]))
+    shown = [each for piece in pieces for each in redacting.take(piece)]
+    return [*shown, *redacting.rest()]
+
+
+def text(events: list[Event]) -> str:
+    """All of the answer's text."""
+    return "".join(each.text for each in events if isinstance(each, Text))
+
+
+@given(st.lists(st.sampled_from([SECRET, OTHER, "sk-", "hunter2", "so it is ", "1"]), max_size=6), st.data())
+def test_a_secret_is_taken_out_wherever_its_pieces_are_cut(words: list[str], data: st.DataObject) -> None:
+    """Cut at any place, no secret is shown; where there is none, nothing is changed."""
+    whole = "".join(words)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=5)))
+    pieces: list[Event] = [Text(whole[a:b]) for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    shown = text(told(pieces))
+    assert SECRET not in shown
+    assert OTHER not in shown
+    if SECRET not in whole and OTHER not in whole:
+        assert shown == whole
+
+
+def test_a_secret_is_known_as_python_and_json_write_it() -> None:
+    """With quotes, backslashes and letters beyond ASCII in it."""
+    secret = 'quotes" and \\ and é'
+    redact = Redactor([secret])
+    for form in (secret, repr(secret), ascii(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
+        assert redact(f"<{form}>").strip("<>'\"") == MARK
+
+
+def test_a_long_text_is_searched_for_one_secret_after_the_other() -> None:
+    """To try all of them at each character takes ten times as long: 0.6 s for ten megabytes (invariant 13)."""
+    redact = Redactor([SECRET, OTHER, f"{SECRET}-longer"])
+    long = "s" * 5_000
+    assert calls(lambda: redact(f"{long}{OTHER}{SECRET}-longer{long}{SECRET}")) < 10
+    assert redact(f"{long}{OTHER}{SECRET}-longer{long}{SECRET}") == f"{long}{MARK}{MARK}{long}{MARK}"
+    assert redact(long) is long
+
+
+def test_the_beginning_of_a_secret_is_held_back_until_it_is_none() -> None:
+    """What has begun like one is shown as soon as it goes on otherwise, or ends."""
+    redacting = Redacting(Redactor([SECRET]))
+    assert list(redacting.take(Text(f"the key {SECRET[:10]}"))) == [Text("the key ")]
+    assert list(redacting.take(Text("!"))) == [Text(f"{SECRET[:10]}!")]
+    assert list(redacting.take(Text(SECRET[:10]))) == []
+    assert list(redacting.take(Text(SECRET[10:]))) == [Text(MARK)]
+    assert list(redacting.take(Text(SECRET[:10]))) == []
+    assert list(redacting.rest()) == [Text(SECRET[:10])]
+    assert list(redacting.rest()) == []
+
+
+def test_other_events_keep_their_place_behind_what_was_held_back() -> None:
+    """Text, then a thought, then a tool call: in that order, also where a secret seems to begin."""
+    call = ToolCall(tool_call_id="1", title="look")
+    held = f"x {SECRET[:8]}"
+    assert told([Text(held), Thought(held), call]) == [
+        Text("x "), Text(SECRET[:8]), Thought("x "), Thought(SECRET[:8]), call,
+    ]  # fmt: skip
+
+
+def test_letters_that_begin_many_words_are_not_held_back() -> None:
+    """Three characters give nothing away, and a reply that stops there would look cut off."""
+    assert list(Redacting(Redactor([SECRET])).take(Text("ask sk-"))) == [Text("ask sk-")]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ToolCall(tool_call_id="1", title=f"curl -H {SECRET}", raw_input={"command": ["curl", SECRET], SECRET: 1}),
+        ToolCallUpdate(tool_call_id="1", content=[Diff(path="a", old_text=None, new_text=f"KEY={SECRET}\n")]),
+        ToolCallUpdate.model_validate({"toolCallId": "1", "vendor": {"deep": [SECRET]}}),
+        Plan(entries=[PlanEntry(content=f"use {SECRET}")]),
+        Question(
+            1,
+            ToolCallUpdate(tool_call_id="1", title=SECRET),
+            (PermissionOption(option_id="x", name=f"Use {SECRET}", kind="allow_once"),),
+        ),
+        Elicitation(1, "form", f"Is it {SECRET}?", {}),
+        Unreadable(f"no {SECRET}"),
+        Skipped(f"no {SECRET}"),
+        ToolCall(tool_call_id="1", raw_input=[[{"a": [1, "x" * 2000 + SECRET]}], {f"{SECRET}-1": [2]}]),
+    ],
+    ids=["call", "diff", "extra", "plan", "question", "elicitation", "unreadable", "skipped", "long and deep"],
+)
+def test_every_kind_of_event_comes_without(event: Event) -> None:
+    """In titles, inputs, keys, diffs, fields that nobody knows, options and questions."""
+    (shown,) = told([event])
+    assert SECRET not in repr(shown)
+    assert MARK in repr(shown)
+
+
+def test_a_form_is_shown_without_and_answered_with_what_it_asked_for() -> None:
+    """Titles, descriptions and what stands for a choice; names and values of fields are the agent's own."""
+    plain = {"type": "string", "title": f"Use {SECRET}?", "enum": [SECRET, "none"]}
+    titled = {"type": "array", "items": {"anyOf": [{"const": SECRET, "title": SECRET}]}}
+    schema = {"description": SECRET, "properties": {"title": plain, "b": titled}, "required": ["title"]}
+    (shown,) = told([Elicitation(1, "form", "Which?", schema)])
+    assert isinstance(shown, Elicitation)
+    fields = fields_of(shown.schema)
+    assert SECRET not in "".join(map(written, fields))
+    assert [[choice.value for choice in field.choices] for field in fields] == [[SECRET, "none"], [SECRET]]
+    assert fields[0].choices[0].title == MARK
+    assert shown.schema["description"] == MARK
+
+
+def test_what_an_agent_is_answered_with_stays_as_it_is() -> None:
+    """An option's id goes back to the agent, and must be its own."""
+    option = PermissionOption(option_id=SECRET, name="Yes", kind="allow_once")
+    (shown,) = told([Question(1, ToolCallUpdate(tool_call_id="1"), (option,))])
+    assert isinstance(shown, Question)
+    assert shown.options == (option,)
+
+
+def test_what_has_no_secret_is_the_same_object() -> None:
+    """Nothing is copied for nothing."""
+    call = ToolCall(tool_call_id="1", title="look", raw_input={"a": [1, None, True, b"x"]})
+    assert without(call, Redactor([SECRET])) is call
+    assert told([Withdrawn(3)]) == [Withdrawn(3)]
+
+
+def test_each_value_is_looked_at_once_however_deep_it_is() -> None:
+    """An agent may write tens of thousands of them in a line, in each other or side by side."""
+
+    def looks(wide: int, deep: int, inner: Any) -> int:
+        for _ in range(deep):
+            inner = [inner]
+        call = ToolCallUpdate(tool_call_id="1", raw_input={"rows": [inner] * wide})
+        assert without(call, redact) is call
+        return calls(lambda: without(call, redact))
+
+    redact = Redactor([SECRET, OTHER])
+    few = looks(100, 1, {"name": "x"})
+    assert looks(200, 1, {"name": "x"}) < 2 * few + 1
+    assert few < 100 * 10
+    assert looks(100, 101, 1) - looks(100, 1, 1) <= 100 * 100 * 4
+
+
+def test_a_secret_costs_no_look_at_each_value() -> None:
+    """A line may have thousands of values, each deep in others: a copy of all that lead to a secret took too long."""
+
+    def looks(deep: int) -> int:
+        inner: Any = f"a {SECRET}"
+        for _ in range(deep):
+            inner = [inner]
+        call = ToolCallUpdate(tool_call_id="1", raw_input={"rows": [inner] * 100})
+        return calls(lambda: without(call, redact))
+
+    redact = Redactor([SECRET, OTHER])
+    assert looks(100) < looks(1) + 1_000  # Of ten thousand values.
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(PIECES) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(PIECES) | st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_values_come_without_secrets_as_if_each_was_looked_at(value: Any) -> None:
+    """Also where a secret's end is that of an escape, begins with its middle, or is a number."""
+
+    def expected(value: Any) -> Any:
+        match value:
+            case str():
+                return redact(value)
+            case list():
+                return [expected(each) for each in value]
+            case dict():
+                return {redact(name): expected(each) for name, each in value.items()}
+            case _:
+                return value
+
+    redact = Redactor(ODD)
+    shown = without(ToolCallUpdate(tool_call_id="1", raw_input=[value]), redact)
+    assert shown.raw_input == expected([value])
+
+
+def test_what_is_no_text_is_not_looked_through() -> None:
+    """An image has megabytes, which people see and do not read."""
+    image = ImageBlock(data=SECRET, mime_type=f"image/{SECRET}")
+    shown = without(image, Redactor([SECRET]))
+    assert (shown.data, shown.mime_type) == (SECRET, f"image/{MARK}")
+
+
+def test_without_secrets_nothing_changes() -> None:
+    """The pattern of none matches nothing."""
+    assert Redactor([])(f"a {SECRET}") == f"a {SECRET}"
+    assert Redactor([]).begun(SECRET[:8]) == 0

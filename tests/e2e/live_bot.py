@@ -1,0 +1,227 @@
+"""The whole bot on a stage: loopback as Discord, the scripted agent as real processes, people with hands."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acp.process.orphans import MARKER
+from bot.app import App
+from bot.config.schema import load
+from loopback import Loopback, Message, Outcome, User
+from loopback.rest.rate_limits import Limit
+from loopback.state.entities import Channel, Thread
+from loopback.state.outcome import Wanted, matches
+from tests.loopback.openapi import strictly
+
+__all__ = [
+    "IMPATIENCE",
+    "SCRIPTED",
+    "TOKEN",
+    "Stage",
+    "marked",
+    "numbers",
+    "remembering",
+    "said",
+    "spoken",
+    "stage",
+    "write_config",
+]
+
+TOKEN = "token-of-the-stage"
+SCRIPTED = (sys.executable, "-m", "loopback.agent")
+"""The agent that does what its prompt says."""
+HASTE = 10
+"""The stage's Discord counts calls in windows shorter by this factor, and enforces them: the bot believes what it is
+told, so no scene waits for the figures of the real one."""
+IMPATIENCE = {"bot.gateway.client.GUILD_SECONDS": 0.05, "pool.pool.TURN_SECONDS": 1.5}
+"""Waits of the bot that a scene would wait out for nothing, and how long they are on the stage: for a server that does
+not come, and at the end for a turn that was left hanging."""
+
+
+@dataclass
+class Stage:
+    """What a test needs at hand. Ann owns the bot and is allowed to use it; Ben is allowed; Mallory is not."""
+
+    discord: Loopback
+    guild: Any
+    channel: Any
+    bot: Any
+    ann: User
+    ben: User
+    mallory: User
+    config: Path
+    project: Path
+    app: App | None = None
+
+    async def thread(self, text: str, person: User | None = None) -> Thread:
+        """Mention the bot, and return the thread that it opens."""
+        person = person or self.ann
+        message = await person.say(self.channel, f"{self.bot.mention} {text}")
+        thread = await person.sees_thread(message)
+        assert isinstance(thread, Thread)
+        return thread
+
+    async def answer(self, thread: Channel, wanted: Wanted, *, after: Message | None = None) -> Message:
+        """Wait for the page of a reply that shows this and is the last: its turn has ended, for its Stop is gone."""
+        return await self.ann.sees(
+            thread, lambda each: not each.components and matches(wanted, each), by=self.bot, after=after
+        )
+
+    def said_by_bot(self, place: Any) -> list[Message]:
+        """What stands in a channel or thread from the bot, oldest first; not what Discord itself wrote for it."""
+        return [
+            message
+            for message in self.discord.messages(place)
+            if message.author_id == self.bot.id and int(message.type) in {0, 19}
+        ]
+
+
+def spoken(message: Message) -> str:
+    """What the agent said in a message of the bot, without the line about what its turn took."""
+    return re.sub(r"\n-# (\d+ (s|min|h)\b.*)$", "", message.content)
+
+
+def write_config(
+    path: Path,
+    place: Stage,
+    *,
+    agent: Sequence[str] = SCRIPTED,
+    access: str = "",
+    extra: str = "",
+    agent_extra: str = "",
+) -> Path:
+    """Write the stage's configuration. Later tables can be added by `extra`.
+
+    The agents do not introduce themselves, and nobody who has waited for long is called: how long a busy machine takes
+    would decide it.
+    """
+    if "[reply]" not in extra:
+        extra += '\n[reply]\nfinish = "edit"\n'
+    if "introduction" not in extra:
+        quiet = "[threads]\nintroduction = false\n"
+        extra = extra.replace("[threads]\n", quiet) if "[threads]\n" in extra else f"{extra}\n{quiet}"
+    command, *args = agent
+    people = access or f'users = ["{place.ann.id}", "{place.ben.id}"]'
+    path.write_text(
+        f"""\
+[discord]
+token = "{TOKEN}"
+endpoint = "{place.discord.endpoint}"
+[access]
+channels = ["{place.channel.id}"]
+{people}
+[agents.default]
+command = {toml(command)}
+args = [{", ".join(toml(arg) for arg in args)}]
+cwd = {toml(str(place.project))}
+{agent_extra}
+[journal]
+path = {toml(str(path.with_name("threadline.db")))}
+{extra}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def remembering(place: Stage, **options: str) -> None:
+    """Write the stage's configuration, with an agent whose sessions survive it."""
+    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
+    write_config(place.config, place, agent=agent, **options)
+
+
+def toml(text: str) -> str:
+    """Quote a text for TOML."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Stage]:
+    """The stage without a bot process on it."""
+    async with Loopback(port=0, strict=strictly()) as discord:
+        for limit in (Limit.MESSAGES, Limit.REACTIONS, Limit.CHANNELS):
+            rule = discord.limits.rule(limit)
+            discord.limits.change(limit, rule.limit, rule.seconds / HASTE)
+        guild = discord.add_guild("Lab")
+        channel = discord.add_channel(guild, "general")
+        ann, ben, mallory = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben", "mallory"))
+        bot = discord.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
+        project = folder / "project"
+        project.mkdir(exist_ok=True)
+        yield Stage(discord, guild, channel, bot, ann, ben, mallory, folder / "threadline.toml", project)
+
+
+@asynccontextmanager
+async def stage(folder: Path, **options: Any) -> AsyncIterator[Stage]:
+    """The stage with the bot at work in this process; at the end it is stopped as by a signal."""
+    async with scene(folder) as place:
+        write_config(place.config, place, **options)
+        async with performing(place):
+            yield place
+
+
+@asynccontextmanager
+async def performing(place: Stage) -> AsyncIterator[App]:
+    """Run the bot of a stage for as long as the block lasts."""
+    app = place.app = App(load(place.config))
+    with pytest.MonkeyPatch.context() as patch:
+        for wait, seconds in IMPATIENCE.items():
+            patch.setattr(wait, seconds)
+        task = asyncio.create_task(app.run(), name="app")
+        ready = asyncio.create_task(app.ready.wait())
+        await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if task.done():
+            await task
+        try:
+            yield app
+        finally:
+            app.stop()
+            await task
+
+
+@contextmanager
+def nothing_written(folder: Path) -> Iterator[None]:
+    """Let the journal of a stage in `folder` be elsewhere for as long as the block lasts: nothing can be written."""
+    journal, elsewhere = folder / "threadline.db", folder / "elsewhere.db"
+    journal.rename(elsewhere)
+    try:
+        yield
+    finally:
+        elsewhere.rename(journal)
+
+
+def said(outcome: Outcome) -> str:
+    """What the bot answered to a press or a command."""
+    assert outcome.message is not None
+    return outcome.message.content
+
+
+def numbers(first: int, last: int) -> str:
+    """The text of `stream`, whole."""
+    return " ".join(str(number) for number in range(first, last + 1))
+
+
+def marked(config: Path) -> list[int]:
+    """All living processes whose marker is of this configuration's journal, or whose working directory is its own."""
+    found = []
+    project = str(config.parent)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            environ = (entry / "environ").read_bytes()
+            state = (entry / "stat").read_bytes().rpartition(b")")[2].split()[0]
+            cwd = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if state not in b"ZX" and MARKER.encode() + b"=" in environ and cwd.startswith(project):
+            found.append(int(entry.name))
+    return found

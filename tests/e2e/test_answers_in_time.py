@@ -1,0 +1,62 @@
+"""P68: no interaction is answered late, whatever the agents do. Loopback refuses what comes after three seconds."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from loopback import Outcome
+from tests.e2e.test_processes import GENEROUS
+from tests.e2e.test_supervision import client_of
+
+from .live_bot import performing, said, scene, stage, write_config
+
+THREADS = 100
+STEADY = Path(__file__).parents[1] / "peers/steady_agent.py"
+
+
+def late(*outcomes: Outcome) -> list[Outcome]:
+    """Those that were not answered in time."""
+    return [each for each in outcomes if not each.acknowledged]
+
+
+async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(tmp_path: Path) -> None:
+    """Every command that changes nothing, buttons of the run before, and a cancel in the end."""
+    async with scene(tmp_path) as place:
+        write_config(place.config, place)
+        async with performing(place):
+            thread = await place.thread("say begun\nask execute make install")
+            card = await place.ann.sees(thread, "May I", by=place.bot)
+            other = await place.thread("say begun\nhang")
+            await place.ann.sees(other, "begun", by=place.bot)
+            looking = [await place.ann.slash(other, command) for command in ("status", "sessions", "reload", "resume")]
+            assert late(*looking) == []
+            assert "working" in said(looking[0])
+            for each in (thread, other):
+                assert late(await place.ann.slash(each, "cancel")) == []
+        async with performing(place):
+            pressed = await place.ann.click(card) if card.components else None
+            looking = [await place.ann.slash(thread, command) for command in ("status", "sessions")]
+            assert late(*looking, *([pressed] if pressed is not None else ())) == []
+
+
+@pytest.mark.timeout(6 * GENEROUS)
+async def test_commands_are_answered_while_a_hundred_threads_stream(tmp_path: Path) -> None:
+    """The writes of a hundred replies wait for their turn; an answer to a person waits for none of them."""
+    extra = f"[pool]\nmax_agents = {THREADS}\nper_user = {THREADS}\nper_minute = 1000"
+    async with stage(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as place:
+        threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
+        for each in threads:
+            await place.ann.say(each, f"{place.bot.mention} go on")
+        pool = client_of(place).pool
+
+        def streaming() -> bool:
+            return sum(any("steady" in m.content for m in place.said_by_bot(each)) for each in threads) == THREADS
+
+        await place.discord.until(streaming, timeout=4 * GENEROUS)
+        assert [str(each.seat.state) for each in pool.conversations] == ["working"] * THREADS
+        outcomes = [await place.ann.slash(each, "status") for each in threads[:20]]
+        outcomes += [await place.ann.slash(threads[0], command) for command in ("sessions", "cancel")]
+        assert late(*outcomes) == []
+        for conversation in pool.conversations:
+            conversation.cancel(place.ann.id)

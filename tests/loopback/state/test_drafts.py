@@ -1,0 +1,98 @@
+"""Bodies as bots send them, right and wrong: whatever comes, the answer is a draft or one of Discord's refusals."""
+
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopback import DiscordError
+from loopback.state import commands, components, drafts
+from loopback.state import modals as forms
+from loopback.state.errors import FormErrors
+from loopback.state.world import World
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+WORDS = st.sampled_from(
+    [
+        "type",
+        "content",
+        "title",
+        "description",
+        "fields",
+        "name",
+        "value",
+        "footer",
+        "text",
+        "author",
+        "id",
+        "components",
+        "custom_id",
+        "label",
+        "style",
+        "url",
+        "options",
+        "accessory",
+        "component",
+        "parse",
+        "users",
+        "roles",
+        "message_id",
+        "filename",
+        "choices",
+        "required",
+        "min_length",
+        "max_length",
+    ]
+)
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=12
+)
+BODIES = st.dictionaries(
+    st.sampled_from(
+        [
+            "content",
+            "embeds",
+            "components",
+            "flags",
+            "nonce",
+            "enforce_nonce",
+            "allowed_mentions",
+            "attachments",
+            "message_reference",
+            "tts",
+        ]
+    ),
+    JSON,
+)
+
+
+@given(BODIES)
+def test_any_body_is_a_draft_or_a_refusal(body: dict[str, Any]) -> None:
+    """Nothing but DiscordError comes out, so a bot's mistake is never a server's error."""
+    with suppress(DiscordError):
+        draft = drafts.read(body)
+        assert len(draft.content) <= drafts.CONTENT_LENGTH
+
+
+@given(JSON)
+def test_any_form_is_taken_or_refused(body: Any) -> None:
+    """The same for what opens a form."""
+    with suppress(DiscordError):
+        forms.check(body, FormErrors())
+
+
+@given(st.lists(JSON, max_size=3))
+def test_any_commands_are_registered_or_refused(bodies: list[Any]) -> None:
+    """The same for a bot's commands."""
+    world = World()
+    bot = world.add_bot("threadline", token="T")
+    with suppress(DiscordError):
+        commands.register(world, bot, None, bodies)
+
+
+def test_components_are_numbered_once_each_and_keep_the_numbers_they_have() -> None:
+    """Those of a bot stand; the others count up around them."""
+    row = {"type": 1, "components": [{"type": 2, "id": 2}, {"type": 2}]}
+    (numbered,) = components.numbered([row])
+    assert (numbered["id"], [one["id"] for one in numbered["components"]]) == (1, [2, 3])

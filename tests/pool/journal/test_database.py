@@ -1,0 +1,237 @@
+"""The journal's file: its modes, its schema, and what is no journal."""
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pool.journal.database import _MIGRATIONS, JournalBusy, JournalUnusable, put_aside
+from pool.journal.journal import Journal, JournalError, State
+from tests.pool.journals import as_kill_leaves_it, receive
+
+
+def test_only_the_owner_can_read_the_journal(tmp_path: Path) -> None:
+    """The file and what SQLite puts beside it have mode 0600, the new directory 0700, whatever the umask allows."""
+    before = os.umask(0)
+    try:
+        with Journal.open(tmp_path / "state" / "journal.db") as journal:
+            receive(journal, 10)
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "state").iterdir()}
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+    assert modes["journal.db"] == 0o600
+    assert set(modes.values()) == {0o600}
+
+
+def test_reopening_keeps_everything(tmp_path: Path) -> None:
+    """States, pages, sessions, known threads and the journal's own id outlive the program."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        journal_id = journal.journal_id
+        receive(journal, 10, 11, 12)
+        receive(journal, 20, thread_id=2)
+        journal.threads.set_session(1, "session")
+        journal.mark((10,), State.PROMPTED)
+        journal.finish((10,), "end_turn", ["one", "two"])
+        journal.mark((11,), State.HELD)
+        journal.close_rows((12,), "dropped")
+    with Journal.open(path) as journal:
+        assert journal.journal_id == journal_id
+        assert journal.knows(1)
+        assert journal.knows(2)
+        assert journal.threads.session_id(1) == "session"
+        assert journal.pages(10) == ["one", "two"]
+        states = [journal.state(message_id) for message_id in (10, 11, 12, 20)]
+        assert states == [State.FINISHED, State.HELD, State.CLOSED, State.RECEIVED]
+        assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
+
+
+def test_two_journals_have_different_ids(tmp_path: Path) -> None:
+    """The id marks the agents' processes, so two bots of one user must not share it."""
+    with Journal.open(tmp_path / "a.db") as one, Journal.open(tmp_path / "b.db") as other:
+        assert one.journal_id != other.journal_id
+
+
+def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`user_version` counts the steps a file has had; only those that are missing run, and the rows stay."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+    had = len(_MIGRATIONS)
+    new = ("ALTER TABLE conversations ADD COLUMN mode TEXT", "CREATE TABLE flags (id INTEGER)")
+    steps = (*["not run again"] * had, *new)
+    monkeypatch.setattr("pool.journal.database._MIGRATIONS", steps)
+    with Journal.open(path) as journal:
+        assert journal.state(10) is State.RECEIVED
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (had + 2,)
+    assert connection.execute("SELECT mode FROM conversations").fetchall() == [(None,)]
+    assert connection.execute("SELECT id FROM flags").fetchall() == []
+    connection.close()
+
+
+def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A half-made step is undone, the error is clear, and the version that wrote the file can go on with it."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+    broken = "CREATE TABLE flags (id INTEGER); DROP TABLE no_such_table"
+    with monkeypatch.context() as patch:
+        patch.setattr("pool.journal.database._MIGRATIONS", (*_MIGRATIONS, broken))
+        with pytest.raises(JournalError, match=r"journal\.db cannot be read: no such table: no_such_table"):
+            Journal.open(path)
+    with Journal.open(path) as journal:
+        assert journal.state(10) is State.RECEIVED
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(_MIGRATIONS),)
+    assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'flags'").fetchall() == []
+    connection.close()
+
+
+STATES = tuple(State)
+"""The rows of a journal of any age: one in each state, as messages 10, 11, ..."""
+
+
+@pytest.mark.parametrize("version", range(1, len(_MIGRATIONS)))
+def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state(tmp_path: Path, version: int) -> None:
+    """Its threads, sessions, choices, pages, marks and questions are what they were, and it works on."""
+    path = tmp_path / "journal.db"
+    connection = sqlite3.connect(path)
+    connection.create_function("file_of", 1, lambda _data: None)
+    for number, script in enumerate(_MIGRATIONS[:version], start=1):
+        connection.executescript(f"{script}; PRAGMA user_version = {number};")
+    with connection:
+        columns = "thread_id, channel_id, guild_id, session_id, created"
+        connection.execute(f"INSERT INTO conversations ({columns}) VALUES (1, 2, 3, 's', 0)")  # noqa: S608 - from above
+        for message_id, state in enumerate(STATES, start=10):
+            columns = "message_id, thread_id, author_id, state, reason, received, request, prompt"
+            values = (message_id, state, f"request {message_id}")
+            connection.execute(f"INSERT INTO messages ({columns}) VALUES (?, 1, 7, ?, NULL, 4e9, ?, 'p')", values)  # noqa: S608 - the same
+        finished = 10 + STATES.index(State.FINISHED)
+        connection.execute("INSERT INTO pages VALUES (?, 0, 'page')", (finished,))
+        columns = "exchange_id, number, content, message_id"
+        connection.execute(f"INSERT INTO posts ({columns}) VALUES (?, 0, 'page', 500)", (finished,))  # noqa: S608
+        connection.execute("INSERT INTO choices VALUES (1, 'mode', 'plan')")
+        connection.execute("INSERT INTO marks VALUES (2, 99)")
+        connection.execute("INSERT INTO questions VALUES ('t', 1, ?, 'May I?', 600)", (finished,))
+    connection.close()
+    with Journal.open(path) as journal:
+        rows = [journal.row(message_id) for message_id, _ in enumerate(STATES, start=10)]
+        assert [(row.state, row.exchange_id) for row in rows if row] == [
+            (state, message_id) for message_id, state in enumerate(STATES, start=10)
+        ]
+        assert (journal.threads.session_id(1), journal.threads.session_thread("s")) == ("s", 1 if version < 3 else None)
+        assert (journal.threads.place(1), journal.threads.choices(1)) == ((3, 2), {"mode": "plan"})
+        if version < 13:  # Later ones note it with the conversation.
+            assert journal.threads.opener(1) == 7
+        assert (journal.pages(finished), journal.seen(2)) == (["page"], 99)
+        assert [post.message_id for post in journal.posts.of(finished)] == [500]
+        assert [question.message_id for question in journal.questions.standing()] == [600]
+        journal.answer((finished,))
+        assert journal.receive(20, thread_id=1, channel_id=2, guild_id=3, author_id=7)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """An older Threadline does not touch what it does not understand."""
+    path = tmp_path / "journal.db"
+    Journal.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 1000")
+    connection.close()
+    with pytest.raises(JournalError, match=r"journal\.db was written by a newer Threadline \(schema 1000\)"):
+        Journal.open(path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """It is named, and left as it was."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Milk, bread, and a present for the neighbour's birthday.\n" * 20)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=r"the journal .*notes\.txt cannot be read: file is not a database"):
+        Journal.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_place_that_cannot_hold_a_file_is_refused(tmp_path: Path) -> None:
+    """The error names the path and the system's reason."""
+    with pytest.raises(JournalError, match=r"the journal .* cannot be opened: .*Is a directory"):
+        Journal.open(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Journal.open(tmp_path / "file" / "journal.db")
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    """A page that is not what it was when it was written is found at the start, not in the middle of work."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, *range(1000))
+    connection = sqlite3.connect(path)
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'messages'").fetchone()
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * page_size : root * page_size] = b"\xff" * page_size
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"the journal .*journal\.db (is damaged|cannot be read): "):
+        Journal.open(path)
+
+
+def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Path) -> None:
+    """With what SQLite keeps beside it, which belongs to it and to no other."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        as_kill_leaves_it(path, tmp_path / "killed")
+    killed = tmp_path / "killed" / "journal.db"
+    before = {file.name: file.read_bytes() for file in killed.parent.iterdir()}
+    assert set(before) == {"journal.db", "journal.db-wal", "journal.db-shm"}
+    aside = put_aside(killed)
+    assert {file.name.replace(aside.name, "journal.db"): file.read_bytes() for file in aside.parent.iterdir()} == before
+    with Journal.open(killed) as journal:
+        assert journal.state(10) is None
+    with Journal.open(aside) as journal:
+        assert journal.state(10) is State.RECEIVED
+
+
+def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:
+    """One that was closed has nothing beside it."""
+    path = tmp_path / "journal.db"
+    Journal.open(path).close()
+    assert put_aside(path).name.startswith("journal.db.broken-")
+    assert not path.exists()
+
+
+def test_a_journal_that_cannot_be_put_aside_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is closed, or the name is taken; nothing has begun anew."""
+    path = tmp_path / "journal.db"
+    path.write_text("no journal")
+    monkeypatch.setattr("pool.journal.database.time.strftime", lambda _form: "now")
+    (tmp_path / "journal.db.broken-now").mkdir()
+    with pytest.raises(JournalError, match=r"the journal .*journal\.db cannot be put aside: Is a directory"):
+        put_aside(path)
+
+
+def test_what_is_no_fault_of_the_files_does_not_make_it_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who begins anew would lose a journal that is whole: another program has locked it, or a folder is in the way."""
+    path = tmp_path / "journal.db"
+    Journal.open(path).close()
+    monkeypatch.setattr("pool.journal.database.PATIENCE_SECONDS", 0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalBusy, match=r"journal\.db is locked by another program"):
+            Journal.open(path)
+    (tmp_path / "journal.db-wal").unlink(missing_ok=True)
+    (tmp_path / "journal.db-wal").mkdir()
+    with pytest.raises(JournalError, match="cannot be opened: unable to open database file") as failed:
+        Journal.open(path)
+    assert not isinstance(failed.value, JournalUnusable)

@@ -1,0 +1,86 @@
+"""Every row ends: from each state there is a way to an end, and a restart finds whatever has not got there."""
+
+from pathlib import Path
+
+import pytest
+
+from pool.journal.journal import Journal, State
+from pool.journal.message_rows import BEFORE
+from tests.pool.journals import receive
+
+ENDS = {State.ANSWERED, State.CLOSED}
+
+WAYS = {
+    State.RECEIVED: (),
+    State.HELD: (State.HELD,),
+    State.PROMPTED: (State.PROMPTED,),
+    State.FINISHED: (State.PROMPTED, State.FINISHED),
+    State.ANSWERED: (State.PROMPTED, State.FINISHED, State.ANSWERED),
+    State.CLOSED: (State.CLOSED,),
+}
+"""How a new row comes into each state."""
+
+
+def test_every_state_is_one_that_rows_come_into() -> None:
+    """A new state is to be thought of here, and below."""
+    assert set(BEFORE) == set(WAYS) == set(State)
+
+
+def test_nothing_leads_out_of_an_end() -> None:
+    """What has ended is neither run nor posted again."""
+    assert all(ENDS.isdisjoint(before) for before in BEFORE.values())
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - ENDS))
+def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: State) -> None:
+    """Whatever goes wrong on the way to an answer, the row need not stay where it is (invariant 14)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10)
+        for step in WAYS[state]:
+            journal.mark((10,), step)
+        journal.close_rows((10,), "failed")
+        assert journal.open_rows() == []
+
+
+@pytest.mark.parametrize("state", sorted(State))
+def test_a_restart_finds_a_row_in_every_state_but_the_ends(tmp_path: Path, state: State) -> None:
+    """One that it did not find would stay for ever."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        for step in WAYS[state]:
+            journal.mark((10,), step)
+    with Journal.open(path) as journal:
+        assert [row.state for row in journal.open_rows()] == ([] if state in ENDS else [state])
+
+
+def test_a_restart_finds_a_closed_row_until_its_words_are_posted(tmp_path: Path) -> None:
+    """And not a day longer, however often it is told."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10, 11)
+        journal.close_rows((10, 11), "failed", ["sorry"])
+    with Journal.open(path) as journal:
+        assert [row.message_id for row in journal.open_rows()] == [11]
+        journal.told((10, 11))
+    with Journal.open(path) as journal:
+        assert journal.open_rows() == []
+
+
+def test_what_nobody_has_let_go_on_for_a_month_is_dropped_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread to which nobody comes back would be taken up at every start for ever. What else is open stays."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10, 11, 12)
+        journal.mark((10,), State.HELD)
+        journal.mark((12,), State.PROMPTED)
+    with Journal.open(path) as journal:
+        assert journal.state(10) is State.HELD
+    monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
+    with Journal.open(path) as journal:
+        row = journal.row(10)
+        assert row is not None
+        assert (row.state, row.reason) == (State.CLOSED, "dropped")
+        assert [journal.state(message_id) for message_id in (11, 12)] == [State.RECEIVED, State.PROMPTED]

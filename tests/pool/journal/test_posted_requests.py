@@ -1,0 +1,19 @@
+"""Requests in the journal that were to be posted: until it is known what became of them."""
+
+from pathlib import Path
+
+from pool.journal.journal import Journal
+from pool.journal.posted_requests import Ask
+
+
+def test_a_request_stands_until_it_has_ended(tmp_path: Path) -> None:
+    """Whoever starts anew finds all others, oldest first, as they were written down."""
+    path = tmp_path / "journal.db"
+    asks = [Ask(12, 1, "x asks", "{}"), Ask(11, 2, "y asks", "{}", "other", 3), Ask(10, 1, "z asks", "{}")]
+    with Journal.open(path) as journal:
+        for ask in asks:
+            journal.asks.begin(ask)
+        journal.asks.end(10)
+        journal.asks.end(10)
+    with Journal.open(path) as journal:
+        assert journal.asks.standing() == [asks[1], asks[0]]

@@ -1,0 +1,23 @@
+"""Questions in the journal: what stands in a message with buttons, until it is known that they are gone."""
+
+from pathlib import Path
+
+from pool.journal.journal import Journal
+from pool.journal.questions import OpenQuestion
+
+
+def test_a_question_is_open_until_it_is_settled(tmp_path: Path) -> None:
+    """After a crash its card is found by the id of its message, or by what it says (P52)."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        assert journal.questions.standing() == []
+        for token in ("a", "b", "c"):
+            journal.questions.asked(token, thread_id=1, exchange_id=10, content=f"May I {token}?")
+        journal.questions.posted("a", 500)
+        journal.questions.settled("b")
+        journal.questions.settled("b")
+    with Journal.open(path) as journal:
+        assert journal.questions.standing() == [
+            OpenQuestion("a", 1, 10, "May I a?", 500),
+            OpenQuestion("c", 1, 10, "May I c?", None),
+        ]

@@ -1,0 +1,175 @@
+"""What the journal remembers of threads, besides their messages."""
+
+from pathlib import Path
+
+import pytest
+
+from pool.journal.journal import Journal, State
+from tests.pool.journals import receive
+
+
+def begun(journal: Journal, thread_id: int, *, channel_id: int = 5, guild_id: int | None = 9) -> None:
+    """Let a conversation begin."""
+    place = {"thread_id": thread_id, "channel_id": channel_id, "guild_id": guild_id, "author_id": 7}
+    assert journal.receive(thread_id, **place, assignment=("a", "/srv"))  # type: ignore[arg-type]
+
+
+def test_a_thread_keeps_its_agent_and_directory_until_it_is_given_others(tmp_path: Path) -> None:
+    """Then what belonged to the former agent is forgotten: its session, what was chosen, what it offered."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.threads.assignment(1) == (1, "", "")
+        begun(journal, 1)
+        assert journal.threads.assignment(1) == (5, "a", "/srv")
+        journal.threads.set_session(1, "session")
+        journal.threads.choose(1, "mode", "plan")
+        journal.threads.set_offers(1, "a list")
+        journal.threads.assign(1, "b", "/home")
+        assert journal.threads.assignment(1) == (5, "b", "/home")
+        assert journal.threads.session_id(1) is None
+        assert journal.threads.choices(1) == {}
+        assert journal.threads.offers(1) == ""
+
+
+def test_what_an_agent_offers_and_what_a_thread_is_called_are_remembered(tmp_path: Path) -> None:
+    """Over a restart; nothing is known of a thread that never was."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 1)
+        assert (journal.threads.offers(1), journal.threads.name(1)) == ("", "")
+        journal.threads.set_offers(1, "a list")
+        journal.threads.set_name(1, "a name")
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert (journal.threads.offers(1), journal.threads.name(1)) == ("a list", "a name")
+        assert (journal.threads.offers(2), journal.threads.name(2)) == ("", "")
+        journal.threads.set_name(1, "")
+        assert journal.threads.name(1) == ""
+
+
+def test_the_threads_of_a_place_are_found(tmp_path: Path) -> None:
+    """Of a channel, which may be a conversation itself; of a guild; not those of other places."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for thread_id, channel_id, guild_id in ((1, 5, 9), (2, 5, 9), (3, 6, 9), (4, 4, None)):
+            begun(journal, thread_id, channel_id=channel_id, guild_id=guild_id)
+        assert journal.threads.in_channel(5) == [1, 2]
+        assert journal.threads.in_channel(3) == [3]
+        assert journal.threads.in_channel(4) == [4]
+        assert journal.threads.in_channel(8) == []
+        assert journal.threads.in_guild(9) == [1, 2, 3]
+        assert journal.threads.in_guild(8) == []
+
+
+def test_a_fact_is_what_was_noted_last(tmp_path: Path) -> None:
+    """And nothing before."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.fact("commands") == ""
+        for value in ("one", "two"):
+            journal.note("commands", value)
+        assert journal.fact("commands") == "two"
+
+
+def test_a_thread_is_known_from_its_first_message_on(tmp_path: Path) -> None:
+    """Its place and its session are found by its id; other threads have neither (P8)."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert not journal.knows(1)
+        assert journal.threads.place(1) is None
+        assert journal.threads.session_id(1) is None
+        receive(journal, 10, thread_id=1)
+        assert journal.knows(1)
+        assert journal.threads.place(1) == (3, 2)
+        assert journal.threads.session_id(1) is None
+        assert not journal.knows(5)
+
+
+def test_a_conversation_without_a_guild_has_a_place_too(tmp_path: Path) -> None:
+    """A direct message's thread is its channel."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.receive(10, thread_id=2, channel_id=2, guild_id=None, author_id=4)
+        journal.receive(11, thread_id=3, channel_id=2, guild_id=1, author_id=4)
+        assert journal.threads.place(2) == (None, 2)
+        assert journal.threads.direct() == [2]
+
+
+def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
+    """The author of the oldest open message; with none open, who began the conversation."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.threads.asker(1) is None
+        for message_id, author_id in ((10, 100), (12, 120), (11, 110)):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.receive(5, thread_id=2, channel_id=2, guild_id=3, author_id=50)
+        assert journal.threads.asker(1) == 100
+        journal.close_rows((10,), "dropped")
+        assert journal.threads.asker(1) == 110
+        journal.mark((11,), State.PROMPTED)
+        assert journal.threads.asker(1) == 110
+        journal.finish((11,), "end_turn", [])
+        journal.answer((11,))
+        assert journal.threads.asker(1) == 120
+        journal.close_rows((12,), "dropped")
+        assert journal.threads.asker(1) == 100
+
+
+def test_the_opener_of_a_thread_stays_who_wrote_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes later, and whatever has become of the first message: also when the journal has forgotten it."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.threads.opener(1) is None
+        for message_id, author_id in ((10, 100), (12, 120)):
+            journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=author_id)
+        journal.close_rows((10,), "dropped")
+        assert journal.threads.opener(1) == 100
+        monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
+        assert journal.prune() == 1
+        assert journal.row(10) is None
+        assert journal.threads.opener(1) == 100
+
+
+def test_the_sessions_that_a_thread_has_had_are_remembered(tmp_path: Path) -> None:
+    """With the agent and the directory they belong to; a session is known by the last thread that took it up."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        for thread_id in (1, 2):
+            journal.receive(
+                thread_id, thread_id=thread_id, channel_id=5, guild_id=None, author_id=7, assignment=("a", "/srv")
+            )
+        assert journal.threads.past_sessions(1) == {}
+        assert journal.threads.session_thread("first") is None
+        for session_id in ("first", "second", "first", None):
+            journal.threads.set_session(1, session_id)
+        assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+        journal.threads.set_session(1, "second")
+        assert [*journal.threads.past_sessions(1)] == ["first"]
+        assert journal.threads.past_sessions(2) == {}
+        assert journal.threads.session_thread("first") == 1
+        journal.threads.set_session(2, "first")
+        assert journal.threads.session_thread("first") == 2
+        journal.threads.assign(1, "b", "/srv")
+        assert journal.threads.past_sessions(1) == {}
+        journal.threads.assign(1, "a", "/srv")
+        assert [*journal.threads.past_sessions(1)] == ["second", "first"]
+
+
+def test_a_later_message_does_not_touch_the_session(tmp_path: Path) -> None:
+    """The session is set, kept while messages come, replaced, and forgotten when asked."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        receive(journal, 10)
+        journal.threads.set_session(1, "first")
+        receive(journal, 11)
+        assert journal.threads.session_id(1) == "first"
+        journal.threads.set_session(1, "second")
+        assert journal.threads.session_id(1) == "second"
+        journal.threads.set_session(1, None)
+        assert journal.threads.session_id(1) is None
+        assert journal.knows(1)
+
+
+def test_what_a_person_chose_is_kept_by_thread(tmp_path: Path) -> None:
+    """The last choice counts, and another thread's does not."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        receive(journal, 10)
+        receive(journal, 20, thread_id=2)
+        journal.threads.choose(1, "mode", "default")
+        journal.threads.choose(1, "model", "large")
+        journal.threads.choose(1, "mode", "plan")
+        journal.threads.choose(2, "mode", "code")
+    with Journal.open(path) as journal:
+        assert journal.threads.choices(1) == {"mode": "plan", "model": "large"}
+        assert journal.threads.choices(2) == {"mode": "code"}
+        assert journal.threads.choices(3) == {}

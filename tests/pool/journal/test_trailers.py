@@ -1,0 +1,199 @@
+"""What follows the pages: kept with its files until it has been posted, replaced by what a later try has, bounded."""
+
+import errno
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from pool.journal.database import _MIGRATIONS
+from pool.journal.journal import Journal, State
+from pool.journal.trailers import FIRST, MOST_BYTES, FileLost, Postscript
+from tests.pool.disk import LARGE, no_room
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A file, or with None one whose source is gone."""
+
+    name: str
+    data: bytes | None
+
+    def read(self) -> bytes:
+        if self.data is None:
+            raise OSError("no such file")
+        return self.data
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A journal in which the exchange 10 is prompted."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        journal.receive(10, thread_id=1, channel_id=1, guild_id=1, author_id=42)
+        journal.mark((10,), State.PROMPTED)
+        yield journal
+
+
+FILES = Postscript(files=(Sheet("a.py", b"one"), Sheet("b.bin", b"\0two")))
+PING = Postscript("<@42> done", mention=42)
+
+
+def test_files_and_the_last_word_outlive_the_program(tmp_path: Path, journal: Journal) -> None:
+    """Bytes, order and whom it calls (invariant 7)."""
+    journal.postscripts.keep(10, {FIRST: FILES, FIRST + 1: PING})
+    with Journal.open(tmp_path / "journal.db") as again:
+        files, ping = again.postscripts.of(10).values()
+        assert [(file.name, file.read()) for file in files.files] == [("a.py", b"one"), ("b.bin", b"\0two")]
+    assert ping == PING
+    assert list(journal.postscripts.of(10)) == [FIRST, FIRST + 1]
+    assert journal.postscripts.of(11) == {}
+
+
+def test_what_another_try_has_replaces_what_was_there(journal: Journal) -> None:
+    """A turn that a crash cut off, and that was run once more, owes only what the second one brought."""
+    journal.postscripts.keep(10, {FIRST: FILES})
+    journal.postscripts.keep(10, {FIRST: PING})
+    assert journal.postscripts.of(10) == {FIRST: PING}
+    journal.postscripts.keep(10, {})
+    assert journal.postscripts.of(10) == {}
+
+
+def test_what_is_too_large_or_cannot_be_read_is_known_by_its_name_only(journal: Journal) -> None:
+    """The bound is on all files of a reply together; a small one behind a large one is kept."""
+    large = Sheet("large", bytes(MOST_BYTES - 2))
+    journal.postscripts.keep(
+        10, {FIRST: Postscript(files=(Sheet("gone", None), Sheet("a", b"123"), large, Sheet("b", b"4")))}
+    )
+    gone, first, lost, second = journal.postscripts.of(10)[FIRST].files
+    assert (first.read(), second.read()) == (b"123", b"4")
+    for file in (gone, lost):
+        with pytest.raises(FileLost, match="over a restart"):
+            file.read()
+
+
+def test_files_are_the_owners_alone(tmp_path: Path, journal: Journal) -> None:
+    """Mode 0600 in a folder of mode 0700, whatever the umask allows."""
+    before = os.umask(0)
+    try:
+        journal.postscripts.keep(10, {FIRST: FILES})
+    finally:
+        os.umask(before)
+    folder = tmp_path / "journal.db-files"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600, 0o600]
+
+
+def test_the_bytes_of_files_do_not_go_through_the_database(tmp_path: Path, journal: Journal) -> None:
+    """24 MB through SQLite held the event loop for 200 ms, and made the file as much larger for good."""
+    large = Sheet("large", bytes(2**20))
+    journal.postscripts.keep(10, {FIRST: Postscript(files=(large,))})
+    assert sum(file.stat().st_size for file in tmp_path.iterdir() if file.is_file()) < 2**20
+    assert journal.postscripts.of(10)[FIRST].files[0].read() == large.data
+
+
+def test_a_disk_without_room_for_a_file_keeps_its_name(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file is not left behind, and the log has the system's reason."""
+
+    def full(_descriptor: int, _data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with capture_logs() as logs, monkeypatch.context() as patch:
+        patch.setattr("pool.journal.attachment_files.os.write", full)
+        journal.postscripts.keep(10, {FIRST: Postscript("done", (Sheet("a", b"1"),))})
+    assert [log["reason"] for log in logs] == ["[Errno 28] No space left on device"]
+    assert [*(tmp_path / "journal.db-files").iterdir()] == []
+    (file,) = journal.postscripts.of(10)[FIRST].files
+    with pytest.raises(FileLost, match="over a restart"):
+        file.read()
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"tw")], ids=["gone", "cut short"])
+def test_a_file_of_which_a_power_cut_left_less_is_lost(journal: Journal, spoil: Callable[[Path], object]) -> None:
+    """Half of a file is not sent as if it were the whole."""
+    journal.postscripts.keep(10, {FIRST: Postscript(files=(Sheet("a.py", b"two"),))})
+    (file,) = journal.postscripts.of(10)[FIRST].files
+    (path,) = (journal.files.path(name) for name in journal.files.names())
+    spoil(path)
+    with pytest.raises(FileLost, match="lost in a restart"):
+        file.read()
+
+
+def test_a_file_that_no_row_names_is_unneeded(tmp_path: Path, journal: Journal) -> None:
+    """What a kill left between a file and its row; not one whose row is owed, for a disk may have had room for it."""
+    journal.postscripts.keep(10, {FIRST: FILES})
+    named = journal.files.names()
+    orphan = journal.files.write(b"left behind")
+    with no_room(journal):
+        journal.postscripts.keep(10, {FIRST: Postscript(LARGE, (Sheet("owed", b"3"),))})
+        assert journal.trouble
+        assert journal.postscripts.unneeded() == {orphan}
+    journal.retry()
+    assert journal.postscripts.unneeded() == {orphan, *named}
+    (owed,) = journal.postscripts.of(10)[FIRST].files
+    assert owed.read() == b"3"
+
+
+def test_files_in_a_database_of_an_earlier_version_are_taken_out_of_it(tmp_path: Path) -> None:
+    """What was owed before the update is owed after it."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as db, db:
+        for number, script in enumerate(_MIGRATIONS[:9], start=1):
+            db.executescript(f"{script}; PRAGMA user_version = {number};")
+        db.execute("INSERT INTO conversations (thread_id, channel_id, created) VALUES (1, 2, 0)")
+        columns = "message_id, thread_id, author_id, state, received, request"
+        db.execute(f"INSERT INTO messages ({columns}) VALUES (10, 1, 7, 'finished', 0, '')")  # noqa: S608 - from above
+        db.execute("INSERT INTO postscripts VALUES (10, 500, '', NULL)")
+        db.execute("INSERT INTO files VALUES (10, 500, 'a.py', ?)", (b"one",))
+        db.execute("INSERT INTO files VALUES (10, 500, 'lost', NULL)")
+    with Journal.open(path) as journal:
+        kept, lost = journal.postscripts.of(10)[FIRST].files
+        assert kept.read() == b"one"
+        with pytest.raises(FileLost):
+            lost.read()
+        assert journal.postscripts.unneeded() == set()
+
+
+def test_a_write_that_fails_leaves_what_was_there(journal: Journal) -> None:
+    """All or nothing, and the journal goes on."""
+    journal.postscripts.keep(10, {FIRST: PING})
+    broken = Postscript(files=(Sheet(None, b""),))  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="NOT NULL"):
+        journal.postscripts.keep(10, {FIRST: broken})
+    assert journal.postscripts.of(10) == {FIRST: PING}
+    assert len(journal.postscripts.unneeded()) == 1
+
+
+def answered(journal: Journal) -> None:
+    """All of it is posted."""
+    journal.finish((10,), "end_turn", ["page"])
+    assert list(journal.postscripts.of(10)) == [FIRST]
+    journal.answer((10,))
+
+
+def closed(journal: Journal) -> None:
+    """There will be no answer."""
+    journal.close_rows((10,), "skipped")
+
+
+def told(journal: Journal) -> None:
+    """There was none, and the word about it is posted."""
+    journal.close_rows((10,), "failed", ["sorry"])
+    assert list(journal.postscripts.of(10)) == [FIRST]
+    journal.told((10,))
+
+
+@pytest.mark.parametrize("end", [answered, closed, told])
+def test_it_goes_when_nothing_is_owed_any_more(journal: Journal, end: Callable[[Journal], None]) -> None:
+    """And with it its files, which are removed later."""
+    journal.postscripts.keep(10, {FIRST: FILES})
+    end(journal)
+    assert journal.postscripts.of(10) == {}
+    assert len(journal.postscripts.unneeded()) == 2

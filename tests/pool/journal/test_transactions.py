@@ -1,0 +1,171 @@
+"""A disk that is full for a while: what has happened is written in the end, and nothing happens unwritten."""
+
+import resource
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from pool.journal.database import BUSY_MILLISECONDS
+from pool.journal.journal import Journal, Post, State, Unwritable
+from pool.journal.trailers import Postscript
+from tests.pool.disk import LARGE, no_room
+
+
+def accept(journal: Journal, message_id: int, request: str = "", *, thread_id: int = 2) -> bool:
+    """Accept a message."""
+    return journal.receive(message_id, thread_id=thread_id, channel_id=8, guild_id=9, author_id=4, request=request)
+
+
+def begun(journal: Journal, *message_ids: int) -> None:
+    """Let prompts of thread 1 be with the agent."""
+    for message_id in message_ids:
+        assert accept(journal, message_id, thread_id=1)
+        journal.prompted((message_id,), "[]")
+
+
+def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: Path) -> None:
+    """The end of a turn and all that comes after it; also what would have had room by itself."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 10)
+        journal.posts.intend(10, 0, "page")
+        with no_room(journal):
+            journal.postscripts.keep(10, {500: Postscript("done")})
+            journal.finish((10,), "end_turn", [LARGE])
+            journal.posts.posted(10, 0, 700)
+            journal.settle((10,), confirmed=True)
+            assert journal.state(10) is State.PROMPTED
+            assert journal.trouble == "database or disk is full"
+            journal.retry()
+            assert journal.state(10) is State.PROMPTED
+        journal.retry()
+        assert journal.state(10) is State.ANSWERED
+        assert journal.pages(10) == [LARGE]
+        assert journal.posts.of(10) == [Post(0, "page", 700)]
+        assert journal.postscripts.of(10) == {}
+        assert journal.trouble == ""
+
+
+def test_nothing_is_accepted_or_sent_that_cannot_be_written(tmp_path: Path) -> None:
+    """It fails, and leaves no trace; with what is owed before it, also where it would have room."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 10)
+        with no_room(journal):
+            with pytest.raises(Unwritable, match="the journal cannot be written: database or disk is full"):
+                accept(journal, 20, LARGE)
+            assert not journal.knows(2)
+            assert journal.seen(2) is None
+            journal.finish((10,), "end_turn", [LARGE])
+            with pytest.raises(Unwritable):
+                accept(journal, 20)
+            with pytest.raises(Unwritable):
+                journal.posts.intend(10, 0, "page")
+            assert journal.state(20) is None
+        assert accept(journal, 20)
+        assert journal.state(10) is State.FINISHED
+
+
+def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
+    """However often it was tried; and the end is found out also where nothing is owed."""
+    with Journal.open(tmp_path / "journal.db") as journal, capture_logs() as logs:
+        with no_room(journal):
+            for _ in range(3):
+                with pytest.raises(Unwritable):
+                    accept(journal, 10, LARGE)
+        for _ in range(3):
+            journal.retry()
+        assert journal.trouble == ""
+    assert [log["event"] for log in logs] == ["the journal cannot be written", "the journal can be written again"]
+
+
+def test_what_is_owed_and_makes_no_sense_any_more_holds_up_nothing(tmp_path: Path) -> None:
+    """It is logged, and what comes after it is written."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 10, 11)
+        with no_room(journal):
+            for _ in range(2):
+                journal.finish((10,), "end_turn", [LARGE])
+            journal.finish((11,), "end_turn", ["page"])
+        with capture_logs() as logs:
+            journal.retry()
+        assert [journal.state(message_id) for message_id in (10, 11)] == [State.FINISHED] * 2
+        assert "what was owed to the journal could not be written" in [log["event"] for log in logs]
+
+
+def test_what_waits_is_held_and_let_go_in_the_end_as_it_was_in_between(tmp_path: Path) -> None:
+    """Rows that are so already stay so."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 10)
+        assert accept(journal, 11, thread_id=1)
+        with no_room(journal):
+            journal.finish((10,), "end_turn", [LARGE])
+            for held in (True, False, False):
+                journal.hold((11,), held=held)
+        journal.prompted((11,), "[]")
+        assert journal.state(11) is State.PROMPTED
+
+
+def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) -> None:
+    """If there is room by then."""
+    with Journal.open(tmp_path / "journal.db") as journal:
+        begun(journal, 10)
+        with no_room(journal):
+            journal.finish((10,), "end_turn", [LARGE])
+    with Journal.open(tmp_path / "journal.db") as journal:
+        assert journal.state(10) is State.FINISHED
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
+    """The file system itself takes no more: what is written at the end of a transaction is refused."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        begun(journal, 10)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name("journal.db-wal").stat().st_size, hard))
+        try:
+            journal.finish((10,), "end_turn", ["page"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert journal.trouble
+        assert journal.state(10) is State.PROMPTED
+        journal.retry()
+        assert journal.state(10) is State.FINISHED
+        assert journal.pages(10) == ["page"]
+
+
+def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Path) -> None:
+    """SQLite would go on, and nobody would find it again; put back it is as it was, and another one is not taken."""
+    path, elsewhere = tmp_path / "journal.db", tmp_path / "elsewhere.db"
+    with Journal.open(path) as journal:
+        begun(journal, 10)
+        path.rename(elsewhere)
+        for there in (False, True):
+            if there:
+                path.touch()
+            with pytest.raises(Unwritable, match="its file was moved or deleted"):
+                accept(journal, 20)
+            journal.finish((10,), "end_turn", ["page"])
+        assert journal.trouble.startswith("its file was moved or deleted")
+        elsewhere.rename(path)
+        journal.retry()
+        assert journal.trouble == ""
+        assert journal.state(10) is State.FINISHED
+        assert accept(journal, 20)
+
+
+def test_another_programs_lock_is_not_waited_for_while_the_bot_works(tmp_path: Path) -> None:
+    """Every thread would stand still for as long; what has happened is written when the lock is gone."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path) as journal:
+        assert journal._db.execute("PRAGMA busy_timeout").fetchone() == (BUSY_MILLISECONDS,)
+        journal._db.execute("PRAGMA busy_timeout = 0")
+        begun(journal, 10)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(Unwritable, match="database is locked"):
+                accept(journal, 20)
+            journal.finish((10,), "end_turn", ["page"])
+        journal.retry()
+        assert journal.state(10) is State.FINISHED

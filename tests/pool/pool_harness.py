@@ -1,0 +1,196 @@
+"""A pool with a real journal and agents in memory, and what a test wants to do with them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from acp import Agent, Client, Launch
+from pool.conversation import Conversation
+from pool.journal.journal import Journal, State
+from pool.limits import Limits
+from pool.pool import Pool
+from pool.session_setup import Settings
+from pool.turn_watchdog import Bounds
+from tests.support.memory_agent import Json, MemoryAgent
+
+from .recording_exchange import Recorder
+
+__all__ = ["AN_HOUR", "LIMITS", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text"]
+
+AN_HOUR = 3600.0
+
+LIMITS = Limits(
+    max_agents=2, idle_seconds=AN_HOUR, max_memory=0, per_user=8, per_thread=50, per_minute=30, exclusive=False
+)
+"""What is not said otherwise."""
+
+MODES: Json = {"currentModeId": "default", "availableModes": [{"id": "default", "name": "Ask"}]}
+
+
+def every(**how: Any) -> Callable[[int], MemoryAgent]:
+    """Make agents that can load sessions, have an asking mode, and are as `how` says.
+
+    The sessions of the first are called agent1-1, agent1-2, ...
+    """
+    return lambda number: MemoryAgent(**{"modes": MODES, "session_prefix": f"agent{number}", **how})
+
+
+def only(which: int, **how: Any) -> Callable[[int], MemoryAgent]:
+    """Make agents of which only the one of this number, from 1, is as `how` says."""
+    return lambda number: every(**how if number == which else {})(number)
+
+
+def prompt_text(prompt: Json) -> str:
+    """The words of a session/prompt."""
+    return str(prompt["params"]["prompt"][0]["text"])
+
+
+async def obey(agent: MemoryAgent) -> None:
+    """Do what each prompt says: hang (until cancelled), die, or else repeat it."""
+    while True:
+        prompt = await agent.expect("session/prompt")
+        session_id, text = prompt["params"]["sessionId"], prompt_text(prompt)
+        if text == "hang":
+            await agent.expect("session/cancel")
+            agent.end_turn(prompt, "cancelled")
+        elif text == "die":
+            agent.text(session_id, "I feel ")
+            agent.die(3, ["out of memory"])
+        else:
+            agent.text(session_id, text)
+            agent.end_turn(prompt)
+
+
+class Crew:
+    """Starts agents, counts those that live, and knows their markers. `make` builds the agent of a number, from 1."""
+
+    def __init__(self, make: Callable[[int], MemoryAgent]) -> None:
+        self.agents: list[MemoryAgent] = []
+        self.markers: list[str] = []
+        self.settings: list[Settings] = []
+        """What each was started for."""
+        self.most = 0
+        """The largest number of agents that ever lived at once; one that is dead lives until its stop has ended."""
+        self.after_start: Callable[[MemoryAgent], None] = lambda _: None
+        self._make = make
+        self._changed = asyncio.Event()
+
+    @property
+    def alive(self) -> int:
+        """How many agents live now."""
+        return sum(not agent.stopped for agent in self.agents)
+
+    async def spawn(self, settings: Settings, marker: str) -> Agent:
+        """Start the next agent."""
+        self.settings.append(settings)
+        self.markers.append(marker)
+        body = self._make(len(self.markers))
+        self.agents.append(body)
+        self.most = max(self.most, self.alive)
+        self._changed.set()
+        agent = await Agent.start(body, Client(elicitation=frozenset({"form", "url"})))
+        self.after_start(body)
+        return agent
+
+    async def agent(self, number: int) -> MemoryAgent:
+        """Return the agent that was started as the `number`th, from 1; wait for it."""
+        while len(self.agents) < number:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.agents[number - 1]
+
+
+class House:
+    """What a test holds in its hands."""
+
+    def __init__(
+        self,
+        settings: Callable[[int], Settings],
+        journal: Journal,
+        crew: Crew,
+        limits: Limits,
+        warm: Sequence[tuple[Settings, int]],
+    ) -> None:
+        self.made_way: list[int] = []
+        """The threads whose turn has ended after a question of it was ended for others."""
+        self.pool = Pool(
+            settings,
+            spawn=crew.spawn,
+            journal=journal,
+            limits=limits,
+            warm=warm,
+            on_made_way=self.made_way.append,
+        )
+        self.settings = settings
+        self.journal = journal
+        self.crew = crew
+
+    def receive(self, thread_id: int, recorder: Recorder) -> Recorder:
+        """Put an exchange's messages into the journal, and nothing more."""
+        for number in recorder.message_ids:
+            assert self.journal.receive(
+                number, thread_id=thread_id, channel_id=1, guild_id=None, author_id=recorder.author_id
+            )
+        return recorder
+
+    def say(self, thread_id: int, message_id: int, recorder: Recorder | None = None, text: str = "hello") -> Recorder:
+        """Write a message in a thread."""
+        recorder = self.receive(thread_id, recorder or Recorder(message_id, text=text))
+        self.pool.submit(thread_id, recorder)
+        return recorder
+
+    async def answered(self, thread_id: int, message_id: int, text: str = "hello") -> Recorder:
+        """Write a message in a thread and wait for the end of its turn."""
+        recorder = self.say(thread_id, message_id, text=text)
+        await recorder.end()
+        return recorder
+
+    def talk(self, thread_id: int) -> Conversation:
+        """The conversation of a thread that is not asleep."""
+        conversation = self.pool.conversation(thread_id)
+        assert conversation is not None
+        return conversation
+
+    def row(self, message_id: int) -> State | None:
+        """The state of a message in the journal."""
+        return self.journal.state(message_id)
+
+
+@asynccontextmanager
+async def house(
+    tmp_path: Path,
+    make: Callable[[int], MemoryAgent] | None = None,
+    *,
+    slots: int = 2,
+    idle_seconds: float = AN_HOUR,
+    obedient: bool = False,
+    warm: int = 0,
+    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+    threads: Mapping[int, Settings] | None = None,
+    **limits: Any,
+) -> AsyncIterator[House]:
+    """Open a pool; `limits` are fields of `Limits`. `threads` have agents of their own, which are kept warm too.
+
+    With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
+    """
+    crew = Crew(make or every())
+    usual = Settings(Launch("agent", (), tmp_path, {}), bounds=bounds, also=(tmp_path / "files",))
+    others = threads or {}
+    kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
+    players: list[asyncio.Task[None]] = []
+    if obedient:
+        crew.after_start = lambda agent: players.append(asyncio.create_task(obey(agent), name=repr(agent)))
+    try:
+        with Journal.open(tmp_path / "journal.db") as journal:
+            limited = replace(LIMITS, max_agents=slots, idle_seconds=idle_seconds, **limits)
+            it = House(lambda thread_id: others.get(thread_id, usual), journal, crew, limited, kinds)
+            async with it.pool:
+                yield it
+            assert crew.alive == 0
+    finally:
+        for player in players:
+            player.cancel()
+        await asyncio.gather(*players, return_exceptions=True)

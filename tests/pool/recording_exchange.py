@@ -1,0 +1,177 @@
+"""An exchange that writes down everything it is told, and may be made to wait or to fail."""
+
+import asyncio
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from acp import Aside, Event, OpenQuestions, Session, Text, Turn
+from acp.jsonrpc import RequestId
+from acp.schema import PromptCapabilities, TextBlock
+from pool.exchange import Ending, Exchange, ExchangeRefused, Notice, Unanswered
+from pool.turn_watchdog import Due
+
+__all__ = ["Recorder"]
+
+
+class Recorder:
+    """Fulfils `pool.exchange.Exchange`. What it was told stands in `told`, a word or two each, oldest first.
+
+    With `fetched`, its blocks are there when that event is set; with `confirmed`, its reply is settled when that is.
+    Those that wait one behind the other and have `joins` are taken together.
+    `refuses` is raised instead of giving blocks, `chokes` by the first event, `breaks` by the end.
+    """
+
+    def __init__(
+        self,
+        *message_ids: int,
+        text: str = "hello",
+        author_id: int = 7,
+        joins: bool = False,
+        fetched: asyncio.Event | None = None,
+        confirmed: asyncio.Event | None = None,
+        refuses: Exception | None = None,
+        chokes: Exception | None = None,
+        breaks: Exception | None = None,
+    ) -> None:
+        self.message_ids = message_ids
+        self.author_id = author_id
+        self.joins = joins
+        self.prompt = text
+        self.told: list[str] = []
+        self.events: list[Event] = []
+        self.endings: list[Ending] = []
+        self.banned = False
+        """Whether its author may not have it carried out any more."""
+        self.asked: asyncio.Event | None = None
+        """If there is one, whether that is so is known when it is set."""
+        self.links: asyncio.Event | None = None
+        """If there is one, what the agent links to is read when it is set."""
+        self.new_session = False
+        """Whether it was told that its session is a new one."""
+        self.asking: list[int] = []
+        """The threads that it was last told wait for a person."""
+        self.session: Session | None = None
+        self.turn: Turn | None = None
+        self.asides: OpenQuestions | None = None
+        self._fetched = fetched
+        self._confirmed = confirmed
+        self._refuses = refuses
+        self._chokes = chokes
+        self._breaks = breaks
+        self._changed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Recorder {self.message_ids} {self.told}>"
+
+    async def until(self, word: str) -> None:
+        """Return when it has been told `word`, now or before."""
+        while word not in self.told:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def end(self) -> Ending:
+        """Return how it ended, when it has; it is an error to be ended twice."""
+        while not self.endings:
+            self._changed.clear()
+            await self._changed.wait()
+        return self.ending
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended."""
+        (ending,) = self.endings
+        return ending
+
+    @property
+    def text(self) -> str:
+        """The agent's words, in the order in which they came."""
+        return "".join(event.text for event in self.events if isinstance(event, Text))
+
+    def _hear(self, word: str) -> None:
+        self.told.append(word)
+        self._changed.set()
+
+    # ---- pool.exchange.Exchange
+
+    def takes_in(self, earlier: Exchange) -> bool:
+        if not (self.joins and isinstance(earlier, Recorder) and earlier.joins):
+            return False
+        self.message_ids = (*earlier.message_ids, *self.message_ids)
+        self.prompt = f"{earlier.prompt}+{self.prompt}"
+        return True
+
+    async def admitted(self) -> None:
+        if self.asked is not None:
+            await self.asked.wait()
+        if self.banned:
+            raise ExchangeRefused("no longer allowed")
+
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        self._hear("blocks")
+        if self._fetched is not None:
+            await self._fetched.wait()
+        if self._refuses is not None:
+            raise self._refuses
+        return [TextBlock(text=self.prompt)]
+
+    def kept(self) -> str:
+        return self.prompt
+
+    def waiting(self, place: int, asking: Sequence[int]) -> None:
+        self.asking = [*asking]
+        self._hear(f"waiting {place}")
+
+    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+        self._hear(f"{'waits for' if waits else 'beside'} {', '.join(map(str, thread_ids))}")
+
+    def starting(self) -> None:
+        self._hear("starting")
+
+    def notice(self, notice: Notice) -> None:
+        if notice is Notice.NEW:
+            self.new_session = True
+        else:
+            self._hear(notice.name)
+
+    def prompted(self, session: Session, turn: Turn) -> None:
+        self.session, self.turn = session, turn
+        self._hear("prompted")
+
+    def event(self, event: Event) -> None:
+        if self._chokes is not None:
+            error, self._chokes = self._chokes, None
+            raise error
+        self.events.append(event)
+        self._hear(event.text if isinstance(event, Text) else type(event).__name__)
+
+    async def linked(self) -> None:
+        if self.links is not None:
+            await self.links.wait()
+
+    def due(self, due: Due, silent_seconds: float) -> None:
+        self._hear(f"{due.name} {silent_seconds:.0f}")
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        self._hear(f"remind {request_id} {seconds_left:.0f}")
+
+    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+        self.asides = questions
+        self._hear(f"aside {type(event).__name__}")
+        if self._chokes is not None:
+            raise self._chokes
+
+    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+        self._hear(f"unanswered {request_id} {why.name}")
+
+    def ended(self, ending: Ending) -> Sequence[str]:
+        self.endings.append(ending)
+        self._hear("ended")
+        if self._breaks is not None:
+            raise self._breaks
+        return [self.text] if self.text else []
+
+    async def settled(self) -> None:
+        self._hear("settling")
+        if self._confirmed is not None:
+            await self._confirmed.wait()

@@ -1,0 +1,315 @@
+"""A prompt that is with the agent: its clock, its open questions, who or what ends it. In virtual time."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from acp import AgentClosed, Elicitation
+from acp.turn import CANCEL_SECONDS
+from pool.conversation_context import Cancelled
+from pool.exchange import Ending
+from pool.journal.journal import State as Row
+from pool.turn_watchdog import LONG_SECONDS, TOOL_SECONDS, Bounds, Due
+from tests.support.memory_agent import OPTIONS, Json
+from tests.support.virtual_time import elapse, quiet
+
+from .pool_harness import house
+from .recording_exchange import Recorder
+
+A_PERSON = 42
+SESSION = "agent1-1"
+BOUNDS = Bounds(silence=120, ceiling=900, question=1200)
+
+# How much later than due something may be noticed: the keeper looks every second.
+LOOK = 1.1
+
+
+def told(exchange: Recorder, due: Due) -> int:
+    """How often the thread was told of this."""
+    return sum(word.startswith(f"{due.name} ") for word in exchange.told)
+
+
+def now() -> float:
+    """The loop's time."""
+    return asyncio.get_running_loop().time()
+
+
+# ---- the clock
+
+
+async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_path: Path) -> None:
+    """With how long it has been; the turn itself goes on (P29)."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        await elapse(119)
+        assert told(exchange, Due.SILENT) == 0
+        await elapse(1 + LOOK)
+        assert exchange.told[-1] in {"SILENT 120", "SILENT 121"}
+        await elapse(500)
+        assert told(exchange, Due.SILENT) == 1
+        agent.text(SESSION, "a word")
+        await elapse(120 + LOOK)
+        assert told(exchange, Due.SILENT) == 2
+        agent.end_turn(prompt)
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        await elapse(1000)
+        assert told(exchange, Due.SILENT) == 2
+
+
+async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> None:
+    """A test suite takes its time (P29)."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        agent.update(SESSION, {"sessionUpdate": "tool_call", "toolCallId": "a", "title": "make test"})
+        await elapse(TOOL_SECONDS - 1)
+        assert told(exchange, Due.SILENT) == 0
+        await elapse(1 + LOOK)
+        assert told(exchange, Due.SILENT) == 1
+
+
+async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
+    """However lively it is (P29)."""
+    async with house(tmp_path, bounds=Bounds(silence=120, ceiling=LONG_SECONDS * 3)) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        while now() < 1000 + LONG_SECONDS * 2:
+            agent.text(SESSION, ".")
+            await elapse(100)
+        assert told(exchange, Due.LONG) == 1
+        assert told(exchange, Due.SILENT) == 0
+        assert not exchange.endings
+        agent.end_turn(prompt)
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+
+
+async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
+    """Nobody's name is given, not even that of who cancels afterwards; the next message is answered (P29)."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        began = now()
+        await agent.expect("session/cancel")
+        assert now() - began == pytest.approx(900, abs=LOOK)
+        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        await elapse(5)
+        agent.end_turn(prompt, "cancelled")
+        assert await exchange.end() == Ending(stop_reason="cancelled", ceiling=True)
+        assert agent.methods().count("session/cancel") == 1
+        second = it.say(1, 11)
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await second.end() == Ending(stop_reason="end_turn")
+
+
+async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
+    """The cancel's grace is its last; the slot serves the next one (P25, P32)."""
+    async with house(tmp_path, slots=1, bounds=BOUNDS) as it:
+        exchange, other = it.say(1, 10), it.say(2, 20)
+        await exchange.until("prompted")
+        began = now()
+        ending = await exchange.end()
+        assert now() - began == pytest.approx(900 + CANCEL_SECONDS, abs=LOOK)
+        assert ending.ceiling
+        assert isinstance(ending.error, AgentClosed)
+        agent = await it.crew.agent(2)
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await other.end() == Ending(stop_reason="end_turn")
+        assert it.crew.most == 1
+
+
+async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp_path: Path) -> None:
+    """The response is there before anybody looks at the clock, and is what counts."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        await elapse(0.5)  # The keeper's next look is half a second after the ceiling.
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        loop = asyncio.get_running_loop()
+        looks: list[bool] = []
+
+        def look() -> None:
+            talk = it.talk(1)
+            looks.append(talk.running is not None and talk.running.turn.ended)
+            talk.look()
+
+        def end() -> None:
+            agent.end_turn(prompt)
+            loop.call_soon(look)  # The response is dispatched, and the conversation has not run yet.
+
+        loop.call_later(900.2, end)
+        with capture_logs() as logs:
+            assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert looks == [True]
+        assert logs == []
+
+
+async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None:
+    """It is no silence and does not count towards the ceiling; afterwards the clock goes on (P29)."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        await elapse(100)
+        request_id = agent.ask(SESSION)
+        await exchange.until("Question")
+        await elapse(1100)
+        assert told(exchange, Due.SILENT) == told(exchange, Due.LONG) == 0
+        assert "session/cancel" not in agent.methods()
+        assert exchange.turn is not None
+        assert exchange.turn.answer(request_id, "yes")
+        began = now()
+        await elapse(115)
+        assert told(exchange, Due.SILENT) == 0
+        await elapse(5 + 2 * LOOK)
+        assert told(exchange, Due.SILENT) == 1
+        await agent.expect("session/cancel")
+        assert now() - began == pytest.approx(800, abs=2 * LOOK)
+
+
+async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> None:
+    """Neither the pool nor the other conversations, nor the turn itself, notice (invariant 1)."""
+
+    class Speechless(Recorder):
+        def due(self, due: Due, silent_seconds: float) -> None:
+            raise RuntimeError("no words")
+
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        broken = it.say(1, 10, Speechless(10))
+        other = it.say(2, 20)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        with capture_logs() as logs:
+            await other.until("prompted")
+            await elapse(120 + LOOK)
+        assert [log["event"] for log in logs] == ["a look at the clock failed"]
+        assert told(other, Due.SILENT) == 1
+        agent.end_turn(prompt)
+        assert await broken.end() == Ending(stop_reason="end_turn")
+
+
+# ---- questions that nobody answers
+
+ONCE, ALWAYS = ({"optionId": kind, "name": kind, "kind": kind} for kind in ("reject_once", "reject_always"))
+ALLOW = OPTIONS[0]
+ANOTHER = {"optionId": "another", "name": "No, and tell it why", "kind": "reject_once"}
+CHOSEN: list[tuple[Sequence[Json], Json]] = [
+    ((ALLOW, ONCE, ALWAYS), {"outcome": "selected", "optionId": "reject_once"}),
+    ((ALWAYS, ONCE, ALLOW), {"outcome": "selected", "optionId": "reject_once"}),
+    ((ALLOW, ALWAYS), {"outcome": "selected", "optionId": "reject_always"}),
+    ((ALLOW, ONCE, ANOTHER), {"outcome": "selected", "optionId": "reject_once"}),
+    ((ALLOW,), {"outcome": "cancelled"}),
+    ((), {"outcome": "cancelled"}),
+]
+
+
+@pytest.mark.parametrize(("options", "outcome"), CHOSEN, ids=str)
+async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
+    tmp_path: Path, options: Sequence[Json], outcome: Json
+) -> None:
+    """By the agent's own option, this once rather than for ever; only without one by `cancelled` (P48, P50)."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        prompt = await agent.expect("session/prompt")
+        began = now()
+        request_id = agent.ask(SESSION, options=options)
+        assert (await agent.answer_to(request_id))["result"] == {"outcome": outcome}
+        assert now() - began == pytest.approx(1200, abs=2 * LOOK)
+        await exchange.until(f"unanswered {request_id} TIME")
+        await quiet()
+        assert "session/cancel" not in agent.methods()
+        assert not exchange.endings
+        agent.text(SESSION, "as you wish")
+        agent.end_turn(prompt)
+        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert it.row(10) is Row.FINISHED
+
+
+@pytest.mark.parametrize("reminder", [300, 0, 1200])
+async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: float) -> None:
+    """With the time that is left; never where that is configured, nor at its end (P48)."""
+    async with house(tmp_path, bounds=replace(BOUNDS, reminder=reminder)) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        first = agent.ask(SESSION)
+        await elapse(200)
+        answered = agent.ask(SESSION)
+        await quiet()
+        assert exchange.turn is not None
+        assert exchange.turn.answer(answered, "yes")
+        await elapse(200)
+        await agent.answer_to(first)
+        again = agent.ask(SESSION, request_id=first)  # An id that is used again is another question.
+        await elapse(400)
+        assert exchange.turn.answer(again, "yes")
+        reminded = [word.rpartition(" ")[0] for word in exchange.told if word.startswith("remind ")]
+        assert reminded == ([f"remind {first}"] * 2 if reminder == 300 else [])
+
+
+async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_path: Path) -> None:
+    """It has nothing to reject by; its time is the person's too."""
+    async with house(tmp_path, bounds=replace(BOUNDS, reminder=1000)) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        await exchange.until("prompted")
+        assert exchange.turn is not None
+        answers: list[object] = []
+        exchange.turn.ask(Elicitation("e", "form", "Who?", {}), answers.append)
+        await elapse(1200 + 2 * LOOK)
+        assert answers == [None]
+        assert [word for word in exchange.told if word.startswith("unanswered")] == ["unanswered e TIME"]
+        assert sum(word.startswith("remind e ") for word in exchange.told) == 1
+        assert told(exchange, Due.SILENT) == 0
+
+
+async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
+    """The second is open when the first is rejected, and one that was answered is not rejected."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        first = agent.ask(SESSION)
+        await exchange.until("Question")
+        running = it.talk(1).running
+        assert running is not None
+        assert running.asked_since == now()
+        await elapse(600)
+        second, third = agent.ask(SESSION), agent.ask(SESSION)
+        await quiet()
+        assert exchange.turn is not None
+        assert exchange.turn.answer(third, "yes")
+        await agent.answer_to(first)
+        assert [question.request_id for question in exchange.turn.unanswered] == [second]
+        await agent.answer_to(second)
+        await elapse(LOOK)
+        assert running.asked_since is None
+        ended = [word for word in exchange.told if word.startswith("unanswered")]
+        assert ended == ["unanswered 0 TIME", "unanswered 1 TIME"]
+
+
+async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
+    """At once, whatever time they have left."""
+    async with house(tmp_path, bounds=BOUNDS) as it:
+        exchange = it.say(1, 10)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        asked = [agent.ask(SESSION), agent.ask(SESSION)]
+        await quiet()
+        began = now()
+        it.talk(1).make_way()
+        for request_id in asked:
+            assert (await agent.answer_to(request_id))["result"]["outcome"]["optionId"] == "no"
+        assert now() == began
+        assert it.talk(1).asked_since is None
+        assert exchange.told[-2:] == ["unanswered 0 OTHERS", "unanswered 1 OTHERS"]

@@ -1,0 +1,201 @@
+"""Random schedules, each made by its seed: whatever people, agents and processes do, these properties hold."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from acp import SpawnFailed
+from acp.schema import PromptCapabilities
+from pool.conversation_context import State
+from pool.exchange import Ending, ExchangeFailed
+from pool.journal.journal import State as Row
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import elapse
+
+from .pool_harness import MODES, House, house, prompt_text
+from .recording_exchange import Recorder
+
+pytestmark = pytest.mark.bulk
+
+THREADS = 20
+SLOTS = 3
+STEPS = 250
+A_PERSON = 42
+
+PAUSES = (0, 0, 0, 0.01, 0.5, 3, 20)
+ACTS = ("say",) * 12 + ("cancel",) * 3 + ("resume",) * 2 + ("drop", "reset", "kill", "idle death")
+ANSWERS = ("at once",) * 6 + ("slowly",) * 4 + ("hang", "deaf", "die", "refuse")
+
+
+class Moody(MemoryAgent):
+    """An agent that answers each prompt as its dice say, and takes its time to stop."""
+
+    def __init__(self, dice: random.Random, prompted: list[str], number: int) -> None:
+        super().__init__(
+            modes=MODES, session_prefix=f"agent{number}", capabilities={"loadSession": dice.random() < 0.8}
+        )
+        self.overlaps = 0
+        self._dice = dice
+        self._prompted = prompted
+        self._in_flight: Json | None = None
+        self._obeys = True
+
+    def _hear(self, message: Json) -> None:
+        super()._hear(message)
+        match message.get("method"):
+            case "session/prompt":
+                self.overlaps += self._in_flight is not None
+                self._in_flight = message
+                self._prompted.append(prompt_text(message))
+                self._obeys = True
+                self._answer(message)
+            case "session/cancel" if self._obeys and self._in_flight is not None:
+                self._end(self._in_flight, "cancelled")
+
+    def _answer(self, prompt: Json) -> None:
+        later = asyncio.get_running_loop().call_later
+        match self._dice.choice(ANSWERS):
+            case "at once":
+                self._end(prompt)
+            case "slowly":
+                self.text(prompt["params"]["sessionId"], "well ")
+                later(self._dice.choice((0.1, 2, 70)), self._end, prompt)
+            case "deaf":
+                self._obeys = False
+            case "die":
+                later(self._dice.choice((0, 1)), self.die)
+            case "refuse":
+                self._in_flight = None
+                self.fail(prompt, -32603, "Internal error")
+
+    def _end(self, prompt: Json, stop_reason: str = "end_turn") -> None:
+        if self._in_flight is prompt:
+            self._in_flight = None
+            self.end_turn(prompt, stop_reason)
+
+    async def stop(self) -> None:
+        await elapse(self._dice.choice((0, 0, 0.1, 5)))
+        await super().stop()
+
+
+class Slow(Recorder):
+    """An exchange whose attachments and whose reply take a while, or fail."""
+
+    def __init__(self, dice: random.Random, message_id: int, text: str) -> None:
+        super().__init__(message_id, text=text)
+        self._fetching = dice.choice((0, 0, 0, 1))
+        self._settling = dice.choice((0, 0, 2))
+        self._too_large = dice.random() < 0.05
+
+    async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
+        await elapse(self._fetching)
+        if self._too_large:
+            raise ExchangeFailed("the attachment is too large")
+        return await super().blocks(capabilities)
+
+    async def settled(self) -> None:
+        await elapse(self._settling)
+
+
+class Play:
+    """Twenty threads, three slots, and dice."""
+
+    def __init__(self, seed: int) -> None:
+        self.dice = random.Random(seed)
+        self.prompted: list[str] = []
+        self.exchanges: dict[int, Slow] = {}
+        self.said: defaultdict[int, list[int]] = defaultdict(list)
+
+    def make(self, number: int) -> MemoryAgent:
+        """Start an agent, or fail."""
+        if self.dice.random() < 0.1:
+            raise SpawnFailed("no luck")
+        return Moody(self.dice, self.prompted, number)
+
+    async def run(self, it: House, steps: int) -> None:
+        """Let everybody act."""
+        for _ in range(steps):
+            self._act(it)
+            await elapse(self.dice.choice(PAUSES))
+
+    def _act(self, it: House) -> None:
+        thread_id = self.dice.randrange(THREADS)
+        talk = it.pool.conversation(thread_id)
+        match self.dice.choice(ACTS):
+            case "say":
+                message_id = len(self.exchanges) + 1
+                exchange = Slow(self.dice, message_id, f"{thread_id}:{message_id}")
+                self.exchanges[message_id] = exchange
+                self.said[thread_id].append(message_id)
+                it.say(thread_id, message_id, exchange)
+            case "cancel" if talk is not None:
+                talk.cancel(A_PERSON)
+            case "resume" if talk is not None:
+                talk.resume()
+            case "drop" if talk is not None:
+                talk.drop()
+            case "reset" if talk is not None:
+                talk.reset(A_PERSON)
+            case "kill" if it.crew.agents:
+                self.dice.choice(it.crew.agents).die(-9)
+            case "idle death":
+                for agent in it.crew.agents:
+                    agent.die(1)
+
+    async def end(self, it: House) -> None:
+        """Cancel what runs until nothing does: what waits behind it is held."""
+        while any(talk.seat.state not in {State.IDLE, State.ASLEEP} for talk in it.pool.conversations):
+            for talk in it.pool.conversations:
+                if talk.seat.state is State.WORKING:
+                    talk.cancel(A_PERSON)
+            await elapse(5)
+
+    def check(self, it: House) -> None:
+        """Say what must be true at any time."""
+        assert it.crew.most <= SLOTS
+        assert not any(agent.overlaps for agent in it.crew.agents if isinstance(agent, Moody))
+        for thread_id, message_ids in self.said.items():
+            prompted = [int(text.split(":")[1]) for text in self.prompted if text.startswith(f"{thread_id}:")]
+            assert prompted == [number for number in message_ids if number in set(prompted)]
+        for message_id, exchange in self.exchanges.items():
+            assert len(exchange.endings) <= 1
+            if it.row(message_id) in {Row.FINISHED, Row.CLOSED}:
+                assert exchange.endings
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_every_message_ends_or_is_held_whatever_happens(tmp_path: Path, seed: int) -> None:
+    """No row is left open, the order of each thread is kept, and there are never more agents than slots."""
+    play = Play(seed)
+    async with house(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
+        await play.run(it, STEPS)
+        await play.end(it)
+        play.check(it)
+        rows = {message_id: it.row(message_id) for message_id in play.exchanges}
+        assert set(rows.values()) <= {Row.FINISHED, Row.CLOSED, Row.HELD}
+        for message_id, row in rows.items():
+            assert bool(play.exchanges[message_id].endings) is (row is not Row.HELD)
+        waiting = sum(talk.waiting for talk in it.pool.conversations)
+        assert waiting == sum(row is Row.HELD for row in rows.values())
+    assert len(it.crew.agents) > SLOTS
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+async def test_a_pool_stopped_at_any_moment_leaves_nothing_running(tmp_path: Path, seed: int) -> None:
+    """Each row is ended, or waits for the next start as received, held, or prompted: cut off; no agent is left."""
+    play = Play(seed)
+    async with house(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
+        await play.run(it, play.dice.randrange(10, STEPS))
+        await it.pool.__aexit__()
+        play.check(it)
+        assert it.crew.alive == 0
+        for message_id, exchange in play.exchanges.items():
+            if it.row(message_id) in {Row.RECEIVED, Row.HELD}:
+                assert exchange.endings in ([], [Ending(shutdown=True)])
+            if it.row(message_id) is Row.PROMPTED:
+                assert exchange.ending.shutdown

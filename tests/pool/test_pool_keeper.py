@@ -1,0 +1,257 @@
+"""What the pool's keeper does in its time: make way, relieve memory. In virtual time."""
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from pool.conversation_context import State
+from pool.exchange import Ending
+from pool.journal.journal import Journal
+from pool.pool import MEMORY_SECONDS, WAY_SECONDS, YIELD_SECONDS
+from tests.support.memory_agent import Json, MemoryAgent
+from tests.support.virtual_time import elapse, quiet
+
+from .pool_harness import House, house
+from .recording_exchange import Recorder
+
+LOOK = 1.1
+
+
+class Asking:
+    """A thread whose agent has asked, and waits for a person."""
+
+    def __init__(self, exchange: Recorder, agent: MemoryAgent, prompt: Json, request_id: int | str | None) -> None:
+        self.exchange = exchange
+        self.agent = agent
+        self.prompt = prompt
+        self.request_id = request_id
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the question was ended for want of an answer."""
+        return f"unanswered {self.request_id} OTHERS" in self.exchange.told
+
+
+async def asking(it: House, thread_id: int, number: int) -> Asking:
+    """Let the agent started as the `number`th ask in a thread."""
+    exchange = it.say(thread_id, thread_id * 100)
+    agent = await it.crew.agent(number)
+    prompt = await agent.expect("session/prompt")
+    request_id = agent.ask(f"agent{number}-1")
+    await exchange.until("Question")
+    return Asking(exchange, agent, prompt, request_id)
+
+
+async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_path: Path) -> None:
+    """Only it; its turn goes on to its end, its thread sleeps with its session, and the line moves (P32, P48)."""
+    async with house(tmp_path, slots=2) as it:
+        older = await asking(it, 1, 1)
+        await elapse(60)
+        younger = await asking(it, 2, 2)
+        waiting = it.say(3, 300)
+        await elapse(WAY_SECONDS - LOOK)
+        assert not older.rejected
+        await elapse(2 * LOOK)
+        assert older.rejected
+        assert not younger.rejected
+        assert (await older.agent.answer_to(older.request_id))["result"]["outcome"]["optionId"] == "no"
+        assert not older.exchange.endings
+        older.agent.text("agent1-1", "then not")
+        older.agent.end_turn(older.prompt)
+        assert await older.exchange.end() == Ending(stop_reason="end_turn")
+        agent = await it.crew.agent(3)
+        agent.end_turn(await agent.expect("session/prompt"))
+        assert await waiting.end() == Ending(stop_reason="end_turn")
+        assert it.pool.conversation(1) is None
+        assert it.journal.threads.session_id(1) == "agent1-1"
+        assert it.talk(2).seat.state is State.WORKING
+        assert it.crew.most == 2
+        assert it.made_way == [1]
+
+
+async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -> None:
+    """Neither after a cancel nor when the bot stops is there anything to continue."""
+    async with house(tmp_path, slots=2) as it:
+        asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2)]
+        for thread_id in (1, 2):
+            it.talk(thread_id).make_way()
+        it.talk(1).cancel(by=7)
+        asked[0].agent.end_turn(asked[0].prompt, "cancelled")
+        await asked[0].exchange.end()
+    assert it.made_way == []
+
+
+async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> None:
+    """However long others wait: its person has had no time to see it."""
+    async with house(tmp_path, slots=1) as it:
+        exchange = it.say(1, 100)
+        agent = await it.crew.agent(1)
+        await agent.expect("session/prompt")
+        it.say(2, 200)
+        await elapse(WAY_SECONDS + 300)
+        agent.ask("agent1-1")
+        await exchange.until("Question")
+        await elapse(WAY_SECONDS - LOOK)
+        assert "unanswered 0 OTHERS" not in exchange.told
+        await elapse(2 * LOOK)
+        assert "unanswered 0 OTHERS" in exchange.told
+
+
+async def test_a_question_is_left_open_when_nobody_waits_long_enough(tmp_path: Path) -> None:
+    """Its own bound is hours."""
+    async with house(tmp_path, slots=1) as it:
+        asked = await asking(it, 1, 1)
+        await elapse(WAY_SECONDS * 2)
+        it.say(2, 200)
+        await elapse(WAY_SECONDS - LOOK)
+        assert not asked.rejected
+
+
+async def test_one_question_at_a_time_is_ended_for_the_line(tmp_path: Path) -> None:
+    """An agent gets time to end its turn before the next person loses theirs; a hung one does not block the line."""
+    async with house(tmp_path, slots=3) as it:
+        asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2, 3)]
+        it.say(4, 400)
+        await elapse(WAY_SECONDS + LOOK)
+        assert [each.rejected for each in asked] == [True, False, False]
+        await elapse(YIELD_SECONDS - 2 * LOOK)
+        assert [each.rejected for each in asked] == [True, False, False]
+        await elapse(2 * LOOK)
+        assert [each.rejected for each in asked] == [True, True, False]
+        asked[1].agent.end_turn(asked[1].prompt)
+        await (await it.crew.agent(4)).expect("session/prompt")
+        await elapse(WAY_SECONDS / 2)
+        assert [each.rejected for each in asked] == [True, True, False]
+
+
+async def test_a_hung_agent_and_open_questions_leave_the_last_slot_to_all_others(tmp_path: Path) -> None:
+    """A turn that hangs in a slot is nobody's question: it is not touched for the line (P25, invariant 1)."""
+    async with house(tmp_path, slots=3, obedient=True) as it:
+        hung = [it.say(thread_id, thread_id * 100, text="hang") for thread_id in (1, 2)]
+        for exchange in hung:
+            await exchange.until("prompted")
+        for thread_id in range(3, 20):
+            assert (await it.answered(thread_id, thread_id * 100)).ending == Ending(stop_reason="end_turn")
+        await elapse(WAY_SECONDS + LOOK)
+        assert [exchange.endings for exchange in hung] == [[], []]
+
+
+# ---- memory
+
+
+def weigh(monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int]) -> list[list[int]]:
+    """Let agents weigh what `sizes` has for their process id; return whose weight was asked for, each time."""
+    asked: list[list[int]] = []
+
+    def resident(leaders: list[int]) -> dict[int, int]:
+        asked.append(sorted(leaders))
+        return {pid: sizes.get(pid, 0) for pid in leaders}
+
+    monkeypatch.setattr("pool.pool.resident", resident)
+    return asked
+
+
+async def test_the_longest_idle_sleep_until_the_memory_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As few as it takes, the longest idle first; who works is left alone, and every session is kept (P37)."""
+    sizes: dict[int, int] = {}
+    weigh(monkeypatch, sizes)
+    async with house(tmp_path, slots=5, obedient=True, max_memory=1000) as it:
+        for thread_id in (1, 2, 3):
+            await it.answered(thread_id, thread_id)
+            await quiet()
+        await it.say(4, 4, text="hang").until("prompted")
+        sizes.update(zip([agent.pid for agent in it.crew.agents], (300, 300, 300, 700), strict=True))
+        await elapse(MEMORY_SECONDS + LOOK)
+        assert [talk.thread_id for talk in it.pool.conversations] == [3, 4]
+        assert it.journal.threads.session_id(1) == "agent1-1"
+        await elapse(MEMORY_SECONDS * 3)
+        assert repr(it.pool) == "<Pool <Slots 2/5 held, 0 in line> <3 idle> <4 working>>"
+
+
+async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that takes its time to stop does not cost the next one its place."""
+    sizes: dict[int, int] = {}
+    asked = weigh(monkeypatch, sizes)
+    stops = asyncio.Event()
+    async with house(
+        tmp_path,
+        lambda number: MemoryAgent(stops=stops, session_prefix=f"agent{number}"),
+        obedient=True,
+        warm=1,
+        slots=3,
+        max_memory=1000,
+    ) as it:
+        for thread_id in (1, 2):
+            await elapse(LOOK)
+            await it.answered(thread_id, thread_id)
+        await elapse(LOOK)
+        pids = [agent.pid for agent in it.crew.agents]
+        sizes.update(zip(pids, (600, 600, 100), strict=True))
+        await elapse(MEMORY_SECONDS)
+        assert asked[-1] == sorted(pids)  # Spares count too.
+        assert [repr(talk) for talk in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
+        await elapse(MEMORY_SECONDS * 2)
+        assert asked[-1] == sorted(pids[1:])
+        assert [repr(talk) for talk in it.pool.conversations] == ["<1 stopping>", "<2 idle>"]
+        stops.set()
+
+
+async def test_an_agent_that_came_while_memory_was_measured_sleeps_where_it_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows its weight yet: it counts as nothing, and keeps nobody else from giving room."""
+    loop, measuring, weighed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def resident(leaders: list[int]) -> dict[int, int]:
+        loop.call_soon_threadsafe(measuring.set)
+        weighed.wait(60)
+        return dict.fromkeys(leaders, 600)
+
+    monkeypatch.setattr("pool.pool.resident", resident)
+    async with house(tmp_path, slots=3, obedient=True, max_memory=500) as it:
+        await it.say(1, 10, text="hang").until("prompted")
+        await it.answered(2, 20)
+        await measuring.wait()
+        await it.answered(3, 30)
+        await quiet()
+        assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <1 working> <2 idle> <3 idle>>"
+        weighed.set()
+        await elapse(MEMORY_SECONDS)
+        assert repr(it.pool) == "<Pool <Slots 1/3 held, 0 in line> <1 working>>"
+
+
+async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all of /proc is not free."""
+    asked = weigh(monkeypatch, {})
+    async with house(tmp_path, obedient=True) as it:
+        await it.answered(1, 10)
+        await elapse(MEMORY_SECONDS * 3)
+        assert asked == []
+
+
+# ---- what fails
+
+
+async def test_a_keeper_that_fails_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full ends neither a turn nor the pool; the next time may be better."""
+
+    def retry(_journal: Journal) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async with house(tmp_path, obedient=True) as it:
+        exchange = it.say(1, 10, text="hang")
+        await exchange.until("prompted")
+        with capture_logs() as logs, monkeypatch.context() as patch:
+            patch.setattr(Journal, "retry", retry)
+            await elapse(2 * LOOK)
+        assert [log["duty"] for log in logs if log["event"] == "the keeper failed"] == ["_look", "_look"]
+        assert not exchange.endings
+        await it.answered(2, 20)

@@ -1,0 +1,236 @@
+"""Who works where: pure, then through the pool in virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import pool.workdirs
+from acp import Launch
+from pool.conversation_context import State
+from pool.session_setup import Settings
+from pool.workdirs import Directories
+from tests.support.virtual_time import elapse, quiet
+
+from .pool_harness import every, house
+from .recording_exchange import Recorder
+
+A_PERSON = 42
+
+
+def at(directory: Path) -> Settings:
+    """The usual agent in another directory."""
+    return Settings(Launch("agent", (), directory, {}))
+
+
+def apart(folder: Path) -> dict[int, Settings]:
+    """Threads 1 and 2 in one directory, 3 in another."""
+    return {1: at(folder / "project"), 2: at(folder / "project"), 3: at(folder / "elsewhere")}
+
+
+async def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: Path) -> None:
+    """A directory inside another, or a link to it, is the same place; elsewhere nobody is in the way."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    it: Directories[str] = Directories()
+    for worker, place in (("one", "a"), ("two", "a/b"), ("three", "c"), ("four", "link")):
+        await it.enter(worker, tmp_path / place)
+    assert [it.ahead(worker) for worker in ("one", "two", "three", "four")] == [[], ["one"], [], ["one", "two"]]
+    assert [*it.leave("one")] == ["two", "four"]
+    assert [*it.leave("one")] == []
+    assert it.ahead("four") == ["two"]
+    assert repr(it) == "<Directories 3 at work>"
+
+
+async def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_and_the_first_few(tmp_path: Path) -> None:
+    """Who is behind one that waits is not free, also where another who waits is in between."""
+    it: Directories[str] = Directories()
+    its = {"one": "a", **{f"in b {n}": "a/b" for n in range(1, 7)}, "all": "a", "in c": "a/c", "in d": "d"}
+    for worker, place in its.items():
+        await it.enter(worker, tmp_path / place)
+    assert [*it.leave("one")] == [f"in b {n}" for n in range(1, 6)]
+    assert [*it.leave("all")] == [*(f"in b {n}" for n in range(1, 6)), "in c"]
+
+
+async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) -> None:
+    """Once, before its answer; it works all the same. Later turns say nothing."""
+    async with house(tmp_path, obedient=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = await it.answered(2, 20)
+        assert second.told.count("beside 1") == 1
+        assert "beside 1" not in (await it.answered(2, 21)).told
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+
+
+async def test_a_thread_elsewhere_is_told_nothing_and_waits_for_nobody(tmp_path: Path) -> None:
+    """Directories that have nothing to do with each other."""
+    other = tmp_path / "other"
+    project = tmp_path / "project"
+    async with house(tmp_path, obedient=True, exclusive=True, threads={1: at(project), 2: at(other)}) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        assert not [word for word in (await it.answered(2, 20)).told if word.startswith(("beside", "waits"))]
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+
+
+async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_path: Path) -> None:
+    """The next begins when the one before has ended its turn, though its agent lives on; nobody ever overlaps."""
+    async with house(tmp_path, slots=3, obedient=True, exclusive=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second, third = it.say(2, 20, text="hang"), it.say(3, 30)
+        await quiet()
+        assert second.told == ["starting", "waits for 1"]
+        assert third.told == ["starting", "waits for 1, 2"]
+        assert [it.talk(thread_id).seat.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
+        it.talk(1).cancel(A_PERSON)
+        await second.until("prompted")
+        assert it.talk(1).seat.state is State.IDLE
+        assert third.told[-1] == "waits for 2"
+        it.talk(2).cancel(A_PERSON)
+        assert (await third.end()).stop_reason == "end_turn"
+
+
+async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> None:
+    """One slot: the thread that works elsewhere gets it, for the agent of the one that waits can be put to sleep."""
+    places = apart(tmp_path)
+    async with house(tmp_path, slots=2, obedient=True, exclusive=True, threads=places) as it:
+        await it.answered(2, 20)
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = it.say(2, 21)
+        await second.until("waits for 1")
+        assert it.talk(2).seat.agent is not None
+        assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
+        assert second.told == ["starting", "waits for 1", "waits for 1", "waits for 1"]
+        it.talk(1).cancel(A_PERSON)
+        assert (await second.end()).stop_reason == "end_turn"
+
+
+async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_path: Path) -> None:
+    """Then also while its thread waits for the directory, so that nobody waits for ever."""
+    async with house(tmp_path, every(capabilities={}), idle_seconds=60, obedient=True, exclusive=True) as it:
+        await it.answered(2, 20)
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = it.say(2, 21)
+        await second.until("waits for 1")
+        await elapse(50)
+        assert it.talk(2).seat.agent is not None
+        await elapse(15)
+        assert it.talk(2).seat.agent is None
+        it.talk(1).cancel(A_PERSON)
+        await second.end()
+        assert "FORGOTTEN" in second.told
+
+
+async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: Path) -> None:
+    """Its row is closed, and the next in order is not held up by it."""
+    async with house(tmp_path, obedient=True, exclusive=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = it.say(2, 20)
+        await second.until("waits for 1")
+        assert it.talk(2).cancel(A_PERSON).stopped
+        assert (await second.end()).cancelled_by == A_PERSON
+        await quiet()
+        assert it.pool.conversation(2) is None
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+
+
+async def test_a_message_that_is_cancelled_before_it_waits_for_a_directory_is_told_of_no_wait(tmp_path: Path) -> None:
+    """Its end has been shown by then."""
+    async with house(tmp_path, obedient=True, exclusive=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = Recorder(20)
+        second.asked = asyncio.Event()
+        it.say(2, 20, second)
+        await second.until("starting")
+        it.talk(2).cancel(A_PERSON)
+        await quiet()
+        assert second.told == ["starting", "ended"]
+        assert it.pool.conversation(2) is None
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+
+
+async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp_path: Path) -> None:
+    """Also where the agent of the one that waits is just being put to sleep: nothing is prompted any more."""
+    stops = asyncio.Event()
+    places = apart(tmp_path)
+    async with house(tmp_path, every(stops=stops), obedient=True, exclusive=True, threads=places) as it:
+        await it.answered(2, 20)
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = it.say(2, 21)
+        await second.until("waits for 1")
+        it.say(3, 30)
+        await quiet()
+        assert it.talk(2).seat.state is State.STOPPING
+        asyncio.get_running_loop().call_later(1, stops.set)
+        await it.pool.__aexit__()
+        assert it.row(21) == "received"
+        assert "prompted" not in second.told
+
+
+async def test_a_thread_that_is_gone_ends_everything_and_lets_its_agent_go(tmp_path: Path) -> None:
+    """The turn is cancelled, what waits is closed, and nothing is held for anybody."""
+    async with house(tmp_path, obedient=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        second = it.say(1, 11)
+        it.talk(1).vanish()
+        assert (await first.end()).stop_reason == "cancelled"
+        assert second.ending.cancelled_by is None
+        assert it.row(11) == "closed"
+        await quiet()
+        assert (it.pool.conversation(1), it.crew.alive) == (None, 0)
+
+
+async def test_a_thread_that_is_gone_before_its_turn_leaves_the_line(tmp_path: Path) -> None:
+    """And so does one whose agent has nothing to do."""
+    async with house(tmp_path, slots=1, obedient=True) as it:
+        first = it.say(1, 10, text="hang")
+        await first.until("prompted")
+        waiting = Recorder(20)
+        it.say(2, 20, waiting)
+        await waiting.until("waiting 1")
+        it.talk(2).vanish()
+        await waiting.end()
+        await quiet()
+        assert (it.row(20), it.pool.conversation(2)) == ("closed", None)
+        it.talk(1).cancel(A_PERSON)
+        await first.end()
+        await quiet()
+        it.talk(1).vanish()
+        await quiet()
+        assert it.pool.conversation(1) is None
+
+
+async def test_a_directory_that_does_not_answer_holds_up_its_own_threads_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits for it can be cancelled, and then starts nothing; what is elsewhere is answered meanwhile."""
+    answers = asyncio.Event()
+
+    async def look(work: Callable[[Path], Path], directory: Path) -> Path:
+        if directory.name == "project":
+            await answers.wait()
+        return work(directory)
+
+    monkeypatch.setattr(pool.workdirs, "look", look)
+    async with house(tmp_path, every(), threads=apart(tmp_path), obedient=True) as it:
+        waiting = it.say(1, 10)
+        assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
+        it.talk(1).cancel(A_PERSON)
+        assert waiting.ending.cancelled_by == A_PERSON
+        answers.set()
+        await quiet()
+        assert len(it.crew.agents) == 1
+        assert (await it.answered(1, 11)).ending.stop_reason == "end_turn"

@@ -1,0 +1,49 @@
+"""Stands in for a program of the machine that the documents call: accepts a line made of the parts written here.
+
+    python tests/support/fake_program.py PROGRAM [ARGUMENT ...]
+
+It does nothing, and ends with 2 for a line that is not here, or whose files are not there.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+PARTS = {
+    "curl": ("--fail --silent --max-time SECONDS ADDRESS",),
+    "docker": ("build -f FILE -t NAME SOURCES", "compose -f FILE up --detach"),
+    "kubectl": ("create secret generic NAME --from-env-file=FILE", "apply -f FILE"),
+    "loginctl": ("enable-linger",),
+    "pipx": ("install SOURCES", "install --force SOURCES"),
+    "systemctl": ("--user daemon-reload", "--user enable --now UNIT"),
+    "uv": ("tool install SOURCES", "tool install --force SOURCES"),
+}
+"""The lines that are right, by program; a word in capitals stands for what `STANDS` accepts."""
+
+STANDS: dict[str, Callable[[str], bool]] = {
+    "ADDRESS": lambda word: re.fullmatch(r"http://127\.0\.0\.1:[0-9]+/(?:health|metrics)", word) is not None,
+    "FILE": lambda word: Path(word).is_file(),
+    "NAME": lambda word: re.fullmatch(r"[a-z][a-z0-9-]*", word) is not None,
+    "SECONDS": str.isdecimal,
+    "SOURCES": lambda word: (Path(word) / "pyproject.toml").is_file(),
+    "UNIT": lambda word: (Path.home() / f".config/systemd/user/{word}.service").is_file(),
+}
+
+
+def fits(part: str, word: str) -> bool:
+    """Whether a word is the one written, or what stands in its place."""
+    fixed, _, kind = part.rpartition("=")
+    begin = f"{fixed}=" if fixed else ""
+    return word == part or (kind in STANDS and word.startswith(begin) and STANDS[kind](word.removeprefix(begin)))
+
+
+def accepts(program: str, arguments: list[str]) -> bool:
+    """Whether a line is one of the program's."""
+    lines = [line.split() for line in PARTS[program]]
+    return any(len(line) == len(arguments) and all(map(fits, line, arguments)) for line in lines)
+
+
+if __name__ == "__main__":
+    if not accepts(sys.argv[1], sys.argv[2:]):
+        sys.exit(f"tests/support/fake_program.py knows no such line: {' '.join(sys.argv[1:])}")

@@ -1,0 +1,158 @@
+"""What people are told when something is wrong, found in the code: each text, with `…` for what is put into it."""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+__all__ = ["WORDS", "modules", "texts", "told"]
+
+ROOT = Path(__file__).parents[2]
+SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_reject", "_decline", "ValueError"}
+"""What `bot` calls with such words: the end of a command, a check's row, a refusal, a mistake of the configuration."""
+
+RETURNS = {
+    "bot/config/schema.py": {"warnings"},
+    "bot/config/requirements.py": {"unmet"},
+    "bot/gateway/connection.py": {"why_pointless"},
+    "bot/agents/probe.py": {"_missing"},
+    "bot/agents/login.py": {"login_words"},
+    "bot/config/document.py": {"_words", "_value"},
+}
+"""Functions and methods that return such words to where they are said."""
+
+WRITES = {"error", "critical"}
+"""Levels of the log that ask for somebody. A line with a traceback is a mistake of ours, whatever it says."""
+
+SIGNS = re.compile("[⚠❌⏹🚫]")
+"""With these begins a word in a thread that something is wrong."""
+
+ANSWERS = {"send_message", "send", "edit_message", "edit_original_response"}
+"""How a command or a button is answered."""
+
+NO = re.compile(r"\b(?:cannot|could not|failed|not|no|none)\b.*[.:]", re.IGNORECASE)
+"""What makes a sentence of such an answer a no."""
+
+UNTOLD = {
+    "Refused": "answers an agent, or ends a write of which the log tells",
+    "TryLater": "is tried again",
+    "TooMany": "is waited for",
+}
+"""Exceptions of ours whose text no person sees."""
+
+WORDS = re.compile(r"[A-Za-z'-]{2,}[,:;]? [A-Za-z'-]{2,}")
+"""What makes a text more than a key or a separator."""
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Each module by its path; read when a test asks, for every worker imports every test."""
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text())
+        for package in ("acp", "pool", "bot")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    }
+
+
+def template(node: ast.AST) -> str | None:
+    """A text of the code."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(template(part) or "…" for part in parts)
+        case _:
+            return None
+
+
+def parts(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, but for docstrings and pieces of texts."""
+    yield node
+    pieces = isinstance(node, ast.JoinedStr)
+    for child in ast.iter_child_nodes(node):
+        docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
+        if not docstring and not (pieces and isinstance(child, ast.Constant)):
+            yield from parts(child)
+
+
+def texts(node: ast.AST) -> Iterator[str]:
+    """All texts below a node."""
+    yield from filter(None, map(template, parts(node)))
+
+
+def called(node: ast.AST) -> str:
+    """The name of what is called, without what stands before its last dot."""
+    function = node.func if isinstance(node, ast.Call) else node
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def classes() -> Iterator[ast.ClassDef]:
+    """All classes."""
+    for tree in modules().values():
+        yield from (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+@cache
+def exceptions() -> set[str]:
+    """The names of our exceptions whose words people see."""
+    ours = [(each.name, {*map(called, each.bases)}) for each in classes()]
+    found, before = {"Exception"}, 0
+    while before != len(found):
+        before = len(found)
+        found |= {name for name, bases in ours if found & bases}
+    return found - {"Exception"} - set(UNTOLD)
+
+
+def definitions(tree: ast.Module) -> dict[str, ast.AST]:
+    """Functions and constants of a module, by name: words may be named where they are used."""
+    found: dict[str, ast.AST] = {}
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                found[name] = node
+    return found
+
+
+def said(node: ast.AST, defined: Mapping[str, ast.AST], seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """The texts below a node, and those of the functions and constants of its module that it names."""
+    yield from texts(node)
+    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - seen
+    for name in names & defined.keys():
+        yield from said(defined[name], defined, seen | names)
+
+
+def sources(path: str, node: ast.AST) -> Iterator[tuple[ast.AST, re.Pattern[str]]]:
+    """What of a node holds such words, and by what one knows them."""
+    in_bot = path.startswith("bot/")
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log")), args=[event], keywords=bound) if called(
+            node
+        ) in WRITES and "exc_info" not in {each.arg for each in bound}:
+            yield event, WORDS
+        case ast.Call(args=args, keywords=keywords) if called(node) in (
+            exceptions() | SAYS if in_bot else exceptions()
+        ):
+            if "Level.WELL" not in map(ast.unparse, args):
+                yield from ((each, WORDS) for each in (*args, *keywords))
+        case ast.Call(args=args, keywords=keywords) if in_bot and called(node) in ANSWERS:
+            yield from ((each, NO) for each in (*args, *keywords))
+        case ast.ClassDef(name=name, body=body) if name in exceptions():
+            yield from ((each, WORDS) for each in body[1:])
+        case ast.FunctionDef(name=name) if name in RETURNS.get(path, ()):
+            yield node, WORDS
+        case ast.Constant() | ast.JoinedStr() if in_bot and SIGNS.search(template(node) or ""):
+            yield node, WORDS
+
+
+def told() -> dict[str, str]:
+    """Each text, with a file that has it."""
+    found: dict[str, str] = {}
+    for path, tree in modules().items():
+        defined = definitions(tree)
+        for node in parts(tree):
+            for source, kind in sources(path, node):
+                found |= {text: path for text in said(source, defined) if WORDS.search(text) and kind.search(text)}
+    return found
