@@ -32,7 +32,7 @@ from bench.procfs import rss
 from bench.run import Failed, Measurement, Run
 from bench.statistics import Against, Figure
 from bot.app import App
-from bot.config.schema import load
+from bot.config.load import load
 from bot.operations import logs
 from loopback import Bot, Channel, Loopback, Thread, User
 from tests.support.memory_agent import Json, MemoryAgent

@@ -15,6 +15,7 @@ from bot.access.summary import in_words
 from bot.agents.registry import Agents
 from bot.config.reload import Reloaded, reload
 from bot.config.schema import Config
+from bot.config.secrets import secrets_of
 from bot.conversation.exchange_context import Desk
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.identify_limit import Identifies
@@ -108,7 +109,7 @@ class App:
             permission=lambda thread_id: agents.of(thread_id).permission,
             whom=self._answerers,
         )
-        redact = redactor(config.secrets)
+        redact = redactor(secrets_of(config))
         attachments = Attachments(config.journal.attachments)
         desk = Desk(
             journal=journal,

@@ -13,7 +13,9 @@ from pydantic.fields import FieldInfo
 
 from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import People
-from bot.config.schema import Config, load
+from bot.config.load import load
+from bot.config.requirements import warnings
+from bot.config.schema import Config
 from bot.prompt import attachment_store as saved
 from pool.journal import journal
 from pool.journal.message_rows import BEFORE
@@ -150,7 +152,7 @@ def test_the_examples_comments_give_the_defaults_of_the_code() -> None:
 def test_the_example_loads_once_its_ids_and_paths_are_right(tmp_path: Path) -> None:
     """A newcomer's first configuration has no mistake, as it stands and with every comment in force."""
     text = EXAMPLE.read_text()
-    assert loads(text, tmp_path).warnings() == []
+    assert warnings(loads(text, tmp_path)) == []
     every = re.sub(r"^#channels = .*\n", "", text, flags=re.MULTILINE)
     every = re.sub(r"^#(?=[a-z_]+ = )", "", every, flags=re.MULTILINE)
     assert loads(every, tmp_path) == loads(text, tmp_path)

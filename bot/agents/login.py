@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from acp import Agent, RemoteError
 from acp.schema import AuthMethod
-from bot.config.schema import AgentConfig
+from bot.config.agents import AgentConfig
 
 from .log_capture import Ear, attached
 

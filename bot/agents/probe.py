@@ -14,8 +14,8 @@ from uuid import uuid4
 from acp import AcpError, Agent, AuthRequired, Event, Question, RequestTimeout, Session, Text, Thought, Turn
 from acp.client_side.features import supports
 from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
+from bot.config.agents import AgentConfig
 from bot.config.presets import PRESETS
-from bot.config.schema import AgentConfig
 
 from .log_capture import Listener, attached
 from .login import LoginFailed, login_words, own_login

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from acp import Client
+from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
-from bot.config.schema import AgentConfig, ChannelConfig, Config
+from bot.config.schema import ChannelConfig, Config
 from pool.journal.journal import Journal
 from pool.session_setup import Settings
 from pool.turn_watchdog import Bounds

@@ -7,7 +7,9 @@ import click
 
 from bot.agents.probe import examine
 from bot.agents.probe_result import Diagnosis
-from bot.config.schema import read_config
+from bot.config.load import read_config
+from bot.config.requirements import unmet, warnings
+from bot.config.secrets import secrets_of
 from bot.operations import logs
 
 from .common import CONFIG, loaded, work_through
@@ -32,23 +34,23 @@ def check(path: Path, *, offline: bool) -> None:
 def checked(path: Path, *, offline: bool = False) -> bool:
     """Check and print; return whether nothing has failed. A configuration that cannot be read ends the program."""
     config = loaded(path, read_config)
-    logs.configure(config.secrets, level=logging.WARNING)
+    logs.configure(secrets_of(config), level=logging.WARNING)
     found = [Finding("configuration", Level.WELL, f"{path} reads well")]
-    found += [Finding("configuration", Level.WARNING, warning) for warning in config.warnings()]
-    unmet = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in config.unmet()]
+    found += [Finding("configuration", Level.WARNING, warning) for warning in warnings(config)]
+    problems = [Finding(".".join(keys[:2]), Level.FAILED, line) for keys, line in unmet(config)]
 
     async def look() -> None:
         if not offline:
             found.extend(await discord_findings(config))
-        found.extend(unmet)
+        found.extend(problems)
         # An agent that lacks something cannot be started, or would be given what it may not see.
-        lacking = {finding.subject for finding in unmet}
+        lacking = {finding.subject for finding in problems}
         for name, agent in config.agents.by_name.items():
             if f"agents.{name}" not in lacking:
                 found.append(_agent(await examine(name, agent, prompts=False)))
 
     work_through(look())
-    show(found, logs.redactor(config.secrets))
+    show(found, logs.redactor(secrets_of(config)))
     return not any(finding.level is Level.FAILED for finding in found)
 
 

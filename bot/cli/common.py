@@ -9,8 +9,10 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from bot.config.document import ConfigError
 from bot.config.env_file import beside, read_variables
-from bot.config.schema import Config, ConfigError, load
+from bot.config.load import load
+from bot.config.schema import Config
 from bot.operations.process import watch_children
 
 __all__ = ["CONFIG", "fail", "loaded", "work_through"]

@@ -29,7 +29,10 @@ from acp import AcpError
 from bot.agents.login import LoginFailed, TerminalLogin, ask_agent, own_login
 from bot.agents.probe import examine
 from bot.agents.probe_result import Diagnosis, as_json, as_lines, print_table
-from bot.config.schema import AgentConfig, Config
+from bot.config.agents import AgentConfig
+from bot.config.requirements import warnings
+from bot.config.schema import Config
+from bot.config.secrets import secrets_of
 from bot.operations import logs
 from bot.operations.loop_watchdog import Watchdog
 from bot.operations.process import protect_process, spare_collector, watch_children
@@ -97,10 +100,10 @@ def run(path: Path, log_format: logs.Form, log_level: str, *, new_journal: bool)
     from bot.app import App  # noqa: PLC0415 - only this command needs the Discord library
 
     config = loaded(path)
-    logs.configure(config.secrets, level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
+    logs.configure(secrets_of(config), level=logging.getLevelNamesMapping()[log_level.upper()], form=log_format)
     with suppress(OSError):  # A journal that cannot be there either is told of below.
-        logs.keep(config.log_file, config.secrets)
-    for warning in config.warnings():
+        logs.keep(config.log_file, secrets_of(config))
+    for warning in warnings(config):
         click.echo(f"threadline: warning: {warning}", err=True)
     protect_process()
     spare_collector()
@@ -134,10 +137,10 @@ def doctor(agent: str, path: Path, *, as_data: bool) -> None:
     its own directory and in a temporary one; what it asks is refused.
     """
     config = loaded(path)
-    logs.configure(config.secrets, level=logging.WARNING)
+    logs.configure(secrets_of(config), level=logging.WARNING)
     protect_process()
     agents = _named(config, agent) if agent else config.agents.by_name
-    redact = logs.redactor(config.secrets)
+    redact = logs.redactor(secrets_of(config))
     found = []
     for name, settings in agents.items():
         found.append(work_through(examine(name, settings)))
@@ -168,7 +171,7 @@ def login(agent: str, path: Path, method: str) -> None:
     It has the environment and the directory that the bot gives it.
     """
     config = loaded(path)
-    logs.configure(config.secrets, level=logging.ERROR)
+    logs.configure(secrets_of(config), level=logging.ERROR)
     protect_process()
     settings = _named(config, agent)[agent]
     try:

@@ -18,9 +18,11 @@ import click
 
 from bot.agents.probe import examine
 from bot.agents.probe_result import as_lines
+from bot.config.document import ConfigError
 from bot.config.env_file import beside, read_variables
-from bot.config.schema import Config, ConfigError, load
-from bot.config.secrets import TELLING
+from bot.config.load import load
+from bot.config.schema import Config
+from bot.config.secrets import TELLING, secrets_of
 from bot.config.toml_writer import listed, quoted
 from bot.operations import logs
 
@@ -96,7 +98,7 @@ def _sections(path: Path, *, agents: bool) -> Iterator[str]:
     except ConfigError as error:
         yield from ("It cannot be used:", "", *_fenced(redact(str(error)).splitlines()))
         return
-    redact = logs.redactor({*secrets, *config.secrets, *_given_to_agents(config)})
+    redact = logs.redactor({*secrets, *secrets_of(config), *_given_to_agents(config)})
     if agents:
         found = [redact(line) for line in work_through(_examined(config))]
         yield from ("## Agents", "", *_fenced(found))

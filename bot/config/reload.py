@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .schema import ChannelConfig, Config, ConfigError, load
+from .document import ConfigError
+from .load import load
+from .schema import ChannelConfig, Config
 
 __all__ = ["Reloaded", "reload", "taken_over"]
 

@@ -1,26 +1,58 @@
-"""What must hold on this machine before the bot starts. Errors name the dotted key to change."""
+"""What must hold on this machine before the bot starts, and what is allowed but hardly meant: each with its key."""
 
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from acp.process.agent_process import is_directory
+from bot.access.gate import People
 
+from .agents import AgentConfig
 from .document import Problem
+from .file_exposure import readable_by_others
+from .schema import ChannelConfig, Config
+from .secrets import literal_secrets
 
-if TYPE_CHECKING:
-    from .schema import AgentConfig, ChannelConfig, Config
+__all__ = ["READABLE", "unmet", "warnings"]
 
-__all__ = ["unmet"]
+READABLE = "others may read what stands here; use a variable, or close the file"
 
 LONGEST_WAY = 1000
 """Entries that are followed to a file; links that lead in a circle lead nowhere."""
 
 
-def unmet(config: "Config") -> Iterator[Problem]:
-    """Find what does not hold."""
+def unmet(config: Config) -> list[Problem]:
+    """Return what does not hold on this machine: the parts of the key, and a line that names the file too."""
+    document = config.document
+    return [(keys, document.located(keys, words)) for keys, words in _unmet(config)] if document else []
+
+
+def warnings(config: Config) -> list[str]:
+    """Return what is allowed, but hardly meant."""
+    access, threads = config.access, config.threads
+    empty = [name for name in ("users", "admins") if getattr(access, name) == People()]
+    found = [f"access.{name} is empty: nobody is allowed" for name in empty]
+    if access.approvers == People():
+        found.append("access.approvers is empty: only admins are allowed")
+    if threads.bots != "off" and not threads.trusted_bots:
+        found.append("threads.trusted_bots is empty: no bot is answered")
+    if access.channels == frozenset():
+        found.append("access.channels is empty: the bot works nowhere")
+    elif access.channels is not None:
+        unlisted = sorted(config.channels.keys() - access.channels)
+        found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
+    for name, agent in config.agents.by_name.items():
+        for each in sorted(agent.client.intersection(agent.known.own_client if agent.known else ())):
+            found.append(f'agents.{name}.client: "{each}" protects nothing: the agent does it also when refused')
+    document = config.document
+    if document is not None and readable_by_others(document.path):
+        readable = literal_secrets(config, document.variables)
+        found += [f"{'.'.join(keys)}: {READABLE}: chmod 600 {document.path}" for keys in readable]
+    return found
+
+
+def _unmet(config: Config) -> Iterator[Problem]:
     for name, agent in config.agents.by_name.items():
         yield from _missing(name, agent)
     for channel_id, channel in config.channels.items():
@@ -28,7 +60,7 @@ def unmet(config: "Config") -> Iterator[Problem]:
     yield from _exposed(config)
 
 
-def _exposed(config: "Config") -> Iterator[Problem]:
+def _exposed(config: Config) -> Iterator[Problem]:
     """Look for the bot's own files where an agent works: it would read secrets there, or give itself rights."""
     for keys, directory in _directories(config):
         within = Path(os.path.realpath(directory))
@@ -52,7 +84,7 @@ def _way_to(file: Path) -> Iterator[Path]:
             here = entry
 
 
-def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:
+def _directories(config: Config) -> Iterator[tuple[tuple[str, ...], Path]]:
     """Name the directories in which agents work, each with its key."""
     for name, agent in config.agents.by_name.items():
         yield ("agents", name, "cwd"), agent.cwd
@@ -63,7 +95,7 @@ def _directories(config: "Config") -> Iterator[tuple[tuple[str, ...], Path]]:
             yield ("channels", str(channel_id), "cwd"), Path(channel.cwd)
 
 
-def _missing(name: str, agent: "AgentConfig") -> Iterator[Problem]:
+def _missing(name: str, agent: AgentConfig) -> Iterator[Problem]:
     """Look at what the agent needs on this machine."""
     if unusable := _unusable(agent.cwd):
         yield ("agents", name, "cwd"), unusable
@@ -92,7 +124,7 @@ def _unusable(directory: Path) -> str:
         return f"the directory {directory} cannot be entered: {error.strerror}"
 
 
-def _wrong(table: tuple[str, ...], channel: "ChannelConfig", agents: Mapping[str, "AgentConfig"]) -> Iterator[Problem]:
+def _wrong(table: tuple[str, ...], channel: ChannelConfig, agents: Mapping[str, AgentConfig]) -> Iterator[Problem]:
     """Look at what a channel's table names."""
     if channel.cwd and (unusable := _unusable(Path(channel.cwd))):
         yield (*table, "cwd"), unusable

@@ -1,22 +1,17 @@
-"""The configuration file: TOML, every key known, every error with the file, the line and the dotted key."""
+"""The tables and keys of the configuration file, as frozen models: every key is known, and has its default here."""
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from bot.access.gate import Bots, Mention, People, Rules
 
 from . import env_file as variables
-from .agents import AgentConfig, AgentsConfig
+from .agents import AgentsConfig
 from .appearance import Finish, Style, Tables, Thoughts, Tools
-from .document import ConfigError, Document, Problem, read
-from .file_exposure import readable_by_others, writable_by_others
+from .document import Document
 from .reactions import Reactions
-from .requirements import unmet
-from .secrets import TOKEN, literal_secrets, secrets_of
 from .values import (
     Address,
     Approvers,
@@ -31,10 +26,7 @@ from .values import (
     state_directory,
 )
 
-__all__ = ["AgentConfig", "ChannelConfig", "Config", "ConfigError", "load", "read_config"]
-
-
-READABLE = "others may read what stands here; use a variable, or close the file"
+__all__ = ["ChannelConfig", "Config"]
 
 
 class DiscordConfig(Table):
@@ -222,17 +214,21 @@ class Config(Table):
             bot_turns=threads.bot_turns,
         )
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Values that must appear in no log and no message."""
-        return tuple(secrets_of(self, self._document.variables if self._document else ()))
-
     _document: "Document[Config] | None" = PrivateAttr(default=None)
 
     _file: Path = PrivateAttr(default_factory=Path)
 
     _given: Path = PrivateAttr(default_factory=Path)
     """The file as it was named: it may be a link."""
+
+    def was_read_from(self, document: "Document[Config]") -> None:
+        """Keep the file that it was read from."""
+        self._document, self._given, self._file = document, document.path.absolute(), document.path.resolve()
+
+    @property
+    def document(self) -> "Document[Config] | None":
+        """The file with its text, if it was read from one."""
+        return self._document
 
     @property
     def log_file(self) -> Path:
@@ -241,7 +237,7 @@ class Config(Table):
 
     @property
     def file(self) -> Path:
-        """Where it was read from."""
+        """Where it was read from, links followed."""
         return self._file
 
     @property
@@ -253,78 +249,3 @@ class Config(Table):
         configuration = dict.fromkeys((self._file, self._given))
         secrets = map(variables.beside, configuration)
         return (*configuration, *secrets, journal, *beside, self.log_file, *audit)
-
-    def unmet(self) -> list[Problem]:
-        """Return what does not hold on this machine: the parts of the key, and a line that names the file too."""
-        return [(keys, self._document.located(keys, words)) for keys, words in unmet(self)] if self._document else []
-
-    def warnings(self) -> list[str]:
-        """Return what is allowed, but hardly meant."""
-        empty = [name for name in ("users", "admins") if getattr(self.access, name) == People()]
-        found = [f"access.{name} is empty: nobody is allowed" for name in empty]
-        if self.access.approvers == People():
-            found.append("access.approvers is empty: only admins are allowed")
-        if self.threads.bots != "off" and not self.threads.trusted_bots:
-            found.append("threads.trusted_bots is empty: no bot is answered")
-        if self.access.channels == frozenset():
-            found.append("access.channels is empty: the bot works nowhere")
-        elif self.access.channels is not None:
-            unlisted = sorted(self.channels.keys() - self.access.channels)
-            found += [f"channels.{each} is about a channel that access.channels does not list" for each in unlisted]
-        for name, agent in self.agents.by_name.items():
-            for each in sorted(agent.client.intersection(agent.known.own_client if agent.known else ())):
-                found.append(f'agents.{name}.client: "{each}" protects nothing: the agent does it also when refused')
-        if self._document is not None and readable_by_others(self._document.path):
-            readable = literal_secrets(self, self._document.variables)
-            found += [f"{'.'.join(keys)}: {READABLE}: chmod 600 {self._document.path}" for keys in readable]
-        return found
-
-
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the file, and see that what it needs is there. Raises `ConfigError`."""
-    config = read_config(path, environ)
-    if problems := config.unmet():
-        raise ConfigError("\n".join(line for _, line in problems))
-    return config
-
-
-def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the file, whether or not what it needs is there. Raises `ConfigError`."""
-    document = read(path, environ, Config)
-    _refuse_exposed(document)
-    config = _resolved(document.content, path)
-    config._document = document  # noqa: SLF001 - made here
-    return config
-
-
-def _refuse_exposed(document: Document[Config]) -> None:
-    """Raise `ConfigError` where other accounts may change the file, which names programs to run, or read a secret."""
-    path = document.path
-    if writable_by_others(path):
-        raise ConfigError(f"{path}: others may write it, and it names programs to run: chmod go-w {path}")
-    if readable_by_others(path) and TOKEN in literal_secrets(document.content, document.variables):
-        raise ConfigError(document.located(TOKEN, f"{READABLE}: chmod 600 {path}"))
-
-
-def _resolved(config: Config, path: Path) -> Config:
-    """Make paths absolute; relative ones are meant from the directory of the configuration file, links followed."""
-    file = path.resolve()
-    base = file.parent
-    agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
-    channels = {
-        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / at_home(Path(channel.cwd)))})
-        for channel_id, channel in config.channels.items()
-    }
-    update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
-    if config.journal.path:
-        update["journal"] = JournalConfig(path=str(base / config.journal.file))
-    if config.audit.file is not None:
-        update["audit"] = AuditConfig(path=str(base / config.audit.file))
-    resolved = config.model_copy(update=update)
-    resolved._file, resolved._given = file, path.absolute()  # noqa: SLF001 - made here
-    return resolved
-
-
-def _placed(agent: AgentConfig, base: Path) -> AgentConfig:
-    others = tuple(base / at_home(each) for each in agent.additional_directories)
-    return agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})

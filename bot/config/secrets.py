@@ -3,12 +3,9 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from .document import Variable
-
-if TYPE_CHECKING:
-    from .schema import Config
+from .schema import Config
 
 __all__ = ["TELLING", "TOKEN", "literal_secrets", "secrets_of"]
 
@@ -24,31 +21,29 @@ _AUTHORIZATION = re.compile(r"(?:Bearer|Basic|Token)\s+(\S+)", re.IGNORECASE)
 """A header's value; who repeats the secret may leave out the word before it (RFC 9110, Authorization)."""
 
 
-def secrets_of(
-    config: "Config", variables: tuple[Variable, ...], environ: Mapping[str, str] = os.environ
-) -> Iterator[str]:
-    """Find the token, and what agents and their servers are given that is secret.
+def secrets_of(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return what must appear in no log and no message: the token, and the secrets of agents and their servers.
 
-    That is what came from a variable into a table `env` or `headers`; what stands there under a telling name; and what
-    is inherited under such a name. Paths are none: an answer without them would be of no use.
+    Those are what came from a variable into a table `env` or `headers`; what stands there under a telling name; and
+    what is inherited under such a name. Paths are none: an answer without them would be of no use.
     """
-    yield config.discord.token.get_secret_value()
+    variables = config.document.variables if config.document else ()
     given = [value for keys, value in variables if not _TABLES.isdisjoint(keys)]
     for agent in config.agents.by_name.values():
         tables = [agent.env, *(table for server in agent.mcp_servers for table in (server.env, server.headers))]
         given += [value for table in tables for name, value in table.items() if TELLING.search(name)]
         given += [environ[name] for name in agent.inherit_env if name in environ and TELLING.search(name)]
     given += [match[1] for value in given if (match := _AUTHORIZATION.fullmatch(value))]
-    yield from (value for value in given if not _is_path(value))
+    return (config.discord.token.get_secret_value(), *(value for value in given if not _is_path(value)))
 
 
-def literal_secrets(config: "Config", variables: tuple[Variable, ...]) -> Iterator[tuple[str, ...]]:
+def literal_secrets(config: Config, variables: tuple[Variable, ...]) -> Iterator[tuple[str, ...]]:
     """Name the keys of the secrets that stand in the file itself: no variable is in their values."""
     replaced = {keys for keys, _ in variables}
     yield from (keys for keys in _secret_keys(config) if keys not in replaced)
 
 
-def _secret_keys(config: "Config") -> Iterator[tuple[str, ...]]:
+def _secret_keys(config: Config) -> Iterator[tuple[str, ...]]:
     yield TOKEN
     for name, agent in config.agents.by_name.items():
         tables: dict[tuple[str, ...], Mapping[str, str]] = {("agents", name, "env"): agent.env}

@@ -17,7 +17,8 @@ import yaml
 
 from bot.app import REPLY_SECONDS
 from bot.cli.group import main
-from bot.config.schema import load
+from bot.config.load import load
+from bot.config.requirements import warnings
 from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,6 @@ def test_the_configuration_in_the_example_for_kubernetes_is_one(tmp_path: Path) 
     text = text.replace('cwd = "/work"', f'cwd = "{work}"\ncommand = "{sys.executable}"')
     (tmp_path / "threadline.toml").write_text(text)
     config = load(tmp_path / "threadline.toml", {"DISCORD_TOKEN": "a token that opens nothing"})
-    assert config.warnings() == []
+    assert warnings(config) == []
     (container,) = kubernetes("Deployment")["spec"]["template"]["spec"]["containers"]
     assert config.metrics.address == ("0.0.0.0", container["ports"][0]["containerPort"])  # noqa: S104

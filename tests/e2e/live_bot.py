@@ -13,7 +13,7 @@ import pytest
 
 from acp.process.orphans import MARKER
 from bot.app import App
-from bot.config.schema import load
+from bot.config.load import load
 from loopback import Loopback, Message, Outcome, User
 from loopback.rest.rate_limits import Limit
 from loopback.state.entities import Channel, Thread

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bot.app import App
-from bot.config.schema import load
+from bot.config.load import load
 from tests.e2e.another_server import BOT, CHANNEL, AnotherServer
 
 TOKEN = "token-for-another-server"

@@ -9,7 +9,8 @@ import pytest
 from bot.cli import discord_probe as visit
 from bot.cli.discord_check import discord_findings
 from bot.cli.findings import Level
-from bot.config.schema import Config, load
+from bot.config.load import load
+from bot.config.schema import Config
 from bot.gateway.connection import NO_TOKEN, REFUSED
 from loopback import Loopback
 from loopback.state.entities import ALL_INTENTS

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.access.admission import Admission
 from bot.app import App
-from bot.config.schema import load
+from bot.config.load import load
 from bot.conversation.exchange_context import Desk
 from bot.gateway import supervisor as supervision
 from bot.gateway.client import ThreadlineClient

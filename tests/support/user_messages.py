@@ -13,8 +13,7 @@ SAYS = {"fail", "exit", "Finding", "Refuse", "refuse", "_fault", "_raise", "_rej
 """What `bot` calls with such words: the end of a command, a check's row, a refusal, a mistake of the configuration."""
 
 RETURNS = {
-    "bot/config/schema.py": {"warnings"},
-    "bot/config/requirements.py": {"unmet"},
+    "bot/config/requirements.py": {"unmet", "warnings"},
     "bot/gateway/connection.py": {"why_pointless"},
     "bot/agents/probe.py": {"_missing"},
     "bot/agents/login.py": {"login_words"},

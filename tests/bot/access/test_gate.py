@@ -28,7 +28,7 @@ from bot.access.gate import (
     permits,
     permits_turn,
 )
-from bot.config.schema import load
+from bot.config.load import load
 
 GUILD, OTHER_GUILD = 1, 2
 CHANNEL, OTHER_CHANNEL, THREAD = 10, 11, 20

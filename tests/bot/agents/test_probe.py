@@ -18,7 +18,7 @@ from acp.process.agent_process import BASE_NAMES
 from bot.agents import probe as doctor
 from bot.agents.probe import WRITE_NAME, examine
 from bot.agents.probe_result import Diagnosis, as_lines
-from bot.config.schema import AgentConfig
+from bot.config.agents import AgentConfig
 from tests.acp.child_processes import gone
 from tests.support import fork_server as forked
 

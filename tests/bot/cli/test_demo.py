@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.cli.demo import NoAgent, agent_lines, configuration
+from bot.config.load import load
 from bot.config.presets import PRESETS
-from bot.config.schema import load
 
 
 def written(folder: Path, agent: list[str]) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.cli.migrate import configuration
 from bot.cli.openab import translate
-from bot.config.schema import load
+from bot.config.load import load
 from tests.support.fork_server import run
 
 BOUND = 60.0

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.document import ConfigError
 from bot.config.file_exposure import readable_by_others, writable_by_others
-from bot.config.schema import ConfigError, load
+from bot.config.load import load
+from bot.config.requirements import warnings
+from bot.config.secrets import secrets_of
 
 ENVIRON = {"DISCORD_TOKEN": "MTIz.secret.value", "KEY": "sk-secret"}
 VARIABLE = "${DISCORD_TOKEN}"
@@ -68,24 +71,24 @@ def test_a_token_that_others_may_read_is_refused(shared: Path, mode: int) -> Non
 
 def test_a_token_that_only_its_owner_may_read_is_taken_and_so_is_a_variable_that_all_may_read(shared: Path) -> None:
     """As most files are written: a variable's name is no secret."""
-    assert load(written(shared, 0o600, token=LITERAL), ENVIRON).secrets == (LITERAL,)
-    assert load(written(shared, 0o644), ENVIRON).warnings() == ["access.channels is empty: the bot works nowhere"]
+    assert secrets_of(load(written(shared, 0o600, token=LITERAL), ENVIRON)) == (LITERAL,)
+    assert warnings(load(written(shared, 0o644), ENVIRON)) == ["access.channels is empty: the bot works nowhere"]
 
 
 def test_a_folder_that_nobody_else_may_enter_closes_all_files_in_it(shared: Path) -> None:
     """Whatever their modes are."""
     shared.chmod(0o700)
-    assert load(written(shared, 0o666, token=LITERAL), ENVIRON).secrets == (LITERAL,)
+    assert secrets_of(load(written(shared, 0o666, token=LITERAL), ENVIRON)) == (LITERAL,)
 
 
 def test_other_secrets_that_others_may_read_are_warned_of(shared: Path) -> None:
     """By their keys, and not what comes from a variable. Only warned of: a name alone may deceive."""
     agent = 'env = { API_KEY = "sk-literal", OTHER_KEY = "${KEY}", COLOR = "red" }\n'
     path = written(shared, 0o644, agent=agent)
-    warnings = load(path, ENVIRON).warnings()
+    found = warnings(load(path, ENVIRON))
     words = "agents.default.env.API_KEY: others may read what stands here; use a variable, or close the file"
-    assert warnings[-1] == f"{words}: chmod 600 {path}"
-    assert not any("OTHER_KEY" in warning or "COLOR" in warning for warning in warnings)
+    assert found[-1] == f"{words}: chmod 600 {path}"
+    assert not any("OTHER_KEY" in warning or "COLOR" in warning for warning in found)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to another group")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from acp.schema import EnvVariable, HttpHeader, McpServer, McpServerHttp, McpServerSse, McpServerStdio
-from bot.config.schema import ConfigError, load
+from bot.config.document import ConfigError
+from bot.config.load import load
 
 AGENT = """\
 [discord]

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.agents import AgentConfig
+from bot.config.document import ConfigError
+from bot.config.load import load
 from bot.config.presets import PRESETS, Preset
-from bot.config.schema import AgentConfig, ConfigError, load
+from bot.config.requirements import warnings
 
 PAGE = Path(__file__).parents[3] / "docs" / "agents.md"
 TOKEN = {"DISCORD_TOKEN": "a token that opens nothing"}
@@ -124,9 +127,9 @@ def test_what_an_agent_does_itself_also_when_refused_is_warned_of(tmp_path: Path
     for name, warned in (("opencode", True), ("claude", False)):
         text = f'preset = "{name}"\ncommand = "{sys.executable}"\nclient = ["fs"]\n[access]\nchannels = ["1"]'
         agent(tmp_path, text)
-        warnings = load(tmp_path / "threadline.toml", TOKEN).warnings()
+        found = warnings(load(tmp_path / "threadline.toml", TOKEN))
         words = 'agents.default.client: "fs" protects nothing: the agent does it also when refused'
-        assert warnings == ([words] if warned else [])
+        assert found == ([words] if warned else [])
 
 
 # ---- docs/agents.md

@@ -6,8 +6,9 @@ import pytest
 
 from bot.access.gate import People
 from bot.access.summary import in_words
+from bot.config.load import load
 from bot.config.reload import LIVE, Reloaded, reload, taken_over
-from bot.config.schema import Config, load
+from bot.config.schema import Config
 
 BEGINNING = """\
 [discord]

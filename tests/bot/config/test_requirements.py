@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.config.schema import Config, ConfigError, load
+from bot.config.document import ConfigError
+from bot.config.load import load
+from bot.config.schema import Config
+from bot.config.secrets import secrets_of
 from tests.e2e.live_bot import toml
 
 BOUND = 30.0
@@ -150,7 +153,7 @@ def secrets(folder: Path, agent: str, environ: dict[str, str]) -> set[str]:
     """Which values of the configuration are secrets."""
     path = written(folder, agent)
     config: Config = load(path, environ)
-    return set(config.secrets)
+    return set(secrets_of(config))
 
 
 def test_secrets_are_the_token_and_what_agents_are_given_that_is_secret(

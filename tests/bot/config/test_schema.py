@@ -13,9 +13,13 @@ from pydantic import BaseModel
 
 from bot.access.gate import People, Rules
 from bot.config.appearance import Style
+from bot.config.document import ConfigError
+from bot.config.load import load
 from bot.config.mcp_servers import ServerConfig
 from bot.config.reactions import Reactions
-from bot.config.schema import ChannelConfig, Config, ConfigError, load
+from bot.config.requirements import warnings
+from bot.config.schema import ChannelConfig, Config
+from bot.config.secrets import secrets_of
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
 SECRET = "MTIz.secret.value"
@@ -271,15 +275,15 @@ def test_the_journal_goes_into_the_state_directory(tmp_path: Path, monkeypatch: 
 def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
     """Legal, but hardly meant (P55)."""
     config = loaded(tmp_path, SMALLEST + "[access]\nusers = []\nadmins = []\napprovers = []\n")
-    assert config.warnings() == [
+    assert warnings(config) == [
         "access.users is empty: nobody is allowed",
         "access.admins is empty: nobody is allowed",
         "access.approvers is empty: only admins are allowed",
         "access.channels is empty: the bot works nowhere",
     ]
     listed = SMALLEST + '[access]\nchannels = ["1"]\n'
-    assert loaded(tmp_path, listed).warnings() == []
-    assert loaded(tmp_path, listed + '[threads]\nbots = "all"\n').warnings() == [
+    assert warnings(loaded(tmp_path, listed)) == []
+    assert warnings(loaded(tmp_path, listed + '[threads]\nbots = "all"\n')) == [
         "threads.trusted_bots is empty: no bot is answered"
     ]
 
@@ -287,7 +291,7 @@ def test_lists_that_allow_nobody_are_warned_about(tmp_path: Path) -> None:
 def test_settings_of_a_channel_that_is_not_listed_are_warned_about(tmp_path: Path) -> None:
     """They say nothing about who may do what there."""
     config = loaded(tmp_path, SMALLEST + '[access]\nchannels = ["1"]\n[channels.1]\n[channels.2]\n')
-    assert config.warnings() == ["channels.2 is about a channel that access.channels does not list"]
+    assert warnings(config) == ["channels.2 is about a channel that access.channels does not list"]
 
 
 def test_there_may_be_several_agents_and_each_is_looked_at(tmp_path: Path) -> None:
@@ -312,7 +316,7 @@ def test_the_token_shows_in_no_representation(tmp_path: Path) -> None:
     """Whoever prints the configuration prints no secret (P60)."""
     config = loaded(tmp_path, SMALLEST)
     assert SECRET not in f"{config!r} {config} {config.discord.token}"
-    assert config.secrets == (SECRET,)
+    assert secrets_of(config) == (SECRET,)
 
 
 # ---- what can be wrong
@@ -597,8 +601,8 @@ def test_the_example_loads_once_its_variables_and_folders_are_there(
     Path(raw["cwd"]).expanduser().mkdir(parents=True)
     (tmp_path / raw["command"]).touch(mode=0o755)
     config = loaded(tmp_path, text, dict.fromkeys(re.findall(r"^[^#]*\$\{(\w+)\}", text, re.MULTILINE), SECRET))
-    assert config.secrets == (SECRET,)
-    assert config.warnings() == []
+    assert secrets_of(config) == (SECRET,)
+    assert warnings(config) == []
 
 
 def test_the_example_names_every_key_and_shows_its_default(tmp_path: Path) -> None:
