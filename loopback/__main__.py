@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import Final
 
+from loopback.control.application import application
 from loopback.server import Loopback
 
 DEFAULT_PORT: Final = 8377
@@ -20,7 +21,7 @@ async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with Loopback(port, hands_port=hands_port, limits=limits) as discord:
+    async with Loopback(port, limits=limits) as discord:
         guild = discord.add_guild("Lab")
         channel = discord.add_channel(guild, "general")
         person = discord.add_person("ann", guilds=(guild,))
@@ -28,7 +29,7 @@ async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None
         facts = {
             "endpoint": discord.endpoint,
             "page": discord.page,
-            "hands": discord.hands,
+            "hands": await discord.listen(application(discord), hands_port),
             "token": token,
             "guild": str(guild.id),
             "channel": str(channel.id),

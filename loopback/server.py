@@ -10,7 +10,6 @@ from typing import Final, Self, TypeVar, Unpack
 
 from aiohttp import web
 
-from loopback.control import application as hands
 from loopback.gateway.connection import Close
 from loopback.gateway.gateway import HEARTBEAT, Gateway
 from loopback.gateway.sessions import Sessions
@@ -47,7 +46,6 @@ class Loopback:
     `limits=True` enforces all of Discord's rate limits, a collection some of them. `clock` is the world's, in seconds
     since the epoch; `jump` sets it ahead. `heartbeat` is the seconds between those that the gateway asks for. With
     `strict`, the inspector sees every request, answer and event, and a violation raises AssertionError at the end.
-    `hands_port` is that of the second server, where a script in any language plays people; None for no such server.
     """
 
     def __init__(
@@ -58,7 +56,6 @@ class Loopback:
         clock: Callable[[], float] = time.time,
         heartbeat: float = HEARTBEAT,
         strict: Inspector | None = None,
-        hands_port: int | None = None,
     ) -> None:
         self.clock = Clock(clock)
         self.world = World(clock=self.clock)
@@ -67,7 +64,6 @@ class Loopback:
         self.faults = Faults()
         self.violations = Violations(strict)
         self._port = port
-        self._hands_port = hands_port
         self._changes = Changes()
         self.clock.told += [self._archive_idle, self._changes.tell]
         self._sessions = Sessions(self.world, self.faults, self.violations, self._changes.tell)
@@ -77,7 +73,6 @@ class Loopback:
         self._pages = Pages(self.world, self.limits, self.record, self._changes, self._sessions.connected)
         self._runners: list[web.AppRunner] = []
         self._archivist: asyncio.Task[None] | None = None
-        self.hands = ""
         # After the sessions: whoever is woken finds that the bots were told already.
         self.world.listeners.append(lambda _: self._changes.tell())
 
@@ -86,7 +81,7 @@ class Loopback:
 
     @property
     def endpoint(self) -> str:
-        """`http://127.0.0.1:PORT`; empty before the start. `hands` is the second one's address."""
+        """`http://127.0.0.1:PORT`; empty before the start."""
         return self.world.cdn
 
     @property
@@ -100,9 +95,7 @@ class Loopback:
 
     async def __aenter__(self) -> Self:
         try:
-            self.world.cdn = await self._listen(self._application(), self._port)
-            if self._hands_port is not None:
-                self.hands = await self._listen(hands.application(self), self._hands_port)
+            self.world.cdn = await self.listen(self._application(), self._port)
         except OSError:
             await self._stop()
             raise
@@ -117,7 +110,8 @@ class Loopback:
     def _archive_idle(self) -> None:
         threads.archive_idle(self.world)
 
-    async def _listen(self, app: web.Application, port: int) -> str:
+    async def listen(self, app: web.Application, port: int = 0) -> str:
+        """Serve another application until the end, on a port of its own; return its address. Raises OSError."""
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         self._runners.append(runner)
         await runner.setup()

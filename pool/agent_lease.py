@@ -114,6 +114,11 @@ class Seat:
         if self._outside and self.agent is not None and waited >= self._house.idle_seconds:
             self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
 
+    @property
+    def is_working(self) -> bool:
+        """Whether a turn of this conversation runs."""
+        return self.state is State.WORKING
+
     def look_again(self) -> None:
         """Learn that the way may be free."""
         self._wake.set()
@@ -191,7 +196,7 @@ class Seat:
 
     def _name_neighbours(self, exchange: Exchange) -> None:
         """Say who else works in the directory in which this thread begins."""
-        busy = [other.thread_id for other in self._house.directories.ahead(self) if other.state is State.WORKING]
+        busy = [other.thread_id for other in self._house.directories.ahead(self) if other.is_working]
         if busy:
             exchange.beside(busy, waits=False)
 

@@ -3,16 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from acp import Agent
 from pool.journal.journal import Journal
 from pool.session_setup import Settings
 from pool.slots import Slots
-from pool.workdirs import Directories
-
-if TYPE_CHECKING:
-    from pool.agent_lease import Seat
+from pool.workdirs import Directories, Occupant
 
 __all__ = ["Cancelled", "House", "State"]
 
@@ -49,10 +45,10 @@ class House:
     settings: Callable[[int], Settings]
     journal: Journal
     slots: Slots[object]
-    directories: Directories["Seat"]
+    directories: Directories[Occupant]
     exclusive: bool
     spawn: Callable[[Settings], Awaitable[Agent]]
-    claim: Callable[["Seat", Settings], Agent | None]
+    claim: Callable[[object, Settings], Agent | None]
     idle_seconds: float
     on_idle: Callable[[], None]
     on_made_way: Callable[[int], None]

@@ -3,16 +3,31 @@
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from acp.paths import look
 
-__all__ = ["Directories"]
+__all__ = ["Directories", "Occupant"]
 
 NEAR = 5
 """Of those who wait for a place so many learn of each who leaves it; the others when their way is free."""
 
 Worker = TypeVar("Worker")
+
+
+class Occupant(Protocol):
+    """A conversation, as those see it who work in the same directory."""
+
+    @property
+    def thread_id(self) -> int:
+        """Its thread."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a turn of it runs."""
+
+    def look_again(self) -> None:
+        """Learn that the way may be free now."""
 
 
 class Directories(Generic[Worker]):

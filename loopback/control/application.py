@@ -8,20 +8,18 @@ refuse, its own status and body.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 
 from loopback.origin_guard import refuse_foreigners
+from loopback.server import Loopback
 from loopback.state.entities import Bot, Webhook
 from loopback.state.errors import DiscordError
 
 from .person_actions import ACTS, Scene
 from .request_fields import Asked, BadRequest, NotThere, account
 from .world_actions import CUES
-
-if TYPE_CHECKING:
-    from loopback.server import Loopback
 
 
 def application(server: Loopback) -> web.Application:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from loopback.server import Loopback
 from loopback.state.outcome import Outcome
 from loopback.user import User
 
 from . import views as view
 from .request_fields import Asked, BadRequest, NotThere
-
-if TYPE_CHECKING:
-    from loopback.server import Loopback
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from loopback.rest.rate_limits import Limit
+from loopback.server import Loopback
 from loopback.state.faults import Fault, Turbulence, for_calls
 
 from . import views as view
 from .request_fields import Asked, BadRequest, NotThere
 
-if TYPE_CHECKING:
-    from loopback.server import Loopback
-
-
-Direction = Callable[["Loopback", Asked], Awaitable[Any]]
+Direction = Callable[[Loopback, Asked], Awaitable[Any]]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 
 from loopback import Loopback
+from loopback.control.application import application
 
 
 @pytest.mark.parametrize(
@@ -22,8 +23,8 @@ from loopback import Loopback
 )
 async def test_a_foreign_host_or_origin_is_refused(headers: dict[str, str], status: int) -> None:
     """A rebound name, another site, another port of this machine; not a program, and not one's own page."""
-    async with Loopback(hands_port=0) as server, aiohttp.ClientSession() as http:
-        for url in (f"{server.endpoint}/api/v10/gateway", server.hands):
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        for url in (f"{server.endpoint}/api/v10/gateway", await server.listen(application(server))):
             async with http.get(url, headers=headers) as answer:
                 assert answer.status == status
 

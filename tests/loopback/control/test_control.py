@@ -9,6 +9,7 @@ import discord
 from discord import app_commands
 
 from loopback import Limit, Loopback
+from loopback.control.application import application
 from loopback.control.person_actions import ACTS
 from loopback.control.world_actions import CUES
 from loopback.state.faults import Aim, CallFault
@@ -19,8 +20,8 @@ from tests.loopback.test_conformance import Client
 class Script:
     """What a script in any language would do: POST JSON, read JSON."""
 
-    def __init__(self, server: Loopback, http: aiohttp.ClientSession) -> None:
-        self._base = server.hands
+    def __init__(self, base: str, http: aiohttp.ClientSession) -> None:
+        self.base = base
         self._http = http
 
     async def __call__(self, path: str, /, **fields: Any) -> Any:
@@ -29,14 +30,14 @@ class Script:
         return payload
 
     async def attempt(self, path: str, /, **fields: Any) -> tuple[int, Any]:
-        async with self._http.post(f"{self._base}/{path}", json=fields) as answer:
+        async with self._http.post(f"{self.base}/{path}", json=fields) as answer:
             return answer.status, await answer.json() if answer.status != 204 else None
 
 
 async def test_a_person_made_of_http_talks_clicks_fills_and_commands() -> None:
     """The whole conversation: set up, say, see, click a button, fill its form, use a command with autocomplete."""
-    async with Loopback(hands_port=0) as server, aiohttp.ClientSession() as http:
-        script = Script(server, http)
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        script = Script(await server.listen(application(server)), http)
         await script("add_guild", name="Lab")
         await script("add_channel", guild="Lab", name="general")
         await script("add_person", name="ann", guilds=["Lab"])
@@ -88,8 +89,8 @@ async def test_a_person_made_of_http_talks_clicks_fills_and_commands() -> None:
 
 async def test_threads_reactions_and_messages_go_by_http_too() -> None:
     """Open, join, rename, archive, react, edit, delete, a DM; and what everybody sees of it."""
-    async with Loopback(hands_port=0) as server, aiohttp.ClientSession() as http:
-        script = Script(server, http)
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        script = Script(await server.listen(application(server)), http)
         guild = server.add_guild("Lab")
         server.add_channel(guild, "general")
         for name in ("ann", "bob"):
@@ -116,8 +117,8 @@ async def test_threads_reactions_and_messages_go_by_http_too() -> None:
 
 async def test_what_a_script_cannot_have_is_said_with_a_status() -> None:
     """400 for what is not understood, 404 for what is not there, 409 for what did not come, Discord's own refusals."""
-    async with Loopback(hands_port=0) as server, aiohttp.ClientSession() as http:
-        script = Script(server, http)
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        script = Script(await server.listen(application(server)), http)
         guild = server.add_guild("Lab")
         server.add_channel(guild, "general")
         server.add_person("ann", guilds=(guild,))
@@ -142,8 +143,8 @@ async def test_what_a_script_cannot_have_is_said_with_a_status() -> None:
 
 async def test_faults_limits_and_the_clock_are_a_scripts_too() -> None:
     """A rule set, listed and removed; a limit switched on; time passed."""
-    async with Loopback(hands_port=0) as server, aiohttp.ClientSession() as http:
-        script = Script(server, http)
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        script = Script(await server.listen(application(server)), http)
         rule = await script("fault", rule={"method": "PATCH", "pattern": "/messages/", "status": 503, "times": 2})
         assert [one["rule"] for one in await script("faults")] == ["<PATCH /messages/: 503, 0 hits, 2 left>"]
         await script("remove_fault", fault=rule["fault"])
@@ -159,7 +160,7 @@ async def test_faults_limits_and_the_clock_are_a_scripts_too() -> None:
         assert (await script("limits", active=["messages"]))["active"] == ["messages"]
         before = server.clock()
         assert (await script("jump", seconds=3600))["now"] >= before + 3600
-        async with http.get(server.hands) as answer:
+        async with http.get(script.base) as answer:
             listed = await answer.json()
         assert listed["/people/{person}/click"]["fields"] == ["button", "custom_id", "message"]
         assert all(one["does"].endswith(".") or ";" in one["does"] for one in listed.values())
@@ -167,8 +168,8 @@ async def test_faults_limits_and_the_clock_are_a_scripts_too() -> None:
 
 async def test_a_wait_over_http_ends_when_the_thing_is_said() -> None:
     """The answer to `sees` comes with the edit that made it true."""
-    async with Loopback(hands_port=0) as server, aiohttp.ClientSession() as http:
-        script = Script(server, http)
+    async with Loopback() as server, aiohttp.ClientSession() as http:
+        script = Script(await server.listen(application(server)), http)
         guild = server.add_guild("Lab")
         channel = server.add_channel(guild, "general")
         server.add_person("ann", guilds=(guild,))
