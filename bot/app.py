@@ -10,16 +10,20 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from acp import Agent, end_survivors
+from bot.access.admission import Admission
 from bot.access.audit import Audit
+from bot.access.membership import Membership
 from bot.access.summary import in_words
 from bot.agents.registry import Agents
 from bot.config.reload import Reloaded, reload
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.identify_limit import Identifies
 from bot.gateway.supervisor import SupervisedClient
+from bot.intake.deleted_places import Vanishing
+from bot.intake.intake import Intake
 from bot.intake.queue_notice import Waiting
 from bot.intake.recovery import Recovery
 from bot.interactions.cards import Cards
@@ -34,7 +38,6 @@ from bot.operations.systemd import notify
 from bot.prompt.attachments import Attachments
 from bot.rest.api import Rest
 from bot.rest.http_trace import trace
-from bot.rest.mentions import Mentions, answerers
 from bot.rest.pacer import Pacer
 from pool.journal.database import JournalUnusable, put_aside
 from pool.journal.journal import Journal
@@ -63,6 +66,7 @@ class App:
         self._locks = ExitStack()
         self._locked_user: int | None = None
         self._supervised: SupervisedClient | None = None
+        self._intake: Intake | None = None
         self._stopping = asyncio.Event()
         self._why_stopped = ""
         self.ready = asyncio.Event()
@@ -101,17 +105,29 @@ class App:
         config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
         pacer.find_servers(rest.server_of)
-        agents = Agents(config, journal)
+        agents, redact = Agents(config, journal), redactor(secrets_of(config))
+        audit = self._audit(redact)
+        begun = asyncio.Event()
+        membership = Membership(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=rest)
+        admission = Admission(
+            rules=lambda: agents.config.rules,
+            membership=membership,
+            journal=journal,
+            pacer=pacer,
+            rest=rest,
+            audit=audit,
+            begun=begun,
+        )
         cards = Cards(
             journal=journal,
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
-            whom=self._answerers,
+            whom=admission.answerers,
+            audit=audit,
         )
-        redact = redactor(secrets_of(config))
         attachments = Attachments(config.journal.attachments)
-        desk = Desk(
+        context = ExchangeContext(
             journal=journal,
             pacer=pacer,
             rest=rest,
@@ -120,12 +136,38 @@ class App:
             agents=agents,
             redact=redact,
             reactions=config.reactions.signs,
+            membership=membership,
+            audit=audit,
         )
-        desk.audit = cards.audit = self._audit(redact)
-        pool = self._pool(journal, desk, agents, metrics)
-        waiting = Waiting(pool, desk.notices)
+        pool = self._pool(context, metrics)
+        waiting = Waiting(pool, context.notices)
         pool.on_queue = waiting.show
-        supervised = self._supervised = self._supervise(pool, journal, desk, metrics, waiting)
+        recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=begun)
+        places = Vanishing(journal=journal, pool=pool, rest=rest, on_gone=recovery.gone)
+        intake = self._intake = Intake(
+            pool=pool, journal=journal, admission=admission, context=context, recovery=recovery, places=places
+        )
+
+        def build() -> ThreadlineClient:
+            metrics.client_built()
+            return ThreadlineClient(
+                config=self._config,
+                pool=pool,
+                context=context,
+                admission=admission,
+                recovery=recovery,
+                places=places,
+                intake=intake,
+                on_login=self._lock_user,
+                on_missed=metrics.missed,
+                on_ready=self._on_ready,
+                on_reload=lambda: self._reload(context),
+                http_trace=metrics.count(trace(pacer)),
+            )
+
+        was_greeted = Identifies(journal).allowance.last > 0
+        supervised = SupervisedClient(self._config.discord, rest=rest, build=build, was_greeted=was_greeted)
+        self._supervised = supervised
         pacer.on_restored = supervised.wake
         pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
         metrics.watch(pool, cards, pulse)
@@ -133,11 +175,11 @@ class App:
             beating = tasks.create_task(pulse.run(), name="pulse")
             pacing = tasks.create_task(pacer.run(), name="pacer")
             cleaning = tasks.create_task(attachments.keep_clean(), name="attachments")
-            with self._signals(pool, desk), closing(desk.audit):
+            with self._signals(pool, context), closing(audit):
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
-                await desk.finish(REPLY_SECONDS)
+                await context.finish(REPLY_SECONDS)
                 await pacer.drain(SIGN_SECONDS)
             for task in (client, pacing, beating, cleaning):
                 task.cancel()
@@ -173,8 +215,8 @@ class App:
         finally:
             await endpoint.close()
 
-    def _pool(self, journal: Journal, desk: Desk, agents: Agents, metrics: Metrics) -> Pool:
-        config = self._config.pool
+    def _pool(self, context: ExchangeContext, metrics: Metrics) -> Pool:
+        config, agents = self._config.pool, context.agents
 
         async def spawn(settings: Settings, marker: str) -> Agent:
             # Bound for all that the agent's pipes and tasks log, for as long as it lives.
@@ -193,64 +235,33 @@ class App:
         return Pool(
             agents.settings,
             spawn=spawn,
-            journal=journal,
+            journal=context.journal,
             limits=limits,
             warm=agents.warm,
-            on_made_way=lambda thread_id: tell_made_way(desk, thread_id),
+            on_made_way=lambda thread_id: tell_made_way(context.notices, thread_id),
         )
 
     # ---- Discord
-
-    def _supervise(
-        self, pool: Pool, journal: Journal, desk: Desk, metrics: Metrics, waiting: Waiting
-    ) -> SupervisedClient:
-        recovery = Recovery(journal=journal, pool=pool, desk=desk, waiting=waiting)
-
-        def build() -> ThreadlineClient:
-            client = ThreadlineClient(
-                config=self._config,
-                pool=pool,
-                journal=journal,
-                desk=desk,
-                recovery=recovery,
-                on_login=self._lock_user,
-                on_missed=metrics.missed,
-                on_ready=self._on_ready,
-                on_reload=lambda: self._reload(desk),
-                http_trace=metrics.count(trace(desk.pacer)),
-            )
-            client.intake = not self._stopping.is_set()
-            metrics.client_built()
-            return client
-
-        return SupervisedClient(
-            self._config.discord, rest=desk.rest, build=build, was_greeted=Identifies(journal).allowance.last > 0
-        )
 
     def _on_ready(self) -> None:
         self.ready.set()
         notify("READY=1", "STATUS=connected to Discord")
 
-    def _reload(self, desk: Desk) -> Reloaded:
+    def _reload(self, context: ExchangeContext) -> Reloaded:
         """Read the configuration again, and go on with what may change while the bot runs."""
         reloaded = reload(self._config)
-        self._config = desk.agents.config = reloaded.config
+        self._config = context.agents.config = reloaded.config
         if reloaded.mistake:
             log.error("the configuration was not taken over", reason=reloaded.mistake)
         else:
             log.info("read the configuration again", taken_over=reloaded.applied, only_by_restart=reloaded.waiting)
         if reloaded.applied:
-            desk.audit.record("changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None)
+            context.audit.record(
+                "changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None
+            )
             for sentence in in_words(reloaded.config.rules):
                 log.info(sentence)
         return reloaded
-
-    def _answerers(self, asker_id: int) -> Mentions:
-        """Name those who may answer the agent of an asker, by the rules that hold now."""
-        client = self._supervised.client if self._supervised is not None else None
-        if client is None:
-            return answerers(self._config.rules, asker_id, ())
-        return answerers(client.admission.rules, asker_id, client.admission.owner_ids())
 
     def _lock_user(self, user_id: int) -> None:
         """See to it that no other process works for the same bot. Raises `LockHeld`."""
@@ -269,14 +280,14 @@ class App:
             if self.ready.is_set() or not ended:  # A start that fails is told of in one line, by whoever called us.
                 log.info("stopping", reason=self._why_stopped)
             notify("STOPPING=1", f"STATUS=stopping: {self._why_stopped}")
-            if self._supervised is not None and self._supervised.client is not None:
-                self._supervised.client.intake = False
+            if self._intake is not None:
+                self._intake.is_open = False
         return client.result() if client.done() else None
 
     # ---- the end
 
     @contextmanager
-    def _signals(self, pool: Pool, desk: Desk) -> Iterator[None]:
+    def _signals(self, pool: Pool, context: ExchangeContext) -> Iterator[None]:
         """The first SIGTERM or SIGINT begins the end, a second one kills the agents at once; SIGHUP reloads."""
         loop = asyncio.get_running_loop()
 
@@ -289,7 +300,7 @@ class App:
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         for number in numbers:
             loop.add_signal_handler(number, on_signal, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, desk)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, context)
         try:
             yield
         finally:

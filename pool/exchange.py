@@ -74,6 +74,10 @@ class Exchange(Protocol):
     """A user message and its reply. All methods but four are synchronous and must not fail because of Discord."""
 
     @property
+    def summary(self) -> str:
+        """What was asked, for people; of any length."""
+
+    @property
     def message_ids(self) -> tuple[int, ...]:
         """The Discord messages it is made of, oldest first."""
 

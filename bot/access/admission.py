@@ -1,27 +1,29 @@
 """Describes people and places to the gate, and tells people what it refuses."""
 
 import asyncio
+import secrets
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 import structlog
 
-from bot.conversation.exchange_context import Desk
-from bot.rest.api import RestError
-from bot.rest.pacer import Bucket, Urgency
+from bot.rest.api import Rest, RestError
+from bot.rest.live_message import Post
+from bot.rest.mentions import Mentions
+from bot.rest.pacer import Bucket, Pacer, Urgency
 from pool.journal.journal import Journal
 
-from .audit import Deed
+from .approvers import answerers
+from .audit import Audit, Deed
 from .bot_permissions import FOR_THREADS, PERMISSIONS
 from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
+from .membership import Membership
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
-
-__all__ = ["Admission", "Seldom", "admitted", "owner_words"]
+__all__ = ["Admission", "Seldom", "owner_words"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal of a message in this time."""
@@ -31,8 +33,6 @@ BEGIN_SECONDS = 2.0
 
 REMEMBERED = 1000
 """People, or places, remembered for such a purpose; of more the oldest are forgotten."""
-
-NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -87,21 +87,36 @@ class BotTurns:
 
 
 class Admission:
-    """One client's way to the gate."""
+    """The way to the gate, for all that the bot hears."""
 
-    def __init__(self, client: discord.Client, *, journal: Journal, desk: Desk, begun: asyncio.Event) -> None:
-        """Ask for nobody yet. `begun` is set when what an earlier run left is taken up."""
-        self._client = client
+    def __init__(
+        self,
+        *,
+        rules: Callable[[], Rules],
+        membership: Membership,
+        journal: Journal,
+        pacer: Pacer,
+        rest: Rest,
+        audit: Audit,
+        begun: asyncio.Event,
+    ) -> None:
+        """Know nobody yet. `rules` are those of now; `begun` is set when what an earlier run left is taken up."""
+        self._rules = rules
+        self._membership = membership
         self._journal = journal
-        self._desk = desk
+        self._pacer = pacer
+        self._rest = rest
+        self._audit = audit
         self._begun = begun
+        self.user: discord.ClientUser | None = None
+        """Who the bot is, from its first login on."""
         self._refusals = Seldom()
         self._bot_turns = BotTurns()
 
     @property
     def rules(self) -> Rules:
         """What the gate goes by now."""
-        return self._desk.agents.config.rules
+        return self._rules()
 
     def judge(self, message: discord.Message, facts: Facts | None = None) -> Verdict:
         """Judge a message, and count it where bots write. Synchronous; `facts` where more is known than it says."""
@@ -129,14 +144,14 @@ class Admission:
         """Add the roles of whoever would be refused for want of them."""
         unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
         if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
-            role_ids = await self._desk.membership.role_ids(message.guild.id, facts.person.user_id)
+            role_ids = await self._membership.role_ids(message.guild.id, facts.person.user_id)
             return replace(facts, person=replace(facts.person, role_ids=role_ids))
         return facts
 
     def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
         """Whether somebody may stop the turn that answers `asker_id`."""
         person = self.person(author)
-        known = self._desk.membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
+        known = self._membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
         person = person if known is None else replace(person, role_ids=known)
         return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
 
@@ -169,11 +184,11 @@ class Admission:
 
     def has_opened(self, channel: object) -> bool:
         """Whether a thread is the bot's own, as Discord knows it: also with a journal that is new."""
-        user = self._client.user
+        user = self.user
         return isinstance(channel, discord.Thread) and user is not None and channel.owner_id == user.id
 
     def _kind(self, message: discord.Message) -> Kind:
-        user = self._client.user
+        user = self.user
         if user is not None and message.author.id == user.id:
             return Kind.SELF
         if message.webhook_id is not None:
@@ -183,7 +198,7 @@ class Admission:
         return Kind.PERSON if message.type in (discord.MessageType.default, discord.MessageType.reply) else Kind.SYSTEM
 
     def _is_mentioned(self, message: discord.Message) -> bool:
-        user = self._client.user
+        user = self.user
         if user is None:
             return False
         own_role = message.guild.self_role if message.guild is not None else None
@@ -192,19 +207,20 @@ class Admission:
         )
 
     def _is_other_bot(self, user: discord.abc.User) -> bool:
-        return user.bot and self._client.user is not None and user.id != self._client.user.id
+        return user.bot and self.user is not None and user.id != self.user.id
 
     def person(self, user: discord.abc.User) -> Person:
         """Describe somebody. A member's roles are remembered for what is judged without them."""
         roles = frozenset[int]()
         if isinstance(user, discord.Member):
             roles = frozenset(role.id for role in user.roles)
-            self._desk.membership.saw(user.guild.id, user.id, roles)
+            self._membership.saw(user.guild.id, user.id, roles)
         return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
-    def learn_owners(self) -> None:
-        """Learn who owns the bot, after each login: what an earlier run left is judged before anybody writes."""
-        application, membership = self._client.application, self._desk.membership
+    def logged_in(self, client: discord.Client) -> None:
+        """Learn who the bot is and who owns it: what an earlier run left is judged before anybody writes."""
+        self.user = client.user
+        application, membership = client.application, self._membership
         if application is not None and application.team is not None:
             members = application.team.members
             accepted = [each.id for each in members if each.membership_state is discord.TeamMembershipState.accepted]
@@ -214,7 +230,7 @@ class Admission:
 
     def owner_ids(self) -> frozenset[int]:
         """Return the owner of the bot's application, or its team; before the first login nobody."""
-        return self._desk.membership.owner_ids
+        return self._membership.owner_ids
 
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
         """Describe a place. A thread that the library does not know is looked up in the journal."""
@@ -224,6 +240,10 @@ class Admission:
             known = self._journal.threads.place(channel.id)
             parent_id = known[1] if known is not None and known[1] != channel.id else None
         return Place(guild_id, channel.id, parent_id, no_thread=_no_thread(channel))
+
+    def answerers(self, asker_id: int) -> Mentions:
+        """Name those who may answer the agent of an asker, by the rules of now."""
+        return answerers(self.rules, asker_id, self.owner_ids())
 
     # ---- what people are told
 
@@ -239,7 +259,7 @@ class Admission:
         refusal = self.refusal(interaction, right, asker_id=asker_id)
         deed = "refused" if refusal is not None else _DEEDS.get(right)
         if deed is not None:
-            self._desk.audit.record(deed, _named(interaction), user_id=person.user_id, thread_id=interaction.channel_id)
+            self._audit.record(deed, _named(interaction), user_id=person.user_id, thread_id=interaction.channel_id)
         if refusal is None:
             return True
         log.info("interaction refused", user_id=person.user_id, reason=refusal.reason, to_allow=refusal.line)
@@ -269,11 +289,11 @@ class Admission:
     async def refuse(self, message: discord.Message, refusal: Refuse) -> None:
         """Show a refusal, at most one to a person in ten minutes, but each other line to the owner; the log has all."""
         log.info("message refused", author_id=message.author.id, reason=refusal.reason, to_allow=refusal.line)
-        rest, pacer = self._desk.rest, self._desk.pacer
+        rest, pacer = self._rest, self._pacer
         channel_id, message_id = message.channel.id, message.id
         if message.author.bot:
             # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
-            self._desk.tell(channel_id, f"-# {refusal.reason}")
+            Post(channel_id, pacer=pacer, rest=rest, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
             return
         owner = self.person(message.author).is_owner
         if not self._refusals.lets((message.author.id, refusal.line if owner else "")):
@@ -286,17 +306,6 @@ class Admission:
                 await rest.send(channel_id, owner_words(refusal), reply_to=message_id)
         except RestError as error:
             log.info("a refusal could not be shown", message_id=message_id, reason=str(error))
-
-
-async def admitted(interaction: discord.Interaction["ThreadlineClient"], right: Right) -> bool:
-    """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
-    client, thread_id = interaction.client, interaction.channel_id or 0
-    if not await client.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
-        return False
-    if not client.journal.knows(thread_id):
-        await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
-        return False
-    return True
 
 
 def _named(interaction: discord.Interaction[Any]) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from acp.client_side.refusal import Refused
 from acp.client_side.roots import Entry, Roots
-from bot.render.uploads import LARGEST, in_words
+from bot.text.sizes import LARGEST, in_words
 
 __all__ = ["Outbox"]
 

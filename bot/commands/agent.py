@@ -1,23 +1,18 @@
 """`/agent`: another agent for a thread."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
-import discord
 import structlog
 from discord import app_commands
 
-from bot.access.admission import admitted
 from bot.access.gate import Right
+from bot.interactions.bot_client import admitted
 from bot.text.markdown import escape
 
 from .ask import offer_agents
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
+from .command_client import Interaction
 
 __all__ = ["agent_command"]
-
-Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -36,7 +31,7 @@ async def _agent(interaction: Interaction, name: str) -> None:
     client, thread_id, by = interaction.client, interaction.channel_id or 0, interaction.user.id
     if not await admitted(interaction, Right.CHANGE):
         return
-    agents = client.desk.agents
+    agents = client.agents
     place = client.admission.place(interaction.guild, interaction.channel)
     if name not in agents.choices(place.parent_id or place.channel_id):
         await interaction.response.send_message("There is no such agent here.", ephemeral=True)
@@ -45,11 +40,11 @@ async def _agent(interaction: Interaction, name: str) -> None:
         await interaction.response.send_message("That is this thread's agent already.", ephemeral=True)
         return
     agents.assign(thread_id, name)  # First: where that cannot be written down, nothing is done.
-    conversation = client.conversation(interaction)
+    conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.reset(by)
         conversation.close(by)  # Its process is of the other agent.
-    client.desk.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
+    client.audit.record("changed", f"agent to {name}", user_id=by, thread_id=thread_id)
     log.info("agent changed by a person", thread_id=thread_id, user_id=by, agent=name)
     words = f"This thread's agent is **{escape(agents.title(thread_id))}** now. The next message begins a new session."
     await interaction.response.send_message(f"{words} It knows nothing of what was said here.")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import aiohttp
 import discord
@@ -14,10 +14,9 @@ import structlog
 from discord import app_commands
 
 from bot import user_messages as words
-from bot.access.admission import admitted
 from bot.access.gate import Place, Right, in_place
 from bot.agents.options import Command as OwnCommand
-from bot.intake.posted_requests import Posting
+from bot.interactions.bot_client import admitted
 from bot.prompt.discord_message import tags_of
 from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at, write_request
 from bot.questions.form_schema import Field
@@ -30,8 +29,7 @@ from bot.text.printable import visible
 from pool.journal.journal import State, Unwritable
 from pool.journal.posted_requests import Ask
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
+from .command_client import Interaction
 
 __all__ = ["ABOUT_FORM", "asking_commands", "offer_agents", "take_question"]
 
@@ -50,7 +48,6 @@ OFFERED = 25
 CHOICE = 100
 """Choices that Discord shows for an option, and characters of a choice's name or value."""
 
-Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 Command = app_commands.Command[Any, Any, Any]
 Choices = list[app_commands.Choice[str]]
 Files = list[tuple[str, bytes]]
@@ -91,7 +88,7 @@ async def _run(interaction: Interaction, command: str, text: str = "") -> None:
 
 async def _offer_commands(interaction: Interaction, typed: str) -> Choices:
     commands = interaction.client.offers(interaction.channel_id or 0).commands
-    typed, redact = typed.removeprefix("/").casefold(), interaction.client.desk.redact
+    typed, redact = typed.removeprefix("/").casefold(), interaction.client.redact
     found = sorted((each for each in commands if typed in each.name.casefold()), key=lambda each: each.name)
     return [
         app_commands.Choice(name=_shown(replace(each, name=redact(each.name))), value=each.name)
@@ -108,7 +105,7 @@ def _shown(command: OwnCommand) -> str:
 
 async def offer_agents(interaction: Interaction, typed: str) -> Choices:
     """Offer the agents that may be chosen here."""
-    names = interaction.client.desk.agents.choices(_channel_id(interaction))
+    names = interaction.client.agents.choices(_channel_id(interaction))
     found = [name for name in names if typed.casefold() in name.casefold()]
     return [app_commands.Choice(name=name, value=name) for name in found[:OFFERED]]
 
@@ -136,7 +133,7 @@ async def ask(
     answer, and a busy one may take longer.
     """
     client, channel = interaction.client, interaction.channel
-    if channel is None or not await client.admit(interaction, Right.TALK, asker_id=None):
+    if channel is None or not await client.admission.admit(interaction, Right.TALK, asker_id=None):
         return
     place = client.admission.place(interaction.guild, channel)
     if within is not None:
@@ -167,7 +164,7 @@ async def ask(
         no_thread=place.no_thread or "",
     )
     asked = Ask(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
-    with Posting(client, asked, interaction.user) as posting:
+    with client.intake.requests.posting(asked, interaction.user) as posting:
         try:
             client.journal.asks.begin(asked)
         except Unwritable:
@@ -178,14 +175,19 @@ async def ask(
         if message_id is None:
             client.journal.asks.end(asked.ask_id)
         else:
-            await posting.confirmed(message_id)
+
+            def wanted() -> bool:
+                return client.intake.is_open and not client.is_behind(asked.channel_id)
+
+            exchange = await client.intake.requests.confirmed(posting, message_id, wanted=wanted)
+            await client.intake.open_thread(exchange)
 
 
 def _not_now(interaction: Interaction, place: Place, said: str, agent: str) -> str:
     """Say why a request cannot be taken up; empty where it can."""
     client, thread_id = interaction.client, place.channel_id
-    agents, here = client.desk.agents, in_place(place)
-    if not client.intake:
+    agents, here = client.agents, in_place(place)
+    if not client.intake.is_open:
         return "I am about to stop. Ask again when I am back."
     if not said:
         return "There is nothing in it to ask."
@@ -214,12 +216,12 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
     An outage is waited out, as for a message that was accepted.
     """
     await interaction.response.send_message(f"Asking again in <#{thread_id}> …", ephemeral=True)
-    desk, loop = interaction.client.desk, asyncio.get_running_loop()
+    context, loop = interaction.client.context, asyncio.get_running_loop()
     nonce, began = secrets.token_hex(8), loop.time()
     try:
         stored = await persist(
-            lambda: desk.rest.send_once(thread_id, shown, tried=loop.time() - began, nonce=nonce, files=files),
-            pacer=desk.pacer,
+            lambda: context.rest.send_once(thread_id, shown, tried=loop.time() - began, nonce=nonce, files=files),
+            pacer=context.pacer,
             urgency=Urgency.FIRST,
             channel_id=thread_id,
             patience=Patience(),
@@ -228,7 +230,7 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
         log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
         told = f"That cannot be asked again: {escape(str(error))}. Ask anew with `/ask`."
         if not await _change_answer(interaction, told):
-            desk.tell(interaction.channel_id or thread_id, told)
+            context.tell(interaction.channel_id or thread_id, told)
         return None
     await _change_answer(interaction, f"Asked again in <#{thread_id}>.")
     return stored.message_id
@@ -255,7 +257,7 @@ def _asked(interaction: Interaction, text: str) -> tuple[str, Files]:
 
 
 async def _ask_about(interaction: Interaction, message: discord.Message) -> None:
-    if await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+    if await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
         form = Form(f"threadline:about:{message.id}", "Ask about this message", _ABOUT, {})
         await interaction.response.send_modal(form)
 
@@ -270,21 +272,21 @@ async def take_question(interaction: Interaction, match: re.Match[str]) -> None:
 
 async def _retry(interaction: Interaction, message: discord.Message) -> None:
     client = interaction.client
-    if not await client.admit(interaction, Right.TALK, asker_id=None):
+    if not await client.admission.admit(interaction, Right.TALK, asker_id=None):
         return
     rows = client.journal.exchange(message.id)
     if not rows:
         await interaction.response.send_message("This message was no request, and answers none.", ephemeral=True)
-    elif client.recovery.interruptions.is_undecided(rows[-1]):
+    elif client.interruptions.is_undecided(rows[-1]):
         thread_id = rows[-1].thread_id
-        if await client.admit(interaction, Right.GO_ON, asker_id=client.journal.threads.asker(thread_id)):
-            decide = client.recovery.interruptions.decide
+        if await client.admission.admit(interaction, Right.GO_ON, asker_id=client.journal.threads.asker(thread_id)):
+            decide = client.interruptions.decide
             told = decide(thread_id, rows[-1].message_id, retry=True, by=interaction.user.id)
             await interaction.response.send_message(told)
     elif rows[-1].state not in {State.ANSWERED, State.CLOSED}:
         await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
     else:
-        thread_id, gone = rows[-1].thread_id, client.desk.rest.gone
+        thread_id, gone = rows[-1].thread_id, client.context.rest.gone
         requests = [read_request(row.request) for row in rows]
         await ask(
             interaction,

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import discord
 from discord import app_commands
 
-from bot.access.admission import admitted
 from bot.access.gate import Right
+from bot.interactions.bot_client import admitted
 from bot.prompt.discord_message import text_of
 from bot.prompt.request import sent_at
 from bot.render.code_blocks import balanced
@@ -18,10 +18,8 @@ from bot.rest.pacer import Urgency
 from bot.text.markdown import code_block, escape
 from bot.text.redaction import Redactor
 
+from .command_client import Interaction
 from .git_changes import Changes, GitFailed
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["showing_commands"]
 
@@ -33,8 +31,6 @@ BATCH = 100
 
 LINES, WIDTH = 1500, 8 * 1024 * 1024
 """Characters of the list of files that are shown, and bytes of an exported thread."""
-
-Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 
 
 def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
@@ -50,10 +46,10 @@ def showing_commands() -> list[app_commands.Command[Any, Any, Any]]:
 async def _diff(interaction: Interaction) -> None:
     if not await admitted(interaction, Right.TALK):
         return
-    agent = interaction.client.desk.agents.of(interaction.channel_id or 0)
+    agent = interaction.client.agents.of(interaction.channel_id or 0)
     await interaction.response.defer(ephemeral=True)  # A large directory takes git longer than Discord waits.
     try:
-        found = await interaction.client.desk.diff_queue.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
+        found = await interaction.client.diff_queue.changes(agent.cwd, (agent.cwd, *agent.additional_directories))
     except GitFailed as error:
         await interaction.followup.send(f"There is no diff to show: {escape(str(error))}.", ephemeral=True)
         return
@@ -61,7 +57,7 @@ async def _diff(interaction: Interaction) -> None:
     if not found.patch:
         await interaction.followup.send(f"Nothing has changed since the last commit.{remarks}", ephemeral=True)
         return
-    status, patch = await asyncio.to_thread(_redacted, found, interaction.client.desk.redact)
+    status, patch = await asyncio.to_thread(_redacted, found, interaction.client.redact)
     shown = status if len(status) <= LINES else status[:LINES].rsplit("\n", 1)[0] + "\n…"
     words = code_block(shown) + remarks
     file = discord.File(BytesIO(patch), "changes.patch")
@@ -101,12 +97,12 @@ async def _export(interaction: Interaction) -> None:
 
 async def _thread_as_markdown(interaction: Interaction) -> tuple[str, bool]:
     """Read the thread as whoever asks can view it; say whether older messages are left out. Raises `RestError`."""
-    desk, channel_id = interaction.client.desk, interaction.channel_id or 0
+    context, channel_id = interaction.client.context, interaction.channel_id or 0
     messages: list[discord.Message] = []
     before = interaction.id
     while len(messages) < MESSAGES:
-        await desk.pacer.admit(None, Urgency.SIGN)
-        batch = await desk.rest.before(channel_id, before, most=BATCH)
+        await context.pacer.admit(None, Urgency.SIGN)
+        batch = await context.rest.before(channel_id, before, most=BATCH)
         messages = [*batch, *messages]
         if len(batch) < BATCH:
             break

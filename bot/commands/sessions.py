@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 import structlog
@@ -12,9 +12,9 @@ from discord import app_commands
 from acp import AcpError
 from acp.process.memory import resident
 from acp.schema import SessionInfo
-from bot.access.admission import admitted
 from bot.access.gate import Right
 from bot.config.presets import PRESETS
+from bot.interactions.bot_client import admitted
 from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
 from bot.user_messages import fitting, links, waiting
@@ -22,8 +22,7 @@ from pool.conversation import Conversation
 from pool.conversation_context import State
 from pool.session_listing import NoSlot
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
+from .command_client import CommandClient, Interaction
 
 __all__ = ["session_commands"]
 
@@ -42,7 +41,6 @@ LIST_SECONDS = 2.0
 """How long those who type wait for the agent's list; Discord wants an answer in 3 (Discord, Interactions)."""
 
 Command = app_commands.Command[Any, Any, Any]
-Interaction = discord.Interaction["ThreadlineClient"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -73,15 +71,15 @@ async def _status(interaction: Interaction) -> None:
         await interaction.response.send_message("\n".join(lines), ephemeral=True)
 
 
-def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
+def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
     conversation = client.pool.conversation(thread_id)
-    name = client.desk.agents.name(thread_id)
+    name = client.agents.name(thread_id)
     lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
     if client.journal.trouble:
         lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
     session = None if conversation is None else conversation.seat.session
     if session is not None:
-        lines.append(f"mode: {escape(visible(client.desk.redact(session.mode or 'not told'), CHOICE))}")
+        lines.append(f"mode: {escape(visible(client.redact(session.mode or 'not told'), CHOICE))}")
         if session.usage is not None:
             used, size = session.usage.used, session.usage.size
             share = f" ({used / size:.0%})" if size else ""
@@ -97,7 +95,7 @@ def _status_lines(client: "ThreadlineClient", thread_id: int) -> list[str]:
     return lines
 
 
-def _state_line(client: "ThreadlineClient", conversation: Conversation | None) -> str:
+def _state_line(client: CommandClient, conversation: Conversation | None) -> str:
     if conversation is None:
         return "**asleep** — a message wakes the agent."
     state = str(conversation.seat.state)
@@ -110,9 +108,9 @@ def _state_line(client: "ThreadlineClient", conversation: Conversation | None) -
     return f"**{state}**" + (f"\n{waiting(conversation.waiting)} {held}" if conversation.waiting else "")
 
 
-def _terminal_line(client: "ThreadlineClient", thread_id: int, session_id: str) -> str:
+def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:
     """Return what continues a session in a terminal; empty where the agent's program cannot, or nobody knows how."""
-    agent = client.desk.agents.of(thread_id)
+    agent = client.agents.of(thread_id)
     preset = PRESETS.get(agent.preset)
     line = preset.continuing(session_id) if preset is not None else ""
     return f"cd {_plain(shlex.quote(str(agent.cwd)), LIMIT)} && {_plain(line, LIMIT)}" if line else ""
@@ -136,9 +134,9 @@ def _cost(cost: object) -> str:
 
 async def _sessions(interaction: Interaction) -> None:
     client = interaction.client
-    if not await client.admit(interaction, Right.LOOK, asker_id=None):
+    if not await client.admission.admit(interaction, Right.LOOK, asker_id=None):
         return
-    everything = client.may(interaction, Right.ADMIN)
+    everything = client.admission.refusal(interaction, Right.ADMIN, asker_id=None) is None
     shown: list[Conversation] = []
     for number, each in enumerate([*client.pool.conversations], 1):
         if everything or _can_view(interaction, each.thread_id):
@@ -165,7 +163,7 @@ def _can_view(interaction: Interaction, thread_id: int) -> bool:
     return may.manage_threads if private else may.view_channel
 
 
-def _session_line(client: "ThreadlineClient", conversation: Conversation, sizes: dict[int, int]) -> str:
+def _session_line(client: CommandClient, conversation: Conversation, sizes: dict[int, int]) -> str:
     thread_id, seat = conversation.thread_id, conversation.seat
     parts = [f"<#{thread_id}> **{seat.state}**"]
     asker_id = client.journal.threads.asker(thread_id)
@@ -173,7 +171,7 @@ def _session_line(client: "ThreadlineClient", conversation: Conversation, sizes:
         parts.append(f"<@{asker_id}>")
     if conversation.waiting:
         parts.append(f"{conversation.waiting} {'held' if conversation.held else 'waiting'}")
-    parts.append(escape(client.desk.agents.name(thread_id)))
+    parts.append(escape(client.agents.name(thread_id)))
     if seat.agent is not None:
         parts.append(f"{seat.held_seconds / 60:.0f} min")
         parts.append(f"{sizes.get(seat.agent.pid, 0) / 2**20:.0f} MiB")
@@ -188,7 +186,9 @@ async def _resume(interaction: Interaction, session: str = "") -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     if not session:
         if await admitted(interaction, Right.GO_ON):
-            await interaction.response.send_message(_go_on(client.conversation(interaction)), ephemeral=True)
+            await interaction.response.send_message(
+                _go_on(client.pool.conversation(interaction.channel_id or 0)), ephemeral=True
+            )
         return
     own = client.journal.threads.session_thread(session) == thread_id
     if await admitted(interaction, Right.GO_ON if own else Right.ADMIN):
@@ -210,7 +210,7 @@ def _take_up(interaction: Interaction, session_id: str) -> str:
     if client.journal.threads.session_thread(session_id) not in {None, thread_id}:
         # Two threads in one session would answer each other's questions.
         return "That session belongs to another thread."
-    conversation = client.conversation(interaction)
+    conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.reset(interaction.user.id)
     client.journal.threads.set_session(thread_id, session_id)
@@ -229,22 +229,22 @@ async def _offer_sessions(interaction: Interaction, typed: str) -> list[app_comm
         session_id: _name(listed.get(session_id), datetime.fromtimestamp(began, UTC).isoformat(), "of this thread")
         for session_id, began in client.journal.threads.past_sessions(thread_id).items()
     }
-    if client.may(interaction, Right.ADMIN):
+    if client.admission.refusal(interaction, Right.ADMIN, asker_id=None) is None:
         for session_id, info in listed.items():
             if client.journal.threads.session_thread(session_id) is None:
                 names[session_id] = _name(info, info.updated_at or "", session_id)
     wanted = typed.casefold()
     return [
-        app_commands.Choice(name=client.desk.redact(name)[:CHOICE], value=session_id)
+        app_commands.Choice(name=client.redact(name)[:CHOICE], value=session_id)
         for session_id, name in names.items()
         if wanted in f"{name} {session_id}".casefold() and len(session_id) <= CHOICE
     ][:OFFERED]
 
 
-async def _listed(client: "ThreadlineClient", thread_id: int) -> list[SessionInfo]:
+async def _listed(client: CommandClient, thread_id: int) -> list[SessionInfo]:
     try:
         async with asyncio.timeout(LIST_SECONDS):
-            return await client.pool.listing.sessions(client.desk.agents.settings(thread_id))
+            return await client.pool.listing.sessions(client.agents.settings(thread_id))
     except (AcpError, NoSlot, TimeoutError) as error:
         log.info("an agent's sessions cannot be listed", thread_id=thread_id, reason=str(error) or "it takes too long")
         return []

@@ -5,7 +5,7 @@ longer than Discord allows.
 """
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import discord
 import structlog
@@ -14,17 +14,16 @@ from discord import app_commands
 from acp import AcpError
 from acp.session_options import Choice, Option, Value
 from bot import user_messages as words
-from bot.access.admission import admitted
 from bot.access.gate import Right
 from bot.agents.options import Offers, write_offers
+from bot.interactions.bot_client import admitted
 from bot.interactions.components import view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from pool.journal.journal import Unwritable
 from pool.session_setup import MODE, written
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
+from .command_client import Interaction
 
 __all__ = ["OptionMenu", "PageButton", "setting_commands"]
 
@@ -41,8 +40,6 @@ ALL = "list"
 """In an id, in place of an option's hash: the menu of all options."""
 
 NOTHING = "The agent has not said that this can be set. It says so once it has been written to."
-
-Interaction: TypeAlias = "discord.Interaction[ThreadlineClient]"
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -175,7 +172,7 @@ class OptionMenu(
 
     async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Set it, or show the values of the option that was chosen."""
-        if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+        if not await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
             return
         data: Any = interaction.data
         chosen = str(data["values"][0])
@@ -212,7 +209,7 @@ class PageButton(
 
     async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Show that page, of what there is now."""
-        if not await interaction.client.admit(interaction, Right.TALK, asker_id=None):
+        if not await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
             return
         options = _offers(interaction).options
         option = next((each for each in options if _key(each.option_id) == self.key), None)
@@ -230,7 +227,7 @@ class PageButton(
 async def _set(interaction: Interaction, option: Option, choice: Choice) -> None:
     """Set it now where the agent is awake, and remember it for its next session in any case."""
     client, thread_id = interaction.client, interaction.channel_id or 0
-    if option.category not in FREE and not await client.admit(interaction, Right.CHANGE, asker_id=None):
+    if option.category not in FREE and not await client.admission.admit(interaction, Right.CHANGE, asker_id=None):
         return
     named = f"**{escape(_name(option))}**: {escape(_name(choice))}"
     value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
@@ -250,7 +247,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     try:
         done = await session.set_option(option.option_id, value)
     except AcpError as error:
-        why = escape(visible(client.desk.redact(str(error))[:500]))
+        why = escape(visible(client.redact(str(error))[:500]))
         await interaction.edit_original_response(content=f"{named} could not be set: {why}")
         return
     told = f"{named} was not taken by the agent; it says that it has another value."
@@ -273,7 +270,5 @@ def _remembered(interaction: Interaction, option: Option, choice: Choice) -> boo
 
 def _record(interaction: Interaction, option: Option, choice: Choice) -> None:
     thread_id, by = interaction.channel_id or 0, interaction.user.id
-    interaction.client.desk.audit.record(
-        "changed", f"{option.option_id} to {choice.value}", user_id=by, thread_id=thread_id
-    )
+    interaction.client.audit.record("changed", f"{option.option_id} to {choice.value}", user_id=by, thread_id=thread_id)
     log.info("option chosen by a person", thread_id=thread_id, user_id=by, option=option.option_id, value=choice.value)

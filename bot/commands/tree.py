@@ -3,40 +3,42 @@
 import json
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Any
 
 import discord
 import structlog
 from discord import app_commands
 
 from bot import user_messages as words
-from bot.access.admission import admitted
 from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import Right
+from bot.interactions.bot_client import admitted
 from bot.text.markdown import escape
 from pool.conversation_context import Cancelled
 from pool.journal.journal import Journal, Unwritable
 
 from .agent import agent_command
 from .ask import asking_commands
+from .command_client import CommandClient, Interaction
 from .export import showing_commands
-from .helping import help_command
 from .queue import queue_commands
 from .sessions import session_commands
 from .settings import setting_commands
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["Commands"]
 
 log = structlog.stdlib.get_logger("bot")
 
+BEGIN = """\
+Mention me in a channel, or use `/ask`: I open a thread with an agent of its own. In the thread every message goes to \
+the agent; what you write while it works waits its turn. It asks with buttons before it does what needs your word.
+"""
 
-class Commands(app_commands.CommandTree["ThreadlineClient"]):
+
+class Commands(app_commands.CommandTree[CommandClient]):
     """The commands of the bot."""
 
-    def __init__(self, client: "ThreadlineClient", *, dm: bool) -> None:
+    def __init__(self, client: CommandClient, *, dm: bool) -> None:
         """Define them; `sync` tells Discord. `dm` is whether they can be used in direct messages."""
         super().__init__(
             client,
@@ -53,7 +55,7 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=description, callback=callback))
         families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
-        for command in [*chain.from_iterable(families), agent_command(), help_command()]:
+        for command in [*chain.from_iterable(families), agent_command(), _help_command(self)]:
             self.add_command(command)
 
     async def sync_changes(self, journal: Journal) -> None:
@@ -64,17 +66,15 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             await self.sync()
             journal.note("commands", told.hexdigest())
 
-    async def interaction_check(self, interaction: discord.Interaction["ThreadlineClient"], /) -> bool:
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
         """Ask the gate before any command, context menu or autocompletion; many need more, and ask again."""
         try:
-            return await self.client.admit(interaction, Right.LOOK, asker_id=None)
+            return await self.client.admission.admit(interaction, Right.LOOK, asker_id=None)
         except Exception as error:
             # As when Discord does not take the refusal any more. The library passes nothing else to `on_error`.
             raise app_commands.AppCommandError("the gate could not be asked") from error
 
-    async def on_error(
-        self, interaction: discord.Interaction["ThreadlineClient"], error: app_commands.AppCommandError, /
-    ) -> None:
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Say that a command failed, and log why."""
         unwritable = isinstance(error, app_commands.CommandInvokeError) and isinstance(error.original, Unwritable)
         if not unwritable:  # The journal has logged that itself.
@@ -89,21 +89,21 @@ class Commands(app_commands.CommandTree["ThreadlineClient"]):
             log.warning("nobody could be told that a command failed", reason=str(lost))
 
 
-async def _cancel(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+async def _cancel(interaction: Interaction) -> None:
     client = interaction.client
     if not await admitted(interaction, Right.STOP):
         return
-    conversation = client.conversation(interaction)
+    conversation = client.pool.conversation(interaction.channel_id or 0)
     done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
     await interaction.response.send_message(words.cancelled(done), ephemeral=True)
 
 
-async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+async def _reset(interaction: Interaction) -> None:
     client = interaction.client
     if not await admitted(interaction, Right.RESET):
         return
-    conversation = client.conversation(interaction)
+    conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.reset(interaction.user.id)
     elif interaction.channel_id is not None:
@@ -113,13 +113,15 @@ async def _reset(interaction: discord.Interaction["ThreadlineClient"]) -> None:
     await interaction.response.send_message(told, ephemeral=True)
 
 
-async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
+async def _close(interaction: Interaction) -> None:
     client, thread_id = interaction.client, interaction.channel_id or 0
     lost = client.admission.has_opened(interaction.channel) and not client.journal.knows(thread_id)
-    may = client.admit(interaction, Right.RESET, asker_id=None) if lost else admitted(interaction, Right.RESET)
+    may = (
+        client.admission.admit(interaction, Right.RESET, asker_id=None) if lost else admitted(interaction, Right.RESET)
+    )
     if not await may:
         return
-    conversation = client.conversation(interaction)
+    conversation = client.pool.conversation(interaction.channel_id or 0)
     if conversation is not None:
         conversation.close(interaction.user.id)
     log.info("closed by a person", thread_id=thread_id, user_id=interaction.user.id)
@@ -132,7 +134,19 @@ async def _close(interaction: discord.Interaction["ThreadlineClient"]) -> None:
         await interaction.edit_original_response(content=f"{closed}\n{words.not_archived(why)}")
 
 
-async def _reload(interaction: discord.Interaction["ThreadlineClient"]) -> None:
-    if await interaction.client.admit(interaction, Right.ADMIN, asker_id=None):
+async def _reload(interaction: Interaction) -> None:
+    if await interaction.client.admission.admit(interaction, Right.ADMIN, asker_id=None):
         told = escape(str(interaction.client.reload()))
         await interaction.response.send_message(words.fitting(told), ephemeral=True)
+
+
+def _help_command(tree: Commands) -> app_commands.Command[Any, Any, Any]:
+    async def tell(interaction: Interaction) -> None:
+        slash = tree.get_commands(type=discord.AppCommandType.chat_input)
+        lines = [f"`/{each.name}` {each.description}" for each in sorted(slash, key=lambda each: each.name)]
+        menus = [each.name for each in tree.get_commands(type=discord.AppCommandType.message)]
+        if menus:
+            lines.append(f"On a message, below Apps: {', '.join(menus)}.")
+        await interaction.response.send_message(words.fitting("\n".join([BEGIN, *lines])), ephemeral=True)
+
+    return app_commands.Command(name="help", description="What I can be told.", callback=tell)

@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from acp import Client, FileSystem, Launch, Terminals, environment
-from bot.questions.auto_approval import Permission
 
 from .mcp_servers import ServerConfig
 from .presets import PRESETS, Preset
-from .values import Name, PresetName, Table
+from .values import Name, Permission, PresetName, Table
 
 __all__ = ["AgentConfig", "AgentsConfig"]
 

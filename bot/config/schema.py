@@ -18,6 +18,7 @@ from .values import (
     Channels,
     Endpoint,
     PeopleList,
+    Permission,
     Size,
     Snowflake,
     Table,
@@ -61,7 +62,7 @@ class ChannelConfig(Table):
     agents: tuple[str, ...] = ()
     cwd: str = ""
     mode: str = ""
-    permission: Literal["", "ask", "allow_reads", "allow_all", "deny"] = ""
+    permission: Permission | Literal[""] = ""
 
 
 class PoolConfig(Table):

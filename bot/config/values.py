@@ -4,7 +4,7 @@ import os
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -20,6 +20,7 @@ __all__ = [
     "Endpoint",
     "Name",
     "PeopleList",
+    "Permission",
     "PresetName",
     "Size",
     "Snowflake",
@@ -145,6 +146,9 @@ Channels = Annotated[frozenset[Snowflake] | None, BeforeValidator(_channels)]
 """None: all channels."""
 Name = Annotated[str, Field(min_length=1)]
 PresetName = Annotated[str, AfterValidator(_preset)]
+Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
+"""What an agent may do unasked; see `bot.questions.auto_approval`."""
+
 Token = Annotated[SecretStr, AfterValidator(_given)]
 Address = Annotated[str, AfterValidator(_address)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]

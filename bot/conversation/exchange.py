@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import discord
 import structlog
@@ -36,6 +36,7 @@ from acp.schema import (
     ToolCallUpdate,
 )
 from bot import user_messages as words
+from bot.access.gate import Place
 from bot.agents.introduction import introduction
 from bot.agents.linked_files import LinkedFiles
 from bot.agents.login import login_words
@@ -58,10 +59,8 @@ from pool.exchange import Exchange as PooledExchange
 from pool.journal.trailers import Postscript
 from pool.turn_watchdog import Due
 
+from .exchange_context import ExchangeContext
 from .turn_log import TurnRecord
-
-if TYPE_CHECKING:
-    from .exchange_context import Desk
 
 __all__ = ["Exchange"]
 
@@ -79,26 +78,31 @@ class Exchange:
     `request` is the last one: the reply, its nonces and what the journal has of it go by that.
     """
 
-    def __init__(self, request: Request, desk: "Desk", *, before: Sequence[Request], again: str | None = None) -> None:
-        """Use `Desk.exchange`. `again` is the prompt that an earlier run of the bot had sent, see `kept`."""
+    def __init__(
+        self, request: Request, context: ExchangeContext, *, before: Sequence[Request] = (), again: str | None = None
+    ) -> None:
+        """Take up a request, with those `before` it that belong to it.
+
+        `again` is the prompt that an earlier run of the bot had sent, see `kept`.
+        """
         self.request = request
         self._introduces = False
-        self._desk = desk
+        self._context = context
         self.again = again is not None
         self._briefing = Briefing(
             (*before, request),
-            journal=desk.journal,
-            pacer=desk.pacer,
-            rest=desk.rest,
-            attachments=desk.attachments,
+            journal=context.journal,
+            pacer=context.pacer,
+            rest=context.rest,
+            attachments=context.attachments,
             again=again,
         )
-        self._style = desk.agents.style(request.thread_id)
+        self._style = context.agents.style(request.thread_id)
         self.reply = Reply(
             request.message_id,
-            pacer=desk.pacer,
-            rest=desk.rest,
-            journal=desk.journal,
+            pacer=context.pacer,
+            rest=context.rest,
+            journal=context.journal,
             generation=0 if again is None else 1 + secrets.randbelow(0xFFF),
             on_settled=self._settled,
             on_broken=self._cut_short,
@@ -122,11 +126,11 @@ class Exchange:
         """How often it has changed."""
         self._linked_files: LinkedFiles | None = None
         self._questions: Questions | None = None
-        self._asides = Asides(desk.cards, redact=desk.redact, tell=desk.tell)
-        self._redacting = Redacting(desk.redact)
+        self._asides = Asides(context.cards, redact=context.redact, tell=context.tell)
+        self._redacting = Redacting(context.redact)
         self._typing: Typing | None = None
-        signs = (desk.sign(each.channel_id, each.message_id) for each in self.requests)
-        self.signs = Signs(signs, desk.reactions)
+        signs = (context.sign(each.channel_id, each.message_id) for each in self.requests)
+        self.signs = Signs(signs, context.reactions)
         self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
         self.signs.show(EYE)
 
@@ -134,6 +138,11 @@ class Exchange:
     def author_id(self) -> int:
         """Who asked."""
         return self.request.author_id
+
+    @property
+    def summary(self) -> str:
+        """What was asked, in the words of all requests."""
+        return " ".join(request.text for request in self.requests if request.text)
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -206,7 +215,7 @@ class Exchange:
 
     def moved(self, request: Request) -> None:
         """Learn that there is no thread: it waits anew, as `request` says in the channel's conversation."""
-        self._desk.stepped_out(self)
+        self._context.stepped_out(self)
         self._started = False
         self.request = request
         self._briefing.requests = (request,)
@@ -225,7 +234,7 @@ class Exchange:
 
     def _name_request(self, place: int) -> None:
         """Let the answer name its request in a channel, where others talk too."""
-        request, lives = self.request, self._desk.journal.threads.place(place)
+        request, lives = self.request, self._context.journal.threads.place(place)
         if request.guild_id is not None and (place != request.thread_id or (lives is not None and lives[1] == place)):
             self.reply.name_request()
 
@@ -234,17 +243,21 @@ class Exchange:
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
         """Return the prompt, see `Briefing`; it may be asked for again and again before one is sent."""
         await asyncio.shield(self._opened)
-        await self._desk.doubts.settled(self.message_ids)
-        if missed := self._desk.cards.take_missed(self.request.thread_id):
+        await self._context.doubts.settled(self.message_ids)
+        if missed := self._context.cards.take_missed(self.request.thread_id):
             self._briefing.unanswered = words.missed(missed)
         return await self._briefing.blocks(capabilities)
 
     async def admitted(self) -> None:
         """Ask the gate again: since the message came its author may have lost the right to talk to the agent."""
-        refusal, request = await self._desk.membership.refusal(self.request), self.request
+        context, request = self._context, self.request
+        lives = context.journal.threads.place(request.thread_id)
+        guild_id, channel_id = lives or (request.guild_id, request.channel_id)
+        place = Place(guild_id, request.thread_id, channel_id if channel_id != request.thread_id else None)
+        refusal = await context.membership.refusal(request.author_id, place)
         if refusal is not None:
             deed = "a message that waited"
-            self._desk.audit.record("refused", deed, user_id=request.author_id, thread_id=request.thread_id)
+            context.audit.record("refused", deed, user_id=request.author_id, thread_id=request.thread_id)
             raise ExchangeRefused(refusal.reason)
 
     def kept(self) -> str:
@@ -255,14 +268,14 @@ class Exchange:
         """Show that it is this message's turn."""
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
-            self._desk.line_up(self.request.thread_id, self.reply)
+            self._context.line_up(self.request.thread_id, self.reply)
             if self.request.no_thread:
                 self.reply.line(words.no_thread(self.request.no_thread))
         if self.behind and self._place == self.request.channel_id:
             self.reply.name_request()  # Between the two stand others.
         self.behind = False
         self.signs.show(EYE)
-        self._desk.began(self)
+        self._context.began(self)
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
 
@@ -290,16 +303,16 @@ class Exchange:
         """Show that the agent has it."""
         self._turn, self._session, self._mode = turn, session, session.mode
         thread_id = self.request.thread_id
-        self._linked_files = LinkedFiles(self._desk.link_lanes, thread_id, self._desk.agents.outbox(thread_id))
+        self._linked_files = LinkedFiles(self._context.link_lanes, thread_id, self._context.agents.outbox(thread_id))
         self._timing.begin(asyncio.get_running_loop().time(), session.usage, fresh=self._introduces)
         self._record.began()
         for skipped in self._briefing.take_skipped():
             self.reply.line(f"-# ⚠ not passed on: {escape(skipped)}")
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
-            desk, directories = self._desk, session.directories
-            self._questions = Questions(desk.cards, turn, self._where, directories=directories, tell=self.reply.line)
-            self._typing = Typing(self._place, pacer=desk.pacer, rest=desk.rest, wanted=self._is_working)
+            context, directories = self._context, session.directories
+            self._questions = Questions(context.cards, turn, self._where, directories=directories, tell=self.reply.line)
+            self._typing = Typing(self._place, pacer=context.pacer, rest=context.rest, wanted=self._is_working)
             self._typing.start()
 
     @property
@@ -329,9 +342,9 @@ class Exchange:
                 if self._questions is not None:
                     self._questions.unreadable(reason)
             case ElicitationCompleted(elicitation_id):
-                self._desk.cards.completed(self._where.channel_id, elicitation_id)
+                self._context.cards.completed(self._where.channel_id, elicitation_id)
             case SessionInfoUpdate(title=str(title)):
-                self._desk.naming.title(self.request.thread_id, title)
+                self._context.naming.title(self.request.thread_id, title)
             case Skipped(reason):
                 self.reply.line(words.skipped(reason))
             case Withdrawn(request_id):
@@ -374,20 +387,20 @@ class Exchange:
             self.reply.line(self._mode_words(self._session))
 
     def _mode_words(self, session: Session) -> str:
-        return words.mode(self._desk.redact(Offers.of(session).current("mode") or self._mode or ""))
+        return words.mode(self._context.redact(Offers.of(session).current("mode") or self._mode or ""))
 
     def _introduce(self) -> None:
         """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
-        agents, thread_id = self._desk.agents, self.request.thread_id
+        agents, thread_id = self._context.agents, self.request.thread_id
         if self._introduces and self._session is not None and agents.introduces:
             title, offers, cwd = agents.title(thread_id), Offers.of(self._session), agents.of(thread_id).cwd
-            self.reply.line(introduction(title, offers, cwd, redact=self._desk.redact))
+            self.reply.line(introduction(title, offers, cwd, redact=self._context.redact))
         self._introduces = False
 
     def _remember_offers(self) -> None:
         """Write down what the agent offers, for when it sleeps."""
         if self._session is not None:
-            threads, thread_id = self._desk.journal.threads, self.request.thread_id
+            threads, thread_id = self._context.journal.threads, self.request.thread_id
             offers = write_offers(Offers.of(self._session))
             if offers != threads.offers(thread_id):
                 threads.set_offers(thread_id, offers)
@@ -400,7 +413,7 @@ class Exchange:
         """Say how it ended. What fails in it leaves out no other part of it: the reply ends, and settles."""
         for step in (
             partial(self._record.ended, ending),
-            partial(self._desk.ended, self),
+            partial(self._context.ended, self),
             self._show_rest,
             self._introduce,
             self._remember_offers,
@@ -425,7 +438,7 @@ class Exchange:
     def _settled(self, confirmed: bool) -> None:  # noqa: FBT001 - a callback
         """Show how it ended: not before the answer can be seen."""
         self._end_signs()
-        self._desk.settled(self, confirmed=confirmed)
+        self._context.settled(self, confirmed=confirmed)
 
     def _isolated(self, step: Callable[[], T]) -> T | None:
         try:
@@ -444,14 +457,14 @@ class Exchange:
 
     def _say_end(self, ending: Ending) -> None:
         if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.
-            for line in words.closing(ending, said=self.reply.has_text, redact=self._desk.redact):
+            for line in words.closing(ending, said=self.reply.has_text, redact=self._context.redact):
                 self.reply.line(line)
         if self.reply.begun and ending == Ending():
             self.reply.line(words.DROPPED)
             self._started = True
             self._begin()
         if isinstance(ending.error, AuthRequired):
-            self.reply.line(f"-# {login_words(self._desk.agents.name(self.request.thread_id))}")
+            self.reply.line(f"-# {login_words(self._context.agents.name(self.request.thread_id))}")
 
     def _seal(self, ending: Ending) -> Postscript | None:
         """Say what the turn came to, where the asker notices it; return what calls them."""
@@ -471,7 +484,7 @@ class Exchange:
         if due is Due.SILENT:
             self.signs.silent()
         if self._place is not None:
-            self._desk.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
+            self._context.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
 
     def aside(self, event: Aside, questions: OpenQuestions) -> None:
         """Ask it, or say on its card what came of it, as soon as the thread is there."""

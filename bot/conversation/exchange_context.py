@@ -1,45 +1,51 @@
-"""Where exchanges are made: what they share, and which reply of a thread was the last."""
+"""What all exchanges share: what they write with, and which reply of a thread was the last. Knows no exchange."""
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from typing import Protocol
 
 from acp.paths import Lanes
 from bot import user_messages as words
 from bot.access.audit import Audit
+from bot.access.membership import Membership
 from bot.agents.registry import Agents
-from bot.commands.diff_queue import DiffQueue
 from bot.config.reactions import Reactions
-from bot.intake.rejection_notice import TurnedAway
 from bot.interactions.cards import Cards
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
 from bot.reply.notices import MADE_WAY, OFFER, WARNING, Notices
 from bot.reply.reply import Reply
-from bot.reply.status_reactions import Sign
+from bot.reply.status_reactions import Sign, Signs
 from bot.rest.api import Rest
 from bot.rest.live_message import Post
 from bot.rest.pacer import Pacer
 from bot.text.redaction import Redactor
 from pool.journal.journal import Journal, State
 
-from .exchange import Exchange
-from .membership import Membership
 from .stale_messages import Doubts
 from .thread_names import Naming
 
-if TYPE_CHECKING:
-    from bot.intake.posted_requests import Posting
-
-__all__ = ["Desk"]
+__all__ = ["Answering", "ExchangeContext"]
 
 
-class Desk:
-    """Makes exchanges, and keeps what they share: what they write with, and which reply of a thread was the last."""
+class Answering(Protocol):
+    """An exchange, as this part knows it: the request, the messages that it answers, and the reply."""
 
-    def __init__(
+    request: Request
+    reply: Reply
+    signs: Signs
+
+    @property
+    def message_ids(self) -> tuple[int, ...]:
+        """The messages, the last one is that of the `request`."""
+
+
+class ExchangeContext:
+    """What exchanges are made with, and which reply of a thread was the last."""
+
+    def __init__(  # noqa: PLR0913 - what an exchange is made with
         self,
         *,
         journal: Journal,
@@ -50,14 +56,16 @@ class Desk:
         attachments: Attachments,
         redact: Redactor,
         reactions: Reactions,
+        membership: Membership,
+        audit: Audit,
     ) -> None:
-        """`agents` knows each thread's agent, `attachments` has people's files.
+        """`agents` knows each thread's agent, `attachments` has people's files, `audit` who did what.
 
         `redact` takes secrets out of text for people; `reactions` says which signs messages get.
         """
         self.journal = journal
         self._last: dict[int, Reply] = {}
-        self._working: dict[int, Exchange] = {}
+        self._working: dict[int, Answering] = {}
         self._left = journal.signs.standing()
         """What an earlier run may have left on messages; on those that come now there is nothing."""
         self.pacer = pacer
@@ -69,23 +77,14 @@ class Desk:
         self.redact = redact
         self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
-        self.membership = Membership(agents=agents, journal=journal, pacer=pacer, rest=rest)
-        self.diff_queue = DiffQueue()
+        self.membership = membership
         self.link_lanes = Lanes("links")
         self.doubts = Doubts()
         """The messages that waited while nobody listened."""
-        self.postings: dict[int, Posting] = {}
-        """Requests that are being posted, by the ids of their asks."""
         self.notices = Notices(journal.notices, pacer=pacer, rest=rest)
-        self.turned_away = TurnedAway(pacer=pacer, rest=rest)
         self.on_began: Callable[[int], None] = lambda _thread_id: None
         """Learns of a thread in which a turn begins."""
-        self.audit = Audit()
-        """Where it is written down who did what; nowhere, unless it is set."""
-
-    def exchange(self, request: Request, *, before: Sequence[Request] = (), again: str | None = None) -> Exchange:
-        """Take up a request, with those `before` it that belong to it; or with `again` a prompt once more."""
-        return Exchange(request, self, before=before, again=again)
+        self.audit = audit
 
     def sign(self, channel_id: int, message_id: int) -> Sign:
         """Make the sign of a message."""
@@ -111,19 +110,19 @@ class Desk:
         if self._last.get(thread_id) is reply:
             del self._last[thread_id]
 
-    def began(self, exchange: Exchange) -> None:
+    def began(self, exchange: Answering) -> None:
         """Learn that it is an exchange's turn: what has waited for that in its thread is over."""
         self._working[exchange.request.message_id] = exchange
         self.notices.end(exchange.request.thread_id, MADE_WAY)
         self.on_began(exchange.request.thread_id)
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, exchange: Answering) -> None:
         """Learn that its turn is over."""
         self._working.pop(exchange.request.message_id, None)
         for kind in (WARNING, OFFER):
             self.notices.end(exchange.request.thread_id, kind, exchange.request.message_id)
 
-    def stepped_out(self, exchange: Exchange) -> None:
+    def stepped_out(self, exchange: Answering) -> None:
         """Learn that an exchange goes on in another place, where its turn has not come."""
         self._working.pop(exchange.request.message_id, None)
         self.leave_line(exchange.request.thread_id, exchange.reply)
@@ -136,18 +135,14 @@ class Desk:
         else:
             exchange.reply.in_turn(post)
 
-    def working(self, message_id: int) -> Exchange | None:
-        """Return the exchange of a message if it is being worked on."""
-        return self._working.get(message_id)
-
-    def settled(self, exchange: Exchange, *, confirmed: bool) -> None:
+    def settled(self, exchange: Answering, *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
         self.leave_line(exchange.request.thread_id, exchange.reply)
         if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
             self._undelivered(exchange)
         self.journal.settle(exchange.message_ids, confirmed=confirmed)
 
-    def _undelivered(self, exchange: Exchange) -> None:
+    def _undelivered(self, exchange: Answering) -> None:
         """Say in the channel above that an answer could not be posted: the thread is locked. Not if it is gone."""
         exchange.signs.end("failed")
         thread_id = exchange.request.thread_id

@@ -7,7 +7,6 @@ awaited here, so that messages keep the order in which Discord gave them.
 import asyncio
 import sys
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, ClassVar
 
 import aiohttp
@@ -16,36 +15,31 @@ import structlog
 
 from bot import user_messages as words
 from bot.access.admission import Admission
-from bot.access.gate import Answer, Ignore, OpenThread, Place, Refuse, Right, Verdict
+from bot.access.gate import Refuse
 from bot.access.summary import in_words
-from bot.agents.options import Offers, read_offers
 from bot.commands.ask import ABOUT_FORM, take_question
-from bot.commands.queue import DropMenu, QueueButton, steer
+from bot.commands.command_client import CommandClient
+from bot.commands.diff_queue import DiffQueue
 from bot.commands.settings import OptionMenu, PageButton
 from bot.commands.tree import Commands
 from bot.config.reload import Reloaded
 from bot.config.schema import Config
 from bot.conversation.exchange import Exchange
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.catch_up import CatchUp, Reach
 from bot.intake.deleted_places import Vanishing
-from bot.intake.edits import deleted, doubt, edited, look_again
-from bot.intake.posted_requests import posted, take_left
+from bot.intake.edits import Edits
+from bot.intake.intake import Intake
 from bot.intake.recovery import Recovery
-from bot.intake.thread_opener import open_for
 from bot.interactions.continue_button import GoOnButton
-from bot.interactions.stop_button import StopButton, means_stop
+from bot.interactions.queue_buttons import DropMenu, QueueButton
+from bot.interactions.stop_button import StopButton
 from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepButton
-from bot.prompt.discord_message import request_of
-from bot.prompt.request import Request, write_request
 from bot.questions.elicitation import ElicitationButton
 from bot.questions.form_submit import AGENTS_FORM, take_form
 from bot.questions.permission import AnswerButton, AnswerMenu
-from bot.reply.notices import OFFER
-from bot.rest.api import Gone, RestError
 from bot.rest.pacer import Urgency
-from pool.conversation import Conversation
-from pool.journal.journal import Journal, Unwritable
+from pool.journal.posted_requests import Ask
 from pool.pool import Pool
 
 from .connection import intents
@@ -54,16 +48,13 @@ from .place_names import whereabouts
 
 __all__ = ["ThreadlineClient"]
 
-ARCHIVE_SECONDS = 15.0
-"""How long a thread's last reply may take before the thread is archived all the same."""
-
 GUILD_SECONDS = 0.5
 """How long after one server's arrival the next may take; then the start is complete without it."""
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class ThreadlineClient(discord.Client):
+class ThreadlineClient(CommandClient):
     """One connection to Discord; built anew when it has died."""
 
     FORMS: ClassVar = {AGENTS_FORM: take_form, ABOUT_FORM: take_question}
@@ -74,9 +65,11 @@ class ThreadlineClient(discord.Client):
         *,
         config: Config,
         pool: Pool,
-        journal: Journal,
-        desk: Desk,
+        context: ExchangeContext,
+        admission: Admission,
         recovery: Recovery,
+        places: Vanishing,
+        intake: Intake,
         on_login: Callable[[int], None],
         on_missed: Callable[[int], None],
         on_ready: Callable[[], None],
@@ -97,34 +90,41 @@ class ThreadlineClient(discord.Client):
             guild_ready_timeout=GUILD_SECONDS,
             max_messages=None,
         )
-        self.admission = Admission(self, journal=journal, desk=desk, begun=recovery.begun)
         self.pool = pool
-        self.journal = journal
+        self.context = context
+        self.journal = context.journal
+        self.agents = context.agents
+        self.audit = context.audit
+        self.cards = context.cards
+        self.notices = context.notices
+        self.redact = context.redact
+        self.admission = admission
+        self.intake = intake
+        self.interruptions = recovery.interruptions
+        self.diff_queue = DiffQueue()
+        self.reload = on_reload
         self.tree = Commands(self, dm=config.access.dm)
-        self.desk = desk
+        self._places = places
+        self._recovery = recovery
+        self._edits = Edits(pool=pool, journal=self.journal, admission=admission, context=context)
         self._on_login = on_login
         self._on_ready = on_ready
-        self.reload = on_reload
-        self.recovery = recovery
         self._catch_up = CatchUp(
-            journal=journal,
-            rest=desk.rest,
-            pacer=desk.pacer,
+            journal=self.journal,
+            rest=context.rest,
+            pacer=context.pacer,
             reach=Reach(config.catch_up.hours, config.catch_up.messages),
             take=self._take_missed,
-            open_thread=self.open_for,
-            doubts=desk.doubts,
-            look_again=partial(look_again, self),
-            beyond=lambda channel_id: desk.tell(channel_id, words.BEYOND),
+            open_thread=intake.open_thread,
+            doubts=context.doubts,
+            look_again=self._edits.look_again,
+            beyond=lambda channel_id: context.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
-        self._identifies = Identifies(journal)
-        self._vanishing = Vanishing(journal=journal, pool=pool, rest=desk.rest, on_gone=self._gone)
+        self._identifies = Identifies(self.journal)
         self._left = False
         self.greeted = False
         """Whether the gateway has ever said READY."""
-        self.intake = True
-        """Whether messages are accepted; not while the bot stops."""
         self.events: set[asyncio.Task[None]] = set()
         """What is being done about events. It outlasts the client: what it began goes on by the next one."""
 
@@ -132,12 +132,12 @@ class ThreadlineClient(discord.Client):
         """Take the lock, learn whose the bot is, register buttons and commands."""
         if self.user is not None:
             self._on_login(self.user.id)
-        self.admission.learn_owners()
+        self.admission.logged_in(self)
         self.add_dynamic_items(
             *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepButton, InterruptedButton, StopButton),
             *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
         )
-        await self.desk.pacer.admit(None, Urgency.NOTICE)
+        await self.context.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync_changes(self.journal)
         except discord.HTTPException as error:
@@ -152,32 +152,32 @@ class ThreadlineClient(discord.Client):
         """READY is there: live messages wait until what was missed is in front of them; what waits may have changed."""
         self.greeted = True
         self._catch_up.begin()
-        doubt(self)
+        self._edits.doubt()
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Take up what was missed in a server that came after the start was complete, or that was out of order."""
         if self._catch_up.begun:
-            await self._catch_up.run(self._places([guild]))
+            await self._catch_up.run(self._known([guild]))
 
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
         for sentence in in_words(self.admission.rules):
             log.info(sentence)
-        unopened = await self.recovery.begin()
+        unopened = await self._recovery.begin()
         async with asyncio.TaskGroup() as tasks:
             for exchange in unopened:
                 name = f"open-{exchange.request.message_id}"
-                tasks.create_task(self.open_for(exchange), name=name)
-            tasks.create_task(self.recovery.finish(), name="recovery")
-            await self._catch_up.run([*self._places(self.guilds), *self._direct()])
+                tasks.create_task(self.intake.open_thread(exchange), name=name)
+            tasks.create_task(self._recovery.finish(), name="recovery")
+            await self._catch_up.run([*self._known(self.guilds), *self._direct()])
             # Not sooner: a request that was missed comes in its place among what else was.
-            tasks.create_task(self.recovery.take_asks(partial(take_left, self)), name="asks")
+            tasks.create_task(self._recovery.take_asks(self._take_left), name="asks")
         where = whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
         self._on_ready()
 
-    def _places(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
+    def _known(self, guilds: Iterable[discord.Guild]) -> list[tuple[int, int | None]]:
         """List what is to be caught up with: allowed channels and known threads, each with its newest message."""
         places: list[tuple[int, int | None]] = []
         for guild in guilds:
@@ -228,169 +228,60 @@ class ThreadlineClient(discord.Client):
 
     async def on_message(self, message: discord.Message) -> None:
         """Judge a message, and pass it on."""
-        self._vanishing.back(message.channel.id)
-        if not self.intake or self._catch_up.holds(message):
+        self._places.back(message.channel.id)
+        if not self.intake.is_open or self._catch_up.holds(message):
             return
         verdict = self.admission.judge(message)
-        exchange = self._carry_out(verdict, message)
+        exchange = self.intake.message(verdict, message)
         if self.admission.covers(message):
             self.journal.mark_seen(message.channel.id, message.id)
         if isinstance(verdict, Refuse):
             await self.admission.refuse(message, verdict)
-        elif exchange is not None and not exchange.is_open:
-            await self.open_for(exchange)
+        await self.intake.open_thread(exchange)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Let what still waits be what it says now."""
         self._catch_up.amend(payload.channel_id, payload.message_id, payload.message)
-        edited(self, payload.message)
+        self._edits.edited(payload.message)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Take back what still waits."""
         self._catch_up.amend(payload.channel_id, payload.message_id, None)
-        deleted(self, payload.channel_id, payload.message_id)
+        self._edits.deleted(payload.channel_id, payload.message_id)
 
     async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
         """Take back what still waits."""
         for message_id in payload.message_ids:
             self._catch_up.amend(payload.channel_id, message_id, None)
-            deleted(self, payload.channel_id, message_id)
+            self._edits.deleted(payload.channel_id, message_id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """End what went on there."""
-        self._vanishing.thread(payload.thread_id)
+        self._places.thread(payload.thread_id)
 
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """End what went on there and in its threads."""
-        self._vanishing.channel(channel.id)
+        self._places.channel(channel.id)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """End what went on there: the bot was removed."""
-        self._vanishing.guild(guild.id)
+        self._places.guild(guild.id)
 
     async def _take_missed(self, message: discord.Message) -> Exchange | None:
         """Judge a message that was missed; return its exchange if a thread is to be opened for it."""
         verdict = await self.admission.judge_missed(message)
-        exchange = self._carry_out(verdict, message, missed=True)
+        exchange = self.intake.message(verdict, message, missed=True)
         if isinstance(verdict, Refuse):
             await self.admission.refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
+    async def _take_left(self, ask: Ask) -> None:
+        """Accept a request that an earlier run was to post."""
+        await self.intake.open_thread(await self.intake.requests.take_left(ask))
+
     def is_behind(self, channel_id: int) -> bool:
         """Whether the messages of a place wait for those that were missed there."""
         return self._catch_up.is_behind(channel_id)
-
-    def _gone(self, thread_id: int) -> None:
-        self.recovery.interruptions.gone(thread_id)
-        self.desk.notices.forget(thread_id)
-
-    async def open_for(self, exchange: Exchange) -> None:
-        """Open the thread that an exchange needs; without one it goes on in its channel, unless its message is gone."""
-        try:
-            await open_for(self, exchange)
-        except Gone:
-            self._vanishing.thread(exchange.request.thread_id)  # Whoever asked has taken it back.
-            exchange.lost()
-        except Exception:  # without an end of this its conversation would wait for ever, and its reply never settle
-            log.exception("a thread could not be opened", message_id=exchange.request.message_id)
-            if not exchange.is_open:
-                exchange.not_opened("something went wrong, and the reason is in the log.")
-
-    def _carry_out(self, verdict: Verdict, message: discord.Message, *, missed: bool = False) -> Exchange | None:
-        """Accept what is to be accepted, synchronously."""
-        match verdict:
-            case Ignore(reason):
-                if (request := posted(self, message, missed=missed)) is not None:
-                    return request
-                log.debug("message ignored", message_id=message.id, reason=reason)
-            case Answer():
-                return self._accept(message, message.channel.id, missed=missed)
-            case OpenThread():
-                # A thread opened on a message has the message's id (Discord, Start Thread from Message).
-                return self._accept(message, message.id, missed=missed)
-            case Refuse():
-                pass
-        return None
-
-    def _accept(self, message: discord.Message, thread_id: int, *, missed: bool) -> Exchange | None:
-        """Store the message, and put it into its thread's inbox. None: it was accepted before, or says nothing."""
-        place = self.admission.place(message.guild, message.channel)
-        # Before a post's first message, which has its id, nothing was said.
-        joined = place.parent_id is not None and message.id != thread_id and not self.journal.knows(thread_id)
-        no_thread = place.no_thread or ""
-        request = request_of(message, self.user, thread_id=thread_id, joined=joined, no_thread=no_thread)
-        if request.is_empty:
-            log.info("message is empty", message_id=message.id)
-            return None
-        if self.journal.state(message.id) is not None:
-            log.info("message was accepted before", message_id=message.id)
-            return None
-        return self.take_up(request, message.author, place, missed=missed)
-
-    def take_up(
-        self, request: Request, author: discord.abc.User | None, place: Place, *, agent: str = "", missed: bool = False
-    ) -> Exchange | None:
-        """Put a request into its thread's inbox, where `agent` has been chosen for a conversation that begins.
-
-        One that was `missed` was written before anybody could see the question about an interrupted turn, and waits
-        for the choice. Without its `author` at hand it stops nothing.
-
-        None: it was accepted before, or cannot be taken up now. One whose thread is not open yet needs `open_for`.
-        """
-        message_id, thread_id, author_id = request.message_id, request.thread_id, request.author_id
-        bound = self.pool.bound(thread_id, author_id)
-        if bound is not None:
-            self._turn_away(request, bound.name, words.BOUNDS[bound])
-            return None
-        conversation = self.pool.conversation(thread_id)
-        current = None if conversation is None else conversation.current
-        if current is not None and request.is_only_text and means_stop(request.text):
-            self.desk.warn(OFFER, thread_id, current.message_ids[-1], words.STOP_OFFERED)
-            return None
-        channel_id = place.parent_id or place.channel_id
-        try:
-            new = self.journal.receive(
-                message_id,
-                thread_id=thread_id,
-                channel_id=channel_id,
-                guild_id=place.guild_id,
-                author_id=author_id,
-                request=write_request(request),
-                assignment=self.desk.agents.begin(channel_id, agent),
-            )
-        except Unwritable as error:
-            self._turn_away(request, str(error), words.UNWRITABLE)
-            return None
-        if not new:
-            log.info("message was accepted before", message_id=message_id)
-            return None
-        self.desk.audit.record("started", "a message", user_id=author_id, thread_id=thread_id)
-        exchange = self.desk.exchange(request)
-        if thread_id == request.channel_id:
-            exchange.opened(thread_id)
-        seconds = self.recovery.interruptions.seconds_left(thread_id) if missed else 0.0
-        if seconds > 0:
-            self.pool.wait(thread_id, exchange, seconds)
-            return exchange
-        self.pool.submit(thread_id, exchange)
-        if author is not None and self.desk.agents.config.threads.busy == "steer":
-            asker_id = conversation.current.author_id if conversation and conversation.current else None
-            if steer(conversation, exchange, may_stop=self.admission.may_stop(author, place, asker_id)):
-                self.desk.audit.record("stopped", "a message that steers", user_id=author_id, thread_id=thread_id)
-        return exchange
-
-    def _turn_away(self, request: Request, reason: str, said: str) -> None:
-        """Say that a message was not taken up; the log has not each of thousands."""
-        if self.desk.turned_away.tell(request, said):
-            ids = {"message_id": request.message_id, "author_id": request.author_id}
-            log.warning("message is turned away", reason=reason, **ids)
-
-    def offers(self, thread_id: int) -> Offers:
-        """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
-        conversation = self.pool.conversation(thread_id)
-        session = None if conversation is None else conversation.seat.session
-        offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else Offers.of(session)
-        return offers.without(self.desk.redact)
 
     # ---- commands, buttons and forms
 
@@ -405,32 +296,3 @@ class ThreadlineClient(discord.Client):
             for pattern, take in self.FORMS.items():
                 if match := pattern.fullmatch(str(sent.get("custom_id"))):
                     await take(interaction, match)
-
-    async def admit(self, interaction: discord.Interaction[Any], right: Right, *, asker_id: int | None) -> bool:
-        """Ask the gate about a command or a button; a refusal is answered here."""
-        return await self.admission.admit(interaction, right, asker_id=asker_id)
-
-    def may(self, interaction: discord.Interaction[Any], right: Right) -> bool:
-        """Ask the gate without saying anything."""
-        return self.admission.refusal(interaction, right, asker_id=None) is None
-
-    async def archive(self, thread_id: int) -> str:
-        """Archive a thread, when its last reply is in; a message opens it again. Return why that cannot be, if so."""
-        await self.desk.finish(ARCHIVE_SECONDS, thread_id)
-        try:
-            await self.desk.pacer.admit(None, Urgency.NOTICE)
-            await self.desk.rest.archive(thread_id)
-        except RestError as error:
-            log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
-            return str(error)
-        return ""
-
-    async def admit_button(
-        self, interaction: discord.Interaction[Any], thread_id: int, right: Right = Right.STOP
-    ) -> bool:
-        """Ask the gate about a button that steers a thread; it works only in that thread."""
-        return await self.admission.admit_button(interaction, thread_id, right)
-
-    def conversation(self, interaction: discord.Interaction[Any]) -> Conversation | None:
-        """Return the conversation of the thread in which a command was given."""
-        return self.pool.conversation(interaction.channel_id or 0)

@@ -7,25 +7,24 @@ What the agent has got already stays as it is.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import discord
 import structlog
 
+from bot.access.admission import Admission
 from bot.access.gate import Answer, OpenThread, Verdict
 from bot.conversation.exchange import Exchange
+from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, read_request, write_request
 from bot.rest.api import Gone, RestError
 from bot.rest.backoff import Patience, persist
 from bot.rest.pacer import Urgency
 from pool.conversation import Conversation
-from pool.journal.journal import State
+from pool.journal.journal import Journal, State
+from pool.pool import Pool
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
-
-__all__ = ["deleted", "doubt", "edited", "look_again"]
+__all__ = ["Edits"]
 
 ATTEMPTS = 3
 """Tries at reading one message."""
@@ -35,103 +34,105 @@ WAITS = {State.RECEIVED, State.HELD}
 log = structlog.stdlib.get_logger("bot")
 
 
-def edited(client: "ThreadlineClient", message: discord.Message, verdict: Verdict | None = None) -> None:
-    """Take up the new text and files of a message, if it still waits and its author may still talk.
+class Edits:
+    """Lets what waits follow its message."""
 
-    One that says nothing any more, as a bare mention, is taken back: its old words are not what anybody wants now.
-    `verdict` is that of the gate, where it was asked before.
-    """
-    found = _waiting(client, message.channel.id, message.id)
-    if found is None:
-        return  # One that an earlier run left, and that is not taken up yet, stays in doubt.
-    client.desk.doubts.settle(message.id)
-    if not isinstance(verdict or client.admission.judge_again(message), Answer | OpenThread):
-        return
-    conversation, exchange, before = found
-    now = request_of(message, client.user, thread_id=before.thread_id, joined=before.joined)
-    request = replace(before, text=now.text, attachments=now.attachments, quotes=now.quotes)
-    if request != before:
-        log.info("message was edited", message_id=message.id)
-        _amend(client, conversation, exchange, request)
+    def __init__(self, *, pool: Pool, journal: Journal, admission: Admission, context: ExchangeContext) -> None:
+        """`context` has what is in doubt."""
+        self._pool = pool
+        self._journal = journal
+        self._admission = admission
+        self._context = context
 
+    def edited(self, message: discord.Message, verdict: Verdict | None = None) -> None:
+        """Take up the new text and files of a message, if it still waits and its author may still talk.
 
-def deleted(client: "ThreadlineClient", channel_id: int, message_id: int) -> None:
-    """Take a message back, if it still waits."""
-    found = _waiting(client, channel_id, message_id)
-    if found is not None:
-        client.desk.doubts.settle(message_id)
+        One that says nothing any more, as a bare mention, is taken back: its old words are not what anybody wants now.
+        `verdict` is that of the gate, where it was asked before.
+        """
+        found = self._waiting(message.channel.id, message.id)
+        if found is None:
+            return  # One that an earlier run left, and that is not taken up yet, stays in doubt.
+        self._context.doubts.settle(message.id)
+        if not isinstance(verdict or self._admission.judge_again(message), Answer | OpenThread):
+            return
         conversation, exchange, before = found
-        log.info("message was deleted", message_id=message_id)
-        nothing = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")
-        _amend(client, conversation, exchange, nothing)
+        now = request_of(message, self._admission.user, thread_id=before.thread_id, joined=before.joined)
+        request = replace(before, text=now.text, attachments=now.attachments, quotes=now.quotes)
+        if request != before:
+            log.info("message was edited", message_id=message.id)
+            self._amend(conversation, exchange, request)
 
+    def deleted(self, channel_id: int, message_id: int) -> None:
+        """Take a message back, if it still waits."""
+        found = self._waiting(channel_id, message_id)
+        if found is not None:
+            self._context.doubts.settle(message_id)
+            conversation, exchange, before = found
+            log.info("message was deleted", message_id=message_id)
+            nothing = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")
+            self._amend(conversation, exchange, nothing)
 
-def doubt(client: "ThreadlineClient") -> None:
-    """Doubt all that waits: nobody has told of what became of it while the gateway was gone."""
-    places: dict[int, int] = {}
-    for row in client.journal.open_rows():
-        if row.state in WAITS:
-            with suppress(ValueError):  # One that cannot be read is told of where it is taken up.
-                places[row.message_id] = read_request(row.request).channel_id
-    client.desk.doubts.begin(places)
+    def doubt(self) -> None:
+        """Doubt all that waits: nobody has told of what became of it while the gateway was gone."""
+        places: dict[int, int] = {}
+        for row in self._journal.open_rows():
+            if row.state in WAITS:
+                with suppress(ValueError):  # One that cannot be read is told of where it is taken up.
+                    places[row.message_id] = read_request(row.request).channel_id
+        self._context.doubts.begin(places)
 
+    async def look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
+        """Let what is in doubt in a place be what it is now; `read` is its history, from the first of them on.
 
-async def look_again(client: "ThreadlineClient", channel_id: int, read: Sequence[discord.Message]) -> None:
-    """Let what is in doubt in a place be what it is now; `read` is its history, from the first of them on.
+        One that is not in it is asked for alone, for a place whose history may not be read looks empty. Where nothing
+        can be learned of a message, it stays as it was written.
+        """
+        found = {message.id: message for message in read}
+        for message_id in self._context.doubts.at(channel_id):
+            try:
+                message = found.get(message_id) or await self._ask(channel_id, message_id)
+                verdict = await self._admission.judge_missed_again(message) if message.edited_at is not None else None
+            except Gone:
+                self.deleted(channel_id, message_id)
+            except RestError as error:
+                log.warning("a message that waits cannot be read", message_id=message_id, reason=str(error))
+            except Exception:  # one message must not hold up the others
+                log.exception("a message could not be looked at", message_id=message_id)
+            else:
+                # An event that has come meanwhile knows better.
+                if verdict is not None and message_id in self._context.doubts:
+                    self.edited(message, verdict)
+            self._context.doubts.settle(message_id)
 
-    One that is not in it is asked for alone, for a place whose history may not be read looks empty. Where nothing can
-    be learned of a message, it stays as it was written.
-    """
-    found = {message.id: message for message in read}
-    for message_id in client.desk.doubts.at(channel_id):
-        try:
-            message = found.get(message_id) or await _ask(client, channel_id, message_id)
-            verdict = await client.admission.judge_missed_again(message) if message.edited_at is not None else None
-        except Gone:
-            deleted(client, channel_id, message_id)
-        except RestError as error:
-            log.warning("a message that waits cannot be read", message_id=message_id, reason=str(error))
-        except Exception:  # one message must not hold up the others
-            log.exception("a message could not be looked at", message_id=message_id)
+    async def _ask(self, channel_id: int, message_id: int) -> discord.Message:
+        """Read a message, as often as it takes within reason. Raises `RestError`."""
+        place, context = self._journal.threads.place(channel_id), self._context
+        guild_id = None if place is None else place[0]
+        return await persist(
+            lambda: context.rest.message(channel_id, message_id, guild_id=guild_id),
+            pacer=context.pacer,
+            urgency=Urgency.EDIT,
+            patience=Patience(ATTEMPTS),
+        )
+
+    def _waiting(self, channel_id: int, message_id: int) -> tuple[Conversation, Exchange, Request] | None:
+        """Find the conversation, the exchange and the request of a message that the agent has not got yet.
+
+        The journal is asked last: nearly every edit is one of the bot's own, of a reply that grows.
+        """
+        for thread_id in (channel_id, message_id):  # A thread that is opened on a message has its id.
+            conversation = self._pool.conversation(thread_id)
+            exchange = conversation.unsent(message_id) if conversation is not None else None
+            if conversation is None or not isinstance(exchange, Exchange):
+                continue
+            if self._journal.state(message_id) in WAITS:
+                return conversation, exchange, next(each for each in exchange.requests if each.message_id == message_id)
+        return None
+
+    def _amend(self, conversation: Conversation, exchange: Exchange, request: Request) -> None:
+        """Put another request in the place of one that waits; an exchange of which nothing is left is closed."""
+        if exchange.amend(request):
+            self._journal.amend(request.message_id, write_request(request))
         else:
-            # An event that has come meanwhile knows better.
-            if verdict is not None and message_id in client.desk.doubts:
-                edited(client, message, verdict)
-        client.desk.doubts.settle(message_id)
-
-
-async def _ask(client: "ThreadlineClient", channel_id: int, message_id: int) -> discord.Message:
-    """Read a message, as often as it takes within reason. Raises `RestError`."""
-    place, desk = client.journal.threads.place(channel_id), client.desk
-    guild_id = None if place is None else place[0]
-    return await persist(
-        lambda: desk.rest.message(channel_id, message_id, guild_id=guild_id),
-        pacer=desk.pacer,
-        urgency=Urgency.EDIT,
-        patience=Patience(ATTEMPTS),
-    )
-
-
-def _waiting(
-    client: "ThreadlineClient", channel_id: int, message_id: int
-) -> tuple[Conversation, Exchange, Request] | None:
-    """Find the conversation, the exchange and the request of a message that the agent has not got yet.
-
-    The journal is asked last: nearly every edit is one of the bot's own, of a reply that grows.
-    """
-    for thread_id in (channel_id, message_id):  # A thread that is opened on a message has its id.
-        conversation = client.pool.conversation(thread_id)
-        exchange = conversation.unsent(message_id) if conversation is not None else None
-        if conversation is None or not isinstance(exchange, Exchange):
-            continue
-        if client.journal.state(message_id) in WAITS:
-            return conversation, exchange, next(each for each in exchange.requests if each.message_id == message_id)
-    return None
-
-
-def _amend(client: "ThreadlineClient", conversation: Conversation, exchange: Exchange, request: Request) -> None:
-    """Put another request in the place of one that waits; an exchange of which nothing is left is closed."""
-    if exchange.amend(request):
-        client.journal.amend(request.message_id, write_request(request))
-    else:
-        conversation.withdraw(exchange, "deleted")
+            conversation.withdraw(exchange, "deleted")

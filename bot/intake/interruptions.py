@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot import user_messages as words
 from bot.conversation.exchange import Exchange
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.thread_buttons import interrupted_view
 from bot.reply.notices import INTERRUPTED
 from bot.reply.reply import Reply
@@ -54,19 +54,19 @@ class Interruptions:
         *,
         journal: Journal,
         pool: Pool,
-        desk: Desk,
+        context: ExchangeContext,
         drafts: Drafts,
         again: Callable[[Sequence[Row]], Exchange | None],
     ) -> None:
         """`again` makes the exchange of rows for another try; None where they cannot be read, which ends them."""
         self._journal = journal
         self._pool = pool
-        self._desk = desk
+        self._context = context
         self._drafts = drafts
         self._again = again
         self._open: dict[int, dict[int, Interruption]] = {}
         """By thread, and by the last message."""
-        desk.on_began = self.went_on
+        context.on_began = self.went_on
 
     def recover(self, rows: Sequence[Row]) -> Interruption:
         """Take note of an exchange that was prompted when the bot ended."""
@@ -80,9 +80,11 @@ class Interruptions:
 
     def end_old(self) -> None:
         """End the questions that an earlier run was about to end. To be called when all open ones are recovered."""
-        for thread_id, message_id in self._desk.notices.of(INTERRUPTED):
+        for thread_id, message_id in self._context.notices.of(INTERRUPTED):
             if message_id not in self._open.get(thread_id, {}):
-                self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=self._became(thread_id, message_id))
+                self._context.notices.end(
+                    thread_id, INTERRUPTED, message_id, content=self._became(thread_id, message_id)
+                )
 
     def _became(self, thread_id: int, message_id: int) -> str:
         """Say what became of a question that is over."""
@@ -92,23 +94,23 @@ class Interruptions:
 
     def draft(self, rows: Sequence[Row]) -> Reply | None:
         """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
-        row, journal, desk = rows[-1], self._journal, self._desk
+        row, journal, context = rows[-1], self._journal, self._context
         if not journal.posts.of(row.message_id) and not journal.pages(row.message_id):
             return None
 
         def settled(confirmed: bool) -> None:  # noqa: FBT001 - a callback
-            desk.leave_line(row.thread_id, reply)
+            context.leave_line(row.thread_id, reply)
             if self.is_undecided(row) or journal.state(row.message_id) is State.CLOSED:
                 journal.settle([each.message_id for each in rows], confirmed=confirmed)
                 self._question(row)
             else:
                 journal.posts.drop(row.message_id)  # The next try has messages of its own.
 
-        reply = Reply(row.message_id, pacer=desk.pacer, rest=desk.rest, journal=journal, on_settled=settled)
+        reply = Reply(row.message_id, pacer=context.pacer, rest=context.rest, journal=journal, on_settled=settled)
         guild_id, channel_id = journal.threads.place(row.thread_id) or (None, row.thread_id)
         if guild_id is not None and channel_id == row.thread_id:
             reply.name_request()  # In a channel, where others talk too.
-        desk.line_up(row.thread_id, reply)
+        context.line_up(row.thread_id, reply)
         return reply
 
     async def ask(self, interruption: Interruption) -> None:
@@ -124,10 +126,10 @@ class Interruptions:
     def _question(self, row: Row) -> None:
         if self.is_undecided(row) and self._asked(row) is None:
             text, view = words.interrupted(row.author_id, self._link(row)), lambda: interrupted_view(row.message_id)
-            self._desk.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
+            self._context.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
 
     def _asked(self, row: Row) -> float | None:
-        return self._desk.notices.since(row.thread_id, INTERRUPTED, row.message_id)
+        return self._context.notices.since(row.thread_id, INTERRUPTED, row.message_id)
 
     def _link(self, row: Row) -> str:
         """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
@@ -168,7 +170,7 @@ class Interruptions:
             self._journal.again(interruption.message_ids)
             told = f"-# Sent again by <@{by}>."
         self._forget(interruption)
-        self._desk.notices.end(thread_id, INTERRUPTED, message_id, content=told)
+        self._context.notices.end(thread_id, INTERRUPTED, message_id, content=told)
         if exchange is not None:
             if interruption.draft is None or interruption.draft.settled.is_set():
                 self._journal.posts.drop(message_id)  # The next try has messages of its own.
@@ -195,8 +197,8 @@ class Interruptions:
         message_id = interruption.row.message_id
         self._journal.close_rows(interruption.message_ids, reason, self._journal.pages(message_id))
         self._forget(interruption)
-        self._desk.end_signs(interruption.message_ids)
-        self._desk.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=told)
+        self._context.end_signs(interruption.message_ids)
+        self._context.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=told)
 
     def _forget(self, interruption: Interruption) -> None:
         here = self._open[interruption.row.thread_id]

@@ -5,9 +5,10 @@ is accepted all the same: when Discord has confirmed it, or at the next READY wh
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Protocol
 
 import discord
 import structlog
@@ -15,14 +16,14 @@ import structlog
 from bot.access.gate import Place
 from bot.conversation.exchange import Exchange
 from bot.prompt.discord_message import mentioned_in, names_in, readable
-from bot.prompt.request import read_request
-from bot.rest.api import RestError
+from bot.prompt.request import Request, read_request
+from bot.rest.api import Rest, RestError
+from pool.journal.journal import Journal
 from pool.journal.posted_requests import Ask
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
+from .unfinished_replies import Drafts
 
-__all__ = ["Posting", "posted", "take_left"]
+__all__ = ["Accept", "PostedRequests", "Posting"]
 
 MESSAGE_SECONDS: Final = 5.0
 """How long the message of a request may come after Discord has confirmed it; both come at about the same time."""
@@ -30,59 +31,98 @@ MESSAGE_SECONDS: Final = 5.0
 log = structlog.stdlib.get_logger("bot")
 
 
+class Accept(Protocol):
+    """What puts a request into its thread's inbox, see `Intake.accept`."""
+
+    def __call__(
+        self, request: Request, author: discord.abc.User | None, place: Place, *, agent: str, missed: bool
+    ) -> Exchange | None:
+        """Return its exchange; None where it was accepted before, or cannot be accepted now."""
+
+
 class Posting:
     """A request that is being posted; its message may come before Discord has confirmed it."""
 
-    def __init__(self, client: "ThreadlineClient", ask: Ask, author: discord.abc.User) -> None:
+    def __init__(self, ask: Ask, author: discord.abc.User) -> None:
         """Nothing is posted yet. `author` is who asks."""
-        self._client = client
-        self._ask = ask
+        self.ask = ask
         self.author = author
         self.accepted = asyncio.Event()
 
-    def __enter__(self) -> Self:
-        """Wait for its message."""
-        self._client.desk.postings[self._ask.ask_id] = self
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        """Wait no more."""
-        del self._client.desk.postings[self._ask.ask_id]
+class PostedRequests:
+    """Those that are being posted, and those that an earlier run of the bot was to post."""
 
-    async def confirmed(self, message_id: int) -> None:
-        """Learn that it stands: if its message does not come it is accepted now, or when its place is caught up."""
-        client = self._client
+    def __init__(self, *, journal: Journal, rest: Rest, drafts: Drafts, accept: Accept) -> None:
+        """`drafts` looks for messages that an earlier run has posted."""
+        self._journal = journal
+        self._rest = rest
+        self._drafts = drafts
+        self._accept = accept
+        self._postings: dict[int, Posting] = {}
+        """By the ids of their asks."""
+
+    @contextmanager
+    def posting(self, ask: Ask, author: discord.abc.User) -> Iterator[Posting]:
+        """Wait for the message of a request that is being posted."""
+        posting = self._postings[ask.ask_id] = Posting(ask, author)
+        try:
+            yield posting
+        finally:
+            del self._postings[ask.ask_id]
+
+    async def confirmed(self, posting: Posting, message_id: int, *, wanted: Callable[[], bool]) -> Exchange | None:
+        """Learn that it stands: if its message does not come it is accepted now, if that is `wanted` then.
+
+        Returns its exchange if it was accepted here.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(MESSAGE_SECONDS):
-                await self.accepted.wait()
-                return
-        if client.intake and not client.is_behind(self._ask.channel_id):
-            await _open(client, _accept(client, self._ask, message_id, missed=False))
+                await posting.accepted.wait()
+                return None
+        return self._take(posting.ask, message_id, missed=False) if wanted() else None
 
+    def posted(self, message: discord.Message, *, missed: bool) -> Exchange | None:
+        """Accept the request that a message of the bot's own is, if it is one; return its exchange. Synchronous."""
+        if self._journal.state(message.id) is not None:
+            return None
+        ask = next((each for each in self._journal.asks.standing() if _is(message, each)), None)
+        return None if ask is None else self._take(ask, message.id, missed=missed)
 
-def posted(client: "ThreadlineClient", message: discord.Message, *, missed: bool) -> Exchange | None:
-    """Accept the request that a message of the bot's own is, if it is one; return its exchange. Synchronous."""
-    if client.user is None or message.author.id != client.user.id or client.journal.state(message.id) is not None:
-        return None
-    ask = next((each for each in client.journal.asks.standing() if _is(message, each)), None)
-    return None if ask is None else _accept(client, ask, message.id, missed=missed)
+    async def take_left(self, ask: Ask) -> Exchange | None:
+        """Accept a request that an earlier run was to post, if it stands and was not accepted; return its exchange."""
+        if ask.ask_id in self._postings or ask not in self._journal.asks.standing():
+            return None
+        try:
+            own = await self._drafts.own_messages(ask.channel_id, after=ask.ask_id)
+        except RestError as error:
+            log.warning("a request cannot be looked for", channel_id=ask.channel_id, reason=str(error))
+            own = []
+        alike = (each.message_id for each in own if each.content == ask.content.strip())
+        message_id = next((each for each in alike if self._journal.state(each) is None), None)
+        if message_id is None:
+            self._journal.asks.end(ask.ask_id)
+            return None
+        return self._take(ask, message_id, missed=True)
 
-
-async def take_left(client: "ThreadlineClient", ask: Ask) -> None:
-    """Accept a request that an earlier run was to post, if it stands and was not accepted."""
-    if ask.ask_id in client.desk.postings or ask not in client.journal.asks.standing():
-        return
-    try:
-        own = await client.recovery.drafts.own_messages(ask.channel_id, after=ask.ask_id)
-    except RestError as error:
-        log.warning("a request cannot be looked for", channel_id=ask.channel_id, reason=str(error))
-        own = []
-    alike = (each.message_id for each in own if each.content == ask.content.strip())
-    message_id = next((each for each in alike if client.journal.state(each) is None), None)
-    if message_id is None:
-        client.journal.asks.end(ask.ask_id)
-        return
-    await _open(client, _accept(client, ask, message_id, missed=True))
+    def _take(self, ask: Ask, message_id: int, *, missed: bool) -> Exchange | None:
+        """Accept a request that stands as a message now; return its exchange, whose thread may have to be opened."""
+        draft, posting = read_request(ask.request), self._postings.get(ask.ask_id)
+        text = readable(draft.text, names_in(None if draft.guild_id is None else self._rest.guild(draft.guild_id), {}))
+        request = replace(
+            draft,
+            message_id=message_id,
+            thread_id=draft.thread_id or message_id,
+            text=text,
+            unnamed=draft.guild_id is not None and bool(mentioned_in(text)),
+        )
+        place = Place(draft.guild_id, ask.channel_id, ask.parent_id, no_thread=draft.no_thread or None)
+        author = None if posting is None else posting.author
+        exchange = self._accept(request, author, place, agent=ask.agent, missed=missed)
+        self._journal.asks.end(ask.ask_id)
+        if posting is not None:
+            posting.accepted.set()
+        return exchange
 
 
 def _is(message: discord.Message, ask: Ask) -> bool:
@@ -91,28 +131,3 @@ def _is(message: discord.Message, ask: Ask) -> bool:
     if by is not None:
         return by.id == ask.ask_id
     return message.channel.id == ask.channel_id and message.id > ask.ask_id and message.content == ask.content.strip()
-
-
-def _accept(client: "ThreadlineClient", ask: Ask, message_id: int, *, missed: bool) -> Exchange | None:
-    """Accept a request that stands as a message now; return its exchange, whose thread may have to be opened."""
-    draft, posting = read_request(ask.request), client.desk.postings.get(ask.ask_id)
-    text = readable(draft.text, names_in(None if draft.guild_id is None else client.get_guild(draft.guild_id), {}))
-    request = replace(
-        draft,
-        message_id=message_id,
-        thread_id=draft.thread_id or message_id,
-        text=text,
-        unnamed=draft.guild_id is not None and bool(mentioned_in(text)),
-    )
-    place = Place(draft.guild_id, ask.channel_id, ask.parent_id, no_thread=draft.no_thread or None)
-    author = None if posting is None else posting.author
-    exchange = client.take_up(request, author, place, agent=ask.agent, missed=missed)
-    client.journal.asks.end(ask.ask_id)
-    if posting is not None:
-        posting.accepted.set()
-    return exchange
-
-
-async def _open(client: "ThreadlineClient", exchange: Exchange | None) -> None:
-    if exchange is not None and not exchange.is_open:
-        await client.open_for(exchange)

@@ -3,8 +3,8 @@
 import asyncio
 
 from bot import user_messages as words
-from bot.commands.queue import queue_view
 from bot.conversation.exchange import Exchange
+from bot.interactions.queue_buttons import queue_view
 from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, WAITING, Notices
 from pool.pool import Pool

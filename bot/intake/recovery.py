@@ -16,7 +16,7 @@ import structlog
 
 from bot import user_messages as words
 from bot.conversation.exchange import Exchange
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.request import read_request
 from bot.reply.reply import Reply
 from bot.rest.api import RestError
@@ -51,21 +51,22 @@ class Recovery:
     Until `begun` is set messages that come now have to wait, for they come behind what was left.
     """
 
-    def __init__(self, *, journal: Journal, pool: Pool, desk: Desk, waiting: Waiting) -> None:
-        """Read what is open now."""
+    def __init__(
+        self, *, journal: Journal, pool: Pool, context: ExchangeContext, waiting: Waiting, begun: asyncio.Event
+    ) -> None:
+        """Read what is open now. `begun` is to be set when everything is in its thread's inbox."""
         self._journal = journal
         self._pool = pool
-        self._desk = desk
+        self._context = context
         self._waiting = waiting
-        self.drafts = Drafts(journal=journal, pacer=desk.pacer, rest=desk.rest)
+        self.drafts = Drafts(journal=journal, pacer=context.pacer, rest=context.rest)
         self.interruptions = Interruptions(
-            journal=journal, pool=pool, desk=desk, drafts=self.drafts, again=self._once_more
+            journal=journal, pool=pool, context=context, drafts=self.drafts, again=self._once_more
         )
         """The turns that were cut off, and about which no choice was made yet."""
         self._rows: dict[int, dict[int, list[Row]]] = {}
         """By thread the open rows, those that were sent together under the id of their last one."""
-        self.begun = asyncio.Event()
-        """Set when everything is in its thread's inbox."""
+        self.begun = begun
         self._unopened: list[Exchange] = []
         self._finished: list[tuple[Row, Exchange]] = []
         self._interrupted: list[Interruption] = []
@@ -85,9 +86,9 @@ class Recovery:
         cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
         """
         while self._signed:
-            self._desk.end_signs([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
+            self._context.end_signs([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
             await asyncio.sleep(0)
-        self._desk.notices.begin()
+        self._context.notices.begin()
         while self._rows:
             self._take_up_some()
             await asyncio.sleep(0)
@@ -125,10 +126,15 @@ class Recovery:
             self._pool.restore(thread_id, exchanges, held=seconds is None or left > 0, seconds=seconds)
         return [exchange for exchange in (*(each for _, each in ended), *exchanges) if not exchange.is_open]
 
+    def gone(self, thread_id: int) -> None:
+        """Learn that a thread is gone, and with it what was asked and said there."""
+        self.interruptions.gone(thread_id)
+        self._context.notices.forget(thread_id)
+
     async def finish(self) -> None:
         """Post what was finished, ask about what was cut off, and end the questions that an earlier run left."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_each(self._desk.notices.lost, self._find), name="lost notices")
+            tasks.create_task(_each(self._context.notices.lost, self._find), name="lost notices")
             tasks.create_task(_each(self._questions, self._close), name="old questions")
             tasks.create_task(_each(self._interrupted, self.interruptions.ask), name="interrupted")
             tasks.create_task(_each(self._cut, self._cut_off), name="drafts")
@@ -168,7 +174,7 @@ class Recovery:
         for together in sorted(rows, key=lambda together: together[-1].message_id):
             exchange = self._exchange(together)
             if exchange is not None:
-                self._desk.line_up(exchange.request.thread_id, exchange.reply)
+                self._context.line_up(exchange.request.thread_id, exchange.reply)
                 ended.append((together[-1], exchange))
         return ended
 
@@ -181,7 +187,7 @@ class Recovery:
         message_ids = tuple(each.message_id for each in together)
         try:
             *before, request = (read_request(each.request) for each in together)
-            exchange = self._desk.exchange(request, before=before, again=again)
+            exchange = Exchange(request, self._context, before=before, again=again)
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
             if row.state is State.CLOSED:
@@ -219,7 +225,7 @@ class Recovery:
         except RestError as error:
             log.info("an old notice could not be looked for", thread_id=lost.thread_id, reason=str(error))
             message_id = None
-        self._desk.notices.find(lost, message_id)
+        self._context.notices.find(lost, message_id)
 
     async def _close(self, question: OpenQuestion) -> None:
         """Take the buttons off a question of an earlier run."""
@@ -231,8 +237,8 @@ class Recovery:
                 message_id = await self.drafts.look_for(thread_id, question.exchange_id, question.content)
             if message_id is not None:
                 await persist(
-                    partial(self._desk.rest.edit, thread_id, message_id, text, drop_view=True),
-                    pacer=self._desk.pacer,
+                    partial(self._context.rest.edit, thread_id, message_id, text, drop_view=True),
+                    pacer=self._context.pacer,
                     urgency=Urgency.NOTICE,
                     channel_id=thread_id,
                     bucket=Bucket.EDIT,

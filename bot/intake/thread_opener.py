@@ -4,19 +4,17 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.conversation.exchange import Exchange
+from bot.conversation.exchange_context import ExchangeContext
 from bot.conversation.thread_names import NEUTRAL, name_for
 from bot.prompt.request import Request, write_request
 from bot.rest.api import ContentRefused, Gone, Refused, Rest, RestError, TryLater
 from bot.rest.backoff import ATTEMPTS, Patience, persist
 from bot.rest.pacer import Bucket, Pacer, Urgency
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
+from pool.pool import Pool
 
 __all__ = ["OPEN_SECONDS", "NotOpened", "open_for", "open_thread"]
 
@@ -33,12 +31,12 @@ class NotOpened(Exception):
     """There will be no thread for a request; the text says why, for people."""
 
 
-async def open_for(client: "ThreadlineClient", exchange: Exchange) -> None:
+async def open_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) -> None:
     """Open the thread that an exchange needs, or let it go on in its channel. Raises `Gone` as `open_thread`."""
-    desk, request = client.desk, exchange.request
-    await desk.doubts.settled(exchange.message_ids)
-    minutes = desk.agents.config.threads.auto_archive_minutes
-    pacer, rest, redact = desk.pacer, desk.rest, desk.redact
+    request = exchange.request
+    await context.doubts.settled(exchange.message_ids)
+    minutes = context.agents.config.threads.auto_archive_minutes
+    pacer, rest, redact = context.pacer, context.rest, context.redact
     try:
         await open_thread(
             exchange,
@@ -46,27 +44,27 @@ async def open_for(client: "ThreadlineClient", exchange: Exchange) -> None:
             rest=rest,
             auto_archive_minutes=minutes,
             redact=redact,
-            named=lambda name: desk.naming.opened(request.thread_id, name),
+            named=lambda name: context.naming.opened(request.thread_id, name),
         )
     except NotOpened as error:
         log.warning("a thread could not be opened", message_id=request.message_id, reason=str(error))
-        _stay(client, exchange, str(error))
+        _stay(exchange, str(error), context=context, pool=pool)
 
 
-def _stay(client: "ThreadlineClient", exchange: Exchange, reason: str) -> None:
+def _stay(exchange: Exchange, reason: str, *, context: ExchangeContext, pool: Pool) -> None:
     """Let a request that gets no thread wait for its turn in the conversation of its channel."""
-    agents, channel_id, thread_id = client.desk.agents, exchange.request.channel_id, exchange.request.thread_id
-    conversation = client.pool.conversation(thread_id)
+    agents, channel_id, thread_id = context.agents, exchange.request.channel_id, exchange.request.thread_id
+    conversation = pool.conversation(thread_id)
     if conversation is None or conversation.unsent(exchange.request.message_id) is not exchange:
         exchange.opened(channel_id)  # It has ended meanwhile; if there is a word to be said of that, then there.
-    elif client.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
+    elif context.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
         exchange.not_opened(reason)
     else:
         request = replace(exchange.requests[-1], thread_id=channel_id, no_thread=reason)  # As it was edited meanwhile.
-        client.journal.move(request.message_id, channel_id, write_request(request))
+        context.journal.move(request.message_id, channel_id, write_request(request))
         conversation.release(exchange)
         exchange.moved(request)
-        client.pool.submit(channel_id, exchange)
+        pool.submit(channel_id, exchange)
 
 
 async def open_thread(

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import discord
 import structlog
@@ -14,9 +14,8 @@ import structlog
 from acp import OpenQuestions
 from acp.jsonrpc import RequestId
 from bot import user_messages as words
-from bot.access.audit import Audit, Deed
-from bot.access.gate import Right
-from bot.questions.auto_approval import Permission
+from bot.access.audit import Audit
+from bot.config.values import Permission
 from bot.rest.api import Rest
 from bot.rest.live_message import Post
 from bot.rest.mentions import NOBODY, Mentions
@@ -25,10 +24,7 @@ from pool.journal.journal import Journal
 
 from .components import view_of
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
-
-__all__ = ["Card", "Cards", "Where", "admitted", "record"]
+__all__ = ["Card", "Cards", "Where"]
 
 MISSED = 10
 """Unanswered questions of a thread that its agent is told of with the next prompt."""
@@ -155,14 +151,15 @@ class Cards:
         rest: Rest,
         permission: Callable[[int], Permission] = lambda _: "ask",
         whom: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
+        audit: Audit | None = None,
     ) -> None:
         """Start with none.
 
-        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker.
+        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker. `audit` is
+        where it is written down what became of each.
         """
         self.permission = permission
-        self.audit = Audit()
-        """Where it is written down who has answered what."""
+        self.audit = audit or Audit()
         self.in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post()
         """Lets what belongs to an exchange be posted when the answers before it in its thread stand."""
         self._journal = journal
@@ -278,47 +275,3 @@ class Cards:
             self.answered += card.answered
             if card.answered:
                 self._answered.append(card.token)
-
-
-_Kind = TypeVar("_Kind", bound=Card)
-
-
-async def admitted(
-    interaction: "discord.Interaction[ThreadlineClient]",
-    kind: type[_Kind],
-    token: str,
-    right: Callable[[_Kind], Right] = lambda _card: Right.APPROVE,
-) -> _Kind | None:
-    """Return the question that somebody who may wants to answer. None: it is said already why that cannot be.
-
-    `right` is what the answer needs.
-    """
-    client = interaction.client
-    found = client.desk.cards.find(token)
-    here = found is not None and found.where.channel_id == interaction.channel_id
-    card = found if here and isinstance(found, kind) else None
-    needed, asker_id = (Right.LOOK, None) if card is None else (right(card), card.where.asker_id)
-    if not await client.admit(interaction, needed, asker_id=asker_id):
-        return None
-    if card is not None and not card.answered:
-        return card
-    message, became = interaction.message, client.desk.cards.became(token)
-    # Only a card that is not open loses its buttons: a forged id must not take away somebody else's. And what it says
-    # of who has answered stays, when two press at the same moment.
-    if (
-        found is None
-        and not client.desk.cards.is_answered(token)
-        and message is not None
-        and not message.flags.ephemeral
-        and not client.desk.cards.shows(message.id)
-    ):
-        await interaction.response.edit_message(content=words.with_line(message.content, became), view=None)
-    else:
-        await interaction.response.send_message(became, ephemeral=True)
-    return None
-
-
-def record(interaction: "discord.Interaction[ThreadlineClient]", card: Card, deed: Deed, what: str) -> None:
-    """Write down in the audit log what somebody has answered."""
-    audit = interaction.client.desk.cards.audit
-    audit.record(deed, f"{what}: {card.title}", user_id=interaction.user.id, thread_id=card.where.channel_id)

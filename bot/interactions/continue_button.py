@@ -4,23 +4,20 @@ The press is a message like any other, with the notice's id as its own: it is wr
 survives a restart, and counts once however often the button is pressed.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 import structlog
 
 from bot import user_messages as words
 from bot.access.gate import Right
-from bot.conversation.exchange_context import Desk
-from bot.prompt.request import Request, write_request
-from bot.reply.notices import MADE_WAY
+from bot.prompt.request import Request
+from bot.reply.notices import MADE_WAY, Notices
 from bot.rest.live_message import answer_press
 from pool.journal.journal import Unwritable
 
+from .bot_client import Interaction
 from .components import view_of
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["GoOnButton", "tell_made_way"]
 
@@ -45,10 +42,10 @@ class GoOnButton(
         """Make the item that handles a press."""
         return cls(int(match["thread"]))
 
-    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Take the press up as a message, and take the button away."""
         client, notice, user = interaction.client, interaction.message, interaction.user
-        if notice is None or not await client.admit_button(interaction, self.thread_id, Right.GO_ON):
+        if notice is None or not await client.admission.admit_button(interaction, self.thread_id, Right.GO_ON):
             return
         bound = client.pool.bound(self.thread_id, user.id)
         if bound is not None:
@@ -57,27 +54,17 @@ class GoOnButton(
         request = Request(notice.id, self.thread_id, self.thread_id, user.id, words.GO_ON)
         place = client.admission.place(interaction.guild, interaction.channel)
         try:
-            new = client.journal.receive(
-                notice.id,
-                thread_id=self.thread_id,
-                channel_id=place.parent_id or place.channel_id,
-                guild_id=place.guild_id,
-                author_id=user.id,
-                request=write_request(request),
-            )
+            new = client.intake.take(request, place)
         except Unwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         told = f"-# Continued by <@{user.id}>."
-        post = client.desk.notices.end_by_press(self.thread_id, MADE_WAY, told)
-        if new:
+        post = client.notices.end_by_press(self.thread_id, MADE_WAY, told)
+        if new is not None:
             log.info("continued by a person", thread_id=self.thread_id, user_id=user.id)
-            exchange = client.desk.exchange(request)
-            client.pool.submit(self.thread_id, exchange)
-            exchange.opened(self.thread_id)
         await answer_press(interaction, told, post)
 
 
-def tell_made_way(desk: Desk, thread_id: int) -> None:
+def tell_made_way(notices: Notices, thread_id: int) -> None:
     """Say in a thread that its question was ended for others, with the button."""
-    desk.notices.show(thread_id, MADE_WAY, words.MADE_WAY, lambda: view_of(GoOnButton(thread_id)))
+    notices.show(thread_id, MADE_WAY, words.MADE_WAY, lambda: view_of(GoOnButton(thread_id)))

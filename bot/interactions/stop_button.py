@@ -1,6 +1,6 @@
 """The Stop button below a reply that grows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 import structlog
@@ -8,36 +8,12 @@ import structlog
 from bot.access.gate import Right
 from bot.user_messages import cancelled
 
+from .bot_client import Interaction
 from .components import view_of
 
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
-
-__all__ = ["StopButton", "means_stop", "stop_view"]
+__all__ = ["StopButton", "stop_view"]
 
 log = structlog.stdlib.get_logger("bot")
-
-
-_WISHES = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
-_PHRASES = ("hold on", "hang on", "one moment", "one sec", "one second")
-_AROUND = frozenset(
-    (
-        *("please", "pls", "plz", "ok", "okay", "hey", "oh", "no", "now", "just", "right"),
-        *("it", "that", "this", "here", "there", "for", "a", "bit", "moment", "minute", "second", "sec"),
-    )
-)
-"""What such a wish is made of, and what may stand around it."""
-
-_LONGEST = 5
-
-
-def means_stop(text: str) -> bool:
-    """Whether a message is nothing but the wish that the agent stop or wait."""
-    said = " ".join("".join(each if each.isalnum() else " " for each in text.casefold()).split())
-    for phrase in _PHRASES:
-        said = said.replace(phrase, "wait")
-    words = said.split()
-    return len(words) <= _LONGEST and not _WISHES.isdisjoint(words) and _WISHES.union(_AROUND).issuperset(words)
 
 
 class StopButton(
@@ -61,20 +37,21 @@ class StopButton(
         """Make the item that handles a press."""
         return cls(int(match["thread"]), int(match["message"]))
 
-    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Stop, if the turn still runs and the person may."""
         client = interaction.client
-        exchange = client.desk.working(self.message_id)
-        if exchange is not None and exchange.request.thread_id != self.thread_id:
-            exchange = None  # No id of ours: who stops their own turn elsewhere must not stop another's here.
-        asker_id = exchange.request.author_id if exchange is not None else client.journal.threads.asker(self.thread_id)
-        if not await client.admit(interaction, Right.STOP, asker_id=asker_id):
+        conversation = client.pool.conversation(self.thread_id)
+        current = conversation.current if conversation is not None else None
+        if current is not None and current.message_ids[-1] != self.message_id:
+            current = None  # A later turn, or no id of ours: its asker must not stop another's turn.
+        asker_id = current.author_id if current is not None else client.journal.threads.asker(self.thread_id)
+        if not await client.admission.admit(interaction, Right.STOP, asker_id=asker_id):
             return
         if interaction.channel_id != self.thread_id:
             await interaction.response.send_message("This button belongs to another thread.", ephemeral=True)
             return
-        conversation = client.pool.conversation(self.thread_id)
-        if exchange is None or conversation is None:
+        # Looked at again: the turn may have ended while the gate was asked.
+        if conversation is None or current is None or conversation.current is not current:
             await interaction.response.send_message("This turn is over.", ephemeral=True)
             return
         done = conversation.cancel(interaction.user.id)

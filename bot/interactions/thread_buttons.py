@@ -3,22 +3,20 @@
 They are dispatched by their templates, so they work after a restart, and the library need not keep their views.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
 from bot import user_messages as words
 from bot.access.gate import Right
-from bot.commands.queue import drop_held
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
 from pool.journal.journal import Unwritable
 
+from .bot_client import Interaction
 from .components import view_of
+from .queue_buttons import drop_held
 from .stop_button import StopButton
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["HeldButton", "InterruptedButton", "KeepButton", "held_view", "interrupted_view", "warning_view"]
 
@@ -59,21 +57,21 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
         """Make the item that handles a press."""
         return cls(match["action"], int(match["thread"]))
 
-    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Do it, if it can still be done, and take the buttons away."""
         client, by, notice = interaction.client, interaction.user.id, interaction.message
         right = Right.TALK if self.action == "drop" else Right.GO_ON  # To drop is judged message by message.
-        if notice is None or not await client.admit_button(interaction, self.thread_id, right):
+        if notice is None or not await client.admission.admit_button(interaction, self.thread_id, right):
             return
         conversation = client.pool.conversation(self.thread_id)
-        current = client.desk.notices.shows(self.thread_id, HELD, notice.id)
+        current = client.notices.shows(self.thread_id, HELD, notice.id)
         if conversation is None or not conversation.held or not current:
             await interaction.response.edit_message(content=OUTDATED, view=None)
         elif self.action == "drop":
             await drop_held(interaction, conversation)
         else:
             told = f"-# {words.waiting(conversation.waiting)} next; continued by <@{by}>."
-            post = client.desk.notices.end_by_press(self.thread_id, HELD, told)
+            post = client.notices.end_by_press(self.thread_id, HELD, told)
             conversation.resume()
             await answer_press(interaction, told, post)
 
@@ -93,9 +91,9 @@ class KeepButton(Button, template=r"threadline:keep:(?P<thread>[0-9]{1,20})"):
         """Make the item that handles a press."""
         return cls(int(match["thread"]))
 
-    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Take the buttons away. The notice goes with the turn."""
-        if await interaction.client.admit_button(interaction, self.thread_id, Right.GO_ON):
+        if await interaction.client.admission.admit_button(interaction, self.thread_id, Right.GO_ON):
             told = f"-# <@{interaction.user.id}> lets it go on."
             await interaction.response.edit_message(content=told, view=None)
 
@@ -116,15 +114,15 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
         """Make the item that handles a press."""
         return cls(match["action"], int(match["message"]))
 
-    async def callback(self, interaction: discord.Interaction["ThreadlineClient"]) -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Do it, if nobody has, and take the buttons away."""
         client = interaction.client
         retry = self.action == "retry"
         right = Right.GO_ON if retry else Right.STOP
-        if not await client.admit_button(interaction, interaction.channel_id or 0, right):
+        if not await client.admission.admit_button(interaction, interaction.channel_id or 0, right):
             return
         try:
-            told = client.recovery.interruptions.decide(
+            told = client.interruptions.decide(
                 interaction.channel_id or 0, self.message_id, retry=retry, by=interaction.user.id
             )
         except Unwritable:

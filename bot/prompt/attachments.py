@@ -20,7 +20,7 @@ from yarl import URL
 
 from acp.client_side.refusal import Refused
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
-from bot.render.uploads import in_words
+from bot.text.sizes import in_words
 
 from .attachment_store import SavedFiles, safe_name
 from .formatting import Part, disarm

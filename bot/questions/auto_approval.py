@@ -18,18 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from acp import Question
 from acp.schema import Diff, OtherToolContent, TextBlock, ToolCallUpdate, ToolContent
+from bot.config.values import Permission
 from bot.render.tool_calls import FORGOTTEN
 
 from .tool_description import outweighs
 
-__all__ = ["PERMISSIONS", "POWER", "Allow", "Ask", "Decision", "Deny", "Permission", "decide"]
-
-Permission = Literal["ask", "allow_reads", "allow_all", "deny"]
-PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+__all__ = ["POWER", "Allow", "Ask", "Decision", "Deny", "decide"]
 
 POWER = frozenset({
     # directories: settings, hooks, commands and servers of agents, and what tools run by themselves

@@ -11,9 +11,9 @@ from acp.schema import ToolCallUpdate
 from bot.access.audit import Deed
 from bot.interactions.cards import Card, Cards, Where
 from bot.render.tool_calls import merged
-from bot.render.uploads import LARGEST
 from bot.text.markdown import escape
 from bot.text.printable import visible
+from bot.text.sizes import LARGEST
 
 from .auto_approval import Allow, Ask, Deny, decide
 from .elicitation import PageCard, card_of

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import discord
 
 from acp import Accept, Decline, Elicitation, OpenQuestions
 from bot import user_messages as words
-from bot.interactions.cards import Card, Item, Where, admitted, record
+from bot.interactions.bot_client import Interaction
+from bot.interactions.card_access import admitted, record
+from bot.interactions.cards import Card, Item, Where
 from bot.interactions.components import view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
@@ -21,9 +23,6 @@ from .form_values import Wrong, lines_of, read
 from .modal import Form, written
 from .pattern_check import unfit
 from .tool_description import TITLE, excerpt
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "host_of"]
 
@@ -282,7 +281,7 @@ class ElicitationButton(
         """Make the item that handles a press."""
         return cls(match["token"], match["deed"])
 
-    async def callback(self, interaction: "discord.Interaction[ThreadlineClient]") -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Do it, if the person may."""
         card = await admitted(interaction, ElicitationCard, self.token)
         if card is None:

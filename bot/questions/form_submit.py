@@ -1,20 +1,18 @@
 """A form of an agent's, filled in and sent: checked, corrected, taken step by step."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
 from bot import user_messages as words
-from bot.interactions.cards import admitted, record
+from bot.interactions.bot_client import Interaction
+from bot.interactions.card_access import admitted, record
 from bot.interactions.components import view_of
 from bot.rest.live_message import answer_press
 
 from .elicitation import ElicitationButton, FormCard
 from .modal import Form
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["AGENTS_FORM", "take_form"]
 
@@ -22,7 +20,7 @@ AGENTS_FORM = re.compile(r"threadline:form:(?P<token>[0-9a-f]{16}):(?P<step>[0-9
 """The id of a step of an agent's form."""
 
 
-async def take_form(interaction: "discord.Interaction[ThreadlineClient]", match: re.Match[str]) -> None:
+async def take_form(interaction: Interaction, match: re.Match[str]) -> None:
     """Take a step of a form that was sent, if the person may."""
     card, step = await admitted(interaction, FormCard, match["token"]), int(match["step"])
     if card is None:

@@ -1,7 +1,7 @@
 """An agent's question for permission: a button for each of its options, and always a way to deny."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import discord
 
@@ -10,15 +10,14 @@ from acp.schema import PermissionOption, ToolCallUpdate
 from bot import user_messages as words
 from bot.access.audit import Deed
 from bot.access.gate import Right
-from bot.interactions.cards import Card, Item, Where, admitted, record
+from bot.interactions.bot_client import Interaction
+from bot.interactions.card_access import admitted, record
+from bot.interactions.cards import Card, Item, Where
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
 
 from .tool_description import describe, excerpt, headline
-
-if TYPE_CHECKING:
-    from bot.gateway.client import ThreadlineClient
 
 __all__ = ["AnswerButton", "AnswerMenu", "PermissionCard"]
 
@@ -192,7 +191,7 @@ class AnswerButton(
         """Make the item that handles a press."""
         return cls(match["token"], match["choice"])
 
-    async def callback(self, interaction: "discord.Interaction[ThreadlineClient]") -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Answer, if the person may."""
         await _answer(interaction, self.token, self.choice)
 
@@ -224,12 +223,12 @@ class AnswerMenu(
         """Make the item that handles a choice."""
         return cls(match["token"], int(match["menu"]))
 
-    async def callback(self, interaction: "discord.Interaction[ThreadlineClient]") -> None:  # type: ignore[override]
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
         """Answer, if the person may."""
         await _answer(interaction, self.token, next(iter(self.item.values), ""))
 
 
-async def _answer(interaction: "discord.Interaction[ThreadlineClient]", token: str, choice: str) -> None:
+async def _answer(interaction: Interaction, token: str, choice: str) -> None:
     card = await admitted(interaction, PermissionCard, token, lambda card: card.right(choice))
     if card is None:
         return

@@ -23,9 +23,9 @@ from acp.schema import (
 )
 from bot.render.diffs import change_of
 from bot.render.line_diff import Effort
-from bot.render.uploads import LARGEST, in_words
 from bot.text.markdown import code_block, escape
 from bot.text.printable import shows, visible
+from bot.text.sizes import LARGEST, in_words
 
 __all__ = ["DETAIL", "TITLE", "TooLong", "describe", "excerpt", "headline", "outweighs"]
 

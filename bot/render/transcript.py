@@ -22,6 +22,7 @@ from acp.schema import (
 )
 from bot.config.appearance import Style
 from bot.text.markdown import escape, shortened
+from bot.text.sizes import in_words
 
 from .blocks import Block, Blocks, Line, Prose
 from .converter import Dialect, Draft
@@ -35,7 +36,7 @@ from .thoughts import Thoughts
 from .tool_call_history import Calls
 from .tool_calls import Sent, merged
 from .turn_summary import Receipt, cost_of
-from .uploads import File, Shelf, decoded, in_words, parts
+from .uploads import File, Shelf, decoded, parts
 
 __all__ = ["LONGEST", "Transcript"]
 

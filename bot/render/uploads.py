@@ -11,14 +11,12 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from acp.schema import AudioBlock, EmbeddedResource, ImageBlock
+from bot.text.sizes import LARGEST, in_words
 
 from .code_blocks import Fence
 from .spool import Spool
 
-__all__ = ["LARGEST", "MOST", "File", "Shelf", "batches", "code_name", "decoded", "in_words"]
-
-LARGEST: Final = 10 * 1024 * 1024
-"""Bytes of one file (Discord, without boosts)."""
+__all__ = ["MOST", "File", "Shelf", "batches", "code_name", "decoded"]
 
 MOST: Final = 20
 """Files that one reply brings, without the text's rest and the patch."""
@@ -175,10 +173,3 @@ def _name_of(uri: str, kind: str) -> str:
     extension = _SOUNDS.get(kind) or mimetypes.guess_extension(kind) or ".bin"
     family = kind.partition("/")[0]
     return f"{name or (family if family in {'image', 'audio', 'video', 'text'} else 'file')}{extension}"
-
-
-def in_words(size: int) -> str:
-    """Write a number of bytes for people."""
-    if size < 1024:
-        return "1 byte" if size == 1 else f"{size} bytes"
-    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"

@@ -150,6 +150,10 @@ class Rest:
             raise TryLater("not connected to Discord", 1.0)
         return self.client
 
+    def guild(self, guild_id: int) -> discord.Guild | None:
+        """Return a server, where the library knows it."""
+        return None if self.client is None else self.client.get_guild(guild_id)
+
     def server_of(self, channel_id: int) -> int | None:
         """Return the server of a channel or thread, where the library knows it."""
         channel = None if self.client is None else self.client.get_channel(channel_id)

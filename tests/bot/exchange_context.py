@@ -1,12 +1,14 @@
-"""A configuration of one agent, and a desk for it, for tests that need no other."""
+"""A configuration of one agent, and a context for its exchanges, for tests that need no other."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from bot.access.audit import Audit
+from bot.access.membership import Membership
 from bot.agents.registry import Agents
 from bot.config.reactions import Reactions
 from bot.config.schema import Config
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.cards import Cards
 from bot.operations.logs import redactor
 from bot.prompt.attachments import Attachments
@@ -15,7 +17,7 @@ from pool.journal.journal import Journal
 
 from .fake_discord import Board
 
-__all__ = ["desk_of_one", "one_agent"]
+__all__ = ["context_of_one", "one_agent"]
 
 
 def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents:
@@ -33,17 +35,20 @@ def one_agent(folder: Path, journal: Journal, *, finish: str = "edit") -> Agents
     return Agents(Config.model_validate(tables), journal)
 
 
-def desk_of_one(
+def context_of_one(
     folder: Path, journal: Journal, *, pacer: Pacer, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
-) -> Desk:
-    """Return a desk in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
-    return Desk(
+) -> ExchangeContext:
+    """Return a context in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
+    agents = one_agent(folder, journal)
+    return ExchangeContext(
         journal=journal,
         pacer=pacer,
         rest=board,
         cards=Cards(journal=journal, pacer=pacer, rest=board),
-        agents=one_agent(folder, journal),
+        agents=agents,
         attachments=Attachments(folder / "attachments"),
         redact=redactor([*secrets]),
         reactions=reactions,
+        membership=Membership(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=board),
+        audit=Audit(),
     )

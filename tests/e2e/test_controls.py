@@ -141,7 +141,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         await place.ann.slash(thread, "resume")
         answer = await place.ann.sees(thread, "refused to go on", by=place.bot)
         for message in (answer, first):
-            await client_of(place).desk.finish(GENEROUS, thread.id)  # Until then it is being worked on.
+            await client_of(place).context.finish(GENEROUS, thread.id)  # Until then it is being worked on.
             await place.ann.menu(message, "Retry")
             posted = await place.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=place.bot, after=answer)
             answer = await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
@@ -185,10 +185,10 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
         thread = await place.thread("say begun")
         answer = await place.answer(thread, "begun")
         (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
-        desk = client_of(place).desk
+        context = client_of(place).context
         assert "may not" in said(await place.mallory.menu(opening, "Retry"))
         for archived in (False, True):
-            await desk.finish(GENEROUS, thread.id)  # Until then it is being worked on.
+            await context.finish(GENEROUS, thread.id)  # Until then it is being worked on.
             if archived:
                 await place.ann.slash(thread, "close")
                 await place.discord.until(lambda: thread.archived)
@@ -197,7 +197,7 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
             posted = await place.ann.sees(thread, f"<@{place.ben.id}> asks:\n>>> say begun", by=place.bot, after=answer)
             answer = await place.answer(thread, "begun", after=posted)
         assert [each for each in place.said_by_bot(place.channel) if each.ephemeral_to is None] == []
-        await desk.finish(GENEROUS, thread.id)
+        await context.finish(GENEROUS, thread.id)
         place.discord.fault(method="POST", path=re.compile(rf"/channels/{thread.id}/messages"), status=403)
         refused = await place.ann.menu(opening, "Retry")
         await refused.settled("cannot be asked again")
@@ -461,9 +461,9 @@ async def test_a_place_that_vanishes_ends_its_turn_and_nothing_more_is_written(t
         await asleep(client, thread.id)
         assert client.journal.open_rows() == [row for row in client.journal.open_rows() if row.thread_id != thread.id]
         before = len(place.discord.record)
-        client.desk.tell(thread.id, "nobody is to see this")
+        client.context.tell(thread.id, "nobody is to see this")
         world.overwrite(place.channel, place.bot.id, deny=int(Permission.VIEW_CHANNEL))
-        client.desk.tell(other.id, "nor this")
+        client.context.tell(other.id, "nor this")
         await asleep(client, other.id)
         refused = [call for call in place.discord.record[before:] if f"/channels/{thread.id}/" in call.path]
         assert refused == []

@@ -95,7 +95,7 @@ async def test_of_two_people_each_gets_an_answer_and_drops_only_their_own(tmp_pa
 
 async def test_very_many_are_dropped_while_other_threads_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The press is answered before all are gone; in the end none is left, and those of others stay."""
-    monkeypatch.setattr("bot.commands.queue.SLICE", 2)
+    monkeypatch.setattr("bot.interactions.queue_buttons.SLICE", 2)
     async with stage(tmp_path) as place:
         thread, gate = await busy(place)
         await place.ann.say(thread, "say of ann")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from bot.access.admission import Admission
 from bot.conversation.exchange import Exchange
-from bot.gateway.client import ThreadlineClient
 from bot.intake.recovery import Recovery
 from loopback import Message, User
 from loopback.state.entities import Thread
@@ -81,13 +81,13 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
 
 async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits until what the button is about is taken up: nobody is told that somebody else had decided."""
-    pressed, begin, admit = asyncio.Event(), Recovery.begin, ThreadlineClient.admit_button
+    pressed, begin, admit = asyncio.Event(), Recovery.begin, Admission.admit_button
 
     async def begin_late(self: Recovery) -> list[Exchange]:
         await pressed.wait()
         return await begin(self)
 
-    async def press(self: ThreadlineClient, *args: Any) -> bool:
+    async def press(self: Admission, *args: Any) -> bool:
         pressed.set()
         return await admit(self, *args)
 
@@ -99,7 +99,7 @@ async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkey
         async with running(place):
             notice = await place.ann.sees(thread, "I restarted", by=place.bot)
         monkeypatch.setattr(Recovery, "begin", begin_late)
-        monkeypatch.setattr(ThreadlineClient, "admit_button", press)
+        monkeypatch.setattr(Admission, "admit_button", press)
         skipping = asyncio.create_task(_skip(place, notice))
         async with performing(place):
             await skipping

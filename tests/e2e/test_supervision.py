@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.access.admission import Admission
 from bot.app import App
 from bot.config.load import load
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway import supervisor as supervision
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.connection import close, prepare
@@ -290,11 +290,11 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
         connects.set()
         await ends.wait()
 
-    async def finish(_desk: Desk, _seconds: float) -> None:
+    async def finish(_context: ExchangeContext, _seconds: float) -> None:
         ends.set()  # Next the client is cancelled, in the same step of the loop.
 
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", connect)
-    monkeypatch.setattr(Desk, "finish", finish)
+    monkeypatch.setattr(ExchangeContext, "finish", finish)
     async with scene(tmp_path) as place:
         write_config(place.config, place)
         app = App(load(place.config))

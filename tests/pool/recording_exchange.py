@@ -37,7 +37,7 @@ class Recorder:
         self.message_ids = message_ids
         self.author_id = author_id
         self.joins = joins
-        self.prompt = text
+        self.prompt = self.summary = text
         self.told: list[str] = []
         self.events: list[Event] = []
         self.endings: list[Ending] = []

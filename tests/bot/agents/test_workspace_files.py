@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.agents.workspace_files import Outbox
-from bot.render import uploads as files
+from bot.text.sizes import LARGEST
 
 
 def refused(found: bytes | str) -> str:
@@ -128,5 +128,5 @@ def test_a_directory_that_is_swapped_leads_nowhere(tmp_path: Path) -> None:
 def test_a_file_that_discord_would_not_take_is_not_read(tmp_path: Path) -> None:
     """However large it says it is."""
     with (tmp_path / "large").open("wb") as file:
-        file.truncate(files.LARGEST + 1)
+        file.truncate(LARGEST + 1)
     assert refused(Outbox([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"

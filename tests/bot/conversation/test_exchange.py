@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
 from bot.agents.workspace_files import Outbox
 from bot.config.reactions import DONE, EYE, FAILED, Reactions
 from bot.conversation.exchange import MODES, Exchange
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
 from bot.rest.api import Refused, TryLater
@@ -24,7 +25,7 @@ from pool.exchange import Ending, ExchangeFailed, Notice
 from pool.journal.journal import Journal, State
 from pool.turn_watchdog import Due
 from tests.acp.opened import HELLO, opened
-from tests.bot.exchange_context import desk_of_one
+from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, pacing, settle
 from tests.support.virtual_time import elapse, step
 
@@ -36,16 +37,16 @@ SECRET = "MTIz.secret.value"
 
 @dataclass
 class Stage:
-    """A desk with its journal and its board."""
+    """A context with its journal and its board."""
 
-    desk: Desk
+    context: ExchangeContext
     journal: Journal
     board: Board
 
     def exchange(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
         """A message in CHANNEL whose answer goes to THREAD; its row is in the journal."""
         self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
-        return self.desk.exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files))
+        return Exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files), self.context)
 
     def finish(self, exchange: Exchange, ending: Ending) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
@@ -63,8 +64,8 @@ async def stage(
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
             signs = Reactions(reactions, keep, progress)
-            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=signs, secrets=[SECRET])
-            yield Stage(desk, journal, board)
+            context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=signs, secrets=[SECRET])
+            yield Stage(context, journal, board)
 
 
 async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
@@ -242,7 +243,9 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
         it.journal.move(THREAD, CHANNEL, "")
         exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
         await settle()
-        assert it.desk.working(THREAD) is None
+        in_turn = list[int]()
+        it.context.cards.in_turn(THREAD, partial(in_turn.append, THREAD))  # At once, for it is not worked on.
+        assert in_turn == [THREAD]
         assert it.board.shown == []
         exchange.starting()
         exchange.event(Text("answer"))
@@ -385,21 +388,21 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
     async with stage(tmp_path) as it:
         done, waiting = it.exchange(20), it.exchange(21)
         it.journal.receive(99, thread_id=99, channel_id=CHANNEL, guild_id=1, author_id=ADA)
-        live = it.desk.exchange(Request(99, CHANNEL, 99, ADA, "x"))
+        live = Exchange(Request(99, CHANNEL, 99, ADA, "x"), it.context)
         start = asyncio.get_running_loop().time()
         it.board.held = asyncio.Event()
         for exchange in (done, live):
             exchange.opened(exchange.request.thread_id)
             exchange.starting()
             exchange.event(Text("answer"))
-        await it.desk.finish(8.0)
+        await it.context.finish(8.0)
         assert asyncio.get_running_loop().time() == start
         it.finish(done, Ending("end_turn"))
-        await it.desk.finish(8.0)
+        await it.context.finish(8.0)
         assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
         assert not done.reply.settled.is_set()
         it.board.held.set()
-        await it.desk.finish(8.0)
+        await it.context.finish(8.0)
         assert done.reply.settled.is_set()
         assert not live.reply.ended
         assert not waiting.reply.ended
@@ -447,7 +450,7 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
         it.journal.close_rows(exchange.message_ids, "cancelled", exchange.ended(ending))
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await it.desk.finish(60)
+        await it.context.finish(60)
         assert loop.time() == began
         assert [row.message_id for row in it.journal.open_rows()] == [THREAD]  # The word about it is owed.
         exchange.lost()

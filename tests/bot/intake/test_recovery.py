@@ -17,7 +17,7 @@ from acp.schema import PromptCapabilities, TextBlock
 from bot import user_messages as words
 from bot.config.reactions import DONE, EYE, FAILED, WAITING, Reactions
 from bot.conversation.exchange import Exchange
-from bot.conversation.exchange_context import Desk
+from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.interruptions import CHOICE_SECONDS, DECIDED
 from bot.intake.queue_notice import Waiting
 from bot.intake.recovery import SLICE, Recovery
@@ -31,7 +31,7 @@ from pool.journal.notices import Notice
 from pool.journal.posted_requests import Ask
 from pool.journal.trailers import FIRST, Postscript
 from pool.pool import Pool
-from tests.bot.exchange_context import desk_of_one
+from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, Message, pacing, settle
 from tests.pool.disk import LARGE, no_room
 from tests.pool.pool_harness import LIMITS, Crew, every, obey, prompt_text
@@ -57,7 +57,7 @@ class Stage:
     journal: Journal
     board: Board
     pool: Pool
-    desk: Desk
+    context: ExchangeContext
     crew: Crew
     recovery: Recovery
 
@@ -98,9 +98,8 @@ class Stage:
     def say(self, message_id: int) -> Exchange:
         """Accept a message that comes now; it is not submitted yet."""
         left(self.journal, message_id, State.RECEIVED)
-        exchange = self.desk.exchange(
-            Request(message_id, THREAD, THREAD, ADA + message_id % 2, f"request {message_id}")
-        )
+        request = Request(message_id, THREAD, THREAD, ADA + message_id % 2, f"request {message_id}")
+        exchange = Exchange(request, self.context)
         exchange.opened(THREAD)
         return exchange
 
@@ -146,18 +145,18 @@ async def restarted(
 
     crew.after_start = play
     async with pacing(Pacer()) as pacer:
-        desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
+        context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
         pool = Pool(
-            desk.agents.settings,
+            context.agents.settings,
             spawn=crew.spawn,
             journal=journal,
             limits=LIMITS,
         )
-        waiting = Waiting(pool, desk.notices)
+        waiting = Waiting(pool, context.notices)
         pool.on_queue = waiting.show
-        recovery = Recovery(journal=journal, pool=pool, desk=desk, waiting=waiting)
+        recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=asyncio.Event())
         async with pool:
-            yield Stage(journal, board, pool, desk, crew, recovery)
+            yield Stage(journal, board, pool, context, crew, recovery)
         for player in players:
             player.cancel()
         await asyncio.gather(*players, return_exceptions=True)
@@ -183,13 +182,13 @@ async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
             journal.signs.put(THREAD, number, EYE)
         async with restarted(journal, tmp_path, reactions=True) as it:
             ended: list[int] = []
-            end_signs = it.desk.end_signs
+            end_signs = it.context.end_signs
 
             def end(message_ids: Collection[int]) -> None:
                 ended.append(len(message_ids))
                 end_signs(message_ids)
 
-            monkeypatch.setattr(it.desk, "end_signs", end)
+            monkeypatch.setattr(it.context, "end_signs", end)
             beginning = asyncio.create_task(it.recovery.begin())
             await step()
             assert ended == [SLICE]
@@ -706,20 +705,21 @@ async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_
             assert journal.notices.standing() == []
 
 
-async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
+async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever is raised; what stands in the journal stays for the next start."""
     async with journaled(tmp_path) as journal:
         for message_id in (100, 101, 103):
             left(journal, message_id, State.RECEIVED)
         async with restarted(journal, tmp_path) as it:
-            make = it.desk.exchange
 
-            def odd(request: Request, **options: Any) -> Exchange:
+            def odd(request: Request, *args: Any, **options: Any) -> Exchange:
                 if request.message_id == 101:
                     raise TypeError("odd")
-                return make(request, **options)
+                return Exchange(request, *args, **options)
 
-            it.desk.exchange = odd  # type: ignore[method-assign]
+            monkeypatch.setattr("bot.intake.recovery.Exchange", odd)
             with capture_logs() as logs:
                 await it.recovered()
             assert [log["message_id"] for log in logs if log["event"] == "a row could not be recovered"] == [101]
@@ -1140,11 +1140,11 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
     async with journaled(tmp_path) as journal, restarted(journal, tmp_path) as it:
         request = Request(100, THREAD, THREAD, ADA, "hello")
         journal.receive(100, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
-        first = it.desk.exchange(request)
+        first = Exchange(request, it.context)
         first.opened(THREAD)
         sent = await first.blocks(PromptCapabilities())
         kept = first.kept()
-        again = it.desk.exchange(request, again=kept)
+        again = Exchange(request, it.context, again=kept)
         again.opened(THREAD)
         assert await again.blocks(PromptCapabilities()) == [TextBlock(text=words.INTERRUPTED), *sent]
         assert again.kept() == kept

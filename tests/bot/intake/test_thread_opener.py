@@ -17,7 +17,7 @@ from bot.prompt.request import Request
 from bot.rest.api import ContentRefused, Gone, Refused, RestError, TryLater
 from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
-from tests.bot.exchange_context import desk_of_one
+from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, pacing
 from tests.support.virtual_time import elapse
 
@@ -58,8 +58,8 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
     board = OpeningBoard()
     with Journal.open(folder / "journal.db") as journal:
         async with pacing(Pacer()) as pacer:
-            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=True))
-            exchange = desk.exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"))
+            context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=True))
+            exchange = Exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"), context)
             yield Stage(board, pacer, exchange)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from acp import Question
 from acp.schema import PermissionOption, ToolCallUpdate
+from bot.config.values import Permission
 from bot.questions.auto_approval import (
     LONGEST,
     LOOKED_THROUGH,
@@ -16,7 +17,6 @@ from bot.questions.auto_approval import (
     Allow,
     Ask,
     Deny,
-    Permission,
     decide,
 )
 from bot.render.tool_calls import FORGOTTEN

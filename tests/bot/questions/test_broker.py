@@ -9,9 +9,10 @@ import pytest
 
 from acp import Accept, Decline, Elicitation, Question, Session, Turn
 from acp.schema import ToolCallUpdate
+from bot.access.approvers import answerers
 from bot.access.gate import People
+from bot.config.values import Permission
 from bot.interactions.cards import MISSED, VISITS, Cards, Where
-from bot.questions.auto_approval import Permission
 from bot.questions.broker import CHANGES, LINES, LONGEST_FORM, Questions
 from bot.questions.broker import MOST as MOST_OPEN
 from bot.questions.elicitation import DRAFTS, FormCard, PageCard, host_of
@@ -19,11 +20,11 @@ from bot.questions.form_schema import MOST as MOST_FIELDS
 from bot.questions.form_schema import Unusable
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
-from bot.render.uploads import LARGEST
 from bot.rest.api import Refused
-from bot.rest.mentions import MOST, Mentions, answerers
+from bot.rest.mentions import MOST, Mentions
 from bot.rest.pacer import Pacer
 from bot.text.markdown import LIMIT, escape
+from bot.text.sizes import LARGEST
 from bot.user_messages import became
 from pool.journal.journal import Journal, State
 from tests.acp.opened import HELLO, opened

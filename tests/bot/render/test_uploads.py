@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from bot.render import uploads as files
 from bot.render.code_blocks import Fence
 from bot.render.spool import IN_MEMORY, IN_TROUBLE, Spool
-from bot.render.uploads import File, Shelf, batches, code_name, in_words, parts
+from bot.render.uploads import File, Shelf, batches, code_name, parts
+from bot.text.sizes import LARGEST, in_words
 
 
 @given(st.lists(st.text(max_size=120), max_size=20))
@@ -57,7 +58,7 @@ def test_files_are_grouped_into_as_few_messages_as_the_limits_allow() -> None:
     """Ten files and 25 MiB a message, in order."""
     spool = Spool()
     small = [File(f"{number}", 0, spool, 0, 1) for number in range(12)]
-    large = [File("a", 0, spool, 0, files.LARGEST), File("b", 0, spool, 0, files.LARGEST)]
+    large = [File("a", 0, spool, 0, LARGEST), File("b", 0, spool, 0, LARGEST)]
     assert [[file.name for file in batch] for batch in batches([*small, *large, large[0]])] == [
         [str(number) for number in range(10)],
         ["10", "11", "a", "b"],

@@ -4,6 +4,7 @@ The journal's file is copied just before a move is committed and just after, wit
 is what a kill at this moment leaves. `tests/e2e/test_recovery.py` and `make chaos` kill for real.
 """
 
+import asyncio
 import copy
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -103,8 +104,8 @@ def talk(it: Stage) -> Conversation:
 
 async def taken_up(it: Stage) -> list[Exchange]:
     """Take up what stands in the journal."""
-    waiting = Waiting(it.pool, it.desk.notices)
-    it.recovery = Recovery(journal=it.journal, pool=it.pool, desk=it.desk, waiting=waiting)
+    waiting = Waiting(it.pool, it.context.notices)
+    it.recovery = Recovery(journal=it.journal, pool=it.pool, context=it.context, waiting=waiting, begun=asyncio.Event())
     return await it.recovered()
 
 

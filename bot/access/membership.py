@@ -7,20 +7,18 @@ its author has now; until it does, there is no verdict.
 import asyncio
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import structlog
 
-from bot.access.gate import Person, Place, Refuse, permits_turn
-from bot.prompt.request import Request
 from bot.rest.api import Rest, RestError
 from bot.rest.backoff import Patience, persist
 from bot.rest.pacer import Pacer, Urgency
 from pool.journal.journal import Journal
 
-if TYPE_CHECKING:
-    from bot.agents.registry import Agents
+from .gate import Person, Place, Refuse, Rules, permits_turn
 
 __all__ = ["Membership"]
 
@@ -36,9 +34,9 @@ log = structlog.stdlib.get_logger("bot")
 class Membership:
     """Who has which roles, and who owns the bot; it outlasts the client that learned it."""
 
-    def __init__(self, *, agents: "Agents", journal: Journal, pacer: Pacer, rest: Rest) -> None:
-        """Start without members."""
-        self._agents = agents
+    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, pacer: Pacer, rest: Rest) -> None:
+        """Start without members. `rules` are those of now."""
+        self._rules = rules
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
@@ -58,18 +56,17 @@ class Membership:
         since, role_ids = self._roles.get((guild_id, user_id), (-math.inf, frozenset[int]()))
         return role_ids if asyncio.get_running_loop().time() - since < KNOWN_SECONDS else None
 
-    async def refusal(self, request: Request) -> Refuse | None:
+    async def refusal(self, author_id: int, place: Place) -> Refuse | None:
         """Judge what waited, now that its turn begins; with the rules, and the roles of its author, of now.
 
         Waits for as long as Discord does not tell the roles, where they decide.
         """
-        guild_id, channel_id = self._journal.threads.place(request.thread_id) or (request.guild_id, request.channel_id)
-        place = Place(guild_id, request.thread_id, channel_id if channel_id != request.thread_id else None)
-        person = Person(request.author_id, is_owner=request.author_id in self.owner_ids)
-        refusal = permits_turn(person, place, self._agents.config.rules)
-        if refusal is not None and guild_id is not None and self._agents.config.rules.by_role:
+        guild_id = place.guild_id
+        person = Person(author_id, is_owner=author_id in self.owner_ids)
+        refusal = permits_turn(person, place, self._rules())
+        if refusal is not None and guild_id is not None and self._rules().by_role:
             person = replace(person, role_ids=await self.role_ids(guild_id, person.user_id))
-            refusal = permits_turn(person, place, self._agents.config.rules)
+            refusal = permits_turn(person, place, self._rules())
         return refusal
 
     async def role_ids(self, guild_id: int, user_id: int) -> frozenset[int]:

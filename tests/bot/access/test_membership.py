@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.access.membership import KNOWN_SECONDS, REMEMBERED, Membership
 from bot.config.reactions import Reactions
-from bot.conversation.membership import KNOWN_SECONDS, REMEMBERED, Membership
 from bot.rest.api import Gone, TryLater
 from bot.rest.pacer import Pacer
-from tests.bot.exchange_context import desk_of_one
+from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, pacing, scratch_journal
 from tests.support.virtual_time import elapse
 
@@ -37,8 +37,8 @@ async def membership(folder: Path) -> AsyncIterator[tuple[Membership, Roles]]:
     board = Roles()
     with scratch_journal() as journal:
         async with pacing(Pacer()) as pacer:
-            desk = desk_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=False))
-            yield desk.membership, board
+            context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=False))
+            yield context.membership, board
 
 
 async def test_what_roles_somebody_had_counts_for_a_minute(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.interactions.stop_button import means_stop
+from bot.intake.stop_words import means_stop
 
 
 @pytest.mark.parametrize(

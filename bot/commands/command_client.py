@@ -1,0 +1,61 @@
+"""The Discord client as slash commands know it: the services of buttons, and those of commands alone."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import discord
+import structlog
+
+from bot.agents.options import Offers, read_offers
+from bot.config.reload import Reloaded
+from bot.conversation.exchange_context import ExchangeContext
+from bot.intake.intake import Intake
+from bot.intake.interruptions import Interruptions
+from bot.interactions.bot_client import BotClient
+from bot.rest.api import RestError
+from bot.rest.pacer import Urgency
+
+from .diff_queue import DiffQueue
+
+__all__ = ["CommandClient", "Interaction"]
+
+ARCHIVE_SECONDS = 15.0
+"""How long a thread's last reply may take before the thread is archived all the same."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class CommandClient(BotClient):
+    """What commands may use beside the services of `BotClient`."""
+
+    intake: Intake
+    interruptions: Interruptions
+    context: ExchangeContext
+    diff_queue: DiffQueue
+    reload: Callable[[], Reloaded]
+
+    def is_behind(self, channel_id: int) -> bool:
+        """Whether the messages of a place wait for those that were missed there."""
+        raise NotImplementedError
+
+    def offers(self, thread_id: int) -> Offers:
+        """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
+        conversation = self.pool.conversation(thread_id)
+        session = None if conversation is None else conversation.seat.session
+        offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else Offers.of(session)
+        return offers.without(self.redact)
+
+    async def archive(self, thread_id: int) -> str:
+        """Archive a thread, when its last reply is in; a message opens it again. Return why that cannot be, if so."""
+        await self.context.finish(ARCHIVE_SECONDS, thread_id)
+        try:
+            await self.context.pacer.admit(None, Urgency.NOTICE)
+            await self.context.rest.archive(thread_id)
+        except RestError as error:
+            log.warning("a thread could not be archived", thread_id=thread_id, reason=str(error))
+            return str(error)
+        return ""
+
+
+Interaction: TypeAlias = discord.Interaction[CommandClient]
+"""A command that was given."""

@@ -1,0 +1,62 @@
+"""Reads the configuration file, resolves its paths, and checks it: each error has the file, the line and the key."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .agents import AgentConfig, AgentsConfig
+from .document import ConfigError, Document, read
+from .file_exposure import readable_by_others, writable_by_others
+from .requirements import READABLE, unmet
+from .schema import AuditConfig, Config, JournalConfig
+from .secrets import TOKEN, literal_secrets
+from .values import at_home
+
+__all__ = ["load", "read_config"]
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file, and see that what it needs is there. Raises `ConfigError`."""
+    config = read_config(path, environ)
+    if problems := unmet(config):
+        raise ConfigError("\n".join(line for _, line in problems))
+    return config
+
+
+def read_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the file, whether or not what it needs is there. Raises `ConfigError`."""
+    document = read(path, environ, Config)
+    _refuse_exposed(document)
+    config = _resolved(document.content, path.resolve().parent)
+    config.was_read_from(document)
+    return config
+
+
+def _refuse_exposed(document: Document[Config]) -> None:
+    """Raise `ConfigError` where other accounts may change the file, which names programs to run, or read a secret."""
+    path = document.path
+    if writable_by_others(path):
+        raise ConfigError(f"{path}: others may write it, and it names programs to run: chmod go-w {path}")
+    if readable_by_others(path) and TOKEN in literal_secrets(document.content, document.variables):
+        raise ConfigError(document.located(TOKEN, f"{READABLE}: chmod 600 {path}"))
+
+
+def _resolved(config: Config, base: Path) -> Config:
+    """Make paths absolute; relative ones are meant from `base`, the directory of the configuration file."""
+    agents = {name: _placed(agent, base) for name, agent in config.agents.by_name.items()}
+    channels = {
+        channel_id: channel.model_copy(update={"cwd": channel.cwd and str(base / at_home(Path(channel.cwd)))})
+        for channel_id, channel in config.channels.items()
+    }
+    update: dict[str, Any] = {"agents": AgentsConfig.model_construct(None, **agents), "channels": channels}
+    if config.journal.path:
+        update["journal"] = JournalConfig(path=str(base / config.journal.file))
+    if config.audit.file is not None:
+        update["audit"] = AuditConfig(path=str(base / config.audit.file))
+    return config.model_copy(update=update)
+
+
+def _placed(agent: AgentConfig, base: Path) -> AgentConfig:
+    others = tuple(base / at_home(each) for each in agent.additional_directories)
+    return agent.model_copy(update={"cwd": base / at_home(agent.cwd), "additional_directories": others})

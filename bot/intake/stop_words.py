@@ -1,0 +1,24 @@
+"""Whether a message only asks the agent to stop. Pure."""
+
+__all__ = ["means_stop"]
+
+_WISHES = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
+_PHRASES = ("hold on", "hang on", "one moment", "one sec", "one second")
+_AROUND = frozenset(
+    (
+        *("please", "pls", "plz", "ok", "okay", "hey", "oh", "no", "now", "just", "right"),
+        *("it", "that", "this", "here", "there", "for", "a", "bit", "moment", "minute", "second", "sec"),
+    )
+)
+"""What such a wish is made of, and what may stand around it."""
+
+_LONGEST = 5
+
+
+def means_stop(text: str) -> bool:
+    """Whether a message is nothing but the wish that the agent stop or wait."""
+    said = " ".join("".join(each if each.isalnum() else " " for each in text.casefold()).split())
+    for phrase in _PHRASES:
+        said = said.replace(phrase, "wait")
+    words = said.split()
+    return len(words) <= _LONGEST and not _WISHES.isdisjoint(words) and _WISHES.union(_AROUND).issuperset(words)

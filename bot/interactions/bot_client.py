@@ -1,0 +1,68 @@
+"""The Discord client as commands, buttons and menus know it: the services that they may use."""
+
+from typing import Protocol, TypeAlias
+
+import discord
+
+from bot.access.admission import Admission
+from bot.access.audit import Audit
+from bot.access.gate import Place, Right
+from bot.agents.registry import Agents
+from bot.prompt.request import Request
+from bot.reply.notices import Notices
+from bot.text.redaction import Redactor
+from pool.journal.journal import Journal
+from pool.pool import Pool
+
+from .cards import Cards
+
+__all__ = ["BotClient", "Entrance", "Interaction", "Interrupted", "admitted"]
+
+NO_CONVERSATION = "There is no conversation here. Mention me in a channel, and I open a thread for it."
+
+
+class Interrupted(Protocol):
+    """The turns that the bot's end has interrupted."""
+
+    def decide(self, thread_id: int, message_id: int, *, retry: bool, by: int) -> str:
+        """Send a prompt again, or leave it; return what to say of that."""
+
+
+class Entrance(Protocol):
+    """Where every request becomes work."""
+
+    def take(self, request: Request, place: Place) -> object | None:
+        """Write a request down, and put it into its thread's inbox; None where it was taken before.
+
+        Raises `Unwritable`.
+        """
+
+
+class BotClient(discord.Client):
+    """The services of the client that is connected now."""
+
+    pool: Pool
+    journal: Journal
+    admission: Admission
+    agents: Agents
+    audit: Audit
+    cards: Cards
+    notices: Notices
+    redact: Redactor
+    interruptions: Interrupted
+    intake: Entrance
+
+
+Interaction: TypeAlias = discord.Interaction[BotClient]
+"""A press, a choice or a form that was sent."""
+
+
+async def admitted(interaction: discord.Interaction[BotClient], right: Right) -> bool:
+    """Ask the gate about a command, then whether there is a conversation at all; what stands in the way is said."""
+    client, thread_id = interaction.client, interaction.channel_id or 0
+    if not await client.admission.admit(interaction, right, asker_id=client.journal.threads.asker(thread_id)):
+        return False
+    if not client.journal.knows(thread_id):
+        await interaction.response.send_message(NO_CONVERSATION, ephemeral=True)
+        return False
+    return True

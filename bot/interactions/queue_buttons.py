@@ -1,0 +1,186 @@
+"""Buttons and a menu about messages that wait: send one at once, or drop some. Each asks the gate."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+import structlog
+
+from bot import user_messages as words
+from bot.access.gate import Right
+from bot.reply.notices import HELD
+from bot.rest.live_message import answer_press
+from pool.conversation import Conversation
+from pool.exchange import Exchange
+
+from .bot_client import Interaction
+from .components import view_of
+
+__all__ = ["NOTHING", "DropMenu", "QueueButton", "drop_held", "jump", "may_drop", "queue_view", "snippet"]
+
+SNIPPET = 60
+"""Characters shown of each."""
+
+SLICE = 50
+"""Messages that are dropped at once, before others have their turn."""
+
+NOTHING = "Nothing is waiting."
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class QueueButton(
+    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
+    template=r"threadline:(?P<action>now|unqueue):(?P<thread>[0-9]{1,20}):(?P<first>[0-9]{1,20})",
+):
+    """Send the first of the messages that wait at once, or drop them.
+
+    The id names that first one: a second press in haste must not stop the turn that the first press has begun.
+    """
+
+    def __init__(self, action: str, thread_id: int, first: int) -> None:
+        """`action` is now or unqueue, `first` the message that waits before all others."""
+        now = action == "now"
+        label, style = ("Send now", discord.ButtonStyle.primary) if now else ("Drop", discord.ButtonStyle.secondary)
+        custom_id = f"threadline:{action}:{thread_id}:{first}"
+        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
+        self.action = action
+        self.thread_id = thread_id
+        self.first = first
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
+    ) -> "QueueButton":
+        """Make the item that handles a press."""
+        return cls(match["action"], int(match["thread"]), int(match["first"]))
+
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Do it, if anything still waits and the person may."""
+        client = interaction.client
+        right = Right.STOP if self.action == "now" else Right.TALK
+        if not await client.admission.admit_button(interaction, self.thread_id, right):
+            return
+        conversation = client.pool.conversation(self.thread_id)
+        if conversation is None or not conversation.queue:
+            await interaction.response.edit_message(content=f"-# {NOTHING}", view=None)
+        elif self.action == "now":
+            await interaction.response.send_message(jump(conversation, self.first, interaction), ephemeral=True)
+        else:
+            told, rest = _drop(interaction, conversation, conversation.queue)
+            await interaction.response.send_message(told, ephemeral=True)
+            await _drop_rest(conversation, rest)
+
+
+class DropMenu(
+    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"threadline:drop_some:(?P<thread>[0-9]{1,20})"
+):
+    """Drop some of the messages that wait."""
+
+    def __init__(self, thread_id: int, waiting: Sequence[tuple[int, str]] = ()) -> None:
+        """`waiting` are the messages to choose from: ids and what is shown of them."""
+        options = [discord.SelectOption(label=text, value=str(message_id)) for message_id, text in waiting]
+        menu: discord.ui.Select[discord.ui.View] = discord.ui.Select(
+            custom_id=f"threadline:drop_some:{thread_id}",
+            placeholder="Drop …",
+            max_values=max(1, len(options)),
+            options=options,
+        )
+        super().__init__(menu)
+        self.thread_id = thread_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: Any, /
+    ) -> "DropMenu":
+        """Make the item that handles a choice."""
+        made = cls(int(match["thread"]))
+        if isinstance(item, discord.ui.Select):
+            made.item = item
+        return made
+
+    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+        """Drop what was chosen, of what still waits and the person may drop."""
+        client = interaction.client
+        if not await client.admission.admit_button(interaction, self.thread_id, Right.TALK):
+            return
+        conversation = client.pool.conversation(self.thread_id)
+        chosen = {int(value) for value in self.item.values if value.isdecimal()}
+        waiting = conversation.queue if conversation is not None else ()
+        found = [exchange for exchange in waiting if not chosen.isdisjoint(exchange.message_ids)]
+        told, _ = _drop(interaction, conversation, found) if conversation is not None and found else (NOTHING, ())
+        await interaction.response.edit_message(content=told, view=None)
+
+
+def queue_view(thread_id: int, first: int) -> discord.ui.View:
+    """Make the buttons of the notice that messages wait, of which `first` is the first."""
+    return view_of(QueueButton("now", thread_id, first), QueueButton("unqueue", thread_id, first))
+
+
+def jump(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:
+    """Let a message go before all others, if it waits; say what was done."""
+    waiting = conversation.queue if conversation is not None else ()
+    exchange = next((each for each in waiting if message_id in each.message_ids), None)
+    if conversation is None or exchange is None:
+        return "This message is not waiting."
+    conversation.send_now(exchange, interaction.user.id)
+    return "It is next; what is running is stopped for it."
+
+
+def _drop(
+    interaction: Interaction,
+    conversation: Conversation,
+    exchanges: Sequence[Exchange],
+) -> tuple[str, Sequence[Exchange]]:
+    """Drop those that the person may drop: their own, or as an approver anybody's; say what was done.
+
+    Of very many the first ones; the rest is for `_drop_rest`, for Discord waits only 3 s for an answer.
+    """
+    dropped = [exchange for exchange in exchanges if may_drop(interaction, exchange)]
+    for exchange in dropped[:SLICE]:
+        conversation.withdraw(exchange, "dropped")
+    log.info("dropped by a person", thread_id=conversation.thread_id, user_id=interaction.user.id, count=len(dropped))
+    if not dropped:
+        return "What waits was written by others; only they and approvers may drop it.", ()
+    ids = ", ".join(str(message_id) for exchange in dropped for message_id in exchange.message_ids)
+    what, audit = f"{words.waiting(len(dropped))} dropped: {ids}", interaction.client.audit
+    audit.record("stopped", what, user_id=interaction.user.id, thread_id=conversation.thread_id)
+    left = len(exchanges) - len(dropped)
+    return f"{len(dropped)} dropped." + (f" {left} by others stay." if left else ""), dropped[SLICE:]
+
+
+async def drop_held(interaction: Interaction, conversation: Conversation) -> None:
+    """Drop what is held, if the person may drop all of it; else theirs, and the rest still waits for somebody."""
+    if not all(may_drop(interaction, each) for each in conversation.queue):
+        told, rest = _drop(interaction, conversation, conversation.queue)
+        await interaction.response.send_message(told, ephemeral=True)
+        await _drop_rest(conversation, rest)
+        return
+    client, by, what = interaction.client, interaction.user.id, words.waiting(conversation.waiting)
+    told = f"-# {what} dropped by <@{by}>."
+    post = client.notices.end_by_press(conversation.thread_id, HELD, told)
+    conversation.drop()
+    client.audit.record("stopped", f"{what} dropped", user_id=by, thread_id=conversation.thread_id)
+    await answer_press(interaction, told, post)
+
+
+async def _drop_rest(conversation: Conversation, exchanges: Sequence[Exchange]) -> None:
+    """Drop what is left of very many, while other threads go on; what has begun meanwhile stays."""
+    for number, exchange in enumerate(exchanges):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+        if conversation.unsent(exchange.message_ids[-1]) is exchange:
+            conversation.withdraw(exchange, "dropped")
+
+
+def may_drop(interaction: Interaction, exchange: Exchange) -> bool:
+    """Whether the person may drop a message that waits: their own, or as an approver anybody's."""
+    refusal = interaction.client.admission.refusal(interaction, Right.STOP, asker_id=exchange.author_id)
+    return refusal is None
+
+
+def snippet(exchange: Exchange) -> str:
+    """Return what is shown of a message that waits."""
+    text = " ".join(exchange.summary.split()) or "(no text)"
+    return text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…"

@@ -1,0 +1,15 @@
+"""Sizes of files: what Discord takes, and how people read it. Pure."""
+
+from typing import Final
+
+__all__ = ["LARGEST", "in_words"]
+
+LARGEST: Final = 10 * 1024 * 1024
+"""Bytes of one file (Discord, without boosts)."""
+
+
+def in_words(size: int) -> str:
+    """Write a number of bytes for people."""
+    if size < 1024:
+        return "1 byte" if size == 1 else f"{size} bytes"
+    return f"{size / 1024:.0f} KiB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MiB"
