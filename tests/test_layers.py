@@ -1,10 +1,11 @@
-"""The one-way rule: who may import whom, read from the source and not from what happens to be loaded."""
+"""The one-way rule: which module may import which, read from the source and not from what happens to be loaded."""
 
 import ast
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 OURS = {"acp", "pool", "bot", "loopback", "bench", "tests"}
 LOOPBACK_MAY_IMPORT = {"loopback", "aiohttp", "markdown_it"} | sys.stdlib_module_names
+
+ORDER_IN_BOT = [
+    *("text", "rest", "user_messages", "access", "config", "agents", "render", "prompt", "reply", "interactions"),
+    *("questions", "operations", "conversation", "intake", "commands", "gateway", "app", "cli", "__main__"),
+]
+"""The packages and files of bot: each imports only what stands before it."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,31 @@ class Import:
     module: str
     place: str
     in_function: bool = False
+
+
+@cache
+def modules(package: str) -> dict[str, Path]:
+    """Every module of a package, by its dotted name."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imported(name: str, path: Path, known: set[str]) -> set[str]:
+    """The modules among `known` that a module imports, also for types alone, and by relative imports."""
+    found = set[str]()
+    parts = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parts[: len(parts) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            names = {f"{origin}.{alias.name}" for alias in node.names}
+            found.update(names & known or {origin})
+    return found & known
 
 
 @cache
@@ -57,6 +89,37 @@ def test_a_package_imports_only_the_packages_below_it(package: str, lower: set[s
     forbidden = OURS - lower - {package}
     wrong = [found for found in imports_of(package) if found.module in forbidden and not _is_demo_command(found)]
     assert wrong == []
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+    """Not through others either, nor for types alone: each can be read with only what is below it in mind."""
+    known = modules(package)
+    graph = {name: imported(name, path, known.keys() - {name}) for name, path in known.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' imports '.join(reversed(error.args[1]))}")
+
+
+def test_each_package_of_bot_imports_only_what_stands_before_it() -> None:
+    """The order is one list, and what is missing in it is found too."""
+    known = modules("bot")
+    places = {name: name.split(".")[1] for name in known if name != "bot"}
+    assert set(places.values()) == set(ORDER_IN_BOT)
+    wrong = [
+        f"{name} imports {other}"
+        for name, place in places.items()
+        for other in imported(name, known[name], places.keys() - {name})
+        if ORDER_IN_BOT.index(places[other]) > ORDER_IN_BOT.index(place)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("package", ["acp", "pool", "bot"])
+def test_nothing_is_imported_for_types_alone(package: str) -> None:
+    """Such an import hides an arrow that runs up."""
+    assert [name for name, path in modules(package).items() if "TYPE_CHECKING" in path.read_text()] == []
 
 
 def test_only_the_demo_command_knows_loopback() -> None:

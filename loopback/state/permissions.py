@@ -6,10 +6,9 @@ Source: Discord's developer documentation, "Permissions".
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from .entities import Channel, Guild
+from .entities import Channel, Guild
 
 
 class Permission(IntEnum):
