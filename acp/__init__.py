@@ -16,11 +16,11 @@ from acp.errors import (
 )
 from acp.events import (
     Accept,
-    Aside,
     Decline,
     Elicitation,
     ElicitationCompleted,
     Event,
+    OutOfTurnEvent,
     Question,
     Skipped,
     Text,
@@ -40,7 +40,6 @@ __all__ = [
     "AcpError",
     "Agent",
     "AgentClosed",
-    "Aside",
     "AuthRequired",
     "Choice",
     "Client",
@@ -52,6 +51,7 @@ __all__ = [
     "Launch",
     "OpenQuestions",
     "Option",
+    "OutOfTurnEvent",
     "ProtocolError",
     "Question",
     "RemoteError",

@@ -9,12 +9,12 @@ import structlog
 from pydantic import ValidationError
 
 from acp.client_side.features import INFO, Client, supports
-from acp.client_side.methods import Desk
+from acp.client_side.methods import ClientMethods
 from acp.client_side.roots import Roots
-from acp.connection import Connection, Wire
+from acp.connection import Connection, Transport
 from acp.dispatch import Dispatch
 from acp.errors import AcpError, AuthRequired, RemoteError, Unsupported
-from acp.events import Aside
+from acp.events import OutOfTurnEvent
 from acp.process.agent_process import AgentProcess, Launch
 from acp.schema import (
     PROTOCOL_VERSION,
@@ -57,7 +57,7 @@ NOTHING = Client()
 log = structlog.stdlib.get_logger("acp")
 
 
-class Body(Wire, Protocol):
+class AgentTransport(Transport, Protocol):
     """What an agent lives in: a local process, or in tests two pipes in memory."""
 
     @property
@@ -85,7 +85,7 @@ class Agent:
     it can do this.
     """
 
-    def __init__(self, process: Body, client: Client) -> None:
+    def __init__(self, process: AgentTransport, client: Client) -> None:
         """Use `spawn`, or `start` with another body."""
         self._process = process
         self._client = client
@@ -106,7 +106,7 @@ class Agent:
         return await cls.start(await AgentProcess.spawn(launch, marker), client)
 
     @classmethod
-    async def start(cls, body: Body, client: Client = NOTHING) -> Self:
+    async def start(cls, body: AgentTransport, client: Client = NOTHING) -> Self:
         """Initialize the agent in `body`. Raises `AcpError`; then the body has been stopped."""
         agent = cls(body, client)
         try:
@@ -136,7 +136,7 @@ class Agent:
         """Whether a session survives this process: it can be loaded, or resumed."""
         return self.info.agent_capabilities.load_session or self._can("resume")
 
-    def ask_aside(self, on_aside: Callable[[Aside], None]) -> None:
+    def ask_aside(self, on_aside: Callable[[OutOfTurnEvent], None]) -> None:
         """Let `on_aside` have what is asked while no turn runs; without it that is cancelled at once.
 
         It is called synchronously, in the agent's order, and must not raise. Answer through `asides`.
@@ -250,12 +250,12 @@ class Agent:
         params: dict[str, Any] = {"cwd": cwd, "mcpServers": self._client.servers(self.info.agent_capabilities)}
         return params | {"additionalDirectories": others} if others else params
 
-    async def _desk(self, directories: tuple[Path, ...]) -> Desk:
+    async def _desk(self, directories: tuple[Path, ...]) -> ClientMethods:
         """Make what serves a session. Raises `SpawnFailed` where one of its directories does not answer."""
         serves = self._client.file_system is not None or self._client.terminals is not None
-        return Desk(self._client, await Roots.find(directories) if serves else None)
+        return ClientMethods(self._client, await Roots.find(directories) if serves else None)
 
-    def _add(self, session_id: str, directories: tuple[Path, ...], desk: Desk) -> Session:
+    def _add(self, session_id: str, directories: tuple[Path, ...], desk: ClientMethods) -> Session:
         capabilities = self.info.agent_capabilities.prompt_capabilities
         session = self._dispatch.sessions[session_id] = Session(
             self.connection, session_id, capabilities=capabilities, desk=desk, directories=directories

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from acp.jsonrpc import Line, LongLine
 
-__all__ = ["TEXT_KINDS", "Kind", "Stencil"]
+__all__ = ["TEXT_KINDS", "ChunkFastPath", "Kind"]
 
 Kind = Literal["agent_message_chunk", "agent_thought_chunk"]
 
@@ -36,7 +36,7 @@ _TEXT_VALUE = re.compile(rb'"text"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
 _PROBE = b'"\\u0000 a text that no agent writes"'
 
 
-class Stencil:
+class ChunkFastPath:
     """The two ends of a connection's last piece of text, and whose it was."""
 
     def __init__(self) -> None:

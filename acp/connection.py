@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from acp.chunk_fast_path import Kind, Stencil
+from acp.chunk_fast_path import ChunkFastPath, Kind
 from acp.errors import (
     AUTH_REQUIRED,
     TOLD_LENGTH,
@@ -46,7 +46,7 @@ from acp.jsonrpc import (
 from acp.oddities import WIDTH, Oddities
 from acp.pending import Pending, Reply
 
-__all__ = ["WRITE_SECONDS", "Connection", "Reply", "Wire"]
+__all__ = ["WRITE_SECONDS", "Connection", "Reply", "Transport"]
 
 WRITE_SECONDS = 30.0
 """How long an agent may leave its input unread while we have something for it. Then it is taken for wedged."""
@@ -63,7 +63,7 @@ SHORT_LINES = 100
 """Lines of one read that are looked at, for the log, though they are too short for a message: it may bring 65,536."""
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """The two byte streams under a connection: a local process, or a pipe in memory."""
 
     def write(self, data: bytes) -> bool:
@@ -95,7 +95,7 @@ class Connection:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: Transport,
         *,
         on_request: Callable[[Request], bool],
         on_notification: Callable[[Notification], None],
@@ -109,7 +109,7 @@ class Connection:
         self._on_text = on_text
         self._on_unread = on_unread
         self._splitter = LineSplitter()
-        self._stencil = Stencil()
+        self._stencil = ChunkFastPath()
         self._pending: dict[RequestId, Pending] = {}
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None

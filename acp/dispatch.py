@@ -8,10 +8,10 @@ from pydantic import ValidationError
 
 from acp.chunk_fast_path import Kind
 from acp.client_side.features import Client
-from acp.client_side.request_tasks import Errands
-from acp.connection import Connection, Wire
+from acp.client_side.request_tasks import RequestTasks
+from acp.connection import Connection, Transport
 from acp.early_updates import EarlyUpdates
-from acp.events import Answer, Aside, Elicitation, ElicitationCompleted, Unreadable, Withdrawn
+from acp.events import Answer, Elicitation, ElicitationCompleted, OutOfTurnEvent, Unreadable, Withdrawn
 from acp.excerpt import excerpt
 from acp.jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
 from acp.oddities import WIDTH
@@ -34,7 +34,7 @@ log = structlog.stdlib.get_logger("acp")
 class Dispatch:
     """One agent's connection and its sessions by id. Whatever is for no session that is known here goes nowhere."""
 
-    def __init__(self, wire: Wire, client: Client) -> None:
+    def __init__(self, wire: Transport, client: Client) -> None:
         """Hear what comes through `wire`, and answer what `client` offers."""
         self._client = client
         self.sessions: dict[str, Session] = {}
@@ -46,9 +46,9 @@ class Dispatch:
             on_text=self._on_text,
             on_unread=self._say_unread,
         )
-        self.errands = Errands(self.connection)
+        self.errands = RequestTasks(self.connection)
         self.asides = OpenQuestions()
-        self.on_aside: Callable[[Aside], None] | None = None
+        self.on_aside: Callable[[OutOfTurnEvent], None] | None = None
         """Whom to ask what is no turn's, and who learns what becomes of it."""
 
     # ---- what the agent says
@@ -99,7 +99,7 @@ class Dispatch:
             self._tell(Withdrawn(request_id))
         return withdrawn
 
-    def _tell(self, event: Aside) -> None:
+    def _tell(self, event: OutOfTurnEvent) -> None:
         if self.on_aside is not None:
             self.on_aside(event)
 

@@ -10,11 +10,11 @@ from acp.schema import PermissionOption, ToolCallUpdate, Update
 __all__ = [
     "Accept",
     "Answer",
-    "Aside",
     "Decline",
     "Elicitation",
     "ElicitationCompleted",
     "Event",
+    "OutOfTurnEvent",
     "Question",
     "Skipped",
     "Text",
@@ -104,7 +104,7 @@ class ElicitationCompleted:
     elicitation_id: str
 
 
-Aside = Elicitation | Withdrawn | ElicitationCompleted
+OutOfTurnEvent = Elicitation | Withdrawn | ElicitationCompleted
 """What an agent may ask, or take back, while no turn of its runs."""
 
 Event = Text | Thought | Update | Question | Elicitation | Withdrawn | Unreadable | Skipped | ElicitationCompleted

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from acp.client_side.refusal import Refused
+from acp.client_side.refusal import RequestRefused
 from acp.connection import Connection
 from acp.events import Accept, Answer, Decline, Elicitation, Question
 from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
@@ -57,9 +57,9 @@ def elicit(
 
 
 async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUpdate) -> None:
-    """Ask whether the agent may have what it wants of its client. Raises `Refused`, at once without a turn."""
+    """Ask whether the agent may have what it wants of its client. Raises `RequestRefused`, at once without a turn."""
     if turn is None:
-        raise Refused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
+        raise RequestRefused(INTERNAL_ERROR, "No prompt is being answered, so nobody can allow this")
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
     question = Question(request_id, tool_call, (ALLOW, REJECT), of_client=True)
     turn.ask(question, lambda answer: None if answered.done() else answered.set_result(answer))
@@ -67,9 +67,9 @@ async def permit(turn: Turn | None, request_id: RequestId, tool_call: ToolCallUp
         case ALLOW.option_id:
             return
         case None:
-            raise Refused(REQUEST_CANCELLED, "Request cancelled")
+            raise RequestRefused(REQUEST_CANCELLED, "Request cancelled")
         case _:
-            raise Refused(INTERNAL_ERROR, "The user rejected this")
+            raise RequestRefused(INTERNAL_ERROR, "The user rejected this")
 
 
 def _outcome(answer: Answer | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import structlog
 from pydantic import BaseModel
 
 from acp.chunk_fast_path import Kind
-from acp.client_side.methods import Desk
+from acp.client_side.methods import ClientMethods
 from acp.connection import Connection
 from acp.errors import ProtocolError, RemoteError, Unsupported
 from acp.events import Event, Text, Thought
@@ -32,7 +32,7 @@ from acp.schema import (
     parse_update,
 )
 from acp.schema.base import read
-from acp.session_options import Option, Value, Way, options_of
+from acp.session_options import Option, SettingMethod, Value, options_of
 from acp.turn import Turn
 
 __all__ = ["ASKING_MODES", "Session"]
@@ -62,7 +62,7 @@ class Session:
         session_id: str,
         *,
         capabilities: PromptCapabilities,
-        desk: Desk,
+        desk: ClientMethods,
         directories: tuple[Path, ...],
     ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
@@ -114,7 +114,7 @@ class Session:
         self.mode = mode_id
         if (option := self._mode_option) is None:
             return
-        if option.way is Way.CONFIG:
+        if option.way is SettingMethod.CONFIG:
             changed = {"current_value": mode_id}
             self.config_options = tuple(
                 each.model_copy(update=changed) if each.id == option.option_id else each for each in self.config_options
@@ -180,14 +180,14 @@ class Session:
         if option is None or isinstance(value, bool) != isinstance(option.current, bool):
             raise Unsupported(f"the agent has no option {option_id!r} that could be set to {value!r}")
         match option.way:
-            case Way.CONFIG:
+            case SettingMethod.CONFIG:
                 typed = {"type": "boolean"} if isinstance(value, bool) else {}
                 params = {"configId": option_id, "value": value, **typed}
                 result = await self._request(option.way.value, params)
                 self._take_options(read(ConfigOptionUpdate, option.way.value, result).config_options)
-            case Way.MODE:
+            case SettingMethod.MODE:
                 await self._set_mode(str(value))
-            case Way.MODEL:
+            case SettingMethod.MODEL:
                 await self._request(option.way.value, {"modelId": value})
                 self._models = self._models and self._models.model_copy(update={"current_model_id": value})
                 self._renew()
@@ -195,7 +195,7 @@ class Session:
 
     async def _set_mode(self, mode_id: str) -> None:
         self._told_mode = None
-        await self._request(Way.MODE.value, {"modeId": mode_id})
+        await self._request(SettingMethod.MODE.value, {"modeId": mode_id})
         if self._told_mode in (None, mode_id):
             self._take_mode(mode_id)
 

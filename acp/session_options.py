@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 from acp.schema import ConfigOption, ModelState, ModeState
 
-__all__ = ["Choice", "Option", "Value", "Way", "options_of"]
+__all__ = ["Choice", "Option", "SettingMethod", "Value", "options_of"]
 
 
 T = TypeVar("T")
 
 
-class Way(Enum):
+class SettingMethod(Enum):
     """How an option is set."""
 
     CONFIG = "session/set_config_option"
@@ -47,7 +47,7 @@ class Option:
     category: str
     current: Value
     choices: tuple[Choice, ...]
-    way: Way
+    way: SettingMethod
     description: str = ""
 
 
@@ -68,7 +68,14 @@ def options_of(
             Choice(mode.id, mode.name or mode.id, mode.description or "") for mode in modes.available_modes
         )
         options.append(
-            Option(_free("mode", Way.MODE, options), "Mode", "mode", modes.current_mode_id, choices, Way.MODE)
+            Option(
+                _free("mode", SettingMethod.MODE, options),
+                "Mode",
+                "mode",
+                modes.current_mode_id,
+                choices,
+                SettingMethod.MODE,
+            )
         )
     if models is not None and "model" not in chosen:
         choices = _unique(
@@ -76,12 +83,19 @@ def options_of(
             for each in models.available_models
         )
         options.append(
-            Option(_free("model", Way.MODEL, options), "Model", "model", models.current_model_id, choices, Way.MODEL)
+            Option(
+                _free("model", SettingMethod.MODEL, options),
+                "Model",
+                "model",
+                models.current_model_id,
+                choices,
+                SettingMethod.MODEL,
+            )
         )
     return tuple(options)
 
 
-def _free(option_id: str, way: Way, options: Iterable[Option]) -> str:
+def _free(option_id: str, way: SettingMethod, options: Iterable[Option]) -> str:
     """Return an id for what has none of its own, where the agent may have given the usual one to something else."""
     return way.value if any(each.option_id == option_id for each in options) else option_id
 
@@ -98,7 +112,9 @@ def _of_config(told: ConfigOption) -> Option | None:
             category = told.category or ""
         case _:
             return None
-    return Option(told.id, told.name or told.id, category, current, choices, Way.CONFIG, told.description or "")
+    return Option(
+        told.id, told.name or told.id, category, current, choices, SettingMethod.CONFIG, told.description or ""
+    )
 
 
 def _unique(choices: Iterable[Choice]) -> tuple[Choice, ...]:

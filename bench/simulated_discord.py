@@ -13,9 +13,9 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
-from bot.rest.calls import Bucket, Job, Urgency
-from bot.rest.rate_limit import Scope, Told
-from bot.rest.scheduler import Schedule, Start
+from bot.rest.calls import ApiCall, Bucket, Urgency
+from bot.rest.rate_limit import RateLimitHeaders, Scope
+from bot.rest.scheduler import Scheduler, Start
 from loopback.rest.rate_limits import Limit, Limits, Verdict
 
 __all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]
@@ -134,18 +134,18 @@ class Scheduled(_Simulation):
     def __init__(self, threads: int, spread: float, seed: int = 1) -> None:
         """So many turns begin within `spread` seconds."""
         super().__init__(threads, spread, seed)
-        self._schedule = Schedule()
-        self._streams: dict[Job, _Stream] = {}
+        self._schedule = Scheduler()
+        self._streams: dict[ApiCall, _Stream] = {}
         self._looking = float("inf")
 
     def begin(self, stream: _Stream) -> None:
         """Ask for the first write."""
-        job = Job(stream.channel_id, lambda: None, Urgency.FIRST)
+        job = ApiCall(stream.channel_id, lambda: None, Urgency.FIRST)
         self._streams[job] = stream
         self._ask(job)
         self.at(stream.ended, lambda: self._ask(job))
 
-    def _ask(self, job: Job, delay: float = 0.0) -> None:
+    def _ask(self, job: ApiCall, delay: float = 0.0) -> None:
         stream = self._streams[job]
         if not job.waiting:
             job.bucket = Bucket.MESSAGE if stream.shown < 0 else Bucket.EDIT
@@ -170,11 +170,13 @@ class Scheduled(_Simulation):
 
     def _answered(self, start: Start, verdict: Verdict) -> None:
         headers, wait = verdict.headers, verdict.retry_after if verdict.refused else None
-        told = Told(retry_after=wait, scope=Scope.EVERYWHERE if "X-RateLimit-Global" in headers else Scope.BUCKET)
+        told = RateLimitHeaders(
+            retry_after=wait, scope=Scope.EVERYWHERE if "X-RateLimit-Global" in headers else Scope.BUCKET
+        )
         if wait is None:
             names = ("Limit", "Remaining", "Reset-After")
             limit, remaining, reset_after = (float(headers[f"X-RateLimit-{name}"]) for name in names)
-            told = Told(int(limit), int(remaining), reset_after)
+            told = RateLimitHeaders(int(limit), int(remaining), reset_after)
         self._schedule.answered(start, self.now, told)
         self._schedule.finished(start, self.now)
         self._ask(start.job, wait or 0.0)

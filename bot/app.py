@@ -13,18 +13,18 @@ from acp import Agent, end_survivors
 from bot.access.admission import Admission
 from bot.access.audit import Audit
 from bot.access.membership import Membership
-from bot.access.summary import in_words
+from bot.access.summary import describe_rules
 from bot.agents.registry import Agents
 from bot.config.reload import Reloaded, reload
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
 from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway.client import ThreadlineClient
-from bot.gateway.identify_limit import Identifies
+from bot.gateway.identify_limit import IdentifyLimit
 from bot.gateway.supervisor import SupervisedClient
-from bot.intake.deleted_places import Vanishing
+from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.intake import Intake
-from bot.intake.queue_notice import Waiting
+from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.interactions.cards import Cards
 from bot.interactions.continue_button import tell_made_way
@@ -36,14 +36,14 @@ from bot.operations.metrics import Metrics
 from bot.operations.start_failure import NeedsPerson, StartFailed
 from bot.operations.systemd import notify
 from bot.prompt.attachments import Attachments
-from bot.rest.api import Rest
+from bot.rest.api import DiscordApi
 from bot.rest.http_trace import trace
 from bot.rest.pacer import Pacer
 from pool.journal.database import JournalUnusable, put_aside
 from pool.journal.journal import Journal
 from pool.limits import Limits
 from pool.pool import Pool
-from pool.session_setup import Settings
+from pool.session_setup import AgentSettings
 
 __all__ = ["App"]
 
@@ -102,7 +102,7 @@ class App:
             return Journal.open(file)
 
     async def _work(self, journal: Journal) -> None:
-        config, rest, pacer, metrics = self._config, Rest(), Pacer(), Metrics()
+        config, rest, pacer, metrics = self._config, DiscordApi(), Pacer(), Metrics()
         journal.on_moved = metrics.moved
         pacer.find_servers(rest.server_of)
         agents, redact = Agents(config, journal), redactor(secrets_of(config))
@@ -140,10 +140,10 @@ class App:
             audit=audit,
         )
         pool = self._pool(context, metrics)
-        waiting = Waiting(pool, context.notices)
+        waiting = QueueNotices(pool, context.notices)
         pool.on_queue = waiting.show
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=begun)
-        places = Vanishing(journal=journal, pool=pool, rest=rest, on_gone=recovery.gone)
+        places = DeletedPlaces(journal=journal, pool=pool, rest=rest, on_gone=recovery.gone)
         intake = self._intake = Intake(
             pool=pool, journal=journal, admission=admission, context=context, recovery=recovery, places=places
         )
@@ -165,7 +165,7 @@ class App:
                 http_trace=metrics.count(trace(pacer)),
             )
 
-        was_greeted = Identifies(journal).allowance.last > 0
+        was_greeted = IdentifyLimit(journal).allowance.last > 0
         supervised = SupervisedClient(self._config.discord, rest=rest, build=build, was_greeted=was_greeted)
         self._supervised = supervised
         pacer.on_restored = supervised.wake
@@ -218,7 +218,7 @@ class App:
     def _pool(self, context: ExchangeContext, metrics: Metrics) -> Pool:
         config, agents = self._config.pool, context.agents
 
-        async def spawn(settings: Settings, marker: str) -> Agent:
+        async def spawn(settings: AgentSettings, marker: str) -> Agent:
             # Bound for all that the agent's pipes and tasks log, for as long as it lives.
             with bound_contextvars(agent=settings.agent), metrics.agent_start():
                 return await Agent.spawn(settings.launch, marker=marker, client=agents.offer(settings, marker))
@@ -259,7 +259,7 @@ class App:
             context.audit.record(
                 "changed", f"configuration: {', '.join(reloaded.applied)}", user_id=None, thread_id=None
             )
-            for sentence in in_words(reloaded.config.rules):
+            for sentence in describe_rules(reloaded.config.rules):
                 log.info(sentence)
         return reloaded
 

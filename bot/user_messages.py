@@ -6,11 +6,11 @@ from acp import AgentClosed
 from bot.text.markdown import LIMIT, code_block, escape
 from bot.text.printable import visible
 from bot.text.tokens import without_tokens
-from pool.conversation_context import Cancelled
+from pool.conversation_context import CancelResult
 from pool.exchange import Ending, ExchangeRefused, Notice, Unanswered
-from pool.journal.journal import State
+from pool.journal.journal import MessageState
 from pool.limits import Bound
-from pool.turn_watchdog import LONG_SECONDS, Due
+from pool.turn_watchdog import LONG_SECONDS, WatchdogAlert
 
 __all__ = [
     "ANSWERED",
@@ -169,9 +169,9 @@ def links(thread_ids: Sequence[int]) -> str:
     return named if len(thread_ids) <= 5 else f"{named} and others"
 
 
-def due(due: Due, silent_seconds: float) -> str:
+def due(due: WatchdogAlert, silent_seconds: float) -> str:
     """Say that a turn is silent or long."""
-    if due is Due.SILENT:
+    if due is WatchdogAlert.SILENT:
         return f"-# ⏳ Nothing has come from the agent for {silent_seconds:.0f} s. It may be thinking, or stuck."
     return f"-# ⏳ The agent has been at this for {LONG_SECONDS / 60:.0f} minutes."
 
@@ -181,7 +181,7 @@ def waiting(count: int) -> str:
     return "1 message is" if count == 1 else f"{count} messages are"
 
 
-def cancelled(done: Cancelled) -> str:
+def cancelled(done: CancelResult) -> str:
     """Say what a cancel has done."""
     words = "Stopping." if done.stopped else "Nothing is running."
     if done.held:
@@ -262,19 +262,19 @@ BEYOND = "-# ⚠ I was away for long. Some older messages here were not taken up
 DENY_ENDS = "The agent offers no way to reject this alone: Deny ends its turn."
 
 _BECAME = {
-    State.RECEIVED: "Threadline was restarted, and the request is taken up again",
-    State.HELD: "Threadline was restarted, and the request is held until somebody goes on with it",
-    State.PROMPTED: "Threadline was restarted and the turn is interrupted; Retry on the notice below asks again",
-    State.FINISHED: "its turn has ended",
-    State.ANSWERED: "its turn has ended",
-    State.CLOSED: "Threadline was restarted, and the request was not taken up again",
+    MessageState.RECEIVED: "Threadline was restarted, and the request is taken up again",
+    MessageState.HELD: "Threadline was restarted, and the request is held until somebody goes on with it",
+    MessageState.PROMPTED: "Threadline was restarted and the turn is interrupted; Retry on the notice below asks again",
+    MessageState.FINISHED: "its turn has ended",
+    MessageState.ANSWERED: "its turn has ended",
+    MessageState.CLOSED: "Threadline was restarted, and the request was not taken up again",
 }
 
 
 ANSWERED = "This question is no longer open: it has been answered."
 
 
-def became(state: State | None) -> str:
+def became(state: MessageState | None) -> str:
     """Say of a question that it is no longer open; `state` is that of its exchange, where that is known."""
     return f"This question is no longer open: {_BECAME[state] if state is not None else 'its turn is over'}."
 

@@ -12,14 +12,14 @@ from aiohttp import web
 
 from loopback.gateway.connection import Close
 from loopback.gateway.gateway import HEARTBEAT, Gateway
-from loopback.gateway.sessions import Sessions
+from loopback.gateway.sessions import GatewaySessions
 from loopback.origin_guard import refuse_foreigners
 from loopback.rest.call_log import Record
 from loopback.rest.conformance import Inspector, Violations
 from loopback.rest.rate_limits import Limit, Limits
 from loopback.rest.routing import Conditions, Rest
 from loopback.state import messages, threads
-from loopback.state.change_signal import Changes
+from loopback.state.change_signal import ChangeSignal
 from loopback.state.clock import Clock
 from loopback.state.drafts import REQUEST_BYTES
 from loopback.state.entities import ALL_INTENTS, Account, Bot, Channel, ChannelType, Guild, Message, Role
@@ -64,9 +64,9 @@ class Loopback:
         self.faults = Faults()
         self.violations = Violations(strict)
         self._port = port
-        self._changes = Changes()
+        self._changes = ChangeSignal()
         self.clock.told += [self._archive_idle, self._changes.tell]
-        self._sessions = Sessions(self.world, self.faults, self.violations, self._changes.tell)
+        self._sessions = GatewaySessions(self.world, self.faults, self.violations, self._changes.tell)
         self._gateway = Gateway(self.world, self._sessions, self.clock, self.faults, self.limits, heartbeat)
         conditions = Conditions(self.clock, self.limits, self.faults, self.violations)
         self._rest = Rest(self.world, conditions, self.record, self._changes.tell)

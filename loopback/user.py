@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from loopback.state import commands, components, events, interactions, membership, messages, reactions, threads
 from loopback.state import modals as forms
-from loopback.state.change_signal import Changes
+from loopback.state.change_signal import ChangeSignal
 from loopback.state.commands import Found, Value
 from loopback.state.drafts import Draft, Upload
 from loopback.state.entities import (
@@ -38,7 +38,7 @@ File = tuple[str, bytes]
 class User(Account):
     """A person. Everything they do takes effect before the call returns; what they cannot do raises DiscordError."""
 
-    def __init__(self, account: Account, world: World, changes: Changes) -> None:
+    def __init__(self, account: Account, world: World, changes: ChangeSignal) -> None:
         super().__init__(account.id, account.name)
         self._world = world
         self._changes = changes

@@ -4,21 +4,21 @@ import asyncio
 
 from acp import AgentClosed, Elicitation, Event, Question, Turn
 from pool.exchange import Ending, Exchange
-from pool.question_deadlines import Deadlines
-from pool.turn_watchdog import Bounds, Due, Watch
+from pool.question_deadlines import QuestionDeadlines
+from pool.turn_watchdog import TurnLimits, Watchdog, WatchdogAlert
 
-__all__ = ["Running"]
+__all__ = ["ActiveTurn"]
 
 
-class Running:
+class ActiveTurn:
     """One exchange and its turn. Everything here is synchronous."""
 
-    def __init__(self, exchange: Exchange, turn: Turn, bounds: Bounds) -> None:
+    def __init__(self, exchange: Exchange, turn: Turn, bounds: TurnLimits) -> None:
         """Start the turn's clock."""
         self.exchange = exchange
         self.turn = turn
-        self._watch = Watch(bounds, _now())
-        self._deadlines = Deadlines(turn, exchange, bounds)
+        self._watch = Watchdog(bounds, _now())
+        self._deadlines = QuestionDeadlines(turn, exchange, bounds)
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
         self.made_way = False
@@ -44,7 +44,7 @@ class Running:
         self._note_questions()
         self._deadlines.look()
         due = self._watch.due(_now())
-        if due is Due.CEILING:
+        if due is WatchdogAlert.CEILING:
             self._over = True
             self.turn.cancel()
         elif due is not None:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import structlog
 
 from acp import AcpError, Agent, Session
-from pool.conversation_context import House, State
+from pool.conversation_context import ConversationContext, ConversationState
 from pool.exchange import Exchange, Notice
-from pool.out_of_turn import Asides
-from pool.session_setup import open_session, settle
+from pool.out_of_turn import OutOfTurnQuestions
+from pool.session_setup import apply_settings, open_session
 
-__all__ = ["Seat"]
+__all__ = ["AgentLease"]
 
 FAIR_SECONDS = 60.0
 """While others wait in line, a slot held for longer than this is given up at the end of a turn."""
@@ -19,13 +19,13 @@ FAIR_SECONDS = 60.0
 log = structlog.stdlib.get_logger("pool")
 
 
-class Seat:
+class AgentLease:
     """A thread's agent, from the line before the directory to its sleep. `take`, `idle` and `sleep` are one task's."""
 
     def __init__(
         self,
         thread_id: int,
-        house: House,
+        house: ConversationContext,
         *,
         wake: asyncio.Event,
         has_work: Callable[[], bool],
@@ -46,7 +46,7 @@ class Seat:
         self._resets = 0
         self._forgotten: list[Session] = []  # The agent still holds them.
         self._outside = False  # Waits for its directory; its agent, if it has one, does nothing.
-        self.state = State.ASLEEP
+        self.state = ConversationState.ASLEEP
         self.failed_starts = 0
         """How many in a row."""
         self.yields = False
@@ -55,7 +55,7 @@ class Seat:
         self.settings = house.settings(thread_id)
         """Its agent's, as of the start of the process that it has or had last."""
         self.agent: Agent | None = None
-        self.asides: Asides | None = None
+        self.asides: OutOfTurnQuestions | None = None
         """What the agent asks aside from its turns."""
         self.session: Session | None = None
 
@@ -72,15 +72,17 @@ class Seat:
     @property
     def is_lost(self) -> bool:
         """Whether the agent is to be stopped, or has stopped by itself."""
-        return self.state is State.STOPPING or (self.agent is not None and self.agent.connection.error is not None)
+        return self.state is ConversationState.STOPPING or (
+            self.agent is not None and self.agent.connection.error is not None
+        )
 
     # ---- what others do to it; never waits
 
     def let_go(self) -> None:
         """Stop the agent as soon as it has nothing to do."""
-        self.yields = self.state is not State.ASLEEP
-        if self.state is State.IDLE:
-            self.state = State.STOPPING
+        self.yields = self.state is not ConversationState.ASLEEP
+        if self.state is ConversationState.IDLE:
+            self.state = ConversationState.STOPPING
         self._wake.set()
 
     def make_way(self) -> None:
@@ -93,9 +95,9 @@ class Seat:
     def evictable(self) -> bool:
         """Whether the slot can be taken away now with nothing lost."""
         agent = self.agent
-        idle = self.state is State.IDLE and not self._has_work()
+        idle = self.state is ConversationState.IDLE and not self._has_work()
         return (
-            (idle or (self._outside and self.state is State.IN_LINE))
+            (idle or (self._outside and self.state is ConversationState.IN_LINE))
             and agent is not None
             and not agent.connection.lock.locked()
             and agent.can_load
@@ -103,7 +105,7 @@ class Seat:
 
     def evict(self) -> None:
         """Put an evictable one to sleep."""
-        self.state = State.STOPPING
+        self.state = ConversationState.STOPPING
         self._wake.set()
 
     def look(self) -> None:
@@ -117,7 +119,7 @@ class Seat:
     @property
     def is_working(self) -> bool:
         """Whether a turn of this conversation runs."""
-        return self.state is State.WORKING
+        return self.state is ConversationState.WORKING
 
     def look_again(self) -> None:
         """Learn that the way may be free."""
@@ -140,7 +142,7 @@ class Seat:
 
         Raises `AcpError`. However it ends, `leave` must follow.
         """
-        self.state = State.IN_LINE
+        self.state = ConversationState.IN_LINE
         if not await self._enter(exchange, wanted):
             return None
         if self.agent is None:
@@ -149,14 +151,14 @@ class Seat:
         if not await self._slots.acquire(self) or not wanted():
             return None
         exchange.waiting(0, ())
-        self.state = State.STARTING
+        self.state = ConversationState.STARTING
         try:
             if self.agent is None:
                 self.settings = self._house.settings(self.thread_id)  # A person may have chosen another meanwhile.
                 self.agent = await self._house.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
             if self.asides is None:
-                self.asides = Asides(self.agent, self.settings.bounds, self._whose)
+                self.asides = OutOfTurnQuestions(self.agent, self.settings.bounds, self._whose)
             await self._close_forgotten(self.agent)
             if self.session is None:
                 begins = self._journal.threads.session_id(self.thread_id) is None
@@ -189,9 +191,9 @@ class Seat:
             self._house.on_idle()
             await self._woken()
             self._outside = False
-            if self.state is State.STOPPING:
+            if self.state is ConversationState.STOPPING:
                 await self.sleep()
-                self.state = State.IN_LINE
+                self.state = ConversationState.IN_LINE
         return wanted()
 
     def _name_neighbours(self, exchange: Exchange) -> None:
@@ -217,7 +219,7 @@ class Seat:
         choices: dict[str, str] | None = None
         while choices != (now := self._journal.threads.choices(self.thread_id)):  # Somebody may choose meanwhile.
             choices = now
-            notices = await settle(opened.session, self.settings, choices)
+            notices = await apply_settings(opened.session, self.settings, choices)
         if resets == self._resets:
             self.session = opened.session
             self._untold.extend(notices)
@@ -235,7 +237,7 @@ class Seat:
     def leave(self) -> None:
         """Leave the directory to others, and the slot where no agent came to it."""
         if self.agent is None:
-            self.state = State.ASLEEP
+            self.state = ConversationState.ASLEEP
             self._slots.release(self)
         others = self._house.directories.leave(self)
         for other in others if self._house.exclusive else ():
@@ -245,7 +247,7 @@ class Seat:
         """After an exchange, go to sleep if that was asked for, or if others have been waiting for the slot."""
         long = self._slots.line and self.held_seconds > FAIR_SECONDS
         if self.agent and (self.yields or (long and self.agent.can_load)):
-            self.state = State.STOPPING
+            self.state = ConversationState.STOPPING
         self.yields = False
 
     # ---- between exchanges
@@ -257,7 +259,7 @@ class Seat:
             self.share()
             return  # Anything may have come meanwhile.
         self._wake.clear()
-        self.state = State.IDLE
+        self.state = ConversationState.IDLE
         self.idle_since = asyncio.get_running_loop().time()
         self._house.on_idle()
         try:
@@ -266,7 +268,7 @@ class Seat:
         except TimeoutError:
             # No await between this check and the change of state: a message that comes now waits for the stop.
             if not self._has_work():
-                self.state = State.STOPPING
+                self.state = ConversationState.STOPPING
 
     async def _woken(self) -> None:
         await self._wake.wait()
@@ -274,13 +276,13 @@ class Seat:
 
     async def sleep(self) -> None:
         """Stop the agent; the session's id is kept. The slot is given back when the processes are gone."""
-        self.state, self.session = State.STOPPING, None
+        self.state, self.session = ConversationState.STOPPING, None
         self._forgotten.clear()
         try:
             if self.agent is not None:
                 await self.agent.stop()
         finally:
             self.agent = self.asides = None
-            self.state = State.ASLEEP
+            self.state = ConversationState.ASLEEP
             self.yields = False
             self._slots.release(self)

@@ -16,13 +16,13 @@ from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from acp import AcpError, AgentClosed, AuthRequired, Event, Session
-from pool.active_turn import Running
-from pool.agent_lease import Seat
-from pool.conversation_context import Cancelled, House, State
+from pool.active_turn import ActiveTurn
+from pool.agent_lease import AgentLease
+from pool.conversation_context import CancelResult, ConversationContext, ConversationState
 from pool.exchange import Ending, Exchange, ExchangeFailed
 from pool.inbox import Inbox
-from pool.journal.journal import Unwritable
-from pool.journal.message_rows import State as RowState
+from pool.journal.journal import JournalUnwritable
+from pool.journal.message_rows import MessageState as RowState
 
 __all__ = ["Conversation"]
 
@@ -46,7 +46,7 @@ log = structlog.stdlib.get_logger("pool")
 class Conversation:
     """A thread and its session for as long as there is something to do or an agent runs."""
 
-    def __init__(self, thread_id: int, house: House) -> None:
+    def __init__(self, thread_id: int, house: ConversationContext) -> None:
         """Begin asleep, with nothing to do."""
         self.thread_id = thread_id
         self._house = house
@@ -62,11 +62,11 @@ class Conversation:
         self._retiring = False
         self._making: asyncio.Timeout | None = None
         """While an exchange is asked for something: what ends that at once where it is given up."""
-        self.seat = Seat(
+        self.seat = AgentLease(
             thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
         )
         """Its agent, and the session."""
-        self.running: Running | None = None
+        self.running: ActiveTurn | None = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
@@ -172,7 +172,7 @@ class Conversation:
         self.seat.let_go()
         self._changed()
 
-    def cancel(self, by: int) -> Cancelled:
+    def cancel(self, by: int) -> CancelResult:
         """Stop what the person sees as running, wherever it is, and hold what waits behind it."""
         current, stopped = self._current, False
         if self.running is not None:
@@ -182,7 +182,7 @@ class Conversation:
             self._give_up(current, Ending(cancelled_by=by), "cancelled")
         self._inbox.hold()
         self._changed()
-        return Cancelled(stopped=stopped, held=len(self._inbox))
+        return CancelResult(stopped=stopped, held=len(self._inbox))
 
     def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
         """End an exchange that has not got as far as the agent, wherever it waits."""
@@ -198,13 +198,13 @@ class Conversation:
         if self._making is not None:
             self._making.reschedule(asyncio.get_running_loop().time())
 
-    def reset(self, by: int) -> Cancelled:
+    def reset(self, by: int) -> CancelResult:
         """Cancel, and forget the session: the next message starts a new one."""
         done = self.cancel(by)
         self.seat.forget()
         return done
 
-    def close(self, by: int) -> Cancelled:
+    def close(self, by: int) -> CancelResult:
         """Cancel, and let the agent go: the session is kept, and the next message wakes it."""
         done = self.cancel(by)
         self.seat.let_go()
@@ -344,7 +344,7 @@ class Conversation:
         exchange.starting()
         self._changed()
         try:
-            self.seat.state = State.STARTING
+            self.seat.state = ConversationState.STARTING
             # Asked here too: for somebody without the right no agent is started, and no other waits longer in line.
             await self._unless_given_up(exchange, exchange.admitted())
             session = await self.seat.take(exchange, wanted)
@@ -363,14 +363,14 @@ class Conversation:
             try:
                 earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
                 break
-            except Unwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
+            except JournalUnwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
                 await asyncio.sleep(UNWRITABLE_SECONDS)
         else:
             return
-        self.seat.state = State.WORKING
+        self.seat.state = ConversationState.WORKING
         try:
             async with session.prompt(blocks) as turn:
-                running = self.running = Running(exchange, turn, self.seat.settings.bounds)
+                running = self.running = ActiveTurn(exchange, turn, self.seat.settings.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
                 await self._follow(running)
@@ -400,7 +400,7 @@ class Conversation:
         finally:
             self._making = None
 
-    async def _follow(self, running: Running) -> None:
+    async def _follow(self, running: ActiveTurn) -> None:
         """Pass on what the turn brings, to its end."""
         turn = running.turn
         try:
@@ -423,7 +423,7 @@ class Conversation:
         except Exception:  # the isolation boundary again
             log.exception("a late event failed", thread_id=self.thread_id)
 
-    def _finish(self, running: Running) -> None:
+    def _finish(self, running: ActiveTurn) -> None:
         """Write down the end before the lock is released."""
         exchange, turn = running.exchange, running.turn
         ending = running.ending(stopping=self._retiring)

@@ -6,14 +6,14 @@ from enum import StrEnum
 
 from acp import Agent
 from pool.journal.journal import Journal
-from pool.session_setup import Settings
+from pool.session_setup import AgentSettings
 from pool.slots import Slots
-from pool.workdirs import Directories, Occupant
+from pool.workdirs import Occupant, Workdirs
 
-__all__ = ["Cancelled", "House", "State"]
+__all__ = ["CancelResult", "ConversationContext", "ConversationState"]
 
 
-class State(StrEnum):
+class ConversationState(StrEnum):
     """What a conversation is doing."""
 
     ASLEEP = "asleep"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class CancelResult:
     """What a cancel did: whether something was stopped, and how many messages are held now."""
 
     stopped: bool
@@ -33,7 +33,7 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class ConversationContext:
     """What all conversations of a pool share.
 
     `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
@@ -42,13 +42,13 @@ class House:
     it was ended for others, `on_queue` with one where what waits may have changed.
     """
 
-    settings: Callable[[int], Settings]
+    settings: Callable[[int], AgentSettings]
     journal: Journal
     slots: Slots[object]
-    directories: Directories[Occupant]
+    directories: Workdirs[Occupant]
     exclusive: bool
-    spawn: Callable[[Settings], Awaitable[Agent]]
-    claim: Callable[[object, Settings], Agent | None]
+    spawn: Callable[[AgentSettings], Awaitable[Agent]]
+    claim: Callable[[object, AgentSettings], Agent | None]
     idle_seconds: float
     on_idle: Callable[[], None]
     on_made_way: Callable[[int], None]

@@ -7,10 +7,10 @@ from typing import ClassVar, Protocol
 
 from pydantic import BaseModel
 
-from acp import Aside, Event, OpenQuestions, Session, Turn
+from acp import Event, OpenQuestions, OutOfTurnEvent, Session, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
-from pool.turn_watchdog import Due
+from pool.turn_watchdog import WatchdogAlert
 
 __all__ = ["Ending", "Exchange", "ExchangeFailed", "ExchangeRefused", "Notice", "Unanswered"]
 
@@ -130,13 +130,13 @@ class Exchange(Protocol):
         A late event is not followed by it.
         """
 
-    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+    def aside(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.
 
         `remind` and `unanswered` may follow, as for a question of the turn.
         """
 
-    def due(self, due: Due, silent_seconds: float) -> None:
+    def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
         """Learn that the turn is silent, for so long, or that it goes on for long."""
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:

@@ -4,38 +4,38 @@ from collections.abc import Callable
 
 import structlog
 
-from acp import Agent, Aside, Elicitation, Withdrawn
+from acp import Agent, Elicitation, OutOfTurnEvent, Withdrawn
 from pool.exchange import Exchange
-from pool.question_deadlines import Deadlines
-from pool.turn_watchdog import Bounds
+from pool.question_deadlines import QuestionDeadlines
+from pool.turn_watchdog import TurnLimits
 
-__all__ = ["Asides"]
+__all__ = ["OutOfTurnQuestions"]
 
 log = structlog.stdlib.get_logger("pool")
 
 
-class Asides:
+class OutOfTurnQuestions:
     """Brings it to the exchange that is being worked on, or was last: its asker is asked."""
 
-    def __init__(self, agent: Agent, bounds: Bounds, whose: Callable[[], Exchange]) -> None:
+    def __init__(self, agent: Agent, bounds: TurnLimits, whose: Callable[[], Exchange]) -> None:
         """Take what `agent` asks from now on; `whose` names that exchange."""
         self._questions = agent.asides
         self._bounds = bounds
         self._whose = whose
-        self._deadlines: Deadlines | None = None
+        self._deadlines: QuestionDeadlines | None = None
         agent.ask_aside(self._take)
 
-    def _take(self, event: Aside) -> None:
+    def _take(self, event: OutOfTurnEvent) -> None:
         """Pass it on, from the agent's reader: nothing may raise."""
         try:
             self._pass_on(event)
         except Exception:  # the isolation boundary of a conversation
             log.exception("a question aside failed")
 
-    def _pass_on(self, event: Aside) -> None:
+    def _pass_on(self, event: OutOfTurnEvent) -> None:
         deadlines, alone = self._deadlines, len(self._questions.unanswered) == 1
         if deadlines is None or (isinstance(event, Elicitation) and alone):  # All that is open together is one's.
-            deadlines = self._deadlines = Deadlines(self._questions, self._whose(), self._bounds)
+            deadlines = self._deadlines = QuestionDeadlines(self._questions, self._whose(), self._bounds)
         if isinstance(event, Elicitation):
             deadlines.begin(event.request_id)
         deadlines.exchange.aside(event, self._questions)

@@ -12,19 +12,19 @@ import structlog
 
 from acp import Agent
 from acp.process.memory import resident
-from pool.agent_lease import Seat
+from pool.agent_lease import AgentLease
 from pool.conversation import Conversation
-from pool.conversation_context import House, State
+from pool.conversation_context import ConversationContext, ConversationState
 from pool.exchange import Exchange
 from pool.journal.journal import Journal
-from pool.journal.maintenance import Upkeep
+from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
-from pool.session_listing import Listing
-from pool.session_setup import Settings
+from pool.session_listing import SessionListing
+from pool.session_setup import AgentSettings
 from pool.slots import Load, Slots
 from pool.spares import Spares
-from pool.waiting_line import LINE_SECONDS, Line
-from pool.workdirs import Directories
+from pool.waiting_line import LINE_SECONDS, WaitingLine
+from pool.workdirs import Workdirs
 
 __all__ = ["Pool"]
 
@@ -51,12 +51,12 @@ class Pool:
 
     def __init__(
         self,
-        settings: Callable[[int], Settings],
+        settings: Callable[[int], AgentSettings],
         *,
-        spawn: Callable[[Settings, str], Awaitable[Agent]],
+        spawn: Callable[[AgentSettings, str], Awaitable[Agent]],
         journal: Journal,
         limits: Limits,
-        warm: Sequence[tuple[Settings, int]] = (),
+        warm: Sequence[tuple[AgentSettings, int]] = (),
         on_made_way: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
         """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
@@ -73,22 +73,22 @@ class Pool:
         self._tasks = asyncio.TaskGroup()
         self._running: dict[Conversation, asyncio.Task[None]] = {}
         self._pace = Pace(limits.per_minute)
-        self._line = Line(self._slots, tell=self._tell_place, asking=self._asking)
+        self._line = WaitingLine(self._slots, tell=self._tell_place, asking=self._asking)
         self._looking: asyncio.Handle | None = None
         self._way_made = -YIELD_SECONDS
         self._stack = AsyncExitStack()
         self._stopping = False
         self._warm = bool(warm)
         self._spares = Spares(warm, slots=self._slots, spawn=self._spawn, create_task=self._create_task)
-        self.listing = Listing(
+        self.listing = SessionListing(
             slots=self._slots, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
         )
         """Which sessions the agents have kept."""
-        self._house = House(
+        self._house = ConversationContext(
             settings=settings,
             journal=journal,
             slots=self._slots,
-            directories=Directories(),
+            directories=Workdirs(),
             exclusive=limits.exclusive,
             spawn=self._spawn,
             claim=self._spares.claim,
@@ -112,7 +112,7 @@ class Pool:
         """Be ready for `submit`."""
         await self._stack.enter_async_context(self._tasks)
         keeper = self._tasks.create_task(self._keep(), name="keeper")
-        upkeep = self._tasks.create_task(Upkeep(self._journal).run(), name="upkeep of the journal")
+        upkeep = self._tasks.create_task(Maintenance(self._journal).run(), name="upkeep of the journal")
         self._stack.push_async_callback(self._stop, keeper, upkeep)
         self._spares.fill()
         return self
@@ -204,7 +204,7 @@ class Pool:
         used = [each.seat.agent for each in self._conversations.values() if each.seat.agent is not None]
         return [*used, *self._spares.agents, *self.listing.guests]
 
-    def _running_agents(self, settings: Settings) -> list[Agent]:
+    def _running_agents(self, settings: AgentSettings) -> list[Agent]:
         """Return the living agents of the kind, whatever their directory."""
         of_threads = [
             each.seat.agent
@@ -219,9 +219,9 @@ class Pool:
         """How full the house is."""
         return self._slots.load
 
-    def _seats(self) -> list[Seat]:
+    def _seats(self) -> list[AgentLease]:
         """Return the seats that hold a slot: only they may have an agent."""
-        return [holder for holder in self._slots.holders if isinstance(holder, Seat)]
+        return [holder for holder in self._slots.holders if isinstance(holder, AgentLease)]
 
     def _asking(self) -> list[int]:
         """Return the threads whose agents wait for a person's answer."""
@@ -230,7 +230,7 @@ class Pool:
 
     # ---- slots
 
-    async def _spawn(self, settings: Settings) -> Agent:
+    async def _spawn(self, settings: AgentSettings) -> Agent:
         self._spawned += 1
         return await self._spawn_marked(settings, f"{self._journal.journal_id}/{self._spawned}")
 
@@ -249,19 +249,19 @@ class Pool:
         self._make_room()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        seat = cast(Seat, holder)  # Spares and guests take what is free, and never stand in line.
+        seat = cast(AgentLease, holder)  # Spares and guests take what is free, and never stand in line.
         self._conversations[seat.thread_id].placed(place, asking)
 
     def _make_room(self) -> None:
         """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
-        stopping = sum(seat.state is State.STOPPING for seat in self._seats())
+        stopping = sum(seat.state is ConversationState.STOPPING for seat in self._seats())
         wanted = self._slots.load.in_line - stopping - self._spares.leaving
         if wanted > 0:
             wanted -= self._spares.dismiss(wanted)
         for seat in self._longest_idle()[: max(0, wanted)]:
             seat.evict()
 
-    def _longest_idle(self) -> list[Seat]:
+    def _longest_idle(self) -> list[AgentLease]:
         return sorted((seat for seat in self._seats() if seat.evictable), key=lambda seat: seat.idle_since)
 
     # ---- the keeper
@@ -304,7 +304,7 @@ class Pool:
 
     async def _relieve_memory(self) -> None:
         """Put the longest idle to sleep while the agents use more memory than they may."""
-        staying = [seat for seat in self._seats() if seat.state is not State.STOPPING]
+        staying = [seat for seat in self._seats() if seat.state is not ConversationState.STOPPING]
         pids = {seat: seat.agent.pid for seat in staying if seat.agent is not None}
         sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
         excess = sum(sizes.values()) - self._limits.max_memory
@@ -328,12 +328,15 @@ class Pool:
         self.listing.close()
         for conversation, task in self._running.items():
             conversation.retire()
-            if conversation.seat.state in {State.IN_LINE, State.STARTING}:  # Nothing was prompted; nothing will be.
+            if conversation.seat.state in {
+                ConversationState.IN_LINE,
+                ConversationState.STARTING,
+            }:  # Nothing was prompted; nothing will be.
                 task.cancel()
         if self._running:
             await asyncio.wait(self._running.values(), timeout=TURN_SECONDS)
         for conversation, task in self._running.items():
             # A stop in progress must not be cut short, nor one that a start, cancelled above, has come to.
-            if conversation.seat.state is not State.STOPPING and not task.cancelling():
+            if conversation.seat.state is not ConversationState.STOPPING and not task.cancelling():
                 conversation.cut_off()
                 task.cancel()

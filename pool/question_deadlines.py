@@ -5,15 +5,15 @@ import asyncio
 from acp import Elicitation, OpenQuestions, Question
 from acp.jsonrpc import RequestId
 from pool.exchange import Exchange, Unanswered
-from pool.turn_watchdog import Bounds
+from pool.turn_watchdog import TurnLimits
 
-__all__ = ["Deadlines"]
+__all__ = ["QuestionDeadlines"]
 
 
-class Deadlines:
+class QuestionDeadlines:
     """The clocks of what is open in `questions`, in the name of one exchange. Everything here is synchronous."""
 
-    def __init__(self, questions: OpenQuestions, exchange: Exchange, bounds: Bounds) -> None:
+    def __init__(self, questions: OpenQuestions, exchange: Exchange, bounds: TurnLimits) -> None:
         """Nothing is open yet."""
         self.exchange = exchange
         self._questions = questions

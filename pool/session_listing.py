@@ -10,10 +10,10 @@ import structlog
 
 from acp import Agent, AgentClosed
 from acp.schema import SessionInfo
-from pool.session_setup import Settings
+from pool.session_setup import AgentSettings
 from pool.slots import Slots
 
-__all__ = ["Listing", "NoSlot"]
+__all__ = ["NoSlot", "SessionListing"]
 
 FRESH_SECONDS = 30.0
 """How long an answer is good for: somebody who types asks at every key."""
@@ -27,15 +27,15 @@ class NoSlot(Exception):
     """No agent of the kind runs, and there is no room for one."""
 
 
-class Listing:
+class SessionListing:
     """Asks once for all who want to know at about the same time. Each asking is a task, made by `create_task`."""
 
     def __init__(
         self,
         *,
         slots: Slots[object],
-        spawn: Callable[[Settings], Awaitable[Agent]],
-        running: Callable[[Settings], Sequence[Agent]],
+        spawn: Callable[[AgentSettings], Awaitable[Agent]],
+        running: Callable[[AgentSettings], Sequence[Agent]],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         """`running` returns the living agents that may be asked."""
@@ -48,7 +48,7 @@ class Listing:
         self.guests: list[Agent] = []
         """Agents that were started for a list."""
 
-    async def sessions(self, settings: Settings) -> list[SessionInfo]:
+    async def sessions(self, settings: AgentSettings) -> list[SessionInfo]:
         """Return the sessions of an agent in its directory, as it orders them. Raises `AcpError`, `NoSlot`."""
         loop, key = asyncio.get_running_loop(), (settings.agent, settings.cwd)
         since, answer = self._asked.get(key, (0.0, None))
@@ -67,7 +67,7 @@ class Listing:
         for agent in self.guests:
             agent.connection.close(AgentClosed("Threadline is shutting down"))
 
-    async def _ask(self, settings: Settings, answer: Answer) -> None:
+    async def _ask(self, settings: AgentSettings, answer: Answer) -> None:
         try:
             async with self._agent(settings) as agent:
                 # Before a guest is stopped: some take their time, and nobody need wait for that.
@@ -82,7 +82,7 @@ class Listing:
             answer.cancel()
 
     @asynccontextmanager
-    async def _agent(self, settings: Settings) -> AsyncIterator[Agent]:
+    async def _agent(self, settings: AgentSettings) -> AsyncIterator[Agent]:
         """Find an agent to ask, or start one in a free slot. Raises `AcpError`, `NoSlot`."""
         running, guest = self._running(settings), object()
         # One that works may be stuck; but a turn need not end before a list is given.
@@ -99,7 +99,7 @@ class Listing:
             yield free or running[0]
 
     @asynccontextmanager
-    async def _guest(self, settings: Settings) -> AsyncIterator[Agent]:
+    async def _guest(self, settings: AgentSettings) -> AsyncIterator[Agent]:
         agent = await self._spawn(settings)
         self.guests.append(agent)
         self._starting.discard(asyncio.current_task())  # From here on its stop must not be cut short.

@@ -10,9 +10,9 @@ from acp.paths import look
 from acp.session_options import Option, Value
 from pool.exchange import Notice
 from pool.journal.journal import Journal
-from pool.turn_watchdog import Bounds
+from pool.turn_watchdog import TurnLimits
 
-__all__ = ["MODE", "Opened", "Settings", "open_session", "settle", "written"]
+__all__ = ["MODE", "AgentSettings", "Opened", "apply_settings", "open_session", "written"]
 
 MODE = "threadline:mode"
 """The name under which a thread's chosen mode is remembered; other choices have their option's id, which may be `mode`
@@ -22,13 +22,13 @@ log = structlog.stdlib.get_logger("pool")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class AgentSettings:
     """A thread's agent: its name, how it is started and bounded, and its mode (empty: its asking mode)."""
 
     launch: Launch
     agent: str = "default"
     mode: str = ""
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: TurnLimits = field(default_factory=TurnLimits)
     also: tuple[Path, ...] = ()
     """Directories of this thread's session alone; they are made when it is opened."""
 
@@ -37,7 +37,7 @@ class Settings:
         """The session's directory."""
         return self.launch.cwd
 
-    def same_process(self, other: "Settings") -> bool:
+    def same_process(self, other: "AgentSettings") -> bool:
         """Whether a process that was started for `other` does for this: the same agent, started in the same way."""
         return (self.agent, self.launch) == (other.agent, other.launch)
 
@@ -51,7 +51,7 @@ class Opened:
     notices: tuple[Notice, ...] = ()
 
 
-async def open_session(agent: Agent, thread_id: int, settings: Settings, journal: Journal) -> Opened:
+async def open_session(agent: Agent, thread_id: int, settings: AgentSettings, journal: Journal) -> Opened:
     """Take up the thread's session, or open a new one. Raises `AcpError`.
 
     A load that times out is no refusal, nor is the wish for a login: it fails here, and the id stays in the journal.
@@ -77,7 +77,7 @@ def _make(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-async def settle(session: Session, settings: Settings, choices: dict[str, str]) -> list[Notice]:
+async def apply_settings(session: Session, settings: AgentSettings, choices: dict[str, str]) -> list[Notice]:
     """Set what people chose, and the mode: theirs, else the asking mode. Returns what the thread must know.
 
     The mode comes last, for what else is set may change it.

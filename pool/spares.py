@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from acp import AcpError, Agent
-from pool.session_setup import Settings
+from pool.session_setup import AgentSettings
 from pool.slots import Slots
 
 __all__ = ["Spares"]
@@ -25,7 +25,7 @@ log = structlog.stdlib.get_logger("pool")
 class _Spare:
     """One spare. `claimed` and `dismissed` say what becomes of it; its task does it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AgentSettings) -> None:
         self.settings = settings
         self.agent: Agent | None = None
         self.claimed = False
@@ -47,10 +47,10 @@ class Spares:
 
     def __init__(
         self,
-        wanted: Sequence[tuple[Settings, int]],
+        wanted: Sequence[tuple[AgentSettings, int]],
         *,
         slots: Slots[object],
-        spawn: Callable[[Settings], Awaitable[Agent]],
+        spawn: Callable[[AgentSettings], Awaitable[Agent]],
         create_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         """Begin with none; `fill` starts them."""
@@ -77,7 +77,7 @@ class Spares:
                 self._spares.append(spare)
                 spare.task = self._create_task(self._live(spare))
 
-    def claim(self, claimant: object, settings: Settings) -> Agent | None:
+    def claim(self, claimant: object, settings: AgentSettings) -> Agent | None:
         """Give a ready spare that does for `settings`, and its slot, to `claimant`; None where there is none."""
         for spare in self._spares:
             if spare.ready and settings.same_process(spare.settings):

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from acp import Elicitation, Event, Question, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
 
-__all__ = ["MOST_TOOLS", "Bounds", "Due", "Watch"]
+__all__ = ["MOST_TOOLS", "TurnLimits", "Watchdog", "WatchdogAlert"]
 
 TOOL_SECONDS = 600.0
 """Silence that is normal while a tool runs: a test suite, a build."""
@@ -24,7 +24,7 @@ MOST_TOOLS = 1000
 _RUNNING = {"pending", "in_progress"}
 
 
-class Due(Enum):
+class WatchdogAlert(Enum):
     """What a turn's length calls for."""
 
     SILENT = auto()
@@ -38,7 +38,7 @@ class Due(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class TurnLimits:
     """Seconds after which something is due.
 
     `question` is how long a question may stay open, `reminder` when people are reminded of it; 0: never.
@@ -50,10 +50,10 @@ class Bounds:
     reminder: float = 2 * 3600.0
 
 
-class Watch:
+class Watchdog:
     """The clock of one turn."""
 
-    def __init__(self, bounds: Bounds, now: float) -> None:
+    def __init__(self, bounds: TurnLimits, now: float) -> None:
         """Start it."""
         self._bounds = bounds
         self._started = self._active = now
@@ -90,19 +90,19 @@ class Watch:
             self._active = now
             self._asked = None
 
-    def due(self, now: float) -> Due | None:
+    def due(self, now: float) -> WatchdogAlert | None:
         """Return what is due, each thing once; silence again after each sign of life."""
         if self._asked is not None:
             return None
         if now - self._started >= self._bounds.ceiling:
-            return Due.CEILING
+            return WatchdogAlert.CEILING
         if not self._told_long and now - self._started >= LONG_SECONDS:
             self._told_long = True
-            return Due.LONG
+            return WatchdogAlert.LONG
         silence = max(self._bounds.silence, TOOL_SECONDS) if self._tools else self._bounds.silence
         if not self._told_silent and now - self._active >= silence:
             self._told_silent = True
-            return Due.SILENT
+            return WatchdogAlert.SILENT
         return None
 
     def silent_for(self, now: float) -> float:

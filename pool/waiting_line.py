@@ -6,7 +6,7 @@ from itertools import islice
 
 from pool.slots import Slots, Wait
 
-__all__ = ["LINE_SECONDS", "NEAR", "Line"]
+__all__ = ["LINE_SECONDS", "NEAR", "WaitingLine"]
 
 LINE_SECONDS = 15.0
 """How often those behind the fifth place may learn where they stand."""
@@ -21,7 +21,7 @@ SLICE = 100
 """Of those further back so many are told before others have their turn."""
 
 
-class Line:
+class WaitingLine:
     """The line before the slots, for those who stand in it."""
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from acp.paths import look
 
-__all__ = ["Directories", "Occupant"]
+__all__ = ["Occupant", "Workdirs"]
 
 NEAR = 5
 """Of those who wait for a place so many learn of each who leaves it; the others when their way is free."""
@@ -30,7 +30,7 @@ class Occupant(Protocol):
         """Learn that the way may be free now."""
 
 
-class Directories(Generic[Worker]):
+class Workdirs(Generic[Worker]):
     """Workers by directory, first come first. Directories of which one holds the other are one and the same."""
 
     def __init__(self) -> None:

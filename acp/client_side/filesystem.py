@@ -10,7 +10,7 @@ from itertools import islice
 
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
-from .refusal import NOT_FOUND, Refused
+from .refusal import NOT_FOUND, RequestRefused
 from .roots import Entry, Roots
 
 __all__ = ["READ_BYTES", "WRITE_BYTES", "FileSystem"]
@@ -30,9 +30,9 @@ _PIECE = 1024 * 1024
 class FileSystem:
     """What an agent may do to the text files inside `roots`; see `Roots` for what that means.
 
-    All methods raise `Refused`: `INVALID_PARAMS` for a path or content that is never acceptable, `NOT_FOUND`, and
-    `INTERNAL_ERROR` for what this file is or what the operating system says. Only regular files are touched, and none
-    is ever waited for. The methods that end in `_now` block; the others run them in a thread.
+    All methods raise `RequestRefused`: `INVALID_PARAMS` for a path or content that is never acceptable, `NOT_FOUND`,
+    and `INTERNAL_ERROR` for what this file is or what the operating system says. Only regular files are touched, and
+    none is ever waited for. The methods that end in `_now` block; the others run them in a thread.
     """
 
     def __init__(self, roots: Roots) -> None:
@@ -65,7 +65,7 @@ class FileSystem:
         try:
             with self._roots.entry(path) as entry:
                 _mode_of(entry)
-        except Refused as refused:
+        except RequestRefused as refused:
             if refused.code != NOT_FOUND:  # A directory that is missing is made.
                 raise
 
@@ -83,7 +83,7 @@ class FileSystem:
         try:
             return text.decode()
         except UnicodeDecodeError as error:
-            raise Refused(INTERNAL_ERROR, f"not UTF-8 text ({error.reason})", path) from None
+            raise RequestRefused(INTERNAL_ERROR, f"not UTF-8 text ({error.reason})", path) from None
 
     def write_text_now(self, path: str, content: str) -> None:
         """Make `content` the text of a file, at once and whole: nobody ever sees a part of it.
@@ -120,12 +120,12 @@ def _regular(entry: Entry, flags: int) -> Iterator[int]:
 
 def _require_lines(line: int | None, limit: int | None) -> None:
     if (line or 0) < 0 or (limit or 0) < 0:
-        raise Refused(INVALID_PARAMS, "a line number or a number of lines is negative")
+        raise RequestRefused(INVALID_PARAMS, "a line number or a number of lines is negative")
 
 
 def _require_regular(status: os.stat_result, entry: Entry) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Refused(INTERNAL_ERROR, "not a regular file", str(entry.path))
+        raise RequestRefused(INTERNAL_ERROR, "not a regular file", str(entry.path))
 
 
 def _mode_of(entry: Entry) -> int | None:
@@ -151,7 +151,7 @@ def _lines(text: bytes, line: int, limit: int | None, path: str) -> bytes:
     stop = None if limit is None else start + min(limit, READ_BYTES)
     lines = b"".join(islice(stream, start, stop))
     if stream.tell() > READ_BYTES:
-        raise Refused(INTERNAL_ERROR, f"the text asked for ends beyond the first {READ_BYTES:,} bytes", path)
+        raise RequestRefused(INTERNAL_ERROR, f"the text asked for ends beyond the first {READ_BYTES:,} bytes", path)
     return lines
 
 
@@ -172,7 +172,7 @@ def _encode(content: str) -> bytes:
     try:
         data = content.encode()
     except UnicodeEncodeError as error:
-        raise Refused(INVALID_PARAMS, f"the content is no text: {error.reason}") from None
+        raise RequestRefused(INVALID_PARAMS, f"the content is no text: {error.reason}") from None
     if len(data) > WRITE_BYTES:
-        raise Refused(INVALID_PARAMS, f"the content is longer than {WRITE_BYTES:,} bytes")
+        raise RequestRefused(INVALID_PARAMS, f"the content is longer than {WRITE_BYTES:,} bytes")
     return data

@@ -16,19 +16,19 @@ from acp.schema.base import said_shortly
 
 from .features import Client
 from .filesystem import FileSystem
-from .refusal import Refused
+from .refusal import RequestRefused
 from .roots import Roots
 from .terminals import ExitStatus, Terminals
 
-__all__ = ["Desk", "Permit"]
+__all__ = ["ClientMethods", "Permit"]
 
 Permit = Callable[[ToolCallUpdate], Awaitable[None]]
-"""Asks a person about a tool call. Returns when it may be done; raises `Refused` when not."""
+"""Asks a person about a tool call. Returns when it may be done; raises `RequestRefused` when not."""
 
 Method = Callable[[Any, Permit], Awaitable[dict[str, Any]]]
 
 
-class Desk:
+class ClientMethods:
     """Serves one session with what its `Client` offers; close it at the end."""
 
     def __init__(self, client: Client, roots: Roots | None) -> None:
@@ -50,11 +50,11 @@ class Desk:
             }
 
     async def fulfil(self, method: str, params: Any, permit: Permit) -> dict[str, Any]:
-        """Do what the agent asks and return the result; for methods that `Client.serves`. Raises `Refused`."""
+        """Do what the agent asks and return the result; for methods that `Client.serves`. Raises `RequestRefused`."""
         try:
             return await self._methods[method](params, permit)
         except ValidationError as error:
-            raise Refused(INVALID_PARAMS, f"Invalid params: {said_shortly(error)}") from None
+            raise RequestRefused(INVALID_PARAMS, f"Invalid params: {said_shortly(error)}") from None
 
     async def close(self) -> None:
         """End the terminals; as long as `Terminals.close` takes."""
@@ -78,7 +78,7 @@ class _Files:
         await self._file_system.check_write(asked.path, asked.content)
         try:
             old_text = await self._file_system.read_text(asked.path)
-        except Refused:
+        except RequestRefused:
             old_text = None  # A new file, or one that cannot be shown.
         diff = Diff(path=asked.path, old_text=old_text, new_text=asked.content)
         await permit(self._call(f"Write {asked.path}", asked.path, kind="edit", content=[diff]))

@@ -2,13 +2,13 @@
 
 import codecs
 
-__all__ = ["Tail", "cut"]
+__all__ = ["OutputTail", "cut"]
 
 # Cutting at each piece would move the whole tail each time; a quarter more is kept, and then cut at once.
 _SLACK_SHARE = 4
 
 
-class Tail:
+class OutputTail:
     """The last `limit` bytes of a stream of UTF-8. Holds at most 1.25 times that, whatever flows through."""
 
     def __init__(self, limit: int) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 from acp.errors import AcpError
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
-__all__ = ["NOT_FOUND", "Refused"]
+__all__ = ["NOT_FOUND", "RequestRefused"]
 
 NOT_FOUND = -32002
 """ACP's code for a resource that is not there (schema: ErrorCode)."""
@@ -16,7 +16,7 @@ _CODES = {errno.ENOENT: NOT_FOUND, errno.ENOTDIR: NOT_FOUND, errno.ENAMETOOLONG:
 
 
 @dataclass(eq=False)
-class Refused(AcpError):
+class RequestRefused(AcpError):
     """A request of the agent that we do not fulfil: `code` and `message` are what its error answer must carry.
 
     `subject` is what it asked for, a path mostly; the `reason` does not repeat it.

@@ -15,9 +15,9 @@ import structlog
 from acp.connection import Connection
 from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
 
-from .refusal import Refused
+from .refusal import RequestRefused
 
-__all__ = ["MAX_ERRANDS", "Errands"]
+__all__ = ["MAX_ERRANDS", "RequestTasks"]
 
 MAX_ERRANDS = 64
 """Requests of one agent that wait at the same time; one more is refused."""
@@ -26,33 +26,33 @@ log = structlog.stdlib.get_logger("acp")
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class _RequestTask:
     session_id: str
     task: asyncio.Task[None]
 
 
-class Errands:
+class RequestTasks:
     """The running errands of one agent."""
 
     def __init__(self, connection: Connection) -> None:
         """Answer on `connection`."""
         self._connection = connection
-        self._running: dict[RequestId, _Errand] = {}
+        self._running: dict[RequestId, _RequestTask] = {}
 
     def start(self, request: Request, session_id: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        """Do `work` and answer the request by what it returns, or by the `Refused` that it raises."""
+        """Do `work` and answer the request by what it returns, or by the `RequestRefused` that it raises."""
         request_id = request.request_id
         if len(self._running) >= MAX_ERRANDS or request_id in self._running:
             self._connection.refuse(request_id, INTERNAL_ERROR, f"{len(self._running)} requests are being done already")
             return
         task = asyncio.create_task(self._run(request_id, work), name=f"{request.method} {request_id!r}")
-        self._running[request_id] = _Errand(session_id, task)
+        self._running[request_id] = _RequestTask(session_id, task)
         task.add_done_callback(partial(self._ended, request_id))
 
     async def _run(self, request_id: RequestId, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         try:
             result = await work()
-        except Refused as refusal:
+        except RequestRefused as refusal:
             self._connection.refuse(request_id, refusal.code, refusal.message)
         except Exception:
             # Whatever it is, the agent must not wait for ever, and its other requests go on.

@@ -22,7 +22,7 @@ from typing import Self, TypeVar, TypeVarTuple, Unpack
 from acp.jsonrpc import INVALID_PARAMS
 from acp.paths import look
 
-from .refusal import Refused
+from .refusal import RequestRefused
 
 __all__ = ["MAX_LINKS", "Entry", "Roots"]
 
@@ -91,8 +91,8 @@ class Roots:
         """Lead to the file that `path` names, and keep its directory open for the block. Blocks on the file system.
 
         Links are followed, the last one too, as long as they stay inside. With `create`, directories that are missing
-        inside are made. Raises `Refused` for a path that is not absolute, has `..` in it or leads outside, and for
-        each OSError, those of the block included.
+        inside are made. Raises `RequestRefused` for a path that is not absolute, has `..` in it or leads outside, and
+        for each OSError, those of the block included.
         """
         try:
             reached = self._resolve(_checked(path), path, create=create)
@@ -101,7 +101,7 @@ class Roots:
             finally:
                 os.close(reached.directory)
         except OSError as error:
-            raise Refused.by_system(path, error) from None
+            raise RequestRefused.by_system(path, error) from None
 
     def directory(self, path: str) -> Path:
         """Return the way without links to a directory that exists inside. Blocks and raises as `entry`."""
@@ -109,7 +109,7 @@ class Roots:
             # As the last part, the dot makes the directory itself the one that is opened.
             reached = self._resolve((*_checked(path), "."), path, create=False)
         except OSError as error:
-            raise Refused.by_system(path, error) from None
+            raise RequestRefused.by_system(path, error) from None
         os.close(reached.directory)
         return reached.path
 
@@ -118,12 +118,12 @@ class Roots:
             parts = self._without_alias(parts)
             root = self._root_of(parts)
             if root is None:
-                raise Refused(INVALID_PARAMS, "not inside the session's directories", path)
+                raise RequestRefused(INVALID_PARAMS, "not inside the session's directories", path)
             step = _walk(parts, create_from=root if create else len(parts))
             if isinstance(step, Entry):
                 return step
             parts = step
-        raise Refused(INVALID_PARAMS, "too many links", path)
+        raise RequestRefused(INVALID_PARAMS, "too many links", path)
 
     def _without_alias(self, parts: Parts) -> Parts:
         for alias, real in self._roots:
@@ -192,16 +192,16 @@ def _enter(directory: int, name: str, *, create: bool) -> int:
 
 def _checked(path: str) -> Parts:
     if len(path) > MAX_PATH:
-        raise Refused(INVALID_PARAMS, f"a path of more than {MAX_PATH:,} characters")
+        raise RequestRefused(INVALID_PARAMS, f"a path of more than {MAX_PATH:,} characters")
     if not path.startswith("/"):
-        raise Refused(INVALID_PARAMS, "not an absolute path", repr(path))
+        raise RequestRefused(INVALID_PARAMS, "not an absolute path", repr(path))
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise Refused(INVALID_PARAMS, "not a path", repr(path)) from None
+        raise RequestRefused(INVALID_PARAMS, "not a path", repr(path)) from None
     parts = _split(path)
     if ".." in parts or "\0" in path:
-        raise Refused(INVALID_PARAMS, "a path with '..' or a null character in it", repr(path))
+        raise RequestRefused(INVALID_PARAMS, "a path with '..' or a null character in it", repr(path))
     return parts
 
 

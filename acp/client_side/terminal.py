@@ -14,8 +14,8 @@ from acp.jsonrpc import INVALID_PARAMS
 from acp.process.child import Child
 from acp.process.orphans import end_survivors, in_thread, stat_fields
 
-from .output_tail import Tail
-from .refusal import Refused
+from .output_tail import OutputTail
+from .refusal import RequestRefused
 
 __all__ = ["TERMINAL", "ExitStatus", "Output", "Terminal"]
 
@@ -65,7 +65,7 @@ class Terminal(Child):
         """Use `spawn`."""
         super().__init__()
         self.terminal_id = terminal_id
-        self._tail = Tail(limit)
+        self._tail = OutputTail(limit)
         self._finished = asyncio.Event()
         self._linger: asyncio.TimerHandle | None = None
 
@@ -73,7 +73,10 @@ class Terminal(Child):
     async def spawn(
         cls, terminal_id: str, argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], limit: int
     ) -> Self:
-        """Start the process, leader of a new session, keeping the last `limit` bytes of output. Raises `Refused`."""
+        """Start the process, leader of a new session, keeping the last `limit` bytes of output.
+
+        Raises `RequestRefused`.
+        """
         try:
             _, terminal = await asyncio.get_running_loop().subprocess_exec(
                 lambda: cls(terminal_id, limit),
@@ -86,9 +89,9 @@ class Terminal(Child):
             )
         except OSError as error:
             at_fault = f"the directory {cwd}" if str(error.filename) == str(cwd) else f"the command {argv[0]!r}"
-            raise Refused.by_system(f"{at_fault} cannot be used", error) from None
+            raise RequestRefused.by_system(f"{at_fault} cannot be used", error) from None
         except ValueError as error:  # A null character, or a name of a variable with `=` in it.
-            raise Refused(INVALID_PARAMS, f"the command {argv[0]!r} cannot be used: {error}") from None
+            raise RequestRefused(INVALID_PARAMS, f"the command {argv[0]!r} cannot be used: {error}") from None
         return terminal
 
     def __repr__(self) -> str:

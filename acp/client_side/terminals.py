@@ -13,7 +13,7 @@ from typing import Self
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 from acp.process.orphans import MARKER
 
-from .refusal import NOT_FOUND, Refused
+from .refusal import NOT_FOUND, RequestRefused
 from .roots import Roots
 from .terminal import ExitStatus, Output, Terminal
 
@@ -36,8 +36,8 @@ class Terminals:
     """The terminals of one session; `async with` closes them.
 
     Each command gets `environment` (the agent's), what its request names, and `marker` (the agent's), by which the
-    agent's own stop ladder finds what it left. All methods raise `Refused`, with `NOT_FOUND` for an id that does not
-    exist or was released.
+    agent's own stop ladder finds what it left. All methods raise `RequestRefused`, with `NOT_FOUND` for an id that
+    does not exist or was released.
     """
 
     def __init__(self, roots: Roots, environment: Mapping[str, str], marker: str) -> None:
@@ -84,7 +84,7 @@ class Terminals:
         # One at a time, so that the count holds and `close` can wait for the one that is under way.
         async with self._starting:
             if self._closed:
-                raise Refused(INTERNAL_ERROR, "the session is being closed")
+                raise RequestRefused(INTERNAL_ERROR, "the session is being closed")
             self._require_room()
             terminal = await Terminal.spawn(
                 f"terminal-{secrets.token_hex(8)}",
@@ -99,15 +99,15 @@ class Terminals:
     async def check(self, command: str, *, cwd: str | None = None, output_byte_limit: int | None = None) -> Path:
         """Raise what `create` would, as far as that can be told now; else return the directory of the command."""
         if not command:
-            raise Refused(INVALID_PARAMS, "the command is empty")
+            raise RequestRefused(INVALID_PARAMS, "the command is empty")
         if output_byte_limit is not None and output_byte_limit < 0:
-            raise Refused(INVALID_PARAMS, "the output limit is negative")
+            raise RequestRefused(INVALID_PARAMS, "the output limit is negative")
         self._require_room()
         return self._roots.first if cwd is None else await self._roots.in_thread(self._roots.directory, cwd)
 
     def _require_room(self) -> None:
         if len(self._terminals) >= MAX_TERMINALS:
-            raise Refused(INTERNAL_ERROR, f"{MAX_TERMINALS} terminals are not released; release one first")
+            raise RequestRefused(INTERNAL_ERROR, f"{MAX_TERMINALS} terminals are not released; release one first")
 
     def output(self, terminal_id: str) -> Output:
         """Return the output so far."""
@@ -142,7 +142,7 @@ class Terminals:
         try:
             return self._terminals[terminal_id]
         except KeyError:
-            raise Refused(NOT_FOUND, f"there is no terminal {terminal_id[:100]!r}") from None
+            raise RequestRefused(NOT_FOUND, f"there is no terminal {terminal_id[:100]!r}") from None
 
 
 def _argv(command: str, args: Sequence[str], shell: str) -> Sequence[str]:

@@ -15,14 +15,14 @@ from pydantic_core import PydanticUseDefault
 
 from acp.errors import ProtocolError
 
-__all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "Part", "Tokens", "read", "said_shortly"]
+__all__ = ["MAX_ITEMS", "All", "Items", "Lenient", "SchemaModel", "Tokens", "read", "said_shortly"]
 
 MAX_ITEMS = 2000
 """Items taken of a list; the others are left out. Each costs some microseconds, a wrong one ten; people are shown
 some hundreds at most."""
 
 
-class Part(BaseModel):
+class SchemaModel(BaseModel):
     """Anything that the schema describes; immutable."""
 
     model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
@@ -53,7 +53,7 @@ Items = Annotated[list[_T], Field(fail_fast=True), WrapValidator(_read_valid_ite
 Tokens = Annotated[int, Field(ge=0, le=2**64 - 1)]
 """A number of tokens (uint64 in the schema): one of thousands of digits could be neither divided nor shown."""
 
-_P = TypeVar("_P", bound=Part)
+_P = TypeVar("_P", bound=SchemaModel)
 
 
 def read(kind: type[_P], method: str, result: Any) -> _P:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .base import Part
+from .base import SchemaModel
 
 __all__ = [
     "AudioBlock",
@@ -17,14 +17,14 @@ __all__ = [
 ]
 
 
-class TextBlock(Part):
+class TextBlock(SchemaModel):
     """Text. Every agent accepts it."""
 
     type: Literal["text"] = "text"
     text: str
 
 
-class ImageBlock(Part):
+class ImageBlock(SchemaModel):
     """An image; `data` is base64. Gated by `promptCapabilities.image`."""
 
     type: Literal["image"] = "image"
@@ -33,7 +33,7 @@ class ImageBlock(Part):
     uri: str | None = None
 
 
-class AudioBlock(Part):
+class AudioBlock(SchemaModel):
     """Sound; `data` is base64. Gated by `promptCapabilities.audio`."""
 
     type: Literal["audio"] = "audio"
@@ -41,7 +41,7 @@ class AudioBlock(Part):
     mime_type: str
 
 
-class ResourceLink(Part):
+class ResourceLink(SchemaModel):
     """A pointer to a resource that the agent can reach by itself. Every agent accepts it."""
 
     type: Literal["resource_link"] = "resource_link"
@@ -53,14 +53,14 @@ class ResourceLink(Part):
     size: int | None = None
 
 
-class EmbeddedResource(Part):
+class EmbeddedResource(SchemaModel):
     """A resource with its contents. Gated by `promptCapabilities.embeddedContext`."""
 
     type: Literal["resource"] = "resource"
     resource: dict[str, Any]
 
 
-class OtherBlock(Part):
+class OtherBlock(SchemaModel):
     """A content block of a kind that is not known here."""
 
     type: str = ""

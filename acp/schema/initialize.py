@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from .base import Items, Lenient, Part
+from .base import Items, Lenient, SchemaModel
 
 __all__ = [
     "PROTOCOL_VERSION",
@@ -21,7 +21,7 @@ __all__ = [
 PROTOCOL_VERSION = 1
 
 
-class Implementation(Part):
+class Implementation(SchemaModel):
     """Name and version of a program that speaks ACP."""
 
     name: str = ""
@@ -29,7 +29,7 @@ class Implementation(Part):
     version: str = ""
 
 
-class PromptCapabilities(Part):
+class PromptCapabilities(SchemaModel):
     """Content an agent accepts beside text and resource links."""
 
     image: Lenient[bool] = False
@@ -37,20 +37,20 @@ class PromptCapabilities(Part):
     embedded_context: Lenient[bool] = False
 
 
-class McpCapabilities(Part):
+class McpCapabilities(SchemaModel):
     """Kinds of MCP servers that an agent can reach beside those it starts itself."""
 
     http: Lenient[bool] = False
     sse: Lenient[bool] = False
 
 
-class AgentAuthCapabilities(Part):
+class AgentAuthCapabilities(SchemaModel):
     """Optional methods about logins; an object means supported."""
 
     logout: Any = None
 
 
-class SessionCapabilities(Part):
+class SessionCapabilities(SchemaModel):
     """Optional session methods; an object (even empty) means supported, None means not."""
 
     list: Any = None
@@ -60,7 +60,7 @@ class SessionCapabilities(Part):
     additional_directories: Any = None
 
 
-class AgentCapabilities(Part):
+class AgentCapabilities(SchemaModel):
     """What the agent can do."""
 
     load_session: Lenient[bool] = False
@@ -70,13 +70,13 @@ class AgentCapabilities(Part):
     auth: Lenient[AgentAuthCapabilities] = AgentAuthCapabilities()
 
 
-class AuthVariable(Part):
+class AuthVariable(SchemaModel):
     """A variable of the environment that an agent would take for a login; not in the schema, but real."""
 
     name: str
 
 
-class AuthMethod(Part):
+class AuthMethod(SchemaModel):
     """A way to log in. `type`: agent (call authenticate), terminal, or what some vendors have invented.
 
     For terminal, the agent's own command is run in one, with `args` behind its own and `env` over its environment. Some
@@ -97,7 +97,7 @@ class AuthMethod(Part):
         return [variable.name for variable in self.vars]
 
 
-class InitializeResponse(Part):
+class InitializeResponse(SchemaModel):
     """The answer to `initialize`."""
 
     protocol_version: int

@@ -4,26 +4,26 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Part
+from .base import SchemaModel
 
 __all__ = ["EnvVariable", "HttpHeader", "McpServer", "McpServerHttp", "McpServerSse", "McpServerStdio"]
 
 
-class EnvVariable(Part):
+class EnvVariable(SchemaModel):
     """A variable of a process's environment."""
 
     name: str
     value: str
 
 
-class HttpHeader(Part):
+class HttpHeader(SchemaModel):
     """A header of each request to a server."""
 
     name: str
     value: str
 
 
-class McpServerStdio(Part):
+class McpServerStdio(SchemaModel):
     """A program that the agent starts. Every agent accepts it. In the schema it has no `type`."""
 
     name: str
@@ -32,7 +32,7 @@ class McpServerStdio(Part):
     env: list[EnvVariable] = Field(default_factory=list)
 
 
-class McpServerHttp(Part):
+class McpServerHttp(SchemaModel):
     """A server reached over HTTP. Gated by `mcpCapabilities.http`."""
 
     type: Literal["http"] = "http"
@@ -41,7 +41,7 @@ class McpServerHttp(Part):
     headers: list[HttpHeader] = Field(default_factory=list)
 
 
-class McpServerSse(Part):
+class McpServerSse(SchemaModel):
     """A server reached over HTTP with server-sent events. Gated by `mcpCapabilities.sse`."""
 
     type: Literal["sse"] = "sse"

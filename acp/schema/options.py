@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import Field
 
-from .base import Items, Lenient, Part
+from .base import Items, Lenient, SchemaModel
 
 __all__ = ["ConfigOption", "Mode", "ModeState", "Model", "ModelState"]
 
 
-class ConfigOption(Part):
+class ConfigOption(SchemaModel):
     """One option of a session. `options` of a select are flat, or groups with `options` of their own."""
 
     id: str
@@ -34,7 +34,7 @@ def _values(entry: dict[str, Any]) -> list[str]:
     return []
 
 
-class Mode(Part):
+class Mode(SchemaModel):
     """A mode that a session can be in."""
 
     id: str
@@ -42,14 +42,14 @@ class Mode(Part):
     description: Lenient[str | None] = None
 
 
-class ModeState(Part):
+class ModeState(SchemaModel):
     """The modes of a session and the current one."""
 
     current_mode_id: str
     available_modes: Items[Mode]
 
 
-class Model(Part):
+class Model(SchemaModel):
     """A model of an agent that does not have it as a config option; no longer in the schema."""
 
     model_id: str
@@ -57,7 +57,7 @@ class Model(Part):
     description: Lenient[str | None] = None
 
 
-class ModelState(Part):
+class ModelState(SchemaModel):
     """The models of a session and the current one; no longer in the schema, and still told by some agents."""
 
     current_model_id: str

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .base import All, Items, Lenient, Part
+from .base import All, Items, Lenient, SchemaModel
 from .mcp import EnvVariable
 from .updates import ToolCallUpdate
 
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-class PermissionOption(Part):
+class PermissionOption(SchemaModel):
     """One way to answer a permission request.
 
     `kind`: allow_once, allow_always, reject_once, reject_always, or new; empty where the agent tells none.
@@ -30,7 +30,7 @@ class PermissionOption(Part):
     kind: Lenient[str] = ""
 
 
-class RequestPermission(Part):
+class RequestPermission(SchemaModel):
     """The parameters of session/request_permission. An option without an id, by which nobody could answer, is none."""
 
     session_id: str
@@ -38,7 +38,7 @@ class RequestPermission(Part):
     options: Items[PermissionOption] = Field(default_factory=list)
 
 
-class CreateElicitation(Part):
+class CreateElicitation(SchemaModel):
     """The parameters of elicitation/create: the agent asks for values (`form`), or sends the person to a page (`url`).
 
     It belongs to a session, or to the request of ours with the id `request_id`.
@@ -54,7 +54,7 @@ class CreateElicitation(Part):
     url: str | None = None
 
 
-class ReadTextFile(Part):
+class ReadTextFile(SchemaModel):
     """The parameters of fs/read_text_file; `line` counts from 1."""
 
     session_id: str
@@ -63,7 +63,7 @@ class ReadTextFile(Part):
     limit: int | None = None
 
 
-class WriteTextFile(Part):
+class WriteTextFile(SchemaModel):
     """The parameters of fs/write_text_file."""
 
     session_id: str
@@ -71,7 +71,7 @@ class WriteTextFile(Part):
     content: str
 
 
-class CreateTerminal(Part):
+class CreateTerminal(SchemaModel):
     """The parameters of terminal/create."""
 
     session_id: str
@@ -82,7 +82,7 @@ class CreateTerminal(Part):
     output_byte_limit: int | None = None
 
 
-class UseTerminal(Part):
+class UseTerminal(SchemaModel):
     """The parameters of terminal/output, wait_for_exit, kill and release."""
 
     session_id: str

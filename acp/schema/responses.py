@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from .base import Items, Lenient, Part, Tokens
+from .base import Items, Lenient, SchemaModel, Tokens
 from .options import ConfigOption, ModelState, ModeState
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
 ]
 
 
-class SessionResponse(Part):
+class SessionResponse(SchemaModel):
     """The answer to session/load and session/resume; some agents answer null."""
 
     modes: Lenient[ModeState | None] = None
@@ -29,7 +29,7 @@ class NewSessionResponse(SessionResponse):
     session_id: str
 
 
-class PromptUsage(Part):
+class PromptUsage(SchemaModel):
     """Tokens that a turn took, as far as the agent says. Not yet in the schema of version 1."""
 
     total_tokens: Lenient[Tokens | None] = None
@@ -40,14 +40,14 @@ class PromptUsage(Part):
     cached_write_tokens: Lenient[int | None] = None
 
 
-class PromptResponse(Part):
+class PromptResponse(SchemaModel):
     """The answer to session/prompt, which in version 1 ends the turn."""
 
     stop_reason: str
     usage: Lenient[PromptUsage | None] = None
 
 
-class SessionInfo(Part):
+class SessionInfo(SchemaModel):
     """A session that the agent has kept. `updated_at` is as the agent writes it, with or without a time zone."""
 
     session_id: str
@@ -57,7 +57,7 @@ class SessionInfo(Part):
     updated_at: Lenient[str | None] = None
 
 
-class ListSessionsResponse(Part):
+class ListSessionsResponse(SchemaModel):
     """One page of the agent's sessions; the last one has no cursor."""
 
     sessions: Items[SessionInfo] = Field(default_factory=list)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from .base import Items, Lenient, Part, Tokens
+from .base import Items, Lenient, SchemaModel, Tokens
 from .content import ContentBlock
 from .options import ConfigOption
 
@@ -40,35 +40,35 @@ __all__ = [
 ]
 
 
-class UserMessageChunk(Part):
+class UserMessageChunk(SchemaModel):
     """A piece of the person's own message: replayed by session/load, echoed live by some agents."""
 
     content: ContentBlock
     message_id: str | None = None
 
 
-class AgentMessageChunk(Part):
+class AgentMessageChunk(SchemaModel):
     """A piece of the agent's answer."""
 
     content: ContentBlock
     message_id: str | None = None
 
 
-class AgentThoughtChunk(Part):
+class AgentThoughtChunk(SchemaModel):
     """A piece of the agent's reasoning."""
 
     content: ContentBlock
     message_id: str | None = None
 
 
-class ToolContent(Part):
+class ToolContent(SchemaModel):
     """Content that a tool produced."""
 
     type: Literal["content"] = "content"
     content: ContentBlock
 
 
-class Diff(Part):
+class Diff(SchemaModel):
     """A file's change; `old_text` is None for a new file."""
 
     type: Literal["diff"] = "diff"
@@ -77,14 +77,14 @@ class Diff(Part):
     new_text: str
 
 
-class ToolTerminal(Part):
+class ToolTerminal(SchemaModel):
     """The output of a terminal that the agent has made through us."""
 
     type: Literal["terminal"] = "terminal"
     terminal_id: str
 
 
-class OtherToolContent(Part):
+class OtherToolContent(SchemaModel):
     """Tool content of a kind that is not known here."""
 
     type: str = ""
@@ -96,7 +96,7 @@ AnyToolContent = Annotated[
 ]
 
 
-class ToolCallLocation(Part):
+class ToolCallLocation(SchemaModel):
     """A file, and perhaps a line (from 1), that a tool touches."""
 
     path: str
@@ -107,7 +107,7 @@ MAX_TOOL_CALL_ID = 1000
 """Longest id of a tool call, in characters; each is kept until its turn ends. Those of real agents have some dozens."""
 
 
-class ToolCallUpdate(Part):
+class ToolCallUpdate(SchemaModel):
     """What has become known of a tool call. None: unchanged; lists replace (schema: ToolCallUpdate)."""
 
     tool_call_id: Annotated[str, Field(max_length=MAX_TOOL_CALL_ID)]
@@ -125,7 +125,7 @@ class ToolCall(ToolCallUpdate):
     """The announcement of a tool call. Some agents repeat it, some leave it out: callers upsert by id."""
 
 
-class PlanEntry(Part):
+class PlanEntry(SchemaModel):
     """One step of a plan."""
 
     content: str
@@ -133,13 +133,13 @@ class PlanEntry(Part):
     status: str = "pending"
 
 
-class Plan(Part):
+class Plan(SchemaModel):
     """The whole plan; replaces the one before."""
 
     entries: Items[PlanEntry]
 
 
-class AvailableCommand(Part):
+class AvailableCommand(SchemaModel):
     """A command the agent offers, called by `/name` in a prompt."""
 
     name: str
@@ -147,32 +147,32 @@ class AvailableCommand(Part):
     input: Any = None
 
 
-class AvailableCommandsUpdate(Part):
+class AvailableCommandsUpdate(SchemaModel):
     """All commands the agent offers now."""
 
     available_commands: Items[AvailableCommand]
 
 
-class CurrentModeUpdate(Part):
+class CurrentModeUpdate(SchemaModel):
     """The mode the session is in now."""
 
     current_mode_id: str
 
 
-class ConfigOptionUpdate(Part):
+class ConfigOptionUpdate(SchemaModel):
     """All options of the session as they are now."""
 
     config_options: Items[ConfigOption]
 
 
-class SessionInfoUpdate(Part):
+class SessionInfoUpdate(SchemaModel):
     """A patch of the session's description."""
 
     title: Lenient[str | None] = None
     updated_at: Lenient[str | None] = None
 
 
-class UsageUpdate(Part):
+class UsageUpdate(SchemaModel):
     """Context window: tokens used and its size. `cost` is cumulative."""
 
     used: Tokens
@@ -180,7 +180,7 @@ class UsageUpdate(Part):
     cost: Any = None
 
 
-class Notice(Part):
+class Notice(SchemaModel):
     """Something the agent wants the person to know. `severity`: info, warning, error, or new."""
 
     severity: str = "info"
@@ -188,7 +188,7 @@ class Notice(Part):
     description: Lenient[str | None] = None
 
 
-class CompactionUpdate(Part):
+class CompactionUpdate(SchemaModel):
     """The agent shortens its memory of the session. `status`: in_progress, completed, failed, cancelled, or new."""
 
     compaction_id: str
@@ -197,14 +197,14 @@ class CompactionUpdate(Part):
     error: Lenient[str | None] = None
 
 
-class CompactionSummaryChunk(Part):
+class CompactionSummaryChunk(SchemaModel):
     """A piece of the summary that replaces what was compacted."""
 
     compaction_id: str
     content: ContentBlock
 
 
-class UnknownUpdate(Part):
+class UnknownUpdate(SchemaModel):
     """An update of a kind that is not known here, or whose fields are wrong."""
 
     session_update: str = ""

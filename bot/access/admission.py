@@ -11,8 +11,8 @@ from typing import Any
 import discord
 import structlog
 
-from bot.rest.api import Rest, RestError
-from bot.rest.live_message import Post
+from bot.rest.api import DiscordApi, RestError
+from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import Mentions
 from bot.rest.pacer import Bucket, Pacer, Urgency
 from pool.journal.journal import Journal
@@ -23,7 +23,7 @@ from .bot_permissions import FOR_THREADS, PERMISSIONS
 from .gate import LASTING, Facts, Ignore, Kind, Person, Place, Refuse, Right, Rules, Verdict, decide, listed, permits
 from .membership import Membership
 
-__all__ = ["Admission", "Seldom", "owner_words"]
+__all__ = ["Admission", "Throttle", "owner_words"]
 
 REFUSAL_SECONDS = 600.0
 """A person sees at most one refusal of a message in this time."""
@@ -37,7 +37,7 @@ REMEMBERED = 1000
 log = structlog.stdlib.get_logger("bot")
 
 
-class Seldom:
+class Throttle:
     """Lets something be said about each key once in `seconds`."""
 
     def __init__(self, seconds: float = REFUSAL_SECONDS) -> None:
@@ -58,7 +58,7 @@ class Seldom:
         return True
 
 
-class BotTurns:
+class BotTurnCounter:
     """Counts, by place, the messages of bots since a person last wrote; and knows where other bots write at all."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Admission:
         membership: Membership,
         journal: Journal,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         audit: Audit,
         begun: asyncio.Event,
     ) -> None:
@@ -110,8 +110,8 @@ class Admission:
         self._begun = begun
         self.user: discord.ClientUser | None = None
         """Who the bot is, from its first login on."""
-        self._refusals = Seldom()
-        self._bot_turns = BotTurns()
+        self._refusals = Throttle()
+        self._bot_turns = BotTurnCounter()
 
     @property
     def rules(self) -> Rules:
@@ -293,7 +293,7 @@ class Admission:
         channel_id, message_id = message.channel.id, message.id
         if message.author.bot:
             # Said once, by the gate's count, and mentions nobody: another bot has nothing to answer.
-            Post(channel_id, pacer=pacer, rest=rest, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
+            LiveMessage(channel_id, pacer=pacer, rest=rest, nonce=secrets.token_hex(8)).show(f"-# {refusal.reason}")
             return
         owner = self.person(message.author).is_owner
         if not self._refusals.lets((message.author.id, refusal.line if owner else "")):

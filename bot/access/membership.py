@@ -13,8 +13,8 @@ from typing import Final
 
 import structlog
 
-from bot.rest.api import Rest, RestError
-from bot.rest.backoff import Patience, persist
+from bot.rest.api import DiscordApi, RestError
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
 from pool.journal.journal import Journal
 
@@ -34,7 +34,7 @@ log = structlog.stdlib.get_logger("bot")
 class Membership:
     """Who has which roles, and who owns the bot; it outlasts the client that learned it."""
 
-    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, *, rules: Callable[[], Rules], journal: Journal, pacer: Pacer, rest: DiscordApi) -> None:
         """Start without members. `rules` are those of now."""
         self._rules = rules
         self._journal = journal
@@ -83,7 +83,7 @@ class Membership:
                 ask,
                 pacer=self._pacer,
                 urgency=Urgency.EDIT,
-                patience=Patience(),
+                patience=Backoff(),
                 on_failure=lambda error, _: log.info(
                     "a member's roles cannot be read yet", user_id=user_id, reason=str(error)
                 ),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from .gate import People, Rules
 
-__all__ = ["in_words"]
+__all__ = ["describe_rules"]
 
 _MENTIONS = {
     "involved": "no mention is needed in the bot's own threads",
@@ -13,7 +13,7 @@ _MENTIONS = {
 }
 
 
-def in_words(rules: Rules) -> Iterator[str]:
+def describe_rules(rules: Rules) -> Iterator[str]:
     """Say who may do what, a sentence at a time."""
     yield f"The bot works in {_places(rules)}; {_MENTIONS[rules.mention]}."
     yield f"To talk to it, and to stop their own turns: {_people(rules.users)}."

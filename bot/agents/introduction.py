@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.text.markdown import escape
 from bot.text.printable import visible
 
-from .options import Offers
+from .options import AgentOptions
 
 __all__ = ["introduction"]
 
@@ -14,7 +14,7 @@ WIDTH = 60
 """Characters of each part."""
 
 
-def introduction(agent: str, offers: Offers, directory: Path, *, redact: Callable[[str], str] = str) -> str:
+def introduction(agent: str, offers: AgentOptions, directory: Path, *, redact: Callable[[str], str] = str) -> str:
     """Return the line; what the agent does not tell is left out. `redact` takes secrets out."""
     mode = offers.current("mode")
     parts = [agent, offers.current("model"), mode and f"{mode} mode", _at_home(directory)]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from acp import paths
 
-from .workspace_files import Outbox
+from .workspace_files import WorkspaceFiles
 
 __all__ = ["LinkedFiles"]
 
@@ -14,12 +14,12 @@ NO_ANSWER = "its file system does not answer"
 class LinkedFiles:
     """The linked files of one turn, read one after the other in the lane of its thread."""
 
-    def __init__(self, lanes: paths.Lanes, thread_id: int, outbox: Callable[[], Outbox]) -> None:
+    def __init__(self, lanes: paths.Lanes, thread_id: int, outbox: Callable[[], WorkspaceFiles]) -> None:
         """`outbox` says what may be read; it is asked once, in the lane, for it follows links."""
         self._lanes = lanes
         self._thread_id = thread_id
         self._make = outbox
-        self._outbox: Outbox | None = None
+        self._outbox: WorkspaceFiles | None = None
         self._silent = False
 
     async def read(self, uri: str) -> bytes | str:

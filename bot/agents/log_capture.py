@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Ear", "Listener", "attached"]
+__all__ = ["Ear", "LogRecorder", "attached"]
 
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
 """Members of a log line that are not about the event."""
@@ -47,7 +47,7 @@ class Ear(logging.Handler):
                 self._tell(line)
 
 
-class Listener(logging.Handler):
+class LogRecorder(logging.Handler):
     """Keeps what the client logs of an agent at level info and above: nearly all of it the agent got wrong."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from acp import Session
 from acp.session_options import Option, Value
 
-__all__ = ["Command", "Offers", "read_offers", "write_offers"]
+__all__ = ["AgentOptions", "Command", "read_offers", "write_offers"]
 
 OPTIONS, CHOICES, COMMANDS = 50, 500, 200
 """How many of each are kept; real agents have some dozens."""
@@ -28,14 +28,14 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Offers:
+class AgentOptions:
     """Options and commands, bounded in number."""
 
     options: tuple[Option, ...] = ()
     commands: tuple[Command, ...] = ()
 
     @classmethod
-    def of(cls, session: Session) -> "Offers":
+    def of(cls, session: Session) -> "AgentOptions":
         """Read what a session offers now."""
         return cls(
             tuple(replace(each, choices=each.choices[:CHOICES]) for each in session.options[:OPTIONS]),
@@ -56,16 +56,16 @@ class Offers:
             return ""
         return next((each.name for each in option.choices if each.value == option.current), str(option.current))
 
-    def without(self, redact: Callable[[str], str]) -> "Offers":
+    def without(self, redact: Callable[[str], str]) -> "AgentOptions":
         """Return the same with secrets taken out of what people read; not of ids, values and names of commands."""
-        return Offers(
+        return AgentOptions(
             tuple(_shown(each, redact) for each in self.options),
             tuple(
                 replace(each, description=redact(each.description), hint=redact(each.hint)) for each in self.commands
             ),
         )
 
-    def with_value(self, option_id: str, value: Value) -> "Offers":
+    def with_value(self, option_id: str, value: Value) -> "AgentOptions":
         """Return the same with an option set to another value: what it will be at wake."""
         options = (replace(each, current=value) if each.option_id == option_id else each for each in self.options)
         return replace(self, options=tuple(options))
@@ -84,17 +84,17 @@ def _hint(told: Any) -> str:
     return str(told.get("hint") or "") if isinstance(told, dict) else ""
 
 
-_OFFERS = TypeAdapter(Offers)
+_OFFERS = TypeAdapter(AgentOptions)
 
 
-def write_offers(offers: Offers) -> str:
+def write_offers(offers: AgentOptions) -> str:
     """Write them down as the journal keeps them."""
     return _OFFERS.dump_json(offers).decode()
 
 
-def read_offers(text: str) -> Offers:
+def read_offers(text: str) -> AgentOptions:
     """Read them from the journal; what cannot be read offers nothing."""
     try:
         return _OFFERS.validate_json(text)
     except ValueError:
-        return Offers()
+        return AgentOptions()

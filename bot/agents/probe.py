@@ -17,11 +17,11 @@ from acp.schema import AgentCapabilities, TextBlock, ToolCallUpdate
 from bot.config.agents import AgentConfig
 from bot.config.presets import PRESETS
 
-from .log_capture import Listener, attached
+from .log_capture import LogRecorder, attached
 from .login import LoginFailed, login_words, own_login
-from .probe_result import Diagnosis, Verdict
+from .probe_result import ProbeResult, Verdict
 
-__all__ = ["examine"]
+__all__ = ["probe_agent"]
 
 READY_SECONDS = 120.0
 """Bound of the turn that answers one word. Agents that repeat a failed call to their model take a minute and more."""
@@ -45,13 +45,13 @@ ANSWER_WIDTH = 200
 UNKNOWN_MODE = "threadline-doctor-no-such-mode"
 
 
-async def examine(name: str, agent: AgentConfig, *, prompts: bool = True) -> Diagnosis:
+async def probe_agent(name: str, agent: AgentConfig, *, prompts: bool = True) -> ProbeResult:
     """Examine the agent `name` of the configuration. Never raises `AcpError`: a failure is a finding.
 
     Without `prompts` it ends after the handshake, a new session and the asking mode, and costs nothing. Each step has
     a bound (`acp.agent`, and the two above); no process is left, also when this is cancelled.
     """
-    found = Diagnosis(
+    found = ProbeResult(
         agent=name,
         preset=agent.preset,
         command=(agent.command, *agent.args),
@@ -59,7 +59,7 @@ async def examine(name: str, agent: AgentConfig, *, prompts: bool = True) -> Dia
         missing=list(_missing(agent)),
         quirks=agent.known.quirks if agent.known else (),
     )
-    listener = Listener()
+    listener = LogRecorder()
     with (
         attached(listener),
         tempfile.TemporaryDirectory(prefix="threadline-doctor-", ignore_cleanup_errors=True) as folder,
@@ -88,7 +88,7 @@ class _Heard:
 class _Examination:
     """One run of one agent; writes into `found` as it goes."""
 
-    def __init__(self, agent: AgentConfig, found: Diagnosis, listener: Listener) -> None:
+    def __init__(self, agent: AgentConfig, found: ProbeResult, listener: LogRecorder) -> None:
         self._agent = agent
         self._found = found
         self._listener = listener
@@ -283,7 +283,7 @@ def _login_advice(name: str, agent: AgentConfig) -> Iterator[str]:
         yield f"It runs: {own}"
 
 
-def _advice(found: Diagnosis) -> Iterator[str]:
+def _advice(found: ProbeResult) -> Iterator[str]:
     if found.write in (Verdict.ACTED, Verdict.DEFIED):
         yield "Set mode to the id of the mode in which it asks, or make it ask by its own settings; or do not use it."
     command = Path(found.command[0]).name

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Diagnosis", "Verdict", "as_json", "as_lines", "print_table"]
+__all__ = ["ProbeResult", "Verdict", "as_json", "as_lines", "print_table"]
 
 LISTED = 12
 """Names shown of a list that may be long; JSON has them all."""
@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Diagnosis:
+class ProbeResult:
     """The findings about one agent. What the examination did not come to keeps its default."""
 
     agent: str
@@ -70,18 +70,18 @@ class Diagnosis:
         return not self.failure and self.write not in (Verdict.ACTED, Verdict.DEFIED)
 
 
-def as_json(found: Iterable[Diagnosis]) -> dict[str, Any]:
+def as_json(found: Iterable[ProbeResult]) -> dict[str, Any]:
     """Return everything, in the order of the fields."""
     return {"agents": [{**asdict(each), "well": each.well} for each in found]}
 
 
-def as_lines(found: Diagnosis) -> list[str]:
+def as_lines(found: ProbeResult) -> list[str]:
     """Return plain lines: a heading, then two spaces, a title and a colon before each finding."""
     heading = f"agents.{found.agent}: {'well' if found.well else 'NOT WELL'}"
     return [heading, *(f"  {title}: {line}" for title, text in _rows(found) for line in text.splitlines())]
 
 
-def print_table(found: Diagnosis, console: Console) -> None:
+def print_table(found: ProbeResult, console: Console) -> None:
     """Draw the findings for a terminal."""
     colour = "green" if found.well else "red"
     heading = Text.assemble((f"agents.{found.agent}", "bold"), "  ", ("well" if found.well else "NOT WELL", colour))
@@ -96,7 +96,7 @@ def print_table(found: Diagnosis, console: Console) -> None:
 _STYLES = {"failed": "red", "missing": "yellow", "not given": "yellow", "gets wrong": "yellow", "to do": "bold"}
 
 
-def _rows(found: Diagnosis) -> list[tuple[str, str]]:
+def _rows(found: ProbeResult) -> list[tuple[str, str]]:
     """Return title and text of each finding; what is not known is left out."""
     version = f", protocol version {found.protocol_version}" if found.protocol_version is not None else ""
     rows = {
@@ -123,7 +123,7 @@ def _rows(found: Diagnosis) -> list[tuple[str, str]]:
     return [(title, _printable(text)) for title, text in rows.items() if text]
 
 
-def _mode(found: Diagnosis) -> str:
+def _mode(found: ProbeResult) -> str:
     match found.asking_mode:
         case None:
             return ""

@@ -10,10 +10,10 @@ from bot.config.agents import AgentConfig
 from bot.config.appearance import Style
 from bot.config.schema import ChannelConfig, Config
 from pool.journal.journal import Journal
-from pool.session_setup import Settings
-from pool.turn_watchdog import Bounds
+from pool.session_setup import AgentSettings
+from pool.turn_watchdog import TurnLimits
 
-from .workspace_files import Outbox
+from .workspace_files import WorkspaceFiles
 
 __all__ = ["Agents"]
 
@@ -79,13 +79,13 @@ class Agents:
             update["mode"] = channel.mode
         return self.config.agents.by_name[name].model_copy(update=update)
 
-    def settings(self, thread_id: int) -> Settings:
+    def settings(self, thread_id: int) -> AgentSettings:
         """Return what the pool has to know of a thread's agent."""
         channel, name, directory = self._assignment(thread_id)
         settings = self._settings(name, self._of(channel, name, directory))
         return replace(settings, also=(self._files(thread_id),))
 
-    def offer(self, settings: Settings, marker: str) -> Client:
+    def offer(self, settings: AgentSettings, marker: str) -> Client:
         """Say what the agent of that marker may ask of us, and what its sessions are given."""
         agent = self.config.agents.by_name[settings.agent]
         offered = agent.model_copy(update={"cwd": settings.cwd}).offer(marker)
@@ -97,7 +97,7 @@ class Agents:
         return self.config.threads.introduction
 
     @property
-    def warm(self) -> list[tuple[Settings, int]]:
+    def warm(self) -> list[tuple[AgentSettings, int]]:
         """Which agents are to be kept warm, and how many of each."""
         agents = self.config.agents.by_name
         return [(self._settings(name, agent), agent.warm) for name, agent in agents.items() if agent.warm]
@@ -106,21 +106,21 @@ class Agents:
         """Return how a thread's replies look."""
         return self.config.reply.style(self.of(thread_id).cwd)
 
-    def outbox(self, thread_id: int) -> Callable[[], Outbox]:
+    def outbox(self, thread_id: int) -> Callable[[], WorkspaceFiles]:
         """Return what makes an outbox for the files of a thread's agent. To make it blocks on the file system."""
         agent = self.of(thread_id)
         directories = (agent.cwd, *agent.additional_directories)
         return partial(_outbox, directories, self._files(thread_id), self.config.own_files)
 
-    def _settings(self, name: str, agent: AgentConfig) -> Settings:
+    def _settings(self, name: str, agent: AgentConfig) -> AgentSettings:
         pool = self.config.pool
-        bounds = Bounds(
+        bounds = TurnLimits(
             silence=pool.silence_seconds,
             ceiling=agent.ceiling_minutes * 60,
             question=pool.question_hours * 3600,
             reminder=pool.reminder_hours * 3600,
         )
-        return Settings(agent.launch(), name, agent.mode, bounds)
+        return AgentSettings(agent.launch(), name, agent.mode, bounds)
 
     def _files(self, thread_id: int) -> Path:
         """Where the files are that people have attached in a thread."""
@@ -130,10 +130,10 @@ class Agents:
         return self.config.channels.get(channel_id, NOTHING_SAID)
 
 
-def _outbox(directories: Sequence[Path], files: Path, withheld: Sequence[Path]) -> Outbox:
+def _outbox(directories: Sequence[Path], files: Path, withheld: Sequence[Path]) -> WorkspaceFiles:
     # An agent can write there: a link in place of the directory must not become one of the places.
     also = () if files.is_symlink() else (files,)
-    return Outbox((*directories, *also), withheld=withheld)
+    return WorkspaceFiles((*directories, *also), withheld=withheld)
 
 
 NOTHING_SAID = ChannelConfig()

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from acp.client_side.refusal import Refused
+from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Entry, Roots
 from bot.text.sizes import LARGEST, in_words
 
-__all__ = ["Outbox"]
+__all__ = ["WorkspaceFiles"]
 
 _KERNEL: Final = ("proc", "sys", "dev")
 """Directories below `/` whose regular files are no files: environments, keys, memory."""
@@ -32,7 +32,7 @@ class _Withheld(Exception):
     """The file is not sent; the text says why."""
 
 
-class Outbox:
+class WorkspaceFiles:
     """What of one session may be posted."""
 
     def __init__(self, directories: Sequence[Path], withheld: Sequence[Path] = ()) -> None:
@@ -53,7 +53,7 @@ class Outbox:
             with self._roots.entry(_path_of(uri)) as entry:
                 self._check(entry)
                 return self._content_of(entry)
-        except Refused as error:
+        except RequestRefused as error:
             return error.reason  # Without the path: where the session's directories are is not for the thread.
         except _Withheld as error:
             return str(error)

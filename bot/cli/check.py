@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from bot.agents.probe import examine
-from bot.agents.probe_result import Diagnosis
+from bot.agents.probe import probe_agent
+from bot.agents.probe_result import ProbeResult
 from bot.config.load import read_config
 from bot.config.requirements import unmet, warnings
 from bot.config.secrets import secrets_of
@@ -47,14 +47,14 @@ def checked(path: Path, *, offline: bool = False) -> bool:
         lacking = {finding.subject for finding in problems}
         for name, agent in config.agents.by_name.items():
             if f"agents.{name}" not in lacking:
-                found.append(_agent(await examine(name, agent, prompts=False)))
+                found.append(_agent(await probe_agent(name, agent, prompts=False)))
 
     work_through(look())
     show(found, logs.redactor(secrets_of(config)))
     return not any(finding.level is Level.FAILED for finding in found)
 
 
-def _agent(found: Diagnosis) -> Finding:
+def _agent(found: ProbeResult) -> Finding:
     subject = f"agents.{found.agent}"
     amiss = [
         *(f"missing: {variable}" for variable in found.missing),

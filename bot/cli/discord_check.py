@@ -10,7 +10,7 @@ from bot.config.schema import Config
 from bot.gateway.connection import intents
 from bot.operations.start_failure import StartFailed
 
-from .discord_probe import Visit, lacks_in, visiting
+from .discord_probe import DiscordProbe, lacks_in, visiting
 from .findings import Finding, Level
 
 __all__ = ["discord_findings", "portal"]
@@ -39,7 +39,7 @@ async def discord_findings(config: Config) -> list[Finding]:
     return found
 
 
-def _application(visit: Visit) -> Iterator[Finding]:
+def _application(visit: DiscordProbe) -> Iterator[Finding]:
     application = visit.myself
     owner = application.team.name if application.team is not None else application.owner.name
     yield Finding("token", Level.WELL, f"is that of {visit.user}, an application of {owner}")
@@ -48,7 +48,7 @@ def _application(visit: Visit) -> Iterator[Finding]:
         yield Finding("bot_public", Level.WARNING, words)
 
 
-async def _places(config: Config, visit: Visit) -> AsyncIterator[Finding]:
+async def _places(config: Config, visit: DiscordProbe) -> AsyncIterator[Finding]:
     link = f"to invite it: {invite_link(visit.myself.id)}"
     if not visit.guilds:
         yield Finding("servers", Level.FAILED, f"the bot is in no server; {link}")
@@ -82,7 +82,7 @@ def _lines(lacks: Lacks) -> str:
     return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
 
 
-async def _channel(visit: Visit, channel_id: int) -> Finding:
+async def _channel(visit: DiscordProbe, channel_id: int) -> Finding:
     channel = visit.get_channel(channel_id)
     match channel:
         case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
@@ -101,7 +101,7 @@ async def _channel(visit: Visit, channel_id: int) -> Finding:
             return Finding(f"channel {channel_id}", Level.FAILED, "is not a channel of a server")
 
 
-async def _why_unseen(visit: Visit, channel_id: int) -> str:
+async def _why_unseen(visit: DiscordProbe, channel_id: int) -> str:
     if known := await visit.identify(channel_id):
         return f"is {known}, not a channel"
     try:
@@ -115,7 +115,7 @@ async def _why_unseen(visit: Visit, channel_id: int) -> str:
     return "is not a channel of a server"
 
 
-async def _people(config: Config, visit: Visit) -> AsyncIterator[Finding]:
+async def _people(config: Config, visit: DiscordProbe) -> AsyncIterator[Finding]:
     """Name the roles and users by which people are named, and which there are not."""
     lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
     roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles

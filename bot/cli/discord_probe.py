@@ -13,10 +13,10 @@ import discord
 
 from bot.access.bot_permissions import BESIDE_VOICE, IN_CHANNEL, IN_FORUM, Lacks
 from bot.config.schema import DiscordConfig
-from bot.gateway.connection import Refused, close, end, in_words, prepare, why_pointless
+from bot.gateway.connection import LoginRefused, close, end, in_words, prepare, why_pointless
 from bot.operations.start_failure import StartFailed
 
-__all__ = ["Room", "Visit", "lacks_in", "visiting"]
+__all__ = ["ChannelFacts", "DiscordProbe", "lacks_in", "visiting"]
 
 LOGIN_SECONDS = 30.0
 """Bound of logging in: two calls, each of which the library repeats while Discord has trouble."""
@@ -29,7 +29,7 @@ GUILD_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ChannelFacts:
     """A text channel or forum of a server that the bot is in."""
 
     channel_id: int
@@ -42,7 +42,7 @@ class Room:
         return f"#{self.name} in {self.guild}"
 
 
-class Visit(discord.Client):
+class DiscordProbe(discord.Client):
     """A client that only looks. Use `visiting`."""
 
     def __init__(self, intents: discord.Intents) -> None:
@@ -117,10 +117,10 @@ class Visit(discord.Client):
         known = {room.channel_id for room in self.rooms(channel_ids)}
         return known.issuperset(channel_ids) if channel_ids else bool(known)
 
-    def rooms(self, channel_ids: Collection[int] = ()) -> list[Room]:
+    def rooms(self, channel_ids: Collection[int] = ()) -> list[ChannelFacts]:
         """Return all text channels and forums, in Discord's order; or those named, of any kind where people write."""
         return [
-            Room(channel.id, channel.name, guild.name, lacks_in(channel))
+            ChannelFacts(channel.id, channel.name, guild.name, lacks_in(channel))
             for guild in self.guilds
             for channel in _written_in(guild)
             if channel.id in channel_ids or not (channel_ids or isinstance(channel, discord.channel.VocalGuildChannel))
@@ -172,10 +172,10 @@ def lacks_in(channel: discord.abc.GuildChannel) -> Lacks:
 
 
 @asynccontextmanager
-async def visiting(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[Visit]:
+async def visiting(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[DiscordProbe]:
     """Log in, and be gone at the end. Raises `StartFailed` in at most LOGIN_SECONDS."""
     prepare(settings.endpoint)
-    client = Visit(intents)
+    client = DiscordProbe(intents)
     try:
         try:
             async with asyncio.timeout(LOGIN_SECONDS):
@@ -193,5 +193,5 @@ def _failure(error: BaseException | None) -> StartFailed:
     if not isinstance(error, Exception):
         return StartFailed("Discord closed the connection")
     if pointless := why_pointless(error):
-        return Refused(pointless)
+        return LoginRefused(pointless)
     return StartFailed(f"cannot connect to Discord: {in_words(error)}")

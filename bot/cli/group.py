@@ -27,8 +27,8 @@ from rich.console import Console
 
 from acp import AcpError
 from bot.agents.login import LoginFailed, TerminalLogin, ask_agent, own_login
-from bot.agents.probe import examine
-from bot.agents.probe_result import Diagnosis, as_json, as_lines, print_table
+from bot.agents.probe import probe_agent
+from bot.agents.probe_result import ProbeResult, as_json, as_lines, print_table
 from bot.config.agents import AgentConfig
 from bot.config.requirements import warnings
 from bot.config.schema import Config
@@ -143,7 +143,7 @@ def doctor(agent: str, path: Path, *, as_data: bool) -> None:
     redact = logs.redactor(secrets_of(config))
     found = []
     for name, settings in agents.items():
-        found.append(work_through(examine(name, settings)))
+        found.append(work_through(probe_agent(name, settings)))
         if not as_data:
             _show(found[-1], redact)
     if as_data:
@@ -151,7 +151,7 @@ def doctor(agent: str, path: Path, *, as_data: bool) -> None:
     raise SystemExit(0 if all(each.well for each in found) else 1)
 
 
-def _show(found: Diagnosis, redact: Callable[[str], str]) -> None:
+def _show(found: ProbeResult, redact: Callable[[str], str]) -> None:
     if sys.stdout.isatty():
         console = Console()
         with console.capture() as drawn:

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from bot.agents.probe import examine
+from bot.agents.probe import probe_agent
 from bot.agents.probe_result import as_lines
 from bot.config.document import ConfigError
 from bot.config.env_file import beside, read_variables
@@ -124,7 +124,7 @@ def _versions() -> Iterator[str]:
 async def _examined(config: Config) -> list[str]:
     """Start each agent and shake hands, as `check` does: no prompt."""
     agents = config.agents.by_name.items()
-    found = await asyncio.gather(*(examine(name, agent, prompts=False) for name, agent in agents))
+    found = await asyncio.gather(*(probe_agent(name, agent, prompts=False) for name, agent in agents))
     return [line for each in found for line in as_lines(each)]
 
 

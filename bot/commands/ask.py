@@ -22,12 +22,12 @@ from bot.prompt.request import Attachment, Quote, Request, read_request, sent_at
 from bot.questions.form_schema import Field
 from bot.questions.modal import Form
 from bot.rest.api import RestError
-from bot.rest.backoff import Patience, persist
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Urgency
 from bot.text.markdown import escape
 from bot.text.printable import visible
-from pool.journal.journal import State, Unwritable
-from pool.journal.posted_requests import Ask
+from pool.journal.journal import JournalUnwritable, MessageState
+from pool.journal.posted_requests import PostedRequest
 
 from .command_client import Interaction
 
@@ -163,11 +163,11 @@ async def ask(
         joined=here and place.parent_id is not None and not client.journal.knows(place.channel_id),
         no_thread=place.no_thread or "",
     )
-    asked = Ask(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
+    asked = PostedRequest(interaction.id, place.channel_id, shown, write_request(draft), agent, place.parent_id)
     with client.intake.requests.posting(asked, interaction.user) as posting:
         try:
             client.journal.asks.begin(asked)
-        except Unwritable:
+        except JournalUnwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         post = _post(interaction, shown, files) if within is None else _post_in(interaction, within, shown, files)
@@ -224,7 +224,7 @@ async def _post_in(interaction: Interaction, thread_id: int, shown: str, files: 
             pacer=context.pacer,
             urgency=Urgency.FIRST,
             channel_id=thread_id,
-            patience=Patience(),
+            patience=Backoff(),
         )
     except RestError as error:
         log.warning("a request cannot be posted", thread_id=thread_id, reason=str(error))
@@ -283,7 +283,7 @@ async def _retry(interaction: Interaction, message: discord.Message) -> None:
             decide = client.interruptions.decide
             told = decide(thread_id, rows[-1].message_id, retry=True, by=interaction.user.id)
             await interaction.response.send_message(told)
-    elif rows[-1].state not in {State.ANSWERED, State.CLOSED}:
+    elif rows[-1].state not in {MessageState.ANSWERED, MessageState.CLOSED}:
         await interaction.response.send_message("This one waits or is being worked on.", ephemeral=True)
     else:
         thread_id, gone = rows[-1].thread_id, client.context.rest.gone

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import discord
 import structlog
 
-from bot.agents.options import Offers, read_offers
+from bot.agents.options import AgentOptions, read_offers
 from bot.config.reload import Reloaded
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.intake import Intake
@@ -38,11 +38,11 @@ class CommandClient(BotClient):
         """Whether the messages of a place wait for those that were missed there."""
         raise NotImplementedError
 
-    def offers(self, thread_id: int) -> Offers:
+    def offers(self, thread_id: int) -> AgentOptions:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
         conversation = self.pool.conversation(thread_id)
         session = None if conversation is None else conversation.seat.session
-        offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else Offers.of(session)
+        offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else AgentOptions.of(session)
         return offers.without(self.redact)
 
     async def archive(self, thread_id: int) -> str:

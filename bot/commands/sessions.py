@@ -19,7 +19,7 @@ from bot.text.markdown import LIMIT, escape
 from bot.text.printable import visible
 from bot.user_messages import fitting, links, waiting
 from pool.conversation import Conversation
-from pool.conversation_context import State
+from pool.conversation_context import ConversationState
 from pool.session_listing import NoSlot
 
 from .command_client import CommandClient, Interaction
@@ -99,7 +99,7 @@ def _state_line(client: CommandClient, conversation: Conversation | None) -> str
     if conversation is None:
         return "**asleep** — a message wakes the agent."
     state = str(conversation.seat.state)
-    if conversation.seat.state is State.IN_LINE:
+    if conversation.seat.state is ConversationState.IN_LINE:
         ahead = conversation.seat.ahead
         state += f", behind {links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
     if conversation.asked_since is not None:

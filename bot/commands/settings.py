@@ -15,12 +15,12 @@ from acp import AcpError
 from acp.session_options import Choice, Option, Value
 from bot import user_messages as words
 from bot.access.gate import Right
-from bot.agents.options import Offers, write_offers
+from bot.agents.options import AgentOptions, write_offers
 from bot.interactions.bot_client import admitted
 from bot.interactions.components import view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
-from pool.journal.journal import Unwritable
+from pool.journal.journal import JournalUnwritable
 from pool.session_setup import MODE, written
 
 from .command_client import Interaction
@@ -70,7 +70,7 @@ async def _config(interaction: Interaction) -> None:
         await interaction.response.send_message(content, view=_options_view(options, 0), ephemeral=True)
 
 
-def _offers(interaction: Interaction) -> Offers:
+def _offers(interaction: Interaction) -> AgentOptions:
     return interaction.client.offers(interaction.channel_id or 0)
 
 
@@ -263,7 +263,7 @@ def _remembered(interaction: Interaction, option: Option, choice: Choice) -> boo
     name = MODE if option.category == "mode" else option.option_id
     try:
         interaction.client.journal.threads.choose(interaction.channel_id or 0, name, choice.value)
-    except Unwritable:
+    except JournalUnwritable:
         return False
     return True
 

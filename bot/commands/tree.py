@@ -14,8 +14,8 @@ from bot.access.bot_permissions import PERMISSIONS
 from bot.access.gate import Right
 from bot.interactions.bot_client import admitted
 from bot.text.markdown import escape
-from pool.conversation_context import Cancelled
-from pool.journal.journal import Journal, Unwritable
+from pool.conversation_context import CancelResult
+from pool.journal.journal import Journal, JournalUnwritable
 
 from .agent import agent_command
 from .ask import asking_commands
@@ -25,7 +25,7 @@ from .queue import queue_commands
 from .sessions import session_commands
 from .settings import setting_commands
 
-__all__ = ["Commands"]
+__all__ = ["CommandTree"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -35,7 +35,7 @@ the agent; what you write while it works waits its turn. It asks with buttons be
 """
 
 
-class Commands(app_commands.CommandTree[CommandClient]):
+class CommandTree(app_commands.CommandTree[CommandClient]):
     """The commands of the bot."""
 
     def __init__(self, client: CommandClient, *, dm: bool) -> None:
@@ -76,7 +76,9 @@ class Commands(app_commands.CommandTree[CommandClient]):
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Say that a command failed, and log why."""
-        unwritable = isinstance(error, app_commands.CommandInvokeError) and isinstance(error.original, Unwritable)
+        unwritable = isinstance(error, app_commands.CommandInvokeError) and isinstance(
+            error.original, JournalUnwritable
+        )
         if not unwritable:  # The journal has logged that itself.
             log.error("a command failed", command=getattr(interaction.command, "name", None), exc_info=error)
         told = words.NOT_DONE if unwritable else "That failed, and the reason is in the log."
@@ -94,7 +96,7 @@ async def _cancel(interaction: Interaction) -> None:
     if not await admitted(interaction, Right.STOP):
         return
     conversation = client.pool.conversation(interaction.channel_id or 0)
-    done = conversation.cancel(interaction.user.id) if conversation is not None else Cancelled(stopped=False, held=0)
+    done = conversation.cancel(interaction.user.id) if conversation is not None else CancelResult(stopped=False, held=0)
     log.info("cancelled by a person", thread_id=interaction.channel_id, user_id=interaction.user.id)
     await interaction.response.send_message(words.cancelled(done), ephemeral=True)
 
@@ -140,7 +142,7 @@ async def _reload(interaction: Interaction) -> None:
         await interaction.response.send_message(words.fitting(told), ephemeral=True)
 
 
-def _help_command(tree: Commands) -> app_commands.Command[Any, Any, Any]:
+def _help_command(tree: CommandTree) -> app_commands.Command[Any, Any, Any]:
     async def tell(interaction: Interaction) -> None:
         slash = tree.get_commands(type=discord.AppCommandType.chat_input)
         lines = [f"`/{each.name}` {each.description}" for each in sorted(slash, key=lambda each: each.name)]

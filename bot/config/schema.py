@@ -62,7 +62,7 @@ class ChannelConfig(Table):
     agents: tuple[str, ...] = ()
     cwd: str = ""
     mode: str = ""
-    permission: Permission | Literal[""] = ""
+    permission: Literal["", Permission] = ""
 
 
 class PoolConfig(Table):

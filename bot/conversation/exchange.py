@@ -12,12 +12,12 @@ import structlog
 from pydantic import BaseModel
 
 from acp import (
-    Aside,
     AuthRequired,
     Elicitation,
     ElicitationCompleted,
     Event,
     OpenQuestions,
+    OutOfTurnEvent,
     Question,
     Session,
     Skipped,
@@ -40,27 +40,27 @@ from bot.access.gate import Place
 from bot.agents.introduction import introduction
 from bot.agents.linked_files import LinkedFiles
 from bot.agents.login import login_words
-from bot.agents.options import Offers, write_offers
+from bot.agents.options import AgentOptions, write_offers
 from bot.config.reactions import EYE, WAITING
 from bot.interactions.cards import Where
 from bot.interactions.stop_button import stop_view
-from bot.prompt.builder import Briefing
+from bot.prompt.builder import PromptBuilder
 from bot.prompt.request import Request, belong_together
-from bot.questions.broker import Questions
-from bot.questions.out_of_turn import Asides
-from bot.reply.completion import Timing, sealed
+from bot.questions.broker import QuestionBroker
+from bot.questions.out_of_turn import OutOfTurnCards
+from bot.reply.completion import TurnTiming, complete
 from bot.reply.notices import WARNING
 from bot.reply.reply import Reply
-from bot.reply.status_reactions import Signs, Typing
+from bot.reply.status_reactions import StatusReactions, TypingIndicator
 from bot.text.markdown import escape
 from bot.text.redaction import Redacting
 from pool.exchange import Ending, ExchangeFailed, ExchangeRefused, Notice, Unanswered
 from pool.exchange import Exchange as PooledExchange
-from pool.journal.trailers import Postscript
-from pool.turn_watchdog import Due
+from pool.journal.trailers import Trailer
+from pool.turn_watchdog import WatchdogAlert
 
 from .exchange_context import ExchangeContext
-from .turn_log import TurnRecord
+from .turn_log import TurnLog
 
 __all__ = ["Exchange"]
 
@@ -89,7 +89,7 @@ class Exchange:
         self._introduces = False
         self._context = context
         self.again = again is not None
-        self._briefing = Briefing(
+        self._briefing = PromptBuilder(
             (*before, request),
             journal=context.journal,
             pacer=context.pacer,
@@ -118,20 +118,20 @@ class Exchange:
         """Whether the next run of the bot answers it, or asks what to do."""
         self.behind = False
         """Whether it is known to wait behind another exchange."""
-        self._timing = Timing(asyncio.get_running_loop().time())
+        self._timing = TurnTiming(asyncio.get_running_loop().time())
         self._turn: Turn | None = None
         self._session: Session | None = None
         self._mode: str | None = None
         self._modes = 0
         """How often it has changed."""
         self._linked_files: LinkedFiles | None = None
-        self._questions: Questions | None = None
-        self._asides = Asides(context.cards, redact=context.redact, tell=context.tell)
+        self._questions: QuestionBroker | None = None
+        self._asides = OutOfTurnCards(context.cards, redact=context.redact, tell=context.tell)
         self._redacting = Redacting(context.redact)
-        self._typing: Typing | None = None
+        self._typing: TypingIndicator | None = None
         signs = (context.sign(each.channel_id, each.message_id) for each in self.requests)
-        self.signs = Signs(signs, context.reactions)
-        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
+        self.signs = StatusReactions(signs, context.reactions)
+        self._record = TurnLog(request.thread_id, request.message_id, request.author_id)
         self.signs.show(EYE)
 
     @property
@@ -219,7 +219,7 @@ class Exchange:
         self._started = False
         self.request = request
         self._briefing.requests = (request,)
-        self._record = TurnRecord(request.thread_id, request.message_id, request.author_id)
+        self._record = TurnLog(request.thread_id, request.message_id, request.author_id)
         self.opened(request.channel_id)
 
     async def place(self) -> int:
@@ -241,7 +241,7 @@ class Exchange:
     # ---- what the pool tells
 
     async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
-        """Return the prompt, see `Briefing`; it may be asked for again and again before one is sent."""
+        """Return the prompt, see `PromptBuilder`; it may be asked for again and again before one is sent."""
         await asyncio.shield(self._opened)
         await self._context.doubts.settled(self.message_ids)
         if missed := self._context.cards.take_missed(self.request.thread_id):
@@ -311,8 +311,10 @@ class Exchange:
         self.reply.placeholder("-# ⏳ working")
         if self._place is not None:
             context, directories = self._context, session.directories
-            self._questions = Questions(context.cards, turn, self._where, directories=directories, tell=self.reply.line)
-            self._typing = Typing(self._place, pacer=context.pacer, rest=context.rest, wanted=self._is_working)
+            self._questions = QuestionBroker(
+                context.cards, turn, self._where, directories=directories, tell=self.reply.line
+            )
+            self._typing = TypingIndicator(self._place, pacer=context.pacer, rest=context.rest, wanted=self._is_working)
             self._typing.start()
 
     @property
@@ -387,13 +389,13 @@ class Exchange:
             self.reply.line(self._mode_words(self._session))
 
     def _mode_words(self, session: Session) -> str:
-        return words.mode(self._context.redact(Offers.of(session).current("mode") or self._mode or ""))
+        return words.mode(self._context.redact(AgentOptions.of(session).current("mode") or self._mode or ""))
 
     def _introduce(self) -> None:
         """Say once, above a new session's first answer, who answers. Before it has come that would only delay it."""
         agents, thread_id = self._context.agents, self.request.thread_id
         if self._introduces and self._session is not None and agents.introduces:
-            title, offers, cwd = agents.title(thread_id), Offers.of(self._session), agents.of(thread_id).cwd
+            title, offers, cwd = agents.title(thread_id), AgentOptions.of(self._session), agents.of(thread_id).cwd
             self.reply.line(introduction(title, offers, cwd, redact=self._context.redact))
         self._introduces = False
 
@@ -401,7 +403,7 @@ class Exchange:
         """Write down what the agent offers, for when it sleeps."""
         if self._session is not None:
             threads, thread_id = self._context.journal.threads, self.request.thread_id
-            offers = write_offers(Offers.of(self._session))
+            offers = write_offers(AgentOptions.of(self._session))
             if offers != threads.offers(thread_id):
                 threads.set_offers(thread_id, offers)
 
@@ -466,7 +468,7 @@ class Exchange:
         if isinstance(ending.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._context.agents.name(self.request.thread_id))}")
 
-    def _seal(self, ending: Ending) -> Postscript | None:
+    def _seal(self, ending: Ending) -> Trailer | None:
         """Say what the turn came to, where the asker notices it; return what calls them."""
         now, timing, receipt = asyncio.get_running_loop().time(), self._timing, None
         if timing.prompted is not None:
@@ -474,19 +476,19 @@ class Exchange:
             usage = None if self._turn is None else self._turn.usage
             if receipt.tokens is None and usage is not None:
                 receipt = replace(receipt, tokens=usage.total_tokens)
-        seal = sealed(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        seal = complete(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
         if seal.line:
             self.reply.line(seal.line)
         return seal.message
 
-    def due(self, due: Due, silent_seconds: float) -> None:
+    def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
-        if due is Due.SILENT:
+        if due is WatchdogAlert.SILENT:
             self.signs.silent()
         if self._place is not None:
             self._context.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
 
-    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+    def aside(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Ask it, or say on its card what came of it, as soon as the thread is there."""
         self._opened.add_done_callback(lambda _: self._asides.take(event, questions, self._where))
 

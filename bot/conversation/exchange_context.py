@@ -17,15 +17,15 @@ from bot.prompt.attachments import Attachments
 from bot.prompt.request import Request
 from bot.reply.notices import MADE_WAY, OFFER, WARNING, Notices
 from bot.reply.reply import Reply
-from bot.reply.status_reactions import Sign, Signs
-from bot.rest.api import Rest
-from bot.rest.live_message import Post
+from bot.reply.status_reactions import StatusReaction, StatusReactions
+from bot.rest.api import DiscordApi
+from bot.rest.live_message import LiveMessage
 from bot.rest.pacer import Pacer
 from bot.text.redaction import Redactor
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 
-from .stale_messages import Doubts
-from .thread_names import Naming
+from .stale_messages import StaleMessages
+from .thread_names import ThreadNames
 
 __all__ = ["Answering", "ExchangeContext"]
 
@@ -35,7 +35,7 @@ class Answering(Protocol):
 
     request: Request
     reply: Reply
-    signs: Signs
+    signs: StatusReactions
 
     @property
     def message_ids(self) -> tuple[int, ...]:
@@ -50,7 +50,7 @@ class ExchangeContext:
         *,
         journal: Journal,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         cards: Cards,
         agents: Agents,
         attachments: Attachments,
@@ -75,21 +75,23 @@ class ExchangeContext:
         self.agents = agents
         self.attachments = attachments
         self.redact = redact
-        self.naming = Naming(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
+        self.naming = ThreadNames(threads=journal.threads, pacer=pacer, rest=rest, redact=redact)
         self.reactions = reactions
         self.membership = membership
         self.link_lanes = Lanes("links")
-        self.doubts = Doubts()
+        self.doubts = StaleMessages()
         """The messages that waited while nobody listened."""
         self.notices = Notices(journal.notices, pacer=pacer, rest=rest)
         self.on_began: Callable[[int], None] = lambda _thread_id: None
         """Learns of a thread in which a turn begins."""
         self.audit = audit
 
-    def sign(self, channel_id: int, message_id: int) -> Sign:
+    def sign(self, channel_id: int, message_id: int) -> StatusReaction:
         """Make the sign of a message."""
         _, left = self._left.pop(message_id, (channel_id, ()))
-        return Sign(channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs, left=left)
+        return StatusReaction(
+            channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs, left=left
+        )
 
     def end_signs(self, message_ids: Collection[int]) -> None:
         """Let messages that have ended without an exchange show how, instead of what an earlier run left on them."""
@@ -138,7 +140,7 @@ class ExchangeContext:
     def settled(self, exchange: Answering, *, confirmed: bool) -> None:
         """Learn that a reply is confirmed, or given up."""
         self.leave_line(exchange.request.thread_id, exchange.reply)
-        if not confirmed and self.journal.state(exchange.request.message_id) is State.FINISHED:
+        if not confirmed and self.journal.state(exchange.request.message_id) is MessageState.FINISHED:
             self._undelivered(exchange)
         self.journal.settle(exchange.message_ids, confirmed=confirmed)
 
@@ -152,7 +154,7 @@ class ExchangeContext:
 
     def tell(self, channel_id: int, text: str) -> None:
         """Post a notice."""
-        Post(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)).show(text)
+        LiveMessage(channel_id, pacer=self.pacer, rest=self.rest, nonce=secrets.token_hex(8)).show(text)
 
     def warn(self, kind: str, thread_id: int, message_id: int, text: str) -> None:
         """Post a word about the running turn that answers a message, with a button that stops it.

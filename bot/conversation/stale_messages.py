@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final
 
-__all__ = ["Doubts"]
+__all__ = ["StaleMessages"]
 
 DOUBT_SECONDS: Final = 30.0
 """How long after a READY a turn waits for that. What could not be looked at by then is taken as it was written."""
 
 
-class Doubts:
+class StaleMessages:
     """The messages that are still to be looked at, of all places. What is learned of one in another way settles it."""
 
     def __init__(self) -> None:

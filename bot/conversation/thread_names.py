@@ -5,13 +5,13 @@ from collections.abc import Callable
 import structlog
 
 from bot.prompt.request import Request
-from bot.rest.api import Rest, RestError, TryLater
-from bot.rest.backoff import ATTEMPTS, Patience
-from bot.rest.pacer import Bucket, Job, Pacer, Urgency
+from bot.rest.api import DiscordApi, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS, Backoff
+from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
 from bot.text.tokens import without_tokens
-from pool.journal.threads import Threads
+from pool.journal.threads import ThreadRows
 
-__all__ = ["NAME", "NEUTRAL", "Naming", "name_for", "thread_name"]
+__all__ = ["NAME", "NEUTRAL", "ThreadNames", "name_for", "thread_name"]
 
 NAME = 60
 """Characters of a thread's name; Discord allows 100, lists show fewer."""
@@ -35,10 +35,10 @@ _UNSEEN = dict.fromkeys(
 log = structlog.stdlib.get_logger("bot")
 
 
-class Naming:
+class ThreadNames:
     """Renames threads, each once, when nothing more urgent is to be written: Discord takes two in ten minutes."""
 
-    def __init__(self, *, threads: Threads, pacer: Pacer, rest: Rest, redact: Callable[[str], str]) -> None:
+    def __init__(self, *, threads: ThreadRows, pacer: Pacer, rest: DiscordApi, redact: Callable[[str], str]) -> None:
         """`threads` remembers the names that the bot has given; `redact` takes secrets out of what an agent says."""
         self._threads = threads
         self._pacer = pacer
@@ -57,11 +57,11 @@ class Naming:
             return
         self._threads.set_name(thread_id, "")
         if name != given:
-            patience = Patience(ATTEMPTS)
-            job = Job(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
+            patience = Backoff(ATTEMPTS)
+            job = ApiCall(thread_id, lambda: self._rename(job, patience, given, name), Urgency.SIGN, Bucket.CHANNEL)
             self._pacer.put(job)
 
-    async def _rename(self, job: Job, patience: Patience, given: str, name: str) -> None:
+    async def _rename(self, job: ApiCall, patience: Backoff, given: str, name: str) -> None:
         try:
             await self._rest.rename(job.channel_id or 0, given, name)
         except TryLater as error:

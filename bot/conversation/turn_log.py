@@ -8,12 +8,12 @@ from acp import Elicitation, Event, Question, Text
 from acp.schema import ToolCallUpdate
 from pool.exchange import Ending
 
-__all__ = ["TurnRecord"]
+__all__ = ["TurnLog"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class TurnRecord:
+class TurnLog:
     """Counts while the turn runs. Times are in seconds from the prompt; what never came is None."""
 
     def __init__(self, thread_id: int, message_id: int, author_id: int) -> None:

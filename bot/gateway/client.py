@@ -16,18 +16,18 @@ import structlog
 from bot import user_messages as words
 from bot.access.admission import Admission
 from bot.access.gate import Refuse
-from bot.access.summary import in_words
+from bot.access.summary import describe_rules
 from bot.commands.ask import ABOUT_FORM, take_question
 from bot.commands.command_client import CommandClient
 from bot.commands.diff_queue import DiffQueue
 from bot.commands.settings import OptionMenu, PageButton
-from bot.commands.tree import Commands
+from bot.commands.tree import CommandTree
 from bot.config.reload import Reloaded
 from bot.config.schema import Config
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.catch_up import CatchUp, Reach
-from bot.intake.deleted_places import Vanishing
+from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.edits import Edits
 from bot.intake.intake import Intake
 from bot.intake.recovery import Recovery
@@ -39,11 +39,11 @@ from bot.questions.elicitation import ElicitationButton
 from bot.questions.form_submit import AGENTS_FORM, take_form
 from bot.questions.permission import AnswerButton, AnswerMenu
 from bot.rest.pacer import Urgency
-from pool.journal.posted_requests import Ask
+from pool.journal.posted_requests import PostedRequest
 from pool.pool import Pool
 
 from .connection import intents
-from .identify_limit import Identifies
+from .identify_limit import IdentifyLimit
 from .place_names import whereabouts
 
 __all__ = ["ThreadlineClient"]
@@ -68,7 +68,7 @@ class ThreadlineClient(CommandClient):
         context: ExchangeContext,
         admission: Admission,
         recovery: Recovery,
-        places: Vanishing,
+        places: DeletedPlaces,
         intake: Intake,
         on_login: Callable[[int], None],
         on_missed: Callable[[int], None],
@@ -103,7 +103,7 @@ class ThreadlineClient(CommandClient):
         self.interruptions = recovery.interruptions
         self.diff_queue = DiffQueue()
         self.reload = on_reload
-        self.tree = Commands(self, dm=config.access.dm)
+        self.tree = CommandTree(self, dm=config.access.dm)
         self._places = places
         self._recovery = recovery
         self._edits = Edits(pool=pool, journal=self.journal, admission=admission, context=context)
@@ -121,7 +121,7 @@ class ThreadlineClient(CommandClient):
             beyond=lambda channel_id: context.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
-        self._identifies = Identifies(self.journal)
+        self._identifies = IdentifyLimit(self.journal)
         self._left = False
         self.greeted = False
         """Whether the gateway has ever said READY."""
@@ -162,7 +162,7 @@ class ThreadlineClient(CommandClient):
     async def on_ready(self) -> None:
         """The guilds are known: take up what an earlier run left, then what was missed."""
         log.info("connected to Discord", user=str(self.user), guilds=len(self.guilds))
-        for sentence in in_words(self.admission.rules):
+        for sentence in describe_rules(self.admission.rules):
             log.info(sentence)
         unopened = await self._recovery.begin()
         async with asyncio.TaskGroup() as tasks:
@@ -275,7 +275,7 @@ class ThreadlineClient(CommandClient):
             await self.admission.refuse(message, verdict)
         return exchange if exchange is not None and not exchange.is_open else None
 
-    async def _take_left(self, ask: Ask) -> None:
+    async def _take_left(self, ask: PostedRequest) -> None:
         """Accept a request that an earlier run was to post."""
         await self.intake.open_thread(await self.intake.requests.take_left(ask))
 

@@ -14,7 +14,7 @@ from bot.rest.errors import reason_of
 
 from .websocket import Websocket
 
-__all__ = ["CLOSE_SECONDS", "Refused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
+__all__ = ["CLOSE_SECONDS", "LoginRefused", "close", "end", "in_words", "intents", "leave", "prepare", "why_pointless"]
 
 CLOSE_SECONDS = 2.0
 """Bound on closing the connection to Discord."""
@@ -30,7 +30,7 @@ REFUSED = {
 log = structlog.stdlib.get_logger("bot")
 
 
-class Refused(NeedsPerson):
+class LoginRefused(NeedsPerson):
     """Discord refuses the token or the intent."""
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from pool.journal.journal import Journal
 
-__all__ = ["KEPT", "Allowance", "Identifies", "TooManyIdentifies"]
+__all__ = ["KEPT", "Allowance", "IdentifyLimit", "TooManyIdentifies"]
 
 KEPT: Final = 50
 """Identifies that are never used: they are for a person, who can mend what makes the bot log in again and again."""
@@ -68,7 +68,7 @@ class Allowance:
         return replace(before, left=before.left - 1, last=now)
 
 
-class Identifies:
+class IdentifyLimit:
     """Asks before each identify, and counts it in the journal."""
 
     def __init__(self, journal: Journal) -> None:

@@ -15,11 +15,11 @@ import structlog
 from bot.config.schema import DiscordConfig
 from bot.operations.start_failure import StartFailed
 from bot.operations.systemd import notify
-from bot.rest.api import Rest
+from bot.rest.api import DiscordApi
 from bot.rest.circuit_breaker import PROBE_SECONDS
 
 from .client import ThreadlineClient
-from .connection import CLOSE_SECONDS, Refused, close, end, in_words, prepare, why_pointless
+from .connection import CLOSE_SECONDS, LoginRefused, close, end, in_words, prepare, why_pointless
 from .identify_limit import TooManyIdentifies
 
 __all__ = ["Pauses", "SupervisedClient"]
@@ -59,7 +59,7 @@ class SupervisedClient:
     """Keeps a client alive while `run` runs, and puts it into `rest`."""
 
     def __init__(
-        self, config: DiscordConfig, *, rest: Rest, build: Callable[[], ThreadlineClient], was_greeted: bool
+        self, config: DiscordConfig, *, rest: DiscordApi, build: Callable[[], ThreadlineClient], was_greeted: bool
     ) -> None:
         """`build` makes a client that was not started yet. A bot that `was_greeted` by Discord waits for its return.
 
@@ -152,7 +152,7 @@ class SupervisedClient:
             return error
         except Exception as error:  # noqa: BLE001 - whatever ends a client is no reason to end the bot
             if pointless := why_pointless(error):
-                return Refused(pointless)
+                return LoginRefused(pointless)
             if not self._was_greeted:
                 where = self._config.endpoint or "Discord"
                 return StartFailed(f"cannot connect to {where}: {in_words(error)}")

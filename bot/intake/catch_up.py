@@ -19,9 +19,9 @@ import discord
 import structlog
 
 from bot.conversation.exchange import Exchange
-from bot.conversation.stale_messages import Doubts
-from bot.rest.api import Rest, RestError
-from bot.rest.backoff import Patience, persist
+from bot.conversation.stale_messages import StaleMessages
+from bot.rest.api import DiscordApi, RestError
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
 from pool.journal.journal import Journal
 
@@ -61,12 +61,12 @@ class CatchUp:
         self,
         *,
         journal: Journal,
-        rest: Rest,
+        rest: DiscordApi,
         pacer: Pacer,
         reach: Reach,
         take: Take,
         open_thread: Callable[[Exchange], Awaitable[None]],
-        doubts: Doubts,
+        doubts: StaleMessages,
         look_again: Callable[[int, Sequence[discord.Message]], Coroutine[Any, Any, None]],
         beyond: Callable[[int], None],
         on_missed: Callable[[int], None],
@@ -182,7 +182,7 @@ class CatchUp:
                 lambda: self._rest.history(channel_id, after=after, most=most, guild_id=guild_id),
                 pacer=self._pacer,
                 urgency=Urgency.EDIT,
-                patience=Patience(),
+                patience=Backoff(),
                 on_failure=lambda error, _: log.info(
                     "a channel cannot be read now", channel_id=channel_id, reason=str(error)
                 ),

@@ -10,11 +10,11 @@ from typing import Final
 
 import structlog
 
-from bot.rest.api import Rest
+from bot.rest.api import DiscordApi
 from pool.journal.journal import Journal
 from pool.pool import Pool
 
-__all__ = ["Vanishing"]
+__all__ = ["DeletedPlaces"]
 
 SLICE: Final = 50
 """Places that are ended at a time: each writes into the journal. A server may have had thousands of threads."""
@@ -22,10 +22,10 @@ SLICE: Final = 50
 log = structlog.stdlib.get_logger("bot")
 
 
-class Vanishing:
+class DeletedPlaces:
     """Ends what goes on in places that are gone. Synchronous, except that of many places some are ended at a time."""
 
-    def __init__(self, *, journal: Journal, pool: Pool, rest: Rest, on_gone: Callable[[int], None]) -> None:
+    def __init__(self, *, journal: Journal, pool: Pool, rest: DiscordApi, on_gone: Callable[[int], None]) -> None:
         """Begin to listen to what Discord says of writes that it refuses. `on_gone` learns of each place that is."""
         self._journal = journal
         self._pool = pool

@@ -18,10 +18,10 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.discord_message import request_of
 from bot.prompt.request import Request, read_request, write_request
 from bot.rest.api import Gone, RestError
-from bot.rest.backoff import Patience, persist
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Urgency
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from pool.pool import Pool
 
 __all__ = ["Edits"]
@@ -29,7 +29,7 @@ __all__ = ["Edits"]
 ATTEMPTS = 3
 """Tries at reading one message."""
 
-WAITS = {State.RECEIVED, State.HELD}
+WAITS = {MessageState.RECEIVED, MessageState.HELD}
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -113,7 +113,7 @@ class Edits:
             lambda: context.rest.message(channel_id, message_id, guild_id=guild_id),
             pacer=context.pacer,
             urgency=Urgency.EDIT,
-            patience=Patience(ATTEMPTS),
+            patience=Backoff(ATTEMPTS),
         )
 
     def _waiting(self, channel_id: int, message_id: int) -> tuple[Conversation, Exchange, Request] | None:

@@ -17,13 +17,13 @@ from bot.prompt.request import Request, write_request
 from bot.reply.notices import OFFER
 from bot.rest.api import Gone
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, Unwritable
+from pool.journal.journal import Journal, JournalUnwritable
 from pool.pool import Pool
 
-from .deleted_places import Vanishing
+from .deleted_places import DeletedPlaces
 from .posted_requests import PostedRequests
 from .recovery import Recovery
-from .rejection_notice import TurnedAway
+from .rejection_notice import RejectionNotices
 from .stop_words import means_stop
 from .thread_opener import open_for
 
@@ -43,7 +43,7 @@ class Intake:
         admission: Admission,
         context: ExchangeContext,
         recovery: Recovery,
-        places: Vanishing,
+        places: DeletedPlaces,
     ) -> None:
         """`recovery` knows the turns about which nobody has decided yet, `places` learns of a message that is gone."""
         self._pool = pool
@@ -52,7 +52,7 @@ class Intake:
         self._context = context
         self._interruptions = recovery.interruptions
         self._places = places
-        self._rejections = TurnedAway(pacer=context.pacer, rest=context.rest)
+        self._rejections = RejectionNotices(pacer=context.pacer, rest=context.rest)
         self.requests = PostedRequests(journal=journal, rest=context.rest, drafts=recovery.drafts, accept=self.accept)
         self.is_open = True
         """Whether messages are accepted; not while the bot stops."""
@@ -110,7 +110,7 @@ class Intake:
             return None
         try:
             exchange = self.take(request, place, agent=agent, missed=missed)
-        except Unwritable as error:
+        except JournalUnwritable as error:
             self._turn_away(request, str(error), words.UNWRITABLE)
             return None
         if exchange is None:
@@ -125,7 +125,7 @@ class Intake:
     def take(self, request: Request, place: Place, *, agent: str = "", missed: bool = False) -> Exchange | None:
         """Write a request down, and put it into its thread's inbox; None where it was taken before.
 
-        Raises `Unwritable`.
+        Raises `JournalUnwritable`.
         """
         thread_id, channel_id = request.thread_id, place.parent_id or place.channel_id
         new = self._journal.receive(

@@ -14,10 +14,10 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.thread_buttons import interrupted_view
 from bot.reply.notices import INTERRUPTED
 from bot.reply.reply import Reply
-from pool.journal.journal import KEPT_SECONDS, Journal, Row, State
+from pool.journal.journal import KEPT_SECONDS, Journal, MessageRow, MessageState
 from pool.pool import Pool
 
-from .unfinished_replies import Drafts
+from .unfinished_replies import UnfinishedReplies
 
 __all__ = ["CHOICE_SECONDS", "DECIDED", "Interruption", "Interruptions"]
 
@@ -32,11 +32,11 @@ DECIDED = "-# This was decided before."
 class Interruption:
     """A turn that was cut off: the rows of its messages, and what stands of its reply, if anything does."""
 
-    rows: Sequence[Row]
+    rows: Sequence[MessageRow]
     draft: Reply | None
 
     @property
-    def row(self) -> Row:
+    def row(self) -> MessageRow:
         """The row by whose message the exchange goes."""
         return self.rows[-1]
 
@@ -55,8 +55,8 @@ class Interruptions:
         journal: Journal,
         pool: Pool,
         context: ExchangeContext,
-        drafts: Drafts,
-        again: Callable[[Sequence[Row]], Exchange | None],
+        drafts: UnfinishedReplies,
+        again: Callable[[Sequence[MessageRow]], Exchange | None],
     ) -> None:
         """`again` makes the exchange of rows for another try; None where they cannot be read, which ends them."""
         self._journal = journal
@@ -68,7 +68,7 @@ class Interruptions:
         """By thread, and by the last message."""
         context.on_began = self.went_on
 
-    def recover(self, rows: Sequence[Row]) -> Interruption:
+    def recover(self, rows: Sequence[MessageRow]) -> Interruption:
         """Take note of an exchange that was prompted when the bot ended."""
         row = rows[-1]
         interruption = Interruption(rows, self.draft(rows))
@@ -92,7 +92,7 @@ class Interruptions:
         left = row is not None and row.thread_id == thread_id and row.reason == "interrupted"
         return words.undecided(self._link(row)) if row is not None and left else DECIDED
 
-    def draft(self, rows: Sequence[Row]) -> Reply | None:
+    def draft(self, rows: Sequence[MessageRow]) -> Reply | None:
         """Make what stands of a try that was cut off; others of its thread come behind it. None: no message."""
         row, journal, context = rows[-1], self._journal, self._context
         if not journal.posts.of(row.message_id) and not journal.pages(row.message_id):
@@ -100,7 +100,7 @@ class Interruptions:
 
         def settled(confirmed: bool) -> None:  # noqa: FBT001 - a callback
             context.leave_line(row.thread_id, reply)
-            if self.is_undecided(row) or journal.state(row.message_id) is State.CLOSED:
+            if self.is_undecided(row) or journal.state(row.message_id) is MessageState.CLOSED:
                 journal.settle([each.message_id for each in rows], confirmed=confirmed)
                 self._question(row)
             else:
@@ -123,15 +123,15 @@ class Interruptions:
         else:
             await self._drafts.cut_off(row, draft)
 
-    def _question(self, row: Row) -> None:
+    def _question(self, row: MessageRow) -> None:
         if self.is_undecided(row) and self._asked(row) is None:
             text, view = words.interrupted(row.author_id, self._link(row)), lambda: interrupted_view(row.message_id)
             self._context.notices.show(row.thread_id, INTERRUPTED, text, view, about=row.message_id)
 
-    def _asked(self, row: Row) -> float | None:
+    def _asked(self, row: MessageRow) -> float | None:
         return self._context.notices.since(row.thread_id, INTERRUPTED, row.message_id)
 
-    def _link(self, row: Row) -> str:
+    def _link(self, row: MessageRow) -> str:
         """Return the address of a row's message. The one that a thread was opened on stands in the channel above."""
         guild_id, channel_id = self._journal.threads.place(row.thread_id) or (None, row.thread_id)
         place = channel_id if row.message_id == row.thread_id else row.thread_id
@@ -139,10 +139,10 @@ class Interruptions:
 
     # ---- what is asked of it
 
-    def is_undecided(self, row: Row) -> bool:
+    def is_undecided(self, row: MessageRow) -> bool:
         """Whether the turn that answers the message of a row was interrupted, and no choice was made yet."""
         here = self._open.get(row.thread_id, {})
-        return row.message_id in here and self._journal.state(row.message_id) is State.PROMPTED
+        return row.message_id in here and self._journal.state(row.message_id) is MessageState.PROMPTED
 
     def seconds_left(self, thread_id: int) -> float:
         """Return how long what waits in a thread waits for a choice; 0.0 where it does not, or no longer."""

@@ -17,11 +17,11 @@ from bot.access.gate import Place
 from bot.conversation.exchange import Exchange
 from bot.prompt.discord_message import mentioned_in, names_in, readable
 from bot.prompt.request import Request, read_request
-from bot.rest.api import Rest, RestError
+from bot.rest.api import DiscordApi, RestError
 from pool.journal.journal import Journal
-from pool.journal.posted_requests import Ask
+from pool.journal.posted_requests import PostedRequest
 
-from .unfinished_replies import Drafts
+from .unfinished_replies import UnfinishedReplies
 
 __all__ = ["Accept", "PostedRequests", "Posting"]
 
@@ -43,7 +43,7 @@ class Accept(Protocol):
 class Posting:
     """A request that is being posted; its message may come before Discord has confirmed it."""
 
-    def __init__(self, ask: Ask, author: discord.abc.User) -> None:
+    def __init__(self, ask: PostedRequest, author: discord.abc.User) -> None:
         """Nothing is posted yet. `author` is who asks."""
         self.ask = ask
         self.author = author
@@ -53,7 +53,7 @@ class Posting:
 class PostedRequests:
     """Those that are being posted, and those that an earlier run of the bot was to post."""
 
-    def __init__(self, *, journal: Journal, rest: Rest, drafts: Drafts, accept: Accept) -> None:
+    def __init__(self, *, journal: Journal, rest: DiscordApi, drafts: UnfinishedReplies, accept: Accept) -> None:
         """`drafts` looks for messages that an earlier run has posted."""
         self._journal = journal
         self._rest = rest
@@ -63,7 +63,7 @@ class PostedRequests:
         """By the ids of their asks."""
 
     @contextmanager
-    def posting(self, ask: Ask, author: discord.abc.User) -> Iterator[Posting]:
+    def posting(self, ask: PostedRequest, author: discord.abc.User) -> Iterator[Posting]:
         """Wait for the message of a request that is being posted."""
         posting = self._postings[ask.ask_id] = Posting(ask, author)
         try:
@@ -89,7 +89,7 @@ class PostedRequests:
         ask = next((each for each in self._journal.asks.standing() if _is(message, each)), None)
         return None if ask is None else self._take(ask, message.id, missed=missed)
 
-    async def take_left(self, ask: Ask) -> Exchange | None:
+    async def take_left(self, ask: PostedRequest) -> Exchange | None:
         """Accept a request that an earlier run was to post, if it stands and was not accepted; return its exchange."""
         if ask.ask_id in self._postings or ask not in self._journal.asks.standing():
             return None
@@ -105,7 +105,7 @@ class PostedRequests:
             return None
         return self._take(ask, message_id, missed=True)
 
-    def _take(self, ask: Ask, message_id: int, *, missed: bool) -> Exchange | None:
+    def _take(self, ask: PostedRequest, message_id: int, *, missed: bool) -> Exchange | None:
         """Accept a request that stands as a message now; return its exchange, whose thread may have to be opened."""
         draft, posting = read_request(ask.request), self._postings.get(ask.ask_id)
         text = readable(draft.text, names_in(None if draft.guild_id is None else self._rest.guild(draft.guild_id), {}))
@@ -125,7 +125,7 @@ class PostedRequests:
         return exchange
 
 
-def _is(message: discord.Message, ask: Ask) -> bool:
+def _is(message: discord.Message, ask: PostedRequest) -> bool:
     """Whether a message is the request. One that is no answer to a command is known by its words."""
     by = message.interaction_metadata
     if by is not None:

@@ -9,14 +9,14 @@ from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, WAITING, Notices
 from pool.pool import Pool
 
-__all__ = ["Waiting"]
+__all__ = ["QueueNotices"]
 
 
 SLICE = 20
 """After a restart so many threads are brought up to date before others have their turn."""
 
 
-class Waiting:
+class QueueNotices:
     """The notices of all threads: that messages wait for the running turn, or are held for a person; never both."""
 
     def __init__(self, pool: Pool, notices: Notices) -> None:

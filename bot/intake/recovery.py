@@ -20,17 +20,17 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.request import read_request
 from bot.reply.reply import Reply
 from bot.rest.api import RestError
-from bot.rest.backoff import Patience, persist
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Bucket, Urgency
-from pool.journal.journal import Journal, Row, State
-from pool.journal.notices import Notice
-from pool.journal.posted_requests import Ask
+from pool.journal.journal import Journal, MessageRow, MessageState
+from pool.journal.notices import NoticeRow
+from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
 from pool.pool import Pool
 
 from .interruptions import Interruption, Interruptions
-from .queue_notice import Waiting
-from .unfinished_replies import Drafts
+from .queue_notice import QueueNotices
+from .unfinished_replies import UnfinishedReplies
 
 __all__ = ["Recovery"]
 
@@ -52,25 +52,25 @@ class Recovery:
     """
 
     def __init__(
-        self, *, journal: Journal, pool: Pool, context: ExchangeContext, waiting: Waiting, begun: asyncio.Event
+        self, *, journal: Journal, pool: Pool, context: ExchangeContext, waiting: QueueNotices, begun: asyncio.Event
     ) -> None:
         """Read what is open now. `begun` is to be set when everything is in its thread's inbox."""
         self._journal = journal
         self._pool = pool
         self._context = context
         self._waiting = waiting
-        self.drafts = Drafts(journal=journal, pacer=context.pacer, rest=context.rest)
+        self.drafts = UnfinishedReplies(journal=journal, pacer=context.pacer, rest=context.rest)
         self.interruptions = Interruptions(
             journal=journal, pool=pool, context=context, drafts=self.drafts, again=self._once_more
         )
         """The turns that were cut off, and about which no choice was made yet."""
-        self._rows: dict[int, dict[int, list[Row]]] = {}
+        self._rows: dict[int, dict[int, list[MessageRow]]] = {}
         """By thread the open rows, those that were sent together under the id of their last one."""
         self.begun = begun
         self._unopened: list[Exchange] = []
-        self._finished: list[tuple[Row, Exchange]] = []
+        self._finished: list[tuple[MessageRow, Exchange]] = []
         self._interrupted: list[Interruption] = []
-        self._cut: list[tuple[Row, Reply]] = []
+        self._cut: list[tuple[MessageRow, Reply]] = []
         self._questions = journal.questions.standing()
         self._asks = journal.asks.standing()
         rows = journal.open_rows()
@@ -110,19 +110,19 @@ class Recovery:
             except Exception:  # one thread must not stop the recovery of others; its rows stay as they are
                 log.exception("a thread could not be recovered", thread_id=thread_id)
 
-    def _take_up(self, thread_id: int, exchanged: Iterable[list[Row]]) -> list[Exchange]:
-        by_state: dict[State, list[list[Row]]] = defaultdict(list)
+    def _take_up(self, thread_id: int, exchanged: Iterable[list[MessageRow]]) -> list[Exchange]:
+        by_state: dict[MessageState, list[list[MessageRow]]] = defaultdict(list)
         for together in exchanged:
             by_state[together[-1].state].append(together)
         # Before anything else begins here, for a reply waits for those that lined up before it.
-        ended = self._ended([*by_state[State.FINISHED], *by_state[State.CLOSED]])
+        ended = self._ended([*by_state[MessageState.FINISHED], *by_state[MessageState.CLOSED]])
         self._finished += ended
-        self._interrupted += [self.interruptions.recover(together) for together in by_state[State.PROMPTED]]
-        waiting = [*by_state[State.HELD], *by_state[State.RECEIVED]]
+        self._interrupted += [self.interruptions.recover(together) for together in by_state[MessageState.PROMPTED]]
+        waiting = [*by_state[MessageState.HELD], *by_state[MessageState.RECEIVED]]
         exchanges = [exchange for together in waiting if (exchange := self._wait_on(together)) is not None]
         left = self.interruptions.seconds_left(thread_id)
         if exchanges:
-            seconds = None if by_state[State.HELD] else left
+            seconds = None if by_state[MessageState.HELD] else left
             self._pool.restore(thread_id, exchanges, held=seconds is None or left > 0, seconds=seconds)
         return [exchange for exchange in (*(each for _, each in ended), *exchanges) if not exchange.is_open]
 
@@ -140,7 +140,7 @@ class Recovery:
             tasks.create_task(_each(self._cut, self._cut_off), name="drafts")
             tasks.create_task(_each(self._finished, self._post), name="finished")
 
-    async def take_asks(self, take: Callable[[Ask], Awaitable[None]]) -> None:
+    async def take_asks(self, take: Callable[[PostedRequest], Awaitable[None]]) -> None:
         """Let requests be accepted that were to be posted: one by one, for two may say the same.
 
         What is cut off stays for the next READY.
@@ -155,7 +155,7 @@ class Recovery:
             except Exception:  # one of them must not keep a READY from all the others
                 log.exception("a request could not be accepted", channel_id=ask.channel_id)
 
-    def _wait_on(self, together: Sequence[Row]) -> Exchange | None:
+    def _wait_on(self, together: Sequence[MessageRow]) -> Exchange | None:
         """Make the exchange of rows that wait; what says already in the thread that they wait is taken up."""
         row = together[-1]
         if row.prompt is not None:  # Another try has messages of its own.
@@ -168,9 +168,9 @@ class Recovery:
                 exchange.reply.adopt(post.message_id)
         return exchange
 
-    def _ended(self, rows: Iterable[list[Row]]) -> list[tuple[Row, Exchange]]:
+    def _ended(self, rows: Iterable[list[MessageRow]]) -> list[tuple[MessageRow, Exchange]]:
         """Make the exchanges of rows that only have to be posted, and line them up, oldest first."""
-        ended: list[tuple[Row, Exchange]] = []
+        ended: list[tuple[MessageRow, Exchange]] = []
         for together in sorted(rows, key=lambda together: together[-1].message_id):
             exchange = self._exchange(together)
             if exchange is not None:
@@ -178,10 +178,10 @@ class Recovery:
                 ended.append((together[-1], exchange))
         return ended
 
-    def _once_more(self, together: Sequence[Row]) -> Exchange | None:
+    def _once_more(self, together: Sequence[MessageRow]) -> Exchange | None:
         return self._exchange(together, again=together[-1].prompt)
 
-    def _exchange(self, together: Sequence[Row], *, again: str | None = None) -> Exchange | None:
+    def _exchange(self, together: Sequence[MessageRow], *, again: str | None = None) -> Exchange | None:
         """Make the exchange of rows anew; one that cannot be read is closed, and the log says so."""
         row = together[-1]
         message_ids = tuple(each.message_id for each in together)
@@ -190,7 +190,7 @@ class Recovery:
             exchange = Exchange(request, self._context, before=before, again=again)
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
-            if row.state is State.CLOSED:
+            if row.state is MessageState.CLOSED:
                 self._journal.told(message_ids)
             else:
                 self._journal.close_rows(message_ids, "unreadable")
@@ -199,25 +199,25 @@ class Recovery:
             log.exception("a row could not be recovered", message_id=row.message_id)
             return None
         # A prompt is sent only once its thread is open.
-        if request.thread_id == request.channel_id or row.state in {State.PROMPTED, State.FINISHED}:
+        if request.thread_id == request.channel_id or row.state in {MessageState.PROMPTED, MessageState.FINISHED}:
             exchange.opened(request.thread_id)
         return exchange
 
     # ---- what takes time
 
-    async def _post(self, finished: tuple[Row, Exchange]) -> None:
+    async def _post(self, finished: tuple[MessageRow, Exchange]) -> None:
         """Bring a reply to its end without the agent."""
         row, exchange = finished
         channel_id = await exchange.place()
         exchange.over(row.reason)
         await self.drafts.finish(row, exchange.reply, channel_id)
 
-    async def _cut_off(self, cut: tuple[Row, Reply]) -> None:
+    async def _cut_off(self, cut: tuple[MessageRow, Reply]) -> None:
         """See to the draft of a first try, where a second one waits."""
         row, draft = cut
         await self.drafts.cut_off(row, draft)
 
-    async def _find(self, lost: Notice) -> None:
+    async def _find(self, lost: NoticeRow) -> None:
         """Look for a notice that may have been posted."""
         after = discord.utils.time_snowflake(datetime.fromtimestamp(lost.since - LOST_SECONDS, UTC))
         try:
@@ -242,7 +242,7 @@ class Recovery:
                     urgency=Urgency.NOTICE,
                     channel_id=thread_id,
                     bucket=Bucket.EDIT,
-                    patience=Patience(),
+                    patience=Backoff(),
                 )
         except RestError as error:
             log.info("an old question could not be closed", message_id=message_id, reason=str(error))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from bot import user_messages as words
 from bot.prompt.request import Request
-from bot.rest.api import Rest
-from bot.rest.live_message import Post
+from bot.rest.api import DiscordApi
+from bot.rest.live_message import LiveMessage
 from bot.rest.pacer import Pacer
 
-__all__ = ["TurnedAway"]
+__all__ = ["RejectionNotices"]
 
 NOTICE_SECONDS = 60.0
 """How long one notice counts; what is turned away later gets a new one, which people see."""
@@ -25,7 +25,7 @@ REMEMBERED = 1000
 
 @dataclass(slots=True)
 class _Notice:
-    post: Post
+    post: LiveMessage
     said: str
     first: Request
     since: float
@@ -39,10 +39,10 @@ class _Notice:
         self.post.show(words.turned_away(request.author_id, self.said, self.count, link))
 
 
-class TurnedAway:
+class RejectionNotices:
     """The notices. Nothing is turned away in silence, and thousands of messages make few notices."""
 
-    def __init__(self, *, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, *, pacer: Pacer, rest: DiscordApi) -> None:
         """Nothing was turned away yet."""
         self._pacer = pacer
         self._rest = rest
@@ -55,7 +55,7 @@ class TurnedAway:
         notice = self._notices.get(key)
         new = notice is None or loop.time() - notice.since >= NOTICE_SECONDS
         if notice is None or new:
-            post = Post(request.channel_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8))
+            post = LiveMessage(request.channel_id, pacer=self._pacer, rest=self._rest, nonce=secrets.token_hex(8))
             notice = self._notices[key] = _Notice(post, said, request, loop.time())
             self._notices.move_to_end(key)
             if len(self._notices) > REMEMBERED:

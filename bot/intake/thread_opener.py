@@ -11,8 +11,8 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.conversation.thread_names import NEUTRAL, name_for
 from bot.prompt.request import Request, write_request
-from bot.rest.api import ContentRefused, Gone, Refused, Rest, RestError, TryLater
-from bot.rest.backoff import ATTEMPTS, Patience, persist
+from bot.rest.api import ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS, Backoff, persist
 from bot.rest.pacer import Bucket, Pacer, Urgency
 from pool.pool import Pool
 
@@ -71,7 +71,7 @@ async def open_thread(
     exchange: Exchange,
     *,
     pacer: Pacer,
-    rest: Rest,
+    rest: DiscordApi,
     auto_archive_minutes: int,
     redact: Callable[[str], str] = str,
     named: Callable[[str], None] = lambda _name: None,
@@ -105,7 +105,7 @@ async def open_thread(
             lambda: rest.add_member(request.thread_id, request.author_id),
             pacer=pacer,
             urgency=Urgency.NOTICE,
-            patience=Patience(ATTEMPTS),
+            patience=Backoff(ATTEMPTS),
         )
     except RestError as error:
         log.warning("a person could not be added to their thread", thread_id=request.thread_id, reason=str(error))
@@ -114,7 +114,7 @@ async def open_thread(
 class _Opening:
     """The tries at opening one thread. An outage is waited out; a Discord that answers has so much time."""
 
-    def __init__(self, request: Request, *, pacer: Pacer, rest: Rest, auto_archive_minutes: int) -> None:
+    def __init__(self, request: Request, *, pacer: Pacer, rest: DiscordApi, auto_archive_minutes: int) -> None:
         self._request = request
         self._pacer = pacer
         self._rest = rest
@@ -132,7 +132,7 @@ class _Opening:
             urgency=Urgency.FIRST,
             channel_id=self._request.channel_id,
             bucket=Bucket.THREAD,
-            patience=Patience(),
+            patience=Backoff(),
             on_failure=self._failed,
         )
 
@@ -149,7 +149,7 @@ class _Opening:
 
     async def _ask_for_the_message(self) -> None:
         """Make another call: without one, a Discord that only opens no threads looks like an outage. Raises `Gone`."""
-        with suppress(TryLater, Refused):
+        with suppress(TryLater, PermanentError):
             await self._rest.message(self._request.channel_id, self._request.message_id)
 
     def _failed(self, error: TryLater, wait: float) -> None:

@@ -5,30 +5,30 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import structlog
 
 from bot import user_messages as words
-from bot.reply.page_state import Posted
+from bot.reply.page_state import PageState
 from bot.reply.reply import Reply
-from bot.rest.api import Own, Rest, RestError
-from bot.rest.backoff import Patience, persist
+from bot.rest.api import DiscordApi, OwnMessage, RestError
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
-from pool.journal.journal import Journal, Row
-from pool.journal.journal import Post as JournaledPost
-from pool.journal.trailers import FIRST, Postscript
+from pool.journal.journal import Journal, MessageRow
+from pool.journal.journal import SentPage as JournaledPost
+from pool.journal.trailers import FIRST_TRAILER, Trailer
 
-__all__ = ["Drafts"]
+__all__ = ["UnfinishedReplies"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class Drafts:
+class UnfinishedReplies:
     """Finds again what stands of a reply, and lets the reply go on from there."""
 
-    def __init__(self, *, journal: Journal, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, *, journal: Journal, pacer: Pacer, rest: DiscordApi) -> None:
         """Only keep what is given."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
 
-    async def finish(self, row: Row, reply: Reply, channel_id: int) -> None:
+    async def finish(self, row: MessageRow, reply: Reply, channel_id: int) -> None:
         """Post all pages that the journal has of a reply, and what is owed behind them."""
         posts = self._journal.posts.of(row.message_id)
         postscripts = self._journal.postscripts.of(row.message_id)
@@ -41,12 +41,12 @@ class Drafts:
         pages = self._journal.pages(row.message_id)
         reply.restore(channel_id, pages, _posted(posts, found, pages), owed)
 
-    async def cut_off(self, row: Row, reply: Reply) -> None:
+    async def cut_off(self, row: MessageRow, reply: Reply) -> None:
         """Say below what stands of a reply that it was cut off, and take its Stop button away.
 
         A reply without any message is given up: the question what to do says the same.
         """
-        posts = [post for post in self._journal.posts.of(row.message_id) if post.number < FIRST]
+        posts = [post for post in self._journal.posts.of(row.message_id) if post.number < FIRST_TRAILER]
         known = {post.message_id for post in posts if post.message_id is not None}
         try:
             own = await self.own_messages(row.thread_id, after=min(known, default=row.message_id + 1) - 1)
@@ -61,7 +61,7 @@ class Drafts:
             return
         pages = ["" if each is None else each.content for each in found]
         posted = [
-            Posted() if each is None else Posted(each.message_id, stop=each.has_buttons, content=each.content)
+            PageState() if each is None else PageState(each.message_id, stop=each.has_buttons, content=each.content)
             for each in found
         ]
         reply.restore(row.thread_id, words.cut_off(pages), posted, {})
@@ -82,13 +82,13 @@ class Drafts:
         alike = (each for each in own if each.content == content.strip() and (files is None or each.brings(files)))
         return next((each.message_id for each in alike if each.message_id not in known), None)
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
+    async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
         """Read the bot's own messages in a place, as often as it takes. Raises `RestError` where that is refused."""
         return await persist(
             lambda: self._rest.own_messages(channel_id, after=after),
             pacer=self._pacer,
             urgency=Urgency.FINAL,
-            patience=Patience(),
+            patience=Backoff(),
         )
 
     async def _find(
@@ -96,13 +96,13 @@ class Drafts:
         channel_id: int,
         after: int,
         posts: Iterable[JournaledPost],
-        postscripts: Mapping[int, Postscript],
+        postscripts: Mapping[int, Trailer],
     ) -> dict[int, int | None]:
         """Return a reply's messages by number; one whose sending was not confirmed is looked for in the thread."""
         found: dict[int, int | None] = {}
         for post in posts:
             message_id = post.message_id
-            if message_id is None and (post.content or post.number >= FIRST):
+            if message_id is None and (post.content or post.number >= FIRST_TRAILER):
                 # Files have no words; those that were refused have been replaced by some.
                 owed = None if post.content else postscripts.get(post.number)
                 files = None if owed is None else tuple(file.name for file in owed.files)
@@ -111,7 +111,7 @@ class Drafts:
         return found
 
 
-def _draft(post: JournaledPost, own: Iterable[Own], known: Collection[int]) -> Own | None:
+def _draft(post: JournaledPost, own: Iterable[OwnMessage], known: Collection[int]) -> OwnMessage | None:
     """Return a page's message as it stands; one whose sending was not confirmed is known by its text."""
     if post.message_id is not None:
         return next((each for each in own if each.message_id == post.message_id), None)
@@ -119,12 +119,12 @@ def _draft(post: JournaledPost, own: Iterable[Own], known: Collection[int]) -> O
     return next((each for each in alike if each.message_id not in known), None)
 
 
-def _posted(posts: Iterable[JournaledPost], found: Mapping[int, int | None], pages: Sequence[str]) -> list[Posted]:
+def _posted(posts: Iterable[JournaledPost], found: Mapping[int, int | None], pages: Sequence[str]) -> list[PageState]:
     """Return what is known of the messages of pages. A page was shown to its end before anything behind it was sent."""
     last = max(found, default=0)
     shown = [page if number < last else "" for number, page in enumerate(pages)]
-    begun = [post for post in posts if post.number < FIRST]
+    begun = [post for post in posts if post.number < FIRST_TRAILER]
     return [
-        Posted.of_earlier_run(found[post.number], post.shown, shown[post.number] if post.number < len(shown) else "")
+        PageState.of_earlier_run(found[post.number], post.shown, shown[post.number] if post.number < len(shown) else "")
         for post in begun
     ]

@@ -16,8 +16,8 @@ from acp.jsonrpc import RequestId
 from bot import user_messages as words
 from bot.access.audit import Audit
 from bot.config.values import Permission
-from bot.rest.api import Rest
-from bot.rest.live_message import Post
+from bot.rest.api import DiscordApi
+from bot.rest.live_message import LiveMessage
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
@@ -67,7 +67,7 @@ class Card(ABC):
         self.answered = False
         """Whether a person has answered."""
         self.message_id: int | None = None
-        self.post: Post | None = None
+        self.post: LiveMessage | None = None
         self.on_closed: Callable[[Card], None] = lambda _card: None
         self.on_refused: Callable[[], None] = lambda: None
         """Learns that it cannot be shown."""
@@ -148,7 +148,7 @@ class Cards:
         *,
         journal: Journal,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         permission: Callable[[int], Permission] = lambda _: "ask",
         whom: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
         audit: Audit | None = None,
@@ -251,9 +251,9 @@ class Cards:
 
     # ----
 
-    def _post(self, card: Card, **options: Any) -> Post:
+    def _post(self, card: Card, **options: Any) -> LiveMessage:
         channel_id = card.where.channel_id
-        return Post(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
+        return LiveMessage(channel_id, pacer=self._pacer, rest=self._rest, mention=card.mentions, **options)
 
     def _first(self, card: Card, content: str) -> None:
         where = card.where

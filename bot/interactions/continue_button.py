@@ -14,7 +14,7 @@ from bot.access.gate import Right
 from bot.prompt.request import Request
 from bot.reply.notices import MADE_WAY, Notices
 from bot.rest.live_message import answer_press
-from pool.journal.journal import Unwritable
+from pool.journal.journal import JournalUnwritable
 
 from .bot_client import Interaction
 from .components import view_of
@@ -55,7 +55,7 @@ class GoOnButton(
         place = client.admission.place(interaction.guild, interaction.channel)
         try:
             new = client.intake.take(request, place)
-        except Unwritable:
+        except JournalUnwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         told = f"-# Continued by <@{user.id}>."

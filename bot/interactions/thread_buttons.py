@@ -11,7 +11,7 @@ from bot import user_messages as words
 from bot.access.gate import Right
 from bot.reply.notices import HELD
 from bot.rest.live_message import answer_press
-from pool.journal.journal import Unwritable
+from pool.journal.journal import JournalUnwritable
 
 from .bot_client import Interaction
 from .components import view_of
@@ -125,7 +125,7 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
             told = client.interruptions.decide(
                 interaction.channel_id or 0, self.message_id, retry=retry, by=interaction.user.id
             )
-        except Unwritable:
+        except JournalUnwritable:
             await interaction.response.send_message(words.NOT_DONE, ephemeral=True)
             return
         await interaction.response.edit_message(content=told, view=None)

@@ -21,8 +21,8 @@ from prometheus_client.registry import Collector
 from acp import AcpError
 from acp.process.memory import resident
 from bot.interactions.cards import Cards
-from pool.conversation_context import State as Doing
-from pool.journal.journal import NEW, State
+from pool.conversation_context import ConversationState as Doing
+from pool.journal.journal import NEW, MessageState
 from pool.pool import Pool
 
 from .health import Pulse
@@ -77,16 +77,16 @@ class Metrics:
 
     # ---- what happens
 
-    def moved(self, state: State, reason: str | None, count: int) -> None:
+    def moved(self, state: MessageState, reason: str | None, count: int) -> None:
         """Count `count` messages of one exchange that reached a state; see `Journal.on_moved`."""
         match state:
-            case State.RECEIVED if reason == NEW:
+            case MessageState.RECEIVED if reason == NEW:
                 self._received.inc(count)
-            case State.FINISHED:
+            case MessageState.FINISHED:
                 self._turns.labels(reason if reason in STOP_REASONS else "other").inc()
-            case State.ANSWERED:
+            case MessageState.ANSWERED:
                 self._answered.inc(count)
-            case State.CLOSED:
+            case MessageState.CLOSED:
                 self._closed.labels(reason).inc(count)
 
     @contextmanager

@@ -12,11 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from acp.client_side.refusal import Refused
+from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Roots
-from bot.agents.workspace_files import Outbox
+from bot.agents.workspace_files import WorkspaceFiles
 
-__all__ = ["KEPT_BYTES", "KEPT_SECONDS", "SavedFiles", "safe_name"]
+__all__ = ["KEPT_BYTES", "KEPT_SECONDS", "AttachmentStore", "safe_name"]
 
 KEPT_SECONDS: Final = 7 * 24 * 3600.0
 KEPT_BYTES: Final = 2 * 1024 * 1024 * 1024
@@ -26,7 +26,7 @@ _LONGEST_NAME = 100
 _UNUSUAL = re.compile(r"[^\w.\-]+")
 
 
-class SavedFiles:
+class AttachmentStore:
     """What lies below one directory, which is made here. Everything blocks on the file system and raises OSError."""
 
     def __init__(self, root: Path) -> None:
@@ -34,7 +34,7 @@ class SavedFiles:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root
         self._roots = Roots([root])
-        self._outbox = Outbox([root])
+        self._outbox = WorkspaceFiles([root])
 
     def directory(self, thread_id: int) -> Path:
         """Where a thread's files are; its session may read there."""
@@ -45,7 +45,7 @@ class SavedFiles:
         return self.directory(thread_id) / str(message_id) / name
 
     def create(self, path: Path) -> int:
-        """Open a file that is not whole yet; return its descriptor. Raises `Refused` where the way leads out."""
+        """Open a file that is not whole yet; return its descriptor. Raises `RequestRefused` where the way leads out."""
         draft = path.with_name(f".{path.name}")
         with self._roots.entry(str(draft), create=True) as entry:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,7 +61,7 @@ class SavedFiles:
         try:
             with self._roots.entry(str(path)) as entry:
                 return os.stat(entry.name, dir_fd=entry.directory, follow_symlinks=False).st_size
-        except Refused:
+        except RequestRefused:
             return None
 
     def read(self, thread_id: int, uri: str) -> bytes | None:

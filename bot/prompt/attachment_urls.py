@@ -3,22 +3,22 @@
 import structlog
 from yarl import URL
 
-from bot.rest.api import Rest, RestError
-from bot.rest.backoff import ATTEMPTS, Patience, persist
+from bot.rest.api import DiscordApi, RestError
+from bot.rest.backoff import ATTEMPTS, Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
 
 from .discord_message import files_of
 from .request import Attachment
 
-__all__ = ["Addresses"]
+__all__ = ["AttachmentUrls"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class Addresses:
+class AttachmentUrls:
     """Looks up addresses for the files of one prompt; each message is read once at most."""
 
-    def __init__(self, *, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, *, pacer: Pacer, rest: DiscordApi) -> None:
         """Nothing is known yet."""
         self._pacer = pacer
         self._rest = rest
@@ -41,7 +41,7 @@ class Addresses:
                 lambda: self._rest.message(channel_id, message_id),
                 pacer=self._pacer,
                 urgency=Urgency.FIRST,
-                patience=Patience(ATTEMPTS),
+                patience=Backoff(ATTEMPTS),
             )
             return files_of(message)
         except RestError as error:

@@ -18,11 +18,11 @@ import structlog
 from pydantic import BaseModel
 from yarl import URL
 
-from acp.client_side.refusal import Refused
+from acp.client_side.refusal import RequestRefused
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
 from bot.text.sizes import in_words
 
-from .attachment_store import SavedFiles, safe_name
+from .attachment_store import AttachmentStore, safe_name
 from .formatting import Part, disarm
 from .inline import INLINE_BYTES, LARGEST_INLINE, inline, text_in
 from .request import Attachment, Request
@@ -85,7 +85,7 @@ class Attachments:
 
     def __init__(self, root: Path) -> None:
         """They are saved below `root`, which is absolute and no agent's working directory. Raises OSError."""
-        self._saved = SavedFiles(root)
+        self._saved = AttachmentStore(root)
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -134,7 +134,7 @@ class Attachments:
                     fetched.skipped.append(f"{attachment.name}: {skipped}")
                 except TimeoutError:
                     fetched.skipped.append(f"{attachment.name}: Discord did not send it in time")
-                except (aiohttp.ClientError, OSError, ValueError, Refused) as error:
+                except (aiohttp.ClientError, OSError, ValueError, RequestRefused) as error:
                     log.warning("an attachment cannot be saved", message_id=request.message_id, reason=str(error))
                     fetched.skipped.append(f"{attachment.name}: it could not be fetched or saved")
         return fetched

@@ -11,18 +11,18 @@ from pydantic_core import to_json
 
 from acp.schema import PromptCapabilities, ResourceLink, TextBlock
 from bot import user_messages as words
-from bot.rest.api import Rest, RestError
-from bot.rest.backoff import Patience, persist
+from bot.rest.api import DiscordApi, RestError
+from bot.rest.backoff import Backoff, persist
 from bot.rest.pacer import Pacer, Urgency
 from pool.journal.journal import Journal
 
-from .attachment_urls import Addresses
+from .attachment_urls import AttachmentUrls
 from .attachments import Attachments
 from .discord_message import mentioned_in, names_in, quote_of, readable, said_in
 from .formatting import Part, prompt
 from .request import Quote, Request, read_request
 
-__all__ = ["Briefing"]
+__all__ = ["PromptBuilder"]
 
 RECENT: Final = 30
 """Messages of a thread that are read when the bot comes into it late, beside its first one."""
@@ -40,7 +40,7 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger("bot")
 
 
-class Briefing:
+class PromptBuilder:
     """The prompt of one exchange, made when its turn has come. `requests` may change until then."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Briefing:
         *,
         journal: Journal,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         attachments: Attachments,
         again: str | None = None,
     ) -> None:
@@ -98,7 +98,7 @@ class Briefing:
             return []
         requests = [await self._read(request) for request in requests]
         unread = any(quote.missing and quote.message_id for request in requests for quote in request.quotes)
-        addresses = Addresses(pacer=self._pacer, rest=self._rest)
+        addresses = AttachmentUrls(pacer=self._pacer, rest=self._rest)
         fetched = await self._attachments.fetch(requests, addresses.fresh)
         recent: list[dict[str, Any]] = []
         if requests[0].joined:
@@ -138,16 +138,16 @@ class Briefing:
         """Read a message that is quoted, with its files; it is missing where that cannot be."""
         try:
             # An outage is waited out: the answer would be another one without it.
-            message = await self._ask(partial(self._rest.message, quote.channel_id, quote.message_id), Patience())
+            message = await self._ask(partial(self._rest.message, quote.channel_id, quote.message_id), Backoff())
         except RestError as error:
             log.info("a message cannot be read", message_id=quote.message_id, reason=str(error))
             return replace(quote, missing=True)
         client = self._rest.client
         return quote_of(message, None if client is None else client.user)
 
-    async def _ask(self, call: Callable[[], Awaitable[T]], patience: Patience | None = None) -> T:
+    async def _ask(self, call: Callable[[], Awaitable[T]], patience: Backoff | None = None) -> T:
         """Ask Discord for something that an agent is told. Raises `RestError`."""
-        return await persist(call, pacer=self._pacer, urgency=Urgency.FIRST, patience=patience or Patience(ATTEMPTS))
+        return await persist(call, pacer=self._pacer, urgency=Urgency.FIRST, patience=patience or Backoff(ATTEMPTS))
 
     async def _recent(self, request: Request) -> list[dict[str, Any]]:
         """Read what was said in the thread before the bot came into it, oldest first. Raises `RestError`.

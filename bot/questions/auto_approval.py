@@ -27,7 +27,7 @@ from bot.render.tool_calls import FORGOTTEN
 
 from .tool_description import outweighs
 
-__all__ = ["POWER", "Allow", "Ask", "Decision", "Deny", "decide"]
+__all__ = ["POWER", "Allow", "AskPerson", "Decision", "Deny", "decide"]
 
 POWER = frozenset({
     # directories: settings, hooks, commands and servers of agents, and what tools run by themselves
@@ -90,7 +90,7 @@ _REACH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AskPerson:
     """A person decides. `reason` says why not the configuration, where it might have; else it is empty."""
 
     reason: str = ""
@@ -110,7 +110,7 @@ class Deny:
     option_id: str | None
 
 
-Decision = Ask | Allow | Deny
+Decision = AskPerson | Allow | Deny
 
 
 def decide(permission: Permission, question: Question, call: ToolCallUpdate, directories: Sequence[Path]) -> Decision:
@@ -121,12 +121,12 @@ def decide(permission: Permission, question: Question, call: ToolCallUpdate, dir
     if permission == "deny":
         return Deny(question.rejection)
     if permission == "ask":
-        return Ask()
+        return AskPerson()
     reason = _why_ask(permission, call, directories)
     allow = next((option.option_id for option in question.options if option.kind == "allow_once"), None)
     if reason is None and allow is None:
         reason = "the agent offers no way to allow it only once"
-    return Ask(reason or "") if allow is None or reason is not None else Allow(allow)
+    return AskPerson(reason or "") if allow is None or reason is not None else Allow(allow)
 
 
 def _why_ask(permission: Permission, call: ToolCallUpdate, directories: Sequence[Path]) -> str | None:

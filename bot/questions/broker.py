@@ -15,13 +15,13 @@ from bot.text.markdown import escape
 from bot.text.printable import visible
 from bot.text.sizes import LARGEST
 
-from .auto_approval import Allow, Ask, Deny, decide
+from .auto_approval import Allow, AskPerson, Deny, decide
 from .elicitation import PageCard, card_of
 from .form_schema import Unusable
 from .permission import PermissionCard
 from .tool_description import CODED, TooLong, headline, outweighs
 
-__all__ = ["Questions"]
+__all__ = ["QuestionBroker"]
 
 MOST = 20
 """Questions of one turn that are open at the same time; what the agent asks beyond them is not passed on."""
@@ -41,7 +41,7 @@ CHANGES = 5
 """How often an agent may change what it asks for before the question is rejected: each time a person is pinged."""
 
 
-class Questions:
+class QuestionBroker:
     """The questions of one turn, or those that an agent asks aside from its turns, in one thread."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Questions:
                 self._questions.answer(question.request_id, option_id)
             case Deny():
                 self._reject(question, call, "denied, as configured")
-            case Ask(reason):
+            case AskPerson(reason):
                 self._put(question, call, why=reason)
 
     def elicit(self, asked: Elicitation) -> None:

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 
-from acp import Aside, Elicitation, ElicitationCompleted, OpenQuestions, Withdrawn
+from acp import Elicitation, ElicitationCompleted, OpenQuestions, OutOfTurnEvent, Withdrawn
 from acp.jsonrpc import RequestId
 from bot.interactions.cards import Cards, Where
 from bot.text.redaction import Redactor, without
 
-from .broker import Questions
+from .broker import QuestionBroker
 
-__all__ = ["Asides"]
+__all__ = ["OutOfTurnCards"]
 
 
-class Asides:
+class OutOfTurnCards:
     """Those that are asked in the name of one exchange."""
 
     def __init__(self, cards: Cards, *, redact: Redactor, tell: Callable[[int, str], None]) -> None:
@@ -20,12 +20,12 @@ class Asides:
         self._cards = cards
         self._redact = redact
         self._tell = tell
-        self._asked: tuple[OpenQuestions, Questions] | None = None
+        self._asked: tuple[OpenQuestions, QuestionBroker] | None = None
 
-    def take(self, event: Aside, questions: OpenQuestions, where: Where) -> None:
+    def take(self, event: OutOfTurnEvent, questions: OpenQuestions, where: Where) -> None:
         """Ask, or say on its card what came of it. What was taken back meanwhile is not asked."""
         if self._asked is None or self._asked[0] is not questions:  # Another agent has questions of its own.
-            put = Questions(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
+            put = QuestionBroker(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
             self._asked = questions, put
         put = self._asked[1]
         match without(event, self._redact):

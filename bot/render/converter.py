@@ -16,9 +16,9 @@ from .code_blocks import Fence, closing, opening
 from .page_breaks import whole_until
 from .spool import Spool
 from .tables import Table, cells_of, columns_of_rule
-from .uploads import Shelf, code_name
+from .uploads import UploadShelf, code_name
 
-__all__ = ["Dialect", "Draft"]
+__all__ = ["Draft", "MarkdownConverter"]
 
 LONGEST_LINE = 600
 PIECE = 300
@@ -95,10 +95,10 @@ class _Code:
         return f"📎 `{self.name}` · {self.lines} lines"
 
 
-class Dialect:
+class MarkdownConverter:
     """One text on its way. `feed` and `close` return what has settled, in order."""
 
-    def __init__(self, style: Style, shelf: Shelf) -> None:
+    def __init__(self, style: Style, shelf: UploadShelf) -> None:
         """Put long code blocks on `shelf`."""
         self._style = style
         self._shelf = shelf

@@ -25,7 +25,7 @@ from bot.text.markdown import escape, shortened
 from bot.text.sizes import in_words
 
 from .blocks import Block, Blocks, Line, Prose
-from .converter import Dialect, Draft
+from .converter import Draft, MarkdownConverter
 from .line_diff import Effort
 from .links import Link, is_web
 from .pager import Pager
@@ -36,7 +36,7 @@ from .thoughts import Thoughts
 from .tool_call_history import Calls
 from .tool_calls import Sent, merged
 from .turn_summary import Receipt, cost_of
-from .uploads import File, Shelf, decoded, parts
+from .uploads import File, UploadShelf, decoded, parts
 
 __all__ = ["LONGEST", "Transcript"]
 
@@ -65,8 +65,8 @@ class Transcript:
     def __init__(self, style: Style = Style()) -> None:  # noqa: B008 - frozen
         """Start empty; `style` says how things look."""
         self._style = style
-        self._shelf = Shelf()
-        self._dialect = Dialect(style, self._shelf)
+        self._shelf = UploadShelf()
+        self._dialect = MarkdownConverter(style, self._shelf)
         self._thoughts = None if style.thoughts == "off" else Thoughts(style.thoughts)
         self._thinking = False
         self._pager = Pager(style.max_pages)

@@ -16,7 +16,7 @@ from bot.text.sizes import LARGEST, in_words
 from .code_blocks import Fence
 from .spool import Spool
 
-__all__ = ["MOST", "File", "Shelf", "batches", "code_name", "decoded"]
+__all__ = ["MOST", "File", "UploadShelf", "batches", "code_name", "decoded"]
 
 MOST: Final = 20
 """Files that one reply brings, without the text's rest and the patch."""
@@ -66,7 +66,7 @@ class File:
 
 
 @dataclass(slots=True)
-class Shelf:
+class UploadShelf:
     """The files of one reply, in the order in which they were announced, each with the line that announces it."""
 
     kept: list[tuple[str, Spool, str]] = field(default_factory=list)

@@ -7,7 +7,7 @@ from typing import Final
 from acp import Event, Text, Thought
 from acp.schema import ToolCallUpdate
 
-__all__ = ["SETTLE_SECONDS", "SILENT", "Progress"]
+__all__ = ["SETTLE_SECONDS", "SILENT", "Activity"]
 
 SETTLE_SECONDS: Final = 3.0
 """From a change to its sign, in which others may follow; the last one then shows, however fast they come."""
@@ -22,7 +22,7 @@ _KINDS: Final = {
 }  # fmt: skip
 
 
-class Progress:
+class Activity:
     """Hears the events of one turn, and calls `show` with the sign of what is done now."""
 
     def __init__(self, show: Callable[[str], None]) -> None:

@@ -12,9 +12,9 @@ from bot.config.appearance import Finish
 from bot.config.reactions import DONE, FAILED
 from bot.render.turn_summary import Receipt, cost_of
 from pool.exchange import Ending
-from pool.journal.trailers import Postscript
+from pool.journal.trailers import Trailer
 
-__all__ = ["FRESH_SECONDS", "PING_SECONDS", "Sealed", "Timing", "sealed"]
+__all__ = ["FRESH_SECONDS", "PING_SECONDS", "Completion", "TurnTiming", "complete"]
 
 FRESH_SECONDS: Final = 20.0
 """With `auto`, an asker who has waited for so long may have looked away."""
@@ -26,7 +26,7 @@ _STOPPED: Final = "⏹ stopped"
 
 
 @dataclass(slots=True)
-class Timing:
+class TurnTiming:
     """Since when an answer is waited for, and what its turn began with. Times are in seconds of one clock."""
 
     asked: float
@@ -41,14 +41,14 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class Completion:
     """What is said at the end: a line on the last page, or a message of its own. Either may be nothing."""
 
     line: str = ""
-    message: Postscript | None = None
+    message: Trailer | None = None
 
 
-def sealed(finish: Finish, ending: Ending, receipt: Receipt | None, *, waited: float, asker_id: int) -> Sealed:
+def complete(finish: Finish, ending: Ending, receipt: Receipt | None, *, waited: float, asker_id: int) -> Completion:
     """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
 
     Whoever stopped it knows that it has ended, and a bot that is stopped calls for nobody.
@@ -56,12 +56,12 @@ def sealed(finish: Finish, ending: Ending, receipt: Receipt | None, *, waited: f
     facts = "" if receipt is None else receipt.words()
     way = _way(finish, waited)
     if way == "edit" or ending.shutdown or ending.cancelled_by == asker_id or ending == Ending():
-        return Sealed(f"-# {facts}" if facts else "")
+        return Completion(f"-# {facts}" if facts else "")
     sign = _sign(ending)
     if way == "fresh":
-        return Sealed(message=Postscript(f"-# {sign} · {facts}" if facts else f"-# {sign}"))
+        return Completion(message=Trailer(f"-# {sign} · {facts}" if facts else f"-# {sign}"))
     below = f"\n-# {facts}" if facts else ""
-    return Sealed(message=Postscript(f"<@{asker_id}> {sign}{below}", mention=asker_id))
+    return Completion(message=Trailer(f"<@{asker_id}> {sign}{below}", mention=asker_id))
 
 
 def _way(finish: Finish, waited: float) -> Finish:

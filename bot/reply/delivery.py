@@ -14,16 +14,16 @@ from typing import TypeVar
 import discord
 import structlog
 
-from bot.rest.api import Archived, ContentRefused, Gone, Refused, Rest, Stored, TryLater
-from bot.rest.backoff import ATTEMPTS, Patience
+from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, Stored, TryLater
+from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.mentions import NOBODY, Mentions
-from bot.rest.pacer import Bucket, Job, Pacer, Urgency
+from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
 from bot.rest.scheduler import EDIT_GAP
 from bot.text.markdown import LIMIT, escape
-from pool.journal.journal import Journal, Unwritable
-from pool.journal.trailers import Postscript
+from pool.journal.journal import Journal, JournalUnwritable
+from pool.journal.trailers import Trailer
 
-from .page_state import Posted
+from .page_state import PageState
 from .substitutes import ENCLOSED, enclosed, in_place_of
 
 __all__ = ["Delivery"]
@@ -53,7 +53,7 @@ class Delivery:
         key: int,
         *,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         journal: Journal,
         generation: int,
         pages: Callable[[int], list[str]],
@@ -87,13 +87,13 @@ class Delivery:
         self._channel_id: int | None = None
         self.reply_to: int | None = None
         """The message that the first page names as the one it answers."""
-        self._posted: list[Posted] = []
+        self._posted: list[PageState] = []
         self._intended: dict[tuple[int, int], float] = {}
         """When each message was sent first, by its number and generation."""
-        self._postscripts: dict[int, Postscript] = {}
+        self._postscripts: dict[int, Trailer] = {}
         """What is still to be sent behind the pages, by its number."""
-        self._job = Job(None, lambda: self._isolated(self._next_write), Urgency.FIRST)
-        self._patience = Patience()
+        self._job = ApiCall(None, lambda: self._isolated(self._next_write), Urgency.FIRST)
+        self._patience = Backoff()
         self._replaced: set[int] = set()
         """The numbers of words that stand for files: with them something would be missing."""
         self._slow = self._taken = 0
@@ -128,7 +128,7 @@ class Delivery:
         if self._channel_id is not None and not self._paused:
             self._isolated(self._ask)
 
-    def end(self, postscripts: Mapping[int, Postscript]) -> None:
+    def end(self, postscripts: Mapping[int, Trailer]) -> None:
         """Send these, by their numbers, once the pages stand; then settle. Call `look` when it may begin."""
         self._ended = True
         self._postscripts = dict(postscripts)
@@ -137,7 +137,7 @@ class Delivery:
         # Not at once: whoever says that it has ended first writes that down.
         asyncio.get_running_loop().call_soon(self._isolated, self._settle_if_equal)
 
-    def restore(self, posted: Sequence[Posted]) -> None:
+    def restore(self, posted: Sequence[PageState]) -> None:
         """Take up the messages of an earlier run. What they say is not known, so each is edited, once."""
         self._posted = [*posted]
         if any(one.before for one in posted):
@@ -196,7 +196,7 @@ class Delivery:
 
     def _unwritten(self, pages: list[str]) -> int | None:
         """Return the first page of which words are missing."""
-        posted = [*self._posted, *(Posted() for _ in pages[len(self._posted) :])]
+        posted = [*self._posted, *(PageState() for _ in pages[len(self._posted) :])]
         pairs = zip(pages, posted, strict=False)
         return next((number for number, (page, one) in enumerate(pairs) if one.differs(page)), None)
 
@@ -258,9 +258,9 @@ class Delivery:
             if number is not None:
                 self._posted[number].doubt()
             self._ask(self._patience.wait(error))
-        except Unwritable:
+        except JournalUnwritable:
             self._ask(UNWRITABLE_SECONDS)  # Nothing was sent: that comes only after it is written down.
-        except Refused as error:
+        except PermanentError as error:
             self._give_up(str(error))
         except Exception as error:  # a reply that never settles would hold its thread
             log.exception("a reply failed", message_id=self._key)
@@ -272,7 +272,7 @@ class Delivery:
     async def _put_page(self, channel_id: int, number: int, page: str, *, live: bool, provisional: bool) -> None:
         """Send or edit the message of one page, and note what Discord has stored."""
         if number == len(self._posted):
-            self._posted.append(Posted())
+            self._posted.append(PageState())
         posted = self._posted[number]
         now = self._written_at = asyncio.get_running_loop().time()
         if posted.outgrown(page, now):
@@ -322,7 +322,7 @@ class Delivery:
         if posted.message_id is not None:
             try:
                 await self._rest.delete(channel_id, posted.message_id)
-            except Refused as error:  # It stays; what is still to be shown does not wait for it.
+            except PermanentError as error:  # It stays; what is still to be shown does not wait for it.
                 log.warning("a message too many could not be deleted", channel_id=channel_id, reason=str(error))
             posted.drop()
             self._note_left(number)
@@ -333,7 +333,7 @@ class Delivery:
         try:
             contents = [(file.name, file.read()) for file in postscript.files]
             await self._send(channel_id, number, postscript.content, files=contents, mention=postscript.mention)
-        except (Refused, OSError, TryLater) as error:
+        except (PermanentError, OSError, TryLater) as error:
             instead = in_place_of(postscript, escape(str(error)))
             if instead is None or (isinstance(error, TryLater) and not self._is_too_slow(postscript)):
                 raise
@@ -345,7 +345,7 @@ class Delivery:
             del self._postscripts[number]
         self._slow = 0
 
-    def _is_too_slow(self, postscript: Postscript) -> bool:
+    def _is_too_slow(self, postscript: Trailer) -> bool:
         """Whether the way to Discord is too slow for these files. While it takes no messages at all that says nothing.
 
         Of what an outage has put off nothing is lost.
@@ -430,7 +430,7 @@ class Delivery:
             await self._rest.reopen(channel_id)
         except TryLater as later:
             self._ask(self._patience.wait(later))
-        except (Refused, Gone, Archived) as refused:
+        except (PermanentError, Gone, Archived) as refused:
             self._give_up(f"{error}; {refused}")
         else:
             self._ask(self._patience.wait(error))

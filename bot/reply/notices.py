@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import discord
 
-from bot.rest.api import Rest
-from bot.rest.live_message import Post
+from bot.rest.api import DiscordApi
+from bot.rest.live_message import LiveMessage
 from bot.rest.pacer import Pacer
-from pool.journal.notices import KeptNotices, Notice
+from pool.journal.notices import NoticeRow, NoticeRows
 
 __all__ = ["HELD", "INTERRUPTED", "MADE_WAY", "OFFER", "WAITING", "WARNING", "Notices"]
 
@@ -41,21 +41,21 @@ class _Standing:
 
     nonce: str
     since: float
-    post: Post
+    post: LiveMessage
     ended: bool = False
 
 
 class Notices:
     """All notices: of each kind one for each matter of a thread. Synchronous; the messages follow."""
 
-    def __init__(self, kept: KeptNotices, *, pacer: Pacer, rest: Rest) -> None:
+    def __init__(self, kept: NoticeRows, *, pacer: Pacer, rest: DiscordApi) -> None:
         """Take up those that an earlier run has left; `lost` are those whose messages must be looked for."""
         self._kept = kept
         self._pacer = pacer
         self._rest = rest
         self._standing: dict[tuple[int, str, int], _Standing] = {}
         self._doubled: list[_Standing] = []
-        self.lost: list[Notice] = []
+        self.lost: list[NoticeRow] = []
         self._sought: dict[str, _Standing] = {}
         """By nonce those that are lost: what they are to show waits for what is found."""
         for notice in kept.standing():
@@ -74,7 +74,7 @@ class Notices:
         while self._doubled:
             self._remove(self._doubled.pop())
 
-    def find(self, lost: Notice, message_id: int | None) -> None:
+    def find(self, lost: NoticeRow, message_id: int | None) -> None:
         """Learn which message a lost notice has become; None: none, and it is posted if it is still wanted."""
         standing, key = self._sought.pop(lost.nonce), (lost.thread_id, lost.kind, lost.about)
         if message_id is None and (standing.ended or not standing.post.is_wanted):
@@ -132,7 +132,7 @@ class Notices:
         standing.ended = True
         standing.post.show(content)
 
-    def end_by_press(self, thread_id: int, kind: str, content: str) -> Post | None:
+    def end_by_press(self, thread_id: int, kind: str, content: str) -> LiveMessage | None:
         """Let a notice say `content` from now on, by the answer to a press, which the caller makes through the post."""
         standing = self._standing.pop((thread_id, kind, 0), None)
         if standing is None:
@@ -154,17 +154,17 @@ class Notices:
         standing.post.remove()
 
     def _begun(self, thread_id: int, kind: str, about: int, *, silent: bool) -> _Standing:
-        notice = Notice(secrets.token_hex(8), thread_id, kind, about, time.time(), "", None)
+        notice = NoticeRow(secrets.token_hex(8), thread_id, kind, about, time.time(), "", None)
         return self._made(notice, silent=silent)
 
-    def _made(self, notice: Notice, *, silent: bool = False) -> _Standing:
+    def _made(self, notice: NoticeRow, *, silent: bool = False) -> _Standing:
         """Make one that is new, stands, or is lost, which has words but no message."""
 
         def done() -> None:
             if standing.ended:
                 self._kept.gone(notice.nonce)
 
-        post = Post(
+        post = LiveMessage(
             notice.thread_id,
             pacer=self._pacer,
             rest=self._rest,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from bot.text.markdown import FENCE
 
-__all__ = ["Posted", "Try", "rest_of"]
+__all__ = ["PageState", "Try", "rest_of"]
 
 OLD_SECONDS = 3300.0
 """Edits of a message older than an hour are limited to three in six seconds, some of them (Discord error 30046)."""
@@ -26,7 +26,7 @@ class Try(NamedTuple):
 
 
 @dataclass(slots=True)
-class Posted:
+class PageState:
     """A page. Without `message_id` no message shows it: not yet, or no longer.
 
     `since` is when the message was posted; `stop` is whether it has the button.
@@ -51,7 +51,7 @@ class Posted:
     _repairs: int = 0
 
     @classmethod
-    def of_earlier_run(cls, message_id: int | None, before: str, page: str) -> "Posted":
+    def of_earlier_run(cls, message_id: int | None, before: str, page: str) -> "PageState":
         """Take up a page of which nobody knows what its message shows; if that is gone, `page` is what it showed."""
         return cls(message_id, stop=message_id is not None, before=before, _page=page)
 

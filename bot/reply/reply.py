@@ -18,14 +18,14 @@ from bot.render.page_breaks import pages_of
 from bot.render.transcript import Transcript
 from bot.render.turn_summary import Receipt
 from bot.render.uploads import File, batches
-from bot.rest.api import Rest
+from bot.rest.api import DiscordApi
 from bot.rest.pacer import Pacer
 from bot.text.markdown import LIMIT
 from pool.journal.journal import Journal
-from pool.journal.trailers import FIRST, Postscript
+from pool.journal.trailers import FIRST_TRAILER, Trailer
 
 from .delivery import Delivery
-from .page_state import Posted
+from .page_state import PageState
 
 __all__ = ["Reply"]
 
@@ -46,7 +46,7 @@ class Reply:
         key: int,
         *,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         journal: Journal,
         generation: int = 0,
         on_settled: Callable[[bool], None],
@@ -106,7 +106,7 @@ class Reply:
 
     def adopt(self, message_id: int | None) -> None:
         """Go on with the message in which an earlier run of the bot had begun; None: by its nonce, if it is there."""
-        self._delivery.restore([Posted.of_earlier_run(message_id, "", "")])
+        self._delivery.restore([PageState.of_earlier_run(message_id, "", "")])
 
     def name_request(self) -> None:
         """Let the first message say which one it answers, by Discord's own line above it."""
@@ -237,15 +237,15 @@ class Reply:
 
     # ---- its end
 
-    def end(self, closing: Postscript | None = None) -> list[str]:
+    def end(self, closing: Trailer | None = None) -> list[str]:
         """Say that nothing more will come, but the files, and `closing` as a message of its own. Return the pages.
 
         What follows the pages is written down here; the pages are the caller's to write down.
         """
         self.ended = True
         self._placeholder = ""
-        sent = [Postscript(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
-        postscripts = dict(zip(count(FIRST), [*sent, *([] if closing is None else [closing])], strict=False))
+        sent = [Trailer(files=tuple(batch)) for batch in batches(self._rendered(self._files, otherwise=[]))]
+        postscripts = dict(zip(count(FIRST_TRAILER), [*sent, *([] if closing is None else [closing])], strict=False))
         self._journal.postscripts.keep(self._key, postscripts)
         self._delivery.end(postscripts)
         self._changed()
@@ -264,8 +264,8 @@ class Reply:
         self,
         channel_id: int,
         pages: list[str],
-        posted: Sequence[Posted],
-        postscripts: Mapping[int, Postscript],
+        posted: Sequence[PageState],
+        postscripts: Mapping[int, Trailer],
     ) -> None:
         """Bring to the end what an earlier run of the bot had to post: `pages`, of which these are `posted` already.
 

@@ -7,14 +7,14 @@ import structlog
 
 from acp import Event
 from bot.config.reactions import DONE, EYE, FAILED, Reactions
-from bot.rest.api import Rest, RestError, TryLater
-from bot.rest.backoff import ATTEMPTS, Patience
-from bot.rest.pacer import Bucket, Job, Pacer, Urgency
-from pool.journal.reactions import KeptSigns
+from bot.rest.api import DiscordApi, RestError, TryLater
+from bot.rest.backoff import ATTEMPTS, Backoff
+from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from pool.journal.reactions import ReactionRows
 
-from .activity import SILENT, Progress
+from .activity import SILENT, Activity
 
-__all__ = ["Sign", "Signs", "Typing"]
+__all__ = ["StatusReaction", "StatusReactions", "TypingIndicator"]
 
 _STAYING = frozenset({DONE, FAILED})
 
@@ -24,7 +24,7 @@ TYPING_SECONDS = 8.0
 log = structlog.stdlib.get_logger("bot")
 
 
-class Sign:
+class StatusReaction:
     """The one reaction of the bot's on a message. `show` may be called at any time; the newest wish wins.
 
     What is not to stay is written down before it is put on, and until it is known to be gone: a bot that is killed
@@ -37,8 +37,8 @@ class Sign:
         message_id: int,
         *,
         pacer: Pacer,
-        rest: Rest,
-        kept: KeptSigns,
+        rest: DiscordApi,
+        kept: ReactionRows,
         left: Iterable[str] = (),
     ) -> None:
         """Start with what an earlier run of the bot may have `left`, which is taken away with the first wish."""
@@ -50,8 +50,8 @@ class Sign:
         self._kept = kept
         self._standing = [*left]
         self._confirmed: set[str] = set()
-        self._patience = Patience(ATTEMPTS)
-        self._job = Job(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
+        self._patience = Backoff(ATTEMPTS)
+        self._job = ApiCall(channel_id, self._next_write, Urgency.SIGN, Bucket.REACTION)
 
     def show(self, emoji: str | None) -> None:
         """Replace the reaction by this one; None takes it away."""
@@ -110,16 +110,16 @@ class Sign:
             self._pacer.put(self._job, delay=wait)
 
 
-class Signs:
+class StatusReactions:
     """The signs on the messages of one exchange: all show the same, if any; while the agent works, what it does."""
 
-    def __init__(self, signs: Iterable[Sign], reactions: Reactions) -> None:
+    def __init__(self, signs: Iterable[StatusReaction], reactions: Reactions) -> None:
         """Start with none."""
         self._signs = [*signs]
         self._reactions = reactions
-        self._progress = Progress(self.show) if reactions.progress else None
+        self._progress = Activity(self.show) if reactions.progress else None
 
-    def take_in(self, earlier: "Signs") -> None:
+    def take_in(self, earlier: "StatusReactions") -> None:
         """Take those of messages that were taken together with these, and came before."""
         self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
 
@@ -154,17 +154,17 @@ class Signs:
         self.show(self._reactions.end(reason))
 
 
-class Typing:
+class TypingIndicator:
     """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
 
-    def __init__(self, channel_id: int, *, pacer: Pacer, rest: Rest, wanted: Callable[[], bool]) -> None:
+    def __init__(self, channel_id: int, *, pacer: Pacer, rest: DiscordApi, wanted: Callable[[], bool]) -> None:
         """`wanted` is asked each time: not while the agent waits for a person."""
         self._channel_id = channel_id
         self._pacer = pacer
         self._rest = rest
         self._wanted = wanted
         self._timer: asyncio.TimerHandle | None = None
-        self._job = Job(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
+        self._job = ApiCall(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
 
     def start(self) -> None:
         """Show it from now on."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.text.markdown import escape
-from pool.journal.trailers import FIRST, Enclosure, Postscript
+from pool.journal.trailers import FIRST_TRAILER, Enclosure, Trailer
 
 __all__ = ["ENCLOSED", "enclosed", "in_place_of"]
 
-ENCLOSED: Final = FIRST + 200
+ENCLOSED: Final = FIRST_TRAILER + 200
 """Files with the words of refused pages are numbered from here on, in the order of the pages."""
 
 _LONGEST: Final = 500
@@ -28,21 +28,21 @@ class _Words:
         return self.text.encode()
 
 
-def enclosed(number: int, page: str, reason: str) -> tuple[str, Postscript]:
+def enclosed(number: int, page: str, reason: str) -> tuple[str, Trailer]:
     """Return the line that takes the place of a refused page, and the message that brings the page as a file."""
     name = f"part-{number + 1}.md"
     line = f"-# 🚫 Discord does not accept this part of the answer: {escape(reason)}"[:_LONGEST]
-    return f"{line}\n-# It is attached as {name}.", Postscript(files=(_Words(name, page),))
+    return f"{line}\n-# It is attached as {name}.", Trailer(files=(_Words(name, page),))
 
 
-def in_place_of(postscript: Postscript, reason: str) -> Postscript | None:
+def in_place_of(postscript: Trailer, reason: str) -> Trailer | None:
     """Return what says that files, or a word that calls for somebody, are refused; None where nothing is lost."""
     if postscript.files:
         names = _names(postscript.files)
-        return Postscript(f"-# 🚫 {names} could not be attached: {reason}"[:_LONGEST], mention=postscript.mention)
+        return Trailer(f"-# 🚫 {names} could not be attached: {reason}"[:_LONGEST], mention=postscript.mention)
     if postscript.mention is not None:
         words = postscript.content.removeprefix(f"<@{postscript.mention}> ")
-        return Postscript(f"-# {words}\n-# 🔕 you could not be called: {reason}"[:_LONGEST])
+        return Trailer(f"-# {words}\n-# 🔕 you could not be called: {reason}"[:_LONGEST])
     return None
 
 

@@ -32,7 +32,7 @@ from .errors import (
     Archived,
     ContentRefused,
     Gone,
-    Refused,
+    PermanentError,
     RestError,
     TryLater,
     code_of,
@@ -40,7 +40,17 @@ from .errors import (
 )
 from .mentions import NOBODY, Mentions
 
-__all__ = ["Archived", "ContentRefused", "Gone", "Own", "Refused", "Rest", "RestError", "Stored", "TryLater"]
+__all__ = [
+    "Archived",
+    "ContentRefused",
+    "DiscordApi",
+    "Gone",
+    "OwnMessage",
+    "PermanentError",
+    "RestError",
+    "Stored",
+    "TryLater",
+]
 
 SECOND_LOOK = 1.0
 """Seconds after which a place is taken for lost if Discord still says so: once, it also says it by mistake."""
@@ -70,7 +80,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OwnMessage:
     """A message of the bot's own in a thread's history, with the names of its files as Discord keeps them."""
 
     message_id: int
@@ -87,7 +97,7 @@ class Own:
         return len(self.files) == len(names) and all(map(is_kept_as, names, self.files))
 
 
-class Rest:
+class DiscordApi:
     """The calls. `client` is put in by whoever builds clients."""
 
     def __init__(self) -> None:
@@ -114,11 +124,11 @@ class Rest:
         asked about a second time.
         """
         if channel_id in self.gone:
-            raise Refused("this place is gone")
+            raise PermanentError("this place is gone")
         try:
             async with _calling(size):
                 yield
-        except Refused as error:
+        except PermanentError as error:
             if code_of(error) not in LOST:
                 raise
             if self._is_doubt(kind, channel_id):
@@ -137,7 +147,7 @@ class Rest:
 
     def _channel(self, channel_id: int, guild_id: int | None = None) -> discord.PartialMessageable:
         if channel_id in self.gone:
-            raise Refused("this place is gone")
+            raise PermanentError("this place is gone")
         return self._live().get_partial_messageable(channel_id, guild_id=guild_id)
 
     def _readable(self, channel_id: int, guild_id: int | None = None) -> discord.abc.Messageable:
@@ -199,7 +209,7 @@ class Rest:
                     reference=reference,  # type: ignore[arg-type]
                     mention_author=False,
                 )
-        except Refused as error:
+        except PermanentError as error:
             if reply_to is None or code_of(error) != NO_REPLY:
                 raise
             return await self.send(
@@ -269,7 +279,7 @@ class Rest:
             thread: Mapping[str, Any] = await client.http.get_channel(thread_id)
             if thread.get("thread_metadata", {}).get("locked"):
                 self.on_locked(thread_id)
-                raise Refused("the thread is locked")
+                raise PermanentError("the thread is locked")
             await client.http.edit_channel(thread_id, archived=False)
 
     async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
@@ -333,12 +343,12 @@ class Rest:
             user = member["user"]
             return member.get("nick") or user.get("global_name") or user["username"]
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
+    async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
         """Return the bot's own messages above an id, oldest first, at most 100."""
         client = self._live()
         messages = await self.history(channel_id, after=after, most=100)
         return [
-            Own(each.id, each.content, tuple(file.filename for file in each.attachments), bool(each.components))
+            OwnMessage(each.id, each.content, tuple(file.filename for file in each.attachments), bool(each.components))
             for each in messages
             if client.user and each.author.id == client.user.id
         ]
@@ -363,7 +373,7 @@ class Rest:
                     ),
                     json={"name": name, "auto_archive_duration": auto_archive_minutes},
                 )
-        except Refused as error:
+        except PermanentError as error:
             code = code_of(error)
             if code in LOST and self._is_doubt("open", message_id):
                 raise TryLater(str(error), SECOND_LOOK) from error

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from .errors import RestError, TryLater
 from .pacer import Bucket, Pacer, Urgency
 
-__all__ = ["ATTEMPTS", "LONGEST_WAIT", "Patience", "persist"]
+__all__ = ["ATTEMPTS", "LONGEST_WAIT", "Backoff", "persist"]
 
 ATTEMPTS: Final = 12
 """Tries for what nobody would miss, a sign or a name; with the waits between them about two minutes."""
@@ -22,7 +22,7 @@ While Discord is away the pacer lets one call at a time through, so many that wa
 T = TypeVar("T")
 
 
-class Patience:
+class Backoff:
     """The tries of one call after another; success renews it."""
 
     def __init__(self, most: int | None = None) -> None:
@@ -53,7 +53,7 @@ async def persist(
     urgency: Urgency,
     channel_id: int | None = None,
     bucket: Bucket = Bucket.MESSAGE,
-    patience: Patience,
+    patience: Backoff,
     on_failure: Callable[[TryLater, float], None] = lambda _error, _wait: None,
 ) -> T:
     """Make a call when its turn has come, and again as long as it is to be tried later; return what it returns.

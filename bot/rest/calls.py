@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-__all__ = ["Bucket", "Job", "Urgency"]
+__all__ = ["ApiCall", "Bucket", "Urgency"]
 
 
 class Urgency(IntEnum):
@@ -34,7 +34,7 @@ class Bucket(StrEnum):
 
 
 @dataclass(eq=False, slots=True)
-class Job:
+class ApiCall:
     """A call that may be asked for again and again; at most one is in flight.
 
     `perform` decides what is written at the moment it is called and returns the writing of it; None means that there

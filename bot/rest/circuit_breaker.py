@@ -8,7 +8,7 @@ that.
 
 from typing import Final
 
-__all__ = ["PROBE_SECONDS", "Breaker"]
+__all__ = ["PROBE_SECONDS", "CircuitBreaker"]
 
 FIRST_PROBE_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 15.0
@@ -18,7 +18,7 @@ FAILURES: Final = 2
 """So many jobs must fail, with no answer to any call between them: one that fails alone has its own trouble."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Open while Discord is away. `source` is what a call was made for: tries of one thing count once."""
 
     def __init__(self) -> None:

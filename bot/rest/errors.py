@@ -20,7 +20,7 @@ __all__ = [
     "Archived",
     "ContentRefused",
     "Gone",
-    "Refused",
+    "PermanentError",
     "RestError",
     "TryLater",
     "code_of",
@@ -63,11 +63,11 @@ class Archived(RestError):
     """The thread is archived, and takes no edits until it is opened again (`Rest.reopen`); or it is locked."""
 
 
-class Refused(RestError):
+class PermanentError(RestError):
     """Discord will not do this however often it is asked: no such channel, no permission, bad request."""
 
 
-class ContentRefused(Refused):
+class ContentRefused(PermanentError):
     """Discord will not take this content, or this name, in a place where it takes others."""
 
 
@@ -90,7 +90,7 @@ def translated(error: discord.HTTPException) -> RestError:
     if not is_discords(error.response.headers.get("Content-Type", "")):
         return TryLater(reason)
     kinds: dict[int, type[RestError]] = {_UNKNOWN_MESSAGE: Gone, _THREAD_ARCHIVED: Archived, _THREAD_LOCKED: Archived}
-    return kinds.get(error.code, Refused)(reason)
+    return kinds.get(error.code, PermanentError)(reason)
 
 
 def is_discords(content_type: str) -> bool:

@@ -17,7 +17,7 @@ import discord
 
 from .errors import in_a_line, is_discords
 from .pacer import Pacer
-from .rate_limit import Scope, Told
+from .rate_limit import RateLimitHeaders, Scope
 
 __all__ = ["ANSWER_SECONDS", "TooMany", "Unreached", "bounded", "told", "trace"]
 
@@ -119,7 +119,7 @@ def trace(pacer: Pacer) -> aiohttp.TraceConfig:
     return config
 
 
-async def _judged(response: aiohttp.ClientResponse) -> Told:
+async def _judged(response: aiohttp.ClientResponse) -> RateLimitHeaders:
     """Return what Discord said about the limit. Raises `Unreached` where it was not Discord that has answered."""
     status, own = response.status, is_discords(response.headers.get("Content-Type", ""))
     if status < 400:
@@ -136,22 +136,22 @@ async def _judged(response: aiohttp.ClientResponse) -> Told:
         return said
     wait = _number(body.get("retry_after"))  # In fractions of a second, where the header has whole ones.
     scope = SCOPES.get(body.get("code", 0), said.scope)
-    return Told(retry_after=said.retry_after if wait is None else wait, scope=scope)
+    return RateLimitHeaders(retry_after=said.retry_after if wait is None else wait, scope=scope)
 
 
-def told(response: aiohttp.ClientResponse) -> Told:
+def told(response: aiohttp.ClientResponse) -> RateLimitHeaders:
     """Read what an answer says about its limit (Discord, Rate Limits, Header Format)."""
     headers = response.headers
     if response.status == 429:
         everywhere = "X-RateLimit-Global" in headers or headers.get("X-RateLimit-Scope") == "global"
         wait = _number(headers.get("X-RateLimit-Reset-After") or headers.get("Retry-After"))
         scope = Scope.EVERYWHERE if everywhere else Scope.BUCKET
-        return Told(retry_after=REFUSED_SECONDS if wait is None else wait, scope=scope)
+        return RateLimitHeaders(retry_after=REFUSED_SECONDS if wait is None else wait, scope=scope)
     limit, remaining = _number(headers.get("X-RateLimit-Limit")), _number(headers.get("X-RateLimit-Remaining"))
     reset_after = _number(headers.get("X-RateLimit-Reset-After"))
     if limit is None or remaining is None or reset_after is None:
-        return Told()
-    return Told(int(limit), int(remaining), reset_after)
+        return RateLimitHeaders()
+    return RateLimitHeaders(int(limit), int(remaining), reset_after)
 
 
 async def _body(response: aiohttp.ClientResponse) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any
 import discord
 import structlog
 
-from .api import Archived, Gone, Refused, Rest, TryLater
-from .backoff import Patience
+from .api import Archived, DiscordApi, Gone, PermanentError, TryLater
+from .backoff import Backoff
 from .mentions import NOBODY, Mentions
-from .pacer import Bucket, Job, Pacer, Urgency
+from .pacer import ApiCall, Bucket, Pacer, Urgency
 
-__all__ = ["Post", "answer_press"]
+__all__ = ["LiveMessage", "answer_press"]
 
 PRESS_SECONDS = 5.0
 """Before an edit makes the message show what the answer to a press should have: that is sent within three seconds."""
@@ -30,7 +30,7 @@ class _Wish:
     buttons: Callable[[], discord.ui.View] | None = field(default=None, compare=False)
 
 
-class Post:
+class LiveMessage:
     """One message. `show` may be called at any time; the newest wish wins."""
 
     def __init__(  # noqa: PLR0913 - what a message can have
@@ -38,7 +38,7 @@ class Post:
         channel_id: int,
         *,
         pacer: Pacer,
-        rest: Rest,
+        rest: DiscordApi,
         nonce: str,
         mention: Mentions = NOBODY,
         silent: bool = False,
@@ -68,7 +68,7 @@ class Post:
         self._on_posted = on_posted
         self._on_refused = on_refused
         self._on_done = on_done
-        self._job = Job(channel_id, self._next_write, Urgency.NOTICE)
+        self._job = ApiCall(channel_id, self._next_write, Urgency.NOTICE)
         self._wish = _Wish()
         self._shown: _Wish | None = None
         self._first: _Wish | None = None
@@ -78,7 +78,7 @@ class Post:
         self._held = held
         if message_id is not None:
             self._job.bucket = Bucket.EDIT
-        self._patience = Patience()
+        self._patience = Backoff()
 
     @property
     def message_id(self) -> int | None:
@@ -144,7 +144,7 @@ class Post:
         except (TryLater, Archived) as error:
             self._shown = None  # It may have been made all the same.
             await self._try_again(error)
-        except (Gone, Refused) as error:
+        except (Gone, PermanentError) as error:
             self._give_up(error)
         else:
             self._patience.renew()
@@ -193,7 +193,7 @@ class Post:
             await self._pacer.admit(self._channel_id, Urgency.NOTICE, Bucket.CHANNEL)
             try:
                 await self._rest.reopen(self._channel_id)
-            except (Archived, Gone, Refused) as refused:
+            except (Archived, Gone, PermanentError) as refused:
                 self._give_up(refused)
                 return
             except TryLater as later:
@@ -209,7 +209,7 @@ class Post:
             self._on_refused()
 
 
-async def answer_press(interaction: discord.Interaction[Any], content: str, post: Post | None) -> None:
+async def answer_press(interaction: discord.Interaction[Any], content: str, post: LiveMessage | None) -> None:
     """Answer a press: its message says `content` then, without buttons.
 
     `post` keeps that message, if anything does, and was told by `pressed`: where the answer fails it edits the message.

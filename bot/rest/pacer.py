@@ -12,11 +12,11 @@ from contextvars import ContextVar
 
 import structlog
 
-from .calls import Bucket, Job, Urgency
-from .rate_limit import Hold, Told
-from .scheduler import Schedule, Start
+from .calls import ApiCall, Bucket, Urgency
+from .rate_limit import RateLimitHeaders, Reservation
+from .scheduler import Scheduler, Start
 
-__all__ = ["Bucket", "Job", "Pacer", "Urgency"]
+__all__ = ["ApiCall", "Bucket", "Pacer", "Urgency"]
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -29,7 +29,7 @@ class Pacer:
 
     def __init__(self) -> None:
         """Start with nothing to do."""
-        self._schedule = Schedule()
+        self._schedule = Scheduler()
         self._wake = asyncio.Event()
         self._quiet = asyncio.Event()
         self.refused = 0
@@ -64,7 +64,7 @@ class Pacer:
         """Learn how to find the server of a channel: Discord limits what is written in one."""
         self._schedule.server_of = server_of
 
-    def put(self, job: Job, *, delay: float = 0.0, since: float | None = None) -> None:
+    def put(self, job: ApiCall, *, delay: float = 0.0, since: float | None = None) -> None:
         """Ask for a call, at the earliest after `delay` seconds. One that waits already keeps its place.
 
         `since` (loop time) is when what it shows was there to be shown, if that is not now.
@@ -95,7 +95,7 @@ class Pacer:
                 start.lent = True
                 admitted.set_result(start)
 
-        self.put(Job(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket, cause))
+        self.put(ApiCall(channel_id, lambda: None if admitted.cancelled() else perform(), urgency, bucket, cause))
         start = await admitted
         _START.set(start)
 
@@ -119,7 +119,7 @@ class Pacer:
 
     # ---- what is seen of the calls on the wire
 
-    def sent(self, *, exempt: bool) -> Start | Hold | None:
+    def sent(self, *, exempt: bool) -> Start | Reservation | None:
         """Learn that the current task has sent a call; return what it is counted as. Exempt ones do not count."""
         start = _START.get()
         if exempt:
@@ -135,7 +135,7 @@ class Pacer:
         start = _START.get()
         return self._schedule.breaker.admits(None if start is None else start.job.source)
 
-    def answered(self, call: Start | Hold | None, told: Told) -> None:
+    def answered(self, call: Start | Reservation | None, told: RateLimitHeaders) -> None:
         """Learn that Discord has answered a call; what it counts as is what `sent` returned."""
         now = _now()
         self.heard += 1
@@ -146,7 +146,7 @@ class Pacer:
             case Start():
                 self._schedule.answered(call, now, told)
                 self.taken += call.lane is not None and call.job.bucket is Bucket.MESSAGE and told.retry_after is None
-            case Hold():
+            case Reservation():
                 call.answered = now
                 self._schedule.breaker.answered(call.sent)
         self._wake.set()
@@ -154,14 +154,16 @@ class Pacer:
             log.info("Discord answers again")
             self.on_restored()
 
-    def failed(self, call: Start | Hold | None, reason: str, *, blocked: bool = False, seconds: float = 0.0) -> None:
+    def failed(
+        self, call: Start | Reservation | None, reason: str, *, blocked: bool = False, seconds: float = 0.0
+    ) -> None:
         """Learn that a call did not get as far as Discord; `blocked` and `seconds` are as for `Breaker.failed`."""
         now = _now()
         match call:
             case Start():
                 self._schedule.answered(call, now)
                 source = call.job.source
-            case Hold():
+            case Reservation():
                 call.answered, source = now, call
             case None:
                 return
@@ -169,11 +171,11 @@ class Pacer:
             log.warning("Discord is away; calls wait", reason=reason)
         self._wake.set()
 
-    def cancelled(self, call: Start | Hold | None) -> None:
+    def cancelled(self, call: Start | Reservation | None) -> None:
         """Learn that whoever has made a call does not wait for its answer."""
         if isinstance(call, Start):
             self._schedule.answered(call, _now())
-        elif isinstance(call, Hold):
+        elif isinstance(call, Reservation):
             call.answered = _now()
         self._wake.set()
 

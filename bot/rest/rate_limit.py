@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-__all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "Hold", "Scope", "Told"]
+__all__ = ["ROUNDING", "UNANSWERED_SECONDS", "Budget", "RateLimitHeaders", "Reservation", "Scope"]
 
 UNANSWERED_SECONDS = 2.0
 """A call without an answer is taken to have arrived after so long: one that hangs must not hold its place for ever."""
@@ -24,7 +24,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(eq=False, slots=True)
-class Hold:
+class Reservation:
     """One call, as budgets count it. Times are in seconds of one clock."""
 
     sent: float
@@ -47,7 +47,7 @@ class Scope(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RateLimitHeaders:
     """What an answer said about its limit (Discord, Rate Limits). Durations are in seconds.
 
     `retry_after` is given where the call was refused, and all others in its `scope` would be.
@@ -69,7 +69,7 @@ class Budget:
         self.seconds = seconds
         self.sure = 0.0
         """Seconds that every call is known to take to arrive, and its answer from there, together."""
-        self._holds: list[Hold] = []
+        self._holds: list[Reservation] = []
         self._closed_until = float("-inf")
         self._left = 0
         self._left_until = float("-inf")
@@ -78,18 +78,18 @@ class Budget:
         """Read like a status line."""
         return f"<Budget {len(self._holds)} of {self.limit} in {self.seconds:g} s>"
 
-    def spend(self, hold: Hold) -> None:
+    def spend(self, hold: Reservation) -> None:
         """Count a call."""
         self._holds.append(hold)
         self._left -= 1
 
-    def give_back(self, hold: Hold) -> None:
+    def give_back(self, hold: Reservation) -> None:
         """Do not count a call that was not made after all."""
         if hold in self._holds:
             self._holds.remove(hold)
             self._left += 1
 
-    def learn(self, told: Told, now: float) -> None:
+    def learn(self, told: RateLimitHeaders, now: float) -> None:
         """Believe what the server said."""
         if told.retry_after is not None:
             self._closed_until = max(self._closed_until, now + told.retry_after)

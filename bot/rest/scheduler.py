@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from .calls import Bucket, Job, Urgency
-from .circuit_breaker import PROBE_SECONDS, Breaker
-from .rate_limit import ROUNDING, Budget, Hold, Scope, Told
+from .calls import ApiCall, Bucket, Urgency
+from .circuit_breaker import PROBE_SECONDS, CircuitBreaker
+from .rate_limit import ROUNDING, Budget, RateLimitHeaders, Reservation, Scope
 
-__all__ = ["Schedule", "Start"]
+__all__ = ["Scheduler", "Start"]
 
 FIGURES = {
     Bucket.MESSAGE: (5, 5.0),
@@ -65,39 +65,39 @@ LANES_KEPT = 1000
 class Start:
     """A job that is to be begun now, and the budgets it is held against."""
 
-    job: Job
-    hold: Hold
-    lane: "_Lane | None"
+    job: ApiCall
+    hold: Reservation
+    lane: "_BucketQueue | None"
     lent: bool = False
     """Whether the call is made by somebody else: then it may go on when the job is finished."""
 
 
 @dataclass(eq=False, slots=True)
-class _Lane:
+class _BucketQueue:
     """A bucket of a channel: its budget, and its jobs that wait."""
 
     budget: Budget
-    jobs: dict[Job, None] = field(default_factory=dict)
+    jobs: dict[ApiCall, None] = field(default_factory=dict)
 
 
-_Place = tuple[int, float, int, Job]
+_Place = tuple[int, float, int, ApiCall]
 """What a job's turn goes by: its rank, since when it waits, its number."""
 
 
-class Schedule:
+class Scheduler:
     """The jobs that wait, and the budgets. Times are seconds of one clock that never goes back."""
 
     def __init__(self) -> None:
         """Start with nothing to do."""
         self.total = Budget(TOTAL_CALLS, TOTAL_SECONDS)
-        self.breaker = Breaker()
+        self.breaker = CircuitBreaker()
         self.server_of: Callable[[int], int | None] = lambda _channel_id: None
         """Tells in which server a channel is."""
         self._servers: dict[int, float] = {}
         """Until when servers take no more writes."""
         self.waiting = 0
         self.in_flight = 0
-        self._lanes: dict[tuple[Bucket, int], _Lane] = {}
+        self._lanes: dict[tuple[Bucket, int], _BucketQueue] = {}
         self._sweep_at = LANES_KEPT
         self._ready: list[_Place] = []
         self._modest: list[_Place] = []
@@ -105,7 +105,7 @@ class Schedule:
 
         All wait for the same thing, so only the first is looked at: to put off each of a thousand held the event loop.
         """
-        self._later: list[tuple[float, int, Job]] = []
+        self._later: list[tuple[float, int, ApiCall]] = []
         self._numbers = count()
         self._last_patient = float("-inf")
         self._took: deque[float] = deque(maxlen=CALLS_COMPARED)
@@ -114,7 +114,7 @@ class Schedule:
         """Read like a status line."""
         return f"<Schedule {self.waiting} waiting, {self.in_flight} in flight>"
 
-    def ask(self, job: Job, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
+    def ask(self, job: ApiCall, now: float, delay: float = 0.0, *, since: float | None = None) -> bool:
         """Ask for a job, at the earliest after `delay` seconds. Returns whether that changed anything.
 
         `since` is when what it shows was there to be shown, if that is not now.
@@ -174,7 +174,7 @@ class Schedule:
             times.append(now + max(self._total_wait(modest[-1].urgency, now), self._wait_of_the_modest(now)))
         return min(times, default=None)
 
-    def answered(self, start: Start, now: float, told: Told | None = None) -> None:
+    def answered(self, start: Start, now: float, told: RateLimitHeaders | None = None) -> None:
         """Take note of an answer to a call, or of its failure."""
         start.hold.answered = now
         if told is not None:
@@ -188,7 +188,7 @@ class Schedule:
             for job in tuple(start.lane.jobs):
                 self._queue(job, now)
 
-    def _learn(self, start: Start, told: Told, now: float) -> None:
+    def _learn(self, start: Start, told: RateLimitHeaders, now: float) -> None:
         """Believe what was said about the limit, of all the calls that it is about."""
         channel_id = start.job.channel_id
         server_id = None if channel_id is None or told.scope is not Scope.SERVER else self.server_of(channel_id)
@@ -224,9 +224,9 @@ class Schedule:
         if start.lane is not None:
             start.lane.budget.spend(start.hold)
 
-    def counted(self, now: float) -> Hold:
+    def counted(self, now: float) -> Reservation:
         """Count a call in the bot's budget that was made without asking."""
-        hold = Hold(now)
+        hold = Reservation(now)
         self.total.spend(hold)
         return hold
 
@@ -238,7 +238,7 @@ class Schedule:
             self._queue(job, now)
         self._forget_quiet_lanes(now)
 
-    def _begin(self, job: Job, now: float) -> Start:
+    def _begin(self, job: ApiCall, now: float) -> Start:
         lane = self._lane(job)
         job.waiting, job.in_flight, job.queued, job.due = False, True, None, 0.0
         self.waiting -= 1
@@ -254,7 +254,7 @@ class Schedule:
             lane.budget.spend(hold)
         return Start(job, hold, lane)
 
-    def _queue(self, job: Job, now: float) -> None:
+    def _queue(self, job: ApiCall, now: float) -> None:
         """Put a waiting job where it belongs now; what stood elsewhere for it is out of date."""
         number = next(self._numbers)
         self._leave_lane(job)
@@ -272,14 +272,14 @@ class Schedule:
         else:
             heappush(self._ready, (*_order(job), number, job))
 
-    def _leave_lane(self, job: Job) -> None:
+    def _leave_lane(self, job: ApiCall) -> None:
         """Take a job that waits as something else out of there."""
         if job.channel_id is not None and job.queued is not None and job.queued[1] is not job.bucket:
             lane = self._lanes.get((job.queued[1], job.channel_id))
             if lane is not None:
                 lane.jobs.pop(job, None)
 
-    def _wait(self, job: Job, now: float) -> float:
+    def _wait(self, job: ApiCall, now: float) -> float:
         due = job.not_before if job.urgency < Urgency.EDIT else max(job.not_before, job.due)
         wait = max(due - now if due - now > ROUNDING else 0.0, self._closed(job, now))
         lane = self._lane(job)
@@ -289,7 +289,7 @@ class Schedule:
             return max(wait, lane.budget.pace(now, keep=1))  # One is kept for the final text.
         return max(wait, lane.budget.wait(now))
 
-    def _closed(self, job: Job, now: float) -> float:
+    def _closed(self, job: ApiCall, now: float) -> float:
         """Return the seconds for which the job's server takes nothing, or Discord no signs: none of them is a probe."""
         wait = PROBE_SECONDS if self.breaker.is_open and job.urgency is Urgency.SIGN else 0.0
         if self._servers and job.channel_id is not None:
@@ -303,15 +303,15 @@ class Schedule:
         gap = self._last_patient + TOTAL_GAP - now
         return max(wait, gap if gap > ROUNDING else 0.0)
 
-    def _lane(self, job: Job) -> _Lane | None:
+    def _lane(self, job: ApiCall) -> _BucketQueue | None:
         if job.channel_id is None:
             return None
         return self._lane_of(job.bucket, job.channel_id)
 
-    def _lane_of(self, bucket: Bucket, channel_id: int) -> _Lane:
+    def _lane_of(self, bucket: Bucket, channel_id: int) -> _BucketQueue:
         lane = self._lanes.get((bucket, channel_id))
         if lane is None:
-            lane = self._lanes[bucket, channel_id] = _Lane(Budget(*FIGURES[bucket]))
+            lane = self._lanes[bucket, channel_id] = _BucketQueue(Budget(*FIGURES[bucket]))
         return lane
 
     def _forget_quiet_lanes(self, now: float) -> None:
@@ -319,13 +319,13 @@ class Schedule:
             self._lanes = dict(self._lively(now))
             self._sweep_at = max(LANES_KEPT, 2 * len(self._lanes))
 
-    def _lively(self, now: float) -> Iterator[tuple[tuple[Bucket, int], _Lane]]:
+    def _lively(self, now: float) -> Iterator[tuple[tuple[Bucket, int], _BucketQueue]]:
         for key, lane in self._lanes.items():
             if lane.jobs or not lane.budget.quiet(now):
                 yield key, lane
 
 
-def _is_current(job: Job, number: int) -> bool:
+def _is_current(job: ApiCall, number: int) -> bool:
     return job.waiting and not job.in_flight and job.queued is not None and job.queued[2] == number
 
 
@@ -336,7 +336,7 @@ def _front(heap: list[_Place]) -> _Place | None:
     return heap[0] if heap else None
 
 
-def _order(job: Job) -> tuple[int, float]:
+def _order(job: ApiCall) -> tuple[int, float]:
     """Edits and signs are one rank, in which a sign counts as asked for later than it was."""
     patience = SIGN_PATIENCE if job.urgency is Urgency.SIGN else 0.0
     return min(job.urgency, Urgency.EDIT), job.since + patience

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loopback.agent.script import Directive, help_text
 from loopback.agent.turn import Ended, Turn, text_update
-from loopback.agent.wire import Message, Refused
+from loopback.agent.wire import Message, RpcError
 
 Act = Callable[[Turn, Directive], None]
 
@@ -36,7 +36,7 @@ def act(word: str) -> Callable[[Act], Act]:
 
 
 def perform(turn: Turn, directive: Directive) -> None:
-    """Do one directive; what it says starts a new line. Raises `Ended` or `Refused` when it ends the turn."""
+    """Do one directive; what it says starts a new line. Raises `Ended` or `RpcError` when it ends the turn."""
     turn.begin_paragraph()
     ACTS[directive.word](turn, directive)
 
@@ -245,7 +245,7 @@ def _stop(turn: Turn, directive: Directive) -> None:
 @act("error")
 def _error(turn: Turn, directive: Directive) -> None:
     del turn
-    raise Refused(directive.whole("code"), directive.text("message"), {"reason": "the prompt asked for this error"})
+    raise RpcError(directive.whole("code"), directive.text("message"), {"reason": "the prompt asked for this error"})
 
 
 @act("late")

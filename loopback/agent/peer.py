@@ -17,7 +17,7 @@ from loopback.agent.wire import (
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     Message,
-    Refused,
+    RpcError,
     Wire,
 )
 
@@ -61,7 +61,7 @@ class Peer:
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
-            self._wire.refuse(None, Refused(PARSE_ERROR, "Parse error"))
+            self._wire.refuse(None, RpcError(PARSE_ERROR, "Parse error"))
             return
         match message:
             case {"method": str(method), "id": request_id}:
@@ -73,7 +73,7 @@ class Peer:
             case {"id": _, **rest} if "result" in rest or "error" in rest:
                 self._wire.settle(message)
             case _:
-                self._wire.refuse(None, Refused(INVALID_REQUEST, "Invalid request"))
+                self._wire.refuse(None, RpcError(INVALID_REQUEST, "Invalid request"))
 
     def _begin(self, request_id: object, method: str, params: object) -> None:
         delays = {
@@ -114,7 +114,7 @@ class Peer:
                     self._prompt(request_id, params)
                 case _:
                     self._wire.answer(request_id, self._simple(method, params))
-        except Refused as refused:
+        except RpcError as refused:
             self._wire.refuse(request_id, refused)
 
     def _simple(self, method: str, params: Message) -> Message:
@@ -131,7 +131,7 @@ class Peer:
             case "session/set_config_option":
                 return {"configOptions": self._set_option(params)}
             case _:
-                raise Refused(METHOD_NOT_FOUND, "Method not found", {"method": method})
+                raise RpcError(METHOD_NOT_FOUND, "Method not found", {"method": method})
 
     def _initialize(self) -> Message:
         self._refuse_if("initialize")
@@ -152,14 +152,14 @@ class Peer:
     def _new(self, params: Message) -> Session:
         self._refuse_if("new")
         if not isinstance(params.get("mcpServers"), list):
-            raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "mcpServers"})
+            raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "mcpServers"})
         return self._sessions.create(params.get("cwd"), self._settings.initial_mode)
 
     def _reopen(self, params: Message) -> Session:
         self._refuse_if("load")
         session = self._sessions.reopen(params.get("sessionId"))
         if not isinstance(params.get("cwd"), str):
-            raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "cwd"})
+            raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "cwd"})
         session.cwd, session.mode = params["cwd"], self._settings.initial_mode  # real agents forget the mode too
         return session
 
@@ -173,7 +173,7 @@ class Peer:
     def _set_mode(self, session: Session, mode: object) -> None:
         self._refuse_if("mode")
         if not self._settings.modes or mode not in MODES:
-            raise Refused(INVALID_PARAMS, "Invalid params", {"modeId": mode})
+            raise RpcError(INVALID_PARAMS, "Invalid params", {"modeId": mode})
         session.mode = str(mode)
         self._sessions.keep(session)
         self._update(session, {"sessionUpdate": "current_mode_update", "currentModeId": session.mode})
@@ -187,16 +187,16 @@ class Peer:
                 session.model = value
                 self._sessions.keep(session)
             case config_id, value:
-                raise Refused(INVALID_PARAMS, "Invalid params", {"configId": config_id, "value": value})
+                raise RpcError(INVALID_PARAMS, "Invalid params", {"configId": config_id, "value": value})
         return session.options(with_modes=self._settings.modes)
 
     def _prompt(self, request_id: object, params: Message) -> None:
         session = self._sessions.find(params.get("sessionId"))
         blocks = params.get("prompt")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-            raise Refused(INVALID_PARAMS, "Invalid params", {"missing": "prompt"})
+            raise RpcError(INVALID_PARAMS, "Invalid params", {"missing": "prompt"})
         if session.session_id in self._turns:
-            raise Refused(INTERNAL_ERROR, "A turn is already running", {"sessionId": session.session_id})
+            raise RpcError(INTERNAL_ERROR, "A turn is already running", {"sessionId": session.session_id})
         typed = [str(block.get("text", "")) for block in blocks if block.get("type") == "text" and _is_typed(block)]
         text = "\n".join(typed)
         untitled = session.title is None
@@ -215,10 +215,10 @@ class Peer:
                 perform(turn, directive)
         except Ended as ended:
             stop_reason = ended.stop_reason
-        except Refused as error:
+        except RpcError as error:
             refused = error
         except Exception as error:  # noqa: BLE001 - the turn's boundary: the client is told, the process lives
-            refused = Refused(INTERNAL_ERROR, "Internal error", f"{type(error).__name__}: {error}")
+            refused = RpcError(INTERNAL_ERROR, "Internal error", f"{type(error).__name__}: {error}")
         self._sessions.keep(session)
         del self._turns[session.session_id]
         if refused is None:
@@ -241,7 +241,7 @@ class Peer:
 
     def _refuse_if(self, what: str) -> None:
         if what in self._settings.refuse:
-            raise Refused(INTERNAL_ERROR, "Refused", f"this agent was started with --refuse {what}")
+            raise RpcError(INTERNAL_ERROR, "RpcError", f"this agent was started with --refuse {what}")
 
 
 def _script(text: str) -> Iterable[Directive]:

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loopback.agent.wire import INVALID_PARAMS, NOT_FOUND, Message, Refused
+from loopback.agent.wire import INVALID_PARAMS, NOT_FOUND, Message, RpcError
 
 MODES = {
     "default": ("Default", "Asks before it acts"),
@@ -88,22 +88,22 @@ class Sessions:
             directory.mkdir(parents=True, exist_ok=True)
 
     def create(self, cwd: object, mode: str) -> Session:
-        """A new session. Raises `Refused` if `cwd` is not an absolute path."""
+        """A new session. Raises `RpcError` if `cwd` is not an absolute path."""
         if not isinstance(cwd, str) or not Path(cwd).is_absolute():
-            raise Refused(INVALID_PARAMS, "cwd must be an absolute path", {"cwd": cwd})
+            raise RpcError(INVALID_PARAMS, "cwd must be an absolute path", {"cwd": cwd})
         session = Session(f"sess_{os.urandom(8).hex()}", cwd, mode)
         self._open[session.session_id] = session
         return session
 
     def find(self, session_id: object) -> Session:
-        """The session with this id that is open in this process. Raises `Refused` if there is none."""
+        """The session with this id that is open in this process. Raises `RpcError` if there is none."""
         session = self._open.get(session_id) if isinstance(session_id, str) else None
         if session is None:
-            raise Refused(NOT_FOUND, "Resource not found", {"sessionId": session_id})
+            raise RpcError(NOT_FOUND, "Resource not found", {"sessionId": session_id})
         return session
 
     def reopen(self, session_id: object) -> Session:
-        """The session with this id, read from the directory if need be. Raises `Refused` if it was never kept."""
+        """The session with this id, read from the directory if need be. Raises `RpcError` if it was never kept."""
         path = self._path(session_id) if isinstance(session_id, str) else None
         if session_id not in self._open and path is not None and path.exists():
             kept = json.loads(path.read_text("utf-8"))

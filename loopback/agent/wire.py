@@ -16,7 +16,7 @@ INTERNAL_ERROR = -32603
 NOT_FOUND = -32002
 
 
-class Refused(Exception):
+class RpcError(Exception):
     """A request of the client that is answered by an error: `code`, `message` and `data` as JSON-RPC has them."""
 
     def __init__(self, code: int, message: str, data: object = None) -> None:
@@ -72,7 +72,7 @@ class Wire:
         """Answer a request with its result."""
         self._send({"id": request_id, "result": result})
 
-    def refuse(self, request_id: object, refused: Refused) -> None:
+    def refuse(self, request_id: object, refused: RpcError) -> None:
         """Answer a request with an error; the id is None where the request could not be read."""
         error = {"code": refused.code, "message": refused.message}
         self._send({"id": request_id, "error": error if refused.data is None else {**error, "data": refused.data}})

@@ -17,8 +17,8 @@ from loopback.server import Loopback
 from loopback.state.entities import Bot, Webhook
 from loopback.state.errors import DiscordError
 
-from .person_actions import ACTS, Scene
-from .request_fields import Asked, BadRequest, NotThere, account
+from .person_actions import ACTS, ActionContext
+from .request_fields import BadRequest, NotThere, RequestFields, account
 from .world_actions import CUES
 
 
@@ -53,11 +53,11 @@ class _Hands:
             act = ACTS.get(request.match_info["act"])
             if act is None:
                 raise NotThere(f"no act {request.match_info['act']!r}; there are {sorted(ACTS)}")
-            asked = Asked(self._server.world, await _fields(request), act.fields)
+            asked = RequestFields(self._server.world, await _fields(request), act.fields)
             who = account(self._server.world, request.match_info["person"])
             if isinstance(who, Bot | Webhook):
                 raise BadRequest(f"{who.name!r} is no person")
-            return _answer(await act.perform(Scene(self._server, self._server.person(who)), asked))
+            return _answer(await act.perform(ActionContext(self._server, self._server.person(who)), asked))
         except _REFUSALS as error:
             return _refusal(error)
 
@@ -67,7 +67,7 @@ class _Hands:
             cue = CUES.get(request.match_info["cue"])
             if cue is None:
                 raise NotThere(f"nothing is called {request.match_info['cue']!r}; there are {sorted(CUES)}")
-            asked = Asked(self._server.world, await _fields(request), cue.fields)
+            asked = RequestFields(self._server.world, await _fields(request), cue.fields)
             return _answer(await cue.follow(self._server, asked))
         except _REFUSALS as error:
             return _refusal(error)

@@ -11,29 +11,29 @@ from loopback.state.outcome import Outcome
 from loopback.user import User
 
 from . import views as view
-from .request_fields import Asked, BadRequest, NotThere
+from .request_fields import BadRequest, NotThere, RequestFields
 
 
 @dataclass(frozen=True)
-class Scene:
+class ActionContext:
     """The server, and the person who acts."""
 
     server: Loopback
     person: User
 
 
-Performance = Callable[[Scene, Asked], Awaitable[Any]]
+Performance = Callable[[ActionContext, RequestFields], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
-class Act:
+class PersonAction:
     """One act, and the fields that it takes."""
 
     perform: Performance
     fields: frozenset[str]
 
 
-async def _say(scene: Scene, asked: Asked) -> Any:
+async def _say(scene: ActionContext, asked: RequestFields) -> Any:
     """Post a message; `files` have a `name` and `text` or `base64`."""
     said = await scene.person.say(
         asked.channel("channel"),
@@ -44,63 +44,63 @@ async def _say(scene: Scene, asked: Asked) -> Any:
     return view.message(scene.server.world, said)
 
 
-async def _edit(scene: Scene, asked: Asked) -> Any:
+async def _edit(scene: ActionContext, asked: RequestFields) -> Any:
     """Change a message of one's own."""
     return view.message(scene.server.world, await scene.person.edit(asked.message("message"), asked.text("text")))
 
 
-async def _delete(scene: Scene, asked: Asked) -> None:
+async def _delete(scene: ActionContext, asked: RequestFields) -> None:
     """Delete a message."""
     await scene.person.delete(asked.message("message"))
 
 
-async def _react(scene: Scene, asked: Asked) -> None:
+async def _react(scene: ActionContext, asked: RequestFields) -> None:
     """Add a reaction."""
     await scene.person.react(asked.message("message"), asked.text("emoji"))
 
 
-async def _unreact(scene: Scene, asked: Asked) -> None:
+async def _unreact(scene: ActionContext, asked: RequestFields) -> None:
     """Take a reaction back."""
     await scene.person.unreact(asked.message("message"), asked.text("emoji"))
 
 
-async def _type(scene: Scene, asked: Asked) -> None:
+async def _type(scene: ActionContext, asked: RequestFields) -> None:
     """Show that one is typing."""
     await scene.person.type(asked.channel("channel"))
 
 
-async def _open_thread(scene: Scene, asked: Asked) -> Any:
+async def _open_thread(scene: ActionContext, asked: RequestFields) -> Any:
     """Open a thread on a `message` or in a `channel`; in a forum `text` is its first message."""
     place = asked.message("message") if "message" in asked else asked.channel("channel")
     return view.channel(await scene.person.open_thread(place, asked.text("name"), asked.text("text", "")))
 
 
-async def _rename(scene: Scene, asked: Asked) -> None:
+async def _rename(scene: ActionContext, asked: RequestFields) -> None:
     """Rename a thread or channel."""
     await scene.person.rename(asked.channel("channel"), asked.text("name"))
 
 
-async def _archive(scene: Scene, asked: Asked) -> None:
+async def _archive(scene: ActionContext, asked: RequestFields) -> None:
     """Archive a thread, or open it again with `archived` false."""
     await scene.person.archive(asked.thread("thread"), archived=asked.truth("archived", default=True))
 
 
-async def _join(scene: Scene, asked: Asked) -> None:
+async def _join(scene: ActionContext, asked: RequestFields) -> None:
     """Join a thread."""
     await scene.person.join(asked.thread("thread"))
 
 
-async def _leave(scene: Scene, asked: Asked) -> None:
+async def _leave(scene: ActionContext, asked: RequestFields) -> None:
     """Leave a thread."""
     await scene.person.leave(asked.thread("thread"))
 
 
-async def _direct(scene: Scene, asked: Asked) -> Any:
+async def _direct(scene: ActionContext, asked: RequestFields) -> Any:
     """The DM with another user."""
     return view.channel(scene.person.direct(asked.account("user")))
 
 
-async def _sees(scene: Scene, asked: Asked) -> Any:
+async def _sees(scene: ActionContext, asked: RequestFields) -> Any:
     """Wait for a message in `channel` that has the `text` or matches the `pattern`; `by` and `after` narrow it."""
     seen = await scene.person.sees(
         asked.channel("channel"),
@@ -112,37 +112,37 @@ async def _sees(scene: Scene, asked: Asked) -> Any:
     return view.message(scene.server.world, seen)
 
 
-async def _sees_thread(scene: Scene, asked: Asked) -> Any:
+async def _sees_thread(scene: ActionContext, asked: RequestFields) -> Any:
     """Wait for the thread of a message, with oneself in it."""
     return view.channel(await scene.person.sees_thread(asked.message("message"), timeout=asked.timeout))
 
 
-async def _click(scene: Scene, asked: Asked) -> Any:
+async def _click(scene: ActionContext, asked: RequestFields) -> Any:
     """Press a button, by its label as `button` or by its `custom_id`."""
     custom_id = asked.text("custom_id") if "custom_id" in asked else None
     label = asked.text("button") if "button" in asked else None
     return _outcome(scene, await scene.person.click(asked.message("message"), label, custom_id=custom_id))
 
 
-async def _pick(scene: Scene, asked: Asked) -> Any:
+async def _pick(scene: ActionContext, asked: RequestFields) -> Any:
     """Choose `values` in the message's menu; `custom_id` says which of several."""
     custom_id = asked.text("custom_id") if "custom_id" in asked else None
     picked = await scene.person.pick(asked.message("message"), asked.many("values"), custom_id=custom_id)
     return _outcome(scene, picked)
 
 
-async def _fill(scene: Scene, asked: Asked) -> Any:
+async def _fill(scene: ActionContext, asked: RequestFields) -> Any:
     """Send the form that answered an `interaction`: `values` by label or custom_id."""
     return _outcome(scene, await scene.person.fill(_before(scene, asked), asked.object("values")))
 
 
-async def _slash(scene: Scene, asked: Asked) -> Any:
+async def _slash(scene: ActionContext, asked: RequestFields) -> Any:
     """Use a slash command, with `options` by name."""
     options = asked.object("options")
     return _outcome(scene, await scene.person.slash(asked.channel("channel"), asked.text("command"), **options))
 
 
-async def _autocomplete(scene: Scene, asked: Asked) -> Any:
+async def _autocomplete(scene: ActionContext, asked: RequestFields) -> Any:
     """Type `text` into the option `focused` of a command; the outcome has the choices."""
     place, command = asked.channel("channel"), asked.text("command")
     options = asked.object("options")
@@ -150,7 +150,7 @@ async def _autocomplete(scene: Scene, asked: Asked) -> Any:
     return _outcome(scene, typed)
 
 
-async def _menu(scene: Scene, asked: Asked) -> Any:
+async def _menu(scene: ActionContext, asked: RequestFields) -> Any:
     """Use a context-menu command on a `message`, or on a `user` in a `channel`."""
     if "message" in asked:
         return _outcome(scene, await scene.person.menu(asked.message("message"), asked.text("command")))
@@ -158,14 +158,14 @@ async def _menu(scene: Scene, asked: Asked) -> Any:
     return _outcome(scene, await scene.person.menu(asked.account("user"), asked.text("command"), channel=place))
 
 
-async def _settled(scene: Scene, asked: Asked) -> Any:
+async def _settled(scene: ActionContext, asked: RequestFields) -> Any:
     """Wait until the answer to an `interaction` is there and has the `text` or matches the `pattern`."""
     before = _before(scene, asked)
     await before.settled(asked.wanted, timeout=asked.timeout)
     return _outcome(scene, before)
 
 
-def _before(scene: Scene, asked: Asked) -> Outcome:
+def _before(scene: ActionContext, asked: RequestFields) -> Outcome:
     named = asked.text("interaction")
     interaction = scene.server.world.interactions.get(int(named)) if named.isdigit() else None
     if interaction is None:
@@ -175,12 +175,12 @@ def _before(scene: Scene, asked: Asked) -> Outcome:
     return scene.person.outcome(interaction)
 
 
-def _outcome(scene: Scene, outcome: Outcome) -> Any:
+def _outcome(scene: ActionContext, outcome: Outcome) -> Any:
     return view.outcome(scene.server.world, outcome)
 
 
-def _act(perform: Performance, *fields: str) -> Act:
-    return Act(perform, frozenset(fields))
+def _act(perform: Performance, *fields: str) -> PersonAction:
+    return PersonAction(perform, frozenset(fields))
 
 
 ACTS: Final = {

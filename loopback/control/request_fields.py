@@ -25,7 +25,7 @@ class NotThere(Exception):
     """The request names something that does not exist."""
 
 
-class Asked:
+class RequestFields:
     """The fields of one request. People, channels and guilds go by their id, or by their name if only one has it."""
 
     def __init__(self, world: World, fields: Json, known: frozenset[str]) -> None:

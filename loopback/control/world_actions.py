@@ -12,30 +12,30 @@ from loopback.server import Loopback
 from loopback.state.faults import Fault, Turbulence, for_calls
 
 from . import views as view
-from .request_fields import Asked, BadRequest, NotThere
+from .request_fields import BadRequest, NotThere, RequestFields
 
-Direction = Callable[[Loopback, Asked], Awaitable[Any]]
+Direction = Callable[[Loopback, RequestFields], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
-class Cue:
+class WorldAction:
     """One thing that can be asked of the stage, and the fields that it takes."""
 
     follow: Direction
     fields: frozenset[str]
 
 
-async def _world(server: Loopback, _: Asked) -> Any:
+async def _world(server: Loopback, _: RequestFields) -> Any:
     """Everything there is: guilds, channels and threads, people, bots."""
     return view.world(server.world)
 
 
-async def _messages(server: Loopback, asked: Asked) -> Any:
+async def _messages(server: Loopback, asked: RequestFields) -> Any:
     """What everybody sees in a channel, oldest first, each with every content it ever had."""
     return [view.message(server.world, one) for one in server.messages(asked.channel("channel"))]
 
 
-async def _calls(server: Loopback, asked: Asked) -> Any:
+async def _calls(server: Loopback, asked: RequestFields) -> Any:
     """The bots' REST calls; waits until there are `at_least` that fit `method`, `path` (a beginning), `status`."""
 
     def fitting() -> list[Any]:
@@ -55,22 +55,22 @@ async def _calls(server: Loopback, asked: Asked) -> Any:
     return [view.call(one) for one in fitting()]
 
 
-async def _guild(server: Loopback, asked: Asked) -> Any:
+async def _guild(server: Loopback, asked: RequestFields) -> Any:
     """A new guild."""
     return {"id": str(server.add_guild(asked.text("name")).id)}
 
 
-async def _channel(server: Loopback, asked: Asked) -> Any:
+async def _channel(server: Loopback, asked: RequestFields) -> Any:
     """A new channel of a guild; `kind` 0 is text, 2 voice, 5 announcements, 13 a stage, 15 a forum, 16 media."""
     return view.channel(server.add_channel(asked.guild("guild"), asked.text("name"), kind=int(asked.number("kind", 0))))
 
 
-async def _person(server: Loopback, asked: Asked) -> Any:
+async def _person(server: Loopback, asked: RequestFields) -> Any:
     """A new person, member of `guilds`."""
     return {"id": str(server.add_person(asked.text("name"), guilds=asked.guilds("guilds")).id)}
 
 
-async def _bot(server: Loopback, asked: Asked) -> Any:
+async def _bot(server: Loopback, asked: RequestFields) -> Any:
     """A new bot with a token, member of `guilds`."""
     try:
         bot = server.add_bot(asked.text("name"), token=asked.text("token"), guilds=asked.guilds("guilds"))
@@ -79,17 +79,17 @@ async def _bot(server: Loopback, asked: Asked) -> Any:
     return {"id": str(bot.id), "application": str(bot.application_id)}
 
 
-async def _connected(server: Loopback, asked: Asked) -> None:
+async def _connected(server: Loopback, asked: RequestFields) -> None:
     """Wait until a bot is connected to the gateway."""
     await server.connected(asked.bot("bot"), timeout=asked.timeout)
 
 
-async def _drop(server: Loopback, asked: Asked) -> None:
+async def _drop(server: Loopback, asked: RequestFields) -> None:
     """Close a bot's gateway connection; with `resume` false its session is over."""
     server.drop_gateway(asked.bot("bot"), resume=asked.truth("resume", default=True))
 
 
-async def _fault(server: Loopback, asked: Asked) -> Any:
+async def _fault(server: Loopback, asked: RequestFields) -> Any:
     """A rule that makes REST calls go wrong; `path` is a beginning, `pattern` a regular expression."""
     rule = {name: asked.object("rule")[name] for name in asked.object("rule")}
     try:
@@ -100,7 +100,7 @@ async def _fault(server: Loopback, asked: Asked) -> Any:
         raise BadRequest(str(error)) from None
 
 
-async def _event_fault(server: Loopback, asked: Asked) -> Any:
+async def _event_fault(server: Loopback, asked: RequestFields) -> Any:
     """A rule about gateway events: the `effect` is lost, twice, or swapped with the next."""
     try:
         effect = Turbulence(asked.text("effect"))
@@ -110,12 +110,12 @@ async def _event_fault(server: Loopback, asked: Asked) -> Any:
     return view.fault(server.faults.add(Fault(effect, event=event, times=int(asked.number("times", 1)))))
 
 
-async def _faults(server: Loopback, _: Asked) -> Any:
+async def _faults(server: Loopback, _: RequestFields) -> Any:
     """The rules in force."""
     return [view.fault(one) for one in server.faults]
 
 
-async def _remove_fault(server: Loopback, asked: Asked) -> None:
+async def _remove_fault(server: Loopback, asked: RequestFields) -> None:
     """End the rule with the number `fault`."""
     for one in server.faults:
         if one.number == asked.number("fault"):
@@ -124,7 +124,7 @@ async def _remove_fault(server: Loopback, asked: Asked) -> None:
     raise NotThere(f"no rule {asked.number('fault'):g}")
 
 
-async def _limits(server: Loopback, asked: Asked) -> Any:
+async def _limits(server: Loopback, asked: RequestFields) -> Any:
     """What is limited; `active` lists what is enforced from now on."""
     if "active" in asked:
         try:
@@ -134,7 +134,7 @@ async def _limits(server: Loopback, asked: Asked) -> Any:
     return view.limits(server.limits)
 
 
-async def _jump(server: Loopback, asked: Asked) -> Any:
+async def _jump(server: Loopback, asked: RequestFields) -> Any:
     """Let so many `seconds` have passed for limits, interactions and slow answers."""
     try:
         server.jump(asked.number("seconds"))
@@ -143,8 +143,8 @@ async def _jump(server: Loopback, asked: Asked) -> Any:
     return {"now": server.clock()}
 
 
-def _cue(follow: Direction, *fields: str) -> Cue:
-    return Cue(follow, frozenset(fields))
+def _cue(follow: Direction, *fields: str) -> WorldAction:
+    return WorldAction(follow, frozenset(fields))
 
 
 CUES: Final = {

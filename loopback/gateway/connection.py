@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from .sessions import Session
+from .sessions import GatewaySession
 
 PAYLOAD_BYTES: Final = 4096
 SENDS: Final = 120
@@ -67,14 +67,14 @@ class _Farewell:
     code: int
 
 
-class Connection:
+class GatewayConnection:
     """One websocket: frames leave through one outbox, in order, compressed if the client asked for zlib-stream."""
 
     def __init__(self, socket: web.WebSocketResponse, *, compress: bool) -> None:
         self._socket = socket
         self._deflate = zlib.compressobj() if compress else None
         self._outbox: asyncio.Queue[str | _Farewell] = asyncio.Queue()
-        self.session: Session | None = None
+        self.session: GatewaySession | None = None
         self.received: deque[float] = deque(maxlen=SENDS)
         self.beats = 0
         self.frozen = False

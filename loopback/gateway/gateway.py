@@ -19,8 +19,8 @@ from loopback.state.entities import ALL_INTENTS, Bot, Json
 from loopback.state.faults import CONNECT, Faults
 from loopback.state.world import World
 
-from .connection import PAYLOAD_BYTES, SENDS, Close, Closed, Connection, Op
-from .sessions import Session, Sessions
+from .connection import PAYLOAD_BYTES, SENDS, Close, Closed, GatewayConnection, Op
+from .sessions import GatewaySession, GatewaySessions
 
 HEARTBEAT: Final = 41.25
 HEARTBEAT_GRACE: Final = 1.5
@@ -41,7 +41,7 @@ class Gateway:
     def __init__(
         self,
         world: World,
-        sessions: Sessions,
+        sessions: GatewaySessions,
         clock: Clock,
         faults: Faults,
         limits: Limits,
@@ -53,7 +53,7 @@ class Gateway:
         self._faults = faults
         self._limits = limits
         self._heartbeat = heartbeat
-        self._connections: set[Connection] = set()
+        self._connections: set[GatewayConnection] = set()
 
     def attach(self, app: web.Application) -> None:
         """Add the gateway's address, and close its connections when the application ends."""
@@ -69,7 +69,7 @@ class Gateway:
             return web.Response(status=trouble.status, body=content, headers=trouble.headers, content_type=kind)
         socket = web.WebSocketResponse(timeout=CLOSE_SECONDS, compress=False, max_msg_size=4 * PAYLOAD_BYTES)
         await socket.prepare(request)
-        connection = Connection(socket, compress=request.query.get("compress") == "zlib-stream")
+        connection = GatewayConnection(socket, compress=request.query.get("compress") == "zlib-stream")
         self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -83,7 +83,7 @@ class Gateway:
             connection.ended.set()
         return socket
 
-    async def _watch(self, connection: Connection) -> None:
+    async def _watch(self, connection: GatewayConnection) -> None:
         """Close a connection whose client stopped its heartbeats."""
         beats = -1
         while beats != connection.beats:
@@ -91,7 +91,7 @@ class Gateway:
             await self._clock.sleep(self._heartbeat * HEARTBEAT_GRACE)
         connection.close(Close.SESSION_TIMED_OUT)
 
-    async def _converse(self, connection: Connection, version: str) -> int:
+    async def _converse(self, connection: GatewayConnection, version: str) -> int:
         code: int = Close.UNKNOWN_ERROR
         try:
             if version not in ("9", "10"):
@@ -117,7 +117,7 @@ class Gateway:
                 for connection in open_ones:
                     await connection.ended.wait()
 
-    def _take(self, connection: Connection, text: str) -> None:
+    def _take(self, connection: GatewayConnection, text: str) -> None:
         if connection.frozen:
             return
         now = self._clock()
@@ -159,7 +159,7 @@ class Gateway:
             raise Closed(Close.AUTHENTICATION_FAILED)
         return bot
 
-    def _identify(self, connection: Connection, data: Json) -> None:
+    def _identify(self, connection: GatewayConnection, data: Json) -> None:
         bot = self._bot(data)
         intents = data.get("intents")
         if not isinstance(intents, int) or intents & ~ALL_INTENTS:
@@ -173,7 +173,7 @@ class Gateway:
             case _:
                 raise Closed(Close.INVALID_SHARD)
 
-    def _start(self, connection: Connection, bot: Bot, intents: int, shard: tuple[int, int]) -> None:
+    def _start(self, connection: GatewayConnection, bot: Bot, intents: int, shard: tuple[int, int]) -> None:
         match self._limits.identify(bot.id):
             case Start.ALLOWED:
                 connection.session = self._sessions.open(bot, intents, shard, connection, self.url)
@@ -184,7 +184,7 @@ class Gateway:
                 self._sessions.end(bot, Close.AUTHENTICATION_FAILED)
                 raise Closed(Close.AUTHENTICATION_FAILED)
 
-    def _resume(self, connection: Connection, data: Json) -> None:
+    def _resume(self, connection: GatewayConnection, data: Json) -> None:
         bot = self._bot(data)
         sequence = data.get("seq")
         session = None
@@ -199,7 +199,7 @@ class Gateway:
         """Where clients connect, and resume."""
         return self._world.cdn.replace("http", "ws", 1) + "/gateway/"
 
-    def _send_members(self, session: Session | None, data: Json) -> None:
+    def _send_members(self, session: GatewaySession | None, data: Json) -> None:
         wanted = data.get("user_ids") or []
         try:
             guild = self._world.guilds.get(int(data.get("guild_id") or 0))

@@ -44,7 +44,7 @@ class Outlet(Protocol):
 
 
 @dataclass(eq=False)
-class Session:
+class GatewaySession:
     """One bot's session; `shard` is (number, of how many). `ready` from the end of READY on."""
 
     bot: Bot
@@ -107,7 +107,7 @@ def _frame(name: str, sequence: int, text: str) -> str:
     return f'{{"t":"{name}","s":{sequence},"op":0,"d":{text}}}'
 
 
-class Sessions:
+class GatewaySessions:
     """All sessions, fed by the world's events. `changed` is called when one becomes ready, resumes or is left.
 
     `faults` may lose, repeat or swap events; `violations` sees each before.
@@ -118,7 +118,7 @@ class Sessions:
         self._faults = faults
         self._violations = violations
         self._changed = changed
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, GatewaySession] = {}
         world.listeners.append(self.hear)
 
     def hear(self, event: events.Event) -> None:
@@ -131,7 +131,7 @@ class Sessions:
             for name, payload in dispatch.translate(self._world, event, session.bot, session.intents):
                 self._deliver(session, name, payload)
 
-    def _deliver(self, session: Session, name: str, payload: Json) -> None:
+    def _deliver(self, session: GatewaySession, name: str, payload: Json) -> None:
         self._violations.see_event(name, payload)
         match self._faults.strike_event(name, session.bot):
             case Turbulence.LOST:
@@ -144,7 +144,7 @@ class Sessions:
             case None:
                 session.dispatch(name, payload)
 
-    def of(self, bot: Bot) -> list[Session]:
+    def of(self, bot: Bot) -> list[GatewaySession]:
         """The bot's sessions, oldest first, those left included."""
         return [session for session in self._sessions.values() if session.bot is bot]
 
@@ -152,9 +152,9 @@ class Sessions:
         """Whether one of the bot's sessions is ready and attached."""
         return any(session.connected for session in self.of(bot))
 
-    def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet, gateway: str) -> Session:
+    def open(self, bot: Bot, intents: int, shard: tuple[int, int], outlet: Outlet, gateway: str) -> GatewaySession:
         """A new session: READY, and each guild of its shard."""
-        session = Session(bot, intents, shard, outlet)
+        session = GatewaySession(bot, intents, shard, outlet)
         bot.identifies += 1
         self._sessions[session.id] = session
         self._drop_surplus()
@@ -171,7 +171,7 @@ class Sessions:
         self._changed()
         return session
 
-    def _ready(self, session: Session, guilds: list[Guild], gateway: str) -> Json:
+    def _ready(self, session: GatewaySession, guilds: list[Guild], gateway: str) -> Json:
         application = payloads.application(self._world, session.bot)
         return {
             "v": API_VERSION,
@@ -195,7 +195,7 @@ class Sessions:
                 self.leave(session, session.outlet, ended=True)
             self._sessions.pop(session.id, None)
 
-    def resume(self, bot: Bot, session_id: str, sequence: int, outlet: Outlet) -> Session | None:
+    def resume(self, bot: Bot, session_id: str, sequence: int, outlet: Outlet) -> GatewaySession | None:
         """Attach to a session again; None when it cannot be resumed (it is gone, refused, another's, or too old)."""
         session = self._sessions.get(session_id)
         if session is None or session.bot is not bot or not session.resumable or not session.covers(sequence):
@@ -206,7 +206,7 @@ class Sessions:
         self._changed()
         return session
 
-    def leave(self, session: Session, outlet: Outlet, *, ended: bool) -> None:
+    def leave(self, session: GatewaySession, outlet: Outlet, *, ended: bool) -> None:
         """The connection is gone; `ended` forgets the session too."""
         if session.outlet is outlet:
             session.outlet = None

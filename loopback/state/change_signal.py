@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Changes:
+class ChangeSignal:
     """Those who wait for a condition; `tell` lets each look again."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from .change_signal import Changes
+from .change_signal import ChangeSignal
 from .entities import Interaction, Json, Message
 
 WAIT: Final = 30.0
@@ -28,7 +28,7 @@ def matches(wanted: Wanted, message: Message) -> bool:
 class Outcome:
     """What came of a click, a choice, a form or a command: the interaction as its person sees it."""
 
-    def __init__(self, interaction: Interaction, changes: Changes) -> None:
+    def __init__(self, interaction: Interaction, changes: ChangeSignal) -> None:
         self.interaction = interaction
         self._changes = changes
 

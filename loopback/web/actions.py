@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Final
 
 from loopback.state import commands, drafts
-from loopback.state.change_signal import Changes
+from loopback.state.change_signal import ChangeSignal
 from loopback.state.drafts import Upload
 from loopback.state.entities import Bot, CallbackType, Json, Thread
 from loopback.state.errors import DiscordError, Reason
@@ -77,7 +77,7 @@ class Asked:
 class Acts:
     """The acts of one tab. `perform` returns what the page is told; it raises DiscordError and ValueError."""
 
-    def __init__(self, world: World, changes: Changes, tab: Tab) -> None:
+    def __init__(self, world: World, changes: ChangeSignal, tab: Tab) -> None:
         self._world = world
         self._tab = tab
         self._user = User(tab.viewer, world, changes)

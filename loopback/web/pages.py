@@ -21,7 +21,7 @@ from aiohttp import WSCloseCode, web
 from loopback.rest.call_log import Record
 from loopback.rest.rate_limits import Limits
 from loopback.state import events
-from loopback.state.change_signal import Changes
+from loopback.state.change_signal import ChangeSignal
 from loopback.state.drafts import REQUEST_BYTES
 from loopback.state.entities import Account, Json
 from loopback.state.world import World
@@ -67,7 +67,7 @@ def _files() -> dict[str, tuple[str, bytes]]:
 class Pages:
     """Serves the page of one world. `online` says which bots are connected."""
 
-    def __init__(self, world: World, limits: Limits, record: Record, changes: Changes, online: Online) -> None:
+    def __init__(self, world: World, limits: Limits, record: Record, changes: ChangeSignal, online: Online) -> None:
         self._world = world
         self._limits = limits
         self._record = record

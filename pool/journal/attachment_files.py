@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["Files", "folder_of"]
+__all__ = ["AttachmentFiles", "folder_of"]
 
 
 def folder_of(journal: Path) -> Path:
@@ -17,7 +17,7 @@ def folder_of(journal: Path) -> Path:
     return journal.with_name(f"{journal.name}-files")
 
 
-class Files:
+class AttachmentFiles:
     """The folder, which is made with mode 0700 for the first file; files have mode 0600."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from .attachment_files import Files, folder_of
+from .attachment_files import AttachmentFiles, folder_of
 
 __all__ = [
     "CHECKED_AT_START",
@@ -284,7 +284,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(_MIGRATIONS):
         raise JournalUnusable(f"the journal {path} was written by a newer Threadline (schema {version})")
-    connection.create_function("file_of", 1, Files(folder_of(path)).write)
+    connection.create_function("file_of", 1, AttachmentFiles(folder_of(path)).write)
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;")
     damage = damage_of(connection) if path.stat().st_size <= CHECKED_AT_START else ""

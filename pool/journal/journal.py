@@ -12,19 +12,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from .attachment_files import Files, folder_of
+from .attachment_files import AttachmentFiles, folder_of
 from .database import JournalError, open_database, unusable
-from .message_rows import BEFORE, NEW, Row, State
-from .notices import KeptNotices
-from .posted_requests import KeptAsks
-from .questions import KeptQuestions
-from .reactions import KeptSigns
-from .sent_pages import Post, Posts
-from .threads import Threads
-from .trailers import Postscripts
-from .transactions import Unwritable, Writer, surely
+from .message_rows import BEFORE, NEW, MessageRow, MessageState
+from .notices import NoticeRows
+from .posted_requests import PostedRequestRows
+from .questions import QuestionRows
+from .reactions import ReactionRows
+from .sent_pages import SentPage, SentPages
+from .threads import ThreadRows
+from .trailers import Trailers
+from .transactions import JournalUnwritable, Writer, retried
 
-__all__ = ["KEPT_SECONDS", "NEW", "Journal", "JournalError", "Post", "Row", "State", "Unwritable"]
+__all__ = [
+    "KEPT_SECONDS",
+    "NEW",
+    "Journal",
+    "JournalError",
+    "JournalUnwritable",
+    "MessageRow",
+    "MessageState",
+    "SentPage",
+]
 
 KEPT_SECONDS = 30 * 24 * 3600.0
 """How long rows that have ended are kept: long enough to know a replayed id, and to tell a new session the past."""
@@ -44,18 +53,18 @@ class Journal:
         self._db = connection
         self._writer = Writer(connection)
         self.path = self._writer.file
-        self.files = Files(folder_of(self.path))
+        self.files = AttachmentFiles(folder_of(self.path))
         (self.journal_id,) = self._db.execute("SELECT value FROM facts WHERE name = 'journal_id'").fetchone()
-        self.threads = Threads(self._writer)
-        self.signs = KeptSigns(self._writer)
-        self.questions = KeptQuestions(self._writer)
-        self.notices = KeptNotices(self._writer)
-        self.asks = KeptAsks(self._writer)
-        self.posts = Posts(self._writer)
-        self.postscripts = Postscripts(self._writer, self.files)
+        self.threads = ThreadRows(self._writer)
+        self.signs = ReactionRows(self._writer)
+        self.questions = QuestionRows(self._writer)
+        self.notices = NoticeRows(self._writer)
+        self.asks = PostedRequestRows(self._writer)
+        self.posts = SentPages(self._writer)
+        self.postscripts = Trailers(self._writer, self.files)
         """What follows the pages of exchanges. It goes when its exchange is answered, told or closed without a word."""
-        self._moves: list[tuple[State, str | None, int]] = []
-        self.on_moved: Callable[[State, str | None, int], None] = lambda _state, _reason, _count: None
+        self._moves: list[tuple[MessageState, str | None, int]] = []
+        self.on_moved: Callable[[MessageState, str | None, int], None] = lambda _state, _reason, _count: None
         """Learns of each move, once it is written: the new state, why (`NEW` for a new message), how many rows."""
 
     @classmethod
@@ -113,7 +122,7 @@ class Journal:
         row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return "" if row is None else row[0]
 
-    @surely
+    @retried
     def note(self, name: str, value: str) -> None:
         """Note something about the bot as a whole."""
         with self._transaction():
@@ -121,7 +130,7 @@ class Journal:
 
     # ---- marks
 
-    @surely
+    @retried
     def mark_seen(self, channel_id: int, message_id: int) -> None:
         """Move a channel's high-water mark: everything at or below it has been recorded or ignored. Never back."""
         seen = self.seen(channel_id)
@@ -169,22 +178,24 @@ class Journal:
             new = self._db.execute(
                 "INSERT OR IGNORE INTO messages (message_id, thread_id, author_id, state, received, request)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (message_id, thread_id, author_id, State.RECEIVED, now, request),
+                (message_id, thread_id, author_id, MessageState.RECEIVED, now, request),
             ).rowcount
             if new:
-                self._moves.append((State.RECEIVED, NEW, 1))
+                self._moves.append((MessageState.RECEIVED, NEW, 1))
                 self._see(thread_id, message_id)
         return new == 1
 
-    def mark(self, message_ids: Sequence[int], state: State) -> None:
+    def mark(self, message_ids: Sequence[int], state: MessageState) -> None:
         """Move all these rows to `state`, or none. Raises `JournalError` where no such transition exists."""
         with self._transaction():
             self._move(message_ids, state)
 
-    @surely
+    @retried
     def hold(self, message_ids: Sequence[int], *, held: bool) -> None:
         """Let rows that wait be held, or received again; all others stay as they are. For thousands one transaction."""
-        before, state = (State.RECEIVED, State.HELD) if held else (State.HELD, State.RECEIVED)
+        before, state = (
+            (MessageState.RECEIVED, MessageState.HELD) if held else (MessageState.HELD, MessageState.RECEIVED)
+        )
         with self._transaction():
             self._move([each for each in message_ids if self.state(each) is before], state)
 
@@ -195,19 +206,19 @@ class Journal:
         """
         with self._transaction():
             before = self.row(message_ids[-1])
-            self._move(message_ids, State.PROMPTED)
+            self._move(message_ids, MessageState.PROMPTED)
             self._join(message_ids)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (prompt, message_ids[-1]))
         return None if before is None else before.prompt
 
-    @surely
+    @retried
     def unsent(self, message_ids: Sequence[int], earlier: str | None) -> None:
         """Write down that nothing was sent after all; `earlier` is what `prompted` returned."""
         with self._transaction():
-            self._move(message_ids, State.RECEIVED)
+            self._move(message_ids, MessageState.RECEIVED)
             self._db.execute("UPDATE messages SET prompt = ? WHERE message_id = ?", (earlier, message_ids[-1]))
 
-    @surely
+    @retried
     def interrupt(self, message_ids: Sequence[int], pages: Sequence[str]) -> None:
         """Write down what the reply of a turn says that the bot's stop cut off; the rows stay prompted.
 
@@ -219,11 +230,11 @@ class Journal:
     def again(self, message_ids: Sequence[int]) -> None:
         """Let rows that were prompted be received once more; the pages that were owed are no longer."""
         with self._transaction():
-            self._move(message_ids, State.RECEIVED)
+            self._move(message_ids, MessageState.RECEIVED)
             self._drop_pages(message_ids)
             self.postscripts.drop(message_ids[-1])
 
-    @surely
+    @retried
     def amend(self, message_id: int, request: str) -> None:
         """Replace the request of a message that waits. Of one that does not wait any more it stays what it was."""
         with self._transaction():
@@ -232,7 +243,7 @@ class Journal:
                 (request, message_id),
             )
 
-    @surely
+    @retried
     def move(self, message_id: int, thread_id: int, request: str) -> None:
         """Give a message that waits to the conversation of another place in its channel.
 
@@ -252,11 +263,11 @@ class Journal:
                 (thread_id, request, message_id),
             )
 
-    @surely
+    @retried
     def close_rows(self, message_ids: Sequence[int], reason: str, pages: Sequence[str] = ()) -> None:
         """End rows without an answer, for `reason`, a word or two. `pages` say so, and are owed until `told`."""
         with self._transaction():
-            self._move(message_ids, State.CLOSED, reason)
+            self._move(message_ids, MessageState.CLOSED, reason)
             self._join(message_ids)
             self._drop_pages(message_ids)
             owed = self._keep_pages(message_ids, pages) > 0
@@ -264,7 +275,7 @@ class Journal:
             if not owed:
                 self.postscripts.drop(message_ids[-1])
 
-    @surely
+    @retried
     def told(self, message_ids: Sequence[int]) -> None:
         """Write down that nothing is owed any more about rows that were closed."""
         with self._transaction():
@@ -272,40 +283,40 @@ class Journal:
             self._owe(message_ids, owed=False)
             self.postscripts.drop(message_ids[-1])
 
-    @surely
+    @retried
     def finish(self, message_ids: Sequence[int], stop_reason: str, pages: Sequence[str]) -> None:
         """Write down that the turn has ended, and everything that must be posted, in one transaction."""
         with self._transaction():
-            self._move(message_ids, State.FINISHED, stop_reason)
+            self._move(message_ids, MessageState.FINISHED, stop_reason)
             self._keep_pages(message_ids, pages)
 
-    @surely
+    @retried
     def answer(self, message_ids: Sequence[int]) -> None:
         """Write down that Discord has confirmed the last page."""
         with self._transaction():
-            self._move(message_ids, State.ANSWERED)
+            self._move(message_ids, MessageState.ANSWERED)
             self.postscripts.drop(message_ids[-1])
 
-    @surely
+    @retried
     def settle(self, message_ids: Sequence[int], *, confirmed: bool) -> None:
         """Write down that a reply has come to its end: Discord has confirmed all of it, or it was given up.
 
         Rows that are prompted still were interrupted.
         """
         match self.state(message_ids[-1]):
-            case State.FINISHED if confirmed:
+            case MessageState.FINISHED if confirmed:
                 self.answer(message_ids)
-            case State.FINISHED:
+            case MessageState.FINISHED:
                 self.close_rows(message_ids, "undeliverable")
-            case State.CLOSED | State.PROMPTED:
+            case MessageState.CLOSED | MessageState.PROMPTED:
                 self.told(message_ids)
 
-    def state(self, message_id: int) -> State | None:
+    def state(self, message_id: int) -> MessageState | None:
         """Return the state of a message; None where it was never accepted."""
         row = self._db.execute("SELECT state FROM messages WHERE message_id = ?", (message_id,)).fetchone()
-        return None if row is None else State(row[0])
+        return None if row is None else MessageState(row[0])
 
-    def exchange(self, message_id: int) -> list[Row]:
+    def exchange(self, message_id: int) -> list[MessageRow]:
         """Return the rows of the exchange that a message is a request of, or a page of the reply; oldest first."""
         query = (
             "SELECT coalesce(exchange_id, message_id) FROM messages WHERE message_id ="
@@ -323,16 +334,16 @@ class Journal:
         rows = self._db.execute("SELECT content FROM pages WHERE exchange_id = ? ORDER BY number", (message_id,))
         return [content for (content,) in rows]
 
-    def open_rows(self) -> list[Row]:
+    def open_rows(self) -> list[MessageRow]:
         """Return every row that has not ended, and those closed ones of which pages are owed, oldest message first."""
         # Two queries, each by an index of its own: no index gives both in order.
-        found: list[Row] = []
+        found: list[MessageRow] = []
         for condition in ("state NOT IN ('answered', 'closed')", "owed"):
             query = f"SELECT {_ROW} FROM messages WHERE {condition}"  # noqa: S608 - names from above
             found += [_row(fields) for fields in self._db.execute(query)]
         return sorted(found, key=lambda row: row.message_id)
 
-    def row(self, message_id: int) -> Row | None:
+    def row(self, message_id: int) -> MessageRow | None:
         """Return the row of a message; None where it was never accepted."""
         query = f"SELECT {_ROW} FROM messages WHERE message_id = ?"  # noqa: S608 - names from above
         fields = self._db.execute(query, (message_id,)).fetchone()
@@ -370,7 +381,7 @@ class Journal:
         query = (  # Its first condition is that of the index by which the open rows are found.
             "SELECT message_id FROM messages WHERE state NOT IN ('answered', 'closed') AND state = ? AND received < ?"
         )
-        rows = self._db.execute(query, (State.HELD, time.time() - KEPT_SECONDS)).fetchall()
+        rows = self._db.execute(query, (MessageState.HELD, time.time() - KEPT_SECONDS)).fetchall()
         for (message_id,) in rows:
             self.close_rows((message_id,), "dropped")
 
@@ -390,7 +401,7 @@ class Journal:
         """Note whether pages are owed about rows that were closed."""
         self._db.execute("UPDATE messages SET owed = ? WHERE message_id = ?", (owed, message_ids[-1]))
 
-    def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
+    def _move(self, message_ids: Sequence[int], state: MessageState, reason: str | None = None) -> None:
         before = BEFORE[state]
         marks = ", ".join("?" * len(before))
         # Why a turn ended is still true when its answer is confirmed.
@@ -413,6 +424,6 @@ class Journal:
             self.on_moved(*move)
 
 
-def _row(fields: Sequence[Any]) -> Row:
+def _row(fields: Sequence[Any]) -> MessageRow:
     message_id, thread_id, author_id, state, *others = fields
-    return Row(message_id, thread_id, author_id, State(state), *others)
+    return MessageRow(message_id, thread_id, author_id, MessageState(state), *others)

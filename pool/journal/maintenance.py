@@ -16,7 +16,7 @@ import structlog
 from .database import CHECKED_AT_START, connect, damage_of
 from .journal import Journal
 
-__all__ = ["UPKEEP_SECONDS", "Upkeep"]
+__all__ = ["UPKEEP_SECONDS", "Maintenance"]
 
 UPKEEP_SECONDS = 10.0
 """How often the journal is looked after: 430,000 old rows a day, and a WAL of what is written in so long."""
@@ -29,7 +29,7 @@ T = TypeVar("T")
 log = structlog.stdlib.get_logger("pool")
 
 
-class Upkeep:
+class Maintenance:
     """Looks after an open journal for as long as `run` does."""
 
     def __init__(self, journal: Journal) -> None:

@@ -8,13 +8,13 @@ has all transitions, docs/how-it-works.md draws them.
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["BEFORE", "NEW", "Row", "State"]
+__all__ = ["BEFORE", "NEW", "MessageRow", "MessageState"]
 
 NEW = "new"
 """Why a row that nobody has seen before is received; others are received again."""
 
 
-class State(StrEnum):
+class MessageState(StrEnum):
     """The state of a message's row."""
 
     RECEIVED = "received"
@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MessageRow:
     """A message that is open, or closed and owed a word about it: what is needed to take it up again.
 
     `prompt` is what was sent, once it was; `reason` why it ended, once it has: a stop reason, or a word or two.
@@ -36,7 +36,7 @@ class Row:
     message_id: int
     thread_id: int
     author_id: int
-    state: State
+    state: MessageState
     request: str
     prompt: str | None
     reason: str | None
@@ -44,11 +44,11 @@ class Row:
 
 
 BEFORE = {
-    State.RECEIVED: (State.HELD, State.PROMPTED),
-    State.HELD: (State.RECEIVED,),
-    State.PROMPTED: (State.RECEIVED,),
-    State.FINISHED: (State.PROMPTED,),
-    State.ANSWERED: (State.FINISHED,),
-    State.CLOSED: (State.RECEIVED, State.HELD, State.PROMPTED, State.FINISHED),
+    MessageState.RECEIVED: (MessageState.HELD, MessageState.PROMPTED),
+    MessageState.HELD: (MessageState.RECEIVED,),
+    MessageState.PROMPTED: (MessageState.RECEIVED,),
+    MessageState.FINISHED: (MessageState.PROMPTED,),
+    MessageState.ANSWERED: (MessageState.FINISHED,),
+    MessageState.CLOSED: (MessageState.RECEIVED, MessageState.HELD, MessageState.PROMPTED, MessageState.FINISHED),
 }
 """The states from which each state is reached."""

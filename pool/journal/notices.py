@@ -2,13 +2,13 @@
 
 from dataclasses import astuple, dataclass
 
-from .transactions import Writer, surely
+from .transactions import Writer, retried
 
-__all__ = ["KeptNotices", "Notice"]
+__all__ = ["NoticeRow", "NoticeRows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class NoticeRow:
     """A notice that stands, or may stand: without `message_id` it is not known whether it was posted.
 
     `about` is the message that it is about, 0 for none; `since` is when it was first to be posted, in Unix time;
@@ -24,7 +24,7 @@ class Notice:
     message_id: int | None
 
 
-class KeptNotices:
+class NoticeRows:
     """The part of the journal that is about notices; `Journal.notices`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
@@ -32,31 +32,31 @@ class KeptNotices:
         self._db = writer.db
         self._writer = writer
 
-    @surely
-    def begin(self, notice: Notice) -> None:
+    @retried
+    def begin(self, notice: NoticeRow) -> None:
         """Write down that a notice is about to be posted, also where that has been refused before."""
         with self._writer.transaction():
             self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(notice))
 
-    @surely
+    @retried
     def posted(self, nonce: str, message_id: int) -> None:
         """Write down which message a notice has become."""
         with self._writer.transaction():
             self._db.execute("UPDATE notices SET message_id = ? WHERE nonce = ?", (message_id, nonce))
 
-    @surely
+    @retried
     def gone(self, nonce: str) -> None:
         """Write down that a notice is gone, or says how its matter ended and has no buttons any more."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM notices WHERE nonce = ?", (nonce,))
 
-    @surely
+    @retried
     def forget(self, thread_id: int) -> None:
         """Write down that all notices of a thread are gone, for the thread is."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM notices WHERE thread_id = ?", (thread_id,))
 
-    def standing(self) -> list[Notice]:
+    def standing(self) -> list[NoticeRow]:
         """Return the notices that have to go some day, oldest first."""
         query = "SELECT nonce, thread_id, kind, about, since, content, message_id FROM notices ORDER BY since"
-        return [Notice(*fields) for fields in self._db.execute(query)]
+        return [NoticeRow(*fields) for fields in self._db.execute(query)]

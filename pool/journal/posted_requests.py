@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from .transactions import Writer, surely
+from .transactions import Writer, retried
 
-__all__ = ["Ask", "KeptAsks"]
+__all__ = ["PostedRequest", "PostedRequestRows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PostedRequest:
     """A request that was to be posted in a channel, and may have been.
 
     `ask_id` is the id of the interaction by which it was made, `content` what the message was to say, `request` and
@@ -23,7 +23,7 @@ class Ask:
     parent_id: int | None = None
 
 
-class KeptAsks:
+class PostedRequestRows:
     """The part of the journal that is about such requests; `Journal.asks`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
@@ -31,19 +31,19 @@ class KeptAsks:
         self._db = writer.db
         self._writer = writer
 
-    def begin(self, ask: Ask) -> None:
+    def begin(self, ask: PostedRequest) -> None:
         """Write down that a request is about to be posted. Raises `Unwritable`."""
         with self._writer.transaction():
             fields = (ask.ask_id, ask.channel_id, ask.content, ask.request, ask.agent, ask.parent_id)
             self._db.execute("INSERT INTO asks VALUES (?, ?, ?, ?, ?, ?)", fields)
 
-    @surely
+    @retried
     def end(self, ask_id: int) -> None:
         """Write down that a request is accepted, or was refused, or not posted."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM asks WHERE ask_id = ?", (ask_id,))
 
-    def standing(self) -> list[Ask]:
+    def standing(self) -> list[PostedRequest]:
         """Return the requests of which it is not known what became of them, oldest first."""
         query = "SELECT ask_id, channel_id, content, request, agent, parent_id FROM asks ORDER BY ask_id"
-        return [Ask(*fields) for fields in self._db.execute(query)]
+        return [PostedRequest(*fields) for fields in self._db.execute(query)]

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from .transactions import Writer, surely
+from .transactions import Writer, retried
 
-__all__ = ["KeptQuestions", "OpenQuestion"]
+__all__ = ["OpenQuestion", "QuestionRows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class OpenQuestion:
     message_id: int | None
 
 
-class KeptQuestions:
+class QuestionRows:
     """The part of the journal that is about questions; `Journal.questions`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
@@ -26,7 +26,7 @@ class KeptQuestions:
         self._db = writer.db
         self._writer = writer
 
-    @surely
+    @retried
     def asked(self, token: str, *, thread_id: int, exchange_id: int, content: str) -> None:
         """Write down that a question is about to be posted, and what its message says; again where it was refused."""
         with self._writer.transaction():
@@ -34,13 +34,13 @@ class KeptQuestions:
                 "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, NULL)", (token, thread_id, exchange_id, content)
             )
 
-    @surely
+    @retried
     def posted(self, token: str, message_id: int) -> None:
         """Write down which message a question has become."""
         with self._writer.transaction():
             self._db.execute("UPDATE questions SET message_id = ? WHERE token = ?", (message_id, token))
 
-    @surely
+    @retried
     def settled(self, token: str) -> None:
         """Write down that a question is no longer open."""
         with self._writer.transaction():

@@ -1,11 +1,11 @@
 """What the journal remembers of signs: reactions of the bot's on messages that have to go some day."""
 
-from .transactions import Writer, surely
+from .transactions import Writer, retried
 
-__all__ = ["KeptSigns"]
+__all__ = ["ReactionRows"]
 
 
-class KeptSigns:
+class ReactionRows:
     """The part of the journal that is about signs; `Journal.signs`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
@@ -13,13 +13,13 @@ class KeptSigns:
         self._db = writer.db
         self._writer = writer
 
-    @surely
+    @retried
     def put(self, channel_id: int, message_id: int, emoji: str) -> None:
         """Write down that a reaction is about to be put on a message."""
         with self._writer.transaction():
             self._db.execute("INSERT OR IGNORE INTO signs VALUES (?, ?, ?)", (message_id, emoji, channel_id))
 
-    @surely
+    @retried
     def gone(self, message_id: int, emoji: str) -> None:
         """Write down that a reaction is not on a message, or no longer."""
         with self._writer.transaction():

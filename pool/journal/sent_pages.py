@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from .transactions import Writer, surely
+from .transactions import Writer, retried
 
-__all__ = ["Post", "Posts"]
+__all__ = ["SentPage", "SentPages"]
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class SentPage:
     """A page that was to be sent. Without `message_id` nobody knows whether it was, unless it has no `content` either.
 
     `shown` is what of the page other messages have shown: those that were left for their age, or are deleted.
@@ -20,7 +20,7 @@ class Post:
     shown: str = ""
 
 
-class Posts:
+class SentPages:
     """The part of the journal that is about posted pages; `Journal.posts`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
@@ -35,7 +35,7 @@ class Posts:
                 "INSERT OR REPLACE INTO posts VALUES (?, ?, ?, NULL, ?)", (exchange_id, number, content, shown)
             )
 
-    @surely
+    @retried
     def posted(self, exchange_id: int, number: int, message_id: int) -> None:
         """Write down which message an intended page has become."""
         with self._writer.transaction():
@@ -44,7 +44,7 @@ class Posts:
                 (message_id, exchange_id, number),
             )
 
-    @surely
+    @retried
     def left(self, exchange_id: int, number: int, shown: str) -> None:
         """Write down that a page's message was left, or is deleted, when so much of the page was `shown`."""
         with self._writer.transaction():
@@ -53,13 +53,13 @@ class Posts:
                 (shown, exchange_id, number),
             )
 
-    @surely
+    @retried
     def drop(self, exchange_id: int) -> None:
         """Forget the pages of an exchange: its next try has messages of its own."""
         with self._writer.transaction():
             self._db.execute("DELETE FROM posts WHERE exchange_id = ?", (exchange_id,))
 
-    def of(self, exchange_id: int) -> list[Post]:
+    def of(self, exchange_id: int) -> list[SentPage]:
         """Return the pages of an exchange that were sent, or may have been, by number."""
         query = "SELECT number, content, message_id, shown FROM posts WHERE exchange_id = ? ORDER BY number"
-        return [Post(*fields) for fields in self._db.execute(query, (exchange_id,))]
+        return [SentPage(*fields) for fields in self._db.execute(query, (exchange_id,))]

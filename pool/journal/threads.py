@@ -2,12 +2,12 @@
 
 import time
 
-from .transactions import Writer, surely
+from .transactions import Writer, retried
 
-__all__ = ["Threads"]
+__all__ = ["ThreadRows"]
 
 
-class Threads:
+class ThreadRows:
     """The part of the journal that is about threads; `Journal.threads`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
@@ -74,7 +74,7 @@ class Threads:
         row = self._db.execute("SELECT session_id FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
         return None if row is None else row[0]
 
-    @surely
+    @retried
     def set_session(self, thread_id: int, session_id: str | None) -> None:
         """Remember the session of a thread, or with None forget it."""
         with self._writer.transaction():
@@ -114,7 +114,7 @@ class Threads:
         row = self._db.execute("SELECT offers FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
         return "" if row is None else row[0]
 
-    @surely
+    @retried
     def set_offers(self, thread_id: int, offers: str) -> None:
         """Remember what a thread's agent can be set to and told, for as long as it sleeps."""
         with self._writer.transaction():
@@ -125,7 +125,7 @@ class Threads:
         row = self._db.execute("SELECT name FROM conversations WHERE thread_id = ?", (thread_id,)).fetchone()
         return "" if row is None else row[0]
 
-    @surely
+    @retried
     def set_name(self, thread_id: int, name: str) -> None:
         """Remember the name that the bot gave a thread, or with an empty one that it gives no other."""
         with self._writer.transaction():

@@ -11,12 +11,12 @@ from typing import Final, Protocol
 
 import structlog
 
-from .attachment_files import Files
-from .transactions import Writer, surely
+from .attachment_files import AttachmentFiles
+from .transactions import Writer, retried
 
-__all__ = ["FIRST", "MOST_BYTES", "Enclosure", "FileLost", "KeptFile", "Postscript", "Postscripts"]
+__all__ = ["FIRST_TRAILER", "MOST_BYTES", "Enclosure", "FileLost", "KeptFile", "Trailer", "Trailers"]
 
-FIRST: Final = 500
+FIRST_TRAILER: Final = 500
 """Postscripts are numbered from here on, pages from 0: late text may still add pages. A nonce has room for no more."""
 
 MOST_BYTES: Final = 25 * 1024 * 1024
@@ -41,7 +41,7 @@ class Enclosure(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Postscript:
+class Trailer:
     """A message behind the pages. It may ping the user `mention`, if there is one."""
 
     content: str = ""
@@ -70,10 +70,10 @@ class KeptFile:
         return data
 
 
-class Postscripts:
+class Trailers:
     """Those that are kept, by exchange (its last message) and number."""
 
-    def __init__(self, writer: Writer, files: Files) -> None:
+    def __init__(self, writer: Writer, files: AttachmentFiles) -> None:
         """`writer` is the journal's, `files` are beside it."""
         self._db = writer.db
         self._writer = writer
@@ -81,7 +81,7 @@ class Postscripts:
         self._unnamed: set[str] = set()
         """Files whose rows are still to be written."""
 
-    def keep(self, exchange_id: int, postscripts: Mapping[int, Postscript]) -> None:
+    def keep(self, exchange_id: int, postscripts: Mapping[int, Trailer]) -> None:
         """Write down all that is to follow the pages, in one transaction, instead of what was to before."""
         left, files = MOST_BYTES, []
         for number, postscript in postscripts.items():
@@ -107,7 +107,7 @@ class Postscripts:
             log.warning("a file is not kept over a restart", file=file.name, reason=str(error))
             return (0, None)
 
-    @surely
+    @retried
     def _keep(self, exchange_id: int, rows: Sequence[tuple[object, ...]], files: Sequence[tuple[object, ...]]) -> None:
         with self._writer.transaction():
             self.drop(exchange_id)
@@ -117,11 +117,11 @@ class Postscripts:
             )
         self._unnamed -= {stored for *_, stored, _ in files}
 
-    def of(self, exchange_id: int) -> dict[int, Postscript]:
+    def of(self, exchange_id: int) -> dict[int, Trailer]:
         """Return what was to follow the pages of an exchange."""
         query = "SELECT number, content, mention FROM postscripts WHERE exchange_id = ? ORDER BY number"
         return {
-            number: Postscript(content, self._files_of(exchange_id, number), mention)
+            number: Trailer(content, self._files_of(exchange_id, number), mention)
             for number, content, mention in self._db.execute(query, (exchange_id,)).fetchall()
         }
 

@@ -17,7 +17,7 @@ import structlog
 
 from .database import JournalError
 
-__all__ = ["Unwritable", "Writer", "surely"]
+__all__ = ["JournalUnwritable", "Writer", "retried"]
 
 GONE = "its file was moved or deleted; put it back, or start Threadline anew"
 """What keeps it from being written where that is no error of SQLite's."""
@@ -25,7 +25,7 @@ GONE = "its file was moved or deleted; put it back, or start Threadline anew"
 log = structlog.stdlib.get_logger("pool")
 
 
-class Unwritable(JournalError):
+class JournalUnwritable(JournalError):
     """The file cannot be written now: the disk is full, or fails. The text says what SQLite says."""
 
 
@@ -46,12 +46,12 @@ class Writer:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write what the block does, all of it or nothing, after what is owed. Raises `Unwritable`."""
+        """Write what the block does, all of it or nothing, after what is owed. Raises `JournalUnwritable`."""
         self._pay()
         unusable = self._damage or (GONE if self._is_gone() else "")
         if unusable:
             self._note(unusable)
-            raise Unwritable(f"the journal cannot be written: {unusable}")
+            raise JournalUnwritable(f"the journal cannot be written: {unusable}")
         try:
             self.db.execute("BEGIN IMMEDIATE")
             yield
@@ -61,7 +61,7 @@ class Writer:
                 self.db.execute("ROLLBACK")
             if isinstance(error, sqlite3.OperationalError):
                 self._note(str(error))
-                raise Unwritable(f"the journal cannot be written: {error}") from None
+                raise JournalUnwritable(f"the journal cannot be written: {error}") from None
             raise
         self._note("")
 
@@ -84,7 +84,7 @@ class Writer:
             log.warning("the journal can be written again")
         self.trouble = trouble
 
-    def surely(self, write: Callable[[], None]) -> None:
+    def retried(self, write: Callable[[], None]) -> None:
         """Make a write now, or where that cannot be, later, in the order of the calls."""
         if self._paying:
             write()  # A part of what is owed.
@@ -92,14 +92,14 @@ class Writer:
         try:
             self._pay()
             write()
-        except Unwritable:
+        except JournalUnwritable:
             self._owed.append(write)
 
     def retry(self) -> None:
         """After a failure, see whether there is room again, and make what is owed."""
         if self.trouble:
             # Also where nothing is owed: by a write that takes room.
-            with suppress(Unwritable), self.transaction():
+            with suppress(JournalUnwritable), self.transaction():
                 self.db.execute("INSERT OR REPLACE INTO facts VALUES ('written', datetime())")
 
     def _pay(self) -> None:
@@ -110,7 +110,7 @@ class Writer:
             while self._owed:
                 try:
                     self._owed[0]()
-                except Unwritable:
+                except JournalUnwritable:
                     raise
                 except Exception:  # whoever asked for it has gone on; the others must not wait for ever
                     log.exception("what was owed to the journal could not be written")
@@ -129,11 +129,11 @@ P = ParamSpec("P")
 PartOfJournal = TypeVar("PartOfJournal", bound=_Part)
 
 
-def surely(write: Callable[Concatenate[PartOfJournal, P], None]) -> Callable[Concatenate[PartOfJournal, P], None]:
-    """Let a method write surely, see `Writer.surely`. What it is given must still be there later."""
+def retried(write: Callable[Concatenate[PartOfJournal, P], None]) -> Callable[Concatenate[PartOfJournal, P], None]:
+    """Let a method be written again until it is, see `Writer.retried`. What it is given must still be there later."""
 
     @wraps(write)
     def written(part: PartOfJournal, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        part._writer.surely(partial(write, part, *args, **kwargs))  # noqa: SLF001 - the part's own
+        part._writer.retried(partial(write, part, *args, **kwargs))  # noqa: SLF001 - the part's own
 
     return written

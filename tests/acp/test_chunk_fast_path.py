@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp.chunk_fast_path import LONGEST_LEARNT, TRIES, Stencil
+from acp.chunk_fast_path import LONGEST_LEARNT, TRIES, ChunkFastPath
 from acp.jsonrpc import Line, LongLine, Notification, parse
 
 
@@ -23,9 +23,9 @@ def in_full(raw: bytes) -> Any:
     return message.params
 
 
-def learnt(raw: bytes) -> Stencil:
+def learnt(raw: bytes) -> ChunkFastPath:
     """A stencil cut from one line."""
-    stencil = Stencil()
+    stencil = ChunkFastPath()
     stencil.learn(raw, in_full(raw))
     return stencil
 
@@ -38,7 +38,7 @@ def test_a_line_of_the_same_shape_is_taken_straight() -> None:
     stencil = learnt(line("first", "s-1", "agent_thought_chunk"))
     assert stencil.texts([line("second", "s-1", "agent_thought_chunk")]) == ["second"]
     assert (stencil.session_id, stencil.kind) == ("s-1", "agent_thought_chunk")
-    assert Stencil().texts([line("first")]) == []
+    assert ChunkFastPath().texts([line("first")]) == []
 
 
 @pytest.mark.parametrize(
@@ -105,14 +105,14 @@ def test_only_text_of_the_agent_is_learnt(kind: str) -> None:
 @pytest.mark.parametrize("params", [None, [], {}, {"sessionId": "s", "update": {"content": []}}], ids=repr)
 def test_an_update_that_is_none_teaches_nothing(params: Any) -> None:
     """Nor does it break anything."""
-    stencil = Stencil()
+    stencil = ChunkFastPath()
     stencil.learn(b"{}", params)
     assert stencil.texts([b"{}"]) == []
 
 
 def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
     """After some tries that fitted nothing no more time is spent; one that fits pays for the next ones."""
-    stencil = Stencil()
+    stencil = ChunkFastPath()
     lines = [line("x", messageId=f"m-{number}") for number in range(TRIES + 1)]
     for raw in lines[:-1]:
         stencil.learn(raw, in_full(raw))

@@ -6,12 +6,12 @@ import pytest
 from acp import (
     Accept,
     Agent,
-    Aside,
     Client,
     Decline,
     Elicitation,
     ElicitationCompleted,
     Event,
+    OutOfTurnEvent,
     Question,
     RequestTimeout,
     Text,
@@ -154,7 +154,7 @@ async def test_an_elicitation_outside_a_turn_is_asked_aside() -> None:
     """Of a session, or one whose opening is not read yet; answered, taken back, ended with its agent (P33, P54)."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form", "url"})))
-    heard: list[Aside] = []
+    heard: list[OutOfTurnEvent] = []
     agent.ask_aside(heard.append)
     opening = asyncio.create_task(agent.new_session(CWD))
     peer.reply(await peer.expect("session/new"), {"sessionId": "s"})
@@ -181,7 +181,7 @@ async def test_an_elicitation_outside_a_turn_is_asked_aside() -> None:
 async def test_what_is_asked_behind_a_turns_end_is_asked_aside() -> None:
     """Before all of the turn was read; and its page is completed after it."""
     peer, agent, session = await opened("form")
-    heard: list[Aside] = []
+    heard: list[OutOfTurnEvent] = []
     agent.ask_aside(heard.append)
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
@@ -203,7 +203,7 @@ async def test_a_request_waits_while_a_person_is_asked_about_it() -> None:
     """However long that takes; after the last answer the agent has its whole time again, and no more."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
-    heard: list[Aside] = []
+    heard: list[OutOfTurnEvent] = []
     agent.ask_aside(heard.append)
     opening = asyncio.create_task(agent.new_session(CWD))
     asked = await peer.expect("session/new")
@@ -226,7 +226,7 @@ async def test_a_question_about_a_request_ends_with_it() -> None:
     """Answered, failed, or cut off with the agent: nobody is asked for what nobody waits for (P54)."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
-    heard: list[Aside] = []
+    heard: list[OutOfTurnEvent] = []
     agent.ask_aside(heard.append)
     for request_id, end in enumerate(("reply", "fail", "cancel")):
         opening = asyncio.create_task(agent.new_session(CWD))

@@ -5,7 +5,7 @@ import pytest
 
 from acp import Choice, Option, ProtocolError, RemoteError, Unsupported
 from acp.schema import ConfigOption, ModelState, ModeState
-from acp.session_options import Way, options_of
+from acp.session_options import SettingMethod, options_of
 from tests.acp.official import by_the_schema
 from tests.acp.opened import opened
 from tests.support.memory_agent import Json, MemoryAgent
@@ -55,7 +55,7 @@ def test_selects_and_switches_are_read() -> None:
         "thought_level",
         "low",
         (Choice("low", "Low"), Choice("high", "High", "Slow")),
-        Way.CONFIG,
+        SettingMethod.CONFIG,
     )
     assert grouped.choices == (Choice("a", "A", group="Good ones"), Choice("b", "B", group="Good ones"))
     assert grouped.category == "model"
@@ -66,10 +66,15 @@ def test_older_agents_modes_and_models_are_options_too() -> None:
     """The same type, for whoever shows them."""
     mode, model = told(modes=MODES, models=MODELS)
     assert mode == Option(
-        "mode", "Mode", "mode", "auto", (Choice("auto", "Auto", "Asks nothing"), Choice("ask", "ask")), Way.MODE
+        "mode",
+        "Mode",
+        "mode",
+        "auto",
+        (Choice("auto", "Auto", "Asks nothing"), Choice("ask", "ask")),
+        SettingMethod.MODE,
     )
     assert model == Option(
-        "model", "Model", "model", "big", (Choice("big", "Big"), Choice("small", "small")), Way.MODEL
+        "model", "Model", "model", "big", (Choice("big", "Big"), Choice("small", "small")), SettingMethod.MODEL
     )
 
 
@@ -77,8 +82,8 @@ def test_a_config_option_takes_the_place_of_modes_and_models() -> None:
     """Whichever of them it chooses (ACP, Config Options)."""
     mode = {**FLAT, "id": "how", "category": "mode"}
     assert [(each.option_id, each.way) for each in told(mode, GROUPED, modes=MODES, models=MODELS)] == [
-        ("how", Way.CONFIG),
-        ("model", Way.CONFIG),
+        ("how", SettingMethod.CONFIG),
+        ("model", SettingMethod.CONFIG),
     ]
     assert [each.option_id for each in told(FLAT, modes=MODES, models=MODELS)] == ["effort", "mode", "model"]
 

@@ -1,4 +1,4 @@
-"""A Discord in memory for what is above `Rest`: channels with messages, and faults where the test wants them."""
+"""A Discord in memory for what is above `DiscordApi`: channels with messages, and faults where the test wants them."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import discord
 
-from bot.rest.api import Archived, ContentRefused, Gone, Own, Refused, Rest, Stored, TryLater
+from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, OwnMessage, PermanentError, Stored, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
 from loopback.payloads.filenames import cleansed
@@ -45,8 +45,8 @@ class Call:
     content: str
 
 
-class Board(Rest):
-    """Fulfils `Rest`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
+class Board(DiscordApi):
+    """Fulfils `DiscordApi`. A call takes `latency` seconds; the next of `faults` that is no None befalls it.
 
     With `held` given, a call waits for that event before it takes effect. `mangle` is what is stored of a text; an
     `archived` thread takes no edits, and a `locked` one stays so. A nonce holds for `nonce_seconds`. A text with the
@@ -153,7 +153,7 @@ class Board(Rest):
     async def reopen(self, thread_id: int) -> None:
         await self._call("reopen", str(thread_id))
         if self.locked:
-            raise Refused("Thread is locked")
+            raise PermanentError("Thread is locked")
         self.archived = False
 
     async def typing(self, channel_id: int) -> None:
@@ -171,11 +171,11 @@ class Board(Rest):
         if fault is not None:
             raise fault
 
-    async def own_messages(self, channel_id: int, *, after: int) -> list[Own]:
+    async def own_messages(self, channel_id: int, *, after: int) -> list[OwnMessage]:
         await self._call("read", str(after))
         # Discord takes the white space around a message's text away, and keeps other names of files than it is given.
         return [
-            Own(
+            OwnMessage(
                 message_id,
                 message.content.strip(),
                 tuple(cleansed(name, str(message_id)) for name, _ in message.files),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loopback.state.entities import Thread
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from tests.e2e.test_controls import asleep
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
@@ -188,7 +188,7 @@ async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_
         async with performing(place):
             await asleep(client_of(place), thread.id)
         with Journal.open(place.config.with_name("threadline.db")) as journal:
-            assert journal.state(thread.id) is State.CLOSED
+            assert journal.state(thread.id) is MessageState.CLOSED
             assert (journal.open_rows(), journal.notices.standing()) == ([], [])
 
 

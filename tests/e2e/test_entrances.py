@@ -42,10 +42,9 @@ EVENTS = {
 """The gateway's events that the bot listens to, and how each is judged."""
 
 WAYS = {
-    ("client", "submit"): "a message, or a request of a command or a menu, that was judged",
-    ("client", "wait"): "one that was missed, behind a question about a turn that was cut off",
-    ("opening", "submit"): "one that gets no thread, in its channel",
-    ("going_on", "submit"): "a press of Continue",
+    ("intake", "submit"): "a message, a request of a command or a menu, or a press of Continue, that was judged",
+    ("intake", "wait"): "one that was missed, behind a question about a turn that was cut off",
+    ("thread_opener", "submit"): "one that gets no thread, in its channel",
     ("interruptions", "go_first"): "a press of Retry, for whoever asked",
     ("recovery", "restore"): "what waited when the bot ended",
 }

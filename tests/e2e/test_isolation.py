@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.render.converter import Dialect
-from bot.reply.completion import Sealed, sealed
+from bot.render.converter import MarkdownConverter
+from bot.reply.completion import Completion, complete
 from bot.user_messages import NOT_RENDERED
 
 from .live_bot import numbers, said, stage
@@ -82,14 +82,14 @@ async def test_a_text_that_cannot_be_rendered_ends_its_turn_with_a_word_and_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake of ours in one reply is no silence for ever; the turn, of which nothing more would show, is stopped."""
-    feed = Dialect.feed
+    feed = MarkdownConverter.feed
 
-    def failing(dialect: Dialect, text: str) -> str:
+    def failing(dialect: MarkdownConverter, text: str) -> str:
         if "trap" in text:
             raise ValueError("a mistake of ours")
         return feed(dialect, text)
 
-    monkeypatch.setattr(Dialect, "feed", failing)
+    monkeypatch.setattr(MarkdownConverter, "feed", failing)
     async with stage(tmp_path) as place:
         thread = await place.thread("say so far\nstream 20 0\nsay trap\nhang")
         await place.answer(thread, lambda each: each.content.startswith("so far") and NOT_RENDERED in each.content)
@@ -102,8 +102,8 @@ async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
 ) -> None:
     """A mistake of ours in one part of a turn's end: the answer stands, without its Stop, and the next one follows."""
 
-    def failing(*told: Any, **more: Any) -> Sealed:
-        monkeypatch.setattr("bot.conversation.exchange.sealed", sealed)
+    def failing(*told: Any, **more: Any) -> Completion:
+        monkeypatch.setattr("bot.conversation.exchange.sealed", complete)
         raise ValueError("a mistake of ours")
 
     monkeypatch.setattr("bot.conversation.exchange.sealed", failing)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.init.prompts import Interview
+from bot.cli.init.prompts import Prompter
 from bot.cli.init.wizard import Answers, log_in
 from bot.config.presets import PRESETS
 from loopback import Loopback
@@ -116,7 +116,7 @@ async def test_a_person_in_a_terminal_is_asked_and_the_token_is_not_shown(tmp_pa
     assert [str(each.id) in written for each in channels] == [True, False, True]
 
 
-class Willing(Interview):
+class Willing(Prompter):
     """Agrees to everything, and remembers whether an event loop ran: it would take Ctrl-C until there is an answer."""
 
     def __init__(self) -> None:

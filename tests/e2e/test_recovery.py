@@ -17,7 +17,7 @@ from bot.intake.recovery import Recovery
 from loopback import Message, User
 from loopback.state.entities import Thread
 from loopback.state.faults import Turbulence
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from tests.e2e.test_processes import GENEROUS, bot_process
 
 from .live_bot import Stage, nothing_written, performing, remembering, said, scene, spoken
@@ -50,7 +50,7 @@ def lines_said(place: Stage, thread: Thread, begin: str | tuple[str, ...]) -> li
     return [word for word in words if word.startswith(begin)]
 
 
-def settled(place: Stage, message_id: int) -> State | None:
+def settled(place: Stage, message_id: int) -> MessageState | None:
     """Read a message's row from outside."""
     with Journal.open(place.config.with_name("threadline.db")) as journal:
         return journal.state(message_id)
@@ -76,7 +76,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
             await place.ann.sees(thread, "third", by=place.bot)
             assert lines_said(place, thread, ("second", "third")) == ["second", "third"]
             await place.discord.until(lambda: not any("waiting" in each.content for each in place.said_by_bot(thread)))
-        assert settled(place, third.id) is State.ANSWERED
+        assert settled(place, third.id) is MessageState.ANSWERED
 
 
 async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,14 +349,14 @@ async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(
         async with running(place, signal.SIGKILL):
             message = await place.ann.say(place.channel, f"{place.bot.mention} say found again")
             await place.ann.sees(place.channel, lambda each: each.id == message.id and bool(each.reactions))
-        assert settled(place, message.id) is State.RECEIVED
+        assert settled(place, message.id) is MessageState.RECEIVED
         no_threads.remove()
         async with running(place):
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "found again", by=place.bot)
             await place.ann.sees(place.channel, lambda each: each.id == message.id and "✅" in map(str, each.reactions))
         assert [spoken(each) for each in place.said_by_bot(thread)] == ["found again"]
-        assert settled(place, message.id) is State.ANSWERED
+        assert settled(place, message.id) is MessageState.ANSWERED
 
 
 async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(tmp_path: Path) -> None:
@@ -377,7 +377,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
             thread = await place.ann.sees_thread(message)
             await place.ann.sees(thread, "working", by=place.bot)
             await asyncio.to_thread(gate.write_text, "")
-            await place.discord.until(lambda: settled(place, message.id) is State.FINISHED, timeout=GENEROUS)
+            await place.discord.until(lambda: settled(place, message.id) is MessageState.FINISHED, timeout=GENEROUS)
         full.remove()
         with Journal.open(place.config.with_name("threadline.db")) as journal:
             pages = journal.pages(message.id)
@@ -390,4 +390,4 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
         assert [each.filename for each in files.attachments] == ["code.py"]
         assert last is ping
         assert [each.mentions for each in place.said_by_bot(thread)] == [*[[]] * 4, [place.ann.id]]
-        assert settled(place, message.id) is State.ANSWERED
+        assert settled(place, message.id) is MessageState.ANSWERED

@@ -20,7 +20,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.gateway import supervisor as supervision
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.connection import close, prepare
-from bot.gateway.identify_limit import Identifies
+from bot.gateway.identify_limit import IdentifyLimit
 from bot.intake.catch_up import CatchUp
 from bot.operations.start_failure import NeedsPerson
 from loopback.state.entities import Thread
@@ -366,7 +366,7 @@ async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself
             await place.ann.say(thread, "say again")
             await place.answer(thread, "again")
         with Journal.open(place.config.with_name("threadline.db")) as journal:
-            assert Identifies(journal).allowance.left == 1000 - place.bot.identifies
+            assert IdentifyLimit(journal).allowance.left == 1000 - place.bot.identifies
 
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:

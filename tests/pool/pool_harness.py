@@ -9,11 +9,11 @@ from typing import Any
 
 from acp import Agent, Client, Launch
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from pool.limits import Limits
 from pool.pool import Pool
-from pool.session_setup import Settings
-from pool.turn_watchdog import Bounds
+from pool.session_setup import AgentSettings
+from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import Json, MemoryAgent
 
 from .recording_exchange import Recorder
@@ -70,7 +70,7 @@ class Crew:
     def __init__(self, make: Callable[[int], MemoryAgent]) -> None:
         self.agents: list[MemoryAgent] = []
         self.markers: list[str] = []
-        self.settings: list[Settings] = []
+        self.settings: list[AgentSettings] = []
         """What each was started for."""
         self.most = 0
         """The largest number of agents that ever lived at once; one that is dead lives until its stop has ended."""
@@ -83,7 +83,7 @@ class Crew:
         """How many agents live now."""
         return sum(not agent.stopped for agent in self.agents)
 
-    async def spawn(self, settings: Settings, marker: str) -> Agent:
+    async def spawn(self, settings: AgentSettings, marker: str) -> Agent:
         """Start the next agent."""
         self.settings.append(settings)
         self.markers.append(marker)
@@ -108,11 +108,11 @@ class House:
 
     def __init__(
         self,
-        settings: Callable[[int], Settings],
+        settings: Callable[[int], AgentSettings],
         journal: Journal,
         crew: Crew,
         limits: Limits,
-        warm: Sequence[tuple[Settings, int]],
+        warm: Sequence[tuple[AgentSettings, int]],
     ) -> None:
         self.made_way: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
@@ -154,7 +154,7 @@ class House:
         assert conversation is not None
         return conversation
 
-    def row(self, message_id: int) -> State | None:
+    def row(self, message_id: int) -> MessageState | None:
         """The state of a message in the journal."""
         return self.journal.state(message_id)
 
@@ -168,8 +168,8 @@ async def house(
     idle_seconds: float = AN_HOUR,
     obedient: bool = False,
     warm: int = 0,
-    bounds: Bounds = Bounds(),  # noqa: B008 - frozen
-    threads: Mapping[int, Settings] | None = None,
+    bounds: TurnLimits = TurnLimits(),  # noqa: B008 - frozen
+    threads: Mapping[int, AgentSettings] | None = None,
     **limits: Any,
 ) -> AsyncIterator[House]:
     """Open a pool; `limits` are fields of `Limits`. `threads` have agents of their own, which are kept warm too.
@@ -177,7 +177,7 @@ async def house(
     With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
     """
     crew = Crew(make or every())
-    usual = Settings(Launch("agent", (), tmp_path, {}), bounds=bounds, also=(tmp_path / "files",))
+    usual = AgentSettings(Launch("agent", (), tmp_path, {}), bounds=bounds, also=(tmp_path / "files",))
     others = threads or {}
     kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
     players: list[asyncio.Task[None]] = []

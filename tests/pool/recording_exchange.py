@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from acp import Aside, Event, OpenQuestions, Session, Text, Turn
+from acp import Event, OpenQuestions, OutOfTurnEvent, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
 from pool.exchange import Ending, Exchange, ExchangeRefused, Notice, Unanswered
-from pool.turn_watchdog import Due
+from pool.turn_watchdog import WatchdogAlert
 
 __all__ = ["Recorder"]
 
@@ -149,13 +149,13 @@ class Recorder:
         if self.links is not None:
             await self.links.wait()
 
-    def due(self, due: Due, silent_seconds: float) -> None:
+    def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
         self._hear(f"{due.name} {silent_seconds:.0f}")
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         self._hear(f"remind {request_id} {seconds_left:.0f}")
 
-    def aside(self, event: Aside, questions: OpenQuestions) -> None:
+    def aside(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         self.asides = questions
         self._hear(f"aside {type(event).__name__}")
         if self._chokes is not None:

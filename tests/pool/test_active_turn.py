@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from acp import AgentClosed, Elicitation
 from acp.turn import CANCEL_SECONDS
-from pool.conversation_context import Cancelled
+from pool.conversation_context import CancelResult
 from pool.exchange import Ending
-from pool.journal.journal import State as Row
-from pool.turn_watchdog import LONG_SECONDS, TOOL_SECONDS, Bounds, Due
+from pool.journal.journal import MessageState as Row
+from pool.turn_watchdog import LONG_SECONDS, TOOL_SECONDS, TurnLimits, WatchdogAlert
 from tests.support.memory_agent import OPTIONS, Json
 from tests.support.virtual_time import elapse, quiet
 
@@ -22,13 +22,13 @@ from .recording_exchange import Recorder
 
 A_PERSON = 42
 SESSION = "agent1-1"
-BOUNDS = Bounds(silence=120, ceiling=900, question=1200)
+BOUNDS = TurnLimits(silence=120, ceiling=900, question=1200)
 
 # How much later than due something may be noticed: the keeper looks every second.
 LOOK = 1.1
 
 
-def told(exchange: Recorder, due: Due) -> int:
+def told(exchange: Recorder, due: WatchdogAlert) -> int:
     """How often the thread was told of this."""
     return sum(word.startswith(f"{due.name} ") for word in exchange.told)
 
@@ -48,18 +48,18 @@ async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_pat
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
         await elapse(119)
-        assert told(exchange, Due.SILENT) == 0
+        assert told(exchange, WatchdogAlert.SILENT) == 0
         await elapse(1 + LOOK)
         assert exchange.told[-1] in {"SILENT 120", "SILENT 121"}
         await elapse(500)
-        assert told(exchange, Due.SILENT) == 1
+        assert told(exchange, WatchdogAlert.SILENT) == 1
         agent.text(SESSION, "a word")
         await elapse(120 + LOOK)
-        assert told(exchange, Due.SILENT) == 2
+        assert told(exchange, WatchdogAlert.SILENT) == 2
         agent.end_turn(prompt)
         assert await exchange.end() == Ending(stop_reason="end_turn")
         await elapse(1000)
-        assert told(exchange, Due.SILENT) == 2
+        assert told(exchange, WatchdogAlert.SILENT) == 2
 
 
 async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> None:
@@ -70,22 +70,22 @@ async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> N
         await agent.expect("session/prompt")
         agent.update(SESSION, {"sessionUpdate": "tool_call", "toolCallId": "a", "title": "make test"})
         await elapse(TOOL_SECONDS - 1)
-        assert told(exchange, Due.SILENT) == 0
+        assert told(exchange, WatchdogAlert.SILENT) == 0
         await elapse(1 + LOOK)
-        assert told(exchange, Due.SILENT) == 1
+        assert told(exchange, WatchdogAlert.SILENT) == 1
 
 
 async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
     """However lively it is (P29)."""
-    async with house(tmp_path, bounds=Bounds(silence=120, ceiling=LONG_SECONDS * 3)) as it:
+    async with house(tmp_path, bounds=TurnLimits(silence=120, ceiling=LONG_SECONDS * 3)) as it:
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
         while now() < 1000 + LONG_SECONDS * 2:
             agent.text(SESSION, ".")
             await elapse(100)
-        assert told(exchange, Due.LONG) == 1
-        assert told(exchange, Due.SILENT) == 0
+        assert told(exchange, WatchdogAlert.LONG) == 1
+        assert told(exchange, WatchdogAlert.SILENT) == 0
         assert not exchange.endings
         agent.end_turn(prompt)
         assert await exchange.end() == Ending(stop_reason="end_turn")
@@ -100,7 +100,7 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         began = now()
         await agent.expect("session/cancel")
         assert now() - began == pytest.approx(900, abs=LOOK)
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         await elapse(5)
         agent.end_turn(prompt, "cancelled")
         assert await exchange.end() == Ending(stop_reason="cancelled", ceiling=True)
@@ -162,15 +162,15 @@ async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None
         request_id = agent.ask(SESSION)
         await exchange.until("Question")
         await elapse(1100)
-        assert told(exchange, Due.SILENT) == told(exchange, Due.LONG) == 0
+        assert told(exchange, WatchdogAlert.SILENT) == told(exchange, WatchdogAlert.LONG) == 0
         assert "session/cancel" not in agent.methods()
         assert exchange.turn is not None
         assert exchange.turn.answer(request_id, "yes")
         began = now()
         await elapse(115)
-        assert told(exchange, Due.SILENT) == 0
+        assert told(exchange, WatchdogAlert.SILENT) == 0
         await elapse(5 + 2 * LOOK)
-        assert told(exchange, Due.SILENT) == 1
+        assert told(exchange, WatchdogAlert.SILENT) == 1
         await agent.expect("session/cancel")
         assert now() - began == pytest.approx(800, abs=2 * LOOK)
 
@@ -179,7 +179,7 @@ async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> 
     """Neither the pool nor the other conversations, nor the turn itself, notice (invariant 1)."""
 
     class Speechless(Recorder):
-        def due(self, due: Due, silent_seconds: float) -> None:
+        def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
             raise RuntimeError("no words")
 
     async with house(tmp_path, bounds=BOUNDS) as it:
@@ -191,7 +191,7 @@ async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> 
             await other.until("prompted")
             await elapse(120 + LOOK)
         assert [log["event"] for log in logs] == ["a look at the clock failed"]
-        assert told(other, Due.SILENT) == 1
+        assert told(other, WatchdogAlert.SILENT) == 1
         agent.end_turn(prompt)
         assert await broken.end() == Ending(stop_reason="end_turn")
 
@@ -270,7 +270,7 @@ async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_p
         assert answers == [None]
         assert [word for word in exchange.told if word.startswith("unanswered")] == ["unanswered e TIME"]
         assert sum(word.startswith("remind e ") for word in exchange.told) == 1
-        assert told(exchange, Due.SILENT) == 0
+        assert told(exchange, WatchdogAlert.SILENT) == 0
 
 
 async def test_each_question_has_its_own_time(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from acp.connection import LAST_WORDS_SECONDS
 from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, SLICE
-from pool.conversation_context import Cancelled, State
+from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Ending, ExchangeFailed, ExchangeRefused
-from pool.journal.journal import State as Row
+from pool.journal.journal import MessageState as Row
 from pool.session_setup import MODE
 from tests.pool.disk import LARGE, no_room
 from tests.support.memory_agent import Json, MemoryAgent
@@ -65,7 +65,7 @@ async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
         now = asyncio.get_running_loop().time()
         await it.answered(1, 11)
         assert asyncio.get_running_loop().time() == now
@@ -132,7 +132,7 @@ async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_sessio
     async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(AN_HOUR - 1)
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
         await elapse(2)
         assert it.pool.conversation(1) is None
         assert it.crew.alive == 0
@@ -260,7 +260,7 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
         it.crew.agents[0].die(1)
         fetched.set()
         await quiet()
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=1)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
         stops.set()
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
@@ -282,7 +282,7 @@ async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end
         await quiet()
         assert it.row(10) is Row.PROMPTED
         with capture_logs() as logs:
-            assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+            assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
             await elapse(LAST_WORDS_SECONDS)
             await quiet()
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
@@ -393,7 +393,7 @@ async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> 
         it.say(1, 10, asked)
         await asked.until("starting")
         await quiet()
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert asked.ending == Ending(cancelled_by=A_PERSON)
         assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
 
@@ -423,7 +423,7 @@ async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Pat
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, number, text=f"message {number}") for number in (11, 12)]
         await exchange.until("prompted")
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=2)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=2)
         assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
         await quiet()
         assert repr(it.talk(1)) == "<1 idle, 2 held>"
@@ -528,12 +528,12 @@ async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
-        assert it.talk(1).cancel(43) == Cancelled(stopped=True, held=0)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
+        assert it.talk(1).cancel(43) == CancelResult(stopped=True, held=0)
         agent.end_turn(prompt, "cancelled")
         assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
         assert agent.methods().count("session/cancel") == 1
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=0)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
 async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Path) -> None:
@@ -543,7 +543,7 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         it.say(1, 11)
         agent = await it.crew.agent(1)
         prompt = await agent.expect("session/prompt")
-        done: list[tuple[bool, Cancelled]] = []
+        done: list[tuple[bool, CancelResult]] = []
 
         def cancel() -> None:
             running = it.talk(1).running
@@ -553,7 +553,7 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         # After the response is dispatched, before the conversation's task wakes up.
         asyncio.get_running_loop().call_soon(cancel)
         assert await exchange.end() == Ending(stop_reason="end_turn")
-        assert done == [(True, Cancelled(stopped=False, held=1))]
+        assert done == [(True, CancelResult(stopped=False, held=1))]
         await quiet()
         assert repr(it.talk(1)) == "<1 idle, 1 held>"
         assert "session/cancel" not in agent.methods()
@@ -563,7 +563,7 @@ async def test_a_cancel_right_after_a_turn_has_nothing_to_stop(tmp_path: Path) -
     """In the step in which the exchange ends the thread is free already."""
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=0)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
 async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goes_on(tmp_path: Path) -> None:
@@ -592,7 +592,7 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
         exchange, behind, other = it.say(2, 20), it.say(2, 21), it.say(3, 30)
         await other.until("waiting 2")
         assert repr(it.talk(2)) == "<2 in line, 1 waiting>"
-        assert it.talk(2).cancel(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert it.talk(2).cancel(A_PERSON) == CancelResult(stopped=True, held=1)
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert it.row(20) is Row.CLOSED
         await quiet()
@@ -609,7 +609,7 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
 async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_path: Path) -> None:
     """The slot of the cancelled one goes to the next in line."""
     async with house(tmp_path, slots=1, obedient=True) as it:
-        done: list[Cancelled] = []
+        done: list[CancelResult] = []
         slots = it.pool._slots
         told = slots._on_line_moved
 
@@ -625,7 +625,7 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
         slots._on_line_moved = moved
         it.talk(1).cancel(A_PERSON)
         assert await next_one.end() == Ending(stop_reason="end_turn")
-        assert done == [Cancelled(stopped=True, held=0)]
+        assert done == [CancelResult(stopped=True, held=0)]
         assert cancelled.told == ["starting", "waiting 1", "ended"]
         assert it.crew.most == 1
         assert len(it.crew.agents) == 2
@@ -637,7 +637,7 @@ async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> 
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         request = await agent.expect("session/new")
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert it.row(10) is Row.CLOSED
         agent.reply(request, {"sessionId": "s", "modes": MODES})
@@ -672,7 +672,7 @@ async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at
         exchange = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
         await exchange.until("blocks")
         with capture_logs() as logs:
-            assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=True, held=0)
+            assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
             assert it.row(10) is Row.CLOSED
             async with asyncio.timeout(1):
                 assert (await it.answered(1, 11, "next")).text == "next"
@@ -840,7 +840,7 @@ async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp
         exchange = it.say(1, 10, text="hang")
         held = it.say(1, 11)
         await exchange.until("prompted")
-        assert it.talk(1).reset(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert it.talk(1).reset(A_PERSON) == CancelResult(stopped=True, held=1)
         assert it.journal.threads.session_id(1) is None
         assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
         assert it.row(11) is Row.HELD
@@ -1101,7 +1101,7 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         assert await second.end() == Ending(stop_reason="end_turn")
         assert broken.endings[0] == Ending(stop_reason="end_turn")
         assert it.row(10) is Row.CLOSED
-        assert it.talk(2).seat.state is State.WORKING
+        assert it.talk(2).seat.state is ConversationState.WORKING
 
 
 async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> None:
@@ -1133,7 +1133,7 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
             assert await exchange.end() == Ending(stop_reason="end_turn")
             await elapse(5)
             assert it.row(10) is Row.PROMPTED
-            assert it.talk(1).seat.state is State.IDLE
+            assert it.talk(1).seat.state is ConversationState.IDLE
         await elapse(2)
         assert it.row(10) is Row.FINISHED
         assert it.journal.pages(10) == [LARGE]

@@ -8,9 +8,9 @@ import pytest
 
 from pool.agent_lease import FAIR_SECONDS
 from pool.conversation import FAILED_STARTS, Conversation
-from pool.conversation_context import Cancelled, State
+from pool.conversation_context import CancelResult, ConversationState
 from pool.exchange import Ending
-from pool.journal.journal import State as Row
+from pool.journal.journal import MessageState as Row
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 
@@ -112,7 +112,7 @@ async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) 
     """A person has said stop; only a person lets it go on, also after the next restart (P28)."""
     async with house(tmp_path, obedient=True) as it:
         (exchange,) = restored(it, 10, held=True, seconds=TEN_MINUTES)
-        assert it.talk(1).cancel(A_PERSON) == Cancelled(stopped=False, held=1)
+        assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
         assert it.row(10) is Row.HELD
         await elapse(TEN_MINUTES + 1)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
@@ -204,7 +204,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
     async with house(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).close(A_PERSON) == Cancelled(stopped=False, held=0)
+        assert it.talk(1).close(A_PERSON) == CancelResult(stopped=False, held=0)
         await quiet()
         assert it.pool.conversation(1) is None
         assert it.crew.alive == 0
@@ -212,7 +212,7 @@ async def test_closing_an_idle_thread_stops_its_agent_and_keeps_its_session(tmp_
         assert "FORGOTTEN" not in exchange.told
         assert it.journal.threads.session_id(1) == "agent1-1"
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
 
 
 @pytest.mark.parametrize("capabilities", [{"loadSession": True}, {}], ids=["can load", "cannot load"])
@@ -223,7 +223,7 @@ async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
     async with house(tmp_path, every(capabilities=capabilities), obedient=True) as it:
         exchange, behind = it.say(1, 10, text="hang"), it.say(1, 11)
         await exchange.until("prompted")
-        assert it.talk(1).close(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert it.talk(1).close(A_PERSON) == CancelResult(stopped=True, held=1)
         assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
@@ -240,7 +240,7 @@ async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path)
         await it.say(1, 10, text="hang").until("prompted")
         exchange, behind = it.say(2, 20), it.say(2, 21)
         await exchange.until("waiting 1")
-        assert it.talk(2).close(A_PERSON) == Cancelled(stopped=True, held=1)
+        assert it.talk(2).close(A_PERSON) == CancelResult(stopped=True, held=1)
         await quiet()
         assert exchange.ending == Ending(cancelled_by=A_PERSON)
         assert repr(it.talk(2)) == "<2 asleep, 1 held>"
@@ -249,7 +249,7 @@ async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path)
         it.talk(2).resume()
         assert await behind.end() == Ending(stop_reason="end_turn")
         await quiet()
-        assert it.talk(2).seat.state is State.IDLE
+        assert it.talk(2).seat.state is ConversationState.IDLE
 
 
 async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ async def test_closing_a_thread_that_starts_stops_the_agent_when_it_is_there(tmp
         assert agent.stopped
         await it.answered(1, 11)
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
 
 
 async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path:
         stops.set()
         assert await exchange.end() == Ending(stop_reason="end_turn")
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
         assert it.crew.most == 1
 
 
@@ -308,7 +308,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
         assert "session/load" in agent.methods()
         assert await second.end() == Ending(stop_reason="end_turn")
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
 
 
 async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_pat
         agent.end_turn(prompt)
         await exchange.end()
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
 
 
 @pytest.mark.parametrize(
@@ -342,7 +342,7 @@ async def test_a_thread_that_sleeps_over_what_is_held_lets_no_later_agent_go(
         it.talk(1).resume()
         await exchange.end()
         await quiet()
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
 
 
 # ---- taken together, sent now, taken back

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 
 from acp import SpawnFailed
 from acp.schema import PromptCapabilities
-from pool.conversation_context import State
+from pool.conversation_context import ConversationState
 from pool.exchange import Ending, ExchangeFailed
-from pool.journal.journal import State as Row
+from pool.journal.journal import MessageState as Row
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse
 
@@ -149,9 +149,11 @@ class Play:
 
     async def end(self, it: House) -> None:
         """Cancel what runs until nothing does: what waits behind it is held."""
-        while any(talk.seat.state not in {State.IDLE, State.ASLEEP} for talk in it.pool.conversations):
+        while any(
+            talk.seat.state not in {ConversationState.IDLE, ConversationState.ASLEEP} for talk in it.pool.conversations
+        ):
             for talk in it.pool.conversations:
-                if talk.seat.state is State.WORKING:
+                if talk.seat.state is ConversationState.WORKING:
                     talk.cancel(A_PERSON)
             await elapse(5)
 

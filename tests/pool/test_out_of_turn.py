@@ -8,7 +8,7 @@ import pytest
 
 from acp import Accept
 from pool.exchange import Ending
-from pool.turn_watchdog import Bounds
+from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 
@@ -16,7 +16,7 @@ from .pool_harness import every, house
 from .recording_exchange import Recorder
 
 SESSION = "agent1-1"
-BOUNDS = Bounds(question=1200, reminder=300)
+BOUNDS = TurnLimits(question=1200, reminder=300)
 LOOK = 1.0
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
 

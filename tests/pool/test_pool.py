@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pool.agent_lease import FAIR_SECONDS
-from pool.conversation_context import State
+from pool.conversation_context import ConversationState
 from pool.exchange import Ending
-from pool.journal.journal import State as Row
+from pool.journal.journal import MessageState as Row
 from pool.slots import Load
 from tests.support.virtual_time import elapse, quiet, step
 
@@ -31,7 +31,7 @@ async def test_a_hung_turn_delays_no_other_thread(tmp_path: Path) -> None:
         await it.answered(2, 21)
         await it.answered(3, 30)
         assert asyncio.get_running_loop().time() == now
-        assert it.talk(1).seat.state is State.WORKING
+        assert it.talk(1).seat.state is ConversationState.WORKING
         assert hung.told[-1] == "prompted"
 
 
@@ -53,7 +53,7 @@ async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None
         slow = it.say(1, 10)
         await it.crew.agent(1)
         await it.answered(2, 20)
-        assert it.talk(1).seat.state is State.STARTING
+        assert it.talk(1).seat.state is ConversationState.STARTING
         assert (await slow.end()).error is not None
         assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
 
@@ -64,11 +64,11 @@ async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path
     async with house(tmp_path, only(1, stops=stops), slots=2, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        assert it.talk(1).seat.state is State.STOPPING
+        assert it.talk(1).seat.state is ConversationState.STOPPING
         await it.answered(2, 20)
         await it.answered(3, 30)
         assert it.crew.most == 2
-        assert it.talk(1).seat.state is State.STOPPING
+        assert it.talk(1).seat.state is ConversationState.STOPPING
         stops.set()
 
 
@@ -314,7 +314,7 @@ async def test_a_dead_agent_is_no_other_threads_concern(tmp_path: Path) -> None:
         hung = it.say(2, 20, text="hang")
         await hung.until("prompted")
         assert (await it.say(1, 10, text="die").end()).error is not None
-        assert it.talk(2).seat.state is State.WORKING
+        assert it.talk(2).seat.state is ConversationState.WORKING
         it.talk(2).cancel(A_PERSON)
         assert await hung.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
 
@@ -340,7 +340,7 @@ async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tm
             stops.clear()
             await it.answered(1, 10)
             await elapse(61)
-            assert it.talk(1).seat.state is State.STOPPING
+            assert it.talk(1).seat.state is ConversationState.STOPPING
             stops.set()
             for _ in range(steps):
                 await step()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pool.conversation_context import State
+from pool.conversation_context import ConversationState
 from pool.exchange import Ending
 from pool.journal.journal import Journal
 from pool.pool import MEMORY_SECONDS, WAY_SECONDS, YIELD_SECONDS
@@ -68,7 +68,7 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         assert await waiting.end() == Ending(stop_reason="end_turn")
         assert it.pool.conversation(1) is None
         assert it.journal.threads.session_id(1) == "agent1-1"
-        assert it.talk(2).seat.state is State.WORKING
+        assert it.talk(2).seat.state is ConversationState.WORKING
         assert it.crew.most == 2
         assert it.made_way == [1]
 

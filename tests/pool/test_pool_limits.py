@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pool.exchange import Ending
-from pool.journal.journal import State as Row
+from pool.journal.journal import MessageState as Row
 from pool.limits import Bound
 from pool.waiting_line import LINE_SECONDS, NEAR
 from tests.support.virtual_time import elapse, quiet

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from acp import AgentClosed, SpawnFailed, Unsupported
 from pool.session_listing import FRESH_SECONDS, NoSlot
-from pool.session_setup import Settings
+from pool.session_setup import AgentSettings
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 
@@ -23,7 +23,7 @@ def lister(number: int) -> MemoryAgent:
     return MemoryAgent(capabilities=LISTS, history=KEPT, modes=MODES, session_prefix=f"agent{number}")
 
 
-async def listed(it: House, settings: Settings | None = None) -> list[str]:
+async def listed(it: House, settings: AgentSettings | None = None) -> list[str]:
     """The ids of the sessions."""
     return [each.session_id for each in await it.pool.listing.sessions(settings or it.settings(1))]
 
@@ -74,7 +74,7 @@ async def test_an_agent_of_another_kind_is_not_asked(tmp_path: Path) -> None:
     """Where it has taken the last slot, that is said."""
     async with house(tmp_path, lister, slots=1, obedient=True) as it:
         await it.answered(1, 10)
-        other = Settings(it.settings(1).launch, "other")
+        other = AgentSettings(it.settings(1).launch, "other")
         with pytest.raises(NoSlot, match="busy"):
             await listed(it, other)
         assert asked(it) == [0]

@@ -8,7 +8,7 @@ import pytest
 from acp import Launch, SpawnFailed
 from pool.exchange import Notice
 from pool.journal.journal import Journal
-from pool.session_setup import MODE, Settings, open_session, settle, written
+from pool.session_setup import MODE, AgentSettings, apply_settings, open_session, written
 from tests.acp.opened import CWD, opened
 from tests.support.memory_agent import Json, MemoryAgent
 
@@ -22,7 +22,7 @@ SIZE: Json = {
     "options": [{"value": "small", "name": "Small"}, {"value": "large", "name": "Large"}],
 }
 LOUD: Json = {"id": "loud", "name": "Loud", "type": "boolean", "currentValue": False}
-SETTINGS = Settings(Launch("agent", (), CWD, {}))
+SETTINGS = AgentSettings(Launch("agent", (), CWD, {}))
 
 
 def sizable() -> MemoryAgent:
@@ -33,7 +33,7 @@ def sizable() -> MemoryAgent:
 async def test_what_was_chosen_is_set_again_and_the_mode_last() -> None:
     """Only what differs: a select by its value, a switch by on or off."""
     async with opened(sizable()) as it:
-        assert await settle(it.session, SETTINGS, {"loud": "true", "size": "large", MODE: "default"}) == []
+        assert await apply_settings(it.session, SETTINGS, {"loud": "true", "size": "large", MODE: "default"}) == []
         assert {each.option_id: written(each.current) for each in it.session.options} == {
             "size": "large",
             "loud": "true",
@@ -42,7 +42,7 @@ async def test_what_was_chosen_is_set_again_and_the_mode_last() -> None:
         settings = [method for method in it.peer.methods() if method.startswith("session/set")]
         assert settings[:2] == ["session/set_config_option"] * 2
         sent = len(it.peer.methods())
-        assert await settle(it.session, SETTINGS, {"loud": "true", "size": "large"}) == []
+        assert await apply_settings(it.session, SETTINGS, {"loud": "true", "size": "large"}) == []
         assert "session/set_config_option" not in it.peer.methods()[sent:]
 
 
@@ -51,7 +51,7 @@ async def test_an_option_that_is_only_called_mode_is_not_the_mode() -> None:
     depth: Json = {**SIZE, "id": "mode", "category": "thought_level"}
     modes = {"currentModeId": "auto", "availableModes": [{"id": "auto", "name": "Auto"}, *MODES["availableModes"]]}
     async with opened(MemoryAgent(modes=modes, config_options=[depth])) as it:
-        assert await settle(it.session, SETTINGS, {"mode": "large"}) == []
+        assert await apply_settings(it.session, SETTINGS, {"mode": "large"}) == []
         assert it.session.mode == "default"
         assert [(each.category, each.current) for each in it.session.options] == [
             ("thought_level", "large"),
@@ -64,7 +64,7 @@ async def test_an_option_that_is_only_called_mode_is_not_the_mode() -> None:
 async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
     """One that the agent no longer has, and one that it refuses; the rest is set."""
     async with opened(sizable()) as it:
-        assert await settle(it.session, SETTINGS, {"gone": "x", "loud": "true"}) == [Notice.UNSET]
+        assert await apply_settings(it.session, SETTINGS, {"gone": "x", "loud": "true"}) == [Notice.UNSET]
         assert written(next(each for each in it.session.options if each.option_id == "loud").current) == "true"
     async with opened(MemoryAgent(config_options=[SIZE], manual={"session/set_config_option"})) as it:
 
@@ -72,14 +72,14 @@ async def test_a_choice_that_cannot_be_set_again_is_told() -> None:
             it.peer.fail(await it.peer.expect("session/set_config_option"), -32602, "not now")
 
         refusing = asyncio.create_task(refuse())
-        assert await settle(it.session, SETTINGS, {"size": "large"}) == [Notice.UNSET, Notice.UNASKED]
+        assert await apply_settings(it.session, SETTINGS, {"size": "large"}) == [Notice.UNSET, Notice.UNASKED]
         await refusing
 
 
 async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path) -> None:
     """So what waits is held after some, and not all of it used up; the reason is told."""
     (tmp_path / "file").touch()
-    settings = Settings(Launch("agent", (), CWD, {}), also=(tmp_path / "file" / "1",))
+    settings = AgentSettings(Launch("agent", (), CWD, {}), also=(tmp_path / "file" / "1",))
     async with opened(MemoryAgent()) as it:
         reason = f"the directory {tmp_path}/file/1 cannot be made: Not a directory"
         with Journal.open(tmp_path / "journal.db") as journal, pytest.raises(SpawnFailed, match=reason):
@@ -89,7 +89,7 @@ async def test_a_directory_that_cannot_be_made_is_a_failed_start(tmp_path: Path)
 async def test_the_other_directories_of_a_session_are_made(tmp_path: Path) -> None:
     """An agent is given none that is not there; they are the bot's user's alone."""
     also = tmp_path / "attachments" / "1"
-    settings = Settings(Launch("agent", (), CWD, {}), also=(also,))
+    settings = AgentSettings(Launch("agent", (), CWD, {}), also=(also,))
     capabilities = {"loadSession": True, "sessionCapabilities": {"additionalDirectories": {}}}
     async with opened(MemoryAgent(capabilities=capabilities)) as it:
         with Journal.open(tmp_path / "journal.db") as journal:

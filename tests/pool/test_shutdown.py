@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pool.conversation_context import State
+from pool.conversation_context import ConversationState
 from pool.exchange import Ending
-from pool.journal.journal import State as Row
+from pool.journal.journal import MessageState as Row
 from pool.pool import TURN_SECONDS
-from pool.turn_watchdog import Bounds
+from pool.turn_watchdog import TurnLimits
 from tests.support.virtual_time import elapse, quiet
 
 from .pool_harness import every, house, only
@@ -168,7 +168,7 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         it.say(5, 50)
         await it.crew.agent(4)
         await quiet()
-        assert it.talk(5).seat.state is State.IN_LINE
+        assert it.talk(5).seat.state is ConversationState.IN_LINE
         in_line = it.say(6, 60)
         await in_line.until("waiting 2")
         unread = it.say(4, 41)
@@ -209,7 +209,7 @@ async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
     async with house(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        assert it.talk(1).seat.state is State.STOPPING
+        assert it.talk(1).seat.state is ConversationState.STOPPING
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
         assert it.crew.agents[0].stopped
@@ -237,7 +237,7 @@ async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> N
         await quiet()
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
-        assert [talk.seat.state for talk in it.pool.conversations] == [State.STOPPING] * 3
+        assert [talk.seat.state for talk in it.pool.conversations] == [ConversationState.STOPPING] * 3
         stops.set()
         await stopping
         assert it.crew.alive == 0
@@ -256,7 +256,7 @@ async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_of
 
 async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_off(tmp_path: Path) -> None:
     """It had ended for a reason of its own before the bot's stop cut it off: sent again it would end so again."""
-    async with house(tmp_path, bounds=Bounds(ceiling=60)) as it:
+    async with house(tmp_path, bounds=TurnLimits(ceiling=60)) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         agent = await it.crew.agent(1)
@@ -345,7 +345,12 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
         in_line = it.say(4, 40)
         await in_line.until("waiting 1")
         states = [talk.seat.state for talk in it.pool.conversations]
-        assert states == [State.STOPPING, State.IDLE, State.WORKING, State.IN_LINE]
+        assert states == [
+            ConversationState.STOPPING,
+            ConversationState.IDLE,
+            ConversationState.WORKING,
+            ConversationState.IN_LINE,
+        ]
         it.pool.kill()
         assert [agent.killed for agent in it.crew.agents] == [True, True, True]
         assert (await working.end()).error is not None

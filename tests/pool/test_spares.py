@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from acp import Launch, SpawnFailed
-from pool.conversation_context import State
+from pool.conversation_context import ConversationState
 from pool.exchange import Ending
-from pool.session_setup import Settings
+from pool.session_setup import AgentSettings
 from pool.spares import AGAIN_SECONDS
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
@@ -96,7 +96,7 @@ async def test_a_spare_is_the_first_to_go_when_its_slot_is_needed(tmp_path: Path
         newcomer = it.say(3, 30)
         await newcomer.end()
         assert it.crew.agents[1].stopped
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
         await elapse(FILL)
         assert repr(it.pool) == "<Pool <Slots 3/3 held, 0 in line> <Spares 0 of 2 ready> <1 idle> <2 working> <3 idle>>"
         assert it.crew.most == 3
@@ -213,7 +213,7 @@ async def test_a_stop_of_a_spare_in_progress_is_not_cut_short(tmp_path: Path) ->
 
 async def test_a_spare_that_cannot_be_stopped_ends_nothing_else(tmp_path: Path) -> None:
     """The newcomer that it made way for gets its slot, and the log says so."""
-    other = Settings(Launch("other", (), tmp_path, {}), agent="other")
+    other = AgentSettings(Launch("other", (), tmp_path, {}), agent="other")
     make = only(1, unstoppable=OSError("Too many open files"))
     async with house(tmp_path, make, slots=1, warm=1, threads={2: other}, obedient=True) as it:
         await quiet()
@@ -244,8 +244,8 @@ async def test_kill_reaches_spares_too(tmp_path: Path) -> None:
 async def test_a_thread_gets_a_spare_of_its_own_agent_only(tmp_path: Path) -> None:
     """The same agent started in the same way; for another one a process is started, and the spare stays."""
     project = tmp_path / "project"
-    other = Settings(Launch("other", ("--acp",), project, {"KEY": "1"}), "other")
-    elsewhere = Settings(Launch("agent", (), project, {}))
+    other = AgentSettings(Launch("other", ("--acp",), project, {"KEY": "1"}), "other")
+    elsewhere = AgentSettings(Launch("agent", (), project, {}))
     async with house(tmp_path, slots=4, warm=1, obedient=True, threads={2: other, 3: elsewhere}) as it:
         await quiet()
         assert [settings.agent for settings in it.crew.settings] == ["default", "other", "default"]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from acp import Event, Question, Text, Withdrawn
 from acp.schema import ToolCall, ToolCallUpdate
-from pool.turn_watchdog import LONG_SECONDS, MOST_TOOLS, TOOL_SECONDS, Bounds, Due, Watch
+from pool.turn_watchdog import LONG_SECONDS, MOST_TOOLS, TOOL_SECONDS, TurnLimits, Watchdog, WatchdogAlert
 
-BOUNDS = Bounds(silence=120, ceiling=7200)
+BOUNDS = TurnLimits(silence=120, ceiling=7200)
 HELLO = Text("hello")
 
 
@@ -20,31 +20,31 @@ def tool(status: str | None, *, announced: bool = False) -> ToolCallUpdate:
     return (ToolCall if announced else ToolCallUpdate)(tool_call_id="a", status=status)
 
 
-def dues(watch: Watch, *times: float) -> list[Due | None]:
+def dues(watch: Watchdog, *times: float) -> list[WatchdogAlert | None]:
     """What is due at these times, asked in this order."""
     return [watch.due(now) for now in times]
 
 
 def test_silence_is_told_once_and_again_after_a_sign_of_life() -> None:
     """Never before the bound; each time with how long it has been (P29)."""
-    watch = Watch(BOUNDS, 1000)
-    assert dues(watch, 1000, 1119.9, 1120, 1121, 1500) == [None, None, Due.SILENT, None, None]
+    watch = Watchdog(BOUNDS, 1000)
+    assert dues(watch, 1000, 1119.9, 1120, 1121, 1500) == [None, None, WatchdogAlert.SILENT, None, None]
     assert watch.silent_for(1500) == 500
     watch.event(HELLO, 1600)
     assert watch.silent_for(1600) == 0
-    assert dues(watch, 1719, 1720, 1721) == [None, Due.SILENT, None]
+    assert dues(watch, 1719, 1720, 1721) == [None, WatchdogAlert.SILENT, None]
 
 
 def test_an_agent_that_never_ends_its_tools_makes_the_clock_remember_no_more_of_them() -> None:
     """They are gone when as many have ended; until then a tool runs."""
-    watch = Watch(BOUNDS, 0)
+    watch = Watchdog(BOUNDS, 0)
     for number in range(2 * MOST_TOOLS):
         watch.event(ToolCall(tool_call_id=f"{number}"), 0)
     assert len(watch._tools) == MOST_TOOLS
     assert watch.due(TOOL_SECONDS - 1) is None
     for number in range(MOST_TOOLS):
         watch.event(ToolCallUpdate(tool_call_id=f"{number}", status="completed"), 0)
-    assert watch.due(BOUNDS.silence) is Due.SILENT
+    assert watch.due(BOUNDS.silence) is WatchdogAlert.SILENT
 
 
 @pytest.mark.parametrize(
@@ -66,57 +66,57 @@ def test_an_agent_that_never_ends_its_tools_makes_the_clock_remember_no_more_of_
 )
 def test_a_running_tool_is_activity_for_a_longer_bound(events: Sequence[Event], bound: float) -> None:
     """As long as it runs: a word about one that has ended does not make it run again."""
-    watch = Watch(BOUNDS, 0)
+    watch = Watchdog(BOUNDS, 0)
     for event in events:
         watch.event(event, 0)
-    assert dues(watch, bound - 1, bound) == [None, Due.SILENT]
+    assert dues(watch, bound - 1, bound) == [None, WatchdogAlert.SILENT]
 
 
 def test_a_patient_silence_bound_is_not_shortened_by_a_tool() -> None:
     """The longer of the two counts."""
-    watch = Watch(Bounds(silence=TOOL_SECONDS + 300), 0)
+    watch = Watchdog(TurnLimits(silence=TOOL_SECONDS + 300), 0)
     watch.event(tool("in_progress"), 0)
-    assert dues(watch, TOOL_SECONDS + 299, TOOL_SECONDS + 300) == [None, Due.SILENT]
+    assert dues(watch, TOOL_SECONDS + 299, TOOL_SECONDS + 300) == [None, WatchdogAlert.SILENT]
 
 
 def test_a_long_turn_is_told_once_however_lively_it_is() -> None:
     """At half an hour, and not again (P29)."""
-    watch = Watch(BOUNDS, 0)
+    watch = Watchdog(BOUNDS, 0)
     found = []
     for now in range(0, 7100, 60):
         watch.event(HELLO, now)
         found.append(watch.due(now))
-    assert found[int(LONG_SECONDS / 60)] is Due.LONG
-    assert found.count(Due.LONG) == 1
-    assert set(found) == {None, Due.LONG}
+    assert found[int(LONG_SECONDS / 60)] is WatchdogAlert.LONG
+    assert found.count(WatchdogAlert.LONG) == 1
+    assert set(found) == {None, WatchdogAlert.LONG}
 
 
 def test_the_ceiling_is_due_from_its_time_on_however_lively_the_turn_is() -> None:
     """A turn that talks for ever ends all the same (P29)."""
-    watch = Watch(BOUNDS, 0)
+    watch = Watchdog(BOUNDS, 0)
     watch.event(HELLO, 7199)
-    assert dues(watch, 7199, 7200, 7201) == [Due.LONG, Due.CEILING, Due.CEILING]
+    assert dues(watch, 7199, 7200, 7201) == [WatchdogAlert.LONG, WatchdogAlert.CEILING, WatchdogAlert.CEILING]
 
 
 def test_time_with_an_open_question_is_neither_silence_nor_length() -> None:
     """However long a person thinks; the clock goes on where it stood when the answer comes (P29)."""
-    watch = Watch(BOUNDS, 0)
+    watch = Watchdog(BOUNDS, 0)
     watch.event(question(), 100)
     watch.questions(waiting=True, now=100)
     watch.questions(waiting=True, now=5000)
     assert dues(watch, 101, 7200, 99_999) == [None, None, None]
     watch.questions(waiting=False, now=100_000)
     watch.questions(waiting=False, now=100_050)
-    assert dues(watch, 100_119, 100_120) == [None, Due.SILENT]
-    assert dues(watch, 100_000 + LONG_SECONDS - 101, 100_000 + LONG_SECONDS - 100) == [None, Due.LONG]
-    assert dues(watch, 107_099, 107_100) == [None, Due.CEILING]
+    assert dues(watch, 100_119, 100_120) == [None, WatchdogAlert.SILENT]
+    assert dues(watch, 100_000 + LONG_SECONDS - 101, 100_000 + LONG_SECONDS - 100) == [None, WatchdogAlert.LONG]
+    assert dues(watch, 107_099, 107_100) == [None, WatchdogAlert.CEILING]
 
 
 def test_a_question_that_is_taken_back_is_a_sign_of_life() -> None:
     """As anything is that the agent says."""
-    watch = Watch(BOUNDS, 0)
+    watch = Watchdog(BOUNDS, 0)
     watch.event(Withdrawn(0), 100)
-    assert dues(watch, 219, 220) == [None, Due.SILENT]
+    assert dues(watch, 219, 220) == [None, WatchdogAlert.SILENT]
 
 
 def question() -> Question:
@@ -128,9 +128,9 @@ def question() -> Question:
 turns = st.lists(st.tuples(st.integers(1, 900), st.none() | st.integers(1, 100_000)), max_size=30)
 
 
-def played(turn: Sequence[tuple[int, int | None]], *, people_take_time: bool) -> list[Due | None]:
+def played(turn: Sequence[tuple[int, int | None]], *, people_take_time: bool) -> list[WatchdogAlert | None]:
     """What was due in the agent's time, looked at every 30 s."""
-    watch, now = Watch(BOUNDS, 0), 0
+    watch, now = Watchdog(BOUNDS, 0), 0
     found = []
     for pause, answered_after in turn:
         for _ in range(0, pause, 30):
@@ -157,7 +157,7 @@ def test_how_long_people_take_changes_nothing(turn: Any) -> None:
 def test_nothing_is_told_twice(turn: Any) -> None:
     """One word of length at most, one of silence between two signs of life, and only the ceiling once it is due."""
     found = played(turn, people_take_time=True)
-    assert found.count(Due.LONG) <= 1
-    assert found.count(Due.SILENT) <= len(turn)
-    if Due.CEILING in found:
-        assert set(found[found.index(Due.CEILING) :]) == {Due.CEILING}
+    assert found.count(WatchdogAlert.LONG) <= 1
+    assert found.count(WatchdogAlert.SILENT) <= len(turn)
+    if WatchdogAlert.CEILING in found:
+        assert set(found[found.index(WatchdogAlert.CEILING) :]) == {WatchdogAlert.CEILING}

@@ -8,9 +8,9 @@ import pytest
 
 import pool.workdirs
 from acp import Launch
-from pool.conversation_context import State
-from pool.session_setup import Settings
-from pool.workdirs import Directories
+from pool.conversation_context import ConversationState
+from pool.session_setup import AgentSettings
+from pool.workdirs import Workdirs
 from tests.support.virtual_time import elapse, quiet
 
 from .pool_harness import every, house
@@ -19,12 +19,12 @@ from .recording_exchange import Recorder
 A_PERSON = 42
 
 
-def at(directory: Path) -> Settings:
+def at(directory: Path) -> AgentSettings:
     """The usual agent in another directory."""
-    return Settings(Launch("agent", (), directory, {}))
+    return AgentSettings(Launch("agent", (), directory, {}))
 
 
-def apart(folder: Path) -> dict[int, Settings]:
+def apart(folder: Path) -> dict[int, AgentSettings]:
     """Threads 1 and 2 in one directory, 3 in another."""
     return {1: at(folder / "project"), 2: at(folder / "project"), 3: at(folder / "elsewhere")}
 
@@ -33,7 +33,7 @@ async def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: 
     """A directory inside another, or a link to it, is the same place; elsewhere nobody is in the way."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "a")
-    it: Directories[str] = Directories()
+    it: Workdirs[str] = Workdirs()
     for worker, place in (("one", "a"), ("two", "a/b"), ("three", "c"), ("four", "link")):
         await it.enter(worker, tmp_path / place)
     assert [it.ahead(worker) for worker in ("one", "two", "three", "four")] == [[], ["one"], [], ["one", "two"]]
@@ -45,7 +45,7 @@ async def test_those_who_came_before_are_ahead_and_leaving_makes_room(tmp_path: 
 
 async def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_and_the_first_few(tmp_path: Path) -> None:
     """Who is behind one that waits is not free, also where another who waits is in between."""
-    it: Directories[str] = Directories()
+    it: Workdirs[str] = Workdirs()
     its = {"one": "a", **{f"in b {n}": "a/b" for n in range(1, 7)}, "all": "a", "in c": "a/c", "in d": "d"}
     for worker, place in its.items():
         await it.enter(worker, tmp_path / place)
@@ -89,7 +89,7 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
         assert [it.talk(thread_id).seat.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
         it.talk(1).cancel(A_PERSON)
         await second.until("prompted")
-        assert it.talk(1).seat.state is State.IDLE
+        assert it.talk(1).seat.state is ConversationState.IDLE
         assert third.told[-1] == "waits for 2"
         it.talk(2).cancel(A_PERSON)
         assert (await third.end()).stop_reason == "end_turn"
@@ -172,7 +172,7 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
         await second.until("waits for 1")
         it.say(3, 30)
         await quiet()
-        assert it.talk(2).seat.state is State.STOPPING
+        assert it.talk(2).seat.state is ConversationState.STOPPING
         asyncio.get_running_loop().call_later(1, stops.set)
         await it.pool.__aexit__()
         assert it.row(21) == "received"

@@ -36,7 +36,7 @@ _pids = count(1001)
 
 
 class MemoryAgent:
-    """Fulfils `acp.agent.Body`. What it tells of itself and its sessions goes into its answers, as ACP writes it.
+    """Fulfils `acp.agent.AgentTransport`. Its answers hold what it tells of itself and its sessions, as ACP writes it.
 
     `history` maps a session's id to the updates that session/load replays. `manual` names the methods that the test
     answers by `reply` or `fail`. With `stops` given, `stop` waits for that event, and with `unstoppable` it raises that

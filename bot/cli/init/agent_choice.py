@@ -8,12 +8,12 @@ from bot.cli.common import fail
 from bot.config.presets import PRESETS
 
 from .config_template import typed
-from .prompts import Interview
+from .prompts import Prompter
 
 __all__ = ["first_agent"]
 
 
-def first_agent(given: str, ask: Interview) -> list[str]:
+def first_agent(given: str, ask: Prompter) -> list[str]:
     """Return a preset's name, or a command with its arguments: `given`, else what is chosen or found."""
     found = [name for name, preset in PRESETS.items() if shutil.which(preset.command)]
     if given:
@@ -36,7 +36,7 @@ def first_agent(given: str, ask: Interview) -> list[str]:
     return chosen
 
 
-def _command(ask: Interview) -> list[str]:
+def _command(ask: Prompter) -> list[str]:
     while True:
         try:
             return typed(ask.text("Its command, with arguments", flag="--agent"))

@@ -7,10 +7,10 @@ import click
 
 from bot.cli.common import fail
 
-__all__ = ["Interview"]
+__all__ = ["Prompter"]
 
 
-class Interview:
+class Prompter:
     """Asks where somebody is there to answer. An answer that a flag has given is not asked for."""
 
     def __init__(self, *, ask: bool) -> None:

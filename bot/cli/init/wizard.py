@@ -17,17 +17,17 @@ from bot.access.bot_permissions import invite_link
 from bot.cli.check import checked
 from bot.cli.common import CONFIG, fail
 from bot.cli.discord_check import portal
-from bot.cli.discord_probe import Room, Visit, visiting
+from bot.cli.discord_probe import ChannelFacts, DiscordProbe, visiting
 from bot.config.env_file import beside, write_variables
 from bot.config.presets import PRESETS
 from bot.config.schema import AccessConfig, DiscordConfig
 from bot.config.values import at_home
-from bot.gateway.connection import Refused
+from bot.gateway.connection import LoginRefused
 from bot.operations.start_failure import NeedsPerson, StartFailed
 
 from .agent_choice import first_agent
 from .config_template import TOKEN, Choices, configuration, typed, variables
-from .prompts import Interview
+from .prompts import Prompter
 
 __all__ = ["Answers", "init", "log_in"]
 
@@ -89,7 +89,7 @@ def init(**flags: object) -> None:
     The token comes from --token-file, from the variable DISCORD_TOKEN, or is asked for without being shown.
     """
     answers = Answers(**flags)  # type: ignore[arg-type]
-    ask = Interview(ask=not answers.yes)
+    ask = Prompter(ask=not answers.yes)
     _look_before(answers)
     settings, application_id = log_in(answers, ask)
     click.echo(f"\nInvite the bot, if it is not in your server yet:\n  {invite_link(application_id)}\n")
@@ -136,7 +136,7 @@ def _look_before(answers: Answers) -> None:
 # ---- the token and the intent
 
 
-def log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
+def log_in(answers: Answers, ask: Prompter) -> tuple[DiscordConfig, int]:
     """Ask for the token until one is taken, and see to the intent; return where to connect, and the application's id.
 
     What cannot be ends the program. Runs event loops of its own, and asks outside of them.
@@ -150,7 +150,7 @@ def log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
             application_id, hears_text = asyncio.run(_introduce(settings))
             if not hears_text:
                 _see_to_the_intent(settings, application_id, answers, ask)
-        except Refused as error:
+        except LoginRefused as error:
             if given or not tries or not ask.asking:
                 fail(str(error), error.exit_code)
             click.echo(f"{error}. Once more:")
@@ -161,9 +161,9 @@ def log_in(answers: Answers, ask: Interview) -> tuple[DiscordConfig, int]:
 
 
 def _settings(token: str, endpoint: str) -> DiscordConfig:
-    """Return where and as whom to connect. Raises `Refused` where that can be no token."""
+    """Return where and as whom to connect. Raises `LoginRefused` where that can be no token."""
     if not _TOKEN.fullmatch(token):
-        raise Refused("that is no token: a token is one word of ASCII letters, without quotes")
+        raise LoginRefused("that is no token: a token is one word of ASCII letters, without quotes")
     try:
         return DiscordConfig(token=SecretStr(token), endpoint=endpoint)
     except ValidationError as error:
@@ -192,7 +192,7 @@ async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
         return application.id, visit.hears_text
 
 
-def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Interview) -> None:
+def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Prompter) -> None:
     """Turn it on, or say where a person does it. Raises `StartFailed`."""
     by_hand = f"Turn on Message Content Intent by hand, without which the bot cannot run: {portal(application_id)}"
     words = "The bot may not read messages yet. Turn the Message Content intent on?"
@@ -216,11 +216,11 @@ async def _allow_text(settings: DiscordConfig) -> None:
 # ---- the server and its channels
 
 
-def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
+def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
     """Wait until the bot is where it is to work; return the channels that it is shown."""
     wanted = _ids(answers.channels)
 
-    async def wait() -> list[Room]:
+    async def wait() -> list[ChannelFacts]:
         async with visiting(settings, discord.Intents(guilds=True)) as visit, visit.connected():
             await _refuse_others(visit, wanted)
             if not await visit.joined(wanted, 0):
@@ -236,14 +236,14 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[Room]:
         fail(str(error), error.exit_code)
 
 
-async def _refuse_others(visit: Visit, wanted: set[int]) -> None:
+async def _refuse_others(visit: DiscordProbe, wanted: set[int]) -> None:
     """Raise `NeedsPerson` for an id that is known, and is not that of a channel: no wait would make it one."""
     for each in sorted(wanted - {room.channel_id for room in visit.rooms(wanted)}):
         if known := await visit.identify(each):
             raise NeedsPerson(f"--channel: {each} is {known}, not a channel")
 
 
-def _why_not(visit: Visit, wanted: set[int]) -> str:
+def _why_not(visit: DiscordProbe, wanted: set[int]) -> str:
     if not visit.guilds:
         return "the bot has joined no server; invite it by the link above, and begin again"
     lacks = sorted(wanted - {room.channel_id for room in visit.rooms(wanted)})
@@ -259,7 +259,7 @@ def _ids(texts: Collection[str]) -> set[int]:
     return set(map(int, texts))
 
 
-def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, str]:
+def _channels(rooms: list[ChannelFacts], answers: Answers, ask: Prompter) -> dict[int, str]:
     """Return the chosen channels, and say what the bot lacks in them."""
     if answers.channels:
         chosen = rooms
@@ -283,7 +283,7 @@ def _channels(rooms: list[Room], answers: Answers, ask: Interview) -> dict[int, 
 # ---- the folder and the files
 
 
-def _folder(answers: Answers, ask: Interview) -> Path:
+def _folder(answers: Answers, ask: Prompter) -> Path:
     words = "The folder in which the agent works"
     folder = Path(
         ask.text(words, given=answers.cwd, flag="--cwd", default=str(answers.path.absolute().parent / "project"))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import acp.client_side.filesystem
 import acp.client_side.roots
 from acp.client_side.filesystem import FileSystem
-from acp.client_side.refusal import NOT_FOUND, Refused
+from acp.client_side.refusal import NOT_FOUND, RequestRefused
 from acp.client_side.roots import MAX_LINKS, Roots
 from acp.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS
 
@@ -45,7 +45,7 @@ def serving(*directories: Path) -> FileSystem:
 
 def code_of(act: Callable[[], object]) -> int:
     """Do what must be refused, with a reason; return the code."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         act()
     assert str(refused.value)
     return refused.value.code
@@ -459,7 +459,7 @@ def test_what_is_swapped_all_the_time_never_leads_outside(
                 seen[files.read_text_now(f"{root}/way/file")] += 1
                 if writes:
                     files.write_text_now(f"{root}/way/file", "text")
-            except Refused as refused:
+            except RequestRefused as refused:
                 seen[str(refused.code)] += 1
             assert SECRET not in seen
     finally:
@@ -588,5 +588,5 @@ async def test_files_are_read_and_written_beside_the_loop(root: Path) -> None:
     files = serving(root)
     await files.write_text(f"{root}/file", "one\ntwo\n")
     assert await files.read_text(f"{root}/file", 2, 1) == "two\n"
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         await files.read_text(f"{root}/none")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acp.client_side.output_tail import Tail, cut
+from acp.client_side.output_tail import OutputTail, cut
 
 TEXT = st.text(st.sampled_from("aé€𝄞"))
 PIECES = st.lists(st.binary(max_size=9))
@@ -24,7 +24,7 @@ def test_what_is_no_text_is_cut_to_the_limit_too(data: bytes, limit: int) -> Non
 @given(pieces=PIECES, limit=LIMIT)
 def test_a_tail_shows_the_same_however_its_output_came(pieces: list[bytes], limit: int) -> None:
     """In pieces of any size, cut anywhere; it knows whether something is gone, and holds little more than it shows."""
-    tail, whole = Tail(limit), Tail(limit)
+    tail, whole = OutputTail(limit), OutputTail(limit)
     for piece in pieces:
         tail.add(piece)
         assert len(tail._kept) <= 1.25 * (limit + 1)
@@ -37,7 +37,7 @@ def test_a_tail_shows_the_same_however_its_output_came(pieces: list[bytes], limi
 @given(text=TEXT)
 def test_a_character_that_is_still_on_its_way_is_not_shown(text: str) -> None:
     """Until the output has ended; then its part is shown as what it is."""
-    tail = Tail(1000)
+    tail = OutputTail(1000)
     tail.add(text.encode() + "€".encode()[:2])
     assert tail.text(ended=False) == text
     assert tail.text(ended=True) == text + "\ufffd"

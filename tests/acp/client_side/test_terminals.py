@@ -15,7 +15,7 @@ import acp.client_side.terminal
 import acp.client_side.terminals
 import acp.process.orphans
 from acp import end_survivors, environment
-from acp.client_side.refusal import NOT_FOUND, Refused
+from acp.client_side.refusal import NOT_FOUND, RequestRefused
 from acp.client_side.roots import Roots
 from acp.client_side.terminal import TERMINAL, ExitStatus, Output
 from acp.client_side.terminals import MAX_TERMINALS, Terminals
@@ -169,7 +169,7 @@ async def test_a_command_starts_in_the_sessions_first_directory_or_in_one_inside
         await terminals.wait_for_exit(terminal_id)
         assert terminals.output(terminal_id).text == f"{root}/a\n"
         for cwd, code in {f"{root}/door": INVALID_PARAMS, "a": INVALID_PARAMS, f"{root}/none": NOT_FOUND}.items():
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 await terminals.create("pwd", cwd=cwd)
             assert refused.value.code == code
 
@@ -187,13 +187,13 @@ async def test_what_cannot_be_started_is_refused_with_the_reason(tmp_path: Path)
             ("nu\0ll", None, INVALID_PARAMS),
             ("echo", {"A=B": ""}, INVALID_PARAMS),
         ):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 await terminals.create(command, ["x"], env=env)
             assert refused.value.code == code
-        with pytest.raises(Refused, match="negative"):
+        with pytest.raises(RequestRefused, match="negative"):
             await terminals.create("echo", output_byte_limit=-1)
         root.rename(tmp_path / "away")
-        with pytest.raises(Refused, match="directory"):
+        with pytest.raises(RequestRefused, match="directory"):
             await terminals.create("echo")
         assert repr(terminals) == f"<Terminals 0 of {MAX_TERMINALS}, 0 running>"
 
@@ -403,10 +403,10 @@ async def test_a_released_terminal_is_gone(tmp_path: Path) -> None:
         assert waiting.result() == ExitStatus(signal="SIGKILL")
         assert descriptors() == before
         for act in (terminals.wait_for_exit, terminals.kill, terminals.release):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(RequestRefused) as refused:
                 await act(terminal_id)
             assert refused.value.code == NOT_FOUND
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             terminals.output(terminal_id)
 
 
@@ -420,7 +420,7 @@ async def test_a_session_has_a_bounded_number_of_terminals(tmp_path: Path) -> No
         assert len(started) == MAX_TERMINALS
         for terminal_id in started:
             await terminals.wait_for_exit(terminal_id)
-        with pytest.raises(Refused, match="release one first") as refused:
+        with pytest.raises(RequestRefused, match="release one first") as refused:
             await terminals.create("true")
         assert refused.value.code == INTERNAL_ERROR
         await terminals.release(started[0])
@@ -441,9 +441,9 @@ async def test_closing_ends_every_terminal_and_starts_no_more(tmp_path: Path) ->
             group.create_task(terminals.close())
         assert not any(map(alive, pids))
         assert [task.result() for task in waiting] == [ExitStatus(signal="SIGKILL")] * 3
-        with pytest.raises(Refused, match="no terminal"):
+        with pytest.raises(RequestRefused, match="no terminal"):
             terminals.output(late.result())
-        with pytest.raises(Refused, match="closed"):
+        with pytest.raises(RequestRefused, match="closed"):
             await terminals.create("true")
         assert await end_survivors(f"{RUN}-terminals/1") == 0
 

@@ -9,13 +9,13 @@ import pytest
 import acp.paths
 from acp.paths import Lanes
 from bot.agents.linked_files import NO_ANSWER, LinkedFiles
-from bot.agents.workspace_files import Outbox
+from bot.agents.workspace_files import WorkspaceFiles
 from tests.acp.child_processes import PATIENCE
 
 pytestmark = pytest.mark.real_time
 
 
-class Mount(Outbox):
+class Mount(WorkspaceFiles):
     """An outbox whose files named `gone` lie on a file system that does not answer, until `answers` is set."""
 
     def __init__(self, directory: Path) -> None:
@@ -61,7 +61,7 @@ async def test_a_file_that_does_not_answer_holds_its_own_turn_once_and_no_other(
 async def test_directories_that_cannot_be_looked_at_are_a_refusal(tmp_path: Path) -> None:
     """What the agent has done to them ends no turn."""
 
-    def outbox() -> Outbox:
+    def outbox() -> WorkspaceFiles:
         raise PermissionError(13, "Permission denied")
 
     assert await LinkedFiles(Lanes("links"), 1, outbox).read(str(tmp_path / "a")) == "Permission denied"

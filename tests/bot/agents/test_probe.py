@@ -16,8 +16,8 @@ import pytest
 
 from acp.process.agent_process import BASE_NAMES
 from bot.agents import probe as doctor
-from bot.agents.probe import WRITE_NAME, examine
-from bot.agents.probe_result import Diagnosis, as_lines
+from bot.agents.probe import WRITE_NAME, probe_agent
+from bot.agents.probe_result import ProbeResult, as_lines
 from bot.config.agents import AgentConfig
 from tests.acp.child_processes import gone
 from tests.support import fork_server as forked
@@ -268,7 +268,7 @@ async def test_a_turn_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(doctor, "READY_SECONDS", 0.1)
     agent = AgentConfig(command=sys.executable, args=("-m", "loopback.agent", "--first-delay", "600"), cwd=tmp_path)
     async with asyncio.timeout(BOUND):
-        found = await examine("default", agent)
+        found = await probe_agent("default", agent)
     assert found.failure == "the agent did not answer session/prompt within 0.1 s"
     assert not found.well
 
@@ -326,13 +326,13 @@ def test_on_a_terminal_it_draws_a_table(tmp_path: Path) -> None:
 
 def test_what_an_agent_wrote_cannot_write_to_the_terminal() -> None:
     """Control characters are shown as codes; a line feed begins a line with its title."""
-    found = Diagnosis(agent="a", preset="", command=("x",), cwd="/", failure="one\x1b[2J\ntwo")
+    found = ProbeResult(agent="a", preset="", command=("x",), cwd="/", failure="one\x1b[2J\ntwo")
     assert as_lines(found)[-2:] == ["  failed: one\\x1b[2J", "  failed: two"]
 
 
 def test_a_long_list_is_cut_for_people() -> None:
     """Some agents have hundreds of models."""
-    found = Diagnosis(agent="a", preset="", command=("x",), cwd="/", models=tuple(map(str, range(30))))
+    found = ProbeResult(agent="a", preset="", command=("x",), cwd="/", models=tuple(map(str, range(30))))
     (line,) = [line for line in as_lines(found) if line.startswith("  models: ")]
     assert line.endswith("10, 11 and 18 more")
 

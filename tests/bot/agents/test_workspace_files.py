@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.agents.workspace_files import Outbox
+from bot.agents.workspace_files import WorkspaceFiles
 from bot.text.sizes import LARGEST
 
 
@@ -19,7 +19,7 @@ def test_a_file_of_the_session_is_read(tmp_path: Path) -> None:
     """By its address or its path, also through links that stay inside."""
     (tmp_path / "a b.txt").write_bytes(b"data")
     (tmp_path / "link").symlink_to("a b.txt")
-    outbox = Outbox([tmp_path])
+    outbox = WorkspaceFiles([tmp_path])
     assert outbox.read_now((tmp_path / "a b.txt").as_uri()) == b"data"
     assert outbox.read_now(f"file://localhost{tmp_path}/a%20b.txt") == b"data"
     assert outbox.read_now(str(tmp_path / "link")) == b"data"
@@ -71,7 +71,7 @@ def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None
     (work / "out").symlink_to(home)
     (work / "hidden-link").symlink_to(".env")
     os.mkfifo(work / "pipe")
-    outbox = Outbox([work])
+    outbox = WorkspaceFiles([work])
     assert outbox.read_now(f"{work}/good") == b"good"
     words = refused(outbox.read_now(uri.format(home=home, work=work)))
     assert words
@@ -81,7 +81,7 @@ def test_everything_else_is_refused_with_words(uri: str, tmp_path: Path) -> None
 
 def test_the_kernels_files_are_refused_even_where_everything_is_the_session() -> None:
     """A session may work in `/`; its own environment is still not for posting."""
-    assert refused(Outbox([Path("/")]).read_now("/proc/self/environ")) == "it is not a regular file"
+    assert refused(WorkspaceFiles([Path("/")]).read_now("/proc/self/environ")) == "it is not a regular file"
 
 
 def test_nothing_of_the_bots_own_is_sent(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_nothing_of_the_bots_own_is_sent(tmp_path: Path) -> None:
     (tmp_path / "state/threadline.db").write_text("rows")
     (tmp_path / "other.txt").hardlink_to(tmp_path / "threadline.toml")
     (tmp_path / "link.txt").symlink_to("state/threadline.db")
-    outbox = Outbox([tmp_path], withheld=[tmp_path / "threadline.toml", tmp_path / "state", tmp_path / "gone"])
+    outbox = WorkspaceFiles([tmp_path], withheld=[tmp_path / "threadline.toml", tmp_path / "state", tmp_path / "gone"])
     for name in ("threadline.toml", "state/threadline.db", "other.txt", "link.txt"):
         assert refused(outbox.read_now(str(tmp_path / name))) == "it belongs to the bot"
 
@@ -102,15 +102,15 @@ def test_a_link_that_is_swapped_after_the_check_leads_nowhere(tmp_path: Path, mo
     work.mkdir()
     (tmp_path / "secret").write_text("secret")
     (work / "a").write_text("good")
-    outbox = Outbox([work])
-    check = Outbox._check
+    outbox = WorkspaceFiles([work])
+    check = WorkspaceFiles._check
 
-    def swap(self: Outbox, entry: object) -> None:
+    def swap(self: WorkspaceFiles, entry: object) -> None:
         check(self, entry)  # type: ignore[arg-type]
         (work / "a").unlink()
         (work / "a").symlink_to(tmp_path / "secret")
 
-    monkeypatch.setattr(Outbox, "_check", swap)
+    monkeypatch.setattr(WorkspaceFiles, "_check", swap)
     assert refused(outbox.read_now(str(work / "a")))
 
 
@@ -119,7 +119,7 @@ def test_a_directory_that_is_swapped_leads_nowhere(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     (work / "passwd").write_text("mine")
-    outbox = Outbox([work])
+    outbox = WorkspaceFiles([work])
     work.rename(tmp_path / "moved")
     work.symlink_to("/etc")
     assert refused(outbox.read_now(str(work / "passwd")))
@@ -129,4 +129,4 @@ def test_a_file_that_discord_would_not_take_is_not_read(tmp_path: Path) -> None:
     """However large it says it is."""
     with (tmp_path / "large").open("wb") as file:
         file.truncate(LARGEST + 1)
-    assert refused(Outbox([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"
+    assert refused(WorkspaceFiles([tmp_path]).read_now(str(tmp_path / "large"))) == "10.0 MiB are more than 10.0 MiB"

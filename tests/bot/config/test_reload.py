@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.access.gate import People
-from bot.access.summary import in_words
+from bot.access.summary import describe_rules
 from bot.config.load import load
 from bot.config.reload import LIVE, Reloaded, reload, taken_over
 from bot.config.schema import Config
@@ -120,7 +120,7 @@ mention = "shared"
 bots = "mentions"
 trusted_bots = ["8"]
 """
-    assert list(in_words(loaded(tmp_path, text).rules)) == [
+    assert list(describe_rules(loaded(tmp_path, text).rules)) == [
         (
             "The bot works in the channels 1, 2 of the servers 9 and in direct messages; no mention is needed in the"
             " bot's own threads, but where another bot is."
@@ -146,7 +146,7 @@ trusted_bots = ["8"]
 )
 def test_places_are_said_in_words(tmp_path: Path, access: str, said: str) -> None:
     """None, all, direct messages only."""
-    first, *others = in_words(loaded(tmp_path, f"[access]\n{access}\n").rules)
+    first, *others = describe_rules(loaded(tmp_path, f"[access]\n{access}\n").rules)
     assert first.startswith(said)
     assert not any("answered of the bots" in each for each in others)
 
@@ -155,4 +155,4 @@ def test_everybody_is_said_as_such(tmp_path: Path) -> None:
     """A star outshines whoever else is named."""
     rules = loaded(tmp_path, '[access]\nusers = ["*", "5"]\n').rules
     assert rules.users == People(frozenset({5}), everyone=True, entries=("*", "5"))
-    assert "their own turns: everybody." in list(in_words(rules))[1]
+    assert "their own turns: everybody." in list(describe_rules(rules))[1]

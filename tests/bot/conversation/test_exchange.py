@@ -13,17 +13,17 @@ import pytest
 
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
-from bot.agents.workspace_files import Outbox
+from bot.agents.workspace_files import WorkspaceFiles
 from bot.config.reactions import DONE, EYE, FAILED, Reactions
 from bot.conversation.exchange import MODES, Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
-from bot.rest.api import Refused, TryLater
+from bot.rest.api import PermanentError, TryLater
 from bot.rest.pacer import Pacer
 from pool.exchange import Ending, ExchangeFailed, Notice
-from pool.journal.journal import Journal, State
-from pool.turn_watchdog import Due
+from pool.journal.journal import Journal, MessageState
+from pool.turn_watchdog import WatchdogAlert
 from tests.acp.opened import HELLO, opened
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, pacing, settle
@@ -51,7 +51,7 @@ class Stage:
     def finish(self, exchange: Exchange, ending: Ending) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
         pages = exchange.ended(ending)
-        self.journal.mark(exchange.message_ids, State.PROMPTED)
+        self.journal.mark(exchange.message_ids, MessageState.PROMPTED)
         self.journal.finish(exchange.message_ids, ending.stop_reason or "failed", pages)
 
 
@@ -94,7 +94,7 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["answer\n-# 30 s"]
-        assert it.journal.state(THREAD) is State.ANSWERED
+        assert it.journal.state(THREAD) is MessageState.ANSWERED
 
 
 async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None
         await exchange.settled()
         await settle()
         assert it.board.calls == []
-        assert it.journal.state(THREAD) is State.CLOSED
+        assert it.journal.state(THREAD) is MessageState.CLOSED
 
 
 async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_path: Path) -> None:
@@ -341,10 +341,10 @@ async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_pat
         exchange.opened(THREAD)
         exchange.starting()
         exchange.event(Text("answer"))
-        it.board.faults.extend([Refused("Missing Access")] * 2)
+        it.board.faults.extend([PermanentError("Missing Access")] * 2)
         it.finish(exchange, Ending("end_turn"))
         await exchange.settled()
-        assert it.journal.state(THREAD) is State.CLOSED
+        assert it.journal.state(THREAD) is MessageState.CLOSED
 
 
 async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
@@ -471,12 +471,12 @@ async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
     """The event returns although the file system does not answer; what is not read when the turn ends is said."""
     answers, asked = threading.Event(), list[str]()
 
-    def read_now(_: Outbox, uri: str) -> bytes | str:
+    def read_now(_: WorkspaceFiles, uri: str) -> bytes | str:
         asked.append(uri)
         assert answers.wait(60)
         return f"no {Path(uri).name}"
 
-    monkeypatch.setattr(Outbox, "read_now", read_now)
+    monkeypatch.setattr(WorkspaceFiles, "read_now", read_now)
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
         exchange = it.exchange()
         exchange.opened(THREAD)
@@ -640,7 +640,7 @@ async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: 
         exchange.event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
         await settle()
         assert it.board.reactions == {(THREAD, "💻")}
-        exchange.due(Due.SILENT, 120)
+        exchange.due(WatchdogAlert.SILENT, 120)
         await settle()
         assert it.board.reactions == {(THREAD, "💤")}
         exchange.event(Text("answer"))
@@ -675,7 +675,7 @@ async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None
         await settle()
         assert it.board.calls == []
     async with stage(tmp_path / "refused", reactions=True) as it:
-        it.board.faults.append(Refused("Reaction blocked"))
+        it.board.faults.append(PermanentError("Reaction blocked"))
         exchange = it.exchange()
         await settle()
         exchange.opened(THREAD)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.conversation.stale_messages import DOUBT_SECONDS, Doubts
+from bot.conversation.stale_messages import DOUBT_SECONDS, StaleMessages
 from tests.support.virtual_time import quiet
 from tests.support.work import counting
 
@@ -15,7 +15,7 @@ HERE, THERE = 10, 11
 
 async def test_a_turn_waits_for_its_own_messages_and_no_others() -> None:
     """Nothing is in doubt at first; of what is, each message is settled by itself, in whatever order."""
-    doubts = Doubts()
+    doubts = StaleMessages()
     await doubts.settled([1, 2])
     doubts.begin({3: HERE, 1: HERE, 2: THERE})
     assert doubts.places() == {HERE: 1, THERE: 2}
@@ -35,7 +35,7 @@ async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None
     """What is learned of one message wakes the turn that waits for it: each waking all of them took seconds."""
 
     async def effort(count: int) -> int:
-        doubts = Doubts()
+        doubts = StaleMessages()
         doubts.begin(dict.fromkeys(range(count), HERE))
         turns = [asyncio.create_task(doubts.settled([number])) for number in range(count)]
         await quiet()
@@ -51,7 +51,7 @@ async def test_a_thousand_turns_wait_at_the_cost_of_their_own_messages() -> None
 
 async def test_the_turns_of_a_place_that_cannot_be_read_wait_for_one_time_together() -> None:
     """Counted from the READY; after another one it is counted anew, and what was in doubt before is not."""
-    doubts, loop = Doubts(), asyncio.get_running_loop()
+    doubts, loop = StaleMessages(), asyncio.get_running_loop()
     began = loop.time()
     doubts.begin({1: HERE, 2: HERE})
     await doubts.settled([1])

@@ -8,14 +8,14 @@ import structlog
 
 from acp import Text
 from acp.schema import ToolCallUpdate
-from bot.conversation.turn_log import TurnRecord
+from bot.conversation.turn_log import TurnLog
 from pool.exchange import Ending
 
 
-async def logged(play: Callable[[TurnRecord], None]) -> dict[str, Any]:
+async def logged(play: Callable[[TurnLog], None]) -> dict[str, Any]:
     """The one line that a turn leaves."""
     with structlog.testing.capture_logs() as lines:
-        play(TurnRecord(1, 2, 3))
+        play(TurnLog(1, 2, 3))
     (line,) = lines
     return json.loads(json.dumps(line))  # type: ignore[no-any-return]
 
@@ -23,7 +23,7 @@ async def logged(play: Callable[[TurnRecord], None]) -> dict[str, Any]:
 async def test_a_turn_leaves_one_line_that_says_what_happened() -> None:
     """A tool call that is reported often counts once; ids are those that other lines are bound to."""
 
-    def play(record: TurnRecord) -> None:
+    def play(record: TurnLog) -> None:
         record.began()
         record.event(Text("hello"))
         for _ in range(3):
@@ -50,7 +50,7 @@ async def test_a_turn_leaves_one_line_that_says_what_happened() -> None:
 async def test_a_turn_that_went_wrong_says_why() -> None:
     """Who stopped it, or the error; what is not so is left out."""
 
-    def cancelled(record: TurnRecord) -> None:
+    def cancelled(record: TurnLog) -> None:
         record.began()
         record.ended(Ending(stop_reason="cancelled", cancelled_by=9))
 

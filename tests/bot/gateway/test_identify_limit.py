@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.gateway.identify_limit import ASK_SECONDS, KEPT, Allowance, Identifies, TooManyIdentifies
+from bot.gateway.identify_limit import ASK_SECONDS, KEPT, Allowance, IdentifyLimit, TooManyIdentifies
 from bot.gateway.supervisor import FIRST_SECONDS
 from loopback import Bot, Loopback
 from pool.journal.journal import Journal
@@ -68,14 +68,14 @@ async def test_the_last_ones_that_discord_grants_are_never_used(monkeypatch: pyt
         with scratch_journal() as journal:
             for _ in range(1000 - KEPT - 1):
                 place.limits.identify(bot.id)
-            await Identifies(journal).take(client.http)
-            assert Identifies(journal).allowance.left == KEPT
+            await IdentifyLimit(journal).take(client.http)
+            assert IdentifyLimit(journal).allowance.left == KEPT
             for others in range(1, 3):  # One that was not made costs none; what Discord says is known to the next run.
                 place.limits.identify(bot.id)
                 place.limits.identify(bot.id)
                 with pytest.raises(TooManyIdentifies) as caught:
-                    await Identifies(journal).take(client.http)
-                assert Identifies(journal).allowance.left == KEPT + 1 - 2 * others
+                    await IdentifyLimit(journal).take(client.http)
+                assert IdentifyLimit(journal).allowance.left == KEPT + 1 - 2 * others
     assert DAY / 2 < caught.value.seconds <= DAY
 
 
@@ -98,8 +98,8 @@ async def test_where_discord_does_not_say_our_own_count_holds_over_restarts(
         place.fault(method="GET", path="/gateway/bot", times=None, **fault)
         for run in range(3):
             with Journal.open(tmp_path / "journal.db") as journal:
-                await Identifies(journal).take(client.http)
-                assert Identifies(journal).allowance.left == 999 - run
+                await IdentifyLimit(journal).take(client.http)
+                assert IdentifyLimit(journal).allowance.left == 999 - run
         with Journal.open(tmp_path / "journal.db") as journal:
             journal.note("identifies", "no JSON")
-            await Identifies(journal).take(client.http)
+            await IdentifyLimit(journal).take(client.http)

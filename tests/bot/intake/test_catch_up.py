@@ -13,9 +13,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.conversation.exchange import Exchange
-from bot.conversation.stale_messages import Doubts
+from bot.conversation.stale_messages import StaleMessages
 from bot.intake.catch_up import SLICE, CatchUp, Reach
-from bot.rest.api import Refused, TryLater
+from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
@@ -67,7 +67,7 @@ class Stage:
         self.pauses: dict[int, asyncio.Event] = {}
         self.opening = asyncio.Event()
         self.opening.set()
-        self.doubts = Doubts()
+        self.doubts = StaleMessages()
         self.looked: list[tuple[int, list[int]]] = []
         """Where messages in doubt were looked at again, and what was read there."""
         # A real client, never connected: its messages are the library's own.
@@ -278,7 +278,7 @@ async def test_of_what_waits_where_nothing_can_be_read_nothing_is_in_doubt() -> 
     """It stays as it was written, and its turn is not held up."""
     async with stage(seen={HERE: 5}) as it:
         it.doubts.begin({NOW + 3: HERE})
-        it.rest.faults.append(Refused("Missing Access"))
+        it.rest.faults.append(PermanentError("Missing Access"))
         await it.run()
         assert (it.looked, it.doubts.at(HERE)) == ([], [])
 
@@ -470,7 +470,7 @@ async def test_a_place_that_may_not_be_read_is_live_from_now_on() -> None:
     """Refused is refused however often one asks; what comes is answered."""
     async with stage(seen={HERE: 0}) as it:
         it.past(HERE, (1,))
-        it.rest.faults.append(Refused("Missing Access"))
+        it.rest.faults.append(PermanentError("Missing Access"))
         assert it.comes(HERE, 2)
         await it.run(HERE)
         assert it.taken == [(HERE, 2)]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.intake.deleted_places import SLICE, Vanishing
-from bot.rest.api import Rest
-from pool.journal.journal import State
+from bot.intake.deleted_places import SLICE, DeletedPlaces
+from bot.rest.api import DiscordApi
+from pool.journal.journal import MessageState
 from tests.pool.pool_harness import house
 from tests.pool.recording_exchange import Recorder
 from tests.support.virtual_time import quiet
@@ -24,8 +24,8 @@ async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path
             it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
         waiting = Recorder(THREADS[-2])
         it.pool.submit(THREADS[-2], waiting)
-        rest, gone = Rest(), list[int]()
-        vanishing = Vanishing(journal=it.journal, pool=it.pool, rest=rest, on_gone=gone.append)
+        rest, gone = DiscordApi(), list[int]()
+        vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, rest=rest, on_gone=gone.append)
         vanishing.guild(GUILD)
         assert rest.gone == set(THREADS)
         assert len(gone) == SLICE
@@ -33,7 +33,7 @@ async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path
         vanishing.thread(THREADS[-2])
         await quiet()
         assert set(gone) == set(THREADS[:-1])
-        assert it.row(THREADS[-2]) is State.CLOSED
+        assert it.row(THREADS[-2]) is MessageState.CLOSED
         assert len(waiting.endings) == 1
 
 
@@ -49,7 +49,7 @@ async def test_what_fails_in_one_place_leaves_none_of_the_others(tmp_path: Path)
             if len(gone) == 1:
                 raise OSError("once")
 
-        vanishing = Vanishing(journal=it.journal, pool=it.pool, rest=Rest(), on_gone=on_gone)
+        vanishing = DeletedPlaces(journal=it.journal, pool=it.pool, rest=DiscordApi(), on_gone=on_gone)
         with pytest.raises(OSError, match="once"):
             vanishing.channel(CHANNEL)
         await quiet()

@@ -19,17 +19,17 @@ from bot.config.reactions import DONE, EYE, FAILED, WAITING, Reactions
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.interruptions import CHOICE_SECONDS, DECIDED
-from bot.intake.queue_notice import Waiting
+from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import SLICE, Recovery
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
-from bot.rest.api import Refused, TryLater
+from bot.rest.api import PermanentError, TryLater
 from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
-from pool.journal.journal import KEPT_SECONDS, Journal, State, Unwritable
-from pool.journal.notices import Notice
-from pool.journal.posted_requests import Ask
-from pool.journal.trailers import FIRST, Postscript
+from pool.journal.journal import KEPT_SECONDS, Journal, JournalUnwritable, MessageState
+from pool.journal.notices import NoticeRow
+from pool.journal.posted_requests import PostedRequest
+from pool.journal.trailers import FIRST_TRAILER, Trailer
 from pool.pool import Pool
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, Message, pacing, settle
@@ -61,7 +61,7 @@ class Stage:
     crew: Crew
     recovery: Recovery
 
-    def state(self, message_id: int) -> State | None:
+    def state(self, message_id: int) -> MessageState | None:
         """The state of a message's row."""
         return self.journal.state(message_id)
 
@@ -97,7 +97,7 @@ class Stage:
 
     def say(self, message_id: int) -> Exchange:
         """Accept a message that comes now; it is not submitted yet."""
-        left(self.journal, message_id, State.RECEIVED)
+        left(self.journal, message_id, MessageState.RECEIVED)
         request = Request(message_id, THREAD, THREAD, ADA + message_id % 2, f"request {message_id}")
         exchange = Exchange(request, self.context)
         exchange.opened(THREAD)
@@ -109,7 +109,7 @@ class Stage:
 
 
 def left(
-    journal: Journal, message_id: int, state: State, text: str | None = None, *, pages: list[str] | None = None,
+    journal: Journal, message_id: int, state: MessageState, text: str | None = None, *, pages: list[str] | None = None,
     channel_id: int = THREAD, thread_id: int = THREAD,
 ) -> None:  # fmt: skip
     """Write a message of a thread into the journal as a run leaves it that was killed in this state.
@@ -121,14 +121,14 @@ def left(
     place: dict[str, Any] = {"thread_id": thread_id, "channel_id": CHANNEL, "guild_id": 1, "author_id": author_id}
     journal.receive(message_id, **place, request=write_request(request))
     match state:
-        case State.HELD:
-            journal.mark((message_id,), State.HELD)
-        case State.PROMPTED:
+        case MessageState.HELD:
+            journal.mark((message_id,), MessageState.HELD)
+        case MessageState.PROMPTED:
             journal.prompted((message_id,), KEPT % request.text)
-        case State.FINISHED:
+        case MessageState.FINISHED:
             journal.prompted((message_id,), KEPT % request.text)
             journal.finish((message_id,), "end_turn", pages or ["answer"])
-        case State.CLOSED:
+        case MessageState.CLOSED:
             journal.close_rows((message_id,), "failed", pages or [])
 
 
@@ -152,7 +152,7 @@ async def restarted(
             journal=journal,
             limits=LIMITS,
         )
-        waiting = Waiting(pool, context.notices)
+        waiting = QueueNotices(pool, context.notices)
         pool.on_queue = waiting.show
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=asyncio.Event())
         async with pool:
@@ -178,7 +178,7 @@ async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
     """Each reads the journal; what a cancellation leaves, the next READY takes up."""
     async with journaled(tmp_path) as journal:
         for number in range(100, 100 + 3 * SLICE):
-            left(journal, number, State.CLOSED)
+            left(journal, number, MessageState.CLOSED)
             journal.signs.put(THREAD, number, EYE)
         async with restarted(journal, tmp_path, reactions=True) as it:
             ended: list[int] = []
@@ -202,10 +202,14 @@ async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
 async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_path: Path) -> None:
     """P70: the bot was killed after it had written down the end, and before the sign was changed; once, and no more."""
     async with journaled(tmp_path) as journal:
-        for message_id, state in ((100, State.FINISHED), (101, State.CLOSED), (102, State.FINISHED)):
+        for message_id, state in (
+            (100, MessageState.FINISHED),
+            (101, MessageState.CLOSED),
+            (102, MessageState.FINISHED),
+        ):
             left(journal, message_id, state)
         journal.answer((100,))
-        left(journal, 103, State.RECEIVED)
+        left(journal, 103, MessageState.RECEIVED)
         journal.close_rows((103,), "dropped")
         for message_id in range(100, 104):
             for emoji in (EYE, WAITING):
@@ -223,7 +227,7 @@ async def test_no_message_that_has_ended_keeps_a_sign_that_says_otherwise(tmp_pa
 async def test_a_message_that_is_skipped_loses_its_eye(tmp_path: Path) -> None:
     """It stays while a person may choose; then nothing is done about the message any more."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.signs.put(THREAD, 100, EYE)
         async with restarted(journal, tmp_path, reactions=True) as it:
             it.board.reactions.add((100, EYE))
@@ -241,12 +245,12 @@ async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path) -
     """Invariant 7; a later READY finds nothing any more (P1, P3)."""
     async with journaled(tmp_path) as journal:
         for message_id in (102, 100, 101):
-            left(journal, message_id, State.RECEIVED)
+            left(journal, message_id, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             assert await it.recovered() == []
             assert it.prompts == ["request 100", "request 101", "request 102"]
             assert it.shown == ["request 100", "request 101", "request 102"]
-            assert [it.state(number) for number in (100, 101, 102)] == [State.ANSWERED] * 3
+            assert [it.state(number) for number in (100, 101, 102)] == [MessageState.ANSWERED] * 3
             calls = len(it.board.calls)
             assert await it.recovered() == []
             assert len(it.board.calls) == calls
@@ -256,8 +260,8 @@ async def test_what_was_received_is_answered_once_and_in_order(tmp_path: Path) -
 async def test_what_was_received_in_a_channel_waits_for_its_thread(tmp_path: Path) -> None:
     """Killed between the message and its thread: the thread is opened now, and only then the agent asked (P1)."""
     async with journaled(tmp_path) as journal:
-        left(journal, THREAD, State.RECEIVED, channel_id=CHANNEL)
-        left(journal, 101, State.RECEIVED)
+        left(journal, THREAD, MessageState.RECEIVED, channel_id=CHANNEL)
+        left(journal, 101, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             (exchange,) = await it.recovered()
             assert exchange.request.message_id == THREAD
@@ -275,20 +279,24 @@ async def test_a_request_that_cannot_be_read_is_closed_and_the_others_go_on(tmp_
         for message_id in (99, 98):
             journal.receive(message_id, **place, request="{")
         journal.close_rows((98,), "failed", ["sorry"])
-        left(journal, 100, State.RECEIVED)
+        left(journal, 100, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             with capture_logs() as logs:
                 await it.recovered()
             assert [log["message_id"] for log in logs if "cannot be read" in log["event"]] == [98, 99]
-            assert [it.state(number) for number in (98, 99, 100)] == [State.CLOSED, State.CLOSED, State.ANSWERED]
+            assert [it.state(number) for number in (98, 99, 100)] == [
+                MessageState.CLOSED,
+                MessageState.CLOSED,
+                MessageState.ANSWERED,
+            ]
             assert journal.open_rows() == []
 
 
 async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) -> None:
     """With its buttons; nothing runs until they are pressed (P28, P52)."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.HELD)
-        left(journal, 101, State.HELD)
+        left(journal, 100, MessageState.HELD)
+        left(journal, 101, MessageState.HELD)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             (notice,) = it.board.messages.values()
@@ -307,8 +315,8 @@ async def test_what_a_person_held_stays_held_and_is_shown_again(tmp_path: Path) 
 async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_time(tmp_path: Path) -> None:
     """Ten minutes are for what nobody has held (P28)."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
-        left(journal, 101, State.HELD)
+        left(journal, 100, MessageState.PROMPTED)
+        left(journal, 101, MessageState.HELD)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             await elapse(CHOICE_SECONDS * 2)
@@ -322,8 +330,8 @@ async def test_what_a_person_held_behind_an_interrupted_turn_is_not_released_by_
 async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path) -> None:
     """The person is asked, by name; what waits goes on after ten minutes, and that ends the question and the row."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
-        left(journal, 101, State.RECEIVED)
+        left(journal, 100, MessageState.PROMPTED)
+        left(journal, 101, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.notice.content == ASKED
@@ -334,7 +342,7 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
             assert it.prompts == ["request 101"]
             assert sorted(it.shown) == sorted([UNDECIDED, "request 101"])
             assert it.notice.buttons == []
-            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
             assert journal.row(100).reason == "interrupted"  # type: ignore[union-attr]
             assert it.decide(100, retry=True) == UNDECIDED.removeprefix("-# ")
             assert journal.notices.standing() == []
@@ -343,7 +351,7 @@ async def test_an_interrupted_prompt_is_not_sent_again_by_itself(tmp_path: Path)
 async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_choice_too(tmp_path: Path) -> None:
     """Nobody who wrote it could see the question; who writes now has seen it, and that ends it."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.recovery.interruptions.seconds_left(THREAD) > CHOICE_SECONDS - 60
@@ -355,7 +363,7 @@ async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_c
             it.pool.submit(THREAD, later)
             await settle()
             assert it.prompts == ["request 101", "request 102"]
-            assert (it.state(100), it.shown[0]) == (State.CLOSED, UNDECIDED)
+            assert (it.state(100), it.shown[0]) == (MessageState.CLOSED, UNDECIDED)
             assert it.recovery.interruptions.seconds_left(THREAD) == 0.0
             for thread_id, told in ((THREAD, UNDECIDED), (THREAD + 1, DECIDED)):  # A press that comes too late.
                 assert it.recovery.interruptions.decide(thread_id, 100, retry=True, by=ADA) == told
@@ -364,8 +372,8 @@ async def test_a_message_that_was_written_while_the_bot_was_away_waits_for_the_c
 async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(tmp_path: Path) -> None:
     """Since the question was asked first, in whichever run; the question is asked once."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
-        left(journal, 101, State.RECEIVED)
+        left(journal, 100, MessageState.PROMPTED)
+        left(journal, 101, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             board = it.board
@@ -378,38 +386,38 @@ async def test_over_several_restarts_what_waits_is_held_for_ten_minutes_in_all(t
                 assert (held is not None and held.held) is (passed < CHOICE_SECONDS)
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
-            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
             assert UNDECIDED in it.shown
 
 
 async def test_a_question_that_nobody_has_answered_for_a_month_ends(tmp_path: Path) -> None:
     """As what has ended is forgotten then; nothing else would end it in a thread that nobody writes in."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             board = it.board
         journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS / 2,))
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
-            assert (it.state(100), it.shown) == (State.PROMPTED, [ASKED])
+            assert (it.state(100), it.shown) == (MessageState.PROMPTED, [ASKED])
         journal._db.execute("UPDATE notices SET since = ?", (time.time() - KEPT_SECONDS - 60,))
         async with restarted(journal, tmp_path, board=board) as it:
             await it.recovered()
-            assert (it.state(100), it.shown) == (State.CLOSED, [UNDECIDED])
+            assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
             assert journal.open_rows() == []
 
 
 async def test_the_question_about_a_thread_that_is_gone_ends_with_it(tmp_path: Path) -> None:
     """Its row too; of another thread nothing does."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             it.recovery.interruptions.gone(THREAD + 1)
-            assert it.state(100) is State.PROMPTED
+            assert it.state(100) is MessageState.PROMPTED
             it.recovery.interruptions.gone(THREAD)
-            assert it.state(100) is State.CLOSED
+            assert it.state(100) is MessageState.CLOSED
             await settle()
             assert journal.notices.standing() == []
 
@@ -421,11 +429,11 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
     """Ahead of all that waits, in the agent and in the thread; the draft of the first try stays (P4)."""
     waiting = range(101, 101 + behind)
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.posts.intend(100, 0, "a draft")
         journal.posts.posted(100, 0, 1)
         for message_id in waiting:
-            left(journal, message_id, State.RECEIVED)
+            left(journal, message_id, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             it.board._nonces["64.0.0"] = 1  # Discord still remembers the first try's.
             it.stands(1, "a draft")
@@ -439,7 +447,7 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
             assert [text for text in it.shown if text in answers] == answers
             assert set(it.shown) == {f"a draft\n{words.CUT_OFF}", f"-# Sent again by <@{ADA}>.", *answers}
-            assert {it.state(number) for number in (100, *waiting)} == {State.ANSWERED}
+            assert {it.state(number) for number in (100, *waiting)} == {MessageState.ANSWERED}
             assert it.decide(100, retry=True) == "This was decided before."
             assert it.decide(100, retry=False) == "This was decided before."
 
@@ -447,12 +455,12 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
 async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: Path) -> None:
     """Where the disk is full nothing is done, and the question stands."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             with no_room(journal):
                 journal.note("owed", LARGE)
-                with pytest.raises(Unwritable):
+                with pytest.raises(JournalUnwritable):
                     it.decide(100, retry=True)
                 await settle()
                 assert (it.prompts, it.notice.content) == ([], ASKED)
@@ -465,7 +473,7 @@ async def test_a_choice_that_cannot_be_written_down_can_be_made_again(tmp_path: 
 async def test_a_second_try_has_none_of_the_messages_of_the_first(tmp_path: Path, *, late: bool) -> None:
     """Whenever the draft of the first has come to its end: a further restart takes only those of the second for its."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED, "hang")
+        left(journal, 100, MessageState.PROMPTED, "hang")
         for number in range(2):
             journal.posts.intend(100, number, f"draft {number}")
             journal.posts.posted(100, number, number - 9)
@@ -489,7 +497,7 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
     """One question, one prompt, one reply; a skip closes all of them."""
     async with journaled(tmp_path) as journal:
         for message_id in (100, 102, 104, 106):
-            left(journal, message_id, State.RECEIVED)
+            left(journal, message_id, MessageState.RECEIVED)
         journal.prompted((100, 102), KEPT % "both")
         journal.prompted((104, 106), KEPT % "others")
         async with restarted(journal, tmp_path) as it:
@@ -500,53 +508,53 @@ async def test_messages_that_were_sent_together_are_asked_about_and_sent_again_t
             assert it.decide(106, retry=False) == "Skipped."
             await settle()
             assert it.prompts == ["both"]
-            assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
-            assert [it.state(number) for number in (104, 106)] == [State.CLOSED] * 2
+            assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
+            assert [it.state(number) for number in (104, 106)] == [MessageState.CLOSED] * 2
 
 
 async def test_a_reply_to_several_messages_is_posted_to_its_end(tmp_path: Path) -> None:
     """Once, and then all of them are answered."""
     async with journaled(tmp_path) as journal:
         for message_id in (100, 102):
-            left(journal, message_id, State.RECEIVED)
+            left(journal, message_id, MessageState.RECEIVED)
         journal.prompted((100, 102), KEPT % "both")
         journal.finish((100, 102), "end_turn", ["one answer"])
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             await settle()
             assert it.board.shown == ["one answer"]
-            assert [it.state(number) for number in (100, 102)] == [State.ANSWERED] * 2
+            assert [it.state(number) for number in (100, 102)] == [MessageState.ANSWERED] * 2
 
 
 async def test_skip_closes_the_request_and_lets_the_others_go_on(tmp_path: Path) -> None:
     """At once, and the notice says who chose."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
-        left(journal, 101, State.RECEIVED)
+        left(journal, 100, MessageState.PROMPTED)
+        left(journal, 101, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.decide(100, retry=False) == "Skipped."
             await settle()
             assert it.prompts == ["request 101"]
             assert it.shown[0] == "-# Skipped by <@42>."
-            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
 
 
 async def test_skip_with_nothing_behind_it_ends_the_matter(tmp_path: Path) -> None:
     """No conversation is needed for that."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.pool.conversation(THREAD) is None
             assert it.decide(100, retry=False) == "Skipped."
-            assert it.state(100) is State.CLOSED
+            assert it.state(100) is MessageState.CLOSED
 
 
 async def test_a_choice_counts_only_where_it_was_offered(tmp_path: Path) -> None:
     """Another thread's button, a message that was not interrupted, one that has ended meanwhile: nothing happens."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             for thread_id, message_id in ((THREAD + 1, 100), (THREAD, 101)):
@@ -564,15 +572,15 @@ async def test_a_retry_of_a_request_that_cannot_be_read_says_so(tmp_path: Path) 
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.decide(100, retry=True) == "The request can no longer be read."
-            assert it.state(100) is State.CLOSED
+            assert it.state(100) is MessageState.CLOSED
 
 
 async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tmp_path: Path) -> None:
     """Its buttons still work. That of another message is no reason not to ask."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
-        left(journal, 101, State.HELD)
-        left(journal, 102, State.HELD)
+        left(journal, 100, MessageState.PROMPTED)
+        left(journal, 101, MessageState.HELD)
+        left(journal, 102, MessageState.HELD)
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             standing = it.board.messages
@@ -582,7 +590,7 @@ async def test_a_further_restart_does_not_ask_again_what_stands_in_the_thread(tm
             await it.recovered()
             assert it.board.whats == ["edit"]
             assert sorted(it.shown) == sorted([ASKED, words.held(2)])
-        left(journal, 90, State.PROMPTED)
+        left(journal, 90, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             it.board.messages = standing
             it.board._ids = count(50)
@@ -606,7 +614,7 @@ async def test_a_draft_says_that_it_was_cut_off_and_loses_its_button(
 ) -> None:
     """Once, before anybody is asked what to do. What the agent had said stays as it is (P11, P14)."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.posts.intend(100, 0, draft)
         if known:
             journal.posts.posted(100, 0, -5)
@@ -627,7 +635,7 @@ async def test_a_draft_with_no_room_for_it_says_in_another_message_that_it_was_c
     """None of its words is lost for that; of its pages the last one has the button."""
     pages = ["one", "-# not there any more", "two" * 660]
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         for number, page in enumerate(pages):
             journal.posts.intend(100, number, page)
             journal.posts.posted(100, number, number - 9)
@@ -643,7 +651,7 @@ async def test_what_a_steady_stop_cut_off_is_posted_to_its_end_and_asked_about(t
     """The pages were written down, as those of a turn that has ended; nothing is owed any more then."""
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.posts.intend(100, 0, "one")
         journal.posts.posted(100, 0, -9)
         journal.interrupt((100,), pages)
@@ -662,9 +670,9 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
     """Also by the start after a kill: the pages are owed for as long as they are not posted."""
     pages = ["one, whole", f"two\n{words.CUT_OFF}"]
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.interrupt((100,), pages)
-        journal.notices.begin(Notice("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
+        journal.notices.begin(NoticeRow("asked", THREAD, INTERRUPTED, 100, time.time(), ASKED, None))
         journal.notices.posted("asked", -9)
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, ASKED, buttons=["Retry", "Skip"])
@@ -680,21 +688,21 @@ async def test_what_a_steady_stop_cut_off_is_posted_also_where_the_choice_comes_
 async def test_a_thread_that_goes_on_before_its_question_is_posted_is_told_all_the_same(tmp_path: Path) -> None:
     """Somebody presses Continue as soon as the bot is back."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         async with restarted(journal, tmp_path) as it:
             await it.recovery.begin()
             it.recovery.interruptions.went_on(THREAD)
             await it.recovery.finish()
             await settle()
-            assert (it.state(100), it.shown) == (State.CLOSED, [UNDECIDED])
+            assert (it.state(100), it.shown) == (MessageState.CLOSED, [UNDECIDED])
 
 
 async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_start(tmp_path: Path) -> None:
     """Killed after the choice, or after the thread went on, and before the notice was changed."""
     async with journaled(tmp_path) as journal:
         for message_id, reason in ((100, "interrupted"), (101, "skipped")):
-            left(journal, message_id, State.PROMPTED)
-            journal.notices.begin(Notice(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
+            left(journal, message_id, MessageState.PROMPTED)
+            journal.notices.begin(NoticeRow(reason, THREAD, INTERRUPTED, message_id, time.time(), ASKED, None))
             journal.notices.posted(reason, message_id)
             journal.close_rows((message_id,), reason)
         async with restarted(journal, tmp_path) as it:
@@ -705,13 +713,11 @@ async def test_a_question_whose_end_was_not_shown_any_more_is_ended_by_the_next_
             assert journal.notices.standing() == []
 
 
-async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
     """Whatever is raised; what stands in the journal stays for the next start."""
     async with journaled(tmp_path) as journal:
         for message_id in (100, 101, 103):
-            left(journal, message_id, State.RECEIVED)
+            left(journal, message_id, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
 
             def odd(request: Request, *args: Any, **options: Any) -> Exchange:
@@ -719,12 +725,12 @@ async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(
                     raise TypeError("odd")
                 return Exchange(request, *args, **options)
 
-            monkeypatch.setattr("bot.intake.recovery.Exchange", odd)
-            with capture_logs() as logs:
+            with capture_logs() as logs, pytest.MonkeyPatch.context() as patch:
+                patch.setattr("bot.intake.recovery.Exchange", odd)
                 await it.recovered()
             assert [log["message_id"] for log in logs if log["event"] == "a row could not be recovered"] == [101]
             assert it.prompts == ["request 100", "request 103"]
-            assert it.state(101) is State.RECEIVED
+            assert it.state(101) is MessageState.RECEIVED
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.prompts == ["request 101"]
@@ -733,7 +739,7 @@ async def test_a_row_that_cannot_be_taken_up_keeps_no_other_from_it(
 async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path: Path) -> None:
     """Its rows stay for the next start."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.RECEIVED)
+        left(journal, 100, MessageState.RECEIVED)
         request = Request(200, THREAD + 1, THREAD + 1, ADA, "request 200")
         place: dict[str, Any] = {"thread_id": THREAD + 1, "channel_id": CHANNEL, "guild_id": 1, "author_id": ADA}
         journal.receive(200, **place, request=write_request(request))
@@ -750,16 +756,16 @@ async def test_a_thread_that_cannot_be_taken_up_keeps_no_other_from_it(tmp_path:
                 await it.recovered()
             assert [log["thread_id"] for log in logs if log["event"] == "a thread could not be recovered"] == [THREAD]
             assert it.prompts == ["request 200"]
-            assert it.state(100) is State.RECEIVED
+            assert it.state(100) is MessageState.RECEIVED
 
 
 async def test_a_draft_in_a_thread_that_cannot_be_read_stays(tmp_path: Path) -> None:
     """The question what to do is asked all the same."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.posts.intend(100, 0, "-# ⏳ working")
         async with restarted(journal, tmp_path) as it:
-            it.board.faults.append(Refused("Missing Access"))
+            it.board.faults.append(PermanentError("Missing Access"))
             await it.recovered()
             assert it.board.whats == ["read", "send"]
             assert it.shown == [ASKED]
@@ -775,7 +781,7 @@ async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path, 
     """However long the bot was away: the word that it waits does not stay, and what was behind it comes behind it."""
     async with journaled(tmp_path) as journal:
         for message_id in (100, 101):
-            left(journal, message_id, State.RECEIVED)
+            left(journal, message_id, MessageState.RECEIVED)
         journal.posts.intend(100, 0, IN_LINE)
         if known:
             journal.posts.posted(100, 0, -5)
@@ -791,7 +797,7 @@ async def test_what_waited_in_line_is_answered_where_it_said_so(tmp_path: Path, 
 async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: Path) -> None:
     """A restart may find it behind the word that it waits."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.HELD)
+        left(journal, 100, MessageState.HELD)
         journal.posts.intend(100, 0, IN_LINE)
         journal.posts.posted(100, 0, -5)
         async with restarted(journal, tmp_path) as it:
@@ -809,10 +815,10 @@ async def test_what_was_held_and_is_dropped_does_not_stand_as_waiting(tmp_path: 
 async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_work(tmp_path: Path) -> None:
     """Killed between Retry and its prompt: the first try's message says what became of it, the answer is a new one."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.posts.intend(100, 0, "-# ⏳ working")
         journal.posts.posted(100, 0, -5)
-        journal.mark((100,), State.RECEIVED)
+        journal.mark((100,), MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             it.stands(-5, "-# ⏳ working")
             await it.recovered()
@@ -825,7 +831,7 @@ async def test_a_second_try_that_was_cut_off_before_it_began_leaves_no_draft_at_
 async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path: Path) -> None:
     """Page one stands already and is corrected, page two was on its way and is there, page three is new (P12)."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["one, whole", "two", "three"])
+        left(journal, 100, MessageState.FINISHED, pages=["one, whole", "two", "three"])
         journal.posts.intend(100, 0, "-# ⏳ starting")
         journal.posts.posted(100, 0, -9)
         journal.posts.intend(100, 1, "two ")
@@ -836,7 +842,7 @@ async def test_a_finished_answer_is_posted_to_the_end_without_the_agent(tmp_path
             assert it.shown == ["one, whole", "two", "three"]
             assert it.board.whats.count("send") == 1
             assert it.prompts == []
-            assert it.state(100) is State.ANSWERED
+            assert it.state(100) is MessageState.ANSWERED
 
 
 @pytest.mark.parametrize("standing", range(5))
@@ -846,11 +852,12 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
     Discord keeps another name of the file than the one that it was given.
     """
     kept, lost = KeptNowhere("\xdcber uns.py", b"code"), KeptNowhere("b.bin", None)
-    ping = Postscript("<@42> done", mention=ADA)
+    ping = Trailer("<@42> done", mention=ADA)
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.PROMPTED)
+        left(journal, 100, MessageState.PROMPTED)
         journal.postscripts.keep(
-            100, {FIRST: Postscript(files=(kept,)), FIRST + 1: Postscript(files=(lost,)), FIRST + 2: ping}
+            100,
+            {FIRST_TRAILER: Trailer(files=(kept,)), FIRST_TRAILER + 1: Trailer(files=(lost,)), FIRST_TRAILER + 2: ping},
         )
         journal.finish((100,), "end_turn", ["answer"])
         texts = [
@@ -860,7 +867,7 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
             "<@42> done",
         ]
         files: list[list[tuple[str, bytes]]] = [[], [(kept.name, b"code")], [], []]
-        for at, number in enumerate((0, FIRST, FIRST + 1, FIRST + 2)[:standing]):
+        for at, number in enumerate((0, FIRST_TRAILER, FIRST_TRAILER + 1, FIRST_TRAILER + 2)[:standing]):
             journal.posts.intend(100, number, texts[at])
             if at < standing - 1:
                 journal.posts.posted(100, number, at - 9)
@@ -876,7 +883,7 @@ async def test_what_follows_the_pages_is_sent_once_wherever_the_crash_came(tmp_p
                 Mentions((ADA,)),
             ]
             assert [list(message.files) for _, message in sorted(it.board.messages.items())] == files
-            assert it.state(100) is State.ANSWERED
+            assert it.state(100) is MessageState.ANSWERED
             assert journal.postscripts.of(100) == {}
 
 
@@ -896,19 +903,19 @@ class KeptNowhere:
 async def test_a_page_that_never_arrived_is_posted(tmp_path: Path) -> None:
     """It was looked for first, and is not in the thread."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["answer"])
+        left(journal, 100, MessageState.FINISHED, pages=["answer"])
         journal.posts.intend(100, 0, "-# ⏳ starting")
         async with restarted(journal, tmp_path) as it:
             await it.recovered()
             assert it.shown == ["answer"]
             assert it.board.whats == ["read", "send"]
-            assert it.state(100) is State.ANSWERED
+            assert it.state(100) is MessageState.ANSWERED
 
 
 async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) -> None:
     """Both were on their way; each is found once."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["same, one", "same, two", "end"])
+        left(journal, 100, MessageState.FINISHED, pages=["same, one", "same, two", "end"])
         journal.posts.intend(100, 0, "same")
         journal.posts.intend(100, 1, "same")
         async with restarted(journal, tmp_path) as it:
@@ -921,37 +928,37 @@ async def test_two_pages_that_began_the_same_are_two_messages(tmp_path: Path) ->
 async def test_an_answer_in_a_thread_that_cannot_be_read_is_posted_all_the_same(tmp_path: Path) -> None:
     """Twice is better than not at all; what is known to stand is not repeated."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["one", "two"])
+        left(journal, 100, MessageState.FINISHED, pages=["one", "two"])
         journal.posts.intend(100, 0, "one")
         journal.posts.posted(100, 0, -9)
         journal.posts.intend(100, 1, "two")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "one")
-            it.board.faults.append(Refused("Missing Permissions"))
+            it.board.faults.append(PermanentError("Missing Permissions"))
             await it.recovered()
             assert it.shown == ["one", "two"]
-            assert it.state(100) is State.ANSWERED
+            assert it.state(100) is MessageState.ANSWERED
 
 
 async def test_a_thread_is_read_again_for_as_long_as_an_outage_lasts(tmp_path: Path) -> None:
     """Otherwise what stands in it would be posted a second time."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["answer"])
+        left(journal, 100, MessageState.FINISHED, pages=["answer"])
         journal.posts.intend(100, 0, "answer")
         async with restarted(journal, tmp_path) as it:
             it.stands(-9, "answer")
             it.board.faults.extend([TryLater("503")] * 500)
             await it.recovered()
             assert it.board.whats == ["read"] * 501 + ["edit"]
-            assert it.state(100) is State.ANSWERED
+            assert it.state(100) is MessageState.ANSWERED
 
 
 async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_path: Path) -> None:
     """Also where it takes longer than they do; a word that is owed has its place too."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.CLOSED, pages=["sorry"], channel_id=CHANNEL)
-        left(journal, 101, State.FINISHED, pages=["finished"])
-        left(journal, 102, State.RECEIVED)
+        left(journal, 100, MessageState.CLOSED, pages=["sorry"], channel_id=CHANNEL)
+        left(journal, 101, MessageState.FINISHED, pages=["finished"])
+        left(journal, 102, MessageState.RECEIVED)
         async with restarted(journal, tmp_path) as it:
             (owed,) = await it.recovery.begin()
             await settle()
@@ -961,7 +968,7 @@ async def test_a_finished_answer_comes_before_those_that_waited_behind_it(tmp_pa
             await it.recovery.finish()
             await settle()
             assert it.shown == ["sorry", "finished", "request 102"]
-            assert [it.state(100), it.state(101)] == [State.CLOSED, State.ANSWERED]
+            assert [it.state(100), it.state(101)] == [MessageState.CLOSED, MessageState.ANSWERED]
             assert journal.open_rows() == []
 
 
@@ -969,7 +976,7 @@ async def test_of_many_threads_some_are_taken_up_before_others_have_their_turn(t
     """However many there are: what else the bot does waits for a few of them, not for all."""
     async with journaled(tmp_path) as journal:
         for number in range(10 * SLICE):
-            left(journal, 100 + number, State.HELD, thread_id=100 + number)
+            left(journal, 100 + number, MessageState.HELD, thread_id=100 + number)
         async with restarted(journal, tmp_path) as it:
             taken_up, beginning = [0], asyncio.create_task(it.recovery.begin())
             while not beginning.done():
@@ -983,7 +990,7 @@ async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path) -
     """A client that dies in the middle leaves the rest to the next; nothing is taken up twice or not at all."""
     async with journaled(tmp_path) as journal:
         for number in range(3 * SLICE):
-            left(journal, 100 + number, State.RECEIVED, channel_id=CHANNEL, thread_id=100 + number)
+            left(journal, 100 + number, MessageState.RECEIVED, channel_id=CHANNEL, thread_id=100 + number)
         async with restarted(journal, tmp_path) as it:
             first = asyncio.create_task(it.recovery.begin())
             await step()
@@ -998,9 +1005,9 @@ async def test_what_a_client_did_not_take_up_the_next_one_does(tmp_path: Path) -
 async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) -> None:
     """A client that dies in the middle cuts the work off, and takes nothing with it."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.FINISHED, pages=["first"])
+        left(journal, 100, MessageState.FINISHED, pages=["first"])
         journal.posts.intend(100, 0, "first")
-        left(journal, 101, State.FINISHED, pages=["second"])
+        left(journal, 101, MessageState.FINISHED, pages=["second"])
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()
             await it.recovery.begin()
@@ -1018,8 +1025,8 @@ async def test_what_a_client_did_not_finish_the_next_one_does(tmp_path: Path) ->
 async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Path) -> None:
     """What a READY has begun outlives its client; it is done once, and ends neither."""
     async with journaled(tmp_path) as journal:
-        left(journal, 99, State.PROMPTED)
-        left(journal, 100, State.FINISHED, pages=["first"])
+        left(journal, 99, MessageState.PROMPTED)
+        left(journal, 100, MessageState.FINISHED, pages=["first"])
         journal.posts.intend(100, 0, "first")
         async with restarted(journal, tmp_path) as it:
             it.board.held = asyncio.Event()
@@ -1033,20 +1040,20 @@ async def test_what_a_client_is_still_at_the_next_one_leaves_alone(tmp_path: Pat
             await asyncio.gather(first, second)
             await settle()
             assert sorted(it.board.whats) == ["read", "send", "send"]
-            assert it.state(100) is State.ANSWERED
+            assert it.state(100) is MessageState.ANSWERED
 
 
 # ---- questions
 
 QUESTION = "<@42> **May I?** Run"
-CLOSED = f"{QUESTION}\n-# {words.became(State.CLOSED)}"
+CLOSED = f"{QUESTION}\n-# {words.became(MessageState.CLOSED)}"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["its message is known", "its message is not known"])
 async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_path: Path, *, known: bool) -> None:
     """Also one of which nobody knows whether it was posted; once (P52)."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.CLOSED)
+        left(journal, 100, MessageState.CLOSED)
         journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
         if known:
             journal.questions.posted("token", -9)
@@ -1063,7 +1070,7 @@ async def test_a_question_of_an_earlier_run_loses_its_buttons_and_says_why(tmp_p
 async def test_a_question_of_an_earlier_run_keeps_its_buttons_no_longer_than_an_outage_lasts(tmp_path: Path) -> None:
     """A press of one would come to nothing."""
     async with journaled(tmp_path) as journal:
-        left(journal, 100, State.CLOSED)
+        left(journal, 100, MessageState.CLOSED)
         journal.questions.asked("token", thread_id=THREAD, exchange_id=100, content=QUESTION)
         journal.questions.posted("token", -9)
         async with restarted(journal, tmp_path) as it:
@@ -1079,10 +1086,10 @@ async def test_a_notice_of_an_earlier_run_whose_message_is_not_known_is_looked_f
     """From before the time when it was to be posted; one that cannot be looked for is forgotten, and ends no other."""
     async with journaled(tmp_path) as journal:
         for thread_id, content in ((THREAD + 1, "elsewhere"), (THREAD, "2 held")):
-            journal.notices.begin(Notice(content, thread_id, HELD, 0, time.time(), content, None))
+            journal.notices.begin(NoticeRow(content, thread_id, HELD, 0, time.time(), content, None))
         since = [notice.since for notice in journal.notices.standing()]
         async with restarted(journal, tmp_path) as it:
-            it.board.faults.append(Refused("Missing Access"))
+            it.board.faults.append(PermanentError("Missing Access"))
             it.stands(-9, "2 held")
             it.stands(-8, "the agent's")
             await it.recovered()
@@ -1098,7 +1105,7 @@ async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_a
     """One that cannot be taken keeps no other from it; what a client was at when it died the next one begins again."""
     taken: list[int] = []
 
-    async def take(ask: Ask) -> None:
+    async def take(ask: PostedRequest) -> None:
         taken.append(ask.ask_id)
         if ask.ask_id == 1:
             raise ValueError("no such agent")
@@ -1107,7 +1114,7 @@ async def test_each_request_that_was_to_be_posted_is_taken_whatever_becomes_of_a
 
     async with journaled(tmp_path) as journal:
         for ask_id in (1, 2, 3):
-            journal.asks.begin(Ask(ask_id, CHANNEL, f"request {ask_id}", "{}"))
+            journal.asks.begin(PostedRequest(ask_id, CHANNEL, f"request {ask_id}", "{}"))
         async with restarted(journal, tmp_path) as it:
             with capture_logs() as logs:
                 client = asyncio.create_task(it.recovery.take_asks(take))
@@ -1129,7 +1136,9 @@ async def test_a_question_that_was_never_posted_or_is_gone_is_forgotten(tmp_path
                 journal.questions.posted(token, message_id)
         async with restarted(journal, tmp_path) as it:
             by_token = [question.token for question in journal.questions.standing()]
-            it.board.faults.extend([Refused("Missing Access") if token == "refused" else None for token in by_token])
+            it.board.faults.extend(
+                [PermanentError("Missing Access") if token == "refused" else None for token in by_token]
+            )
             await it.recovered()
             assert journal.questions.standing() == []
             assert it.board.messages == {}

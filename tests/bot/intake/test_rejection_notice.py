@@ -4,7 +4,7 @@ from itertools import count
 
 import pytest
 
-from bot.intake.rejection_notice import COUNT_SECONDS, NOTICE_SECONDS, REMEMBERED, TurnedAway
+from bot.intake.rejection_notice import COUNT_SECONDS, NOTICE_SECONDS, REMEMBERED, RejectionNotices
 from bot.prompt.request import Request
 from bot.rest.pacer import Pacer
 from tests.bot.fake_discord import Board, pacing, settle
@@ -24,7 +24,7 @@ async def test_one_notice_counts_what_was_turned_away() -> None:
     """The first at once, what follows within seconds, in one edit; it links to the first."""
     board = Board()
     async with pacing(Pacer()) as pacer:
-        away = TurnedAway(pacer=pacer, rest=board)
+        away = RejectionNotices(pacer=pacer, rest=board)
         first = message()
         assert away.tell(first, "Too many.")
         await settle()
@@ -41,7 +41,7 @@ async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
     """So does another person, and another reason."""
     board = Board()
     async with pacing(Pacer()) as pacer:
-        away = TurnedAway(pacer=pacer, rest=board)
+        away = RejectionNotices(pacer=pacer, rest=board)
         assert away.tell(message(), "Too many.")
         await elapse(NOTICE_SECONDS)
         assert away.tell(message(), "Too many.")
@@ -54,7 +54,7 @@ async def test_what_is_turned_away_later_gets_a_notice_of_its_own() -> None:
 async def test_of_very_many_people_the_last_are_remembered() -> None:
     """Who is forgotten gets another notice, not none."""
     async with pacing(Pacer()) as pacer:
-        away = TurnedAway(pacer=pacer, rest=Board())
+        away = RejectionNotices(pacer=pacer, rest=Board())
         for author_id in range(REMEMBERED + 1):
             away.tell(message(author_id), "Too many.")
         assert not away.tell(message(REMEMBERED), "Too many.")

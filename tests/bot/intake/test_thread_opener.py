@@ -14,7 +14,7 @@ from bot.conversation.exchange import Exchange
 from bot.conversation.thread_names import LOOKED_AT, NEUTRAL, thread_name
 from bot.intake.thread_opener import OPEN_SECONDS, NotOpened, open_thread
 from bot.prompt.request import Request
-from bot.rest.api import ContentRefused, Gone, Refused, RestError, TryLater
+from bot.rest.api import ContentRefused, Gone, PermanentError, RestError, TryLater
 from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
 from tests.bot.exchange_context import context_of_one
@@ -145,7 +145,7 @@ async def test_a_name_with_words_that_are_not_allowed_costs_no_thread(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("fault", "raised"), [(Refused("Missing Permissions"), NotOpened), (Gone("Unknown Message"), Gone)]
+    ("fault", "raised"), [(PermanentError("Missing Permissions"), NotOpened), (Gone("Unknown Message"), Gone)]
 )
 async def test_a_request_whose_thread_is_refused_is_told_so_at_once(
     tmp_path: Path, fault: RestError, raised: type[Exception]

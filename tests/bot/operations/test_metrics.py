@@ -21,8 +21,8 @@ from bot.operations.health import Pulse
 from bot.operations.http_endpoint import Endpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
-from bot.rest.rate_limit import Told
-from pool.journal.journal import Journal, JournalError, State
+from bot.rest.rate_limit import RateLimitHeaders
+from pool.journal.journal import Journal, JournalError, MessageState
 from tests.bot.fake_discord import Board
 from tests.pool.disk import LARGE, no_room
 from tests.pool.pool_harness import house
@@ -73,8 +73,8 @@ async def test_the_journal_tells_what_becomes_of_messages(tmp_path: Path) -> Non
         journal.on_moved = metrics.moved
         for message_id in (1, 1, 2, 3, 4):
             journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-        journal.mark((1, 2), State.HELD)
-        journal.mark((1, 2), State.RECEIVED)
+        journal.mark((1, 2), MessageState.HELD)
+        journal.mark((1, 2), MessageState.RECEIVED)
         journal.prompted((1, 2), "[]")
         journal.finish((1, 2), "end_turn", ["page"])
         journal.answer((1, 2))
@@ -98,7 +98,7 @@ async def test_a_move_that_was_not_written_is_not_counted(tmp_path: Path) -> Non
         with pytest.raises(sqlite3.Error):
             journal.finish((1,), "end_turn", no_text)
         with pytest.raises(JournalError):
-            journal.mark((1, 2), State.FINISHED)
+            journal.mark((1, 2), MessageState.FINISHED)
         journal.finish((1,), "refusal", ["page"])
     found = await figures(metrics)
     assert {name for name in found if name.startswith("threadline_turns_total")} == {"threadline_turns_total refusal"}
@@ -109,7 +109,7 @@ async def test_an_agents_own_stop_reasons_are_one_figure() -> None:
     """Otherwise an agent could fill the memory of whoever reads the figures."""
     metrics = Metrics()
     for number in range(100):
-        metrics.moved(State.FINISHED, f"made up {number}", 1)
+        metrics.moved(MessageState.FINISHED, f"made up {number}", 1)
     assert (await figures(metrics))["threadline_turns_total other"] == 100
 
 
@@ -250,7 +250,7 @@ async def test_a_discord_that_takes_no_calls_is_ill_health() -> None:
     pacer.failed(pacer.sent(exempt=False), "error code: 1015", blocked=True, seconds=5.0)
     await elapse(12)
     assert pulse.complaints() == ["Discord takes no calls: error code: 1015, for 12 s"]
-    pacer.answered(pacer.sent(exempt=False), Told())
+    pacer.answered(pacer.sent(exempt=False), RateLimitHeaders())
     assert pulse.complaints() == []
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from acp.client_side.refusal import Refused
+from acp.client_side.refusal import RequestRefused
 from acp.schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilities, ResourceLink, TextBlock
 from bot.prompt import attachments as module
-from bot.prompt.attachment_store import KEPT_SECONDS, SavedFiles, safe_name
+from bot.prompt.attachment_store import KEPT_SECONDS, AttachmentStore, safe_name
 from bot.prompt.attachments import ALL_BYTES, FILE_BYTES, FILES, Attachments, Fetched
 from bot.prompt.inline import IMAGE_BYTES, TEXT_BYTES, inline
 from bot.prompt.request import Attachment, Request
@@ -347,7 +347,7 @@ def test_no_two_files_of_a_message_have_one_name() -> None:
 
 def test_old_files_go_and_so_do_the_oldest_of_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By message; links are neither followed nor counted."""
-    files, now = SavedFiles(tmp_path / "saved"), time.time()
+    files, now = AttachmentStore(tmp_path / "saved"), time.time()
     for message_id, age in ((1, KEPT_SECONDS + 60), (2, 120), (3, 60)):
         path = files.path(THREAD, message_id, "a")
         os.close(files.create(path))
@@ -360,13 +360,13 @@ def test_old_files_go_and_so_do_the_oldest_of_too_many(tmp_path: Path, monkeypat
     monkeypatch.setattr("bot.prompt.attachment_store.KEPT_BYTES", 150)
     files.clean(now)
     assert [files.size(files.path(THREAD, number, "a")) for number in (1, 2, 3)] == [None, None, 100]
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         files.create(tmp_path / "elsewhere")
 
 
 def test_the_directory_of_a_thread_goes_when_it_was_empty_for_long(tmp_path: Path) -> None:
     """Each session is given one; what holds a file stays, and so does one whose agent may have begun today."""
-    files, now = SavedFiles(tmp_path / "saved"), time.time()
+    files, now = AttachmentStore(tmp_path / "saved"), time.time()
     for thread_id in (1, 2, 3):
         files.directory(thread_id).mkdir()
     (files.directory(2) / "note").write_bytes(b"x")

@@ -15,7 +15,7 @@ from bot.questions.auto_approval import (
     POWER,
     WRITERS,
     Allow,
-    Ask,
+    AskPerson,
     Deny,
     decide,
 )
@@ -35,7 +35,7 @@ def judge(
     call: Json,
     folder: Path = Path("/srv/project"),
     options: tuple[PermissionOption, ...] = ALL,
-) -> Allow | Ask | Deny:
+) -> Allow | AskPerson | Deny:
     """Decide on a call as ACP writes it, `HERE` standing for the session's directory."""
     written = ToolCallUpdate.model_validate_json(
         ToolCallUpdate.model_validate({"toolCallId": "c", **call})
@@ -106,7 +106,7 @@ READS: list[tuple[Json, bool]] = [
 def test_allow_reads_covers_reading_and_searching_inside_alone(call: Json, *, allowed: bool) -> None:
     """All places count, those in the input too; none at all, or more than one could look up, is asked."""
     verdict = judge("allow_reads", call)
-    assert verdict == Allow("allow_once") if allowed else isinstance(verdict, Ask) and verdict.reason
+    assert verdict == Allow("allow_once") if allowed else isinstance(verdict, AskPerson) and verdict.reason
 
 
 EVERYTHING: list[tuple[Json, bool]] = [
@@ -210,29 +210,29 @@ EVERYTHING: list[tuple[Json, bool]] = [
 )
 def test_what_takes_long_to_be_looked_through_is_asked_at_once(call: Json) -> None:
     """However it is made long; while it was looked through nothing else would go on."""
-    assert judge("allow_all", call) == Ask("it is too long to be looked through")
+    assert judge("allow_all", call) == AskPerson("it is too long to be looked through")
 
 
 @pytest.mark.parametrize("permission", ["allow_all", "allow_reads"])
 def test_what_is_not_known_any_more_is_asked(permission: Permission) -> None:
     """A call of which the details had to go: its place alone does not say what it does."""
     call = READ | at("HERE/a.py") | {"rawInput": FORGOTTEN}
-    assert judge(permission, call) == Ask("not all of what it does is known any more")
+    assert judge(permission, call) == AskPerson("not all of what it does is known any more")
 
 
 @pytest.mark.parametrize(("call", "allowed"), EVERYTHING)
 def test_allow_all_asks_about_what_gives_an_agent_more_power(call: Json, *, allowed: bool) -> None:
     """Its instructions, hooks and settings, a plan's end (P47), a call that does not say what it does."""
     verdict = judge("allow_all", call)
-    assert verdict == Allow("allow_once") if allowed else isinstance(verdict, Ask) and verdict.reason
+    assert verdict == Allow("allow_once") if allowed else isinstance(verdict, AskPerson) and verdict.reason
 
 
 @pytest.mark.parametrize("name", sorted(POWER))
 def test_every_name_of_the_list_is_asked_about(name: str) -> None:
     """As a file or a directory, by its path or in a command."""
-    assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}")), Ask)
-    assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}/deeper")), Ask)
-    assert isinstance(judge("allow_all", RUN | {"rawInput": {"command": f"echo 1 > ./{name}"}}), Ask)
+    assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}")), AskPerson)
+    assert isinstance(judge("allow_all", EDIT | at(f"HERE/{name}/deeper")), AskPerson)
+    assert isinstance(judge("allow_all", RUN | {"rawInput": {"command": f"echo 1 > ./{name}"}}), AskPerson)
 
 
 @pytest.mark.parametrize("permission", ["allow_reads", "allow_all"])
@@ -240,14 +240,14 @@ def test_what_is_allowed_is_allowed_once(permission: Permission) -> None:
     """Never for always, for that would be the agent's to remember; without such an option a person is asked."""
     call = READ | at("HERE/a.py")
     assert judge(permission, call, options=(ALWAYS, YES)) == Allow("allow_once")
-    assert judge(permission, call, options=(ALWAYS, NO)) == Ask("the agent offers no way to allow it only once")
-    assert isinstance(judge(permission, call, options=()), Ask)
+    assert judge(permission, call, options=(ALWAYS, NO)) == AskPerson("the agent offers no way to allow it only once")
+    assert isinstance(judge(permission, call, options=()), AskPerson)
 
 
 @pytest.mark.parametrize("call", [row[0] for row in READS + EVERYTHING])
 def test_ask_asks_and_deny_denies_whatever_it_is(call: Json) -> None:
     """By reject_once, else reject_always; `cancelled` only when there is neither (P50)."""
-    assert judge("ask", call) == Ask()
+    assert judge("ask", call) == AskPerson()
     assert judge("deny", call) == Deny("reject_once")
     assert judge("deny", call, options=(NEVER, YES)) == Deny("reject_always")
     assert judge("deny", call, options=(YES, ALWAYS)) == Deny(None)
@@ -261,12 +261,12 @@ def test_links_are_followed_before_a_place_is_judged(tmp_path: Path) -> None:
     (project / "harmless.txt").symlink_to(project / ".claude" / "settings.json")
     (project / "in").symlink_to(project / "src")
     (tmp_path / "alias").symlink_to(project)
-    assert isinstance(judge("allow_reads", READ | at("HERE/out/passwd"), project), Ask)
-    assert isinstance(judge("allow_reads", READ | at("out/passwd"), project), Ask)
-    assert isinstance(judge("allow_reads", READ | at("HERE/in/../../project/out/passwd"), project), Ask)
+    assert isinstance(judge("allow_reads", READ | at("HERE/out/passwd"), project), AskPerson)
+    assert isinstance(judge("allow_reads", READ | at("out/passwd"), project), AskPerson)
+    assert isinstance(judge("allow_reads", READ | at("HERE/in/../../project/out/passwd"), project), AskPerson)
     assert isinstance(judge("allow_reads", READ | at("HERE/in/a.py"), project), Allow)
     assert isinstance(judge("allow_reads", READ | at(f"{project}/a.py"), tmp_path / "alias"), Allow)
-    assert isinstance(judge("allow_all", EDIT | at("HERE/harmless.txt"), project), Ask)
+    assert isinstance(judge("allow_all", EDIT | at("HERE/harmless.txt"), project), AskPerson)
     assert isinstance(judge("allow_all", EDIT | at("HERE/in/a.py"), project), Allow)
 
 
@@ -275,8 +275,8 @@ def test_a_session_may_work_below_a_name_of_the_list(tmp_path: Path) -> None:
     worktree = tmp_path / ".claude" / "worktrees" / "one"
     worktree.mkdir(parents=True)
     assert isinstance(judge("allow_all", EDIT | at("HERE/a.py"), worktree), Allow)
-    assert isinstance(judge("allow_all", EDIT | at("HERE/.claude/a"), worktree), Ask)
-    assert isinstance(judge("allow_all", EDIT | at("HERE/../two/a"), worktree), Ask)
+    assert isinstance(judge("allow_all", EDIT | at("HERE/.claude/a"), worktree), AskPerson)
+    assert isinstance(judge("allow_all", EDIT | at("HERE/../two/a"), worktree), AskPerson)
 
 
 def test_a_second_directory_of_the_session_counts(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_second_directory_of_the_session_counts(tmp_path: Path) -> None:
     call = ToolCallUpdate.model_validate({"toolCallId": "c", **READ, **at(str(tmp_path / "b" / "x"))})
     question = Question(0, call, ALL)
     assert decide("allow_reads", question, call, [tmp_path / "a", tmp_path / "b"]) == Allow("allow_once")
-    assert isinstance(decide("allow_reads", question, call, [tmp_path / "a"]), Ask)
+    assert isinstance(decide("allow_reads", question, call, [tmp_path / "a"]), AskPerson)
 
 
 def test_the_document_names_all_that_is_always_asked() -> None:

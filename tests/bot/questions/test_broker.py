@@ -13,20 +13,20 @@ from bot.access.approvers import answerers
 from bot.access.gate import People
 from bot.config.values import Permission
 from bot.interactions.cards import MISSED, VISITS, Cards, Where
-from bot.questions.broker import CHANGES, LINES, LONGEST_FORM, Questions
+from bot.questions.broker import CHANGES, LINES, LONGEST_FORM, QuestionBroker
 from bot.questions.broker import MOST as MOST_OPEN
 from bot.questions.elicitation import DRAFTS, FormCard, PageCard, host_of
 from bot.questions.form_schema import MOST as MOST_FIELDS
 from bot.questions.form_schema import Unusable
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
-from bot.rest.api import Refused
+from bot.rest.api import PermanentError
 from bot.rest.mentions import MOST, Mentions
 from bot.rest.pacer import Pacer
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import LARGEST
 from bot.user_messages import became
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from tests.acp.opened import HELLO, opened
 from tests.bot.access.test_gate import ASKER, EVERYONE, NOBODY, ONLY_ADA, ONLY_OWNER, ONLY_ROLE, ROLE, users
 from tests.bot.fake_discord import AnswerLost, Board, Message, accepted, pacing, scratch_journal, settle
@@ -51,7 +51,7 @@ class Asking:
     peer: MemoryAgent
     session: Session
     turn: Turn
-    questions: Questions
+    questions: QuestionBroker
     cards: Cards
     board: Board
     journal: Journal
@@ -97,7 +97,7 @@ async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
         async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
             await peer.expect("session/prompt")
             cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission)
-            questions = Questions(
+            questions = QuestionBroker(
                 cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
             )
             yield Asking(peer, session, turn, questions, cards, board, journal, lines)
@@ -518,11 +518,11 @@ def test_what_has_become_of_an_old_question_is_known_from_its_exchange() -> None
         accepted(journal, ASKED_BY)
         journal.questions.asked("0" * 16, thread_id=THREAD, exchange_id=ASKED_BY, content="May I?")
         cards = Cards(journal=journal, pacer=Pacer(), rest=Board())
-        assert cards.became("0" * 16) == became(State.RECEIVED)
+        assert cards.became("0" * 16) == became(MessageState.RECEIVED)
         journal.prompted((ASKED_BY,), "[]")
         journal.questions.settled("0" * 16)
-        assert cards.became("0" * 16) == became(State.PROMPTED)
-        assert "Retry" in became(State.PROMPTED)
+        assert cards.became("0" * 16) == became(MessageState.PROMPTED)
+        assert "Retry" in became(MessageState.PROMPTED)
         assert cards.became("1" * 16) == "This question is no longer open: its turn is over."
 
 
@@ -563,7 +563,7 @@ def test_a_question_pings_no_crowd() -> None:
 async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on() -> None:
     """Nobody could answer it (P48): said in the reply, and with the next prompt to the agent."""
     async with asking() as it:
-        it.board.faults.extend([Refused("Missing Permissions")] * 2)
+        it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
         await it.ask({"title": "Run"})
         assert it.answered() == [{"outcome": "selected", "optionId": "no"}]
         assert it.lines == ["-# 🚫 rejected, for Discord did not take the question: Run"]
@@ -574,7 +574,7 @@ async def test_a_question_that_cannot_be_shown_is_rejected_and_the_turn_goes_on(
 async def test_values_that_cannot_be_asked_for_are_declined() -> None:
     """The same for what is no permission."""
     async with asking() as it:
-        it.board.faults.append(Refused("Missing Permissions"))
+        it.board.faults.append(PermanentError("Missing Permissions"))
         answers = elicited(it)
         await settle()
         assert answers == [Decline()]

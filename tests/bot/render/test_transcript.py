@@ -18,7 +18,7 @@ from bot.render import pager as pager_module
 from bot.render import transcript as transcript_module
 from bot.render.blocks import ToolRun
 from bot.render.code_blocks import Fence
-from bot.render.converter import Dialect
+from bot.render.converter import MarkdownConverter
 from bot.render.page_breaks import take_page
 from bot.render.pager import LATE_NOTE, NOTE, Pager
 from bot.render.tables import Table
@@ -319,8 +319,8 @@ def test_a_flood_of_text_costs_no_more_to_translate_and_to_page_than_the_pages_h
 
         monkeypatch.setattr(module, name, counted)
 
-    counting(Dialect, "_take", lambda _, line: len(line) + 1)
-    counting(Dialect, "_settle_piece", lambda _, piece: len(piece))
+    counting(MarkdownConverter, "_take", lambda _, line: len(line) + 1)
+    counting(MarkdownConverter, "_settle_piece", lambda _, piece: len(piece))
     counting(Table, "render", lambda table, _: sum(map(len, chain(*table.rows))))
     counting(pager_module, "take_page", lambda *_: LIMIT)
     costs = []

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from bot.render import uploads as files
 from bot.render.code_blocks import Fence
 from bot.render.spool import IN_MEMORY, IN_TROUBLE, Spool
-from bot.render.uploads import File, Shelf, batches, code_name, parts
+from bot.render.uploads import File, UploadShelf, batches, code_name, parts
 from bot.text.sizes import LARGEST, in_words
 
 
 @given(st.lists(st.text(max_size=120), max_size=20))
 def test_a_name_is_plain_and_no_other_file_of_the_reply_has_it(wanted: list[str]) -> None:
     """Whatever an agent calls it: no path, nothing hidden, no case that tells two apart (P62)."""
-    shelf = Shelf()
+    shelf = UploadShelf()
     names = [shelf.name(each) for each in wanted]
     assert len({name.lower() for name in names}) == len(names)
     for name in names:

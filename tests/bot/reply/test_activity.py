@@ -6,7 +6,7 @@ import pytest
 
 from acp import Text, Thought
 from acp.schema import ToolCall, ToolCallUpdate, UsageUpdate
-from bot.reply.activity import SETTLE_SECONDS, SILENT, Progress
+from bot.reply.activity import SETTLE_SECONDS, SILENT, Activity
 from tests.bot.fake_discord import settle
 from tests.support.virtual_time import elapse
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.virtual_time
 async def test_each_thing_that_is_done_has_its_sign() -> None:
     """What ends, or is no doing, changes nothing."""
     shown: list[str] = []
-    progress = Progress(shown.append)
+    progress = Activity(shown.append)
     for event in (
         Thought("hm"),
         ToolCall(tool_call_id="a", title="x", kind="read"),
@@ -37,7 +37,7 @@ async def test_of_many_changes_the_last_one_shows_and_an_agent_that_never_rests_
     """One change in `SETTLE_SECONDS`; no change puts off the sign of another (P70)."""
     shown: list[tuple[int, str]] = []
     start = asyncio.get_running_loop().time()
-    progress = Progress(lambda emoji: shown.append((round(asyncio.get_running_loop().time() - start), emoji)))
+    progress = Activity(lambda emoji: shown.append((round(asyncio.get_running_loop().time() - start), emoji)))
     for number in range(100):
         progress.event(Thought("hm") if number % 2 else Text("word"))
         await elapse(0.1)
@@ -51,7 +51,7 @@ async def test_of_many_changes_the_last_one_shows_and_an_agent_that_never_rests_
 async def test_a_turn_that_has_ended_shows_nothing_more() -> None:
     """Its last doing is not shown over the sign of its end; to stop twice is no harm."""
     shown: list[str] = []
-    progress = Progress(shown.append)
+    progress = Activity(shown.append)
     progress.event(Text("word"))
     progress.stop()
     progress.stop()

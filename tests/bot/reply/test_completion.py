@@ -6,9 +6,9 @@ from acp import SpawnFailed
 from acp.schema import UsageUpdate
 from bot.config.appearance import Finish
 from bot.render.turn_summary import Receipt, cost_of
-from bot.reply.completion import FRESH_SECONDS, PING_SECONDS, Sealed, Timing, sealed
+from bot.reply.completion import FRESH_SECONDS, PING_SECONDS, Completion, TurnTiming, complete
 from pool.exchange import Ending
-from pool.journal.trailers import Postscript
+from pool.journal.trailers import Trailer
 
 ADA, BEN = 42, 43
 DONE = Ending("end_turn")
@@ -16,14 +16,14 @@ RECEIPT = Receipt(75, tools=3, files=2)
 FACTS = "1 min 15 s · 3 tools · 2 files changed"
 
 
-def seal(finish: Finish, ending: Ending = DONE, receipt: Receipt | None = RECEIPT, *, waited: float = 75) -> Sealed:
+def seal(finish: Finish, ending: Ending = DONE, receipt: Receipt | None = RECEIPT, *, waited: float = 75) -> Completion:
     """An end for Ada."""
-    return sealed(finish, ending, receipt, waited=waited, asker_id=ADA)
+    return complete(finish, ending, receipt, waited=waited, asker_id=ADA)
 
 
-EDITED = Sealed(f"-# {FACTS}")
-POSTED = Sealed(message=Postscript(f"-# ✅ done · {FACTS}"))
-PINGED = Sealed(message=Postscript(f"<@{ADA}> ✅ done\n-# {FACTS}", mention=ADA))
+EDITED = Completion(f"-# {FACTS}")
+POSTED = Completion(message=Trailer(f"-# ✅ done · {FACTS}"))
+PINGED = Completion(message=Trailer(f"<@{ADA}> ✅ done\n-# {FACTS}", mention=ADA))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ PINGED = Sealed(message=Postscript(f"<@{ADA}> ✅ done\n-# {FACTS}", mention=ADA
         ("auto", PING_SECONDS, PINGED),
     ],
 )
-def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited: float, found: Sealed) -> None:
+def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited: float, found: Completion) -> None:
     """The last page for those who look on, a new message for those who looked away, a ping for those who left (P19)."""
     assert seal(finish, waited=waited) == found
 
@@ -59,7 +59,7 @@ def test_an_end_that_is_no_answer_is_not_called_one(ending: Ending, sign: str) -
     message = seal("ping", ending).message
     assert message is not None
     assert message.content == f"<@{ADA}> {sign}\n-# {FACTS}"
-    assert seal("fresh", ending, None).message == Postscript(f"-# {sign}")
+    assert seal("fresh", ending, None).message == Trailer(f"-# {sign}")
 
 
 @pytest.mark.parametrize("ending", [Ending("cancelled", cancelled_by=ADA), Ending(shutdown=True), Ending()])
@@ -67,12 +67,12 @@ def test_an_end_that_is_no_answer_is_not_called_one(ending: Ending, sign: str) -
 def test_nobody_is_called_for_what_they_did_themselves_nor_by_a_bot_that_stops(ending: Ending, finish: Finish) -> None:
     """What was dropped from the line, cancelled by the asker, or cut off by the bot's own end."""
     assert seal(finish, ending) == EDITED
-    assert seal(finish, ending, None) == Sealed()
+    assert seal(finish, ending, None) == Completion()
 
 
 def test_a_turns_cost_is_what_the_session_costs_more_than_before_it() -> None:
     """Of a session that was taken up again nobody knows what it had cost, and nothing is said."""
-    timing = Timing(0.0)
+    timing = TurnTiming(0.0)
     timing.begin(1.0, None, fresh=True)
     assert timing.cost_before == 0.0
     timing.begin(1.0, None, fresh=False)

@@ -18,11 +18,11 @@ import pytest
 from bot import user_messages as words
 from bot.conversation.exchange import Exchange
 from bot.intake.interruptions import CHOICE_SECONDS
-from bot.intake.queue_notice import Waiting
+from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
-from bot.rest.api import Refused
+from bot.rest.api import PermanentError
 from pool.conversation import Conversation
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from pool.journal.message_rows import BEFORE
 from tests.bot.fake_discord import Board, Message, settle
 from tests.bot.intake.test_recovery import ADA, ASKED, CHANNEL, THREAD, Stage, left, restarted
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.virtual_time
 WATCHED = 100
 ANSWER = f"request {WATCHED}"
 
-Move = tuple[State, State]
+Move = tuple[MessageState, MessageState]
 
 
 @dataclass
@@ -66,7 +66,7 @@ class FilmedJournal(Journal):
         journal.moved = []
         return journal
 
-    def _move(self, message_ids: Sequence[int], state: State, reason: str | None = None) -> None:
+    def _move(self, message_ids: Sequence[int], state: MessageState, reason: str | None = None) -> None:
         if WATCHED in message_ids:
             before = self.state(WATCHED)
             assert before is not None
@@ -104,21 +104,21 @@ def talk(it: Stage) -> Conversation:
 
 async def taken_up(it: Stage) -> list[Exchange]:
     """Take up what stands in the journal."""
-    waiting = Waiting(it.pool, it.context.notices)
+    waiting = QueueNotices(it.pool, it.context.notices)
     it.recovery = Recovery(journal=it.journal, pool=it.pool, context=it.context, waiting=waiting, begun=asyncio.Event())
     return await it.recovered()
 
 
 async def answered(it: Stage) -> None:
     """Nothing goes wrong."""
-    left(it.journal, WATCHED, State.RECEIVED)
+    left(it.journal, WATCHED, MessageState.RECEIVED)
     await taken_up(it)
 
 
 async def behind(it: Stage) -> None:
     """It waits behind a turn that hangs, and the turn is cancelled: it is held."""
-    left(it.journal, WATCHED - 1, State.RECEIVED, "hang")
-    left(it.journal, WATCHED, State.RECEIVED)
+    left(it.journal, WATCHED - 1, MessageState.RECEIVED, "hang")
+    left(it.journal, WATCHED, MessageState.RECEIVED)
     await taken_up(it)
     talk(it).cancel(ADA)
 
@@ -139,15 +139,15 @@ async def dropped_when_held(it: Stage) -> None:
 
 async def dropped(it: Stage) -> None:
     """It waits behind a turn that hangs, and is dropped."""
-    left(it.journal, WATCHED - 1, State.RECEIVED, "hang")
-    left(it.journal, WATCHED, State.RECEIVED)
+    left(it.journal, WATCHED - 1, MessageState.RECEIVED, "hang")
+    left(it.journal, WATCHED, MessageState.RECEIVED)
     await taken_up(it)
     talk(it).drop()
 
 
 async def never_handed(it: Stage) -> None:
     """Its agent is dead before it gets a byte."""
-    left(it.journal, WATCHED, State.RECEIVED, channel_id=CHANNEL)
+    left(it.journal, WATCHED, MessageState.RECEIVED, channel_id=CHANNEL)
     (exchange,) = await taken_up(it)
     it.crew.agents[0].die(1)
     exchange.opened(THREAD)
@@ -155,29 +155,29 @@ async def never_handed(it: Stage) -> None:
 
 async def skipped(it: Stage) -> None:
     """It was cut off, and somebody skips it."""
-    left(it.journal, WATCHED, State.PROMPTED)
+    left(it.journal, WATCHED, MessageState.PROMPTED)
     await taken_up(it)
     it.decide(WATCHED, retry=False)
 
 
 async def undeliverable(it: Stage) -> None:
     """Discord takes nothing of its reply."""
-    left(it.journal, WATCHED, State.RECEIVED)
-    it.board.faults.extend([Refused("Missing Permissions")] * 2)
+    left(it.journal, WATCHED, MessageState.RECEIVED)
+    it.board.faults.extend([PermanentError("Missing Permissions")] * 2)
     await taken_up(it)
 
 
 STORIES: dict[Move, Callable[[Stage], Awaitable[None]]] = {
-    (State.RECEIVED, State.PROMPTED): answered,
-    (State.PROMPTED, State.FINISHED): answered,
-    (State.FINISHED, State.ANSWERED): answered,
-    (State.RECEIVED, State.HELD): behind,
-    (State.HELD, State.RECEIVED): continued,
-    (State.HELD, State.CLOSED): dropped_when_held,
-    (State.RECEIVED, State.CLOSED): dropped,
-    (State.PROMPTED, State.RECEIVED): never_handed,
-    (State.PROMPTED, State.CLOSED): skipped,
-    (State.FINISHED, State.CLOSED): undeliverable,
+    (MessageState.RECEIVED, MessageState.PROMPTED): answered,
+    (MessageState.PROMPTED, MessageState.FINISHED): answered,
+    (MessageState.FINISHED, MessageState.ANSWERED): answered,
+    (MessageState.RECEIVED, MessageState.HELD): behind,
+    (MessageState.HELD, MessageState.RECEIVED): continued,
+    (MessageState.HELD, MessageState.CLOSED): dropped_when_held,
+    (MessageState.RECEIVED, MessageState.CLOSED): dropped,
+    (MessageState.PROMPTED, MessageState.RECEIVED): never_handed,
+    (MessageState.PROMPTED, MessageState.CLOSED): skipped,
+    (MessageState.FINISHED, MessageState.CLOSED): undeliverable,
 }
 
 
@@ -194,7 +194,7 @@ async def is_held(it: Stage) -> None:
     """It is held, and that stands in the thread; it is answered when a person says so."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
-    assert it.state(WATCHED) is State.HELD
+    assert it.state(WATCHED) is MessageState.HELD
     assert it.board.shown.count(words.held(1)) == 1
     talk(it).resume()
     await settle()
@@ -205,7 +205,7 @@ async def is_asked_about(it: Stage) -> None:
     """It is not sent again by itself; it is when a person says so."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
-    assert it.state(WATCHED) is State.PROMPTED
+    assert it.state(WATCHED) is MessageState.PROMPTED
     assert it.board.shown.count(ASKED) == 1
     it.decide(WATCHED, retry=True)
     await settle()
@@ -216,23 +216,23 @@ async def is_posted(it: Stage) -> None:
     """Its reply is posted to the end, without the agent."""
     assert it.prompts == []
     assert it.shown.count(ANSWER) == 1
-    assert it.state(WATCHED) is State.ANSWERED
+    assert it.state(WATCHED) is MessageState.ANSWERED
 
 
 async def is_over(it: Stage) -> None:
     """Nothing is left to be done."""
     await elapse(CHOICE_SECONDS)
     assert it.prompts == []
-    assert it.state(WATCHED) in {State.ANSWERED, State.CLOSED}
+    assert it.state(WATCHED) in {MessageState.ANSWERED, MessageState.CLOSED}
 
 
-NEXT_START: dict[State, Callable[[Stage], Awaitable[None]]] = {
-    State.RECEIVED: goes_on,
-    State.HELD: is_held,
-    State.PROMPTED: is_asked_about,
-    State.FINISHED: is_posted,
-    State.ANSWERED: is_over,
-    State.CLOSED: is_over,
+NEXT_START: dict[MessageState, Callable[[Stage], Awaitable[None]]] = {
+    MessageState.RECEIVED: goes_on,
+    MessageState.HELD: is_held,
+    MessageState.PROMPTED: is_asked_about,
+    MessageState.FINISHED: is_posted,
+    MessageState.ANSWERED: is_over,
+    MessageState.CLOSED: is_over,
 }
 
 

@@ -13,10 +13,10 @@ from acp.schema import parse_update
 from bot.config.appearance import Style
 from bot.reply.page_state import OLD_SECONDS
 from bot.reply.reply import Reply
-from bot.rest.api import Refused, Stored, TryLater
+from bot.rest.api import PermanentError, Stored, TryLater
 from bot.rest.pacer import Pacer
-from pool.journal.journal import Journal, State
-from pool.journal.trailers import Postscript
+from pool.journal.journal import Journal, MessageState
+from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
 from tests.bot.intake.test_recovery import THREAD, journaled, left, restarted
 from tests.support.virtual_time import elapse
@@ -40,7 +40,7 @@ class Thread(Board):
         self, channel_id: int, content: str, *, files: Sequence[tuple[str, bytes]] = (), **rest: Any
     ) -> Stored:
         if files and not self.takes_files:
-            raise Refused("Request entity too large")
+            raise PermanentError("Request entity too large")
         try:
             return await super().send(channel_id, content, files=files, **rest)
         except KeyError as error:  # Its nonce is that of a message that was deleted.
@@ -131,7 +131,7 @@ class Storm:
                 reply.apply(parse_update({**READ, "toolCallId": str(number)}))
             await self.blow()
         self.board.takes_files = self.chance.random() < 0.8
-        return reply.end(Postscript("<@42> done", mention=42))
+        return reply.end(Trailer("<@42> done", mention=42))
 
 
 SEEDS = pytest.mark.parametrize("seeds", [range(at, at + 20) for at in range(0, 80, 20)], ids=lambda each: each[0])
@@ -162,7 +162,7 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
     for seed in seeds:
         storm = Storm(seed)
         async with journaled(tmp_path / str(seed)) as journal:
-            left(journal, KEY, State.PROMPTED)
+            left(journal, KEY, MessageState.PROMPTED)
             async with pacing(Pacer()) as pacer:
                 reply = storm.reply(journal, pacer, [])
                 journal.finish((KEY,), "end_turn", await storm.answer(reply))
@@ -170,7 +170,7 @@ async def test_a_reply_whose_messages_were_left_is_brought_to_its_end_by_the_nex
             async with restarted(journal, tmp_path / str(seed), board=storm.board) as it:
                 await it.recovered()
                 await elapse(600)
-                assert (seed, storm.problems(), it.state(KEY)) == (seed, [], State.ANSWERED)
+                assert (seed, storm.problems(), it.state(KEY)) == (seed, [], MessageState.ANSWERED)
 
 
 async def test_a_message_of_which_no_answer_came_is_sent_again_as_it_was_written_down() -> None:
@@ -210,7 +210,7 @@ async def test_what_has_moved_to_the_next_page_stands_there_alone() -> None:
                 await settle()
                 assert len(storm.board.messages) == 1 + (not is_deleted)
                 reply.apply(Text(storm.words(100, " ")))
-                pages = reply.end(Postscript("<@42> done", mention=42))
+                pages = reply.end(Trailer("<@42> done", mention=42))
                 await reply.settled.wait()
         assert len(pages) == 2
         assert storm.board.shown[:-1] == pages[is_deleted:]

@@ -8,10 +8,10 @@ import pytest
 
 from bot.interactions.thread_buttons import held_view
 from bot.reply.notices import HELD, INTERRUPTED, MADE_WAY, OFFER, WARNING, Notices
-from bot.rest.api import Gone, Refused
+from bot.rest.api import Gone, PermanentError
 from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
-from pool.journal.notices import Notice
+from pool.journal.notices import NoticeRow
 from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
 from tests.support.virtual_time import elapse
 
@@ -123,7 +123,7 @@ async def test_the_next_run_ends_what_an_earlier_one_left(tmp_path: Path) -> Non
             show(notices, kind, kind, about if kind in {WARNING, OFFER} else 0)
             await settle()
         board.messages[9] = Message("held before")
-        journal.notices.begin(Notice("earlier", THREAD, HELD, 0, 1.0, "held before", None))
+        journal.notices.begin(NoticeRow("earlier", THREAD, HELD, 0, 1.0, "held before", None))
         journal.notices.posted("earlier", 9)
     async with run(tmp_path, board) as (notices, journal):
         since = notices.since(THREAD, HELD)
@@ -145,7 +145,7 @@ async def test_a_notice_whose_message_is_not_known_is_found_again_and_goes(tmp_p
     board = Board()
     async with run(tmp_path, board) as (_, journal):
         for nonce in ("posted", "never"):
-            journal.notices.begin(Notice(nonce, THREAD, HELD, 0, 1.0, nonce, None))
+            journal.notices.begin(NoticeRow(nonce, THREAD, HELD, 0, 1.0, nonce, None))
     board.messages[5] = Message("posted")
     async with run(tmp_path, board) as (notices, journal):
         never, posted = sorted(notices.lost, key=lambda lost: lost.nonce)
@@ -165,7 +165,7 @@ async def test_a_notice_that_may_stand_is_not_posted_again_before_that_is_known(
     """Killed while it was being posted: what is to be said now is said in that message, else in a new one."""
     board = Board()
     async with run(tmp_path, board) as (_, journal):
-        journal.notices.begin(Notice("lost", THREAD, HELD, 0, 1.0, "2 held", None))
+        journal.notices.begin(NoticeRow("lost", THREAD, HELD, 0, 1.0, "2 held", None))
     if found is not None:
         board.messages[found] = Message("2 held")
     async with run(tmp_path, board) as (notices, journal):
@@ -215,7 +215,7 @@ async def test_what_stood_in_a_thread_that_is_gone_is_forgotten(tmp_path: Path) 
         notices.end(THREAD, HELD)
         await settle()
         assert [each.kind for each in journal.notices.standing()] == [MADE_WAY, WARNING]
-        board.faults.append(Refused("this place is gone"))
+        board.faults.append(PermanentError("this place is gone"))
         notices.end(THREAD, WARNING)  # It is on its way out.
         await settle()
         notices.forget(THREAD + 1)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from acp import Text
 from bot.render.transcript import Transcript
-from bot.reply.page_state import Posted, rest_of
+from bot.reply.page_state import PageState, rest_of
 from tests.bot.page_checks import open_fence, texts
 
 
@@ -50,7 +50,7 @@ def test_the_shown_part_and_the_rest_hold_all_words_in_order(text: str, cut: flo
 
 def test_a_page_that_was_confirmed_does_not_differ() -> None:
     """Only its growth does, and a button that is to go."""
-    posted = Posted()
+    posted = PageState()
     assert posted.differs("text")
     posted.message_id, posted.stop = 1, True
     assert posted.confirm("text", "text", "text")

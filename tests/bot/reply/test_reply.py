@@ -17,16 +17,16 @@ from acp.schema import parse_update
 from bot import user_messages as words
 from bot.render.transcript import Transcript
 from bot.reply.delivery import Delivery
-from bot.reply.page_state import OLD_SECONDS, Posted
+from bot.reply.page_state import OLD_SECONDS, PageState
 from bot.reply.reply import Reply
 from bot.reply.substitutes import ENCLOSED
-from bot.rest.api import ContentRefused, Refused, TryLater
+from bot.rest.api import ContentRefused, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS, LONGEST_WAIT
 from bot.rest.mentions import NOBODY, Mentions
-from bot.rest.pacer import Job, Pacer, Urgency
+from bot.rest.pacer import ApiCall, Pacer, Urgency
 from bot.rest.scheduler import EDIT_GAP
-from pool.journal.journal import Journal, Post
-from pool.journal.trailers import Postscript
+from pool.journal.journal import Journal, SentPage
+from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse
 
@@ -114,7 +114,7 @@ async def test_where_calls_are_scarce_a_text_costs_no_placeholder() -> None:
     """Half of all calls is left to texts; the placeholder comes after a second, if nothing else has."""
     async with stage() as it:
         for number in range(30):
-            it.pacer.put(Job(number, lambda: elapse(0.07), Urgency.NOTICE))
+            it.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
         await elapse(0.01)
         waiting = it.reply(KEY + 1)
         reply = it.reply()
@@ -166,7 +166,7 @@ async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> 
         await settle()
         reply.apply(Text("x" * 3_000))
         reply.apply(Text("\n```py\n" + "line\n" * 300 + "```\n"))
-        reply.end(Postscript("<@42> done", mention=42))
+        reply.end(Trailer("<@42> done", mention=42))
         await reply.settled.wait()
         messages = [message for _, message in sorted(it.board.messages.items())]
         assert it.journal.postscripts.of(KEY)
@@ -182,8 +182,8 @@ async def test_files_that_discord_does_not_take_are_replaced_by_a_word_and_the_e
     async with stage() as it:
         reply = it.reply(told=told.append)
         reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
-        reply.end(Postscript("<@42> done", mention=42))
-        it.board.faults.extend([None, Refused("Missing Permissions")])
+        reply.end(Trailer("<@42> done", mention=42))
+        it.board.faults.extend([None, PermanentError("Missing Permissions")])
         reply.start(THREAD)
         await reply.settled.wait()
     assert it.board.shown[1:] == ["-# 🚫 code.py could not be attached: Missing Permissions", "<@42> done"]
@@ -193,8 +193,8 @@ async def test_files_that_discord_does_not_take_are_replaced_by_a_word_and_the_e
 @pytest.mark.parametrize(
     ("faults", "shown"),
     [
-        ([Refused("Blocked")], ["-# ✅ done\n-# 2 s\n-# 🔕 you could not be called: Blocked"]),
-        ([Refused("Blocked"), Refused("Blocked")], []),
+        ([PermanentError("Blocked")], ["-# ✅ done\n-# 2 s\n-# 🔕 you could not be called: Blocked"]),
+        ([PermanentError("Blocked"), PermanentError("Blocked")], []),
     ],
     ids=["the call", "the word too"],
 )
@@ -206,7 +206,7 @@ async def test_a_word_about_the_end_that_is_not_taken_makes_no_failure_of_an_ans
     async with stage() as it:
         reply = it.reply(told=told.append)
         reply.apply(Text("text"))
-        reply.end(Postscript("<@42> ✅ done\n-# 2 s", mention=42))
+        reply.end(Trailer("<@42> ✅ done\n-# 2 s", mention=42))
         it.board.faults.extend([None, *faults])
         reply.start(THREAD)
         await reply.settled.wait()
@@ -220,7 +220,7 @@ async def test_what_follows_the_pages_is_sent_once_whatever_answer_is_lost(lost:
     async with stage() as it:
         reply = it.reply()
         reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
-        reply.end(Postscript("done"))
+        reply.end(Trailer("done"))
         it.board.faults.extend([*[None] * lost, AnswerLost("reset"), TryLater("503"), AnswerLost("reset")])
         reply.start(THREAD)
         await reply.settled.wait()
@@ -250,7 +250,7 @@ async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -
         reply.start(THREAD)
         for number in range(1_400):
             if number % 3 == 0:  # More than half of all calls are others'.
-                it.pacer.put(Job(number, lambda: elapse(0.07), Urgency.NOTICE))
+                it.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
             reply.apply(Text(f"{number} "))
             await elapse(0.01)
         pages = reply.end()
@@ -290,8 +290,8 @@ async def test_a_page_too_many_that_cannot_be_deleted_holds_up_nothing() -> None
         await settle()
         reply.apply(Text("|---|---|\n"))
         await settle()
-        pages = reply.end(Postscript("done"))
-        it.board.faults.append(Refused("Missing Permissions"))
+        pages = reply.end(Trailer("done"))
+        it.board.faults.append(PermanentError("Missing Permissions"))
         await reply.settled.wait()
     assert it.board.whats[-2:] == ["delete", "send"]
     assert [it.board.shown[0], it.board.shown[-1]] == [*pages, "done"]
@@ -599,13 +599,13 @@ async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_aft
         it.board.held = asyncio.Event()
         reply.start(THREAD)
         await elapse(1.0)
-        assert it.journal.posts.of(KEY) == [Post(0, "⏳", None)]
+        assert it.journal.posts.of(KEY) == [SentPage(0, "⏳", None)]
         it.board.held.set()
         reply.apply(Text("words"))
         reply.end()
         await reply.settled.wait()
         (message_id,) = it.board.messages
-        assert it.journal.posts.of(KEY) == [Post(0, "⏳", message_id)]
+        assert it.journal.posts.of(KEY) == [SentPage(0, "⏳", message_id)]
 
 
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:
@@ -671,7 +671,7 @@ async def test_the_final_text_is_complete_and_there_once_whatever_fails(
 # ---- giving up
 
 
-@pytest.mark.parametrize("fault", [Refused("Missing Permissions"), ValueError("a mistake of ours")], ids=repr)
+@pytest.mark.parametrize("fault", [PermanentError("Missing Permissions"), ValueError("a mistake of ours")], ids=repr)
 async def test_a_reply_that_is_refused_is_given_up_and_says_so(fault: Exception) -> None:
     """It settles: nobody waits for it (P20)."""
     told: list[bool] = []
@@ -796,7 +796,7 @@ async def test_a_send_whose_answer_an_outage_has_taken_stands_once(*, long: bool
         it.board.nonce_seconds = 120.0
         reply = it.reply()
         reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
-        pages = reply.end(Postscript("done"))
+        pages = reply.end(Trailer("done"))
         away = [TryLater("503")] * (60 if long else 3)
         it.board.faults.extend([AnswerLost("reset"), *away, None, None, AnswerLost("reset"), *away, None, None])
         it.board.faults.extend([AnswerLost("reset"), *away])
@@ -812,7 +812,7 @@ async def test_a_text_that_discord_does_not_take_comes_as_a_file() -> None:
     async with stage() as it:
         reply = it.reply(told=told.append)
         reply.apply(Text("fine " * 380 + "\n\n" + "bad " * 400))
-        pages = reply.end(Postscript("done"))
+        pages = reply.end(Trailer("done"))
         it.board.refused = ("bad", "Contains harmful links")
         reply.start(THREAD)
         await reply.settled.wait()
@@ -837,7 +837,7 @@ async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_se
         if known:
             it.journal.posts.posted(KEY, ENCLOSED, file)
         it.board.refused = ("bad", "Blocked")
-        reply.restore(THREAD, ["bad words"], [Posted.of_earlier_run(page, "", "")], {})
+        reply.restore(THREAD, ["bad words"], [PageState.of_earlier_run(page, "", "")], {})
         await reply.settled.wait()
         assert reply.given_up == ""
     assert [*it.board.messages] == [page, file]
@@ -886,7 +886,7 @@ async def test_files_that_the_way_to_discord_is_too_slow_for_cost_nothing_else()
     async with stage() as it:
         reply = it.reply(told=told.append)
         reply.apply(Text("```py\n" + "line\n" * 300 + "```\n"))
-        pages = reply.end(Postscript("done"))
+        pages = reply.end(Trailer("done"))
         it.board.slow_files = True
         reply.start(THREAD)
         await elapse(DAY)
@@ -930,8 +930,8 @@ async def test_a_reply_whose_files_and_the_word_about_them_are_refused_was_not_d
         reply = it.reply(told=told.append)
         for number in range(pictures):
             reply.apply(picture(number))
-        pages = reply.end(Postscript("done"))
-        it.board.faults.extend([None, *[Refused("no")] * refusals])
+        pages = reply.end(Trailer("done"))
+        it.board.faults.extend([None, *[PermanentError("no")] * refusals])
         reply.start(THREAD)
         await reply.settled.wait()
     assert it.board.shown == pages
@@ -944,7 +944,7 @@ async def test_an_earlier_runs_message_is_not_taken_for_the_one_that_goes_on_beh
         await it.board.send(THREAD, "old", nonce=f"{KEY:x}.0.0")
         await it.board.send(THREAD, " and older", nonce=f"{KEY:x}.0.1")
         reply = it.reply()
-        reply.restore(THREAD, ["old and new"], [Posted.of_earlier_run(None, "old", "")], {})
+        reply.restore(THREAD, ["old and new"], [PageState.of_earlier_run(None, "old", "")], {})
         await reply.settled.wait()
     assert it.board.shown == ["old", " and older", " and new"]
 
@@ -954,7 +954,7 @@ async def test_a_reply_that_was_refused_in_the_middle_is_tried_once_more_at_its_
     told: list[bool] = []
     async with stage() as it:
         reply = it.reply(told=told.append)
-        it.board.faults.append(Refused("Missing Access"))
+        it.board.faults.append(PermanentError("Missing Access"))
         reply.start(THREAD)
         await elapse(1_000)
         reply.apply(Text("text"))
@@ -1003,7 +1003,7 @@ async def test_a_reply_that_is_given_up_lets_the_next_one_go() -> None:
             reply.start(THREAD)
             reply.apply(Text(text))
             reply.end()
-        it.board.faults.append(Refused("no"))
+        it.board.faults.append(PermanentError("no"))
         await asyncio.gather(first.settled.wait(), second.settled.wait())
     assert it.board.shown == ["two"]
 
@@ -1068,7 +1068,7 @@ async def test_a_reply_whose_button_stays_is_delivered_if_nothing_else_is_missin
             reply.apply(picture(1))
         reply.start(THREAD)
         await settle()
-        it.board.faults.append(Refused("no"))
+        it.board.faults.append(PermanentError("no"))
         reply.end()
         await reply.settled.wait()
     assert told == [not files]

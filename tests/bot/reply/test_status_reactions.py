@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bot.config.reactions import DONE, EYE, WAITING
-from bot.reply.status_reactions import TYPING_SECONDS, Sign, Typing
-from bot.rest.api import Gone, Refused, TryLater
+from bot.reply.status_reactions import TYPING_SECONDS, StatusReaction, TypingIndicator
+from bot.rest.api import Gone, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS
-from bot.rest.pacer import Job, Pacer, Urgency
+from bot.rest.pacer import ApiCall, Pacer, Urgency
 from pool.journal.journal import Journal
 from tests.bot.fake_discord import AnswerLost, Board, pacing, scratch_journal, settle
 from tests.support.virtual_time import elapse
@@ -32,7 +32,7 @@ async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
     """There is always one to be seen."""
     board = Board()
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await settle()
         sign.show(DONE)
@@ -46,7 +46,7 @@ async def test_wishes_that_were_never_shown_cost_nothing() -> None:
     board = Board()
     board.held = asyncio.Event()
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         for emoji in (EYE, WAITING, EYE, None, DONE):
             sign.show(emoji)
             await elapse(0.01)
@@ -59,9 +59,9 @@ async def test_wishes_that_were_never_shown_cost_nothing() -> None:
 async def test_a_reaction_that_is_refused_ends_nothing() -> None:
     """A later wish is tried."""
     board = Board()
-    board.faults.append(Refused("Reaction blocked"))
+    board.faults.append(PermanentError("Reaction blocked"))
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await settle()
         sign.show(DONE)
@@ -74,7 +74,7 @@ async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -
     """Each change is tried again (P70); what an earlier try took away already is gone, and that is all right."""
     board = Board()
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await settle()
         board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
@@ -92,7 +92,7 @@ async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
     board = Board()
     board.faults.extend([TryLater("503")] * ATTEMPTS)
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await elapse(3600)
         assert board.whats == ["react"] * ATTEMPTS
@@ -106,7 +106,7 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
     board = Board()
     board.faults.append(AnswerLost("reset by peer"))
     async with signing() as (pacer, journal):
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await elapse(0.15)
         assert board.reactions == {(MESSAGE, EYE)}
@@ -121,7 +121,7 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
     board, late = Board(), Board()
     async with signing() as (pacer, journal):
         board.held = asyncio.Event()
-        sign = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await settle()
         assert journal.signs.standing() == {MESSAGE: (CHANNEL, [EYE])}
@@ -132,7 +132,7 @@ async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sig
         await settle()
         late.reactions = {(MESSAGE, EYE), (MESSAGE, WAITING)}
         _, emoji = journal.signs.standing()[MESSAGE]
-        left = Sign(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs, left=emoji)
+        left = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=late, kept=journal.signs, left=emoji)
         left.show(DONE)
         await settle()
         assert late.reactions == {(MESSAGE, DONE)}
@@ -143,7 +143,7 @@ async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits
     """Discord shows it for ten seconds after each call."""
     board, asking = Board(), False
     async with pacing(Pacer()) as pacer:
-        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
+        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
         typing.start()
         await elapse(3.5 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 4
@@ -167,10 +167,10 @@ async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() 
     board = Board()
     async with pacing(Pacer()) as pacer:
         for _ in range(100):
-            pacer.put(Job(None, perform, Urgency.NOTICE))
+            pacer.put(ApiCall(None, perform, Urgency.NOTICE))
         await elapse(0.01)
         assert pacer.busy
-        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
         typing.start()
         await elapse(TYPING_SECONDS / 2)
         assert board.calls == []
@@ -180,9 +180,9 @@ async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() 
 async def test_typing_that_is_refused_ends_nothing() -> None:
     """It is tried again when its time comes."""
     board = Board()
-    board.faults.append(Refused("Missing Access"))
+    board.faults.append(PermanentError("Missing Access"))
     async with pacing(Pacer()) as pacer:
-        typing = Typing(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
         typing.start()
         await elapse(1.5 * TYPING_SECONDS)
         assert board.whats == ["typing"] * 2

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.reply.substitutes import enclosed, in_place_of
-from pool.journal.trailers import Postscript
+from pool.journal.trailers import Trailer
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,15 @@ class File:
 
 def test_a_word_about_files_calls_whom_the_files_would_have_called() -> None:
     """The asker waits for that message; the names are no markup."""
-    word = in_place_of(Postscript(files=(File("a_b_.txt"), File("c.txt")), mention=42), "too large")
-    assert word == Postscript("-# 🚫 a\\_b\\_.txt, c.txt could not be attached: too large", mention=42)
+    word = in_place_of(Trailer(files=(File("a_b_.txt"), File("c.txt")), mention=42), "too large")
+    assert word == Trailer("-# 🚫 a\\_b\\_.txt, c.txt could not be attached: too large", mention=42)
 
 
 def test_a_call_that_is_refused_says_so_and_calls_nobody() -> None:
     """A word that calls for nobody needs no other one."""
-    word = in_place_of(Postscript("<@42> done", mention=42), "no")
-    assert word == Postscript("-# done\n-# 🔕 you could not be called: no")
-    assert in_place_of(Postscript("done"), "no") is None
+    word = in_place_of(Trailer("<@42> done", mention=42), "no")
+    assert word == Trailer("-# done\n-# 🔕 you could not be called: no")
+    assert in_place_of(Trailer("done"), "no") is None
 
 
 def test_a_refused_page_says_why_as_plain_text() -> None:

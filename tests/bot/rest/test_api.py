@@ -11,7 +11,7 @@ import pytest
 import yarl
 
 from bot.rest import http_trace as wire
-from bot.rest.api import NONCE_SECONDS, Archived, ContentRefused, Gone, Refused, Rest, RestError, TryLater
+from bot.rest.api import NONCE_SECONDS, Archived, ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
 from bot.rest.pacer import Bucket, Pacer, Urgency
 from loopback import Loopback
 from loopback.rest.rate_limits import Limit
@@ -31,7 +31,7 @@ class Stage:
     discord: Loopback
     channel: Any
     ann: Any
-    rest: Rest
+    rest: DiscordApi
     pacer: Pacer
 
     async def message(self, content: str = "text") -> int:
@@ -58,7 +58,7 @@ async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> Asy
         trace = wire.trace(pacer)
         async with discord.Client(intents=discord.Intents.none(), http_trace=trace) as client:
             await client.login(TOKEN)
-            rest = Rest()
+            rest = DiscordApi()
             rest.client = client
             yield Stage(place, channel, ann, rest, pacer)
 
@@ -109,7 +109,7 @@ async def test_an_answer_points_at_its_request_only_where_the_history_may_be_rea
             it.channel, it.channel.guild_id, deny=int(Permission.READ_MESSAGE_HISTORY | Permission.SEND_MESSAGES)
         )
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             await it.rest.send(it.channel.id, "three", reply_to=asked.id)
         assert lost == [it.channel.id]
 
@@ -280,7 +280,7 @@ async def test_a_message_that_is_gone_is_told_apart_from_a_channel_that_is(monke
         with pytest.raises(Gone):
             await it.rest.edit(it.channel.id, 1, "other")
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             await it.rest.edit(1, 1, "other")
 
 
@@ -309,7 +309,7 @@ async def test_a_place_is_lost_when_discord_says_so_twice(
             await it.rest.edit(it.channel.id, message_id, "another")
         assert told == []
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             await it.rest.edit(it.channel.id, message_id, "another")
         assert told == [it.channel.id]
 
@@ -361,7 +361,7 @@ async def test_a_locked_thread_refuses_to_be_opened(monkeypatch: pytest.MonkeyPa
         thread.archived = thread.locked = True
         told: list[int] = []
         it.rest.on_locked = told.append
-        with pytest.raises(Refused, match="locked"):
+        with pytest.raises(PermanentError, match="locked"):
             await it.rest.reopen(thread.id)
         assert thread.archived
         assert told == [thread.id]
@@ -383,7 +383,7 @@ async def test_a_thread_that_is_refused_is_no_place_where_its_channel_cannot_be_
             await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
         assert told == []
         monkeypatch.setattr("bot.rest.api.SECOND_LOOK", 0.0)
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             await it.rest.open_thread(it.channel.id, message.id, "name", auto_archive_minutes=60)
         assert told == [message.id] * lost
 
@@ -408,7 +408,7 @@ async def test_a_call_that_a_client_cannot_make_is_to_be_tried_later(monkeypatch
     """Without a client, and with one that was closed."""
     async with stage(monkeypatch) as it:
         with pytest.raises(TryLater):
-            await Rest().send(it.channel.id, "text")
+            await DiscordApi().send(it.channel.id, "text")
         assert it.rest.client is not None
         await it.rest.client.close()
         with pytest.raises(TryLater):

@@ -2,12 +2,12 @@
 
 from itertools import pairwise
 
-from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS, PROBE_SECONDS, Breaker
+from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS, PROBE_SECONDS, CircuitBreaker
 
 
 def test_one_thing_that_fails_again_and_again_closes_nothing_for_others() -> None:
     """It has its own trouble."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for now in range(100):
         assert not breaker.failed("one", now, "503", blocked=False)
     assert breaker.admits("other")
@@ -16,7 +16,7 @@ def test_one_thing_that_fails_again_and_again_closes_nothing_for_others() -> Non
 
 def test_things_that_fail_with_no_answer_between_them_are_an_outage() -> None:
     """An answer to anything is a reason to believe in Discord."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     assert not breaker.failed("one", 0.0, "503", blocked=False)
     assert not breaker.answered(0.0)
     assert not breaker.failed("two", 1.0, "503", blocked=False)
@@ -30,7 +30,7 @@ def test_things_that_fail_with_no_answer_between_them_are_an_outage() -> None:
 
 def test_a_block_by_the_edge_is_one_at_once_for_as_long_as_it_says() -> None:
     """It is about all calls."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     assert breaker.failed("one", 0.0, "403", blocked=True, seconds=40.0)
     assert breaker.wait(0.0) == 40.0
     breaker.begin("probe", 40.0)
@@ -41,7 +41,7 @@ def test_a_block_by_the_edge_is_one_at_once_for_as_long_as_it_says() -> None:
 
 def test_probes_are_made_more_and_more_rarely_but_never_less_often_than_in_fifteen_seconds() -> None:
     """So many calls an outage costs, however many threads write."""
-    breaker, now, times = Breaker(), 0.0, []
+    breaker, now, times = CircuitBreaker(), 0.0, []
     breaker.failed("one", now, "403", blocked=True)
     while now < 3600:
         now += breaker.wait(now)
@@ -62,7 +62,7 @@ def test_probes_are_made_more_and_more_rarely_but_never_less_often_than_in_fifte
 
 def test_what_was_on_its_way_before_an_outage_neither_ends_nor_prolongs_it() -> None:
     """Its answer says nothing of now; its failure was to be expected."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.failed("one", 10.0, "403", blocked=True)
     before = breaker.wait(10.0)
     assert not breaker.answered(9.9)
@@ -76,7 +76,7 @@ def test_what_was_on_its_way_before_an_outage_neither_ends_nor_prolongs_it() -> 
 
 def test_a_probe_that_makes_no_call_leaves_its_place_to_another() -> None:
     """One that hangs, too, after a while."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.failed("one", 0.0, "403", blocked=True)
     breaker.begin("idle", 1.0)
     breaker.drop("idle", 1.0)

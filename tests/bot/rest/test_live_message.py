@@ -5,9 +5,9 @@ import asyncio
 import discord
 import pytest
 
-from bot.rest.api import Refused, TryLater
+from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
-from bot.rest.live_message import PRESS_SECONDS, Post
+from bot.rest.live_message import PRESS_SECONDS, LiveMessage
 from bot.rest.mentions import Mentions
 from bot.rest.pacer import Pacer
 from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
@@ -25,9 +25,9 @@ def buttons() -> discord.ui.View:
     return view
 
 
-def post_on(board: Board, pacer: Pacer) -> Post:
+def post_on(board: Board, pacer: Pacer) -> LiveMessage:
     """A message that was not shown yet."""
-    return Post(THREAD, pacer=pacer, rest=board, nonce="nonce", mention=Mentions((5,)))
+    return LiveMessage(THREAD, pacer=pacer, rest=board, nonce="nonce", mention=Mentions((5,)))
 
 
 async def test_a_message_is_sent_once_and_then_edited() -> None:
@@ -110,7 +110,7 @@ async def test_what_no_interaction_has_shown_is_written_like_all_else() -> None:
     """The answer to a press may fail; its buttons go all the same, and only then is the message done."""
     board, done = Board(), list[str]()
     async with pacing(Pacer()) as pacer:
-        post = Post(
+        post = LiveMessage(
             THREAD,
             pacer=pacer,
             rest=board,
@@ -170,7 +170,7 @@ async def test_an_edit_whose_answer_was_lost_is_undone_where_the_wish_goes_back(
 async def test_what_is_refused_is_given_up() -> None:
     """It is asked for once."""
     board = Board()
-    board.faults.append(Refused("no"))
+    board.faults.append(PermanentError("no"))
     async with pacing(Pacer()) as pacer:
         post_on(board, pacer).show("notice")
         await elapse(1_000)
@@ -222,7 +222,9 @@ async def test_a_message_that_is_no_longer_wanted_goes() -> None:
     """Also one whose sending was in flight; one that was never sent is not."""
     board = Board()
     async with pacing(Pacer()) as pacer:
-        standing, flying, unsent = (Post(THREAD, pacer=pacer, rest=board, nonce=each, silent=True) for each in "abc")
+        standing, flying, unsent = (
+            LiveMessage(THREAD, pacer=pacer, rest=board, nonce=each, silent=True) for each in "abc"
+        )
         standing.show("one")
         await settle()
         assert [message.silent for message in board.messages.values()] == [True]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rest.backoff import Patience, persist
+from bot.rest.backoff import Backoff, persist
 from bot.rest.circuit_breaker import PROBE_SECONDS
 from bot.rest.errors import TryLater
-from bot.rest.pacer import Bucket, Job, Pacer, Urgency
-from bot.rest.rate_limit import UNANSWERED_SECONDS, Told
-from bot.rest.scheduler import TOTAL_CALLS, Schedule
+from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+from bot.rest.rate_limit import UNANSWERED_SECONDS, RateLimitHeaders
+from bot.rest.scheduler import TOTAL_CALLS, Scheduler
 from tests.bot.fake_discord import pacing, settle
 from tests.support.virtual_time import elapse
 
@@ -46,7 +46,7 @@ class Writer:
         seconds: float = 0.1,
         pacer: Pacer | None = None,
     ) -> None:
-        self.job = Job(channel_id, self.perform, urgency, Bucket.EDIT)
+        self.job = ApiCall(channel_id, self.perform, urgency, Bucket.EDIT)
         self._pacer = pacer
         self.left = times
         self.overlaps = 0
@@ -170,7 +170,7 @@ async def test_writes_are_made_by_urgency_and_then_by_age() -> None:
         order: list[str] = []
         urgencies = [Urgency.SIGN, Urgency.NOTICE, Urgency.FINAL, Urgency.FIRST]
         for number, urgency in enumerate([*urgencies, *reversed(urgencies)]):
-            pacer.put(Job(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency, Bucket.EDIT))
+            pacer.put(ApiCall(CHANNEL, noting(order, f"{urgency.name} {number}"), urgency, Bucket.EDIT))
             await elapse(0.01)
         await elapse(60)
     assert order == ["FIRST 3", "FIRST 4", "FINAL 2", "FINAL 5", "NOTICE 1", "NOTICE 6", "SIGN 0", "SIGN 7"]
@@ -197,7 +197,7 @@ async def test_a_write_takes_what_is_newest_when_it_is_made() -> None:
         for _ in range(5):
             pacer.put(Writer([], CHANNEL, Urgency.NOTICE).job)
         await elapse(1)
-        job = Job(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
+        job = ApiCall(CHANNEL, perform, Urgency.NOTICE, Bucket.EDIT)
         for text[0] in ("old", "newer", "newest"):
             pacer.put(job)
             await elapse(0.5)
@@ -218,7 +218,7 @@ async def test_a_job_asked_for_while_in_flight_runs_once_more_and_not_at_the_sam
         runs.append("ends")
 
     async with pacing(Pacer()) as pacer:
-        job = Job(CHANNEL, perform, Urgency.FIRST)
+        job = ApiCall(CHANNEL, perform, Urgency.FIRST)
         pacer.put(job)
         await entered.wait()
         pacer.put(job)
@@ -238,7 +238,7 @@ async def test_a_slow_write_holds_up_no_other() -> None:
 
     log: list[Write] = []
     async with pacing(Pacer()) as pacer:
-        pacer.put(Job(CHANNEL, hang, Urgency.FIRST))
+        pacer.put(ApiCall(CHANNEL, hang, Urgency.FIRST))
         others = [Writer(log, channel_id, Urgency.NOTICE) for channel_id in (CHANNEL, 8, None)]
         for other in others:
             pacer.put(other.job)
@@ -258,7 +258,7 @@ async def test_a_write_that_fails_ends_nothing(error: BaseException) -> None:
         raise error
 
     async with pacing(Pacer()) as pacer:
-        job = Job(CHANNEL, fail, Urgency.FIRST)
+        job = ApiCall(CHANNEL, fail, Urgency.FIRST)
         for _ in range(2):
             pacer.put(job)
             await elapse(1)
@@ -273,13 +273,13 @@ async def test_a_chunk_for_a_write_that_waits_wakes_nobody(monkeypatch: pytest.M
     """However many chunks come, the schedule is looked at a few times for each write."""
     log: list[Write] = []
     looks: list[float] = []
-    look_again = Schedule.look_again
+    look_again = Scheduler.look_again
 
-    def counted(schedule: Schedule, now: float) -> float | None:
+    def counted(schedule: Scheduler, now: float) -> float | None:
         looks.append(now)
         return look_again(schedule, now)
 
-    monkeypatch.setattr(Schedule, "look_again", counted)
+    monkeypatch.setattr(Scheduler, "look_again", counted)
     async with pacing(Pacer()) as pacer:
         edits = Writer(log, CHANNEL, Urgency.EDIT, 1_000, 0.1)
         for _ in range(5_000):
@@ -294,7 +294,7 @@ async def test_a_job_with_nothing_to_write_leaves_its_budget_to_others() -> None
     log: list[Write] = []
     async with pacing(Pacer()) as pacer:
         for _ in range(20):
-            pacer.put(Job(CHANNEL, lambda: None, Urgency.FIRST))
+            pacer.put(ApiCall(CHANNEL, lambda: None, Urgency.FIRST))
         writer = Writer(log, CHANNEL, Urgency.NOTICE)
         start = asyncio.get_running_loop().time()
         pacer.put(writer.job)
@@ -321,10 +321,10 @@ async def test_one_thing_that_is_tried_again_and_again_holds_up_nothing_else() -
             raise TryLater("503")
 
         with pytest.raises(TryLater):
-            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Patience(5))
+            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Backoff(5))
         assert pacer.trouble == ""
         with pytest.raises(TryLater):
-            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Patience(1))
+            await persist(fail, pacer=pacer, urgency=Urgency.FIRST, patience=Backoff(1))
         assert pacer.trouble == "503, for 0 s"
 
 
@@ -335,7 +335,7 @@ async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
     blocked = True
     async with pacing(Pacer()) as pacer:
 
-        async def call(job: Job, patience: Patience) -> None:
+        async def call(job: ApiCall, patience: Backoff) -> None:
             sent = pacer.sent(exempt=False)
             calls.append((asyncio.get_running_loop().time(), job.urgency))
             await elapse(0.07)
@@ -343,12 +343,12 @@ async def test_a_hundred_threads_under_a_block_make_no_storm() -> None:
                 pacer.failed(sent, "403", blocked=True, seconds=5.0)
                 pacer.put(job, delay=patience.wait(TryLater("403")))
             else:
-                pacer.answered(sent, Told())
+                pacer.answered(sent, RateLimitHeaders())
                 written.add(job.channel_id or 0)
 
         def ask(channel_id: int, urgency: Urgency, bucket: Bucket) -> None:
-            patience = Patience()
-            job = Job(channel_id, lambda: call(job, patience), urgency, bucket)
+            patience = Backoff()
+            job = ApiCall(channel_id, lambda: call(job, patience), urgency, bucket)
             pacer.put(job)
 
         for channel_id in range(1, 101):

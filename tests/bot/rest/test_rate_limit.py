@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.rest.rate_limit import UNANSWERED_SECONDS, Budget, Hold, Told
+from bot.rest.rate_limit import UNANSWERED_SECONDS, Budget, RateLimitHeaders, Reservation
 
 
 class Server:
@@ -44,7 +44,7 @@ def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
     budget.sure = max(0.0, sum(ways) - 1e-6)  # Sums of fractions are not exact.
     calls = [(pause, ways[0] + there, ways[1] + back) for pause, there, back in calls]
     now = 0.0
-    holds: list[tuple[float, Hold]] = []
+    holds: list[tuple[float, Reservation]] = []
     arrivals: list[float] = []
     for pause, there, back in calls:
         now += pause
@@ -57,7 +57,7 @@ def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
                 break
             # An answer may change the wait, so nothing is skipped.
             now = min([now + wait, *(answered for answered, hold in holds if answered > now)])
-        hold = Hold(now)
+        hold = Reservation(now)
         budget.spend(hold)
         holds.append((now + there + back, hold))
         arrivals.append(now + there)
@@ -67,7 +67,7 @@ def test_a_server_with_fixed_windows_never_refuses_whatever_the_delays(
 def test_a_call_counts_for_one_window_from_its_answer() -> None:
     """Not from its sending: it may have arrived as late as its answer."""
     budget = Budget(1, 5.0)
-    hold = Hold(0.0)
+    hold = Reservation(0.0)
     budget.spend(hold)
     hold.answered = 0.5
     assert budget.wait(1.0) == 4.5
@@ -78,21 +78,21 @@ def test_what_every_call_takes_shortens_the_wait_for_the_window_that_an_answer_t
     """That was over so much sooner, and the next call arrives so much later."""
     budget = Budget(5, 5.0)
     budget.sure = 0.25
-    budget.learn(Told(5, 0, 2.0), 1.0)
+    budget.learn(RateLimitHeaders(5, 0, 2.0), 1.0)
     assert budget.wait(1.0) == 1.75
 
 
 def test_a_call_that_hangs_does_not_keep_its_place_for_ever() -> None:
     """After two seconds it is taken to have arrived."""
     budget = Budget(1, 5.0)
-    budget.spend(Hold(0.0))
+    budget.spend(Reservation(0.0))
     assert budget.wait(0.0) == UNANSWERED_SECONDS + 5.0
 
 
 def test_a_call_that_was_not_made_is_given_back() -> None:
     """Deciding that there is nothing to write costs nothing."""
     budget = Budget(1, 5.0)
-    hold = Hold(0.0)
+    hold = Reservation(0.0)
     budget.spend(hold)
     budget.give_back(hold)
     assert budget.wait(0.0) == 0
@@ -103,7 +103,7 @@ def test_what_is_kept_is_left_to_others() -> None:
     """Four of five for edits; the fifth is there for the final text."""
     budget = Budget(5, 5.0)
     for _ in range(4):
-        budget.spend(Hold(0.0, answered=0.0))
+        budget.spend(Reservation(0.0, answered=0.0))
     assert budget.wait(0.0, keep=1) == 5.0
     assert budget.wait(0.0) == 0
 
@@ -112,10 +112,10 @@ def test_what_is_left_is_spread_over_the_window() -> None:
     """After two quick writes the other two do not go at once, and then nothing for seconds."""
     budget = Budget(5, 5.0)
     for sent in (0.0, 0.2):
-        budget.spend(Hold(sent, answered=sent))
+        budget.spend(Reservation(sent, answered=sent))
     assert budget.pace(0.2, keep=1) == pytest.approx(1.6)
     now = 1.8
-    budget.spend(Hold(now, answered=now))
+    budget.spend(Reservation(now, answered=now))
     assert budget.pace(now, keep=1) == pytest.approx(1.6)
 
 
@@ -125,36 +125,36 @@ def test_at_a_steady_pace_the_edits_come_at_even_distances() -> None:
     for _ in range(12):
         now += budget.pace(now, keep=1)
         sent.append(now)
-        budget.spend(Hold(now, answered=now))
+        budget.spend(Reservation(now, answered=now))
     assert sent == pytest.approx([1.25 * number for number in range(12)])
 
 
 def test_a_stricter_limit_than_expected_is_believed() -> None:
     """Headers count for more than figures that others observed."""
     budget = Budget(5, 5.0)
-    hold = Hold(0.0, answered=0.1)
+    hold = Reservation(0.0, answered=0.1)
     budget.spend(hold)
-    budget.learn(Told(limit=2, remaining=1, reset_after=9.9), 0.1)
+    budget.learn(RateLimitHeaders(limit=2, remaining=1, reset_after=9.9), 0.1)
     assert (budget.limit, budget.seconds) == (2, 9.9)
-    budget.spend(Hold(0.2, answered=0.3))
+    budget.spend(Reservation(0.2, answered=0.3))
     assert budget.wait(0.3) == pytest.approx(9.7)
 
 
 def test_tokens_that_somebody_else_spent_are_believed_to_be_gone() -> None:
     """Nothing is left, so nothing is sent until the window's end."""
     budget = Budget(5, 5.0)
-    budget.spend(Hold(0.0, answered=0.1))
-    budget.learn(Told(limit=5, remaining=0, reset_after=3.0), 0.1)
+    budget.spend(Reservation(0.0, answered=0.1))
+    budget.learn(RateLimitHeaders(limit=5, remaining=0, reset_after=3.0), 0.1)
     assert budget.wait(0.1) == 3.0
-    budget.spend(Hold(3.1, answered=3.2))
-    budget.learn(Told(limit=5, remaining=4, reset_after=4.9), 3.2)
+    budget.spend(Reservation(3.1, answered=3.2))
+    budget.learn(RateLimitHeaders(limit=5, remaining=4, reset_after=4.9), 3.2)
     assert budget.wait(3.2) == 0
 
 
 def test_a_refusal_closes_it_for_as_long_as_it_says() -> None:
     """Whatever the count."""
     budget = Budget(5, 5.0)
-    budget.learn(Told(retry_after=280.0), 0.0)
+    budget.learn(RateLimitHeaders(retry_after=280.0), 0.0)
     assert budget.wait(0.0) == 280.0
     assert not budget.quiet(100.0)
     assert budget.quiet(281.0)

@@ -9,22 +9,22 @@ from hypothesis import strategies as st
 
 from bench.simulated_discord import ONE_WAY, Scheduled
 from bot.rest.backoff import LONGEST_WAIT
-from bot.rest.calls import Bucket, Job, Urgency
+from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
-from bot.rest.rate_limit import Scope, Told
-from bot.rest.scheduler import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Schedule, Start
+from bot.rest.rate_limit import RateLimitHeaders, Scope
+from bot.rest.scheduler import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Scheduler, Start
 from tests.support.effort import calls
 
 ROUNDING = 1e-6
 
 
-def job(channel_id: int | None, urgency: Urgency = Urgency.NOTICE, bucket: Bucket | None = None) -> Job:
+def job(channel_id: int | None, urgency: Urgency = Urgency.NOTICE, bucket: Bucket | None = None) -> ApiCall:
     """A job that is never performed here."""
     otherwise = Bucket.EDIT if urgency is Urgency.EDIT else Bucket.MESSAGE
-    return Job(channel_id, lambda: None, urgency, bucket or otherwise)
+    return ApiCall(channel_id, lambda: None, urgency, bucket or otherwise)
 
 
-def take_all(schedule: Schedule, now: float) -> list[Start]:
+def take_all(schedule: Scheduler, now: float) -> list[Start]:
     """Begin all that may be begun now; each is answered and finished at once."""
     starts = []
     while (start := schedule.take(now)) is not None:
@@ -60,7 +60,7 @@ def test_a_hundred_streams_share_all_calls_evenly() -> None:
 
 def test_the_most_urgent_goes_first_and_among_equals_the_oldest() -> None:
     """Not in the order in which they were asked for."""
-    schedule = Schedule()
+    schedule = Scheduler()
     asked = [job(number, urgency) for number, urgency in enumerate([*reversed(Urgency), *Urgency])]
     for number, each in enumerate(asked):
         schedule.ask(each, number / 1000)
@@ -74,7 +74,7 @@ def test_the_most_urgent_goes_first_and_among_equals_the_oldest() -> None:
 
 def test_a_sign_is_lowest_but_not_for_ever() -> None:
     """However many edits come, a sign goes when it has waited for half a minute longer than they have."""
-    schedule, now = Schedule(), 0.0
+    schedule, now = Scheduler(), 0.0
     sign = job(None, Urgency.SIGN)
     schedule.ask(sign, now)
     went = None
@@ -91,7 +91,7 @@ def test_a_sign_is_lowest_but_not_for_ever() -> None:
 
 def test_a_job_that_became_more_urgent_goes_now() -> None:
     """A final text does not wait for the time of the edit that it was."""
-    schedule = Schedule()
+    schedule = Scheduler()
     reply = job(7, Urgency.EDIT)
     schedule.ask(reply, 0.0)
     assert [start.job for start in take_all(schedule, 0.0)] == [reply]
@@ -105,7 +105,7 @@ def test_a_job_that_became_more_urgent_goes_now() -> None:
 
 def test_asking_again_changes_nothing() -> None:
     """So nobody is woken by it: a stream of chunks asks thousands of times for one write."""
-    schedule = Schedule()
+    schedule = Scheduler()
     reply = job(7, Urgency.EDIT)
     assert schedule.ask(reply, 0.0)
     assert not any(schedule.ask(reply, 0.001 * number) for number in range(1_000))
@@ -114,7 +114,7 @@ def test_asking_again_changes_nothing() -> None:
 
 def test_a_wait_that_is_asked_for_holds_although_the_job_waits_already() -> None:
     """A write that is to be tried later is not made earlier because more text has come meanwhile."""
-    schedule = Schedule()
+    schedule = Scheduler()
     reply = job(7)
     schedule.ask(reply, 0.0)
     schedule.ask(reply, 0.0, delay=9.0)
@@ -124,7 +124,7 @@ def test_a_wait_that_is_asked_for_holds_although_the_job_waits_already() -> None
 
 def test_what_goes_on_where_a_page_was_full_keeps_its_place_and_no_distance() -> None:
     """It is sent, and sends are counted apart from edits; its text has waited as long as the page before it."""
-    schedule = Schedule()
+    schedule = Scheduler()
     page, other = job(7, Urgency.EDIT), job(8, Urgency.EDIT)
     schedule.ask(page, 0.0)
     assert len(take_all(schedule, 0.0)) == 1
@@ -145,7 +145,7 @@ def test_what_goes_on_where_a_page_was_full_keeps_its_place_and_no_distance() ->
 
 def test_a_job_in_flight_is_not_begun_again_before_it_is_finished() -> None:
     """At most one write of a message at a time (invariant 6)."""
-    schedule = Schedule()
+    schedule = Scheduler()
     reply = job(7)
     schedule.ask(reply, 0.0)
     start = schedule.take(0.0)
@@ -159,7 +159,7 @@ def test_a_job_in_flight_is_not_begun_again_before_it_is_finished() -> None:
 
 def test_what_had_nothing_to_write_costs_nothing() -> None:
     """Neither in the channel nor in all."""
-    schedule = Schedule()
+    schedule = Scheduler()
     for _ in range(100):
         reply = job(7)
         schedule.ask(reply, 0.0)
@@ -171,12 +171,12 @@ def test_what_had_nothing_to_write_costs_nothing() -> None:
 
 def test_a_refusal_of_one_bucket_holds_up_no_other() -> None:
     """Threads cannot be opened for minutes; everything else goes on."""
-    schedule = Schedule()
+    schedule = Scheduler()
     thread = job(7, Urgency.FIRST, Bucket.THREAD)
     schedule.ask(thread, 0.0)
     start = schedule.take(0.0)
     assert start is not None
-    schedule.answered(start, 0.1, Told(retry_after=250.0))
+    schedule.answered(start, 0.1, RateLimitHeaders(retry_after=250.0))
     schedule.finished(start, 0.1)
     schedule.ask(thread, 0.1)
     schedule.ask(job(7), 0.1)
@@ -187,11 +187,11 @@ def test_a_refusal_of_one_bucket_holds_up_no_other() -> None:
 
 def test_a_refusal_of_everything_holds_up_everything() -> None:
     """A global limit is the bot's, whoever has met it."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.ask(job(7), 0.0)
     start = schedule.take(0.0)
     assert start is not None
-    schedule.answered(start, 0.1, Told(retry_after=2.0, scope=Scope.EVERYWHERE))
+    schedule.answered(start, 0.1, RateLimitHeaders(retry_after=2.0, scope=Scope.EVERYWHERE))
     schedule.finished(start, 0.1)
     schedule.ask(job(8, Urgency.FIRST), 0.1)
     assert take_all(schedule, 2.0) == []
@@ -200,7 +200,7 @@ def test_a_refusal_of_everything_holds_up_everything() -> None:
 
 def test_calls_that_can_wait_are_not_made_in_one_burst() -> None:
     """A first text behind them does not wait for a second."""
-    schedule = Schedule()
+    schedule = Scheduler()
     for channel_id in range(200):
         schedule.ask(job(channel_id, Urgency.EDIT), 0.0)
     times, now = [], 0.0
@@ -212,7 +212,7 @@ def test_calls_that_can_wait_are_not_made_in_one_burst() -> None:
 
 def test_a_call_that_is_made_a_little_late_puts_off_none_behind_it() -> None:
     """A loop wakes a millisecond late each time: of fifty calls a second two or three would be lost."""
-    schedule = Schedule()
+    schedule = Scheduler()
     for channel_id in range(20):
         schedule.ask(job(channel_id, Urgency.EDIT), 0.0)
     now = 0.0
@@ -224,13 +224,13 @@ def test_a_call_that_is_made_a_little_late_puts_off_none_behind_it() -> None:
 
 def test_what_every_call_takes_does_not_count_against_the_next() -> None:
     """Of calls that take 50 ms each fifty are made every 1.01 s, and not every 1.05 s."""
-    schedule, now, answers = Schedule(), 0.0, deque[tuple[float, Start]]()
+    schedule, now, answers = Scheduler(), 0.0, deque[tuple[float, Start]]()
     for number in range(1_000):
         schedule.ask(job(number), 0.0)
     while schedule.waiting:
         while answers and answers[0][0] <= now + ROUNDING:
             when, start = answers.popleft()
-            schedule.answered(start, when, Told())
+            schedule.answered(start, when, RateLimitHeaders())
             schedule.finished(start, when)
         while (taken := schedule.take(now)) is not None:
             answers.append((now + 0.05, taken))
@@ -240,7 +240,7 @@ def test_what_every_call_takes_does_not_count_against_the_next() -> None:
 
 def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -> None:
     """Of sixty turns that begin at once the first to have a text does not wait for the placeholders of the rest."""
-    schedule = Schedule()
+    schedule = Scheduler()
     for channel_id in range(TOTAL_CALLS + 10):
         schedule.ask(job(channel_id, Urgency.PLACEHOLDER), 0.0)
         schedule.ask(job(None, Urgency.SIGN), 0.0)
@@ -256,7 +256,7 @@ def test_placeholders_and_signs_leave_half_of_all_calls_to_texts_for_a_while() -
 
 def test_a_placeholder_that_waits_holds_up_no_edit() -> None:
     """It is more urgent than they are; still they go on while it leaves them their half."""
-    schedule = Schedule()
+    schedule = Scheduler()
     for channel_id in range(200):
         schedule.ask(job(channel_id, Urgency.EDIT), 0.0)
     begun, now = [], 0.0
@@ -274,14 +274,14 @@ def test_a_call_costs_the_same_however_many_others_wait_for_their_share(urgency:
     """A thousand that come into line at once were each looked at again for every call."""
     spent = []
     for number in (500, 1_000):
-        schedule, starts = Schedule(), list[Start]()
+        schedule, starts = Scheduler(), list[Start]()
         for turn in range(TOTAL_CALLS // 2):  # These have taken the half, one after another.
             schedule.ask(job(None), turn / TOTAL_CALLS)
             take_all(schedule, turn / TOTAL_CALLS)
         for channel_id in range(number):
             schedule.ask(job(channel_id, urgency), 0.5)
 
-        def work(schedule: Schedule = schedule, starts: list[Start] = starts) -> None:
+        def work(schedule: Scheduler = schedule, starts: list[Start] = starts) -> None:
             for moment in range(100, 149):
                 starts += take_all(schedule, moment / 100)
                 schedule.look_again(moment / 100)
@@ -292,7 +292,7 @@ def test_a_call_costs_the_same_however_many_others_wait_for_their_share(urgency:
 
 def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> None:
     """Nor does it lose its place among those that have waited as long; what is due is said anew for each write."""
-    schedule = Schedule()
+    schedule = Scheduler()
     page, other = job(7, Urgency.EDIT, Bucket.MESSAGE), job(8, Urgency.EDIT)
     page.due = other.due = 1.0
     schedule.ask(page, 0.1)
@@ -313,7 +313,7 @@ def test_a_text_that_is_not_due_waits_for_its_time_and_the_end_does_not() -> Non
 
 def test_while_discord_is_away_probes_are_made_and_no_signs() -> None:
     """The most urgent goes first; one that fails makes room for another; an answer lets all go, by their budgets."""
-    schedule = Schedule()
+    schedule = Scheduler()
     signs = [job(number, Urgency.SIGN, Bucket.REACTION) for number in range(20)]
     texts = [job(number, Urgency.FINAL) for number in range(20)]
     schedule.breaker.failed("one", 0.0, "403", blocked=True)
@@ -332,7 +332,7 @@ def test_while_discord_is_away_probes_are_made_and_no_signs() -> None:
     second = schedule.take(3.2)
     assert second is not None
     assert second.job is texts[1]
-    schedule.answered(second, 3.3, Told())
+    schedule.answered(second, 3.3, RateLimitHeaders())
     schedule.finished(second, 3.3)
     assert {start.job for start in take_all(schedule, 3.3)} == {*texts[2:]}
     later = [start.job for step in range(100) for start in take_all(schedule, 20.0 + step * TOTAL_GAP)]
@@ -342,7 +342,7 @@ def test_while_discord_is_away_probes_are_made_and_no_signs() -> None:
 
 def test_a_probe_with_nothing_to_do_is_none() -> None:
     """The next job takes its place at once."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.breaker.failed("one", 0.0, "403", blocked=True)
     for number in range(2):
         schedule.ask(job(number, Urgency.FINAL), 0.0)
@@ -355,11 +355,11 @@ def test_a_probe_with_nothing_to_do_is_none() -> None:
 
 def test_a_server_that_takes_no_more_is_left_alone_in_all_its_channels() -> None:
     """Discord says so of one call (20029)."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.server_of = {1: 100, 2: 100, 3: 300}.get
     schedule.ask(job(1), 0.0)
     (first,) = take_all(schedule, 0.0)
-    schedule.answered(first, 0.1, Told(retry_after=10.0, scope=Scope.SERVER))
+    schedule.answered(first, 0.1, RateLimitHeaders(retry_after=10.0, scope=Scope.SERVER))
     schedule.finished(first, 0.1)
     for number in (1, 2, 3):
         schedule.ask(job(number), 0.2)
@@ -369,10 +369,10 @@ def test_a_server_that_takes_no_more_is_left_alone_in_all_its_channels() -> None
 
 def test_a_channel_that_takes_no_more_is_left_alone_for_texts_and_edits() -> None:
     """Discord says so of one call (20028); a reaction is no text."""
-    schedule = Schedule()
+    schedule = Scheduler()
     schedule.ask(job(1), 0.0)
     (first,) = take_all(schedule, 0.0)
-    schedule.answered(first, 0.1, Told(retry_after=10.0, scope=Scope.CHANNEL))
+    schedule.answered(first, 0.1, RateLimitHeaders(retry_after=10.0, scope=Scope.CHANNEL))
     schedule.finished(first, 0.1)
     for bucket in (Bucket.MESSAGE, Bucket.EDIT, Bucket.REACTION):
         schedule.ask(job(1, bucket=bucket), 0.2)
@@ -382,7 +382,7 @@ def test_a_channel_that_takes_no_more_is_left_alone_for_texts_and_edits() -> Non
 
 def test_quiet_channels_are_forgotten() -> None:
     """What is remembered of a channel goes when it no longer matters; one that waits keeps its place."""
-    schedule, now = Schedule(), 0.0
+    schedule, now = Scheduler(), 0.0
     late = job(5_000_000)
     schedule.ask(late, now, delay=10_000.0)
     for channel_id in range(3 * LANES_KEPT):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pool.journal.database import _MIGRATIONS, JournalBusy, JournalUnusable, put_aside
-from pool.journal.journal import Journal, JournalError, State
+from pool.journal.journal import Journal, JournalError, MessageState
 from tests.pool.journals import as_kill_leaves_it, receive
 
 
@@ -35,9 +35,9 @@ def test_reopening_keeps_everything(tmp_path: Path) -> None:
         receive(journal, 10, 11, 12)
         receive(journal, 20, thread_id=2)
         journal.threads.set_session(1, "session")
-        journal.mark((10,), State.PROMPTED)
+        journal.mark((10,), MessageState.PROMPTED)
         journal.finish((10,), "end_turn", ["one", "two"])
-        journal.mark((11,), State.HELD)
+        journal.mark((11,), MessageState.HELD)
         journal.close_rows((12,), "dropped")
     with Journal.open(path) as journal:
         assert journal.journal_id == journal_id
@@ -46,7 +46,7 @@ def test_reopening_keeps_everything(tmp_path: Path) -> None:
         assert journal.threads.session_id(1) == "session"
         assert journal.pages(10) == ["one", "two"]
         states = [journal.state(message_id) for message_id in (10, 11, 12, 20)]
-        assert states == [State.FINISHED, State.HELD, State.CLOSED, State.RECEIVED]
+        assert states == [MessageState.FINISHED, MessageState.HELD, MessageState.CLOSED, MessageState.RECEIVED]
         assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
 
 
@@ -66,7 +66,7 @@ def test_a_schema_is_brought_up_to_date_step_by_step(tmp_path: Path, monkeypatch
     steps = (*["not run again"] * had, *new)
     monkeypatch.setattr("pool.journal.database._MIGRATIONS", steps)
     with Journal.open(path) as journal:
-        assert journal.state(10) is State.RECEIVED
+        assert journal.state(10) is MessageState.RECEIVED
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (had + 2,)
     assert connection.execute("SELECT mode FROM conversations").fetchall() == [(None,)]
@@ -85,14 +85,14 @@ def test_a_schema_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monk
         with pytest.raises(JournalError, match=r"journal\.db cannot be read: no such table: no_such_table"):
             Journal.open(path)
     with Journal.open(path) as journal:
-        assert journal.state(10) is State.RECEIVED
+        assert journal.state(10) is MessageState.RECEIVED
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (len(_MIGRATIONS),)
     assert connection.execute("SELECT name FROM sqlite_master WHERE name = 'flags'").fetchall() == []
     connection.close()
 
 
-STATES = tuple(State)
+STATES = tuple(MessageState)
 """The rows of a journal of any age: one in each state, as messages 10, 11, ..."""
 
 
@@ -111,7 +111,7 @@ def test_a_journal_of_an_earlier_version_is_taken_over_with_a_row_in_every_state
             columns = "message_id, thread_id, author_id, state, reason, received, request, prompt"
             values = (message_id, state, f"request {message_id}")
             connection.execute(f"INSERT INTO messages ({columns}) VALUES (?, 1, 7, ?, NULL, 4e9, ?, 'p')", values)  # noqa: S608 - the same
-        finished = 10 + STATES.index(State.FINISHED)
+        finished = 10 + STATES.index(MessageState.FINISHED)
         connection.execute("INSERT INTO pages VALUES (?, 0, 'page')", (finished,))
         columns = "exchange_id, number, content, message_id"
         connection.execute(f"INSERT INTO posts ({columns}) VALUES (?, 0, 'page', 500)", (finished,))  # noqa: S608
@@ -198,7 +198,7 @@ def test_a_journal_put_aside_is_whole_and_makes_room_for_a_new_one(tmp_path: Pat
     with Journal.open(killed) as journal:
         assert journal.state(10) is None
     with Journal.open(aside) as journal:
-        assert journal.state(10) is State.RECEIVED
+        assert journal.state(10) is MessageState.RECEIVED
 
 
 def test_a_journal_without_company_is_put_aside_too(tmp_path: Path) -> None:

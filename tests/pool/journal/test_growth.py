@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, State
-from pool.journal.trailers import FIRST, Postscript
+from pool.journal.journal import Journal, MessageState
+from pool.journal.trailers import FIRST_TRAILER, Trailer
 from tests.pool.journals import receive
 from tests.support.query_plans import scans
 
@@ -53,7 +53,7 @@ def exchange(journal: Journal) -> None:
     journal.prompted((OPEN + 2,), "prompt")
     journal.posts.intend(OPEN + 2, 0, "page")
     journal.posts.posted(OPEN + 2, 0, 7)
-    journal.postscripts.keep(OPEN + 2, {FIRST: Postscript("done")})
+    journal.postscripts.keep(OPEN + 2, {FIRST_TRAILER: Trailer("done")})
     journal.finish((OPEN + 2,), "end_turn", ["page"])
     journal.settle((OPEN + 2,), confirmed=True)
     journal.mark_seen(1, OPEN + 2)
@@ -99,7 +99,7 @@ def test_nothing_old_costs_no_look_at_what_is_new(tmp_path: Path) -> None:
     """Most of the time there is nothing to drop."""
     with filled(tmp_path / "few.db", 20) as few, filled(tmp_path / "many.db", 40) as many:
         assert steps(few, Journal.prune) == steps(many, Journal.prune)
-        assert few.state(1) is State.ANSWERED
+        assert few.state(1) is MessageState.ANSWERED
 
 
 @pytest.mark.parametrize(

@@ -11,33 +11,33 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, JournalError, Post, Row, State
-from pool.journal.trailers import FIRST, Postscript
+from pool.journal.journal import Journal, JournalError, MessageRow, MessageState, SentPage
+from pool.journal.trailers import FIRST_TRAILER, Trailer
 from tests.pool.journals import as_kill_leaves_it, receive
 
 ROOT = Path(__file__).parents[3]
 
 # The whole life of a row, drawn once more: what is not here must be refused.
 TRANSITIONS = {
-    (State.RECEIVED, State.HELD),
-    (State.RECEIVED, State.PROMPTED),
-    (State.RECEIVED, State.CLOSED),
-    (State.HELD, State.RECEIVED),
-    (State.HELD, State.CLOSED),
-    (State.PROMPTED, State.RECEIVED),
-    (State.PROMPTED, State.FINISHED),
-    (State.PROMPTED, State.CLOSED),
-    (State.FINISHED, State.ANSWERED),
-    (State.FINISHED, State.CLOSED),
+    (MessageState.RECEIVED, MessageState.HELD),
+    (MessageState.RECEIVED, MessageState.PROMPTED),
+    (MessageState.RECEIVED, MessageState.CLOSED),
+    (MessageState.HELD, MessageState.RECEIVED),
+    (MessageState.HELD, MessageState.CLOSED),
+    (MessageState.PROMPTED, MessageState.RECEIVED),
+    (MessageState.PROMPTED, MessageState.FINISHED),
+    (MessageState.PROMPTED, MessageState.CLOSED),
+    (MessageState.FINISHED, MessageState.ANSWERED),
+    (MessageState.FINISHED, MessageState.CLOSED),
 }
 
-WAY_TO: dict[State, tuple[State, ...]] = {
-    State.RECEIVED: (),
-    State.HELD: (State.HELD,),
-    State.PROMPTED: (State.PROMPTED,),
-    State.FINISHED: (State.PROMPTED, State.FINISHED),
-    State.ANSWERED: (State.PROMPTED, State.FINISHED, State.ANSWERED),
-    State.CLOSED: (State.CLOSED,),
+WAY_TO: dict[MessageState, tuple[MessageState, ...]] = {
+    MessageState.RECEIVED: (),
+    MessageState.HELD: (MessageState.HELD,),
+    MessageState.PROMPTED: (MessageState.PROMPTED,),
+    MessageState.FINISHED: (MessageState.PROMPTED, MessageState.FINISHED),
+    MessageState.ANSWERED: (MessageState.PROMPTED, MessageState.FINISHED, MessageState.ANSWERED),
+    MessageState.CLOSED: (MessageState.CLOSED,),
 }
 
 # A writer that says which message is safe, only once it is.
@@ -68,8 +68,8 @@ def reason_of(path: Path, message_id: int) -> str | None:
 # ---- the row of a message
 
 
-@pytest.mark.parametrize(("before", "after"), sorted(product(State, State)))
-def test_a_row_moves_along_the_drawn_lines_only(tmp_path: Path, before: State, after: State) -> None:
+@pytest.mark.parametrize(("before", "after"), sorted(product(MessageState, MessageState)))
+def test_a_row_moves_along_the_drawn_lines_only(tmp_path: Path, before: MessageState, after: MessageState) -> None:
     """Each transition of the drawing is taken; each other one is refused and changes nothing."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
@@ -85,7 +85,7 @@ def test_a_row_moves_along_the_drawn_lines_only(tmp_path: Path, before: State, a
 
 
 MOVES: dict[str, Callable[[Journal, tuple[int, ...]], None]] = {
-    "mark": lambda journal, ids: journal.mark(ids, State.FINISHED),
+    "mark": lambda journal, ids: journal.mark(ids, MessageState.FINISHED),
     "close": lambda journal, ids: journal.close_rows(ids, "dropped"),
     "finish": lambda journal, ids: journal.finish(ids, "end_turn", ["page"]),
     "answer": lambda journal, ids: journal.answer(ids),
@@ -97,7 +97,7 @@ def test_the_messages_of_an_exchange_change_together_or_not_at_all(tmp_path: Pat
     """One row that cannot move keeps those before it from moving, and no page is stored."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11, 12)
-        journal.mark((10, 11), State.PROMPTED)
+        journal.mark((10, 11), MessageState.PROMPTED)
         if move == "answer":
             journal.finish((10, 11), "end_turn", ["page"])
         else:
@@ -116,7 +116,7 @@ def test_a_message_that_was_never_accepted_cannot_move(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.db") as journal:
         assert journal.state(10) is None
         with pytest.raises(JournalError, match="message 10 is None and cannot become prompted"):
-            journal.mark((10,), State.PROMPTED)
+            journal.mark((10,), MessageState.PROMPTED)
         assert journal.state(10) is None
 
 
@@ -136,9 +136,9 @@ def test_a_replayed_message_is_stored_once(tmp_path: Path) -> None:
     """The second event of the same message is refused and leaves its row as far as it had come (P2, P3)."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
-        journal.mark((10,), State.PROMPTED)
+        journal.mark((10,), MessageState.PROMPTED)
         assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-        assert journal.state(10) is State.PROMPTED
+        assert journal.state(10) is MessageState.PROMPTED
 
 
 def test_a_row_that_ended_tells_why(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_row_that_ended_tells_why(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         receive(journal, 10, 11)
         journal.close_rows((10,), "dropped")
-        journal.mark((11,), State.PROMPTED)
+        journal.mark((11,), MessageState.PROMPTED)
         journal.finish((11,), "max_tokens", [])
     assert reason_of(path, 10) == "dropped"
     assert reason_of(path, 11) == "max_tokens"
@@ -157,14 +157,14 @@ def test_pages_are_kept_in_order_also_when_the_answer_is_confirmed(tmp_path: Pat
     """They belong to the last message of the exchange; a session that is lost is told them later."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
-        journal.mark((10, 11), State.PROMPTED)
+        journal.mark((10, 11), MessageState.PROMPTED)
         pages = [f"page {number}" for number in range(12)]
         journal.finish((10, 11), "end_turn", pages)
         assert journal.pages(11) == pages
         assert journal.pages(10) == []
         journal.answer((10, 11))
         assert journal.pages(11) == pages
-        assert journal.state(10) is State.ANSWERED
+        assert journal.state(10) is MessageState.ANSWERED
 
 
 def test_a_reply_that_has_come_to_its_end_ends_its_row(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_reply_that_has_come_to_its_end_ends_its_row(tmp_path: Path) -> None:
             journal.settle((message_id,), confirmed=True)
         journal.settle((11,), confirmed=False)
         states = [journal.state(message_id) for message_id in (10, 11, 12, 13)]
-        assert states == [State.ANSWERED, State.CLOSED, State.CLOSED, State.RECEIVED]
+        assert states == [MessageState.ANSWERED, MessageState.CLOSED, MessageState.CLOSED, MessageState.RECEIVED]
         assert journal.pages(12) == []
     assert reason_of(tmp_path / "journal.db", 11) == "undeliverable"
 
@@ -188,11 +188,11 @@ def test_pages_that_will_never_be_posted_are_not_kept(tmp_path: Path) -> None:
     """A finished exchange that is closed instead of answered leaves nothing behind but its row."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
-        journal.mark((10, 11), State.PROMPTED)
+        journal.mark((10, 11), MessageState.PROMPTED)
         journal.finish((10, 11), "end_turn", ["page"])
         journal.close_rows((10, 11), "the thread was deleted")
         assert journal.pages(11) == []
-        assert journal.state(11) is State.CLOSED
+        assert journal.state(11) is MessageState.CLOSED
 
 
 def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_the_request_of_a_message_that_waits_can_be_replaced(tmp_path: Path) -> 
     with Journal.open(tmp_path / "journal.db") as journal:
         for message_id in (10, 11, 12):
             journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request="before")
-        journal.mark((11,), State.HELD)
+        journal.mark((11,), MessageState.HELD)
         journal.prompted((12,), "the prompt")
         for message_id in (10, 11, 12, 13):
             journal.amend(message_id, "after")
@@ -232,12 +232,12 @@ def test_a_prompt_that_was_not_sent_leaves_the_row_as_it_was(tmp_path: Path) -> 
         receive(journal, 10)
         assert journal.prompted((10,), "first") is None
         journal.unsent((10,), None)
-        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, None)]
+        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(MessageState.RECEIVED, None)]
         journal.prompted((10,), "first")
-        journal.mark((10,), State.RECEIVED)
+        journal.mark((10,), MessageState.RECEIVED)
         assert journal.prompted((10,), "second") == "first"
         journal.unsent((10,), "first")
-        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(State.RECEIVED, "first")]
+        assert [(row.state, row.prompt) for row in journal.open_rows()] == [(MessageState.RECEIVED, "first")]
 
 
 # ---- a crash at any moment
@@ -257,20 +257,20 @@ def crashes(journal: Journal, path: Path) -> Iterator[list[Path]]:
     crash()
 
 
-STEPS: dict[State, Callable[[Journal, tuple[int, ...]], object]] = {
-    State.RECEIVED: lambda journal, ids: journal.mark(ids, State.RECEIVED),
-    State.HELD: lambda journal, ids: journal.mark(ids, State.HELD),
-    State.PROMPTED: lambda journal, ids: journal.prompted(ids, "the prompt"),
-    State.FINISHED: lambda journal, ids: journal.finish(ids, "end_turn", ["one", "two"]),
-    State.ANSWERED: lambda journal, ids: journal.answer(ids),
-    State.CLOSED: lambda journal, ids: journal.close_rows(ids, "failed", ["sorry"]),
+STEPS: dict[MessageState, Callable[[Journal, tuple[int, ...]], object]] = {
+    MessageState.RECEIVED: lambda journal, ids: journal.mark(ids, MessageState.RECEIVED),
+    MessageState.HELD: lambda journal, ids: journal.mark(ids, MessageState.HELD),
+    MessageState.PROMPTED: lambda journal, ids: journal.prompted(ids, "the prompt"),
+    MessageState.FINISHED: lambda journal, ids: journal.finish(ids, "end_turn", ["one", "two"]),
+    MessageState.ANSWERED: lambda journal, ids: journal.answer(ids),
+    MessageState.CLOSED: lambda journal, ids: journal.close_rows(ids, "failed", ["sorry"]),
 }
 """How each state is reached."""
 
 
 @pytest.mark.parametrize(("before", "after"), sorted(TRANSITIONS))
 def test_a_crash_finds_the_state_before_a_transition_or_the_one_after_it(
-    tmp_path: Path, before: State, after: State
+    tmp_path: Path, before: MessageState, after: MessageState
 ) -> None:
     """Killed at any statement of it: all rows of the exchange, its prompt and its pages, or none (invariant 7)."""
     path = tmp_path / "journal.db"
@@ -307,7 +307,7 @@ def test_a_crash_while_a_message_is_received_finds_all_of_it_or_nothing(tmp_path
             assert journal.seen(1) is None
             receive(journal, 10)
     with Journal.open(late) as journal:
-        assert journal.state(10) is State.RECEIVED
+        assert journal.state(10) is MessageState.RECEIVED
         assert journal.knows(1)
         assert journal.seen(1) == 10
         assert not journal.receive(10, thread_id=1, channel_id=2, guild_id=3, author_id=4)
@@ -371,7 +371,7 @@ def test_what_was_written_survives_kill_minus_nine(tmp_path: Path) -> None:
         safe += [int(line) for line in writer.stdout if line.endswith("\n")]
     assert writer.returncode == -signal.SIGKILL
     with Journal.open(path) as journal:
-        assert {journal.state(message_id) for message_id in safe} == {State.FINISHED}
+        assert {journal.state(message_id) for message_id in safe} == {MessageState.FINISHED}
         assert all(journal.pages(message_id) == ["page one", "page two"] for message_id in safe)
         assert journal.receive(10**6, thread_id=1, channel_id=2, guild_id=3, author_id=4)
     connection = sqlite3.connect(path)
@@ -389,16 +389,16 @@ def test_open_rows_have_what_is_needed_to_take_them_up_again(tmp_path: Path) -> 
             request = f"request {message_id}"
             journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4, request=request)
         journal.prompted((10, 11), "the prompt")
-        journal.mark((12,), State.HELD)
+        journal.mark((12,), MessageState.HELD)
         journal.close_rows((14,), "dropped")
         journal.prompted((15,), "another")
         journal.finish((15,), "end_turn", [])
         assert journal.open_rows() == [
-            Row(10, 1, 4, State.PROMPTED, "request 10", None, None, 11),
-            Row(11, 1, 4, State.PROMPTED, "request 11", "the prompt", None, 11),
-            Row(12, 1, 4, State.HELD, "request 12", None, None, 12),
-            Row(13, 1, 4, State.RECEIVED, "request 13", None, None, 13),
-            Row(15, 1, 4, State.FINISHED, "request 15", "another", "end_turn", 15),
+            MessageRow(10, 1, 4, MessageState.PROMPTED, "request 10", None, None, 11),
+            MessageRow(11, 1, 4, MessageState.PROMPTED, "request 11", "the prompt", None, 11),
+            MessageRow(12, 1, 4, MessageState.HELD, "request 12", None, None, 12),
+            MessageRow(13, 1, 4, MessageState.RECEIVED, "request 13", None, None, 13),
+            MessageRow(15, 1, 4, MessageState.FINISHED, "request 15", "another", "end_turn", 15),
         ]
         journal.answer((15,))
         assert [row.message_id for row in journal.open_rows()] == [10, 11, 12, 13]
@@ -409,11 +409,11 @@ def test_a_closed_row_is_open_as_long_as_a_word_about_it_is_owed(tmp_path: Path)
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10, 11)
         journal.close_rows((10, 11), "failed", ["sorry"])
-        assert [(row.message_id, row.state) for row in journal.open_rows()] == [(11, State.CLOSED)]
+        assert [(row.message_id, row.state) for row in journal.open_rows()] == [(11, MessageState.CLOSED)]
         assert journal.pages(11) == ["sorry"]
         journal.told((10, 11))
         assert journal.open_rows() == []
-        assert journal.state(11) is State.CLOSED
+        assert journal.state(11) is MessageState.CLOSED
 
 
 # ---- marks
@@ -485,7 +485,7 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         for message_id in range(10, 14):
             journal.answer((message_id,))
         journal.close_rows((15,), "dropped")
-        journal.mark((16,), State.HELD)
+        journal.mark((16,), MessageState.HELD)
         for message_id in (10, 14):
             journal.signs.put(1, message_id, "⏳")
         assert journal.prune() == 0
@@ -493,10 +493,14 @@ def test_rows_that_ended_long_ago_are_dropped_in_small_batches(tmp_path: Path, m
         assert [journal.prune() for _ in range(3)] == [3, 2, 0]
         gone, kept = (10, 11, 12, 13, 15), (14, 16, 17)
         assert [journal.state(message_id) for message_id in gone] == [None] * 5
-        assert [journal.state(message_id) for message_id in kept] == [State.FINISHED, State.HELD, State.RECEIVED]
+        assert [journal.state(message_id) for message_id in kept] == [
+            MessageState.FINISHED,
+            MessageState.HELD,
+            MessageState.RECEIVED,
+        ]
         assert [journal.pages(message_id) for message_id in (10, 14)] == [[], ["page"]]
         assert journal.signs.standing() == {14: (1, ["⏳"])}
-        assert [journal.posts.of(message_id) for message_id in (10, 14)] == [[], [Post(0, "page", None)]]
+        assert [journal.posts.of(message_id) for message_id in (10, 14)] == [[], [SentPage(0, "page", None)]]
         assert journal.threads.session_id(1) == "session"
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -507,7 +511,7 @@ def test_what_is_open_is_taken_up_in_the_order_of_the_messages(tmp_path: Path) -
     """Whenever each was recorded, and whatever has become of it."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 40, 20, 10, 30)
-        journal.mark((20,), State.HELD)
+        journal.mark((20,), MessageState.HELD)
         journal.close_rows((10,), "failed", ["a word"])
         assert [row.message_id for row in journal.open_rows()] == [10, 20, 30, 40]
 
@@ -527,7 +531,7 @@ def test_what_a_turn_that_was_cut_off_says_is_owed_until_it_is_told_or_sent_agai
         for message_ids in ((10, 11), (12,)):
             journal.prompted(message_ids, "prompt")
             journal.posts.intend(message_ids[-1], 0, "page")
-            journal.postscripts.keep(message_ids[-1], {FIRST: Postscript("cut off")})
+            journal.postscripts.keep(message_ids[-1], {FIRST_TRAILER: Trailer("cut off")})
             journal.interrupt(message_ids, ["one", "two"])
             assert journal.pages(message_ids[-1]) == ["one", "two"]
         journal.settle((10, 11), confirmed=True)
@@ -536,7 +540,11 @@ def test_what_a_turn_that_was_cut_off_says_is_owed_until_it_is_told_or_sent_agai
         assert (journal.pages(11), journal.pages(12), journal.posts.of(12)) == ([], [], [])
         assert (journal.postscripts.of(11), journal.postscripts.of(12)) == ({}, {})
         rows = [(row.message_id, row.exchange_id, row.state) for row in journal.open_rows()]
-        assert rows == [(10, 11, State.PROMPTED), (11, 11, State.PROMPTED), (12, 12, State.RECEIVED)]
+        assert rows == [
+            (10, 11, MessageState.PROMPTED),
+            (11, 11, MessageState.PROMPTED),
+            (12, 12, MessageState.RECEIVED),
+        ]
         assert len(journal.posts.of(11)) == 1
         with pytest.raises(JournalError):
             journal.again((12,))

@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.journal.database import JournalUnusable, connect
-from pool.journal.journal import Journal, Unwritable
-from pool.journal.maintenance import UPKEEP_SECONDS, Upkeep
+from pool.journal.journal import Journal, JournalUnwritable
+from pool.journal.maintenance import UPKEEP_SECONDS, Maintenance
 from tests.pool.journals import receive
 from tests.pool.pool_harness import house
 from tests.support.virtual_time import elapse
@@ -21,7 +21,7 @@ from tests.support.virtual_time import elapse
 @asynccontextmanager
 async def looked_after(journal: Journal) -> AsyncIterator[None]:
     """Let a journal be looked after for as long as the block lasts."""
-    task = asyncio.create_task(Upkeep(journal).run(), name="upkeep")
+    task = asyncio.create_task(Maintenance(journal).run(), name="upkeep")
     try:
         yield
     finally:
@@ -140,7 +140,7 @@ async def test_a_large_journal_is_looked_through_while_the_bot_works(
         async with looked_after(journal):
             await elapse(UPKEEP_SECONDS + 1)
         assert journal.trouble.startswith("its file is damaged: ")
-        with pytest.raises(Unwritable, match="its file is damaged: "):
+        with pytest.raises(JournalUnwritable, match="its file is damaged: "):
             receive(journal, 2000)
         assert [log["event"] for log in logs if log["log_level"] == "error"] == ["the journal cannot be written"]
 

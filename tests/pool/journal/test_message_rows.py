@@ -4,26 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from pool.journal.message_rows import BEFORE
 from tests.pool.journals import receive
 
-ENDS = {State.ANSWERED, State.CLOSED}
+ENDS = {MessageState.ANSWERED, MessageState.CLOSED}
 
 WAYS = {
-    State.RECEIVED: (),
-    State.HELD: (State.HELD,),
-    State.PROMPTED: (State.PROMPTED,),
-    State.FINISHED: (State.PROMPTED, State.FINISHED),
-    State.ANSWERED: (State.PROMPTED, State.FINISHED, State.ANSWERED),
-    State.CLOSED: (State.CLOSED,),
+    MessageState.RECEIVED: (),
+    MessageState.HELD: (MessageState.HELD,),
+    MessageState.PROMPTED: (MessageState.PROMPTED,),
+    MessageState.FINISHED: (MessageState.PROMPTED, MessageState.FINISHED),
+    MessageState.ANSWERED: (MessageState.PROMPTED, MessageState.FINISHED, MessageState.ANSWERED),
+    MessageState.CLOSED: (MessageState.CLOSED,),
 }
 """How a new row comes into each state."""
 
 
 def test_every_state_is_one_that_rows_come_into() -> None:
     """A new state is to be thought of here, and below."""
-    assert set(BEFORE) == set(WAYS) == set(State)
+    assert set(BEFORE) == set(WAYS) == set(MessageState)
 
 
 def test_nothing_leads_out_of_an_end() -> None:
@@ -31,8 +31,8 @@ def test_nothing_leads_out_of_an_end() -> None:
     assert all(ENDS.isdisjoint(before) for before in BEFORE.values())
 
 
-@pytest.mark.parametrize("state", sorted(set(State) - ENDS))
-def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: State) -> None:
+@pytest.mark.parametrize("state", sorted(set(MessageState) - ENDS))
+def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: MessageState) -> None:
     """Whatever goes wrong on the way to an answer, the row need not stay where it is (invariant 14)."""
     with Journal.open(tmp_path / "journal.db") as journal:
         receive(journal, 10)
@@ -42,8 +42,8 @@ def test_every_open_state_can_be_closed_at_once(tmp_path: Path, state: State) ->
         assert journal.open_rows() == []
 
 
-@pytest.mark.parametrize("state", sorted(State))
-def test_a_restart_finds_a_row_in_every_state_but_the_ends(tmp_path: Path, state: State) -> None:
+@pytest.mark.parametrize("state", sorted(MessageState))
+def test_a_restart_finds_a_row_in_every_state_but_the_ends(tmp_path: Path, state: MessageState) -> None:
     """One that it did not find would stay for ever."""
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
@@ -74,13 +74,13 @@ def test_what_nobody_has_let_go_on_for_a_month_is_dropped_by_the_next_start(
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         receive(journal, 10, 11, 12)
-        journal.mark((10,), State.HELD)
-        journal.mark((12,), State.PROMPTED)
+        journal.mark((10,), MessageState.HELD)
+        journal.mark((12,), MessageState.PROMPTED)
     with Journal.open(path) as journal:
-        assert journal.state(10) is State.HELD
+        assert journal.state(10) is MessageState.HELD
     monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
     with Journal.open(path) as journal:
         row = journal.row(10)
         assert row is not None
-        assert (row.state, row.reason) == (State.CLOSED, "dropped")
-        assert [journal.state(message_id) for message_id in (11, 12)] == [State.RECEIVED, State.PROMPTED]
+        assert (row.state, row.reason) == (MessageState.CLOSED, "dropped")
+        assert [journal.state(message_id) for message_id in (11, 12)] == [MessageState.RECEIVED, MessageState.PROMPTED]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pool.journal.database import _MIGRATIONS
 from pool.journal.journal import Journal
-from pool.journal.notices import Notice
+from pool.journal.notices import NoticeRow
 
 
 def test_a_notice_stands_until_it_is_gone(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_a_notice_stands_until_it_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with Journal.open(path) as journal:
         for nonce, about in (("a", 0), ("b", 10), ("c", 11)):
-            journal.notices.begin(Notice(nonce, 1, "held", about, about, f"{nonce}!", None))
+            journal.notices.begin(NoticeRow(nonce, 1, "held", about, about, f"{nonce}!", None))
         journal.notices.posted("b", 500)
         journal.notices.gone("a")
         journal.notices.gone("a")

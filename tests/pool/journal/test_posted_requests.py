@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from pool.journal.journal import Journal
-from pool.journal.posted_requests import Ask
+from pool.journal.posted_requests import PostedRequest
 
 
 def test_a_request_stands_until_it_has_ended(tmp_path: Path) -> None:
     """Whoever starts anew finds all others, oldest first, as they were written down."""
     path = tmp_path / "journal.db"
-    asks = [Ask(12, 1, "x asks", "{}"), Ask(11, 2, "y asks", "{}", "other", 3), Ask(10, 1, "z asks", "{}")]
+    asks = [
+        PostedRequest(12, 1, "x asks", "{}"),
+        PostedRequest(11, 2, "y asks", "{}", "other", 3),
+        PostedRequest(10, 1, "z asks", "{}"),
+    ]
     with Journal.open(path) as journal:
         for ask in asks:
             journal.asks.begin(ask)

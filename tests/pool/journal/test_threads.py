@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 from tests.pool.journals import receive
 
 
@@ -98,7 +98,7 @@ def test_the_asker_of_a_thread_is_who_waits_longest(tmp_path: Path) -> None:
         assert journal.threads.asker(1) == 100
         journal.close_rows((10,), "dropped")
         assert journal.threads.asker(1) == 110
-        journal.mark((11,), State.PROMPTED)
+        journal.mark((11,), MessageState.PROMPTED)
         assert journal.threads.asker(1) == 110
         journal.finish((11,), "end_turn", [])
         journal.answer((11,))

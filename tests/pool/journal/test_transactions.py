@@ -9,8 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.journal.database import BUSY_MILLISECONDS
-from pool.journal.journal import Journal, Post, State, Unwritable
-from pool.journal.trailers import Postscript
+from pool.journal.journal import Journal, JournalUnwritable, MessageState, SentPage
+from pool.journal.trailers import Trailer
 from tests.pool.disk import LARGE, no_room
 
 
@@ -32,18 +32,18 @@ def test_what_has_happened_is_written_in_its_order_when_there_is_room(tmp_path: 
         begun(journal, 10)
         journal.posts.intend(10, 0, "page")
         with no_room(journal):
-            journal.postscripts.keep(10, {500: Postscript("done")})
+            journal.postscripts.keep(10, {500: Trailer("done")})
             journal.finish((10,), "end_turn", [LARGE])
             journal.posts.posted(10, 0, 700)
             journal.settle((10,), confirmed=True)
-            assert journal.state(10) is State.PROMPTED
+            assert journal.state(10) is MessageState.PROMPTED
             assert journal.trouble == "database or disk is full"
             journal.retry()
-            assert journal.state(10) is State.PROMPTED
+            assert journal.state(10) is MessageState.PROMPTED
         journal.retry()
-        assert journal.state(10) is State.ANSWERED
+        assert journal.state(10) is MessageState.ANSWERED
         assert journal.pages(10) == [LARGE]
-        assert journal.posts.of(10) == [Post(0, "page", 700)]
+        assert journal.posts.of(10) == [SentPage(0, "page", 700)]
         assert journal.postscripts.of(10) == {}
         assert journal.trouble == ""
 
@@ -53,18 +53,18 @@ def test_nothing_is_accepted_or_sent_that_cannot_be_written(tmp_path: Path) -> N
     with Journal.open(tmp_path / "journal.db") as journal:
         begun(journal, 10)
         with no_room(journal):
-            with pytest.raises(Unwritable, match="the journal cannot be written: database or disk is full"):
+            with pytest.raises(JournalUnwritable, match="the journal cannot be written: database or disk is full"):
                 accept(journal, 20, LARGE)
             assert not journal.knows(2)
             assert journal.seen(2) is None
             journal.finish((10,), "end_turn", [LARGE])
-            with pytest.raises(Unwritable):
+            with pytest.raises(JournalUnwritable):
                 accept(journal, 20)
-            with pytest.raises(Unwritable):
+            with pytest.raises(JournalUnwritable):
                 journal.posts.intend(10, 0, "page")
             assert journal.state(20) is None
         assert accept(journal, 20)
-        assert journal.state(10) is State.FINISHED
+        assert journal.state(10) is MessageState.FINISHED
 
 
 def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_trouble_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "journal.db") as journal, capture_logs() as logs:
         with no_room(journal):
             for _ in range(3):
-                with pytest.raises(Unwritable):
+                with pytest.raises(JournalUnwritable):
                     accept(journal, 10, LARGE)
         for _ in range(3):
             journal.retry()
@@ -90,7 +90,7 @@ def test_what_is_owed_and_makes_no_sense_any_more_holds_up_nothing(tmp_path: Pat
             journal.finish((11,), "end_turn", ["page"])
         with capture_logs() as logs:
             journal.retry()
-        assert [journal.state(message_id) for message_id in (10, 11)] == [State.FINISHED] * 2
+        assert [journal.state(message_id) for message_id in (10, 11)] == [MessageState.FINISHED] * 2
         assert "what was owed to the journal could not be written" in [log["event"] for log in logs]
 
 
@@ -104,7 +104,7 @@ def test_what_waits_is_held_and_let_go_in_the_end_as_it_was_in_between(tmp_path:
             for held in (True, False, False):
                 journal.hold((11,), held=held)
         journal.prompted((11,), "[]")
-        assert journal.state(11) is State.PROMPTED
+        assert journal.state(11) is MessageState.PROMPTED
 
 
 def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_what_is_owed_is_written_before_the_journal_is_closed(tmp_path: Path) ->
         with no_room(journal):
             journal.finish((10,), "end_turn", [LARGE])
     with Journal.open(tmp_path / "journal.db") as journal:
-        assert journal.state(10) is State.FINISHED
+        assert journal.state(10) is MessageState.FINISHED
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert journal.trouble
-        assert journal.state(10) is State.PROMPTED
+        assert journal.state(10) is MessageState.PROMPTED
         journal.retry()
-        assert journal.state(10) is State.FINISHED
+        assert journal.state(10) is MessageState.FINISHED
         assert journal.pages(10) == ["page"]
 
 
@@ -144,14 +144,14 @@ def test_nothing_is_written_into_a_file_that_is_not_there_any_more(tmp_path: Pat
         for there in (False, True):
             if there:
                 path.touch()
-            with pytest.raises(Unwritable, match="its file was moved or deleted"):
+            with pytest.raises(JournalUnwritable, match="its file was moved or deleted"):
                 accept(journal, 20)
             journal.finish((10,), "end_turn", ["page"])
         assert journal.trouble.startswith("its file was moved or deleted")
         elsewhere.rename(path)
         journal.retry()
         assert journal.trouble == ""
-        assert journal.state(10) is State.FINISHED
+        assert journal.state(10) is MessageState.FINISHED
         assert accept(journal, 20)
 
 
@@ -164,8 +164,8 @@ def test_another_programs_lock_is_not_waited_for_while_the_bot_works(tmp_path: P
         begun(journal, 10)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(Unwritable, match="database is locked"):
+            with pytest.raises(JournalUnwritable, match="database is locked"):
                 accept(journal, 20)
             journal.finish((10,), "end_turn", ["page"])
         journal.retry()
-        assert journal.state(10) is State.FINISHED
+        assert journal.state(10) is MessageState.FINISHED

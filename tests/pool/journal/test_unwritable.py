@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 
 
 def received(journal: Journal, message_id: int) -> None:
@@ -17,12 +17,12 @@ def test_a_closed_message_is_open_business_until_its_word_is_posted(tmp_path: Pa
         received(journal, 10)
         journal.close_rows((10,), "failed", ["the agent is gone", "and this is why"])
     with Journal.open(path) as journal:
-        assert [(row.message_id, row.state) for row in journal.open_rows()] == [(10, State.CLOSED)]
+        assert [(row.message_id, row.state) for row in journal.open_rows()] == [(10, MessageState.CLOSED)]
         assert journal.pages(10) == ["the agent is gone", "and this is why"]
         journal.told((10,))
         assert journal.open_rows() == []
         assert journal.pages(10) == []
-        assert journal.state(10) is State.CLOSED
+        assert journal.state(10) is MessageState.CLOSED
 
 
 def test_a_message_that_is_closed_without_a_word_is_no_business_at_all(tmp_path: Path) -> None:
