@@ -18,7 +18,7 @@ from .live_bot import marked, scene, write_config
 
 STUCK_ON_SIGNAL = """
 import signal
-from bot import watchdog
+from bot.operations import loop_watchdog as watchdog
 from bot.cli import main
 
 def hold_the_loop(*_):

@@ -34,7 +34,8 @@ NO = re.compile(r"\b(?:cannot|could not|failed|not|no|none)\b.*[.:]", re.IGNOREC
 """What makes a sentence of such an answer a no."""
 
 UNTOLD = {
-    "Refused": "answers an agent, or ends a write of which the log tells",
+    "RequestRefused": "answers an agent",
+    "PermanentError": "ends a write of which the log tells",
     "TryLater": "is tried again",
     "TooMany": "is waited for",
 }

@@ -5,7 +5,7 @@ import sys
 
 SPARING = """
 import gc
-from bot import process
+from bot.operations import process
 
 class Thing:
     def __init__(self):
