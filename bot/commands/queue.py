@@ -6,8 +6,7 @@ import discord
 from discord import app_commands
 
 from bot.access.gate import Right
-from bot.interactions.components import view_of
-from bot.interactions.queue_buttons import NOTHING, DropMenu, jump, may_drop, snippet
+from bot.interactions.queue_buttons import NOTHING, drop_menu, jump, may_drop, snippet
 from bot.text.markdown import LIMIT, escape
 
 from .command_client import Interaction
@@ -44,8 +43,11 @@ async def _queue(interaction: Interaction) -> None:
     more = [f"… and {len(waiting) - len(lines)} more"] if len(lines) < len(waiting) else []
     text = "\n".join([*lines, *more])
     own = [(number, each) for number, each in enumerate(waiting, 1) if may_drop(interaction, each)][:SHOWN]
-    options = [(each.message_ids[-1], f"{number}. {snippet(each)}") for number, each in own]
-    view = view_of(DropMenu(thread_id, options)) if options else discord.utils.MISSING
+    options = [
+        discord.SelectOption(label=f"{number}. {snippet(each)}", value=str(each.message_ids[-1]))
+        for number, each in own
+    ]
+    view = drop_menu(thread_id, options) if options else discord.utils.MISSING
     await interaction.response.send_message(text, view=view, ephemeral=True)
 
 

@@ -17,7 +17,7 @@ from bot import user_messages as words
 from bot.access.gate import Right
 from bot.agents.options import AgentOptions, write_offers
 from bot.interactions.bot_client import admitted
-from bot.interactions.components import view_of
+from bot.interactions.components import Button, Component, Menu, view_of
 from bot.text.markdown import escape
 from bot.text.printable import visible
 from pool.journal.journal import JournalUnwritable
@@ -138,44 +138,30 @@ def _paged(entries: list[discord.SelectOption], key: str, page: int) -> discord.
     last = max(0, (len(entries) - 1) // PAGE)
     page = min(page, last)
     shown = entries[page * PAGE : (page + 1) * PAGE]
-    menus = [OptionMenu(key, shown, further=last > 0)] if shown else []
-    turns = (("Back", page - 1), ("More", page + 1))
-    return view_of(*menus, *(PageButton(key, to, label) for label, to in turns if 0 <= to <= last))
+    items: list[Component[Any]] = []
+    if shown:
+        placeholder = "Choose one of these, or look further" if last > 0 else "Choose one"
+        items.append(OptionMenu(discord.ui.Select(placeholder=placeholder, options=shown), key=key))
+    for label, to in (("Back", page - 1), ("More", page + 1)):
+        if 0 <= to <= last:
+            items.append(PageButton(discord.ui.Button(label=label), key=key, page=to))
+    return view_of(*items)
 
 
 # ---- menus and buttons
 
 
-class OptionMenu(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"
-):
+class OptionMenu(Menu, template=r"threadline:set:(?P<key>[0-9a-f]{8}|list)"):
     """Choose an option, or a value of one."""
 
-    def __init__(self, key: str, entries: list[discord.SelectOption] | None = None, *, further: bool = False) -> None:
-        """`key` names the option; `list` means all options. `further`: there are other pages."""
-        placeholder = "Choose one of these, or look further" if further else "Choose one"
-        super().__init__(
-            discord.ui.Select(
-                custom_id=f"threadline:set:{key}",
-                placeholder=placeholder,
-                options=entries or [discord.SelectOption(label="?")],
-            )
-        )
-        self.key = key
+    key: str
+    """Names the option; `list` means all options."""
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "OptionMenu":
-        """Make the item that handles a choice."""
-        return cls(match["key"])
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Set it, or show the values of the option that was chosen."""
         if not await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
             return
-        data: Any = interaction.data
-        chosen = str(data["values"][0])
+        chosen = self.item.values[0]
         options = {_key(each.option_id): each for each in _offers(interaction).options}
         option = options.get(chosen if self.key == ALL else self.key)
         choices = {} if option is None else {_key(each.value): each for each in _choices(option)}
@@ -188,26 +174,14 @@ class OptionMenu(
             await _set(interaction, option, choice)
 
 
-class PageButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?P<page>[0-9]{1,3})",
-):
+class PageButton(Button, template=r"threadline:page:(?P<key>[0-9a-f]{8}|list):(?P<page>[0-9]{1,3})"):
     """Turn to another page of a menu."""
 
-    def __init__(self, key: str, page: int, label: str = "") -> None:
-        """`page` counts from 0."""
-        super().__init__(discord.ui.Button(label=label or "?", custom_id=f"threadline:page:{key}:{page}"))
-        self.key = key
-        self.page = page
+    key: str
+    page: int
+    """Counts from 0."""
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "PageButton":
-        """Make the item that handles a press."""
-        return cls(match["key"], int(match["page"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Show that page, of what there is now."""
         if not await interaction.client.admission.admit(interaction, Right.TALK, asker_id=None):
             return

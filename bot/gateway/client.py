@@ -7,7 +7,7 @@ awaited here, so that messages keep the order in which Discord gave them.
 import asyncio
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import aiohttp
 import discord
@@ -17,10 +17,8 @@ from bot import user_messages as words
 from bot.access.admission import Admission
 from bot.access.gate import Refuse
 from bot.access.summary import describe_rules
-from bot.commands.ask import ABOUT_FORM, take_question
 from bot.commands.command_client import CommandClient
 from bot.commands.diff_queue import DiffQueue
-from bot.commands.settings import OptionMenu, PageButton
 from bot.commands.tree import CommandTree
 from bot.config.reload import Reloaded
 from bot.config.schema import Config
@@ -31,17 +29,11 @@ from bot.intake.deleted_places import DeletedPlaces
 from bot.intake.edits import Edits
 from bot.intake.intake import Intake
 from bot.intake.recovery import Recovery
-from bot.interactions.continue_button import GoOnButton
-from bot.interactions.queue_buttons import DropMenu, QueueButton
-from bot.interactions.stop_button import StopButton
-from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepButton
-from bot.questions.elicitation import ElicitationButton
-from bot.questions.form_submit import AGENTS_FORM, take_form
-from bot.questions.permission import AnswerButton, AnswerMenu
 from bot.rest.pacer import Urgency
 from pool.journal.posted_requests import PostedRequest
 from pool.pool import Pool
 
+from .component_registry import COMPONENTS, FORMS
 from .connection import intents
 from .identify_limit import IdentifyLimit
 from .place_names import whereabouts
@@ -56,9 +48,6 @@ log = structlog.stdlib.get_logger("bot")
 
 class ThreadlineClient(CommandClient):
     """One connection to Discord; built anew when it has died."""
-
-    FORMS: ClassVar = {AGENTS_FORM: take_form, ABOUT_FORM: take_question}
-    """What takes a form that was sent, by the form's id. Each asks the gate first."""
 
     def __init__(  # noqa: PLR0913 - what a client is made of
         self,
@@ -133,10 +122,7 @@ class ThreadlineClient(CommandClient):
         if self.user is not None:
             self._on_login(self.user.id)
         self.admission.logged_in(self)
-        self.add_dynamic_items(
-            *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepButton, InterruptedButton, StopButton),
-            *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
-        )
+        self.add_dynamic_items(*COMPONENTS)
         await self.context.pacer.admit(None, Urgency.NOTICE)
         try:
             await self.tree.sync_changes(self.journal)
@@ -293,6 +279,6 @@ class ThreadlineClient(CommandClient):
         """
         if interaction.type is discord.InteractionType.modal_submit:
             sent: Any = interaction.data or {}
-            for pattern, take in self.FORMS.items():
+            for pattern, take in FORMS.items():
                 if match := pattern.fullmatch(str(sent.get("custom_id"))):
                     await take(interaction, match)

@@ -4,8 +4,6 @@ The press is a message like any other, with the notice's id as its own: it is wr
 survives a restart, and counts once however often the button is pressed.
 """
 
-from typing import Any
-
 import discord
 import structlog
 
@@ -17,32 +15,19 @@ from bot.rest.live_message import answer_press
 from pool.journal.journal import JournalUnwritable
 
 from .bot_client import Interaction
-from .components import view_of
+from .components import Button, view_of
 
 __all__ = ["GoOnButton", "tell_made_way"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class GoOnButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]], template=r"threadline:go_on:(?P<thread>[0-9]{1,20})"
-):
+class GoOnButton(Button, template=r"threadline:go_on:(?P<thread_id>[0-9]{1,20})"):
     """Let the agent of a thread go on."""
 
-    def __init__(self, thread_id: int) -> None:
-        """`thread_id` is where the notice stands."""
-        style = discord.ButtonStyle.success
-        super().__init__(discord.ui.Button(label="Continue", style=style, custom_id=f"threadline:go_on:{thread_id}"))
-        self.thread_id = thread_id
+    thread_id: int
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "GoOnButton":
-        """Make the item that handles a press."""
-        return cls(int(match["thread"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Take the press up as a message, and take the button away."""
         client, notice, user = interaction.client, interaction.message, interaction.user
         if notice is None or not await client.admission.admit_button(interaction, self.thread_id, Right.GO_ON):
@@ -67,4 +52,9 @@ class GoOnButton(
 
 def tell_made_way(notices: Notices, thread_id: int) -> None:
     """Say in a thread that its question was ended for others, with the button."""
-    notices.show(thread_id, MADE_WAY, words.MADE_WAY, lambda: view_of(GoOnButton(thread_id)))
+
+    def view() -> discord.ui.View:
+        button = discord.ui.Button[discord.ui.View](label="Continue", style=discord.ButtonStyle.success)
+        return view_of(GoOnButton(button, thread_id=thread_id))
+
+    notices.show(thread_id, MADE_WAY, words.MADE_WAY, view)

@@ -15,9 +15,9 @@ from pool.conversation import Conversation
 from pool.exchange import Exchange
 
 from .bot_client import Interaction
-from .components import view_of
+from .components import Button, Menu, view_of
 
-__all__ = ["NOTHING", "DropMenu", "QueueButton", "drop_held", "jump", "may_drop", "queue_view", "snippet"]
+__all__ = ["NOTHING", "DropMenu", "QueueButton", "drop_held", "drop_menu", "jump", "may_drop", "queue_view", "snippet"]
 
 SNIPPET = 60
 """Characters shown of each."""
@@ -31,32 +31,19 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class QueueButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:(?P<action>now|unqueue):(?P<thread>[0-9]{1,20}):(?P<first>[0-9]{1,20})",
+    Button, template=r"threadline:(?P<action>now|unqueue):(?P<thread_id>[0-9]{1,20}):(?P<first>[0-9]{1,20})"
 ):
     """Send the first of the messages that wait at once, or drop them.
 
     The id names that first one: a second press in haste must not stop the turn that the first press has begun.
     """
 
-    def __init__(self, action: str, thread_id: int, first: int) -> None:
-        """`action` is now or unqueue, `first` the message that waits before all others."""
-        now = action == "now"
-        label, style = ("Send now", discord.ButtonStyle.primary) if now else ("Drop", discord.ButtonStyle.secondary)
-        custom_id = f"threadline:{action}:{thread_id}:{first}"
-        super().__init__(discord.ui.Button(label=label, style=style, custom_id=custom_id))
-        self.action = action
-        self.thread_id = thread_id
-        self.first = first
+    action: str
+    thread_id: int
+    first: int
+    """The message that waits before all others."""
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "QueueButton":
-        """Make the item that handles a press."""
-        return cls(match["action"], int(match["thread"]), int(match["first"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Do it, if anything still waits and the person may."""
         client = interaction.client
         right = Right.STOP if self.action == "now" else Right.TALK
@@ -73,34 +60,12 @@ class QueueButton(
             await _drop_rest(conversation, rest)
 
 
-class DropMenu(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]], template=r"threadline:drop_some:(?P<thread>[0-9]{1,20})"
-):
+class DropMenu(Menu, template=r"threadline:drop_some:(?P<thread_id>[0-9]{1,20})"):
     """Drop some of the messages that wait."""
 
-    def __init__(self, thread_id: int, waiting: Sequence[tuple[int, str]] = ()) -> None:
-        """`waiting` are the messages to choose from: ids and what is shown of them."""
-        options = [discord.SelectOption(label=text, value=str(message_id)) for message_id, text in waiting]
-        menu: discord.ui.Select[discord.ui.View] = discord.ui.Select(
-            custom_id=f"threadline:drop_some:{thread_id}",
-            placeholder="Drop …",
-            max_values=max(1, len(options)),
-            options=options,
-        )
-        super().__init__(menu)
-        self.thread_id = thread_id
+    thread_id: int
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: Any, /
-    ) -> "DropMenu":
-        """Make the item that handles a choice."""
-        made = cls(int(match["thread"]))
-        if isinstance(item, discord.ui.Select):
-            made.item = item
-        return made
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Drop what was chosen, of what still waits and the person may drop."""
         client = interaction.client
         if not await client.admission.admit_button(interaction, self.thread_id, Right.TALK):
@@ -115,7 +80,18 @@ class DropMenu(
 
 def queue_view(thread_id: int, first: int) -> discord.ui.View:
     """Make the buttons of the notice that messages wait, of which `first` is the first."""
-    return view_of(QueueButton("now", thread_id, first), QueueButton("unqueue", thread_id, first))
+    now = discord.ui.Button[discord.ui.View](label="Send now", style=discord.ButtonStyle.primary)
+    drop = discord.ui.Button[discord.ui.View](label="Drop", style=discord.ButtonStyle.secondary)
+    return view_of(
+        QueueButton(now, action="now", thread_id=thread_id, first=first),
+        QueueButton(drop, action="unqueue", thread_id=thread_id, first=first),
+    )
+
+
+def drop_menu(thread_id: int, options: list[discord.SelectOption]) -> discord.ui.View:
+    """Make the menu to choose from messages that wait; the values of `options` are their ids."""
+    menu = discord.ui.Select[discord.ui.View](placeholder="Drop …", max_values=len(options), options=options)
+    return view_of(DropMenu(menu, thread_id=thread_id))
 
 
 def jump(conversation: Conversation | None, message_id: int, interaction: discord.Interaction[Any]) -> str:

@@ -1,7 +1,5 @@
 """The Stop button below a reply that grows."""
 
-from typing import Any
-
 import discord
 import structlog
 
@@ -9,35 +7,20 @@ from bot.access.gate import Right
 from bot.user_messages import cancelled
 
 from .bot_client import Interaction
-from .components import view_of
+from .components import Button, view_of
 
-__all__ = ["StopButton", "stop_view"]
+__all__ = ["StopButton", "stop_button", "stop_view"]
 
 log = structlog.stdlib.get_logger("bot")
 
 
-class StopButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:stop:(?P<thread>[0-9]{1,20}):(?P<message>[0-9]{1,20})",
-):
+class StopButton(Button, template=r"threadline:stop:(?P<thread_id>[0-9]{1,20}):(?P<message_id>[0-9]{1,20})"):
     """End the turn that answers one message, and no later one."""
 
-    def __init__(self, thread_id: int, message_id: int) -> None:
-        """`message_id` is the message that is answered."""
-        custom_id = f"threadline:stop:{thread_id}:{message_id}"
-        style = discord.ButtonStyle.secondary
-        super().__init__(discord.ui.Button(label="Stop", emoji="⏹️", style=style, custom_id=custom_id))
-        self.thread_id = thread_id
-        self.message_id = message_id
+    thread_id: int
+    message_id: int
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "StopButton":
-        """Make the item that handles a press."""
-        return cls(int(match["thread"]), int(match["message"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Stop, if the turn still runs and the person may."""
         client = interaction.client
         conversation = client.pool.conversation(self.thread_id)
@@ -59,6 +42,12 @@ class StopButton(
         await interaction.response.send_message(cancelled(done), ephemeral=True)
 
 
+def stop_button(thread_id: int, message_id: int) -> StopButton:
+    """Make the button. `message_id` is the message that is answered."""
+    button = discord.ui.Button[discord.ui.View](label="Stop", emoji="⏹️", style=discord.ButtonStyle.secondary)
+    return StopButton(button, thread_id=thread_id, message_id=message_id)
+
+
 def stop_view(thread_id: int, message_id: int) -> discord.ui.View:
-    """Make the button."""
-    return view_of(StopButton(thread_id, message_id))
+    """Put the button alone below a reply."""
+    return view_of(stop_button(thread_id, message_id))

@@ -3,8 +3,6 @@
 They are dispatched by their templates, so they work after a restart, and the library need not keep their views.
 """
 
-from typing import Any
-
 import discord
 
 from bot import user_messages as words
@@ -14,13 +12,11 @@ from bot.rest.live_message import answer_press
 from pool.journal.journal import JournalUnwritable
 
 from .bot_client import Interaction
-from .components import view_of
+from .components import Button, view_of
 from .queue_buttons import drop_held
-from .stop_button import StopButton
+from .stop_button import stop_button
 
 __all__ = ["HeldButton", "InterruptedButton", "KeepButton", "held_view", "interrupted_view", "warning_view"]
-
-Button = discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]]
 
 _STYLES = {
     "continue": ("Continue", discord.ButtonStyle.success),
@@ -33,31 +29,21 @@ _STYLES = {
 OUTDATED = "-# This notice is out of date."
 
 
-def _button(action: str, about: int) -> discord.ui.Button[discord.ui.View]:
+def _button(action: str) -> discord.ui.Button[discord.ui.View]:
     label, style = _STYLES[action]
-    return discord.ui.Button(label=label, style=style, custom_id=f"threadline:{action}:{about}")
+    return discord.ui.Button(label=label, style=style)
 
 
-class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thread>[0-9]{1,20})"):
+class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thread_id>[0-9]{1,20})"):
     """Go on with what is held in a thread, or drop it.
 
     Only the notice that stands for what is held now can do so: an older one did not count what a later cancel holds.
     """
 
-    def __init__(self, action: str, thread_id: int) -> None:
-        """`action` is continue or drop."""
-        super().__init__(_button(action, thread_id))
-        self.action = action
-        self.thread_id = thread_id
+    action: str
+    thread_id: int
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "HeldButton":
-        """Make the item that handles a press."""
-        return cls(match["action"], int(match["thread"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Do it, if it can still be done, and take the buttons away."""
         client, by, notice = interaction.client, interaction.user.id, interaction.message
         right = Right.TALK if self.action == "drop" else Right.GO_ON  # To drop is judged message by message.
@@ -76,45 +62,26 @@ class HeldButton(Button, template=r"threadline:(?P<action>continue|drop):(?P<thr
             await answer_press(interaction, told, post)
 
 
-class KeepButton(Button, template=r"threadline:keep:(?P<thread>[0-9]{1,20})"):
+class KeepButton(Button, template=r"threadline:keep:(?P<thread_id>[0-9]{1,20})"):
     """Let what runs in a thread go on."""
 
-    def __init__(self, thread_id: int) -> None:
-        """`thread_id` is where it runs."""
-        super().__init__(_button("keep", thread_id))
-        self.thread_id = thread_id
+    thread_id: int
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "KeepButton":
-        """Make the item that handles a press."""
-        return cls(int(match["thread"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Take the buttons away. The notice goes with the turn."""
         if await interaction.client.admission.admit_button(interaction, self.thread_id, Right.GO_ON):
             told = f"-# <@{interaction.user.id}> lets it go on."
             await interaction.response.edit_message(content=told, view=None)
 
 
-class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P<message>[0-9]{1,20})"):
+class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P<message_id>[0-9]{1,20})"):
     """Send a prompt again that a restart interrupted, or leave it."""
 
-    def __init__(self, action: str, message_id: int) -> None:
-        """`message_id` is the message that was being answered."""
-        super().__init__(_button(action, message_id))
-        self.action = action
-        self.message_id = message_id
+    action: str
+    message_id: int
+    """The message that was being answered."""
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "InterruptedButton":
-        """Make the item that handles a press."""
-        return cls(match["action"], int(match["message"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Do it, if nobody has, and take the buttons away."""
         client = interaction.client
         retry = self.action == "retry"
@@ -133,14 +100,16 @@ class InterruptedButton(Button, template=r"threadline:(?P<action>retry|skip):(?P
 
 def held_view(thread_id: int) -> discord.ui.View:
     """Make the buttons below a notice that messages are held."""
-    return view_of(HeldButton("continue", thread_id), HeldButton("drop", thread_id))
+    return view_of(*(HeldButton(_button(each), action=each, thread_id=thread_id) for each in ("continue", "drop")))
 
 
 def warning_view(thread_id: int, message_id: int) -> discord.ui.View:
     """Make the buttons below a word about the running turn that answers a message."""
-    return view_of(KeepButton(thread_id), StopButton(thread_id, message_id))
+    return view_of(KeepButton(_button("keep"), thread_id=thread_id), stop_button(thread_id, message_id))
 
 
 def interrupted_view(message_id: int) -> discord.ui.View:
     """Make the buttons below a notice that a restart interrupted a turn."""
-    return view_of(InterruptedButton("retry", message_id), InterruptedButton("skip", message_id))
+    return view_of(
+        *(InterruptedButton(_button(each), action=each, message_id=message_id) for each in ("retry", "skip"))
+    )

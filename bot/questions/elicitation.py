@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
-from typing import Any
 from urllib.parse import urlsplit
 
 import discord
@@ -13,7 +12,7 @@ from bot import user_messages as words
 from bot.interactions.bot_client import Interaction
 from bot.interactions.card_access import admitted, record
 from bot.interactions.cards import Card, Item, Where
-from bot.interactions.components import view_of
+from bot.interactions.components import Button, view_of
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
@@ -24,7 +23,7 @@ from .modal import Form, written
 from .pattern_check import unfit
 from .tool_description import TITLE, excerpt
 
-__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "host_of"]
+__all__ = ["ElicitationButton", "ElicitationCard", "FormCard", "PageCard", "card_of", "elicitation_button", "host_of"]
 
 LINK = 512
 """Characters of an address that a link button takes (Discord, Button Structure)."""
@@ -85,8 +84,8 @@ class ElicitationCard(Card):
 
     def items(self) -> Iterator[Item]:
         """Decline, cancel."""
-        yield ElicitationButton(self.token, "decline")
-        yield ElicitationButton(self.token, "cancel")
+        yield elicitation_button(self.token, "decline")
+        yield elicitation_button(self.token, "cancel")
 
 
 class FormCard(ElicitationCard):
@@ -124,7 +123,7 @@ class FormCard(ElicitationCard):
 
     def items(self) -> Iterator[Item]:
         """Fill in, decline, cancel."""
-        yield ElicitationButton(self.token, "0", "Fill in" if self.fields else "Accept")
+        yield elicitation_button(self.token, "0", "Fill in" if self.fields else "Accept")
         yield from super().items()
 
     def form(self, step: int, user_id: int) -> Form:
@@ -206,7 +205,7 @@ class PageCard(ElicitationCard):
 
     def items(self) -> Iterator[Item]:
         """Open, decline, cancel."""
-        yield ElicitationButton(self.token, "open", "Open the page")
+        yield elicitation_button(self.token, "open", "Open the page")
         yield from super().items()
 
     def accept(self, by: int) -> bool:
@@ -256,32 +255,15 @@ def _is_number_in_disguise(host: str) -> bool:
 
 
 class ElicitationButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<deed>[0-9]{1,2}|open|decline|cancel)",
+    Button, template=r"threadline:elicit:(?P<token>[0-9a-f]{16}):(?P<deed>[0-9]{1,2}|open|decline|cancel)"
 ):
     """Fill in a step of a form, open a page, decline, cancel."""
 
-    def __init__(self, token: str, deed: str, label: str = "") -> None:
-        """`deed` is a step's number, open, decline or cancel. Without a label it is named for its deed."""
-        styles = {"decline": discord.ButtonStyle.danger, "cancel": discord.ButtonStyle.secondary}
-        super().__init__(
-            discord.ui.Button(
-                label=label or deed.capitalize(),
-                style=styles.get(deed, discord.ButtonStyle.primary),
-                custom_id=f"threadline:elicit:{token}:{deed}",
-            )
-        )
-        self.token = token
-        self.deed = deed
+    token: str
+    deed: str
+    """A step's number, open, decline or cancel."""
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "ElicitationButton":
-        """Make the item that handles a press."""
-        return cls(match["token"], match["deed"])
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Do it, if the person may."""
         card = await admitted(interaction, ElicitationCard, self.token)
         if card is None:
@@ -302,3 +284,11 @@ class ElicitationButton(
                 await answer_press(interaction, content, card.post)
             case _:
                 await interaction.response.send_message(words.became(None), ephemeral=True)
+
+
+def elicitation_button(token: str, deed: str, label: str = "") -> ElicitationButton:
+    """Make a button. Without a label it is named for its deed."""
+    styles = {"decline": discord.ButtonStyle.danger, "cancel": discord.ButtonStyle.secondary}
+    style = styles.get(deed, discord.ButtonStyle.primary)
+    button = discord.ui.Button[discord.ui.View](label=label or deed.capitalize(), style=style)
+    return ElicitationButton(button, token=token, deed=deed)

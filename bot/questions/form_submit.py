@@ -11,7 +11,7 @@ from bot.interactions.card_access import admitted, record
 from bot.interactions.components import view_of
 from bot.rest.live_message import answer_press
 
-from .elicitation import ElicitationButton, FormCard
+from .elicitation import FormCard, elicitation_button
 from .modal import Form
 
 __all__ = ["AGENTS_FORM", "take_form"]
@@ -52,7 +52,7 @@ async def take_form(interaction: Interaction, match: re.Match[str]) -> None:
 
 async def _go_on(interaction: discord.Interaction[Any], text: str, token: str, step: int, label: str) -> None:
     """Say something to one person with a button to another form: a form cannot be answered by one."""
-    view = view_of(ElicitationButton(token, str(step), label))
+    view = view_of(elicitation_button(token, str(step), label))
     if _is_ephemeral(interaction):
         await interaction.response.edit_message(content=text, view=view)
     else:

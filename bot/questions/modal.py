@@ -25,7 +25,7 @@ OPEN_SECONDS = 60.0
 
 
 class Form(discord.ui.Modal):
-    """A form with at most five fields. Whoever takes what is sent goes by its id: see `ThreadlineClient.FORMS`."""
+    """A form with at most five fields. What is sent is found by its id: see `bot.gateway.component_registry.FORMS`."""
 
     def __init__(self, custom_id: str, title: str, fields: Sequence[Field], given: Mapping[str, Given]) -> None:
         """`given` is what was entered before, by field."""

@@ -1,7 +1,6 @@
 """An agent's question for permission: a button for each of its options, and always a way to deny."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import discord
 
@@ -13,6 +12,7 @@ from bot.access.gate import Right
 from bot.interactions.bot_client import Interaction
 from bot.interactions.card_access import admitted, record
 from bot.interactions.cards import Card, Item, Where
+from bot.interactions.components import Button, Menu
 from bot.rest.live_message import answer_press
 from bot.text.markdown import code_block, escape
 from bot.text.printable import visible
@@ -120,12 +120,30 @@ class PermissionCard(Card):
         options = self.question.options
         if len(options) + self._denies <= BUTTONS:
             for choice, option in enumerate(options):
-                yield AnswerButton(self.token, str(choice), option)
+                yield self._button(
+                    str(choice), _label(option, LABEL), _KINDS.get(option.kind, discord.ButtonStyle.secondary)
+                )
         else:
             for menu, start in enumerate(range(0, min(len(options), SHOWN), MENU)):
-                yield AnswerMenu(self.token, menu, options[start : start + MENU])
+                yield self._menu(menu, options[start : start + MENU])
         if self._denies:
-            yield AnswerButton(self.token, DENY)
+            yield self._button(DENY, "Deny", discord.ButtonStyle.danger)
+
+    def _button(self, choice: str, label: str, style: discord.ButtonStyle) -> "AnswerButton":
+        button = discord.ui.Button[discord.ui.View](label=label, style=style)
+        return AnswerButton(button, token=self.token, choice=choice)
+
+    def _menu(self, number: int, options: Sequence[PermissionOption]) -> "AnswerMenu":
+        """Make a menu; its values are the places among all options."""
+        first = number * MENU
+        menu = discord.ui.Select[discord.ui.View](
+            placeholder=f"Options {first + 1} to {first + len(options)}",
+            options=[
+                discord.SelectOption(label=_label(option, MENU_LABEL), value=str(choice))
+                for choice, option in enumerate(options, first)
+            ],
+        )
+        return AnswerMenu(menu, token=self.token, menu=number)
 
     def option(self, choice: str) -> PermissionOption | None:
         """Return what a choice stands for; None: Deny, or no choice at all."""
@@ -164,66 +182,29 @@ class PermissionCard(Card):
         return self.settle(f"{name} — chosen by <@{by}>")
 
 
-def _label(option: PermissionOption | None, most: int) -> str:
-    name = visible(option.name.strip(), most + 1) if option is not None else ""
+def _label(option: PermissionOption, most: int) -> str:
+    name = visible(option.name.strip(), most + 1)
     return (name if len(name) <= most else f"{name[: most - 1]}…") or "(no name)"
 
 
-class AnswerButton(
-    discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
-    template=r"threadline:answer:(?P<token>[0-9a-f]{16}):(?P<choice>[0-9]{1,2}|deny)",
-):
+class AnswerButton(Button, template=r"threadline:answer:(?P<token>[0-9a-f]{16}):(?P<choice>[0-9]{1,2}|deny)"):
     """An option of a question, or Deny."""
 
-    def __init__(self, token: str, choice: str, option: PermissionOption | None = None) -> None:
-        """Without `option` it is Deny, or only stands for a button that was pressed."""
-        label = "Deny" if choice == DENY else _label(option, LABEL)
-        kind = "reject_once" if choice == DENY else option.kind if option is not None else ""
-        style = _KINDS.get(kind, discord.ButtonStyle.secondary)
-        super().__init__(discord.ui.Button(label=label, style=style, custom_id=f"threadline:answer:{token}:{choice}"))
-        self.token = token
-        self.choice = choice
+    token: str
+    choice: str
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "AnswerButton":
-        """Make the item that handles a press."""
-        return cls(match["token"], match["choice"])
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Answer, if the person may."""
         await _answer(interaction, self.token, self.choice)
 
 
-class AnswerMenu(
-    discord.ui.DynamicItem[discord.ui.Select[discord.ui.View]],
-    template=r"threadline:answers:(?P<token>[0-9a-f]{16}):(?P<menu>[0-9])",
-):
+class AnswerMenu(Menu, template=r"threadline:answers:(?P<token>[0-9a-f]{16}):(?P<menu>[0-9])"):
     """Some of very many options."""
 
-    def __init__(self, token: str, menu: int, options: tuple[PermissionOption, ...] = ()) -> None:
-        """Without `options` it only stands for a menu that was used. Values are the places among all options."""
-        super().__init__(
-            discord.ui.Select(
-                custom_id=f"threadline:answers:{token}:{menu}",
-                placeholder=f"Options {menu * MENU + 1} to {menu * MENU + len(options)}",
-                options=[
-                    discord.SelectOption(label=_label(option, MENU_LABEL), value=str(choice))
-                    for choice, option in enumerate(options, menu * MENU)
-                ],
-            )
-        )
-        self.token = token
+    token: str
+    menu: int
 
-    @classmethod
-    async def from_custom_id(
-        cls, _interaction: discord.Interaction[Any], _item: discord.ui.Item[Any], match: Any, /
-    ) -> "AnswerMenu":
-        """Make the item that handles a choice."""
-        return cls(match["token"], int(match["menu"]))
-
-    async def callback(self, interaction: Interaction) -> None:  # type: ignore[override]
+    async def handle(self, interaction: Interaction) -> None:
         """Answer, if the person may."""
         await _answer(interaction, self.token, next(iter(self.item.values), ""))
 

@@ -1,0 +1,21 @@
+"""All buttons, menus and forms that are answered, found by their ids. Each asks the gate first."""
+
+from bot.commands.ask import ABOUT_FORM, take_question
+from bot.commands.settings import OptionMenu, PageButton
+from bot.interactions.continue_button import GoOnButton
+from bot.interactions.queue_buttons import DropMenu, QueueButton
+from bot.interactions.stop_button import StopButton
+from bot.interactions.thread_buttons import HeldButton, InterruptedButton, KeepButton
+from bot.questions.elicitation import ElicitationButton
+from bot.questions.form_submit import AGENTS_FORM, take_form
+from bot.questions.permission import AnswerButton, AnswerMenu
+
+__all__ = ["COMPONENTS", "FORMS"]
+
+COMPONENTS = (
+    *(AnswerButton, AnswerMenu, ElicitationButton, HeldButton, KeepButton, InterruptedButton, StopButton),
+    *(GoOnButton, QueueButton, DropMenu, OptionMenu, PageButton),
+)
+
+FORMS = {AGENTS_FORM: take_form, ABOUT_FORM: take_question}
+"""What takes a form that was sent, by the form's id."""
