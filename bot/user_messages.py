@@ -7,7 +7,19 @@ from bot.text.markdown import LIMIT, code_block, escape
 from bot.text.printable import visible
 from bot.text.tokens import without_tokens
 from pool.conversation_context import CancelResult
-from pool.exchange import Ending, ExchangeRefused, Notice, Unanswered
+from pool.exchange import (
+    Cancelled,
+    Completed,
+    Dropped,
+    ExchangeRefused,
+    Failed,
+    Notice,
+    Outcome,
+    ShutDown,
+    TakenBack,
+    TimedOut,
+    Unanswered,
+)
 from pool.journal.journal import MessageState
 from pool.limits import Bound
 from pool.turn_watchdog import LONG_SECONDS, WatchdogAlert
@@ -302,25 +314,28 @@ def missed(questions: Sequence[str]) -> str:
     return f"Threadline rejected what you asked. It was not a person's decision:{lines}"
 
 
-def closing(ending: Ending, *, said: bool, redact: Callable[[str], str]) -> list[str]:
+def closing(outcome: Outcome, *, said: bool, redact: Callable[[str], str]) -> list[str]:
     """Say how an exchange ended; `said` is whether the agent has shown anything. Secrets are taken out by `redact`."""
-    if ending.shutdown:
-        return [CUT_OFF if said else CUT]
-    if ending.withdrawn:
-        return ["-# ⏹ taken back before the agent got it."]
-    if ending.ceiling:
-        return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
-    if isinstance(ending.error, ExchangeRefused):
-        return [f"-# 🚫 This was not sent to the agent: {escape(str(ending.error))}"]
-    if ending.error is not None:
-        return _error(ending.error, redact)
-    if ending.cancelled_by is not None and ending.stop_reason in (None, "cancelled"):
-        return [f"-# ⏹ cancelled by <@{ending.cancelled_by}>"]
-    if ending.stop_reason == "end_turn":
-        return [] if said else ["-# The agent ended its turn without a word."]
-    if ending.stop_reason is None:
-        return []
-    return [f"-# {_STOPS.get(ending.stop_reason, f'The turn ended: {escape(redact(ending.stop_reason)[:100])}')}"]
+    match outcome:
+        case ShutDown():
+            return [CUT_OFF if said else CUT]
+        case TakenBack():
+            return ["-# ⏹ taken back before the agent got it."]
+        case TimedOut():
+            return ["-# ⏹ stopped: the turn had gone on for as long as one may."]
+        case Failed(ExchangeRefused() as error):
+            return [f"-# 🚫 This was not sent to the agent: {escape(str(error))}"]
+        case Failed(error):
+            return _error(error, redact)
+        case Cancelled(by, None | "cancelled"):
+            return [f"-# ⏹ cancelled by <@{by}>"]
+        case Completed("end_turn") | Cancelled(_, "end_turn"):
+            return [] if said else ["-# The agent ended its turn without a word."]
+        case Dropped():
+            return []
+        case Completed(reason) | Cancelled(_, reason):
+            reason = reason or ""
+            return [f"-# {_STOPS.get(reason, f'The turn ended: {escape(redact(reason)[:100])}')}"]
 
 
 def _error(error: Exception, redact: Callable[[str], str]) -> list[str]:

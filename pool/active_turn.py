@@ -3,7 +3,7 @@
 import asyncio
 
 from acp import AgentClosed, Elicitation, Event, Question, Turn
-from pool.exchange import Ending, Exchange
+from pool.exchange import Cancelled, Completed, Exchange, Failed, Outcome, ShutDown, TimedOut
 from pool.question_deadlines import QuestionDeadlines
 from pool.turn_watchdog import TurnLimits, Watchdog, WatchdogAlert
 
@@ -68,19 +68,20 @@ class ActiveTurn:
         self.turn.cancel()
         return True
 
-    def ending(self, *, stopping: bool) -> Ending:
+    def outcome(self, *, stopping: bool) -> Outcome:
         """Say how it ended. `stopping`: the bot stops, and what has not ended, or has lost its agent, was cut off."""
         turn = self.turn
         lost = stopping and (not turn.ended or isinstance(turn.error, AgentClosed))
         cut = lost or (stopping and turn.cancelled and turn.stop_reason in {None, "cancelled"})
-        by_others = self.cancelled_by is not None or self._over
-        return Ending(
-            turn.stop_reason,
-            None if lost or cut else turn.error,
-            self.cancelled_by,
-            shutdown=cut and not by_others,
-            ceiling=self._over,
-        )
+        if self._over:
+            return TimedOut(turn.stop_reason)
+        if cut and self.cancelled_by is None:
+            return ShutDown(turn.stop_reason)
+        if turn.error is not None and not cut:
+            return Failed(turn.error, self.cancelled_by)
+        if self.cancelled_by is not None:
+            return Cancelled(self.cancelled_by, turn.stop_reason)
+        return Completed(turn.stop_reason or "")
 
 
 def _now() -> float:

@@ -19,7 +19,7 @@ from acp import AcpError, AgentClosed, AuthRequired, Event, Session
 from pool.active_turn import ActiveTurn
 from pool.agent_lease import AgentLease
 from pool.conversation_context import CancelResult, ConversationContext, ConversationState
-from pool.exchange import Ending, Exchange, ExchangeFailed
+from pool.exchange import Cancelled, Dropped, Exchange, ExchangeFailed, Failed, Outcome, ShutDown, TakenBack
 from pool.inbox import Inbox
 from pool.journal.journal import JournalUnwritable
 from pool.journal.message_rows import MessageState as RowState
@@ -156,10 +156,10 @@ class Conversation:
     def withdraw(self, exchange: Exchange, reason: str) -> None:
         """Close one that the agent has not got (see `unsent`), for `reason`, a word for the journal."""
         if exchange is self._current:
-            self._give_up(exchange, Ending(withdrawn=True), reason)
+            self._give_up(exchange, TakenBack(), reason)
         else:
             self._inbox.remove(exchange)
-            self._close(exchange, Ending(), reason)
+            self._close(exchange, Dropped(), reason)
         self._changed()
         self._wake.set()
 
@@ -179,15 +179,15 @@ class Conversation:
             stopped = self.running.cancel(by)
         elif current is not None:
             stopped = True
-            self._give_up(current, Ending(cancelled_by=by), "cancelled")
+            self._give_up(current, Cancelled(by), "cancelled")
         self._inbox.hold()
         self._changed()
         return CancelResult(stopped=stopped, held=len(self._inbox))
 
-    def _give_up(self, current: Exchange, ending: Ending, reason: str) -> None:
+    def _give_up(self, current: Exchange, outcome: Outcome, reason: str) -> None:
         """End an exchange that has not got as far as the agent, wherever it waits."""
         self._leave_current()
-        self._close(current, ending, reason)
+        self._close(current, outcome, reason)
 
     def _leave_current(self) -> None:
         self._current = None
@@ -217,7 +217,7 @@ class Conversation:
         if self.running is not None:
             self.running.turn.cancel()
         elif self._current is not None:
-            self._give_up(self._current, Ending(), "gone")
+            self._give_up(self._current, Dropped(), "gone")
         self.seat.let_go()
 
     def resume(self) -> None:
@@ -244,7 +244,7 @@ class Conversation:
         try:
             for _ in range(min(SLICE, len(self._ending))):
                 exchange, reason = self._ending.popleft()
-                self._close(exchange, Ending(), reason)
+                self._close(exchange, Dropped(), reason)
         finally:
             if self._ending:
                 asyncio.get_running_loop().call_soon(self._end_some)
@@ -286,10 +286,10 @@ class Conversation:
     def _changed(self) -> None:
         self._house.on_queue(self.thread_id)
 
-    def _close(self, exchange: Exchange, ending: Ending, reason: str) -> None:
+    def _close(self, exchange: Exchange, outcome: Outcome, reason: str) -> None:
         pages: Sequence[str] = ()
         try:
-            pages = exchange.ended(ending)
+            pages = exchange.ended(outcome)
         finally:
             self._journal.close_rows(exchange.message_ids, reason, pages)
 
@@ -426,12 +426,12 @@ class Conversation:
     def _finish(self, running: ActiveTurn) -> None:
         """Write down the end before the lock is released."""
         exchange, turn = running.exchange, running.turn
-        ending = running.ending(stopping=self._retiring)
-        pages = exchange.ended(ending)
+        outcome = running.outcome(stopping=self._retiring)
+        pages = exchange.ended(outcome)
         self._current = None
         if isinstance(turn.error, AuthRequired):
             self.seat.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
-        if ending.shutdown:
+        if isinstance(outcome, ShutDown):
             self._journal.interrupt(exchange.message_ids, pages)
         else:
             self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
@@ -458,7 +458,7 @@ class Conversation:
         try:
             if exchange is not None:
                 reason = error.closed_as if isinstance(error, ExchangeFailed) else "failed"
-                self._close(exchange, Ending(error=error), reason)
+                self._close(exchange, Failed(error), reason)
             if self.seat.failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
                 self._changed()
@@ -467,10 +467,10 @@ class Conversation:
 
     def _interrupt(self, exchange: Exchange) -> None:
         """The bot stops. What the agent never saw stays received, for the next start, which asks about the rest."""
-        ending = Ending(shutdown=True) if self.running is None else self.running.ending(stopping=True)
+        outcome = ShutDown() if self.running is None else self.running.outcome(stopping=True)
         if self._journal.state(exchange.message_ids[0]) is not RowState.PROMPTED:
-            exchange.ended(ending)
-        elif ending.shutdown:
-            self._journal.interrupt(exchange.message_ids, exchange.ended(ending))
+            exchange.ended(outcome)
+        elif isinstance(outcome, ShutDown):
+            self._journal.interrupt(exchange.message_ids, exchange.ended(outcome))
         else:  # A person had stopped it already.
-            self._close(exchange, ending, "cancelled")
+            self._close(exchange, outcome, "cancelled")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeAlias
 
 from pydantic import BaseModel
 
@@ -12,7 +12,21 @@ from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities
 from pool.turn_watchdog import WatchdogAlert
 
-__all__ = ["Ending", "Exchange", "ExchangeFailed", "ExchangeRefused", "Notice", "Unanswered"]
+__all__ = [
+    "Cancelled",
+    "Completed",
+    "Dropped",
+    "Exchange",
+    "ExchangeFailed",
+    "ExchangeRefused",
+    "Failed",
+    "Notice",
+    "Outcome",
+    "ShutDown",
+    "TakenBack",
+    "TimedOut",
+    "Unanswered",
+]
 
 
 class Notice(Enum):
@@ -42,20 +56,54 @@ class Unanswered(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How an exchange ended. `stop_reason` is the agent's; `error` is why there is none.
+class Completed:
+    """The agent ended the turn by itself, for a stop reason of its own."""
 
-    `cancelled_by` is the person who stopped it (a Discord user id); `shutdown` is set when the bot's own stop cut it
-    off, `ceiling` when the turn had gone on for too long, and `withdrawn` when it was taken back before the agent got
-    it. All empty: it was dropped from the inbox unanswered.
-    """
+    stop_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """There is no answer, or not all of it, because of an error. A person may have cancelled it before."""
+
+    error: Exception
+    cancelled_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A person, by their Discord user id, stopped it; the agent's stop reason, if the turn had begun."""
+
+    by: int
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The turn went on for longer than one may; the agent's stop reason, if it still gave one."""
 
     stop_reason: str | None = None
-    error: Exception | None = None
-    cancelled_by: int | None = None
-    shutdown: bool = False
-    ceiling: bool = False
-    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShutDown:
+    """The bot's own stop cut it off; the agent's stop reason, if it still gave one."""
+
+    stop_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Its author took it back before the agent got it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """It left the inbox unanswered: a person dropped it, or its thread is gone."""
+
+
+Outcome: TypeAlias = Completed | Failed | Cancelled | TimedOut | ShutDown | TakenBack | Dropped
+"""How an exchange ended."""
 
 
 class ExchangeFailed(Exception):
@@ -145,7 +193,7 @@ class Exchange(Protocol):
     def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         """Learn that a question is answered with a rejection, because no person did."""
 
-    def ended(self, ending: Ending) -> Sequence[str]:
+    def ended(self, outcome: Outcome) -> Sequence[str]:
         """Take the end; return all pages of the reply as they must finally stand."""
 
     async def settled(self) -> None:

@@ -54,7 +54,20 @@ from bot.reply.reply import Reply
 from bot.reply.status_reactions import StatusReactions, TypingIndicator
 from bot.text.markdown import escape
 from bot.text.redaction import Redacting
-from pool.exchange import Ending, ExchangeFailed, ExchangeRefused, Notice, Unanswered
+from pool.exchange import (
+    Cancelled,
+    Completed,
+    Dropped,
+    ExchangeFailed,
+    ExchangeRefused,
+    Failed,
+    Notice,
+    Outcome,
+    ShutDown,
+    TakenBack,
+    TimedOut,
+    Unanswered,
+)
 from pool.exchange import Exchange as PooledExchange
 from pool.journal.trailers import Trailer
 from pool.turn_watchdog import WatchdogAlert
@@ -411,24 +424,28 @@ class Exchange:
         if self._questions is not None:
             self._questions.close(reason, *request_ids)
 
-    def ended(self, ending: Ending) -> Sequence[str]:
+    def ended(self, outcome: Outcome) -> Sequence[str]:
         """Say how it ended. What fails in it leaves out no other part of it: the reply ends, and settles."""
         for step in (
-            partial(self._record.ended, ending),
+            partial(self._record.ended, outcome),
             partial(self._context.ended, self),
             self._show_rest,
             self._introduce,
             self._remember_offers,
             self._stop_typing,
-            self.signs.stay if ending.shutdown else self.signs.rest,
+            self.signs.stay if isinstance(outcome, ShutDown) else self.signs.rest,
             partial(self._close_questions, "no longer open: the turn has ended"),
             self._say_last_mode,
-            partial(self._say_end, ending),
+            partial(self._say_end, outcome),
         ):
             self._isolated(step)
-        pages = self.reply.end(self._isolated(partial(self._seal, ending)))
-        self._reason = "failed" if ending.error is not None else ending.stop_reason
-        self._goes_on = ending.shutdown
+        pages = self.reply.end(self._isolated(partial(self._seal, outcome)))
+        match outcome:
+            case Failed() | TimedOut(None):
+                self._reason = "failed"
+            case Completed(reason) | Cancelled(_, reason) | TimedOut(reason):
+                self._reason = reason
+        self._goes_on = isinstance(outcome, ShutDown)
         if not self._started or self._place is None:  # There is no reply that the sign could wait for.
             self._isolated(self._end_signs)
         return pages
@@ -457,18 +474,20 @@ class Exchange:
         if self._typing is not None:
             self._typing.stop()
 
-    def _say_end(self, ending: Ending) -> None:
-        if self.reply.begun or not ending.withdrawn:  # Of what was taken back before there was a word, none is said.
-            for line in words.closing(ending, said=self.reply.has_text, redact=self._context.redact):
+    def _say_end(self, outcome: Outcome) -> None:
+        if self.reply.begun or not isinstance(
+            outcome, TakenBack
+        ):  # Of what was taken back before there was a word, none is said.
+            for line in words.closing(outcome, said=self.reply.has_text, redact=self._context.redact):
                 self.reply.line(line)
-        if self.reply.begun and ending == Ending():
+        if self.reply.begun and isinstance(outcome, Dropped):
             self.reply.line(words.DROPPED)
             self._started = True
             self._begin()
-        if isinstance(ending.error, AuthRequired):
+        if isinstance(outcome, Failed) and isinstance(outcome.error, AuthRequired):
             self.reply.line(f"-# {login_words(self._context.agents.name(self.request.thread_id))}")
 
-    def _seal(self, ending: Ending) -> Trailer | None:
+    def _seal(self, outcome: Outcome) -> Trailer | None:
         """Say what the turn came to, where the asker notices it; return what calls them."""
         now, timing, receipt = asyncio.get_running_loop().time(), self._timing, None
         if timing.prompted is not None:
@@ -476,7 +495,9 @@ class Exchange:
             usage = None if self._turn is None else self._turn.usage
             if receipt.tokens is None and usage is not None:
                 receipt = replace(receipt, tokens=usage.total_tokens)
-        seal = complete(self._style.finish, ending, receipt, waited=now - timing.asked, asker_id=self.request.author_id)
+        seal = complete(
+            self._style.finish, outcome, receipt, waited=now - timing.asked, asker_id=self.request.author_id
+        )
         if seal.line:
             self.reply.line(seal.line)
         return seal.message

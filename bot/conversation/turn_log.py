@@ -6,7 +6,7 @@ import structlog
 
 from acp import Elicitation, Event, Question, Text
 from acp.schema import ToolCallUpdate
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown, TakenBack, TimedOut
 
 __all__ = ["TurnLog"]
 
@@ -41,15 +41,15 @@ class TurnLog:
             case Question() | Elicitation():
                 self._questions += 1
 
-    def ended(self, ending: Ending) -> None:
+    def ended(self, outcome: Outcome) -> None:
         """Write the line."""
         if self._began is None:
-            log.info("message ended without a turn", **self._about, **_reason(ending))
+            log.info("message ended without a turn", **self._about, **_reason(outcome))
             return
         log.info(
             "turn ended",
             **self._about,
-            **_reason(ending),
+            **_reason(outcome),
             seconds=round(_now() - self._began, 3),
             first_text_seconds=None if self._first_text is None else round(self._first_text - self._began, 3),
             characters=self._characters,
@@ -58,11 +58,20 @@ class TurnLog:
         )
 
 
-def _reason(ending: Ending) -> dict[str, object]:
-    given = {"error": ending.error and str(ending.error), "cancelled_by": ending.cancelled_by}
-    switches = {"ceiling": ending.ceiling, "shutdown": ending.shutdown}
-    told = {name: value for name, value in {**given, **switches}.items() if value}
-    return {"stop_reason": ending.stop_reason, **told}
+def _reason(outcome: Outcome) -> dict[str, object]:
+    match outcome:
+        case Completed(reason):
+            return {"stop_reason": reason}
+        case Failed(error, by):
+            return {"stop_reason": None, "error": str(error)} | ({} if by is None else {"cancelled_by": by})
+        case Cancelled(by, reason):
+            return {"stop_reason": reason, "cancelled_by": by}
+        case TimedOut(reason):
+            return {"stop_reason": reason, "ceiling": True}
+        case ShutDown(reason):
+            return {"stop_reason": reason, "shutdown": True}
+        case TakenBack() | Dropped():
+            return {"stop_reason": None}
 
 
 def _now() -> float:

@@ -11,7 +11,7 @@ from acp.schema import UsageUpdate
 from bot.config.appearance import Finish
 from bot.config.reactions import DONE, FAILED
 from bot.render.turn_summary import Receipt, cost_of
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown
 from pool.journal.trailers import Trailer
 
 __all__ = ["FRESH_SECONDS", "PING_SECONDS", "Completion", "TurnTiming", "complete"]
@@ -48,16 +48,16 @@ class Completion:
     message: Trailer | None = None
 
 
-def complete(finish: Finish, ending: Ending, receipt: Receipt | None, *, waited: float, asker_id: int) -> Completion:
+def complete(finish: Finish, outcome: Outcome, receipt: Receipt | None, *, waited: float, asker_id: int) -> Completion:
     """Say how a turn ended for an asker who has `waited` for so many seconds; without a `receipt` no turn began.
 
     Whoever stopped it knows that it has ended, and a bot that is stopped calls for nobody.
     """
     facts = "" if receipt is None else receipt.words()
     way = _way(finish, waited)
-    if way == "edit" or ending.shutdown or ending.cancelled_by == asker_id or ending == Ending():
+    if way == "edit" or _is_known(outcome, asker_id):
         return Completion(f"-# {facts}" if facts else "")
-    sign = _sign(ending)
+    sign = _sign(outcome)
     if way == "fresh":
         return Completion(message=Trailer(f"-# {sign} · {facts}" if facts else f"-# {sign}"))
     below = f"\n-# {facts}" if facts else ""
@@ -72,7 +72,20 @@ def _way(finish: Finish, waited: float) -> Finish:
     return "fresh" if waited < PING_SECONDS else "ping"
 
 
-def _sign(ending: Ending) -> str:
-    if ending.error is not None:
-        return f"{FAILED} failed"
-    return f"{DONE} done" if ending.stop_reason == "end_turn" else _STOPPED
+def _is_known(outcome: Outcome, asker_id: int) -> bool:
+    """Whether the asker knows the end already, or it calls for nobody."""
+    match outcome:
+        case Cancelled(by=by) | Failed(cancelled_by=by):
+            return by == asker_id
+        case _:
+            return isinstance(outcome, ShutDown | Dropped)
+
+
+def _sign(outcome: Outcome) -> str:
+    match outcome:
+        case Failed():
+            return f"{FAILED} failed"
+        case Completed("end_turn") | Cancelled(_, "end_turn"):
+            return f"{DONE} done"
+        case _:
+            return _STOPPED

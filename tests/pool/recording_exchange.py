@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from acp import Event, OpenQuestions, OutOfTurnEvent, Session, Text, Turn
 from acp.jsonrpc import RequestId
 from acp.schema import PromptCapabilities, TextBlock
-from pool.exchange import Ending, Exchange, ExchangeRefused, Notice, Unanswered
+from pool.exchange import Exchange, ExchangeRefused, Failed, Notice, Outcome, Unanswered
 from pool.turn_watchdog import WatchdogAlert
 
 __all__ = ["Recorder"]
@@ -40,7 +40,7 @@ class Recorder:
         self.prompt = self.summary = text
         self.told: list[str] = []
         self.events: list[Event] = []
-        self.endings: list[Ending] = []
+        self.endings: list[Outcome] = []
         self.banned = False
         """Whether its author may not have it carried out any more."""
         self.asked: asyncio.Event | None = None
@@ -70,7 +70,7 @@ class Recorder:
             self._changed.clear()
             await self._changed.wait()
 
-    async def end(self) -> Ending:
+    async def end(self) -> Outcome:
         """Return how it ended, when it has; it is an error to be ended twice."""
         while not self.endings:
             self._changed.clear()
@@ -78,10 +78,21 @@ class Recorder:
         return self.ending
 
     @property
-    def ending(self) -> Ending:
+    def ending(self) -> Outcome:
         """How it ended."""
         (ending,) = self.endings
         return ending
+
+    async def failure(self) -> Exception:
+        """Return why it failed, when it has."""
+        await self.end()
+        return self.error
+
+    @property
+    def error(self) -> Exception:
+        """Why it failed."""
+        assert isinstance(self.ending, Failed)
+        return self.ending.error
 
     @property
     def text(self) -> str:
@@ -164,8 +175,8 @@ class Recorder:
     def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         self._hear(f"unanswered {request_id} {why.name}")
 
-    def ended(self, ending: Ending) -> Sequence[str]:
-        self.endings.append(ending)
+    def ended(self, outcome: Outcome) -> Sequence[str]:
+        self.endings.append(outcome)
         self._hear("ended")
         if self._breaks is not None:
             raise self._breaks

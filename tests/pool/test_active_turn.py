@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from acp import AgentClosed, Elicitation
+from acp import Elicitation
 from acp.turn import CANCEL_SECONDS
 from pool.conversation_context import CancelResult
-from pool.exchange import Ending
+from pool.exchange import Completed, TimedOut
 from pool.journal.journal import MessageState as Row
 from pool.turn_watchdog import LONG_SECONDS, TOOL_SECONDS, TurnLimits, WatchdogAlert
 from tests.support.memory_agent import OPTIONS, Json
@@ -57,7 +57,7 @@ async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_pat
         await elapse(120 + LOOK)
         assert told(exchange, WatchdogAlert.SILENT) == 2
         agent.end_turn(prompt)
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         await elapse(1000)
         assert told(exchange, WatchdogAlert.SILENT) == 2
 
@@ -88,7 +88,7 @@ async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
         assert told(exchange, WatchdogAlert.SILENT) == 0
         assert not exchange.endings
         agent.end_turn(prompt)
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
 
 
 async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
@@ -103,11 +103,11 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         await elapse(5)
         agent.end_turn(prompt, "cancelled")
-        assert await exchange.end() == Ending(stop_reason="cancelled", ceiling=True)
+        assert await exchange.end() == TimedOut("cancelled")
         assert agent.methods().count("session/cancel") == 1
         second = it.say(1, 11)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
 
 
 async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
@@ -116,13 +116,11 @@ async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
         exchange, other = it.say(1, 10), it.say(2, 20)
         await exchange.until("prompted")
         began = now()
-        ending = await exchange.end()
+        assert await exchange.end() == TimedOut()
         assert now() - began == pytest.approx(900 + CANCEL_SECONDS, abs=LOOK)
-        assert ending.ceiling
-        assert isinstance(ending.error, AgentClosed)
         agent = await it.crew.agent(2)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await other.end() == Ending(stop_reason="end_turn")
+        assert await other.end() == Completed("end_turn")
         assert it.crew.most == 1
 
 
@@ -147,7 +145,7 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
 
         loop.call_later(900.2, end)
         with capture_logs() as logs:
-            assert await exchange.end() == Ending(stop_reason="end_turn")
+            assert await exchange.end() == Completed("end_turn")
         assert looks == [True]
         assert logs == []
 
@@ -193,7 +191,7 @@ async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> 
         assert [log["event"] for log in logs] == ["a look at the clock failed"]
         assert told(other, WatchdogAlert.SILENT) == 1
         agent.end_turn(prompt)
-        assert await broken.end() == Ending(stop_reason="end_turn")
+        assert await broken.end() == Completed("end_turn")
 
 
 # ---- questions that nobody answers
@@ -230,7 +228,7 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
         assert not exchange.endings
         agent.text(SESSION, "as you wish")
         agent.end_turn(prompt)
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
 
 

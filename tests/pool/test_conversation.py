@@ -16,7 +16,7 @@ from acp.schema import ImageBlock, PromptCapabilities
 from acp.turn import CANCEL_SECONDS
 from pool.conversation import FAILED_STARTS, SLICE
 from pool.conversation_context import CancelResult, ConversationState
-from pool.exchange import Ending, ExchangeFailed, ExchangeRefused
+from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, ExchangeRefused, Failed, ShutDown
 from pool.journal.journal import MessageState as Row
 from pool.session_setup import MODE
 from tests.pool.disk import LARGE, no_room
@@ -52,7 +52,7 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
         agent.text("s", "good ")
         agent.text("s", "morning")
         agent.end_turn(prompt)
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         await quiet()
         assert repr(talk) == "<1 idle>"
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "good ", "morning", "ended"]
@@ -82,7 +82,7 @@ async def test_what_an_agent_links_to_is_read_before_what_it_says_next(tmp_path:
         await quiet()
         assert not exchange.endings
         exchange.links.set()
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
 
 
 async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(t
             assert prompt_text(prompt) == text
             assert not exchange.endings
             agent.end_turn(prompt)
-            assert (await exchange.end()).stop_reason == "end_turn"
+            assert await exchange.end() == Completed("end_turn")
         assert agent.methods().count("session/prompt") == 3
         assert len(it.crew.agents) == 1
 
@@ -118,7 +118,7 @@ async def test_an_exchange_of_several_messages_moves_all_its_rows(tmp_path: Path
         assert [it.row(12), it.row(13)] == [Row.HELD, Row.HELD]
         it.talk(1).drop()
         assert [it.row(12), it.row(13)] == [Row.CLOSED, Row.CLOSED]
-        assert dropped.ending == Ending()
+        assert dropped.ending == Dropped()
         it.crew.agents[0].end_turn(prompt, "cancelled")
         await exchange.end()
         assert [it.row(10), it.row(11)] == [Row.FINISHED, Row.FINISHED]
@@ -155,7 +155,7 @@ async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes
         assert repr(talk) == "<1 stopping, 1 waiting>"
         assert len(it.crew.agents) == 1
         stops.set()
-        assert (await exchange.end()).stop_reason == "end_turn"
+        assert await exchange.end() == Completed("end_turn")
         assert it.talk(1) is talk
         assert it.crew.most == 1
 
@@ -197,7 +197,7 @@ async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path:
         assert it.pool.conversation(1) is None
         assert it.crew.alive == 0
         exchange = await it.answered(1, 11)
-        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert exchange.ending == Completed("end_turn")
         assert it.journal.threads.session_id(1) == "agent1-1"
 
 
@@ -221,7 +221,7 @@ async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path
             prompt = await agent.expect("session/prompt")
             assert prompt_text(prompt) == text
             agent.end_turn(prompt)
-            assert await recorder.end() == Ending(stop_reason="end_turn")
+            assert await recorder.end() == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
         assert it.crew.most == 1
 
@@ -241,13 +241,13 @@ async def test_a_prompt_that_two_agents_could_not_be_given_fails(tmp_path: Path)
         assert it.row(10) is Row.RECEIVED
         agent.die(9)
         gates[1].set()
-        ending = await exchange.end()
-        assert isinstance(ending.error, AgentClosed)
+        await exchange.end()
+        assert isinstance(exchange.error, AgentClosed)
         assert it.row(10) is Row.CLOSED
         second = it.say(1, 11)
         third_agent = await it.crew.agent(3)
         third_agent.end_turn(await third_agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
 
 
 async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         assert len(it.crew.agents) == 1
         it.talk(1).resume()
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
 
 
 async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end
             assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
             await elapse(LAST_WORDS_SECONDS)
             await quiet()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(10) is Row.CLOSED
         assert [line for line in logs if line["log_level"] == "error"] == []
         assert it.pool.conversation(1) is None
@@ -297,13 +297,12 @@ async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Pa
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="die")
         second = it.say(1, 11)
-        ending = await exchange.end()
-        assert ending.stop_reason is None
-        assert str(ending.error) == "the agent's process has ended (exit code 3)\nout of memory"
+        await exchange.end()
+        assert str(exchange.error) == "the agent's process has ended (exit code 3)\nout of memory"
         assert exchange.text == "I feel "
         assert it.row(10) is Row.FINISHED
         assert it.journal.pages(10) == ["I feel "]
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert second.told[:3] == ["starting", "waiting 0", "blocks"]
         assert it.journal.threads.session_id(1) == "agent1-1"
 
@@ -315,10 +314,10 @@ async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: 
         second = it.say(1, 11)
         agent = await it.crew.agent(1)
         agent.fail(await agent.expect("session/prompt"), -32603, "Internal error", "quota used up")
-        ending = await exchange.end()
-        assert str(ending.error) == "session/prompt failed with -32603 Internal error: quota used up"
+        await exchange.end()
+        assert str(exchange.error) == "session/prompt failed with -32603 Internal error: quota used up"
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert len(it.crew.agents) == 1
 
 
@@ -331,9 +330,9 @@ async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_p
 
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Picture(10))
-        assert str((await exchange.end()).error) == "the agent takes no images"
+        assert str(await exchange.failure()) == "the agent takes no images"
         assert it.row(10) is Row.CLOSED
-        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
         assert len(it.crew.agents) == 1
 
 
@@ -343,11 +342,11 @@ async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(
         exchange = it.say(1, 10)
         agent = await it.crew.agent(1)
         agent.fail(await agent.expect("session/prompt"), -32000, "Authentication required")
-        assert isinstance((await exchange.end()).error, AuthRequired)
+        assert isinstance(await exchange.failure(), AuthRequired)
         second = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert it.crew.most == 1
         assert it.journal.threads.session_id(1) == "agent1-1"
 
@@ -361,14 +360,14 @@ async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Pat
         banned = Recorder(10)
         banned.banned = True
         it.say(1, 10, banned)
-        ending = await banned.end()
-        assert isinstance(ending.error, ExchangeRefused)
+        await banned.end()
+        assert isinstance(banned.error, ExchangeRefused)
         row = it.journal.row(10)
         assert row is not None
         assert (row.state, row.reason) == (Row.CLOSED, "refused")
         await quiet()
         assert it.crew.agents == []
-        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
 
 async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Path) -> None:
@@ -380,8 +379,8 @@ async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Pa
         await banned.until("blocks")
         banned.banned = True
         fetched.set()
-        assert isinstance((await banned.end()).error, ExchangeRefused)
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert isinstance(await banned.failure(), ExchangeRefused)
+        assert await second.end() == Completed("end_turn")
         assert it.crew.agents[0].methods().count("session/prompt") == 1
 
 
@@ -394,8 +393,8 @@ async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> 
         await asked.until("starting")
         await quiet()
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
-        assert asked.ending == Ending(cancelled_by=A_PERSON)
-        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert asked.ending == Cancelled(A_PERSON)
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
 
 async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(tmp_path: Path) -> None:
@@ -410,8 +409,8 @@ async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(t
         assert repr(it.talk(1)) == "<1 starting>"
         assert len(it.crew.agents) == 1
         asked.asked.set()
-        assert await asked.end() == Ending(stop_reason="end_turn")
-        assert await other.end() == Ending(stop_reason="end_turn")
+        assert await asked.end() == Completed("end_turn")
+        assert await other.end() == Completed("end_turn")
 
 
 # ---- cancel
@@ -424,7 +423,7 @@ async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Pat
         held = [it.say(1, number, text=f"message {number}") for number in (11, 12)]
         await exchange.until("prompted")
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=2)
-        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         await quiet()
         assert repr(it.talk(1)) == "<1 idle, 2 held>"
         assert [it.row(11), it.row(12)] == [Row.HELD, Row.HELD]
@@ -432,7 +431,7 @@ async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Pat
         it.talk(1).resume()
         assert it.row(12) is Row.RECEIVED
         for recorder in held:
-            assert await recorder.end() == Ending(stop_reason="end_turn")
+            assert await recorder.end() == Completed("end_turn")
         assert it.crew.agents[0].methods().count("session/prompt") == 3
 
 
@@ -473,7 +472,7 @@ async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, re
         assert sum(bool(each.endings) for each in held) == SLICE
         last = it.say(1, 1_000)
         await last.end()
-        assert [each.endings for each in held] == [[Ending()]] * len(held)
+        assert [each.endings for each in held] == [[Dropped()]] * len(held)
         rows = [it.journal.row(message_id) for message_id in range(3, 3 + len(held))]
         assert {None if row is None else row.reason for row in rows} == {reason}
 
@@ -488,7 +487,7 @@ async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> 
         await first.end()
         it.talk(1).drop()
         await it.pool.__aexit__()
-        assert [each.endings for each in held] == [[Ending()]] * len(held)
+        assert [each.endings for each in held] == [[Dropped()]] * len(held)
         assert {it.row(message_id) for message_id in range(2, 2 + len(held))} == {"closed"}
 
 
@@ -503,7 +502,7 @@ async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_th
         assert it.pool.conversation(1) is not None
         await quiet()
         assert it.pool.conversation(1) is None
-        assert [each.endings for each in held] == [[Ending()]] * len(held)
+        assert [each.endings for each in held] == [[Dropped()]] * len(held)
 
 
 async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
@@ -515,7 +514,7 @@ async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
         assert it.talk(1).drop() == 2
-        assert [recorder.ending for recorder in held] == [Ending(), Ending()]
+        assert [recorder.ending for recorder in held] == [Dropped(), Dropped()]
         assert [it.row(11), it.row(12)] == [Row.CLOSED, Row.CLOSED]
         assert it.talk(1).drop() == 0
         assert repr(it.talk(1)) == "<1 idle>"
@@ -531,7 +530,7 @@ async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert it.talk(1).cancel(43) == CancelResult(stopped=True, held=0)
         agent.end_turn(prompt, "cancelled")
-        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         assert agent.methods().count("session/cancel") == 1
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
@@ -552,7 +551,7 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
         agent.end_turn(prompt)
         # After the response is dispatched, before the conversation's task wakes up.
         asyncio.get_running_loop().call_soon(cancel)
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         assert done == [(True, CancelResult(stopped=False, held=1))]
         await quiet()
         assert repr(it.talk(1)) == "<1 idle, 1 held>"
@@ -575,12 +574,13 @@ async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goe
         it.talk(1).cancel(A_PERSON)
         ending = await exchange.end()
         assert asyncio.get_running_loop().time() - began == pytest.approx(CANCEL_SECONDS)
+        assert isinstance(ending, Failed)
         assert ending.cancelled_by == A_PERSON
         assert isinstance(ending.error, AgentClosed)
         second = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert it.crew.most == 1
 
 
@@ -593,7 +593,7 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
         await other.until("waiting 2")
         assert repr(it.talk(2)) == "<2 in line, 1 waiting>"
         assert it.talk(2).cancel(A_PERSON) == CancelResult(stopped=True, held=1)
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(20) is Row.CLOSED
         await quiet()
         assert repr(it.talk(2)) == "<2 asleep, 1 held>"
@@ -603,7 +603,7 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
         await other.end()
         assert it.journal.threads.session_id(2) is None
         it.talk(2).resume()
-        assert await behind.end() == Ending(stop_reason="end_turn")
+        assert await behind.end() == Completed("end_turn")
 
 
 async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_path: Path) -> None:
@@ -624,7 +624,7 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
         await next_one.until("waiting 2")
         slots._on_line_moved = moved
         it.talk(1).cancel(A_PERSON)
-        assert await next_one.end() == Ending(stop_reason="end_turn")
+        assert await next_one.end() == Completed("end_turn")
         assert done == [CancelResult(stopped=True, held=0)]
         assert cancelled.told == ["starting", "waiting 1", "ended"]
         assert it.crew.most == 1
@@ -638,7 +638,7 @@ async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> 
         agent = await it.crew.agent(1)
         request = await agent.expect("session/new")
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(10) is Row.CLOSED
         agent.reply(request, {"sessionId": "s", "modes": MODES})
         await quiet()
@@ -662,7 +662,7 @@ async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Pat
         it.talk(1).cancel(A_PERSON)
         agent.fail(request, -32603, "Internal error")
         await quiet()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.pool.conversation(1) is None
 
 
@@ -678,7 +678,7 @@ async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at
                 assert (await it.answered(1, 11, "next")).text == "next"
         assert logs == []
         assert exchange.told[-1] == "ended"
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.crew.agents[0].methods().count("session/prompt") == 1
 
 
@@ -691,7 +691,7 @@ async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_p
         fetched.set()
         it.talk(1).cancel(A_PERSON)
         await quiet()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert "session/prompt" not in it.crew.agents[0].methods()
 
 
@@ -700,8 +700,8 @@ async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(t
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, refuses=TimeoutError("too slow")))
         with capture_logs():
-            ending = await exchange.end()
-        assert isinstance(ending.error, TimeoutError)
+            await exchange.end()
+        assert isinstance(exchange.error, TimeoutError)
         assert (await it.answered(1, 11, "next")).text == "next"
 
 
@@ -712,10 +712,10 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
-        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
         waiting = it.say(1, 12, Recorder(12, fetched=asyncio.Event()))
         await waiting.until("blocks")
-    assert waiting.ending == Ending(shutdown=True)
+    assert waiting.ending == ShutDown()
 
 
 # ---- sessions
@@ -770,13 +770,13 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
-        ending = await exchange.end()
-        assert isinstance(ending.error, RequestTimeout)
+        await exchange.end()
+        assert isinstance(exchange.error, RequestTimeout)
         assert it.row(11) is Row.CLOSED
         assert it.journal.threads.session_id(1) == "agent1-1"
         assert "session/new" not in it.crew.agents[1].methods()
         again = await it.answered(1, 12)
-        assert again.ending == Ending(stop_reason="end_turn")
+        assert again.ending == Completed("end_turn")
         assert "FORGOTTEN" not in again.told
         assert it.journal.threads.session_id(1) == "agent1-1"
 
@@ -789,9 +789,9 @@ async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32000, "Authentication required")
-        assert isinstance((await exchange.end()).error, AuthRequired)
+        assert isinstance(await exchange.failure(), AuthRequired)
         again = await it.answered(1, 12)
-        assert again.ending == Ending(stop_reason="end_turn")
+        assert again.ending == Completed("end_turn")
         assert "FORGOTTEN" not in again.told
         assert it.journal.threads.session_id(1) == "agent1-1"
 
@@ -821,7 +821,7 @@ async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchang
         exchange = it.say(1, 11)
         agent = await it.crew.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
-        assert isinstance((await exchange.end()).error, RequestTimeout)
+        assert isinstance(await exchange.failure(), RequestTimeout)
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "ended"]
         assert it.journal.threads.session_id(1) == "agent2-1"
 
@@ -842,7 +842,7 @@ async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp
         await exchange.until("prompted")
         assert it.talk(1).reset(A_PERSON) == CancelResult(stopped=True, held=1)
         assert it.journal.threads.session_id(1) is None
-        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         assert it.row(11) is Row.HELD
         it.talk(1).resume()
         await held.end()
@@ -859,7 +859,7 @@ async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: P
         agent = await it.crew.agent(1)
         request = await agent.expect(method)
         it.talk(1).reset(A_PERSON)
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()
         assert it.journal.threads.session_id(1) is None
@@ -935,7 +935,7 @@ async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: 
         it.talk(1).reset(A_PERSON)
         await it.crew.agents[0].expect("session/close")
         began = asyncio.get_running_loop().time()
-        assert (await it.answered(1, 11)).ending.stop_reason == "end_turn"
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
         assert asyncio.get_running_loop().time() - began < CLOSE_SECONDS + 1
 
 
@@ -970,7 +970,7 @@ async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
         for round_of_starts in range(2):
             first = round_of_starts * FAILED_STARTS
             for exchange in exchanges[first : first + FAILED_STARTS]:
-                assert str((await exchange.end()).error) == "the command 'agent' was not found"
+                assert str(await exchange.failure()) == "the command 'agent' was not found"
             await quiet()
             waiting = range(10 + first + FAILED_STARTS, 18)
             assert repr(it.talk(1)) == f"<1 asleep, {len(waiting)} held>"
@@ -979,7 +979,7 @@ async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
             assert {it.row(number) for number in waiting} == {Row.RECEIVED}
         broken = False
         for exchange in exchanges[2 * FAILED_STARTS :]:
-            assert await exchange.end() == Ending(stop_reason="end_turn")
+            assert await exchange.end() == Completed("end_turn")
 
 
 async def test_a_start_that_succeeds_is_a_fresh_count(tmp_path: Path) -> None:
@@ -1008,9 +1008,9 @@ async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -
 
     async with house(tmp_path, make, slots=1, obedient=True) as it:
         exchange, second = it.say(1, 10), it.say(1, 11)
-        assert str((await exchange.end()).error) == "out of file descriptors"
+        assert str(await exchange.failure()) == "out of file descriptors"
         assert it.row(10) is Row.CLOSED
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert it.crew.most == 1
 
 
@@ -1027,7 +1027,7 @@ async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: P
         assert exchanges[3].told == ["starting", "waiting 0"]
         assert it.row(13) is Row.RECEIVED
         confirmed.set()
-        assert (await exchanges[4].end()).stop_reason == "end_turn"
+        assert await exchanges[4].end() == Completed("end_turn")
 
 
 async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Path) -> None:
@@ -1042,7 +1042,7 @@ async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Pat
         it.talk(1).cancel(A_PERSON)
         confirmed.set()
         await quiet()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.crew.agents[0].methods().count("session/prompt") == 3
 
 
@@ -1057,17 +1057,17 @@ async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: 
         await it.say(1, 10, Unconfirmed(10)).end()
         for number in (11, 12):
             await it.answered(1, number)
-        assert str((await it.answered(1, 13)).ending.error) == "the channel is gone"
-        assert (await it.answered(1, 14)).ending == Ending(stop_reason="end_turn")
+        assert str((await it.answered(1, 13)).error) == "the channel is gone"
+        assert (await it.answered(1, 14)).ending == Completed("end_turn")
 
 
 async def test_an_exchange_that_cannot_be_carried_out_fails_with_its_reason(tmp_path: Path) -> None:
     """Nothing is sent, and the agent stays for the next message."""
     async with house(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, refuses=ExchangeFailed("the attachment is too large")))
-        assert str((await exchange.end()).error) == "the attachment is too large"
+        assert str(await exchange.failure()) == "the attachment is too large"
         assert it.row(10) is Row.CLOSED
-        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
         assert len(it.crew.agents) == 1
         assert it.crew.agents[0].methods().count("session/prompt") == 1
 
@@ -1084,10 +1084,10 @@ async def test_an_error_in_an_event_is_shown_there_and_the_conversation_goes_on(
         await quiet()
         assert agent.methods().count("session/prompt") == 1
         agent.end_turn(prompt, "cancelled")
-        assert str((await exchange.end()).error) == "no such emoji"
+        assert str(await exchange.failure()) == "no such emoji"
         assert it.row(10) is Row.CLOSED
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert len(it.crew.agents) == 1
 
 
@@ -1098,8 +1098,8 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         await other.until("prompted")
         broken = it.say(1, 10, Recorder(10, breaks=RuntimeError("no")))
         second = it.say(1, 11)
-        assert await second.end() == Ending(stop_reason="end_turn")
-        assert broken.endings[0] == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
+        assert broken.endings[0] == Completed("end_turn")
         assert it.row(10) is Row.CLOSED
         assert it.talk(2).seat.state is ConversationState.WORKING
 
@@ -1113,10 +1113,10 @@ async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> No
             await elapse(5)
             assert it.row(11) is Row.RECEIVED
             it.talk(1).cancel(7)
-            assert first.ending == Ending(cancelled_by=7)
+            assert first.ending == Cancelled(7)
             await elapse(5)
         it.talk(1).resume()
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert [it.row(message_id) for message_id in (11, 12)] == [Row.CLOSED, Row.FINISHED]
         assert sum(message.get("method") == "session/prompt" for message in it.crew.agents[0].received) == 2
 
@@ -1130,7 +1130,7 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
         with no_room(it.journal):
             agent.text(prompt["params"]["sessionId"], LARGE)
             agent.end_turn(prompt)
-            assert await exchange.end() == Ending(stop_reason="end_turn")
+            assert await exchange.end() == Completed("end_turn")
             await elapse(5)
             assert it.row(10) is Row.PROMPTED
             assert it.talk(1).seat.state is ConversationState.IDLE
@@ -1148,10 +1148,10 @@ async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path:
         prompt = await agent.expect("session/prompt")
         it.journal.close_rows((10,), "by another hand")
         agent.end_turn(prompt)
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
-        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
+        assert exchange.ending == Completed("end_turn")
 
 
 async def test_what_comes_after_the_end_of_a_turn_goes_to_the_last_exchange(tmp_path: Path) -> None:
@@ -1194,7 +1194,7 @@ async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Pa
         await quiet()
         second = it.say(1, 11)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert (await second.end()).stop_reason == "end_turn"
+        assert await second.end() == Completed("end_turn")
         assert it.crew.alive == 1
 
 

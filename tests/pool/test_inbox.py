@@ -9,7 +9,7 @@ import pytest
 from pool.agent_lease import FAIR_SECONDS
 from pool.conversation import FAILED_STARTS, Conversation
 from pool.conversation_context import CancelResult, ConversationState
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Dropped, TakenBack
 from pool.journal.journal import MessageState as Row
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
@@ -59,7 +59,7 @@ async def test_what_waits_behind_an_interrupted_turn_goes_on_by_itself_after_its
         assert it.crew.agents == []
         assert it.row(10) is Row.RECEIVED
         for exchange in exchanges:
-            assert await exchange.end() == Ending(stop_reason="end_turn")
+            assert await exchange.end() == Completed("end_turn")
 
 
 async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_takes(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ async def test_what_a_person_held_is_held_after_a_restart_for_as_long_as_it_take
         assert it.row(10) is Row.HELD
         it.talk(1).resume()
         assert it.row(10) is Row.RECEIVED
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
 
 
 async def test_nothing_to_take_up_holds_nothing(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_the_time_of_what_was_dropped_lets_nothing_go_on_that_is_held_late
     async with house(tmp_path) as it:
         exchanges = restored(it, 10, 11, held=True, seconds=TEN_MINUTES)
         assert it.talk(1).drop() == 2
-        assert [exchange.ending for exchange in exchanges] == [Ending(), Ending()]
+        assert [exchange.ending for exchange in exchanges] == [Dropped(), Dropped()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
         exchange = it.say(1, 12, text="hang")
         await exchange.until("prompted")
@@ -117,7 +117,7 @@ async def test_a_cancel_holds_for_good_what_was_held_for_a_time(tmp_path: Path) 
         await elapse(TEN_MINUTES + 1)
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         it.talk(1).resume()
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
 
 
 async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
@@ -128,14 +128,14 @@ async def test_what_comes_behind_a_choice_waits_for_it(tmp_path: Path) -> None:
         it.pool.wait(1, behind, TEN_MINUTES)
         assert repr(it.talk(1)) == "<1 asleep, 2 held>"
         assert it.row(11) is Row.RECEIVED
-        assert await behind.end() == Ending(stop_reason="end_turn")
+        assert await behind.end() == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
         alone = it.receive(2, Recorder(20))
         it.pool.wait(2, alone, TEN_MINUTES)
         await elapse(TEN_MINUTES - 1)
         assert repr(it.talk(2)) == "<2 asleep, 1 held>"
         last = it.say(2, 21)
-        assert await last.end() == Ending(stop_reason="end_turn")
+        assert await last.end() == Completed("end_turn")
         assert it.row(20) is Row.FINISHED
 
 
@@ -224,12 +224,12 @@ async def test_closing_a_working_thread_ends_its_turn_and_stops_its_agent(
         exchange, behind = it.say(1, 10, text="hang"), it.say(1, 11)
         await exchange.until("prompted")
         assert it.talk(1).close(A_PERSON) == CancelResult(stopped=True, held=1)
-        assert await exchange.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert await exchange.end() == Cancelled(A_PERSON, "cancelled")
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         assert it.crew.alive == 0
         it.talk(1).resume()
-        assert await behind.end() == Ending(stop_reason="end_turn")
+        assert await behind.end() == Completed("end_turn")
         await quiet()
         assert repr(it.talk(1)) == "<1 idle>"
 
@@ -242,12 +242,12 @@ async def test_closing_a_thread_in_line_takes_it_out_of_the_line(tmp_path: Path)
         await exchange.until("waiting 1")
         assert it.talk(2).close(A_PERSON) == CancelResult(stopped=True, held=1)
         await quiet()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert repr(it.talk(2)) == "<2 asleep, 1 held>"
         assert len(it.crew.agents) == 1
         it.talk(1).close(A_PERSON)
         it.talk(2).resume()
-        assert await behind.end() == Ending(stop_reason="end_turn")
+        assert await behind.end() == Completed("end_turn")
         await quiet()
         assert it.talk(2).seat.state is ConversationState.IDLE
 
@@ -278,7 +278,7 @@ async def test_a_message_in_the_step_of_a_close_wakes_the_thread_again(tmp_path:
         await quiet()
         assert repr(it.talk(1)) == "<1 stopping, 1 waiting>"
         stops.set()
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         await quiet()
         assert it.talk(1).seat.state is ConversationState.IDLE
         assert it.crew.most == 1
@@ -306,7 +306,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
         agent = await it.crew.agent(3)
         assert await prompts(agent, 1) == ["hello"]
         assert "session/load" in agent.methods()
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         await quiet()
         assert it.talk(1).seat.state is ConversationState.IDLE
 
@@ -385,7 +385,7 @@ async def test_what_is_sent_now_ends_the_turn_and_goes_alone_before_the_rest(tmp
         await quiet()
         assert agent.methods().count("session/prompt") == 1
         agent.end_turn(prompt, "cancelled")
-        assert (await first.end()).cancelled_by == A_PERSON
+        assert await first.end() == Cancelled(A_PERSON, "cancelled")
         assert await prompts(agent, 2) == ["12", "11+13"]
 
 
@@ -438,7 +438,7 @@ async def test_what_waits_can_be_taken_back(tmp_path: Path) -> None:
         it.talk(1).withdraw(first, "deleted")
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         it.talk(1).withdraw(second, "deleted")
-        assert [each.ending for each in (first, second)] == [Ending(), Ending()]
+        assert [each.ending for each in (first, second)] == [Dropped(), Dropped()]
         assert [it.row(10), it.row(11)] == [Row.CLOSED, Row.CLOSED]
         await elapse(TEN_MINUTES + 1)
         assert it.pool.conversation(1) is None
@@ -463,7 +463,7 @@ async def test_an_inbox_that_was_emptied_holds_nothing_that_comes_later(
         take_back(it.talk(1), exchange)
         assert not it.talk(1).held
         (later,) = restored(it, 11, held=False)
-        assert await later.end() == Ending(stop_reason="end_turn")
+        assert await later.end() == Completed("end_turn")
 
 
 async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path) -> None:
@@ -481,7 +481,7 @@ async def test_a_message_can_be_taken_back_until_the_agent_has_it(tmp_path: Path
         fetched.set()
         prompt = await agent.expect("session/prompt")
         assert prompt_text(prompt) == "next"
-        assert exchange.ending == Ending(withdrawn=True)
+        assert exchange.ending == TakenBack()
         assert it.row(10) is Row.CLOSED
         assert it.talk(1).unsent(11) is None
         agent.end_turn(prompt)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from acp import SpawnFailed
 from acp.schema import PromptCapabilities
 from pool.conversation_context import ConversationState
-from pool.exchange import Ending, ExchangeFailed
+from pool.exchange import ExchangeFailed, ShutDown
 from pool.journal.journal import MessageState as Row
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse
@@ -198,6 +198,6 @@ async def test_a_pool_stopped_at_any_moment_leaves_nothing_running(tmp_path: Pat
         assert it.crew.alive == 0
         for message_id, exchange in play.exchanges.items():
             if it.row(message_id) in {Row.RECEIVED, Row.HELD}:
-                assert exchange.endings in ([], [Ending(shutdown=True)])
+                assert exchange.endings in ([], [ShutDown()])
             if it.row(message_id) is Row.PROMPTED:
-                assert exchange.ending.shutdown
+                assert isinstance(exchange.ending, ShutDown)

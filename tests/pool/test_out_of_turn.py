@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from acp import Accept
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed
 from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
@@ -87,7 +87,7 @@ async def test_it_is_reminded_of_and_ended_like_a_question_of_a_turn(tmp_path: P
         ]
         agent.reply(asked, {"sessionId": SESSION})
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
 
 
 async def test_a_person_who_cancels_the_start_ends_what_was_asked_for_it(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_a_person_who_cancels_the_start_ends_what_was_asked_for_it(tmp_pat
         await exchange.until("aside Elicitation")
         assert it.talk(1).cancel(7).stopped
         assert await action(agent, 0) == "cancel"
-        assert await exchange.end() == Ending(cancelled_by=7)
+        assert await exchange.end() == Cancelled(7)
         await exchange.until("aside Withdrawn")
         assert it.talk(1).asked_since is None
 
@@ -117,7 +117,7 @@ async def test_an_exchange_that_cannot_ask_harms_no_reader(tmp_path: Path) -> No
         assert await action(agent, 0) == "cancel"
         second = it.say(1, 11)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
 
 
 @pytest.mark.parametrize("number", [1, 2])

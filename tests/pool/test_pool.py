@@ -7,7 +7,7 @@ import pytest
 
 from pool.agent_lease import FAIR_SECONDS
 from pool.conversation_context import ConversationState
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Failed
 from pool.journal.journal import MessageState as Row
 from pool.slots import Load
 from tests.support.virtual_time import elapse, quiet, step
@@ -54,8 +54,8 @@ async def test_a_start_that_hangs_delays_no_other_thread(tmp_path: Path) -> None
         await it.crew.agent(1)
         await it.answered(2, 20)
         assert it.talk(1).seat.state is ConversationState.STARTING
-        assert (await slow.end()).error is not None
-        assert (await it.answered(1, 11)).ending == Ending(stop_reason="end_turn")
+        assert isinstance(await slow.end(), Failed)
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
 
 async def test_an_agent_that_will_not_stop_delays_no_other_thread(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_hundred_messages_at_once_never_start_more_agents_than_slots(tmp
     async with house(tmp_path, slots=8, obedient=True) as it:
         exchanges = [it.say(thread_id, 1000 + thread_id) for thread_id in range(100)]
         for exchange in exchanges:
-            assert await exchange.end() == Ending(stop_reason="end_turn")
+            assert await exchange.end() == Completed("end_turn")
         assert it.crew.most == 8
         assert len(it.crew.agents) == 100
         assert all(agent.methods().count("session/prompt") == 1 for agent in it.crew.agents)
@@ -179,7 +179,7 @@ async def test_a_conversation_whose_inbox_is_held_makes_room(tmp_path: Path) -> 
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
         assert it.row(11) is Row.HELD
         it.talk(1).resume()
-        assert await held.end() == Ending(stop_reason="end_turn")
+        assert await held.end() == Completed("end_turn")
 
 
 async def test_a_conversation_whose_inbox_is_held_goes_to_sleep_in_time(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ async def test_a_message_while_being_evicted_waits_and_wakes_behind_the_newcomer
         stops.set()
         await newcomer.end()
         assert not late.endings
-        assert await late.end() == Ending(stop_reason="end_turn")
+        assert await late.end() == Completed("end_turn")
         assert it.crew.most == 1
 
 
@@ -274,7 +274,7 @@ async def test_a_busy_conversation_gives_its_slot_up_when_it_has_had_it_for_long
         await newcomer.end()
         agent = await it.crew.agent(3)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await second.end() == Ending(stop_reason="end_turn")
+        assert await second.end() == Completed("end_turn")
         assert it.journal.threads.session_id(1) == "agent1-1"
         assert it.crew.most == 1
 
@@ -313,10 +313,10 @@ async def test_a_dead_agent_is_no_other_threads_concern(tmp_path: Path) -> None:
     async with house(tmp_path, obedient=True) as it:
         hung = it.say(2, 20, text="hang")
         await hung.until("prompted")
-        assert (await it.say(1, 10, text="die").end()).error is not None
+        assert isinstance(await it.say(1, 10, text="die").end(), Failed)
         assert it.talk(2).seat.state is ConversationState.WORKING
         it.talk(2).cancel(A_PERSON)
-        assert await hung.end() == Ending(stop_reason="cancelled", cancelled_by=A_PERSON)
+        assert await hung.end() == Cancelled(A_PERSON, "cancelled")
 
 
 async def test_a_thread_is_forgotten_when_it_sleeps_and_a_new_conversation_takes_over(tmp_path: Path) -> None:
@@ -344,5 +344,5 @@ async def test_a_message_in_the_step_in_which_a_conversation_ends_is_not_lost(tm
             stops.set()
             for _ in range(steps):
                 await step()
-            assert await it.say(1, 11).end() == Ending(stop_reason="end_turn")
+            assert await it.say(1, 11).end() == Completed("end_turn")
         assert it.crew.most <= 2

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.conversation_context import ConversationState
-from pool.exchange import Ending
+from pool.exchange import Completed
 from pool.journal.journal import Journal
 from pool.pool import MEMORY_SECONDS, WAY_SECONDS, YIELD_SECONDS
 from tests.support.memory_agent import Json, MemoryAgent
@@ -62,10 +62,10 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         assert not older.exchange.endings
         older.agent.text("agent1-1", "then not")
         older.agent.end_turn(older.prompt)
-        assert await older.exchange.end() == Ending(stop_reason="end_turn")
+        assert await older.exchange.end() == Completed("end_turn")
         agent = await it.crew.agent(3)
         agent.end_turn(await agent.expect("session/prompt"))
-        assert await waiting.end() == Ending(stop_reason="end_turn")
+        assert await waiting.end() == Completed("end_turn")
         assert it.pool.conversation(1) is None
         assert it.journal.threads.session_id(1) == "agent1-1"
         assert it.talk(2).seat.state is ConversationState.WORKING
@@ -135,7 +135,7 @@ async def test_a_hung_agent_and_open_questions_leave_the_last_slot_to_all_others
         for exchange in hung:
             await exchange.until("prompted")
         for thread_id in range(3, 20):
-            assert (await it.answered(thread_id, thread_id * 100)).ending == Ending(stop_reason="end_turn")
+            assert (await it.answered(thread_id, thread_id * 100)).ending == Completed("end_turn")
         await elapse(WAY_SECONDS + LOOK)
         assert [exchange.endings for exchange in hung] == [[], []]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.exchange import Ending
+from pool.exchange import Completed
 from pool.journal.journal import MessageState as Row
 from pool.limits import Bound
 from pool.waiting_line import LINE_SECONDS, NEAR
@@ -158,7 +158,7 @@ async def test_two_hundred_threads_on_four_agents_are_all_answered(tmp_path: Pat
         first = [it.say(thread_id, 1000 + thread_id, text="one") for thread_id in range(200)]
         second = [it.say(thread_id, 2000 + thread_id, text="two") for thread_id in range(200)]
         for exchange, text in [(each, "one") for each in first] + [(each, "two") for each in second]:
-            assert await exchange.end() == Ending(stop_reason="end_turn")
+            assert await exchange.end() == Completed("end_turn")
             assert exchange.text == text
         assert it.crew.most <= 4
         assert sum(agent.methods().count("session/prompt") for agent in it.crew.agents) == 400

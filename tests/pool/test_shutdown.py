@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pool.conversation_context import ConversationState
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Failed, Outcome, ShutDown, TimedOut
 from pool.journal.journal import MessageState as Row
 from pool.pool import TURN_SECONDS
 from pool.turn_watchdog import TurnLimits
@@ -32,7 +32,7 @@ async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
         loop.call_later(TURN_SECONDS - 1, agent.end_turn, prompt)
         await it.pool.__aexit__()
         assert loop.time() - began == pytest.approx(TURN_SECONDS - 1)
-        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert exchange.ending == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
         assert it.row(11) is Row.RECEIVED
         assert behind.told == []
@@ -55,7 +55,7 @@ async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_r
         agent.end_turn(prompt)
         await exchange.until("see ")
         await it.pool.__aexit__()
-        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert exchange.ending == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
         assert it.journal.pages(10) == ["see the file"]
 
@@ -69,7 +69,7 @@ async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_t
         began = loop.time()
         await it.pool.__aexit__()
         assert loop.time() - began == pytest.approx(TURN_SECONDS)
-        assert exchange.ending == Ending(shutdown=True)
+        assert exchange.ending == ShutDown()
         assert it.row(10) is Row.PROMPTED
         assert it.crew.agents[0].aborted
         assert it.crew.alive == 0
@@ -91,7 +91,7 @@ async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Pa
         agent.end_turn(prompt, "cancelled")
         await stopping
         assert loop.time() == began
-        assert exchange.ending == Ending(stop_reason="cancelled", shutdown=True)
+        assert exchange.ending == ShutDown("cancelled")
         assert it.row(10) is Row.PROMPTED
 
 
@@ -104,7 +104,7 @@ async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_asked_about(tm
         await quiet()
         it.pool.kill()
         await stopping
-        assert exchange.ending == Ending(shutdown=True)
+        assert exchange.ending == ShutDown()
         assert it.row(10) is Row.PROMPTED
 
 
@@ -117,7 +117,7 @@ async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) 
         await quiet()
         it.crew.agents[0].fail(prompt, -32000, "no more credit")
         await stopping
-        assert exchange.ending.error is not None
+        assert str(exchange.error) == "session/prompt failed with -32000 no more credit"
         assert it.row(10) is Row.FINISHED
 
 
@@ -141,7 +141,7 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of
         (task,) = (each for each in asyncio.all_tasks() if each.get_name() == "conversation-1")
         task.cancel()
         await asyncio.wait((task,))
-        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert exchange.ending == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
         assert it.journal.pages(10) == (["last words"] if unread else [])
 
@@ -181,7 +181,7 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         assert loop.time() == began
         assert [it.row(number) for number in (10, 11, 20, 50, 60)] == [Row.RECEIVED] * 5
         assert it.row(41) is Row.HELD
-        assert fetching.ending == starting.ending == in_line.ending == Ending(shutdown=True)
+        assert fetching.ending == starting.ending == in_line.ending == ShutDown()
         assert unread.told == []
         assert len(it.crew.agents) == 4
         assert all(agent.stopped for agent in it.crew.agents)
@@ -191,14 +191,14 @@ async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path
     """Its reply speaks of the stop; the reply that the next start gives must not end with that page."""
 
     class Wordy(Recorder):
-        def ended(self, ending: Ending) -> Sequence[str]:
-            return [*super().ended(ending), "stopped"]
+        def ended(self, outcome: Outcome) -> Sequence[str]:
+            return [*super().ended(outcome), "stopped"]
 
     async with house(tmp_path) as it:
         fetching = it.say(1, 10, Wordy(10, fetched=asyncio.Event()))
         await fetching.until("blocks")
         await it.pool.__aexit__()
-        assert fetching.ending == Ending(shutdown=True)
+        assert fetching.ending == ShutDown()
         assert it.row(10) is Row.RECEIVED
         assert it.journal.pages(10) == []
 
@@ -224,7 +224,7 @@ async def test_a_start_that_is_given_up_is_stopped_to_the_end(tmp_path: Path) ->
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
         assert it.crew.agents[0].stopped
-        assert exchange.ending == Ending(shutdown=True)
+        assert exchange.ending == ShutDown()
         assert it.row(10) is Row.RECEIVED
 
 
@@ -250,7 +250,7 @@ async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_of
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await it.pool.__aexit__()
-        assert exchange.ending == Ending(cancelled_by=A_PERSON)
+        assert exchange.ending == Cancelled(A_PERSON)
         assert it.row(10) is Row.CLOSED
 
 
@@ -263,8 +263,7 @@ async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_of
         await agent.expect("session/cancel")
         it.pool.kill()
         await it.pool.__aexit__()
-        assert exchange.ending.ceiling
-        assert not exchange.ending.shutdown
+        assert isinstance(exchange.ending, TimedOut)
         assert it.row(10) in {Row.CLOSED, Row.FINISHED}
 
 
@@ -280,7 +279,7 @@ async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_
         await agent.expect("session/cancel")
         agent.end_turn(prompt)
         await stopping
-        assert exchange.ending == Ending(stop_reason="end_turn")
+        assert exchange.ending == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
 
 
@@ -329,7 +328,7 @@ async def test_an_exchange_that_cannot_be_told_of_the_end_touches_no_other(tmp_p
             await stopping
         assert [line["event"] for line in logs] == ["a conversation could not be ended"]
         assert it.crew.alive == 0
-        assert other.ending == Ending(stop_reason="end_turn")
+        assert other.ending == Completed("end_turn")
 
 
 async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
@@ -353,7 +352,7 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
         ]
         it.pool.kill()
         assert [agent.killed for agent in it.crew.agents] == [True, True, True]
-        assert (await working.end()).error is not None
+        assert isinstance(await working.end(), Failed)
         stops.set()
 
 

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from acp import Launch, SpawnFailed
 from pool.conversation_context import ConversationState
-from pool.exchange import Ending
+from pool.exchange import Completed
 from pool.session_setup import AgentSettings
 from pool.spares import AGAIN_SECONDS
 from tests.support.memory_agent import MemoryAgent
@@ -138,7 +138,7 @@ async def test_a_dead_spare_is_not_claimed_and_not_replaced_at_once(tmp_path: Pa
             await quiet()
         assert [log["reason"] for log in logs] == ["the agent's process has ended (exit code 3)"]
         assert repr(it.pool) == "<Pool <Slots 0/2 held, 0 in line> <Spares 0 of 1 ready>>"
-        assert (await it.answered(1, 10)).ending == Ending(stop_reason="end_turn")
+        assert (await it.answered(1, 10)).ending == Completed("end_turn")
         assert len(it.crew.agents) == 2
         await elapse(AGAIN_SECONDS - 1)
         assert len(it.crew.agents) == 2
@@ -152,7 +152,7 @@ async def test_a_spare_that_dies_in_the_step_of_a_claim_is_not_claimed(tmp_path:
         await quiet()
         exchange = it.say(1, 10)
         it.pool.agents[0].connection.close(SpawnFailed("gone"))
-        assert await exchange.end() == Ending(stop_reason="end_turn")
+        assert await exchange.end() == Completed("end_turn")
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
         assert it.crew.agents[0].methods() == ["initialize"]
 
@@ -218,7 +218,7 @@ async def test_a_spare_that_cannot_be_stopped_ends_nothing_else(tmp_path: Path) 
     async with house(tmp_path, make, slots=1, warm=1, threads={2: other}, obedient=True) as it:
         await quiet()
         with capture_logs() as logs:
-            assert await it.say(2, 20).end() == Ending(stop_reason="end_turn")
+            assert await it.say(2, 20).end() == Completed("end_turn")
         assert [line["event"] for line in logs if line["log_level"] == "error"] == ["a warm spare could not be stopped"]
 
 

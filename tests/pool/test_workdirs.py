@@ -9,6 +9,7 @@ import pytest
 import pool.workdirs
 from acp import Launch
 from pool.conversation_context import ConversationState
+from pool.exchange import Cancelled, Completed, Dropped
 from pool.session_setup import AgentSettings
 from pool.workdirs import Workdirs
 from tests.support.virtual_time import elapse, quiet
@@ -92,7 +93,7 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
         assert it.talk(1).seat.state is ConversationState.IDLE
         assert third.told[-1] == "waits for 2"
         it.talk(2).cancel(A_PERSON)
-        assert (await third.end()).stop_reason == "end_turn"
+        assert await third.end() == Completed("end_turn")
 
 
 async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> None:
@@ -105,10 +106,10 @@ async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> Non
         second = it.say(2, 21)
         await second.until("waits for 1")
         assert it.talk(2).seat.agent is not None
-        assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
+        assert (await it.answered(3, 30)).ending == Completed("end_turn")
         assert second.told == ["starting", "waits for 1", "waits for 1", "waits for 1"]
         it.talk(1).cancel(A_PERSON)
-        assert (await second.end()).stop_reason == "end_turn"
+        assert await second.end() == Completed("end_turn")
 
 
 async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: P
         second = it.say(2, 20)
         await second.until("waits for 1")
         assert it.talk(2).cancel(A_PERSON).stopped
-        assert (await second.end()).cancelled_by == A_PERSON
+        assert await second.end() == Cancelled(A_PERSON)
         await quiet()
         assert it.pool.conversation(2) is None
         it.talk(1).cancel(A_PERSON)
@@ -186,8 +187,8 @@ async def test_a_thread_that_is_gone_ends_everything_and_lets_its_agent_go(tmp_p
         await first.until("prompted")
         second = it.say(1, 11)
         it.talk(1).vanish()
-        assert (await first.end()).stop_reason == "cancelled"
-        assert second.ending.cancelled_by is None
+        assert await first.end() == Completed("cancelled")
+        assert second.ending == Dropped()
         assert it.row(11) == "closed"
         await quiet()
         assert (it.pool.conversation(1), it.crew.alive) == (None, 0)
@@ -227,10 +228,10 @@ async def test_a_directory_that_does_not_answer_holds_up_its_own_threads_alone(
     monkeypatch.setattr(pool.workdirs, "look", look)
     async with house(tmp_path, every(), threads=apart(tmp_path), obedient=True) as it:
         waiting = it.say(1, 10)
-        assert (await it.answered(3, 30)).ending.stop_reason == "end_turn"
+        assert (await it.answered(3, 30)).ending == Completed("end_turn")
         it.talk(1).cancel(A_PERSON)
-        assert waiting.ending.cancelled_by == A_PERSON
+        assert waiting.ending == Cancelled(A_PERSON)
         answers.set()
         await quiet()
         assert len(it.crew.agents) == 1
-        assert (await it.answered(1, 11)).ending.stop_reason == "end_turn"
+        assert (await it.answered(1, 11)).ending == Completed("end_turn")

@@ -21,7 +21,7 @@ from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
 from bot.rest.api import PermanentError, TryLater
 from bot.rest.pacer import Pacer
-from pool.exchange import Ending, ExchangeFailed, Notice
+from pool.exchange import Cancelled, Completed, Dropped, ExchangeFailed, Failed, Notice, Outcome, ShutDown, TakenBack
 from pool.journal.journal import Journal, MessageState
 from pool.turn_watchdog import WatchdogAlert
 from tests.acp.opened import HELLO, opened
@@ -48,11 +48,11 @@ class Stage:
         self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         return Exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files), self.context)
 
-    def finish(self, exchange: Exchange, ending: Ending) -> None:
+    def finish(self, exchange: Exchange, ending: Outcome) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
         pages = exchange.ended(ending)
         self.journal.mark(exchange.message_ids, MessageState.PROMPTED)
-        self.journal.finish(exchange.message_ids, ending.stop_reason or "failed", pages)
+        self.journal.finish(exchange.message_ids, "ended", pages)
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.event(Text("answer"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["answer\n-# 30 s"]
         assert it.journal.state(THREAD) is MessageState.ANSWERED
@@ -108,7 +108,7 @@ async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(t
             change = {"sessionUpdate": "current_mode_update", "currentModeId": f"m{number}"}
             session.update(change, 0)
             exchange.event(parse_update(change))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         told = re.findall("now in the mode (.*)|keeps changing", "\n".join(exchange.reply.pages()))
         assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
 
@@ -123,7 +123,7 @@ async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: P
             exchange.starting()
         for exchange, text in ((early, "second"), (late, "first")):
             exchange.event(Text(text))
-            it.finish(exchange, Ending("end_turn"))
+            it.finish(exchange, Completed("end_turn"))
         await asyncio.gather(early.settled(), late.settled())
         assert it.board.shown == ["first", "second"]
 
@@ -139,7 +139,7 @@ async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path)
         for exchange, text in ((first, "first"), (second, "second")):
             exchange.starting()
             exchange.event(Text(text))
-            it.finish(exchange, Ending("end_turn"))
+            it.finish(exchange, Completed("end_turn"))
         await second.settled()
         assert it.board.shown == ["first", "second"]
 
@@ -153,7 +153,7 @@ async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
         exchange.notice(Notice.FORGOTTEN)
         exchange.notice(Notice.UNASKED)
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         first, second, last = it.board.shown[0].splitlines()
         assert "knows nothing of it" in first
@@ -176,7 +176,7 @@ async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_t
         assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
         exchange.prompted(session, turn)
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer\n-# 0 s"]
 
@@ -203,7 +203,7 @@ async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, mon
         assert fetches == [["look"], ["look again"]]
         exchange.prompted(session, turn)
         exchange.prompted(session, turn)  # An agent that died before it got a byte is followed by another.
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown[0].count("not passed on") == 1
 
@@ -230,7 +230,7 @@ async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: P
         exchange.not_opened("Missing Permissions")
         with pytest.raises(ExchangeFailed) as failed:
             await exchange.blocks(PromptCapabilities())
-        it.finish(exchange, Ending(error=failed.value))
+        it.finish(exchange, Failed(failed.value))
         await exchange.settled()
         assert it.board.shown == ["❌ I could not open a thread: Missing Permissions"]
 
@@ -249,7 +249,7 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
         assert it.board.shown == []
         exchange.starting()
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["-# ⚠ I could not open a thread: No room.\nanswer"]
 
@@ -259,48 +259,48 @@ async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: 
     async with stage(tmp_path) as it:
         first, second = it.exchange(THREAD), it.exchange(THREAD + 1)
         first.starting()
-        assert first.ended(Ending(withdrawn=True)) == []
+        assert first.ended(TakenBack()) == []
         second.opened(THREAD)
         second.starting()
         await settle()
-        assert second.ended(Ending(withdrawn=True)) == ["-# ⏹ taken back before the agent got it."]
+        assert second.ended(TakenBack()) == ["-# ⏹ taken back before the agent got it."]
 
 
 # ---- the end
 
 ENDINGS = [
-    (Ending("end_turn"), "said", "said"),
-    (Ending("end_turn"), "", "-# The agent ended its turn without a word."),
-    (Ending("end_turn"), "\n", "-# The agent ended its turn without a word."),
-    (Ending("refusal"), "said", "said\n-# ⚠ The agent refused to go on."),
-    (Ending("max_tokens"), "said", "said\n-# ⚠ The agent stopped: it ran out of tokens."),
+    (Completed("end_turn"), "said", "said"),
+    (Completed("end_turn"), "", "-# The agent ended its turn without a word."),
+    (Completed("end_turn"), "\n", "-# The agent ended its turn without a word."),
+    (Completed("refusal"), "said", "said\n-# ⚠ The agent refused to go on."),
+    (Completed("max_tokens"), "said", "said\n-# ⚠ The agent stopped: it ran out of tokens."),
     (
-        Ending("max_turn_requests"),
+        Completed("max_turn_requests"),
         *("said", "said\n-# ⚠ The agent stopped: it made as many requests as one turn allows."),
     ),
-    (Ending("cancelled"), "said", "said\n-# ⏹ The agent ended the turn as cancelled."),
-    (Ending("cancelled", cancelled_by=ADA), "said", f"said\n-# ⏹ cancelled by <@{ADA}>"),
-    (Ending(cancelled_by=ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
-    (Ending("end_turn", cancelled_by=ADA), "said", "said"),
-    (Ending("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
-    (Ending("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
-    (Ending(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
-    (Ending(shutdown=True), "said", "said\n-# ⏹ Threadline stopped before this was finished."),
-    (Ending(error=SpawnFailed("no such command")), "", "❌ no such command"),
+    (Completed("cancelled"), "said", "said\n-# ⏹ The agent ended the turn as cancelled."),
+    (Cancelled(ADA, "cancelled"), "said", f"said\n-# ⏹ cancelled by <@{ADA}>"),
+    (Cancelled(ADA), "", f"-# ⏹ cancelled by <@{ADA}>"),
+    (Cancelled(ADA, "end_turn"), "said", "said"),
+    (Completed("invented_later"), "said", "said\n-# The turn ended: invented\\_later"),
+    (Completed("x" * 5_000), "said", f"said\n-# The turn ended: {'x' * 100}"),
+    (Completed(f"for {SECRET}"), "said", "said\n-# The turn ended: for [secret]"),
+    (ShutDown(), "said", "said\n-# ⏹ Threadline stopped before this was finished."),
+    (Failed(SpawnFailed("no such command")), "", "❌ no such command"),
     (
-        Ending(error=AgentClosed("the agent ended", 3, ("one", "two"))),
+        Failed(AgentClosed("the agent ended", 3, ("one", "two"))),
         *("said", "said\n❌ the agent ended (exit code 3)\n```\none\ntwo\n```"),
     ),
     (
-        Ending(error=RemoteError("session/prompt", -32603, "Internal error", {"details": "rate limit"})),
+        Failed(RemoteError("session/prompt", -32603, "Internal error", {"details": "rate limit"})),
         *("", "❌ session/prompt failed with -32603 Internal error: {'details': 'rate limit'}"),
     ),
-    (Ending(error=SpawnFailed(f"token {SECRET} <@1>")), "", "❌ token \\[secret\\] \\<\\@1\\>"),
+    (Failed(SpawnFailed(f"token {SECRET} <@1>")), "", "❌ token \\[secret\\] \\<\\@1\\>"),
 ]
 
 
 @pytest.mark.parametrize(("ending", "said", "shown"), ENDINGS, ids=lambda part: str(part)[:60])
-async def test_every_end_has_its_words(tmp_path: Path, ending: Ending, said: str, shown: str) -> None:
+async def test_every_end_has_its_words(tmp_path: Path, ending: Outcome, said: str, shown: str) -> None:
     """Stop reasons, errors with exit code and stderr, a cancel, a stop of the bot (P21, P39, P67), and no secret."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
@@ -312,7 +312,11 @@ async def test_every_end_has_its_words(tmp_path: Path, ending: Ending, said: str
         await exchange.settled()
         (page,) = it.board.shown
         assert plain(page).strip().startswith(plain(shown))
-        extra = "-# The next message starts the agent again." if isinstance(ending.error, AgentClosed) else ""
+        extra = (
+            "-# The next message starts the agent again."
+            if isinstance(ending, Failed) and isinstance(ending.error, AgentClosed)
+            else ""
+        )
         assert plain(page).strip().removeprefix(plain(shown)).strip() == plain(extra)
 
 
@@ -327,7 +331,7 @@ async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None
         exchange = it.exchange()
         exchange.opened(THREAD)
         it.journal.close_rows(exchange.message_ids, "dropped")
-        assert exchange.ended(Ending()) == []
+        assert exchange.ended(Dropped()) == []
         await exchange.settled()
         await settle()
         assert it.board.calls == []
@@ -342,7 +346,7 @@ async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_pat
         exchange.starting()
         exchange.event(Text("answer"))
         it.board.faults.extend([PermanentError("Missing Access")] * 2)
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.journal.state(THREAD) is MessageState.CLOSED
 
@@ -354,7 +358,7 @@ async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
         exchange.opened(THREAD)
         exchange.starting()
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         exchange.event(Text(", late"))
         await settle()
@@ -369,16 +373,16 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
             exchange.opened(THREAD)
             exchange.starting()
             exchange.event(Text(text))
-        it.finish(second, Ending("end_turn"))
+        it.finish(second, Completed("end_turn"))
         await settle()
         assert it.board.shown == ["one"]
-        it.finish(first, Ending("end_turn"))
+        it.finish(first, Completed("end_turn"))
         await second.settled()
         third = it.exchange(22)
         third.opened(THREAD)
         third.starting()
         third.event(Text("three"))
-        it.finish(third, Ending("end_turn"))
+        it.finish(third, Completed("end_turn"))
         await third.settled()
         assert it.board.shown == ["one", "two", "three"]
 
@@ -397,7 +401,7 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
             exchange.event(Text("answer"))
         await it.context.finish(8.0)
         assert asyncio.get_running_loop().time() == start
-        it.finish(done, Ending("end_turn"))
+        it.finish(done, Completed("end_turn"))
         await it.context.finish(8.0)
         assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
         assert not done.reply.settled.is_set()
@@ -434,7 +438,7 @@ async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_pat
         exchange.opened(THREAD)
         exchange.starting()
         exchange.signs.silent()
-        exchange.ended(Ending(shutdown=True))
+        exchange.ended(ShutDown())
         await settle()
         assert it.board.reactions == {(THREAD, EYE)}
 
@@ -446,7 +450,7 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.starting()
-        ending = Ending(cancelled_by=ADA)
+        ending = Cancelled(ADA)
         it.journal.close_rows(exchange.message_ids, "cancelled", exchange.ended(ending))
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -492,7 +496,7 @@ async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
         await reading
         assert asked == ["/p/a", "/p/b"]
         exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "c"}}))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "d"}}))
         await exchange.settled()
         (shown,) = it.board.shown
@@ -529,7 +533,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
         assert it.board.shown[2].startswith(f"<@{ADA}>")
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await settle()
         assert it.board.shown[2].endswith("-# no longer open: the turn has ended")
         assert all(not message.buttons for message in it.board.messages.values())
@@ -547,7 +551,7 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
         exchange.opened(THREAD)
         exchange.starting()
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await settle()
         assert it.board.reactions == {(THREAD, DONE)}
 
@@ -561,7 +565,7 @@ async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path)
         await settle()
         it.board.held = asyncio.Event()
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await settle()
         assert [call.content for call in it.board.calls if call.what == "react"] == [EYE]
         it.board.held.set()
@@ -580,7 +584,7 @@ async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> N
         first.starting()
         await elapse(0.05)
         first.event(Text("first"))
-        it.finish(first, Ending("end_turn"))
+        it.finish(first, Completed("end_turn"))
         second.opened(THREAD)
         second.starting()
         second.prompted(session, turn)
@@ -595,13 +599,15 @@ async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("ending", "sign"),
     [
-        (Ending("end_turn"), {(THREAD, DONE)}),
-        (Ending(error=SpawnFailed("no such command")), {(THREAD, FAILED)}),
-        (Ending("cancelled", cancelled_by=ADA), set()),
+        (Completed("end_turn"), {(THREAD, DONE)}),
+        (Failed(SpawnFailed("no such command")), {(THREAD, FAILED)}),
+        (Cancelled(ADA, "cancelled"), set()),
     ],
     ids=["done", "failed", "cancelled"],
 )
-async def test_the_sign_at_the_end_says_how_it_went(tmp_path: Path, ending: Ending, sign: set[tuple[int, str]]) -> None:
+async def test_the_sign_at_the_end_says_how_it_went(
+    tmp_path: Path, ending: Outcome, sign: set[tuple[int, str]]
+) -> None:
     """What a person cancelled needs none."""
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
@@ -620,7 +626,7 @@ async def test_no_sign_stays_where_none_is_to(tmp_path: Path) -> None:
         await settle()
         exchange.opened(THREAD)
         exchange.starting()
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await settle()
         assert it.board.reactions == set()
 
@@ -649,7 +655,7 @@ async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: 
         exchange.event(Thought("more"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await settle()
         assert it.board.reactions == {(THREAD, DONE)}
 
@@ -661,7 +667,7 @@ async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(t
         exchange = it.exchange()
         await settle()
         assert it.board.in_flight == 1
-        exchange.ended(Ending())
+        exchange.ended(Dropped())
         it.board.held.set()
         await settle()
         assert it.board.whats == ["react", "unreact"]
@@ -681,6 +687,6 @@ async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None
         exchange.opened(THREAD)
         exchange.starting()
         exchange.event(Text("answer"))
-        it.finish(exchange, Ending("end_turn"))
+        it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["answer"]

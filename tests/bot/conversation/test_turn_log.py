@@ -9,7 +9,7 @@ import structlog
 from acp import Text
 from acp.schema import ToolCallUpdate
 from bot.conversation.turn_log import TurnLog
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Failed
 
 
 async def logged(play: Callable[[TurnLog], None]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ async def test_a_turn_leaves_one_line_that_says_what_happened() -> None:
             record.event(ToolCallUpdate(tool_call_id="call-1"))
         record.event(ToolCallUpdate(tool_call_id="call-2"))
         record.event(Text("!"))
-        record.ended(Ending(stop_reason="end_turn"))
+        record.ended(Completed("end_turn"))
 
     line = await logged(play)
     assert line.pop("seconds") >= line.pop("first_text_seconds") >= 0
@@ -52,10 +52,10 @@ async def test_a_turn_that_went_wrong_says_why() -> None:
 
     def cancelled(record: TurnLog) -> None:
         record.began()
-        record.ended(Ending(stop_reason="cancelled", cancelled_by=9))
+        record.ended(Cancelled(9, "cancelled"))
 
     line = await logged(cancelled)
     assert (line["stop_reason"], line["cancelled_by"], "error" in line) == ("cancelled", 9, False)
     assert line["first_text_seconds"] is None
-    line = await logged(lambda record: record.ended(Ending(error=RuntimeError("no luck"))))
+    line = await logged(lambda record: record.ended(Failed(RuntimeError("no luck"))))
     assert (line["event"], line["error"]) == ("message ended without a turn", "no luck")

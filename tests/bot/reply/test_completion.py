@@ -7,16 +7,18 @@ from acp.schema import UsageUpdate
 from bot.config.appearance import Finish
 from bot.render.turn_summary import Receipt, cost_of
 from bot.reply.completion import FRESH_SECONDS, PING_SECONDS, Completion, TurnTiming, complete
-from pool.exchange import Ending
+from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown, TimedOut
 from pool.journal.trailers import Trailer
 
 ADA, BEN = 42, 43
-DONE = Ending("end_turn")
+DONE = Completed("end_turn")
 RECEIPT = Receipt(75, tools=3, files=2)
 FACTS = "1 min 15 s · 3 tools · 2 files changed"
 
 
-def seal(finish: Finish, ending: Ending = DONE, receipt: Receipt | None = RECEIPT, *, waited: float = 75) -> Completion:
+def seal(
+    finish: Finish, ending: Outcome = DONE, receipt: Receipt | None = RECEIPT, *, waited: float = 75
+) -> Completion:
     """An end for Ada."""
     return complete(finish, ending, receipt, waited=waited, asker_id=ADA)
 
@@ -47,14 +49,14 @@ def test_the_longer_somebody_has_waited_the_louder_it_is(finish: Finish, waited:
 @pytest.mark.parametrize(
     ("ending", "sign"),
     [
-        (Ending("refusal"), "⏹ stopped"),
-        (Ending("max_tokens"), "⏹ stopped"),
-        (Ending(ceiling=True), "⏹ stopped"),
-        (Ending("cancelled", cancelled_by=BEN), "⏹ stopped"),
-        (Ending(error=SpawnFailed("@everyone")), "❌ failed"),
+        (Completed("refusal"), "⏹ stopped"),
+        (Completed("max_tokens"), "⏹ stopped"),
+        (TimedOut(), "⏹ stopped"),
+        (Cancelled(BEN, "cancelled"), "⏹ stopped"),
+        (Failed(SpawnFailed("@everyone")), "❌ failed"),
     ],
 )
-def test_an_end_that_is_no_answer_is_not_called_one(ending: Ending, sign: str) -> None:
+def test_an_end_that_is_no_answer_is_not_called_one(ending: Outcome, sign: str) -> None:
     """And why it is none stands on the page (P21)."""
     message = seal("ping", ending).message
     assert message is not None
@@ -62,9 +64,9 @@ def test_an_end_that_is_no_answer_is_not_called_one(ending: Ending, sign: str) -
     assert seal("fresh", ending, None).message == Trailer(f"-# {sign}")
 
 
-@pytest.mark.parametrize("ending", [Ending("cancelled", cancelled_by=ADA), Ending(shutdown=True), Ending()])
+@pytest.mark.parametrize("ending", [Cancelled(ADA, "cancelled"), ShutDown(), Dropped()])
 @pytest.mark.parametrize("finish", ["auto", "fresh", "ping"])
-def test_nobody_is_called_for_what_they_did_themselves_nor_by_a_bot_that_stops(ending: Ending, finish: Finish) -> None:
+def test_nobody_is_called_for_what_they_did_themselves_nor_by_a_bot_that_stops(ending: Outcome, finish: Finish) -> None:
     """What was dropped from the line, cancelled by the asker, or cut off by the bot's own end."""
     assert seal(finish, ending) == EDITED
     assert seal(finish, ending, None) == Completion()

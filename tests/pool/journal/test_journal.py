@@ -45,12 +45,12 @@ WRITER = """
 import sys
 from itertools import count
 from pathlib import Path
-from pool.journal.journal import Journal, State
+from pool.journal.journal import Journal, MessageState
 
 journal = Journal.open(Path(sys.argv[1]))
 for message_id in count(1):
     journal.receive(message_id, thread_id=1, channel_id=2, guild_id=3, author_id=4)
-    journal.mark((message_id,), State.PROMPTED)
+    journal.mark((message_id,), MessageState.PROMPTED)
     journal.finish((message_id,), "end_turn", ["page one", "page two"])
     print(message_id, flush=True)
 """
