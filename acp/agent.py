@@ -90,7 +90,7 @@ class Agent:
         self._process = process
         self._client = client
         self._dispatch = Dispatch(process, client)
-        self.asides = self._dispatch.asides
+        self.out_of_turn = self._dispatch.out_of_turn
         """What it has asked while no turn runs, about a session or a request of ours, and waits for."""
         self.connection = self._dispatch.connection
         self.info = InitializeResponse(protocol_version=PROTOCOL_VERSION)
@@ -136,12 +136,12 @@ class Agent:
         """Whether a session survives this process: it can be loaded, or resumed."""
         return self.info.agent_capabilities.load_session or self._can("resume")
 
-    def ask_aside(self, on_aside: Callable[[OutOfTurnEvent], None]) -> None:
-        """Let `on_aside` have what is asked while no turn runs; without it that is cancelled at once.
+    def listen_out_of_turn(self, on_out_of_turn: Callable[[OutOfTurnEvent], None]) -> None:
+        """Let `on_out_of_turn` have what is asked while no turn runs; without it that is cancelled at once.
 
-        It is called synchronously, in the agent's order, and must not raise. Answer through `asides`.
+        It is called synchronously, in the agent's order, and must not raise. Answer through `out_of_turn`.
         """
-        self._dispatch.on_aside = on_aside
+        self._dispatch.on_out_of_turn = on_out_of_turn
 
     def _can(self, method: str) -> bool:
         return supports(getattr(self.info.agent_capabilities.session_capabilities, method))
@@ -284,7 +284,7 @@ class Agent:
         self._dispatch.sessions.pop(session.session_id, None)
         if session.turn is not None:
             session.turn.cancel()
-        await self._dispatch.errands.end(session.session_id)
+        await self._dispatch.request_tasks.end(session.session_id)
         await session.desk.close()
         if self._can("close"):
             params = {"sessionId": session.session_id}
@@ -297,8 +297,8 @@ class Agent:
 
         Whatever fails cuts nothing else short, and comes out as an ExceptionGroup when all is done.
         """
-        self._dispatch.end_asides()
-        await self._dispatch.errands.end()
+        self._dispatch.end_out_of_turn()
+        await self._dispatch.request_tasks.end()
         closing = {
             f"close terminals of {each}": session.desk.close() for each, session in self._dispatch.sessions.items()
         }

@@ -46,9 +46,9 @@ class Dispatch:
             on_text=self._on_text,
             on_unread=self._say_unread,
         )
-        self.errands = RequestTasks(self.connection)
-        self.asides = OpenQuestions()
-        self.on_aside: Callable[[OutOfTurnEvent], None] | None = None
+        self.request_tasks = RequestTasks(self.connection)
+        self.out_of_turn = OpenQuestions()
+        self.on_out_of_turn: Callable[[OutOfTurnEvent], None] | None = None
         """Whom to ask what is no turn's, and who learns what becomes of it."""
 
     # ---- what the agent says
@@ -90,23 +90,23 @@ class Dispatch:
 
     def _withdraw(self, request_id: RequestId) -> None:
         if not (any(turn.take_back(request_id) for turn in self._turns) or self._take_back(request_id)):
-            self.errands.cancel(request_id)
+            self.request_tasks.cancel(request_id)
 
     def _take_back(self, request_id: RequestId) -> bool:
-        """End a question that was asked aside, for the agent waits no longer."""
-        withdrawn = self.asides.withdraw(request_id)
+        """End a question that was asked outside a turn, because the agent waits no longer."""
+        withdrawn = self.out_of_turn.withdraw(request_id)
         if withdrawn:
             self._tell(Withdrawn(request_id))
         return withdrawn
 
     def _tell(self, event: OutOfTurnEvent) -> None:
-        if self.on_aside is not None:
-            self.on_aside(event)
+        if self.on_out_of_turn is not None:
+            self.on_out_of_turn(event)
 
-    def end_asides(self) -> None:
-        """End what was asked aside, for the agent ends."""
-        asked = self.asides.unanswered
-        self.asides.close_questions()
+    def end_out_of_turn(self) -> None:
+        """End what was asked outside a turn, because the agent ends."""
+        asked = self.out_of_turn.unanswered
+        self.out_of_turn.close_questions()
         for each in asked:
             self._tell(Withdrawn(each.request_id))
 
@@ -160,7 +160,7 @@ class Dispatch:
             pending = self.connection.pending(params.request_id)
             if pending is None:
                 raise LookupError(f"no request {excerpt(params.request_id, WIDTH)!r} waits for an answer")
-        asks = partial(self._ask_aside, pending) if turn is None else partial(turn.ask, size=request.size)
+        asks = partial(self._ask_out_of_turn, pending) if turn is None else partial(turn.ask, size=request.size)
         elicit(self.connection, asks, request.request_id, params)
 
     def _running(self, session_id: str) -> Turn | None:
@@ -169,7 +169,9 @@ class Dispatch:
         turn = self._session(session_id).turn
         return None if turn is None or turn.ended else turn
 
-    def _ask_aside(self, about: Pending | None, asked: Elicitation, on_answer: Callable[[Answer | None], None]) -> None:
+    def _ask_out_of_turn(
+        self, about: Pending | None, asked: Elicitation, on_answer: Callable[[Answer | None], None]
+    ) -> None:
         """Ask outside of all turns. A question about a request of ours ends with it, which waits for the answer."""
 
         def on_end() -> None:
@@ -180,9 +182,9 @@ class Dispatch:
                 about.untie(on_end)
             on_answer(answer)
 
-        if self.on_aside is None:
+        if self.on_out_of_turn is None:
             on_answer(None)
-        elif self.asides.open(asked, answered):
+        elif self.out_of_turn.open(asked, answered):
             if about is not None:
                 about.tie(on_end)
             self._tell(asked)
@@ -195,4 +197,4 @@ class Dispatch:
             await permit(session.turn, request.request_id, tool_call)
 
         work = partial(session.desk.fulfil, request.method, params, permitted)
-        self.errands.start(request, session.session_id, work)
+        self.request_tasks.start(request, session.session_id, work)

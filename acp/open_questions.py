@@ -18,7 +18,7 @@ class _Open:
 
 
 class OpenQuestions:
-    """The questions of a turn, or those that an agent asks aside from its turns. Everything here is synchronous."""
+    """The questions of a turn, or those that an agent asks outside its turns. Everything here is synchronous."""
 
     def __init__(self) -> None:
         """None is open."""

@@ -1,7 +1,7 @@
 """What an agent asks of a person: permission, values, a visit to a page; and what we ask on its behalf.
 
 Each becomes a question of the running turn. What needs one is cancelled where there is none; values and a visit may be
-asked for aside, for they belong to a session, or to a request of ours such as session/new (schema:
+asked for outside a turn, because they belong to a session, or to a request of ours such as session/new (schema:
 CreateElicitationRequest).
 """
 

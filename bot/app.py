@@ -238,7 +238,7 @@ class App:
             journal=context.journal,
             limits=limits,
             warm=agents.warm,
-            on_made_way=lambda thread_id: tell_made_way(context.notices, thread_id),
+            on_preempted=lambda thread_id: tell_made_way(context.notices, thread_id),
         )
 
     # ---- Discord

@@ -21,7 +21,7 @@ class ActiveTurn:
         self._deadlines = QuestionDeadlines(turn, exchange, bounds)
         self.cancelled_by: int | None = None
         """The person who cancelled it."""
-        self.made_way = False
+        self.preempted = False
         """Whether a question of it was ended for others."""
         self._over = False
 
@@ -37,12 +37,12 @@ class ActiveTurn:
         self._deadlines.note()
         self._watch.questions(waiting=self.asked_since is not None, now=_now())
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Do what time calls for: tell the thread, end a question that nobody answers, end the turn."""
         if self.turn.ended:
             return
         self._note_questions()
-        self._deadlines.look()
+        self._deadlines.tick()
         due = self._watch.due(_now())
         if due is WatchdogAlert.CEILING:
             self._over = True
@@ -55,9 +55,9 @@ class ActiveTurn:
         """When the oldest open question was asked, in the loop's time; None when none is open."""
         return self._deadlines.asked_since
 
-    def make_way(self) -> None:
+    def preempt(self) -> None:
         """End the open questions before their time is over, for others wait."""
-        self.made_way = self._deadlines.make_way() or self.made_way
+        self.preempted = self._deadlines.preempt() or self.preempted
         self._note_questions()
 
     def cancel(self, by: int) -> bool:

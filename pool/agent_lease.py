@@ -1,4 +1,4 @@
-"""What the turns of a thread need, how it comes and goes: a place in its directory, a slot, an agent, the session."""
+"""A thread's lease of an agent: acquires and returns its place in a directory, slot, process and session."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,25 +20,25 @@ log = structlog.stdlib.get_logger("pool")
 
 
 class AgentLease:
-    """A thread's agent, from the line before the directory to its sleep. `take`, `idle` and `sleep` are one task's."""
+    """One thread's agent and session. Only the conversation's task calls `acquire`, `idle` and `sleep`."""
 
     def __init__(
         self,
         thread_id: int,
-        house: ConversationContext,
+        context: ConversationContext,
         *,
         wake: asyncio.Event,
         has_work: Callable[[], bool],
         whose: Callable[[], Exchange],
     ) -> None:
-        """Begin asleep. `wake` ends all waiting here; `has_work` says whether an exchange could be taken up now.
+        """Begin asleep. `wake` ends all waiting here; `has_work` says whether an exchange could start now.
 
-        `whose` names the exchange for which, or after which, the agent asks something aside from its turns.
+        `whose` returns the current or latest exchange: the agent's questions outside its turns belong to it.
         """
         self.thread_id = thread_id
-        self._house = house
-        self._journal = house.journal
-        self._slots = house.slots
+        self._context = context
+        self._journal = context.journal
+        self._slots = context.slots
         self._wake = wake
         self._has_work = has_work
         self._whose = whose
@@ -50,13 +50,13 @@ class AgentLease:
         self.failed_starts = 0
         """How many in a row."""
         self.yields = False
-        """Whether the agent is let go after the exchange that is being worked on."""
+        """Whether the agent stops after the current exchange."""
         self.idle_since = 0.0
-        self.settings = house.settings(thread_id)
+        self.settings = context.settings(thread_id)
         """Its agent's, as of the start of the process that it has or had last."""
         self.agent: Agent | None = None
-        self.asides: OutOfTurnQuestions | None = None
-        """What the agent asks aside from its turns."""
+        self.out_of_turn: OutOfTurnQuestions | None = None
+        """What the agent asks outside its turns."""
         self.session: Session | None = None
 
     @property
@@ -67,7 +67,7 @@ class AgentLease:
     @property
     def ahead(self) -> list[int]:
         """The threads whose turns must end before it may come into its directory."""
-        return [other.thread_id for other in self._house.directories.ahead(self)] if self._outside else []
+        return [other.thread_id for other in self._context.workdirs.ahead(self)] if self._outside else []
 
     @property
     def is_lost(self) -> bool:
@@ -76,24 +76,24 @@ class AgentLease:
             self.agent is not None and self.agent.connection.error is not None
         )
 
-    # ---- what others do to it; never waits
+    # ---- called from outside; never waits
 
-    def let_go(self) -> None:
+    def release_when_idle(self) -> None:
         """Stop the agent as soon as it has nothing to do."""
         self.yields = self.state is not ConversationState.ASLEEP
         if self.state is ConversationState.IDLE:
             self.state = ConversationState.STOPPING
         self._wake.set()
 
-    def make_way(self) -> None:
-        """Let the agent go after the exchange, if it can come back."""
+    def preempt(self) -> None:
+        """Stop the agent after the current exchange, if it can load its session again."""
         self.yields = self.agent is not None and self.agent.can_load
-        if self.asides is not None:
-            self.asides.make_way()
+        if self.out_of_turn is not None:
+            self.out_of_turn.preempt()
 
     @property
     def evictable(self) -> bool:
-        """Whether the slot can be taken away now with nothing lost."""
+        """Whether the agent could stop now without losing anything."""
         agent = self.agent
         idle = self.state is ConversationState.IDLE and not self._has_work()
         return (
@@ -104,16 +104,16 @@ class AgentLease:
         )
 
     def evict(self) -> None:
-        """Put an evictable one to sleep."""
+        """Stop an evictable agent now."""
         self.state = ConversationState.STOPPING
         self._wake.set()
 
-    def look(self) -> None:
-        """Do what time calls for."""
-        if self.asides is not None:
-            self.asides.look()
+    def tick(self) -> None:
+        """Check deadlines."""
+        if self.out_of_turn is not None:
+            self.out_of_turn.tick()
         waited = asyncio.get_running_loop().time() - self.idle_since
-        if self._outside and self.agent is not None and waited >= self._house.idle_seconds:
+        if self._outside and self.agent is not None and waited >= self._context.idle_seconds:
             self.evict()  # Also where its session cannot be loaded again, as after any other idle time.
 
     @property
@@ -122,7 +122,7 @@ class AgentLease:
         return self.state is ConversationState.WORKING
 
     def look_again(self) -> None:
-        """Learn that the way may be free."""
+        """Check again whether the directory is free."""
         self._wake.set()
 
     def forget(self) -> None:
@@ -137,28 +137,28 @@ class AgentLease:
 
     # ---- for an exchange
 
-    async def take(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
+    async def acquire(self, exchange: Exchange, wanted: Callable[[], bool]) -> Session | None:
         """Return the session, starting whatever is missing. None: the exchange was no longer `wanted`.
 
-        Raises `AcpError`. However it ends, `leave` must follow.
+        Raises `AcpError`. However it ends, `leave_workdir` must follow.
         """
         self.state = ConversationState.IN_LINE
         if not await self._enter(exchange, wanted):
             return None
         if self.agent is None:
-            self.settings = self._house.settings(self.thread_id)
-            self.agent = self._house.claim(self, self.settings)
+            self.settings = self._context.settings(self.thread_id)
+            self.agent = self._context.claim(self, self.settings)
         if not await self._slots.acquire(self) or not wanted():
             return None
         exchange.waiting(0, ())
         self.state = ConversationState.STARTING
         try:
             if self.agent is None:
-                self.settings = self._house.settings(self.thread_id)  # A person may have chosen another meanwhile.
-                self.agent = await self._house.spawn(self.settings)
+                self.settings = self._context.settings(self.thread_id)  # A person may have chosen another one by now.
+                self.agent = await self._context.spawn(self.settings)
             self.agent.connection.on_closed = self._wake.set
-            if self.asides is None:
-                self.asides = OutOfTurnQuestions(self.agent, self.settings.bounds, self._whose)
+            if self.out_of_turn is None:
+                self.out_of_turn = OutOfTurnQuestions(self.agent, self.settings.bounds, self._whose)
             await self._close_forgotten(self.agent)
             if self.session is None:
                 begins = self._journal.threads.session_id(self.thread_id) is None
@@ -175,20 +175,20 @@ class AgentLease:
         return self.session if wanted() else None
 
     async def _enter(self, exchange: Exchange, wanted: Callable[[], bool]) -> bool:
-        """Come to the directory, and where one at a time works there wait for it. False: no longer wanted.
+        """Enter the directory, and wait for it where only one thread at a time may work. False: no longer wanted.
 
-        Whoever is let in holds no slot yet, or an agent of its own; whoever waits may lose both. So nobody who has
-        what another needs waits for what that one has.
+        A thread that enters holds no slot yet, or has an agent of its own; one that waits may lose both. Threads
+        therefore never wait for each other in a circle.
         """
-        directories = self._house.directories
-        settings = self._house.settings(self.thread_id) if self.agent is None else self.settings
+        workdirs = self._context.workdirs
+        settings = self._context.settings(self.thread_id) if self.agent is None else self.settings
         self._wake.clear()
-        await directories.enter(self, settings.cwd)
+        await workdirs.enter(self, settings.cwd)
         self.idle_since = asyncio.get_running_loop().time()
-        while self._house.exclusive and wanted() and (ahead := directories.ahead(self)):
+        while self._context.exclusive and wanted() and (ahead := workdirs.ahead(self)):
             exchange.beside([other.thread_id for other in ahead], waits=True)
             self._outside = True
-            self._house.on_idle()
+            self._context.on_idle()
             await self._woken()
             self._outside = False
             if self.state is ConversationState.STOPPING:
@@ -197,27 +197,29 @@ class AgentLease:
         return wanted()
 
     def _name_neighbours(self, exchange: Exchange) -> None:
-        """Say who else works in the directory in which this thread begins."""
-        busy = [other.thread_id for other in self._house.directories.ahead(self) if other.is_working]
+        """Tell the exchange which other threads work in its directory."""
+        busy = [other.thread_id for other in self._context.workdirs.ahead(self) if other.is_working]
         if busy:
             exchange.beside(busy, waits=False)
 
     def _tell(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
-        """Pass on what the thread must know before the answer; if this exchange is no longer wanted, to the next."""
+        """Pass the notices on to this exchange, or to the next one if this one is no longer wanted."""
         if wanted():
             untold, self._untold = self._untold, []
             for notice in untold:
                 exchange.notice(notice)
 
     async def _open(self, agent: Agent) -> None:
-        """Take up the thread's session, or open one, and set it up. After a reset meanwhile nothing of this counts."""
+        """Load or open the thread's session and apply its settings. A reset during that time discards the result."""
         resets = self._resets
         opened = await open_session(agent, self.thread_id, self.settings, self._journal)
         if opened.new and resets == self._resets:
             self._journal.threads.set_session(self.thread_id, opened.session.session_id)
             self._untold.extend(opened.notices)
         choices: dict[str, str] | None = None
-        while choices != (now := self._journal.threads.choices(self.thread_id)):  # Somebody may choose meanwhile.
+        while choices != (
+            now := self._journal.threads.choices(self.thread_id)
+        ):  # A person may change them at any time.
             choices = now
             notices = await apply_settings(opened.session, self.settings, choices)
         if resets == self._resets:
@@ -227,24 +229,24 @@ class AgentLease:
             self._forgotten.append(opened.session)
 
     async def _close_forgotten(self, agent: Agent) -> None:
-        """Let the agent forget what was forgotten here: it may hold a process for each session."""
+        """Close the forgotten sessions: the agent may hold a process for each."""
         while self._forgotten:
             try:
                 await agent.close_session(self._forgotten.pop())
             except AcpError as error:
                 log.warning("a session could not be closed", thread_id=self.thread_id, reason=str(error))
 
-    def leave(self) -> None:
-        """Leave the directory to others, and the slot where no agent came to it."""
+    def leave_workdir(self) -> None:
+        """Leave the directory, and return the slot if no agent has started in it."""
         if self.agent is None:
             self.state = ConversationState.ASLEEP
             self._slots.release(self)
-        others = self._house.directories.leave(self)
-        for other in others if self._house.exclusive else ():
+        others = self._context.workdirs.leave(self)
+        for other in others if self._context.exclusive else ():
             other.look_again()
 
-    def share(self) -> None:
-        """After an exchange, go to sleep if that was asked for, or if others have been waiting for the slot."""
+    def yield_if_due(self) -> None:
+        """After an exchange, stop the agent if that was asked for, or if others wait and the slot was held for long."""
         long = self._slots.line and self.held_seconds > FAIR_SECONDS
         if self.agent and (self.yields or (long and self.agent.can_load)):
             self.state = ConversationState.STOPPING
@@ -253,17 +255,17 @@ class AgentLease:
     # ---- between exchanges
 
     async def idle(self) -> None:
-        """Wait for something to do, for as long as an agent may do nothing."""
+        """Wait for work, for at most `idle_seconds`."""
         if self._forgotten and self.agent is not None:
             await self._close_forgotten(self.agent)
-            self.share()
-            return  # Anything may have come meanwhile.
+            self.yield_if_due()
+            return  # Work may have arrived.
         self._wake.clear()
         self.state = ConversationState.IDLE
         self.idle_since = asyncio.get_running_loop().time()
-        self._house.on_idle()
+        self._context.on_idle()
         try:
-            async with asyncio.timeout(self._house.idle_seconds):
+            async with asyncio.timeout(self._context.idle_seconds):
                 await self._woken()
         except TimeoutError:
             # No await between this check and the change of state: a message that comes now waits for the stop.
@@ -282,7 +284,7 @@ class AgentLease:
             if self.agent is not None:
                 await self.agent.stop()
         finally:
-            self.agent = self.asides = None
+            self.agent = self.out_of_turn = None
             self.state = ConversationState.ASLEEP
             self.yields = False
             self._slots.release(self)

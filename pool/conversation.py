@@ -1,7 +1,31 @@
-"""One thread: its inbox, its seat, the turn that runs.
+"""One thread: its inbox, its agent lease, and the turn that runs.
 
-A conversation is one task, which also starts and stops the agent (see `seat`); everything else here is synchronous and
-is called from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
+A conversation is one task, which also starts and stops the agent (see `lease`). Everything else here is synchronous
+and is called from outside while that task waits. Cancel, status and eviction therefore never wait for a turn.
+
+What each way to stop does:
+
+| method: cause                      | running turn            | inbox                 | session   | agent             |
+|------------------------------------|-------------------------|-----------------------|-----------|-------------------|
+| `cancel`: /cancel, Stop            | cancelled               | held                  | kept      | runs on           |
+| `reset`: /reset, /resume           | cancelled               | held                  | forgotten | runs on           |
+| `close`: /close                    | cancelled               | held                  | kept      | stops when idle   |
+| `thread_deleted`: or access lost   | cancelled               | closed                | kept      | stops when idle   |
+| `send_now`: Send now               | cancelled               | that one goes first   | kept      | runs on           |
+| `steer`: `threads.busy = "steer"`  | cancelled               | that one goes first   | kept      | runs on           |
+| `drop`: Drop all                   | goes on                 | closed                | kept      | runs on           |
+| `withdraw`: Drop, message deleted  | goes on                 | that one is closed    | kept      | runs on           |
+| `release`: a thread opens for it   | goes on                 | that one leaves       | kept      | stops when idle   |
+| `preempt`: others wait in line     | its questions end       | waits for a slot      | kept      | stops after it    |
+| the ceiling of a turn (`tick`)     | cancelled               | goes on               | kept      | runs on           |
+| `AgentLease.evict`: slot, memory   | there is none           | as it is              | kept      | stops now         |
+| `finish_and_stop`: shutdown        | ends by itself          | left for the restart  | kept      | stops after it    |
+| `disconnect`: shutdown takes long  | cut off                 | left for the restart  | kept      | stops now         |
+
+`cancel`, `reset`, `close` and `thread_deleted` also close the current exchange if its prompt is not sent yet.
+`withdraw` and `release` take that exchange too, but no other. A cancelled turn ends when the agent says so; an agent
+that takes longer than `acp.turn.CANCEL_SECONDS` loses its connection, and the next exchange starts another one.
+`preempt` keeps an agent that cannot load its session, and `finish_and_stop` cancels a turn that waits for an answer.
 """
 
 import asyncio
@@ -46,12 +70,12 @@ log = structlog.stdlib.get_logger("pool")
 class Conversation:
     """A thread and its session for as long as there is something to do or an agent runs."""
 
-    def __init__(self, thread_id: int, house: ConversationContext) -> None:
+    def __init__(self, thread_id: int, context: ConversationContext) -> None:
         """Begin asleep, with nothing to do."""
         self.thread_id = thread_id
-        self._house = house
-        self._journal = house.journal
-        self._inbox = Inbox(house.journal, on_time=self.resume)
+        self._context = context
+        self._journal = context.journal
+        self._inbox = Inbox(context.journal, on_time=self.resume)
         self._wake = asyncio.Event()
         self._current: Exchange | None = None
         self._latest: Exchange  # There is one before there is an agent.
@@ -59,23 +83,23 @@ class Conversation:
         self._unsettled: deque[Exchange] = deque()
         self._ending: deque[tuple[Exchange, str]] = deque()
         """What was taken out of the inbox and is still to be closed, with the reason."""
-        self._retiring = False
+        self._finishing = False
         self._making: asyncio.Timeout | None = None
         """While an exchange is asked for something: what ends that at once where it is given up."""
-        self.seat = AgentLease(
-            thread_id, house, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
+        self.lease = AgentLease(
+            thread_id, context, wake=self._wake, has_work=lambda: self._inbox.ready, whose=lambda: self._latest
         )
-        """Its agent, and the session."""
+        """The agent of this thread, and its session."""
         self.running: ActiveTurn | None = None
 
     def __repr__(self) -> str:
         """Read like a status line."""
         waiting = f", {self._inbox!r}" if self._inbox else ""
-        return f"<{self.thread_id} {self.seat.state}{waiting}>"
+        return f"<{self.thread_id} {self.lease.state}{waiting}>"
 
     @property
     def held(self) -> bool:
-        """Whether what waits is waiting for a person."""
+        """Whether the inbox waits for a person to let it go on."""
         return self._inbox.held
 
     @property
@@ -93,7 +117,7 @@ class Conversation:
         """What is being worked on."""
         return self._current
 
-    def unsent(self, message_id: int) -> Exchange | None:
+    def find_unsent(self, message_id: int) -> Exchange | None:
         """Return the exchange of a message that the agent has not got yet; None where it has, or there is none."""
         current = () if self._current is None or self.running is not None else (self._current,)
         found = (each for each in (*current, *self._inbox.exchanges) if message_id in each.message_ids)
@@ -107,10 +131,10 @@ class Conversation:
     @property
     def asked_since(self) -> float | None:
         """When the oldest open question was asked, in the loop's time; None when none is open."""
-        asked = (each.asked_since for each in (self.running, self.seat.asides) if each is not None)
+        asked = (each.asked_since for each in (self.running, self.lease.out_of_turn) if each is not None)
         return min((since for since in asked if since is not None), default=None)
 
-    # ---- what others do to it; never waits
+    # ---- called from outside; never waits
 
     def submit(self, exchange: Exchange) -> None:
         """Put an exchange into the inbox. What was held goes on before it."""
@@ -154,7 +178,7 @@ class Conversation:
             self.running.cancel(by)
 
     def withdraw(self, exchange: Exchange, reason: str) -> None:
-        """Close one that the agent has not got (see `unsent`), for `reason`, a word for the journal."""
+        """Close one that the agent has not got (see `find_unsent`), for `reason`, a word for the journal."""
         if exchange is self._current:
             self._give_up(exchange, TakenBack(), reason)
         else:
@@ -164,12 +188,12 @@ class Conversation:
         self._wake.set()
 
     def release(self, exchange: Exchange) -> None:
-        """Give away one that the agent has not got (see `unsent`): it goes on elsewhere. So the agent is let go."""
+        """Remove one that the agent has not got (`find_unsent`); it goes on elsewhere. The agent stops when idle."""
         if exchange is self._current:
             self._leave_current()
         else:
             self._inbox.remove(exchange)
-        self.seat.let_go()
+        self.lease.release_when_idle()
         self._changed()
 
     def cancel(self, by: int) -> CancelResult:
@@ -191,9 +215,9 @@ class Conversation:
 
     def _leave_current(self) -> None:
         self._current = None
-        if self.seat.asides is not None:
-            self.seat.asides.end()
-        self._house.slots.leave(self.seat)
+        if self.lease.out_of_turn is not None:
+            self.lease.out_of_turn.end()
+        self._context.slots.leave(self.lease)
         self._wake.set()
         if self._making is not None:
             self._making.reschedule(asyncio.get_running_loop().time())
@@ -201,29 +225,29 @@ class Conversation:
     def reset(self, by: int) -> CancelResult:
         """Cancel, and forget the session: the next message starts a new one."""
         done = self.cancel(by)
-        self.seat.forget()
+        self.lease.forget()
         return done
 
     def close(self, by: int) -> CancelResult:
-        """Cancel, and let the agent go: the session is kept, and the next message wakes it."""
+        """Cancel, and stop the agent as soon as it is idle. The session is kept."""
         done = self.cancel(by)
-        self.seat.let_go()
+        self.lease.release_when_idle()
         return done
 
-    def vanish(self) -> None:
-        """Learn that the thread is gone: everything in it ends, and nobody is told."""
+    def thread_deleted(self) -> None:
+        """End everything in the thread without a message: the thread is deleted, or the bot has lost access to it."""
         self._empty("gone")
         self._changed()
         if self.running is not None:
             self.running.turn.cancel()
         elif self._current is not None:
             self._give_up(self._current, Dropped(), "gone")
-        self.seat.let_go()
+        self.lease.release_when_idle()
 
     def resume(self) -> None:
         """Go on with what was held."""
         if self._inbox.resume():
-            self.seat.failed_starts = 0
+            self.lease.failed_starts = 0
             self._changed()
         self._wake.set()
 
@@ -256,35 +280,35 @@ class Conversation:
         if self._current is not None:
             self._current.waiting(place, asking)
 
-    def look(self) -> None:
-        """Do what time calls for; called every second or so. What fails in it touches no other thread."""
+    def tick(self) -> None:
+        """Check deadlines; called about once a second. A failure here touches no other thread."""
         try:
             if self.running is not None:
-                self.running.look()
-            self.seat.look()
+                self.running.tick()
+            self.lease.tick()
         except Exception:  # the isolation boundary once more: the caller looks after all threads
-            log.exception("a look at the clock failed", thread_id=self.thread_id)
+            log.exception("a check of deadlines failed", thread_id=self.thread_id)
 
-    def make_way(self) -> None:
-        """Give the slot to those who wait: questions are ended, and after the turn the conversation sleeps."""
-        self.seat.make_way()
+    def preempt(self) -> None:
+        """Give up the slot to threads in line: reject open questions, and stop the agent after the turn."""
+        self.lease.preempt()
         if self.running is not None:
-            self.running.make_way()
+            self.running.preempt()
 
-    def retire(self) -> None:
-        """Take up nothing more: the task ends, and the agent with it, as soon as the running turn has ended."""
-        self._retiring = True
+    def finish_and_stop(self) -> None:
+        """Start no other exchange: as soon as the running turn has ended, the agent stops and the task ends."""
+        self._finishing = True
         self._wake.set()
         if self.running is not None and self.running.turn.unanswered:
-            self.running.turn.cancel()  # Nobody can answer any more.
+            self.running.turn.cancel()  # The bot no longer takes answers.
 
-    def cut_off(self) -> None:
+    def disconnect(self) -> None:
         """End the running turn now: the bot is about to stop, and cancels this conversation's task next."""
-        if self.seat.agent is not None:
-            self.seat.agent.connection.close(AgentClosed("Threadline is shutting down"))
+        if self.lease.agent is not None:
+            self.lease.agent.connection.close(AgentClosed("Threadline is shutting down"))
 
     def _changed(self) -> None:
-        self._house.on_queue(self.thread_id)
+        self._context.on_queue(self.thread_id)
 
     def _close(self, exchange: Exchange, outcome: Outcome, reason: str) -> None:
         pages: Sequence[str] = ()
@@ -308,19 +332,19 @@ class Conversation:
                 if self._current is not None:
                     self._interrupt(self._current)
             finally:
-                await self.seat.sleep()
+                await self.lease.sleep()
 
     async def _step(self) -> bool:
         """Do the next thing. An error in it is shown in this thread and touches no other."""
         try:
-            if self._retiring:
+            if self._finishing:
                 return False
-            if self.seat.is_lost:
-                await self.seat.sleep()
+            if self.lease.is_lost:
+                await self.lease.sleep()
             elif self._inbox.ready:
                 await self._serve(self._inbox.take())
-            elif self.seat.agent is not None:
-                await self.seat.idle()
+            elif self.lease.agent is not None:
+                await self.lease.idle()
             elif self._inbox or self._ending:
                 await self._wake.wait()
                 self._wake.clear()
@@ -338,39 +362,39 @@ class Conversation:
 
     async def _serve(self, exchange: Exchange) -> None:
         def wanted() -> bool:
-            return self._current is exchange and not self._retiring
+            return self._current is exchange and not self._finishing
 
         self._current = self._latest = exchange
         exchange.starting()
         self._changed()
         try:
-            self.seat.state = ConversationState.STARTING
+            self.lease.state = ConversationState.STARTING
             # Asked here too: for somebody without the right no agent is started, and no other waits longer in line.
             await self._unless_given_up(exchange, exchange.admitted())
-            session = await self.seat.take(exchange, wanted)
+            session = await self.lease.acquire(exchange, wanted)
             if session is not None:
                 with bound_contextvars(session_id=session.session_id, turn=exchange.message_ids[-1]):
                     await self._converse(session, exchange)
         finally:
-            self.seat.leave()
+            self.lease.leave_workdir()
         self._current = None
-        self.seat.share()
+        self.lease.yield_if_due()
 
     async def _converse(self, session: Session, exchange: Exchange) -> None:
         while len(self._unsettled) > UNSETTLED:
             await self._unsettled.popleft().settled()
         while (blocks := await self._blocks(session, exchange)) is not None and self._current is exchange:
             try:
-                earlier = self._journal.prompted(exchange.message_ids, exchange.kept())
+                earlier = self._journal.prompted(exchange.message_ids, exchange.stored_prompt())
                 break
             except JournalUnwritable:  # Nothing is sent before that is written down; meanwhile anything may change.
                 await asyncio.sleep(UNWRITABLE_SECONDS)
         else:
             return
-        self.seat.state = ConversationState.WORKING
+        self.lease.state = ConversationState.WORKING
         try:
             async with session.prompt(blocks) as turn:
-                running = self.running = ActiveTurn(exchange, turn, self.seat.settings.bounds)
+                running = self.running = ActiveTurn(exchange, turn, self.lease.settings.bounds)
                 session.on_late = partial(self._late, exchange)
                 exchange.prompted(session, turn)
                 await self._follow(running)
@@ -426,18 +450,18 @@ class Conversation:
     def _finish(self, running: ActiveTurn) -> None:
         """Write down the end before the lock is released."""
         exchange, turn = running.exchange, running.turn
-        outcome = running.outcome(stopping=self._retiring)
+        outcome = running.outcome(stopping=self._finishing)
         pages = exchange.ended(outcome)
         self._current = None
         if isinstance(turn.error, AuthRequired):
-            self.seat.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
+            self.lease.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
         if isinstance(outcome, ShutDown):
             self._journal.interrupt(exchange.message_ids, pages)
         else:
             self._journal.finish(exchange.message_ids, turn.stop_reason or "failed", pages)
         self._unsettled.append(exchange)
-        if running.made_way and running.cancelled_by is None and not self._retiring:
-            self._house.on_made_way(self.thread_id)
+        if running.preempted and running.cancelled_by is None and not self._finishing:
+            self._context.on_preempted(self.thread_id)
 
     def _once_more(self, exchange: Exchange, error: AgentClosed, earlier: str | None) -> None:
         """Put an exchange back of which the agent, dying, got not one byte; one new agent is tried."""
@@ -459,7 +483,7 @@ class Conversation:
             if exchange is not None:
                 reason = error.closed_as if isinstance(error, ExchangeFailed) else "failed"
                 self._close(exchange, Failed(error), reason)
-            if self.seat.failed_starts >= FAILED_STARTS:
+            if self.lease.failed_starts >= FAILED_STARTS:
                 self._inbox.hold()
                 self._changed()
         except Exception:  # the same boundary: it must hold for an exchange or a journal that fails twice

@@ -38,18 +38,18 @@ class ConversationContext:
 
     `settings` says which agent a thread has; `spawn` starts one; `claim` gives a warm spare and its slot to a
     conversation, where there is one that does. With `exclusive`, one at a time works in a directory. `on_idle` is
-    called when a slot could serve somebody else, `on_made_way` with a thread whose turn has ended after a question of
+    called when a slot could serve somebody else, `on_preempted` with a thread whose turn has ended after a question of
     it was ended for others, `on_queue` with one where what waits may have changed.
     """
 
     settings: Callable[[int], AgentSettings]
     journal: Journal
     slots: Slots[object]
-    directories: Workdirs[Occupant]
+    workdirs: Workdirs[Occupant]
     exclusive: bool
     spawn: Callable[[AgentSettings], Awaitable[Agent]]
     claim: Callable[[object, AgentSettings], Agent | None]
     idle_seconds: float
     on_idle: Callable[[], None]
-    on_made_way: Callable[[int], None]
+    on_preempted: Callable[[int], None]
     on_queue: Callable[[int], None]

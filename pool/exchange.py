@@ -133,7 +133,7 @@ class Exchange(Protocol):
     def author_id(self) -> int:
         """Who wrote it."""
 
-    def takes_in(self, earlier: "Exchange") -> bool:
+    def merge_earlier(self, earlier: "Exchange") -> bool:
         """Take the messages of the exchange that waits right before this one into this one, if they belong together.
 
         True: they are this one's now, and nobody asks anything of `earlier` any more.
@@ -148,7 +148,7 @@ class Exchange(Protocol):
         Raises `ExchangeFailed`.
         """
 
-    def kept(self) -> str:
+    def stored_prompt(self) -> str:
         """Return the prompt that `blocks` gave as it is to be kept: a person may want it sent again after a crash."""
 
     def waiting(self, place: int, asking: Sequence[int]) -> None:
@@ -178,7 +178,7 @@ class Exchange(Protocol):
         A late event is not followed by it.
         """
 
-    def aside(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
+    def out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.
 
         `remind` and `unanswered` may follow, as for a question of the turn.

@@ -70,7 +70,7 @@ class Inbox:
     def take(self) -> Exchange:
         """Remove the first, with those behind it that may be taken together with it, and return them as one."""
         taken = self._waiting.popleft()
-        while self._waiting and taken is not self._alone and self._waiting[0].takes_in(taken):
+        while self._waiting and taken is not self._alone and self._waiting[0].merge_earlier(taken):
             taken = self._waiting.popleft()
         self._alone = None
         return taken

@@ -1,4 +1,4 @@
-"""What the agent of a thread asks aside from its turns: about its session, or about what is needed to open one."""
+"""What the agent of a thread asks outside its turns: about its session, or about what is needed to open one."""
 
 from collections.abc import Callable
 
@@ -19,18 +19,18 @@ class OutOfTurnQuestions:
 
     def __init__(self, agent: Agent, bounds: TurnLimits, whose: Callable[[], Exchange]) -> None:
         """Take what `agent` asks from now on; `whose` names that exchange."""
-        self._questions = agent.asides
+        self._questions = agent.out_of_turn
         self._bounds = bounds
         self._whose = whose
         self._deadlines: QuestionDeadlines | None = None
-        agent.ask_aside(self._take)
+        agent.listen_out_of_turn(self._take)
 
     def _take(self, event: OutOfTurnEvent) -> None:
         """Pass it on, from the agent's reader: nothing may raise."""
         try:
             self._pass_on(event)
         except Exception:  # the isolation boundary of a conversation
-            log.exception("a question aside failed")
+            log.exception("a question outside a turn failed")
 
     def _pass_on(self, event: OutOfTurnEvent) -> None:
         deadlines, alone = self._deadlines, len(self._questions.unanswered) == 1
@@ -38,7 +38,7 @@ class OutOfTurnQuestions:
             deadlines = self._deadlines = QuestionDeadlines(self._questions, self._whose(), self._bounds)
         if isinstance(event, Elicitation):
             deadlines.begin(event.request_id)
-        deadlines.exchange.aside(event, self._questions)
+        deadlines.exchange.out_of_turn(event, self._questions)
 
     @property
     def asked_since(self) -> float | None:
@@ -48,15 +48,15 @@ class OutOfTurnQuestions:
         self._deadlines.note()
         return self._deadlines.asked_since
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Do what time calls for."""
         if self._deadlines is not None:
-            self._deadlines.look()
+            self._deadlines.tick()
 
-    def make_way(self) -> None:
+    def preempt(self) -> None:
         """End what is open, for others wait."""
         if self._deadlines is not None:
-            self._deadlines.make_way()
+            self._deadlines.preempt()
 
     def end(self) -> None:
         """End what is open, for nobody wants to know any more."""

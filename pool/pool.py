@@ -31,13 +31,13 @@ __all__ = ["Pool"]
 TURN_SECONDS = 8.0
 """What running turns get to end by themselves when the bot stops."""
 
-LOOK_SECONDS = 1.0
+TICK_SECONDS = 1.0
 """How often the keeper looks at the turns' clocks and fills up spares."""
 
 MEMORY_SECONDS = 10.0
 """How often the agents' memory is measured, where it is bounded."""
 
-WAY_SECONDS = 600.0
+PREEMPT_SECONDS = 600.0
 """When somebody has waited in line for so long, a question that is as old is ended for them."""
 
 YIELD_SECONDS = 15.0
@@ -57,12 +57,12 @@ class Pool:
         journal: Journal,
         limits: Limits,
         warm: Sequence[tuple[AgentSettings, int]] = (),
-        on_made_way: Callable[[int], None] = lambda _thread_id: None,
+        on_preempted: Callable[[int], None] = lambda _thread_id: None,
     ) -> None:
         """`settings` says which agent a thread has; `spawn` starts one, given its marker (`<journal id>/<n>`).
 
         Of each kind in `warm` so many are kept started for threads to come.
-        `on_made_way` learns of a thread whose question was ended for others, after its turn.
+        `on_preempted` learns of a thread whose question was ended for others, after its turn.
         """
         self._spawn_marked = spawn
         self._journal = journal
@@ -75,7 +75,7 @@ class Pool:
         self._pace = Pace(limits.per_minute)
         self._line = WaitingLine(self._slots, tell=self._tell_place, asking=self._asking)
         self._looking: asyncio.Handle | None = None
-        self._way_made = -YIELD_SECONDS
+        self._preempted_at = -YIELD_SECONDS
         self._stack = AsyncExitStack()
         self._stopping = False
         self._warm = bool(warm)
@@ -84,17 +84,17 @@ class Pool:
             slots=self._slots, spawn=self._spawn, running=self._running_agents, create_task=self._create_task
         )
         """Which sessions the agents have kept."""
-        self._house = ConversationContext(
+        self._context = ConversationContext(
             settings=settings,
             journal=journal,
             slots=self._slots,
-            directories=Workdirs(),
+            workdirs=Workdirs(),
             exclusive=limits.exclusive,
             spawn=self._spawn,
             claim=self._spares.claim,
             idle_seconds=limits.idle_seconds,
             on_idle=self._look_soon,
-            on_made_way=on_made_way,
+            on_preempted=on_preempted,
             on_queue=lambda thread_id: self.on_queue(thread_id),  # noqa: PLW0108 - it may be set later
         )
         self.on_queue: Callable[[int], None] = lambda _thread_id: None
@@ -165,7 +165,7 @@ class Pool:
     def _obtain(self, thread_id: int) -> Conversation:
         conversation = self._conversations.get(thread_id)
         if conversation is None:
-            conversation = self._conversations[thread_id] = Conversation(thread_id, self._house)
+            conversation = self._conversations[thread_id] = Conversation(thread_id, self._context)
             self._running[conversation] = self._create_task(self._run(conversation), f"conversation-{thread_id}")
         return conversation
 
@@ -191,7 +191,7 @@ class Pool:
     def place(self, conversation: Conversation) -> int:
         """Return the place in line, from 1; 0 when not in line."""
         line = self._slots.line
-        return line.index(conversation.seat) + 1 if conversation.seat in line else 0
+        return line.index(conversation.lease) + 1 if conversation.lease in line else 0
 
     @property
     def conversations(self) -> Iterable[Conversation]:
@@ -201,32 +201,32 @@ class Pool:
     @property
     def agents(self) -> list[Agent]:
         """All agents that run, spares included."""
-        used = [each.seat.agent for each in self._conversations.values() if each.seat.agent is not None]
+        used = [each.lease.agent for each in self._conversations.values() if each.lease.agent is not None]
         return [*used, *self._spares.agents, *self.listing.guests]
 
     def _running_agents(self, settings: AgentSettings) -> list[Agent]:
         """Return the living agents of the kind, whatever their directory."""
         of_threads = [
-            each.seat.agent
+            each.lease.agent
             for each in self._conversations.values()
-            if each.seat.agent is not None and self._house.settings(each.thread_id).agent == settings.agent
+            if each.lease.agent is not None and self._context.settings(each.thread_id).agent == settings.agent
         ]
         agents = [*of_threads, *self._spares.of(settings.agent)]
         return [agent for agent in agents if agent.connection.error is None]
 
     @property
     def load(self) -> Load:
-        """How full the house is."""
+        """How many slots there are, held and waited for."""
         return self._slots.load
 
-    def _seats(self) -> list[AgentLease]:
-        """Return the seats that hold a slot: only they may have an agent."""
+    def _leases(self) -> list[AgentLease]:
+        """Return the leases that hold a slot: only they may have an agent."""
         return [holder for holder in self._slots.holders if isinstance(holder, AgentLease)]
 
     def _asking(self) -> list[int]:
         """Return the threads whose agents wait for a person's answer."""
-        seated = (self._conversations.get(seat.thread_id) for seat in self._seats())
-        return [each.thread_id for each in seated if each is not None and each.asked_since is not None]
+        asked = (self._conversations.get(lease.thread_id) for lease in self._leases())
+        return [each.thread_id for each in asked if each is not None and each.asked_since is not None]
 
     # ---- slots
 
@@ -245,36 +245,36 @@ class Pool:
 
     def _look_at_line(self) -> None:
         self._looking = None
-        self._line.look()
+        self._line.tell_nearest()
         self._make_room()
 
     def _tell_place(self, holder: object, place: int, asking: Sequence[int]) -> None:
-        seat = cast(AgentLease, holder)  # Spares and guests take what is free, and never stand in line.
-        self._conversations[seat.thread_id].placed(place, asking)
+        lease = cast(AgentLease, holder)  # Spares and guests take what is free, and never stand in line.
+        self._conversations[lease.thread_id].placed(place, asking)
 
     def _make_room(self) -> None:
         """Make room for those in line that nothing makes room for yet: by a spare, else by the longest idle."""
-        stopping = sum(seat.state is ConversationState.STOPPING for seat in self._seats())
+        stopping = sum(lease.state is ConversationState.STOPPING for lease in self._leases())
         wanted = self._slots.load.in_line - stopping - self._spares.leaving
         if wanted > 0:
             wanted -= self._spares.dismiss(wanted)
-        for seat in self._longest_idle()[: max(0, wanted)]:
-            seat.evict()
+        for lease in self._longest_idle()[: max(0, wanted)]:
+            lease.evict()
 
     def _longest_idle(self) -> list[AgentLease]:
-        return sorted((seat for seat in self._seats() if seat.evictable), key=lambda seat: seat.idle_since)
+        return sorted((lease for lease in self._leases() if lease.evictable), key=lambda lease: lease.idle_since)
 
     # ---- the keeper
 
     async def _keep(self) -> None:
         """Look after what nobody else wakes for: each thing in its own time."""
         loop = asyncio.get_running_loop()
-        duties = {self._look: 0.0, self._line.look_further: LINE_SECONDS}
+        duties = {self._tick: 0.0, self._line.tell_others: LINE_SECONDS}
         if self._limits.max_memory:
             duties[self._relieve_memory] = MEMORY_SECONDS
         last = dict.fromkeys(duties, loop.time())
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(TICK_SECONDS)
             for duty, seconds in duties.items():
                 if loop.time() - last[duty] >= seconds:
                     last[duty] = loop.time()
@@ -283,35 +283,35 @@ class Pool:
                     except Exception:  # an isolation boundary: a disk that is full must not end the bot
                         log.exception("the keeper failed", duty=duty.__name__)
 
-    async def _look(self) -> None:
+    async def _tick(self) -> None:
         self._journal.retry()
         for conversation in self._conversations.values():
-            conversation.look()
-        self._make_way()
+            conversation.tick()
+        self._preempt()
         self._spares.fill()
 
-    def _make_way(self) -> None:
+    def _preempt(self) -> None:
         """Let the oldest question end whose thread holds a slot that others have long been waiting for."""
         now = asyncio.get_running_loop().time()
-        if self._slots.longest_wait < WAY_SECONDS or now - self._way_made < YIELD_SECONDS:
+        if self._slots.longest_wait < PREEMPT_SECONDS or now - self._preempted_at < YIELD_SECONDS:
             return
         asking = [(each.asked_since, each) for each in self._conversations.values() if each.asked_since is not None]
         since, conversation = min(asking, key=lambda pair: pair[0], default=(now, None))
-        if conversation is not None and now - since >= WAY_SECONDS:
-            self._way_made = now
+        if conversation is not None and now - since >= PREEMPT_SECONDS:
+            self._preempted_at = now
             log.info("ended a question for those in line", thread_id=conversation.thread_id)
-            conversation.make_way()
+            conversation.preempt()
 
     async def _relieve_memory(self) -> None:
         """Put the longest idle to sleep while the agents use more memory than they may."""
-        staying = [seat for seat in self._seats() if seat.state is not ConversationState.STOPPING]
-        pids = {seat: seat.agent.pid for seat in staying if seat.agent is not None}
+        staying = [lease for lease in self._leases() if lease.state is not ConversationState.STOPPING]
+        pids = {lease: lease.agent.pid for lease in staying if lease.agent is not None}
         sizes = await asyncio.to_thread(resident, [*pids.values(), *(spare.pid for spare in self._spares.agents)])
         excess = sum(sizes.values()) - self._limits.max_memory
-        for seat in self._longest_idle():
+        for lease in self._longest_idle():
             if excess > 0:
-                excess -= sizes.get(pids.get(seat, 0), 0)
-                seat.evict()
+                excess -= sizes.get(pids.get(lease, 0), 0)
+                lease.evict()
 
     # ---- the end
 
@@ -327,8 +327,8 @@ class Pool:
         self._spares.close()
         self.listing.close()
         for conversation, task in self._running.items():
-            conversation.retire()
-            if conversation.seat.state in {
+            conversation.finish_and_stop()
+            if conversation.lease.state in {
                 ConversationState.IN_LINE,
                 ConversationState.STARTING,
             }:  # Nothing was prompted; nothing will be.
@@ -337,6 +337,6 @@ class Pool:
             await asyncio.wait(self._running.values(), timeout=TURN_SECONDS)
         for conversation, task in self._running.items():
             # A stop in progress must not be cut short, nor one that a start, cancelled above, has come to.
-            if conversation.seat.state is not ConversationState.STOPPING and not task.cancelling():
-                conversation.cut_off()
+            if conversation.lease.state is not ConversationState.STOPPING and not task.cancelling():
+                conversation.disconnect()
                 task.cancel()

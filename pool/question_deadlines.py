@@ -38,14 +38,14 @@ class QuestionDeadlines:
         self._asked = {each.request_id: self._asked.get(each.request_id, now) for each in self._questions.unanswered}
         self._reminded &= self._asked.keys()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Do what time calls for."""
         self.note()
         now = asyncio.get_running_loop().time()
         for question in self._questions.unanswered:
-            self._look_at(question, now - self._asked[question.request_id])
+            self._tick_one(question, now - self._asked[question.request_id])
 
-    def _look_at(self, question: Question | Elicitation, age: float) -> None:
+    def _tick_one(self, question: Question | Elicitation, age: float) -> None:
         bounds = self._bounds
         if age >= bounds.question:
             self._reject(question, Unanswered.TIME)
@@ -53,7 +53,7 @@ class QuestionDeadlines:
             self._reminded.add(question.request_id)
             self.exchange.remind(question.request_id, bounds.question - age)
 
-    def make_way(self) -> bool:
+    def preempt(self) -> bool:
         """End what is open before its time is over, for others wait. False: nothing was."""
         questions = self._questions.unanswered
         for question in questions:

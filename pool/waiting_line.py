@@ -42,14 +42,14 @@ class WaitingLine:
             if wait.told is None:
                 self._say(wait, self._slots.load.in_line, self._asking())
 
-    def look(self) -> None:
+    def tell_nearest(self) -> None:
         """Tell the first few what has changed for them."""
         asking = self._asking()
         for place, wait in enumerate(islice(self._slots.from_first(), NEAR), start=1):
             if wait.told != (place, asking):
                 self._say(wait, place, asking)
 
-    async def look_further(self) -> None:
+    async def tell_others(self) -> None:
         """Tell those further back what is news for them, some at a time."""
         start = NEAR
         while start < self._slots.load.in_line:

@@ -1,4 +1,4 @@
-"""Requests of an agent that take time: a file, a command's exit, a person's word.
+"""Requests of an agent that take time: a file, a command's exit, a person's answer.
 
 The reader never waits for them: each is a task, owned by the agent and bounded in number, that ends with its answer,
 with the session, when the agent takes it back ($/cancel_request), or with the agent.
@@ -17,9 +17,9 @@ from acp.jsonrpc import INTERNAL_ERROR, REQUEST_CANCELLED, Request, RequestId
 
 from .refusal import RequestRefused
 
-__all__ = ["MAX_ERRANDS", "RequestTasks"]
+__all__ = ["MAX_REQUESTS", "RequestTasks"]
 
-MAX_ERRANDS = 64
+MAX_REQUESTS = 64
 """Requests of one agent that wait at the same time; one more is refused."""
 
 log = structlog.stdlib.get_logger("acp")
@@ -32,7 +32,7 @@ class _RequestTask:
 
 
 class RequestTasks:
-    """The running errands of one agent."""
+    """The requests of one agent that are being served."""
 
     def __init__(self, connection: Connection) -> None:
         """Answer on `connection`."""
@@ -42,7 +42,7 @@ class RequestTasks:
     def start(self, request: Request, session_id: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         """Do `work` and answer the request by what it returns, or by the `RequestRefused` that it raises."""
         request_id = request.request_id
-        if len(self._running) >= MAX_ERRANDS or request_id in self._running:
+        if len(self._running) >= MAX_REQUESTS or request_id in self._running:
             self._connection.refuse(request_id, INTERNAL_ERROR, f"{len(self._running)} requests are being done already")
             return
         task = asyncio.create_task(self._run(request_id, work), name=f"{request.method} {request_id!r}")
@@ -68,13 +68,13 @@ class RequestTasks:
             self._connection.refuse(request_id, REQUEST_CANCELLED, "Request cancelled")
 
     def cancel(self, request_id: RequestId) -> None:
-        """Give up the errand for that request, if it runs."""
-        errand = self._running.get(request_id)
-        if errand is not None:
-            errand.task.cancel()
+        """Cancel the task of that request, if it runs."""
+        running = self._running.get(request_id)
+        if running is not None:
+            running.task.cancel()
 
     async def end(self, session_id: str | None = None) -> None:
-        """Give up the errands of a session, or all, and return when they have ended."""
+        """Cancel the tasks of a session, or all of them, and return when they have ended."""
         tasks = [each.task for each in self._running.values() if session_id in (None, each.session_id)]
         for task in tasks:
             task.cancel()

@@ -41,7 +41,7 @@ class CommandClient(BotClient):
     def offers(self, thread_id: int) -> AgentOptions:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""
         conversation = self.pool.conversation(thread_id)
-        session = None if conversation is None else conversation.seat.session
+        session = None if conversation is None else conversation.lease.session
         offers = read_offers(self.journal.threads.offers(thread_id)) if session is None else AgentOptions.of(session)
         return offers.without(self.redact)
 

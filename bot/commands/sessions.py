@@ -77,7 +77,7 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
     lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
     if client.journal.trouble:
         lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
-    session = None if conversation is None else conversation.seat.session
+    session = None if conversation is None else conversation.lease.session
     if session is not None:
         lines.append(f"mode: {escape(visible(client.redact(session.mode or 'not told'), CHOICE))}")
         if session.usage is not None:
@@ -98,9 +98,9 @@ def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
 def _state_line(client: CommandClient, conversation: Conversation | None) -> str:
     if conversation is None:
         return "**asleep** — a message wakes the agent."
-    state = str(conversation.seat.state)
-    if conversation.seat.state is ConversationState.IN_LINE:
-        ahead = conversation.seat.ahead
+    state = str(conversation.lease.state)
+    if conversation.lease.state is ConversationState.IN_LINE:
+        ahead = conversation.lease.ahead
         state += f", behind {links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
     if conversation.asked_since is not None:
         state += ", and waits for the answer to its question"
@@ -144,7 +144,7 @@ async def _sessions(interaction: Interaction) -> None:
         if number % SLICE == 0:
             await asyncio.sleep(0)
     listed = shown[:LISTED]
-    sizes = await asyncio.to_thread(resident, [each.seat.agent.pid for each in listed if each.seat.agent is not None])
+    sizes = await asyncio.to_thread(resident, [each.lease.agent.pid for each in listed if each.lease.agent is not None])
     lines = [_session_line(client, each, sizes) for each in listed]
     text = "\n".join(lines) or "No agent is running in a thread that you can see."
     await interaction.response.send_message(fitting(text, len(shown) - len(listed)), ephemeral=True)
@@ -164,17 +164,17 @@ def _can_view(interaction: Interaction, thread_id: int) -> bool:
 
 
 def _session_line(client: CommandClient, conversation: Conversation, sizes: dict[int, int]) -> str:
-    thread_id, seat = conversation.thread_id, conversation.seat
-    parts = [f"<#{thread_id}> **{seat.state}**"]
+    thread_id, lease = conversation.thread_id, conversation.lease
+    parts = [f"<#{thread_id}> **{lease.state}**"]
     asker_id = client.journal.threads.asker(thread_id)
     if asker_id is not None:
         parts.append(f"<@{asker_id}>")
     if conversation.waiting:
         parts.append(f"{conversation.waiting} {'held' if conversation.held else 'waiting'}")
     parts.append(escape(client.agents.name(thread_id)))
-    if seat.agent is not None:
-        parts.append(f"{seat.held_seconds / 60:.0f} min")
-        parts.append(f"{sizes.get(seat.agent.pid, 0) / 2**20:.0f} MiB")
+    if lease.agent is not None:
+        parts.append(f"{lease.held_seconds / 60:.0f} min")
+        parts.append(f"{sizes.get(lease.agent.pid, 0) / 2**20:.0f} MiB")
     return " · ".join(parts)
 
 

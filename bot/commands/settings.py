@@ -206,7 +206,7 @@ async def _set(interaction: Interaction, option: Option, choice: Choice) -> None
     named = f"**{escape(_name(option))}**: {escape(_name(choice))}"
     value: Value = choice.value == "true" if isinstance(option.current, bool) else choice.value
     conversation = client.pool.conversation(thread_id)
-    session = None if conversation is None else conversation.seat.session
+    session = None if conversation is None else conversation.lease.session
     if session is None:
         if not _remembered(interaction, option, choice):
             await interaction.response.edit_message(content=words.NOT_DONE, view=None)

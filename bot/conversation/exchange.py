@@ -96,7 +96,7 @@ class Exchange:
     ) -> None:
         """Take up a request, with those `before` it that belong to it.
 
-        `again` is the prompt that an earlier run of the bot had sent, see `kept`.
+        `again` is the prompt that an earlier run of the bot had sent, see `stored_prompt`.
         """
         self.request = request
         self._introduces = False
@@ -139,7 +139,7 @@ class Exchange:
         """How often it has changed."""
         self._linked_files: LinkedFiles | None = None
         self._questions: QuestionBroker | None = None
-        self._asides = OutOfTurnCards(context.cards, redact=context.redact, tell=context.tell)
+        self._out_of_turn = OutOfTurnCards(context.cards, redact=context.redact, tell=context.tell)
         self._redacting = Redacting(context.redact)
         self._typing: TypingIndicator | None = None
         signs = (context.sign(each.channel_id, each.message_id) for each in self.requests)
@@ -167,7 +167,7 @@ class Exchange:
         """What was asked, oldest first; what was taken back is empty."""
         return self._briefing.requests
 
-    def takes_in(self, earlier: PooledExchange) -> bool:
+    def merge_earlier(self, earlier: PooledExchange) -> bool:
         """Take the requests of the exchange before this one, where both are one person's and short enough."""
         if not isinstance(earlier, Exchange) or not earlier.is_open or earlier.again or self.again:
             return False
@@ -273,9 +273,9 @@ class Exchange:
             context.audit.record("refused", deed, user_id=request.author_id, thread_id=request.thread_id)
             raise ExchangeRefused(refusal.reason)
 
-    def kept(self) -> str:
+    def stored_prompt(self) -> str:
         """Return the prompt as it can be sent again."""
-        return self._briefing.kept()
+        return self._briefing.stored_prompt()
 
     def starting(self) -> None:
         """Show that it is this message's turn."""
@@ -509,19 +509,19 @@ class Exchange:
         if self._place is not None:
             self._context.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
 
-    def aside(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
+    def out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Ask it, or say on its card what came of it, as soon as the thread is there."""
-        self._opened.add_done_callback(lambda _: self._asides.take(event, questions, self._where))
+        self._opened.add_done_callback(lambda _: self._out_of_turn.take(event, questions, self._where))
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Ping those who may answer a question once more."""
-        self._asides.remind(request_id, seconds_left)
+        self._out_of_turn.remind(request_id, seconds_left)
         if self._questions is not None:
             self._questions.remind(request_id, seconds_left)
 
     def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
-        self._asides.unanswered(request_id, words.UNANSWERED[why])
+        self._out_of_turn.unanswered(request_id, words.UNANSWERED[why])
         if self._questions is not None:
             self._questions.unanswered(request_id, words.UNANSWERED[why])
 

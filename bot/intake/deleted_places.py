@@ -44,7 +44,7 @@ class DeletedPlaces:
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             log.info("the thread of a conversation is locked", thread_id=thread_id)
-            conversation.vanish()
+            conversation.thread_deleted()
 
     def channel(self, channel_id: int) -> None:
         """Learn that a channel is gone, and all its threads."""
@@ -80,5 +80,5 @@ class DeletedPlaces:
         conversation = self._pool.conversation(thread_id)
         if conversation is not None:
             log.info("the place of a conversation is gone", thread_id=thread_id)
-            conversation.vanish()
+            conversation.thread_deleted()
         self._on_gone(thread_id)

@@ -123,7 +123,7 @@ class Edits:
         """
         for thread_id in (channel_id, message_id):  # A thread that is opened on a message has its id.
             conversation = self._pool.conversation(thread_id)
-            exchange = conversation.unsent(message_id) if conversation is not None else None
+            exchange = conversation.find_unsent(message_id) if conversation is not None else None
             if conversation is None or not isinstance(exchange, Exchange):
                 continue
             if self._journal.state(message_id) in WAITS:

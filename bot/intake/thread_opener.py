@@ -55,7 +55,7 @@ def _stay(exchange: Exchange, reason: str, *, context: ExchangeContext, pool: Po
     """Let a request that gets no thread wait for its turn in the conversation of its channel."""
     agents, channel_id, thread_id = context.agents, exchange.request.channel_id, exchange.request.thread_id
     conversation = pool.conversation(thread_id)
-    if conversation is None or conversation.unsent(exchange.request.message_id) is not exchange:
+    if conversation is None or conversation.find_unsent(exchange.request.message_id) is not exchange:
         exchange.opened(channel_id)  # It has ended meanwhile; if there is a word to be said of that, then there.
     elif context.journal.knows(channel_id) and agents.name(channel_id) != agents.name(thread_id):
         exchange.not_opened(reason)

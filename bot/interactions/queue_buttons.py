@@ -146,7 +146,7 @@ async def _drop_rest(conversation: Conversation, exchanges: Sequence[Exchange]) 
     for number, exchange in enumerate(exchanges):
         if number % SLICE == 0:
             await asyncio.sleep(0)
-        if conversation.unsent(exchange.message_ids[-1]) is exchange:
+        if conversation.find_unsent(exchange.message_ids[-1]) is exchange:
             conversation.withdraw(exchange, "dropped")
 
 

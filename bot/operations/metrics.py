@@ -150,7 +150,7 @@ class _Present(Collector):
 
     def collect(self) -> Iterator[Metric]:
         load, cards, pulse = self._pool.load, self._cards, self._pulse
-        states = Tally(each.seat.state for each in self._pool.conversations)
+        states = Tally(each.lease.state for each in self._pool.conversations)
         conversations = GaugeMetricFamily("threadline_conversations", "Conversations that are awake.", labels=["state"])
         for state in Doing:
             conversations.add_metric([state], states[state])

@@ -174,7 +174,7 @@ class PromptBuilder:
         self._told.update(new)
         return new
 
-    def kept(self) -> str:
+    def stored_prompt(self) -> str:
         """Return the prompt as it can be sent again: with links to the files, not what they hold."""
         parts = (part.model_dump(mode="json", by_alias=True, exclude_none=True) for part in self._parts)
         return to_json([*parts]).decode()

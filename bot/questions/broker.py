@@ -42,7 +42,7 @@ CHANGES = 5
 
 
 class QuestionBroker:
-    """The questions of one turn, or those that an agent asks aside from its turns, in one thread."""
+    """The questions of one turn, or those that an agent asks outside its turns, in one thread."""
 
     def __init__(
         self,

@@ -150,12 +150,12 @@ async def test_an_elicitation_outside_a_turn_is_cancelled_at_once_where_nobody_i
     await agent.stop()
 
 
-async def test_an_elicitation_outside_a_turn_is_asked_aside() -> None:
+async def test_an_elicitation_outside_a_turn_is_asked_out_of_turn() -> None:
     """Of a session, or one whose opening is not read yet; answered, taken back, ended with its agent (P33, P54)."""
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form", "url"})))
     heard: list[OutOfTurnEvent] = []
-    agent.ask_aside(heard.append)
+    agent.listen_out_of_turn(heard.append)
     opening = asyncio.create_task(agent.new_session(CWD))
     peer.reply(await peer.expect("session/new"), {"sessionId": "s"})
     elicit(peer, 0, sessionId="s")
@@ -167,22 +167,22 @@ async def test_an_elicitation_outside_a_turn_is_asked_aside() -> None:
     peer.notify("elicitation/complete", {"elicitationId": "e"})
     await quiet()
     assert [type(event).__name__ for event in heard] == ["Elicitation"] * 4 + ["Withdrawn", "ElicitationCompleted"]
-    assert agent.asides.answer(0, Accept({"name": "Ann"}))
-    assert agent.asides.withdraw(2)
-    assert not agent.asides.answer(2, Accept({}))
-    assert [each.request_id for each in agent.asides.unanswered] == [3]
+    assert agent.out_of_turn.answer(0, Accept({"name": "Ann"}))
+    assert agent.out_of_turn.withdraw(2)
+    assert not agent.out_of_turn.answer(2, Accept({}))
+    assert [each.request_id for each in agent.out_of_turn.unanswered] == [3]
     answers = [(await peer.answer_to(number))["result"]["action"] for number in (0, 1, 2)]
     assert answers == ["accept", "cancel", "cancel"]
     await agent.stop()
     assert heard[6:] == [Withdrawn(3)]
-    assert not agent.asides.unanswered
+    assert not agent.out_of_turn.unanswered
 
 
-async def test_what_is_asked_behind_a_turns_end_is_asked_aside() -> None:
+async def test_what_is_asked_behind_a_turns_end_is_asked_out_of_turn() -> None:
     """Before all of the turn was read; and its page is completed after it."""
     peer, agent, session = await opened("form")
     heard: list[OutOfTurnEvent] = []
-    agent.ask_aside(heard.append)
+    agent.listen_out_of_turn(heard.append)
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
         peer.text(session.session_id, "well")
@@ -195,7 +195,7 @@ async def test_what_is_asked_behind_a_turns_end_is_asked_aside() -> None:
         peer.notify("elicitation/complete", {"elicitationId": "late"})
         await quiet()
         assert heard[1:] == [ElicitationCompleted("late")]
-    assert agent.asides.answer(0, Decline())
+    assert agent.out_of_turn.answer(0, Decline())
     await agent.stop()
 
 
@@ -204,16 +204,16 @@ async def test_a_request_waits_while_a_person_is_asked_about_it() -> None:
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
     heard: list[OutOfTurnEvent] = []
-    agent.ask_aside(heard.append)
+    agent.listen_out_of_turn(heard.append)
     opening = asyncio.create_task(agent.new_session(CWD))
     asked = await peer.expect("session/new")
     for request_id in (0, 1):
         elicit(peer, request_id, requestId=asked["id"])
     await elapse(10 * NEW_SECONDS)
-    assert len(agent.asides.unanswered) == 2
+    assert len(agent.out_of_turn.unanswered) == 2
     for request_id in (0, 1):
         assert not opening.done()
-        assert agent.asides.answer(request_id, Accept({"name": "Ann"}))
+        assert agent.out_of_turn.answer(request_id, Accept({"name": "Ann"}))
         await elapse(NEW_SECONDS - 1)
     assert not opening.done()
     await elapse(2)
@@ -227,7 +227,7 @@ async def test_a_question_about_a_request_ends_with_it() -> None:
     peer = MemoryAgent(manual=("session/new",))
     agent = await Agent.start(peer, Client(elicitation=frozenset({"form"})))
     heard: list[OutOfTurnEvent] = []
-    agent.ask_aside(heard.append)
+    agent.listen_out_of_turn(heard.append)
     for request_id, end in enumerate(("reply", "fail", "cancel")):
         opening = asyncio.create_task(agent.new_session(CWD))
         asked = await peer.expect("session/new")
@@ -243,7 +243,7 @@ async def test_a_question_about_a_request_ends_with_it() -> None:
         await asyncio.gather(opening, return_exceptions=True)
         assert heard[-1] == Withdrawn(request_id)
         assert (await peer.answer_to(request_id))["result"] == {"action": "cancel"}
-    assert not agent.asides.unanswered
+    assert not agent.out_of_turn.unanswered
     await agent.stop()
 
 

@@ -54,7 +54,7 @@ async def test_commands_are_answered_while_a_hundred_threads_stream(tmp_path: Pa
             return sum(any("steady" in m.content for m in place.said_by_bot(each)) for each in threads) == THREADS
 
         await place.discord.until(streaming, timeout=4 * GENEROUS)
-        assert [str(each.seat.state) for each in pool.conversations] == ["working"] * THREADS
+        assert [str(each.lease.state) for each in pool.conversations] == ["working"] * THREADS
         outcomes = [await place.ann.slash(each, "status") for each in threads[:20]]
         outcomes += [await place.ann.slash(threads[0], command) for command in ("sessions", "cancel")]
         assert late(*outcomes) == []

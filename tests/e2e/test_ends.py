@@ -78,7 +78,7 @@ async def die(place: Stage, _thread: Thread) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-async def make_way(place: Stage, thread: Thread) -> None:
+async def preempt(place: Stage, thread: Thread) -> None:
     """Others wait in line; and what waits here goes on after them."""
     await place.thread("say I was waiting", place.ben)
     await place.ann.sees(thread, "Others had waited", by=place.bot)
@@ -92,7 +92,7 @@ ENDS = [
     pytest.param(reset, HELD, id="a reset"),
     pytest.param(close, HELD, id="a close"),
     pytest.param(die, [], id="the agent's death"),
-    pytest.param(make_way, [], id="others in line"),
+    pytest.param(preempt, [], id="others in line"),
 ]
 
 
@@ -114,11 +114,11 @@ async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[Stage, Thread], Awaitable[None]], left: list[str]
 ) -> None:
     """Invariant 15: Stop, the question, the offer and what waits go with the turn; what is held can be let go on."""
-    if end is make_way:
-        for wait in ("WAY_SECONDS", "YIELD_SECONDS"):
+    if end is preempt:
+        for wait in ("PREEMPT_SECONDS", "YIELD_SECONDS"):
             monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
     async with scene(tmp_path) as place:
-        remembering(place, extra=f"[pool]\nmax_agents = {1 if end is make_way else 8}")
+        remembering(place, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}")
         async with performing(place):
             thread = await controls(place)
             await end(place, thread)

@@ -56,7 +56,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
             newcomer = await place.thread("say at last", place.ben)
             told = await place.ben.sees(newcomer, "number 1 in line", by=place.bot)
             assert f"<#{asking[0].id}>, <#{asking[1].id}>" in told.content
-            monkeypatch.setattr("pool.pool.WAY_SECONDS", 0.5)
+            monkeypatch.setattr("pool.pool.PREEMPT_SECONDS", 0.5)
             await place.ben.sees(newcomer, "at last", by=place.bot)
             await place.ann.sees(asking[0], "closed: others had long been waiting", by=place.bot)
             await place.ann.sees(asking[0], "rejected (reject_once)", by=place.bot)

@@ -18,7 +18,18 @@ from tests.support.memory_agent import Json, MemoryAgent
 
 from .recording_exchange import Recorder
 
-__all__ = ["AN_HOUR", "LIMITS", "MODES", "Crew", "House", "every", "house", "obey", "only", "prompt_text"]
+__all__ = [
+    "AN_HOUR",
+    "LIMITS",
+    "MODES",
+    "AgentFactory",
+    "RunningPool",
+    "every",
+    "obey",
+    "only",
+    "prompt_text",
+    "running_pool",
+]
 
 AN_HOUR = 3600.0
 
@@ -64,7 +75,7 @@ async def obey(agent: MemoryAgent) -> None:
             agent.end_turn(prompt)
 
 
-class Crew:
+class AgentFactory:
     """Starts agents, counts those that live, and knows their markers. `make` builds the agent of a number, from 1."""
 
     def __init__(self, make: Callable[[int], MemoryAgent]) -> None:
@@ -103,30 +114,30 @@ class Crew:
         return self.agents[number - 1]
 
 
-class House:
+class RunningPool:
     """What a test holds in its hands."""
 
     def __init__(
         self,
         settings: Callable[[int], AgentSettings],
         journal: Journal,
-        crew: Crew,
+        factory: AgentFactory,
         limits: Limits,
         warm: Sequence[tuple[AgentSettings, int]],
     ) -> None:
-        self.made_way: list[int] = []
+        self.preempted: list[int] = []
         """The threads whose turn has ended after a question of it was ended for others."""
         self.pool = Pool(
             settings,
-            spawn=crew.spawn,
+            spawn=factory.spawn,
             journal=journal,
             limits=limits,
             warm=warm,
-            on_made_way=self.made_way.append,
+            on_preempted=self.preempted.append,
         )
         self.settings = settings
         self.journal = journal
-        self.crew = crew
+        self.factory = factory
 
     def receive(self, thread_id: int, recorder: Recorder) -> Recorder:
         """Put an exchange's messages into the journal, and nothing more."""
@@ -160,7 +171,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def running_pool(
     tmp_path: Path,
     make: Callable[[int], MemoryAgent] | None = None,
     *,
@@ -171,25 +182,25 @@ async def house(
     bounds: TurnLimits = TurnLimits(),  # noqa: B008 - frozen
     threads: Mapping[int, AgentSettings] | None = None,
     **limits: Any,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[RunningPool]:
     """Open a pool; `limits` are fields of `Limits`. `threads` have agents of their own, which are kept warm too.
 
     With `obedient`, every agent does what its prompts say; otherwise the test plays the agents.
     """
-    crew = Crew(make or every())
+    factory = AgentFactory(make or every())
     usual = AgentSettings(Launch("agent", (), tmp_path, {}), bounds=bounds, also=(tmp_path / "files",))
     others = threads or {}
     kinds = [(settings, warm) for settings in (usual, *others.values()) if warm]
     players: list[asyncio.Task[None]] = []
     if obedient:
-        crew.after_start = lambda agent: players.append(asyncio.create_task(obey(agent), name=repr(agent)))
+        factory.after_start = lambda agent: players.append(asyncio.create_task(obey(agent), name=repr(agent)))
     try:
         with Journal.open(tmp_path / "journal.db") as journal:
             limited = replace(LIMITS, max_agents=slots, idle_seconds=idle_seconds, **limits)
-            it = House(lambda thread_id: others.get(thread_id, usual), journal, crew, limited, kinds)
+            it = RunningPool(lambda thread_id: others.get(thread_id, usual), journal, factory, limited, kinds)
             async with it.pool:
                 yield it
-            assert crew.alive == 0
+            assert factory.alive == 0
     finally:
         for player in players:
             player.cancel()

@@ -53,7 +53,7 @@ class Recorder:
         """The threads that it was last told wait for a person."""
         self.session: Session | None = None
         self.turn: Turn | None = None
-        self.asides: OpenQuestions | None = None
+        self.questions: OpenQuestions | None = None
         self._fetched = fetched
         self._confirmed = confirmed
         self._refuses = refuses
@@ -105,7 +105,7 @@ class Recorder:
 
     # ---- pool.exchange.Exchange
 
-    def takes_in(self, earlier: Exchange) -> bool:
+    def merge_earlier(self, earlier: Exchange) -> bool:
         if not (self.joins and isinstance(earlier, Recorder) and earlier.joins):
             return False
         self.message_ids = (*earlier.message_ids, *self.message_ids)
@@ -126,7 +126,7 @@ class Recorder:
             raise self._refuses
         return [TextBlock(text=self.prompt)]
 
-    def kept(self) -> str:
+    def stored_prompt(self) -> str:
         return self.prompt
 
     def waiting(self, place: int, asking: Sequence[int]) -> None:
@@ -166,9 +166,9 @@ class Recorder:
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         self._hear(f"remind {request_id} {seconds_left:.0f}")
 
-    def aside(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
-        self.asides = questions
-        self._hear(f"aside {type(event).__name__}")
+    def out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
+        self.questions = questions
+        self._hear(f"out-of-turn {type(event).__name__}")
         if self._chokes is not None:
             raise self._chokes
 

@@ -17,7 +17,7 @@ from pool.turn_watchdog import LONG_SECONDS, TOOL_SECONDS, TurnLimits, WatchdogA
 from tests.support.memory_agent import OPTIONS, Json
 from tests.support.virtual_time import elapse, quiet
 
-from .pool_harness import house
+from .pool_harness import running_pool
 from .recording_exchange import Recorder
 
 A_PERSON = 42
@@ -43,9 +43,9 @@ def now() -> float:
 
 async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_path: Path) -> None:
     """With how long it has been; the turn itself goes on (P29)."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         await elapse(119)
         assert told(exchange, WatchdogAlert.SILENT) == 0
@@ -64,9 +64,9 @@ async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_pat
 
 async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> None:
     """A test suite takes its time (P29)."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         agent.update(SESSION, {"sessionUpdate": "tool_call", "toolCallId": "a", "title": "make test"})
         await elapse(TOOL_SECONDS - 1)
@@ -77,9 +77,9 @@ async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> N
 
 async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
     """However lively it is (P29)."""
-    async with house(tmp_path, bounds=TurnLimits(silence=120, ceiling=LONG_SECONDS * 3)) as it:
+    async with running_pool(tmp_path, bounds=TurnLimits(silence=120, ceiling=LONG_SECONDS * 3)) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         while now() < 1000 + LONG_SECONDS * 2:
             agent.text(SESSION, ".")
@@ -93,9 +93,9 @@ async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
 
 async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
     """Nobody's name is given, not even that of who cancels afterwards; the next message is answered (P29)."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         began = now()
         await agent.expect("session/cancel")
@@ -112,24 +112,24 @@ async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
 
 async def test_an_agent_deaf_to_the_ceiling_is_stopped(tmp_path: Path) -> None:
     """The cancel's grace is its last; the slot serves the next one (P25, P32)."""
-    async with house(tmp_path, slots=1, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, slots=1, bounds=BOUNDS) as it:
         exchange, other = it.say(1, 10), it.say(2, 20)
         await exchange.until("prompted")
         began = now()
         assert await exchange.end() == TimedOut()
         assert now() - began == pytest.approx(900 + CANCEL_SECONDS, abs=LOOK)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         agent.end_turn(await agent.expect("session/prompt"))
         assert await other.end() == Completed("end_turn")
-        assert it.crew.most == 1
+        assert it.factory.most == 1
 
 
 async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp_path: Path) -> None:
     """The response is there before anybody looks at the clock, and is what counts."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         await elapse(0.5)  # The keeper's next look is half a second after the ceiling.
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         loop = asyncio.get_running_loop()
         looks: list[bool] = []
@@ -137,7 +137,7 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
         def look() -> None:
             talk = it.talk(1)
             looks.append(talk.running is not None and talk.running.turn.ended)
-            talk.look()
+            talk.tick()
 
         def end() -> None:
             agent.end_turn(prompt)
@@ -152,9 +152,9 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
 
 async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None:
     """It is no silence and does not count towards the ceiling; afterwards the clock goes on (P29)."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         await elapse(100)
         request_id = agent.ask(SESSION)
@@ -180,15 +180,15 @@ async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> 
         def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
             raise RuntimeError("no words")
 
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         broken = it.say(1, 10, Speechless(10))
         other = it.say(2, 20)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         with capture_logs() as logs:
             await other.until("prompted")
             await elapse(120 + LOOK)
-        assert [log["event"] for log in logs] == ["a look at the clock failed"]
+        assert [log["event"] for log in logs] == ["a check of deadlines failed"]
         assert told(other, WatchdogAlert.SILENT) == 1
         agent.end_turn(prompt)
         assert await broken.end() == Completed("end_turn")
@@ -214,9 +214,9 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
     tmp_path: Path, options: Sequence[Json], outcome: Json
 ) -> None:
     """By the agent's own option, this once rather than for ever; only without one by `cancelled` (P48, P50)."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         began = now()
         request_id = agent.ask(SESSION, options=options)
@@ -235,9 +235,9 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
 @pytest.mark.parametrize("reminder", [300, 0, 1200])
 async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: float) -> None:
     """With the time that is left; never where that is configured, nor at its end (P48)."""
-    async with house(tmp_path, bounds=replace(BOUNDS, reminder=reminder)) as it:
+    async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=reminder)) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         first = agent.ask(SESSION)
         await elapse(200)
@@ -256,9 +256,9 @@ async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: fl
 
 async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_path: Path) -> None:
     """It has nothing to reject by; its time is the person's too."""
-    async with house(tmp_path, bounds=replace(BOUNDS, reminder=1000)) as it:
+    async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=1000)) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         await exchange.until("prompted")
         assert exchange.turn is not None
@@ -273,9 +273,9 @@ async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_p
 
 async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
     """The second is open when the first is rejected, and one that was answered is not rejected."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         first = agent.ask(SESSION)
         await exchange.until("Question")
@@ -298,14 +298,14 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
 
 async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
     """At once, whatever time they have left."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         asked = [agent.ask(SESSION), agent.ask(SESSION)]
         await quiet()
         began = now()
-        it.talk(1).make_way()
+        it.talk(1).preempt()
         for request_id in asked:
             assert (await agent.answer_to(request_id))["result"]["outcome"]["optionId"] == "no"
         assert now() == began

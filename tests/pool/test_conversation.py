@@ -23,7 +23,7 @@ from tests.pool.disk import LARGE, no_room
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet, step
 
-from .pool_harness import AN_HOUR, MODES, every, house, only, prompt_text
+from .pool_harness import AN_HOUR, MODES, every, only, prompt_text, running_pool
 from .recording_exchange import Recorder
 
 A_PERSON = 42
@@ -34,11 +34,11 @@ A_PERSON = 42
 
 async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path) -> None:
     """Every state on the way of one message, as the status line has it, and all that the exchange is told."""
-    async with house(tmp_path, every(manual={"session/new"})) as it:
+    async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
         talk = it.talk(1)
         assert repr(talk) == "<1 asleep, 1 waiting>"
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
         assert repr(talk) == "<1 starting>"
         agent.reply(request, {"sessionId": "s", "modes": MODES})
@@ -62,10 +62,10 @@ async def test_a_message_goes_from_sleep_to_work_and_back_to_idle(tmp_path: Path
 
 async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path) -> None:
     """Not a moment of time passes between the message and its prompt (invariant 3)."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert it.talk(1).seat.state is ConversationState.IDLE
+        assert it.talk(1).lease.state is ConversationState.IDLE
         now = asyncio.get_running_loop().time()
         await it.answered(1, 11)
         assert asyncio.get_running_loop().time() == now
@@ -73,7 +73,7 @@ async def test_an_idle_thread_hands_a_message_over_without_a_wait(tmp_path: Path
 
 async def test_what_an_agent_links_to_is_read_before_what_it_says_next(tmp_path: Path) -> None:
     """Other threads do not wait for that, and the turn ends when all of it was taken."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = Recorder(10, text="first")
         exchange.links = asyncio.Event()
         it.say(1, 10, exchange)
@@ -87,11 +87,11 @@ async def test_what_an_agent_links_to_is_read_before_what_it_says_next(tmp_path:
 
 async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(tmp_path: Path) -> None:
     """However long the first takes to fetch, and never two prompts in flight (invariant 2)."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         fetched = asyncio.Event()
         exchanges = [it.say(1, 10, Recorder(10, text="first", fetched=fetched))]
         exchanges += [it.say(1, number, text=text) for number, text in ((11, "second"), (12, "third"))]
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await quiet()
         assert "session/prompt" not in agent.methods()
         fetched.set()
@@ -104,22 +104,22 @@ async def test_messages_of_a_thread_reach_the_agent_in_order_and_one_at_a_time(t
             agent.end_turn(prompt)
             assert await exchange.end() == Completed("end_turn")
         assert agent.methods().count("session/prompt") == 3
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_an_exchange_of_several_messages_moves_all_its_rows(tmp_path: Path) -> None:
     """They are prompted, finished and closed together."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, 11))
         dropped = it.say(1, 12, Recorder(12, 13))
-        prompt = await (await it.crew.agent(1)).expect("session/prompt")
+        prompt = await (await it.factory.agent(1)).expect("session/prompt")
         assert [it.row(10), it.row(11)] == [Row.PROMPTED, Row.PROMPTED]
         assert it.talk(1).cancel(A_PERSON).held == 1
         assert [it.row(12), it.row(13)] == [Row.HELD, Row.HELD]
         it.talk(1).drop()
         assert [it.row(12), it.row(13)] == [Row.CLOSED, Row.CLOSED]
         assert dropped.ending == Dropped()
-        it.crew.agents[0].end_turn(prompt, "cancelled")
+        it.factory.agents[0].end_turn(prompt, "cancelled")
         await exchange.end()
         assert [it.row(10), it.row(11)] == [Row.FINISHED, Row.FINISHED]
 
@@ -129,23 +129,23 @@ async def test_an_exchange_of_several_messages_moves_all_its_rows(tmp_path: Path
 
 async def test_an_idle_agent_goes_to_sleep_and_the_next_message_loads_its_session(tmp_path: Path) -> None:
     """The process is gone after the idle time, the session is not (P37)."""
-    async with house(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
+    async with running_pool(tmp_path, idle_seconds=AN_HOUR, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(AN_HOUR - 1)
-        assert it.talk(1).seat.state is ConversationState.IDLE
+        assert it.talk(1).lease.state is ConversationState.IDLE
         await elapse(2)
         assert it.pool.conversation(1) is None
-        assert it.crew.alive == 0
+        assert it.factory.alive == 0
         exchange = await it.answered(1, 11)
         assert exchange.told == ["starting", "waiting 0", "blocks", "prompted", "hello", "ended"]
-        assert "session/new" not in it.crew.agents[1].methods()
+        assert "session/new" not in it.factory.agents[1].methods()
         assert it.journal.threads.session_id(1) == "agent1-1"
 
 
 async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes_it(tmp_path: Path) -> None:
     """It is neither lost nor given to the process that goes away, and two processes never overlap (P5)."""
     stops = asyncio.Event()
-    async with house(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, only(1, stops=stops), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
         talk = it.talk(1)
@@ -153,31 +153,31 @@ async def test_a_message_while_the_agent_stops_waits_for_the_stop_and_then_wakes
         exchange = it.say(1, 11)
         await quiet()
         assert repr(talk) == "<1 stopping, 1 waiting>"
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
         stops.set()
         assert await exchange.end() == Completed("end_turn")
         assert it.talk(1) is talk
-        assert it.crew.most == 1
+        assert it.factory.most == 1
 
 
 async def test_a_message_in_the_same_step_as_the_end_of_the_idle_time_keeps_the_agent(tmp_path: Path) -> None:
     """The check and the change to stopping have no await between them (P5)."""
-    async with house(tmp_path, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
         loop = asyncio.get_running_loop()
         exchange = Recorder(11)
-        loop.call_at(it.talk(1).seat.idle_since + 60, lambda: it.say(1, 11, exchange))
+        loop.call_at(it.talk(1).lease.idle_since + 60, lambda: it.say(1, 11, exchange))
         await exchange.end()
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the_thread_is_told(tmp_path: Path) -> None:
     """Its slot is not taken for others; what was forgotten is said before the answer, and the new id kept (P43)."""
-    async with house(tmp_path, every(capabilities={}), slots=1, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, every(capabilities={}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        assert not it.talk(1).seat.evictable
+        assert not it.talk(1).lease.evictable
         newcomer = it.say(2, 20)
         await elapse(59)
         assert newcomer.told == ["starting", "waiting 1"]
@@ -189,13 +189,13 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time_and_the
 
 async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path: Path) -> None:
     """Nobody is bothered with its death; its session is loaded by the new one."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
-        it.crew.agents[0].die(1)
+        it.factory.agents[0].die(1)
         await quiet()
         assert it.pool.conversation(1) is None
-        assert it.crew.alive == 0
+        assert it.factory.alive == 0
         exchange = await it.answered(1, 11)
         assert exchange.ending == Completed("end_turn")
         assert it.journal.threads.session_id(1) == "agent1-1"
@@ -207,13 +207,13 @@ async def test_an_idle_agent_that_dies_is_replaced_on_the_next_message(tmp_path:
 async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path: Path) -> None:
     """The prompt goes to a new agent, before what waits behind it, and is answered once."""
     fetched = asyncio.Event()
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         exchange = it.say(1, 10, Recorder(10, text="first", fetched=fetched))
         second = it.say(1, 11, text="second")
         await exchange.until("blocks")
-        it.crew.agents[0].die(1)
+        it.factory.agents[0].die(1)
         fetched.set()
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         row = it.journal.row(10)
         assert row is not None
         assert (row.state, row.prompt) == (Row.RECEIVED, None)  # A bot that is killed now has not interrupted it.
@@ -223,19 +223,19 @@ async def test_an_agent_that_dies_before_it_got_a_byte_is_replaced_once(tmp_path
             agent.end_turn(prompt)
             assert await recorder.end() == Completed("end_turn")
         assert it.row(10) is Row.FINISHED
-        assert it.crew.most == 1
+        assert it.factory.most == 1
 
 
 async def test_a_prompt_that_two_agents_could_not_be_given_fails(tmp_path: Path) -> None:
     """The second death is shown with its reason; the thread goes on with the next message."""
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         gates = asyncio.Event(), asyncio.Event()
         exchange = it.say(1, 10, Recorder(10, fetched=gates[0]))
         await exchange.until("blocks")
-        it.crew.agents[0].die(1)
+        it.factory.agents[0].die(1)
         gates[0].set()
         exchange._fetched = gates[1]
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         await quiet()
         assert exchange.told.count("blocks") == 2
         assert it.row(10) is Row.RECEIVED
@@ -245,7 +245,7 @@ async def test_a_prompt_that_two_agents_could_not_be_given_fails(tmp_path: Path)
         assert isinstance(exchange.error, AgentClosed)
         assert it.row(10) is Row.CLOSED
         second = it.say(1, 11)
-        third_agent = await it.crew.agent(3)
+        third_agent = await it.factory.agent(3)
         third_agent.end_turn(await third_agent.expect("session/prompt"))
         assert await second.end() == Completed("end_turn")
 
@@ -254,17 +254,17 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
     """Nothing is sent afterwards until a person says so."""
     stops = asyncio.Event()
     fetched = asyncio.Event()
-    async with house(tmp_path, only(1, stops=stops), obedient=True) as it:
+    async with running_pool(tmp_path, only(1, stops=stops), obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
         await exchange.until("blocks")
-        it.crew.agents[0].die(1)
+        it.factory.agents[0].die(1)
         fetched.set()
         await quiet()
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=1)
         stops.set()
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
         it.talk(1).resume()
         assert await exchange.end() == Completed("end_turn")
 
@@ -272,10 +272,10 @@ async def test_a_cancel_while_a_dead_agent_is_replaced_holds_the_message(tmp_pat
 async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end(tmp_path: Path) -> None:
     """The message is not tried again, and nothing goes wrong."""
     fetched = asyncio.Event()
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
         await exchange.until("blocks")
-        agent = it.crew.agents[0]
+        agent = it.factory.agents[0]
         agent.pause_reading()  # Its end is not seen yet.
         agent.die(1)
         fetched.set()
@@ -289,12 +289,12 @@ async def test_a_cancel_while_a_dead_agents_last_words_are_waited_for_is_the_end
         assert it.row(10) is Row.CLOSED
         assert [line for line in logs if line["log_level"] == "error"] == []
         assert it.pool.conversation(1) is None
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Path) -> None:
     """What it said stays, the reason is told, and the message behind it is answered by a new agent."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="die")
         second = it.say(1, 11)
         await exchange.end()
@@ -309,16 +309,16 @@ async def test_an_agent_that_dies_in_a_turn_ends_that_exchange_only(tmp_path: Pa
 
 async def test_an_agent_that_refuses_a_prompt_ends_that_exchange_only(tmp_path: Path) -> None:
     """Its error is told in full, and the same agent takes the next message (P67)."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         second = it.say(1, 11)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.fail(await agent.expect("session/prompt"), -32603, "Internal error", "quota used up")
         await exchange.end()
         assert str(exchange.error) == "session/prompt failed with -32603 Internal error: quota used up"
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Completed("end_turn")
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_path: Path) -> None:
@@ -328,26 +328,26 @@ async def test_a_prompt_that_the_agent_cannot_take_ends_that_exchange_only(tmp_p
         async def blocks(self, capabilities: PromptCapabilities) -> Sequence[BaseModel]:
             return [*await super().blocks(capabilities), ImageBlock(data="", mime_type="image/png")]
 
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Picture(10))
         assert str(await exchange.failure()) == "the agent takes no images"
         assert it.row(10) is Row.CLOSED
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(tmp_path: Path) -> None:
     """What somebody logs in to is read by a new process, not by the one that was refused; the session is loaded."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.fail(await agent.expect("session/prompt"), -32000, "Authentication required")
         assert isinstance(await exchange.failure(), AuthRequired)
         second = it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Completed("end_turn")
-        assert it.crew.most == 1
+        assert it.factory.most == 1
         assert it.journal.threads.session_id(1) == "agent1-1"
 
 
@@ -356,7 +356,7 @@ async def test_an_agent_that_wants_a_login_is_started_anew_for_the_next_message(
 
 async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Path) -> None:
     """Asked before an agent is started; the row is closed as refused, and the thread goes on with the next message."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         banned = Recorder(10)
         banned.banned = True
         it.say(1, 10, banned)
@@ -366,14 +366,14 @@ async def test_nothing_is_done_for_an_author_who_may_no_longer_ask(tmp_path: Pat
         assert row is not None
         assert (row.state, row.reason) == (Row.CLOSED, "refused")
         await quiet()
-        assert it.crew.agents == []
+        assert it.factory.agents == []
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
 
 
 async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Path) -> None:
     """It may be lost while files are fetched: then the agent gets nothing, and is there for the next message."""
     fetched = asyncio.Event()
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         banned = it.say(1, 10, Recorder(10, fetched=fetched))
         second = it.say(1, 11)
         await banned.until("blocks")
@@ -381,12 +381,12 @@ async def test_the_right_to_ask_is_asked_for_last_before_the_prompt(tmp_path: Pa
         fetched.set()
         assert isinstance(await banned.failure(), ExchangeRefused)
         assert await second.end() == Completed("end_turn")
-        assert it.crew.agents[0].methods().count("session/prompt") == 1
+        assert it.factory.agents[0].methods().count("session/prompt") == 1
 
 
 async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> None:
     """However long Discord takes to say which roles somebody has; and what comes next does not wait for it."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         asked = Recorder(10)
         asked.asked = asyncio.Event()
         it.say(1, 10, asked)
@@ -399,7 +399,7 @@ async def test_what_waits_for_a_verdict_is_cancelled_at_once(tmp_path: Path) -> 
 
 async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(tmp_path: Path) -> None:
     """It does nothing, but its thread has something to do: the other thread waits until that is done."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.answered(1, 10)
         asked = Recorder(11)
         asked.asked = asyncio.Event()
@@ -407,7 +407,7 @@ async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(t
         other = it.say(2, 20)
         await quiet()
         assert repr(it.talk(1)) == "<1 starting>"
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
         asked.asked.set()
         assert await asked.end() == Completed("end_turn")
         assert await other.end() == Completed("end_turn")
@@ -418,7 +418,7 @@ async def test_an_agent_is_not_let_go_for_others_while_a_verdict_is_waited_for(t
 
 async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Path) -> None:
     """The queue does not run on by itself; a word of a person lets it go on, in order (P4, P27, P28)."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, number, text=f"message {number}") for number in (11, 12)]
         await exchange.until("prompted")
@@ -432,15 +432,15 @@ async def test_a_cancel_ends_the_running_turn_and_holds_what_waits(tmp_path: Pat
         assert it.row(12) is Row.RECEIVED
         for recorder in held:
             assert await recorder.end() == Completed("end_turn")
-        assert it.crew.agents[0].methods().count("session/prompt") == 3
+        assert it.factory.agents[0].methods().count("session/prompt") == 3
 
 
 async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> None:
     """Nothing that was written before it is lost or overtaken (P4)."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         it.say(1, 11, text="held")
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         it.talk(1).cancel(A_PERSON)
         agent.end_turn(prompt, "cancelled")
@@ -453,10 +453,10 @@ async def test_the_next_message_lets_what_is_held_go_first(tmp_path: Path) -> No
             agent.end_turn(prompt)
 
 
-@pytest.mark.parametrize(("way", "reason"), [("drop", "dropped"), ("vanish", "gone")])
+@pytest.mark.parametrize(("way", "reason"), [("drop", "dropped"), ("thread_deleted", "gone")])
 async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, reason: str) -> None:
     """Others have their turn meanwhile; what comes then goes on, and one whose end fails keeps no other."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 1, text="hang")
         await first.until("prompted")
         broken = Recorder(2, breaks=RuntimeError("broken"))
@@ -479,7 +479,7 @@ async def test_very_many_are_closed_a_few_at_a_time(tmp_path: Path, way: str, re
 
 async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> None:
     """The bot stops while rows are still to be closed; none is left for the next start."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 1, text="hang")
         await first.until("prompted")
         held = [it.say(1, message_id) for message_id in range(2, 2 + 20 * SLICE)]
@@ -493,7 +493,7 @@ async def test_what_is_being_closed_is_closed_before_the_end(tmp_path: Path) -> 
 
 async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_thread(tmp_path: Path) -> None:
     """The conversation is not forgotten before all its rows are closed."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         held = [it.receive(1, Recorder(message_id)) for message_id in range(1, 1 + 20 * SLICE)]
         it.pool.restore(1, held, held=True)
         await quiet()
@@ -507,7 +507,7 @@ async def test_an_agent_that_goes_while_much_is_being_closed_leaves_it_to_its_th
 
 async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
     """Each row ends, each exchange is told, and the thread is free for the next message (P4)."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = [it.say(1, 11), it.say(1, 12)]
         await exchange.until("prompted")
@@ -523,9 +523,9 @@ async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
 
 async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
     """One session/cancel is sent, and who was first has stopped it."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert it.talk(1).cancel(43) == CancelResult(stopped=True, held=0)
@@ -537,10 +537,10 @@ async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
 
 async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Path) -> None:
     """The turn that ended by itself is shown as that; what waits is held all the same."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         it.say(1, 11)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         done: list[tuple[bool, CancelResult]] = []
 
@@ -560,14 +560,14 @@ async def test_a_cancel_at_the_moment_of_the_response_stops_nothing(tmp_path: Pa
 
 async def test_a_cancel_right_after_a_turn_has_nothing_to_stop(tmp_path: Path) -> None:
     """In the step in which the exchange ends the thread is free already."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=False, held=0)
 
 
 async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goes_on(tmp_path: Path) -> None:
     """After the grace period the turn ends, the agent is stopped, and the next prompt cannot overlap it (P22, P30)."""
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         began = asyncio.get_running_loop().time()
@@ -578,15 +578,15 @@ async def test_an_agent_deaf_to_a_cancel_loses_its_connection_and_the_thread_goe
         assert ending.cancelled_by == A_PERSON
         assert isinstance(ending.error, AgentClosed)
         second = it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Completed("end_turn")
-        assert it.crew.most == 1
+        assert it.factory.most == 1
 
 
 async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path) -> None:
     """Its row is closed, no agent is ever started for it, and those behind it move up."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         busy = it.say(1, 10, text="hang")
         await busy.until("prompted")
         exchange, behind, other = it.say(2, 20), it.say(2, 21), it.say(3, 30)
@@ -608,14 +608,14 @@ async def test_a_cancel_in_line_takes_the_message_out_of_the_line(tmp_path: Path
 
 async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_path: Path) -> None:
     """The slot of the cancelled one goes to the next in line."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         done: list[CancelResult] = []
         slots = it.pool._slots
         told = slots._on_line_moved
 
         def moved() -> None:
             told()
-            if slots.line == (it.talk(3).seat,):  # The other has just been granted the slot; its task has not run yet.
+            if slots.line == (it.talk(3).lease,):  # The other has just been granted the slot; its task has not run yet.
                 done.append(it.talk(2).cancel(A_PERSON))
 
         busy = it.say(1, 10, text="hang")
@@ -627,15 +627,15 @@ async def test_a_cancel_in_the_step_in_which_a_slot_is_granted_gives_it_on(tmp_p
         assert await next_one.end() == Completed("end_turn")
         assert done == [CancelResult(stopped=True, held=0)]
         assert cancelled.told == ["starting", "waiting 1", "ended"]
-        assert it.crew.most == 1
-        assert len(it.crew.agents) == 2
+        assert it.factory.most == 1
+        assert len(it.factory.agents) == 2
 
 
 async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> None:
     """The start goes on, for the next message."""
-    async with house(tmp_path, every(manual={"session/new"})) as it:
+    async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert exchange.ending == Cancelled(A_PERSON)
@@ -650,14 +650,14 @@ async def test_a_cancel_while_the_agent_starts_sends_nothing(tmp_path: Path) -> 
         assert prompt_text(prompt) == "second"
         agent.end_turn(prompt)
         await second.end()
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Path) -> None:
     """The cancelled exchange has ended already, once."""
-    async with house(tmp_path, every(manual={"session/new"})) as it:
+    async with running_pool(tmp_path, every(manual={"session/new"})) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
         it.talk(1).cancel(A_PERSON)
         agent.fail(request, -32603, "Internal error")
@@ -668,7 +668,7 @@ async def test_a_start_that_fails_after_a_cancel_is_told_to_nobody(tmp_path: Pat
 
 async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
     """Nothing is sent of a message whose files never come, and nothing of the thread waits for them."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
         await exchange.until("blocks")
         with capture_logs() as logs:
@@ -679,25 +679,25 @@ async def test_a_cancel_while_fetching_ends_the_fetching_and_the_next_goes_on_at
         assert logs == []
         assert exchange.told[-1] == "ended"
         assert exchange.ending == Cancelled(A_PERSON)
-        assert it.crew.agents[0].methods().count("session/prompt") == 1
+        assert it.factory.agents[0].methods().count("session/prompt") == 1
 
 
 async def test_a_cancel_that_meets_files_that_have_just_come_sends_nothing(tmp_path: Path) -> None:
     """Attachments that are there in the same moment are dropped with their message."""
     fetched = asyncio.Event()
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, fetched=fetched))
         await exchange.until("blocks")
         fetched.set()
         it.talk(1).cancel(A_PERSON)
         await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
-        assert "session/prompt" not in it.crew.agents[0].methods()
+        assert "session/prompt" not in it.factory.agents[0].methods()
 
 
 async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(tmp_path: Path) -> None:
     """It is told from a prompt that nobody wants any more."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, refuses=TimeoutError("too slow")))
         with capture_logs():
             await exchange.end()
@@ -707,7 +707,7 @@ async def test_a_time_out_of_what_makes_the_prompt_is_a_failure_like_any_other(t
 
 async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_path: Path) -> None:
     """The next turn of the thread ends as its own."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
@@ -724,9 +724,9 @@ async def test_who_cancelled_an_earlier_turn_is_not_named_in_a_later_one(tmp_pat
 async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_the_prompt(tmp_path: Path) -> None:
     """Whoever chooses while the agent starts is not told that it counts, and then it does not."""
     modes = {**MODES, "availableModes": [*MODES["availableModes"], {"id": "plan", "name": "Plan"}]}
-    async with house(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
+    async with running_pool(tmp_path, every(modes=modes, manual={"session/set_mode"})) as it:
         it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         first = await agent.expect("session/set_mode")
         it.journal.threads.choose(1, MODE, "plan")
         agent.reply(first, {})
@@ -739,9 +739,9 @@ async def test_a_mode_that_is_chosen_while_another_is_being_set_is_set_before_th
 
 async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> None:
     """A crash while the agent's mode is being set, long before the first answer, does not lose it (P45)."""
-    async with house(tmp_path, every(manual={"session/set_mode"})) as it:
+    async with running_pool(tmp_path, every(manual={"session/set_mode"})) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         request = await agent.expect("session/set_mode")
         assert it.journal.threads.session_id(1) == "agent1-1"
         agent.reply(request, {})
@@ -750,11 +750,11 @@ async def test_the_session_is_stored_the_moment_it_exists(tmp_path: Path) -> Non
 
 async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_first(tmp_path: Path) -> None:
     """The word that all was forgotten comes before the answer, once, and the new id is kept (P43)."""
-    async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
         await exchange.end()
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "blocks", "prompted", "hello", "ended"]
@@ -766,7 +766,7 @@ async def test_a_session_that_is_refused_is_replaced_and_the_thread_is_told_firs
 
 async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: Path) -> None:
     """A time-out is no refusal: no new session is opened, and the next message finds the old one (P44)."""
-    async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
@@ -774,7 +774,7 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
         assert isinstance(exchange.error, RequestTimeout)
         assert it.row(11) is Row.CLOSED
         assert it.journal.threads.session_id(1) == "agent1-1"
-        assert "session/new" not in it.crew.agents[1].methods()
+        assert "session/new" not in it.factory.agents[1].methods()
         again = await it.answered(1, 12)
         assert again.ending == Completed("end_turn")
         assert "FORGOTTEN" not in again.told
@@ -783,11 +783,11 @@ async def test_a_session_slow_to_load_is_kept_and_the_exchange_fails(tmp_path: P
 
 async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
     """An agent that wants a login before it loads has not forgotten anything (P44)."""
-    async with house(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, only(2, manual={"session/load"}), slots=1, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         agent.fail(await agent.expect("session/load"), -32000, "Authentication required")
         assert isinstance(await exchange.failure(), AuthRequired)
         again = await it.answered(1, 12)
@@ -798,11 +798,11 @@ async def test_a_session_that_waits_for_a_login_is_kept(tmp_path: Path) -> None:
 
 async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_path: Path) -> None:
     """A session lost during a start that was cancelled does not become a silent loss of memory (P43)."""
-    async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         request = await agent.expect("session/load")
         it.talk(1).cancel(A_PERSON)
         agent.fail(request, -32002, "Resource not found")
@@ -813,13 +813,13 @@ async def test_what_a_cancelled_exchange_was_not_told_is_told_to_the_next(tmp_pa
 
 async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchange(tmp_path: Path) -> None:
     """The new id is stored by then, so nobody else would say it (P43)."""
-    async with house(
+    async with running_pool(
         tmp_path, only(2, manual={"session/load", "session/set_mode"}), idle_seconds=60, obedient=True
     ) as it:
         await it.answered(1, 10)
         await elapse(61)
         exchange = it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         agent.fail(await agent.expect("session/load"), -32002, "Resource not found")
         assert isinstance(await exchange.failure(), RequestTimeout)
         assert exchange.told == ["starting", "waiting 0", "FORGOTTEN", "ended"]
@@ -828,7 +828,7 @@ async def test_a_session_lost_in_a_start_that_then_fails_is_told_to_that_exchang
 
 async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) -> None:
     """The thread's first line says that this agent may act unasked (P47)."""
-    async with house(tmp_path, every(modes=None), obedient=True) as it:
+    async with running_pool(tmp_path, every(modes=None), obedient=True) as it:
         exchange = await it.answered(1, 10)
         assert exchange.told == ["starting", "waiting 0", "UNASKED", "blocks", "prompted", "hello", "ended"]
         assert "UNASKED" not in (await it.answered(1, 11)).told
@@ -836,7 +836,7 @@ async def test_an_agent_that_cannot_be_made_to_ask_is_announced(tmp_path: Path) 
 
 async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp_path: Path) -> None:
     """The same agent opens it, and nobody is told that something was forgotten: a person wanted it."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = it.say(1, 11)
         await exchange.until("prompted")
@@ -848,22 +848,22 @@ async def test_a_reset_ends_the_turn_and_the_next_message_gets_a_new_session(tmp
         await held.end()
         assert "FORGOTTEN" not in held.told
         assert it.journal.threads.session_id(1) == "agent1-2"
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 @pytest.mark.parametrize("method", ["session/new", "session/set_mode"])
 async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: Path, method: str) -> None:
     """What the start brings is not kept, neither here nor in the journal."""
-    async with house(tmp_path, every(session_prefix="s", manual={method})) as it:
+    async with running_pool(tmp_path, every(session_prefix="s", manual={method})) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         request = await agent.expect(method)
         it.talk(1).reset(A_PERSON)
         assert exchange.ending == Cancelled(A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
         await quiet()
         assert it.journal.threads.session_id(1) is None
-        assert it.talk(1).seat.session is None
+        assert it.talk(1).lease.session is None
         second = it.say(1, 11)
         agent.reply(await agent.expect(method), {"sessionId": "s-2", "modes": MODES})
         await second.until("prompted")
@@ -873,11 +873,11 @@ async def test_a_reset_during_a_start_forgets_the_session_that_comes(tmp_path: P
 
 async def test_a_reset_during_a_load_forgets_the_session(tmp_path: Path) -> None:
     """Also the one that could have been loaded."""
-    async with house(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, only(2, manual={"session/load"}), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
         it.say(1, 11)
-        agent = await it.crew.agent(2)
+        agent = await it.factory.agent(2)
         request = await agent.expect("session/load")
         it.talk(1).reset(A_PERSON)
         agent.reply(request, {"modes": MODES})
@@ -896,31 +896,31 @@ def closed(agent: MemoryAgent) -> list[str]:
 
 async def test_what_a_reset_forgets_the_agent_forgets_too(tmp_path: Path) -> None:
     """At once where it does nothing, and when its turn has ended where one runs: some hold a process for a session."""
-    async with house(tmp_path, every(capabilities=CLOSES), obedient=True) as it:
+    async with running_pool(tmp_path, every(capabilities=CLOSES), obedient=True) as it:
         for number in range(1, 4):
             await it.answered(1, 10 * number)
             it.talk(1).reset(A_PERSON)
             await quiet()
-            assert closed(it.crew.agents[0]) == [f"agent1-{each}" for each in range(1, number + 1)]
+            assert closed(it.factory.agents[0]) == [f"agent1-{each}" for each in range(1, number + 1)]
         exchange = it.say(1, 50, text="hang")
         await exchange.until("prompted")
         it.talk(1).reset(A_PERSON)
         await exchange.end()
         await it.answered(1, 51)
-        methods = it.crew.agents[0].methods()
+        methods = it.factory.agents[0].methods()
         assert methods.index("session/cancel") < len(methods) - 1 - methods[::-1].index("session/close")
-        assert closed(it.crew.agents[0])[-1] == "agent1-4"
-        agent = it.talk(1).seat.agent
+        assert closed(it.factory.agents[0])[-1] == "agent1-4"
+        agent = it.talk(1).lease.agent
         assert agent is not None
         assert [*agent._dispatch.sessions] == ["agent1-5"]
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> None:
     """Nobody would ever ask for it again."""
-    async with house(tmp_path, every(capabilities=CLOSES, manual={"session/new"})) as it:
+    async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/new"})) as it:
         it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         request = await agent.expect("session/new")
         it.talk(1).reset(A_PERSON)
         agent.reply(request, {"sessionId": "s-0", "modes": MODES})
@@ -930,10 +930,10 @@ async def test_a_session_that_comes_after_a_reset_is_closed(tmp_path: Path) -> N
 
 async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: Path) -> None:
     """Not for long: what comes meanwhile is answered."""
-    async with house(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
+    async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
         await it.answered(1, 10)
         it.talk(1).reset(A_PERSON)
-        await it.crew.agents[0].expect("session/close")
+        await it.factory.agents[0].expect("session/close")
         began = asyncio.get_running_loop().time()
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
         assert asyncio.get_running_loop().time() - began < CLOSE_SECONDS + 1
@@ -941,10 +941,10 @@ async def test_an_agent_that_does_not_close_a_session_holds_nobody_up(tmp_path: 
 
 async def test_an_agent_is_let_go_also_while_it_closes_a_session(tmp_path: Path) -> None:
     """As soon as that is done."""
-    async with house(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
+    async with running_pool(tmp_path, every(capabilities=CLOSES, manual={"session/close"}), obedient=True) as it:
         await it.answered(1, 10)
         it.talk(1).reset(A_PERSON)
-        agent = it.crew.agents[0]
+        agent = it.factory.agents[0]
         request = await agent.expect("session/close")
         it.talk(1).close(A_PERSON)
         agent.reply(request, {})
@@ -965,7 +965,7 @@ async def test_three_failed_starts_hold_what_waits(tmp_path: Path) -> None:
             raise SpawnFailed("the command 'agent' was not found")
         return every()(number)
 
-    async with house(tmp_path, make, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, make, slots=1, obedient=True) as it:
         exchanges = [it.say(1, number) for number in range(10, 18)]
         for round_of_starts in range(2):
             first = round_of_starts * FAILED_STARTS
@@ -990,7 +990,7 @@ async def test_a_start_that_succeeds_is_a_fresh_count(tmp_path: Path) -> None:
             raise SpawnFailed("not found")
         return every()(number)
 
-    async with house(tmp_path, make, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, make, slots=1, obedient=True) as it:
         exchanges = [it.say(1, number, text=text) for number, text in enumerate(["", "", "die", "", "", "", ""])]
         for exchange in exchanges[:6]:
             await exchange.end()
@@ -1006,12 +1006,12 @@ async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -
             raise RuntimeError("out of file descriptors")
         return every()(number)
 
-    async with house(tmp_path, make, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, make, slots=1, obedient=True) as it:
         exchange, second = it.say(1, 10), it.say(1, 11)
         assert str(await exchange.failure()) == "out of file descriptors"
         assert it.row(10) is Row.CLOSED
         assert await second.end() == Completed("end_turn")
-        assert it.crew.most == 1
+        assert it.factory.most == 1
 
 
 # ---- exchanges that are slow or fail
@@ -1020,7 +1020,7 @@ async def test_a_start_that_breaks_is_shown_and_leaves_nothing(tmp_path: Path) -
 async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: Path) -> None:
     """While Discord is far behind the agent gets no more to do; one confirmed reply lets it go on."""
     confirmed = asyncio.Event()
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchanges = [it.say(1, number, Recorder(number, confirmed=confirmed)) for number in range(10, 15)]
         await exchanges[2].end()
         await quiet()
@@ -1033,7 +1033,7 @@ async def test_more_than_two_unfinished_replies_hold_the_next_prompt(tmp_path: P
 async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Path) -> None:
     """The prompt that was held back for Discord's sake is never sent."""
     confirmed = asyncio.Event()
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         for number in (10, 11, 12):
             await it.say(1, number, Recorder(number, confirmed=confirmed)).end()
         exchange = it.say(1, 13)
@@ -1043,7 +1043,7 @@ async def test_a_cancel_while_replies_are_unfinished_sends_nothing(tmp_path: Pat
         confirmed.set()
         await quiet()
         assert exchange.ending == Cancelled(A_PERSON)
-        assert it.crew.agents[0].methods().count("session/prompt") == 3
+        assert it.factory.agents[0].methods().count("session/prompt") == 3
 
 
 async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: Path) -> None:
@@ -1053,7 +1053,7 @@ async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: 
         async def settled(self) -> None:
             raise RuntimeError("the channel is gone")
 
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         await it.say(1, 10, Unconfirmed(10)).end()
         for number in (11, 12):
             await it.answered(1, number)
@@ -1063,21 +1063,21 @@ async def test_a_reply_whose_confirmation_fails_holds_no_later_prompt(tmp_path: 
 
 async def test_an_exchange_that_cannot_be_carried_out_fails_with_its_reason(tmp_path: Path) -> None:
     """Nothing is sent, and the agent stays for the next message."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, Recorder(10, refuses=ExchangeFailed("the attachment is too large")))
         assert str(await exchange.failure()) == "the attachment is too large"
         assert it.row(10) is Row.CLOSED
         assert (await it.answered(1, 11)).ending == Completed("end_turn")
-        assert len(it.crew.agents) == 1
-        assert it.crew.agents[0].methods().count("session/prompt") == 1
+        assert len(it.factory.agents) == 1
+        assert it.factory.agents[0].methods().count("session/prompt") == 1
 
 
 async def test_an_error_in_an_event_is_shown_there_and_the_conversation_goes_on(tmp_path: Path) -> None:
     """The turn is cancelled and awaited before the next prompt, so that they never overlap (P30)."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10, Recorder(10, chokes=RuntimeError("no such emoji")))
         second = it.say(1, 11)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         agent.text("agent1-1", "a")
         await agent.expect("session/cancel")
@@ -1088,12 +1088,12 @@ async def test_an_error_in_an_event_is_shown_there_and_the_conversation_goes_on(
         assert it.row(10) is Row.CLOSED
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Completed("end_turn")
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Path) -> None:
     """Neither its own thread's next message nor another thread notices (invariant 1)."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         other = it.say(2, 20, text="hang")
         await other.until("prompted")
         broken = it.say(1, 10, Recorder(10, breaks=RuntimeError("no")))
@@ -1101,12 +1101,12 @@ async def test_an_exchange_that_cannot_even_be_ended_harms_no_other(tmp_path: Pa
         assert await second.end() == Completed("end_turn")
         assert broken.endings[0] == Completed("end_turn")
         assert it.row(10) is Row.CLOSED
-        assert it.talk(2).seat.state is ConversationState.WORKING
+        assert it.talk(2).lease.state is ConversationState.WORKING
 
 
 async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> None:
     """Nothing is sent before; what is cancelled meanwhile is not sent, and what comes behind it is."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         first, second = it.say(1, 11, text=LARGE), it.say(1, 12)
         with no_room(it.journal):
@@ -1118,14 +1118,14 @@ async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> No
         it.talk(1).resume()
         assert await second.end() == Completed("end_turn")
         assert [it.row(message_id) for message_id in (11, 12)] == [Row.CLOSED, Row.FINISHED]
-        assert sum(message.get("method") == "session/prompt" for message in it.crew.agents[0].received) == 2
+        assert sum(message.get("method") == "session/prompt" for message in it.factory.agents[0].received) == 2
 
 
 async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp_path: Path) -> None:
     """Its thread and the others go on; the keeper finds out that there is room again."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         with no_room(it.journal):
             agent.text(prompt["params"]["sessionId"], LARGE)
@@ -1133,7 +1133,7 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
             assert await exchange.end() == Completed("end_turn")
             await elapse(5)
             assert it.row(10) is Row.PROMPTED
-            assert it.talk(1).seat.state is ConversationState.IDLE
+            assert it.talk(1).lease.state is ConversationState.IDLE
         await elapse(2)
         assert it.row(10) is Row.FINISHED
         assert it.journal.pages(10) == [LARGE]
@@ -1141,10 +1141,10 @@ async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp
 
 async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path: Path) -> None:
     """The reply that is already complete is not taken back, and the conversation goes on."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         second = it.say(1, 11)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         it.journal.close_rows((10,), "by another hand")
         agent.end_turn(prompt)
@@ -1156,10 +1156,10 @@ async def test_a_journal_that_cannot_be_written_ends_the_exchange_once(tmp_path:
 
 async def test_what_comes_after_the_end_of_a_turn_goes_to_the_last_exchange(tmp_path: Path) -> None:
     """A late word is neither lost nor put into the next reply (P23)."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         agent_name = "agent1-1"
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.end_turn(await agent.expect("session/prompt"))
         agent.text(agent_name, "one more thing")
         await exchange.until("one more thing")
@@ -1184,10 +1184,10 @@ async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Pa
                 raise ValueError("too late")
             super().event(event)
 
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = Choking(10)
         it.say(1, 10, exchange)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.end_turn(await agent.expect("session/prompt"))
         await exchange.end()
         agent.text("agent1-1", "one more thing")
@@ -1195,7 +1195,7 @@ async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Pa
         second = it.say(1, 11)
         agent.end_turn(await agent.expect("session/prompt"))
         assert await second.end() == Completed("end_turn")
-        assert it.crew.alive == 1
+        assert it.factory.alive == 1
 
 
 # ---- what is asked of a conversation that has nothing to do with it
@@ -1203,21 +1203,21 @@ async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Pa
 
 async def test_a_conversation_without_an_agent_has_nothing_to_cut_off(tmp_path: Path) -> None:
     """What it holds stays held."""
-    async with house(tmp_path, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         it.say(1, 11)
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
         await exchange.end()
         await elapse(61)
-        it.talk(1).cut_off()
+        it.talk(1).disconnect()
         await quiet()
         assert repr(it.talk(1)) == "<1 asleep, 1 held>"
 
 
 async def test_a_conversation_that_has_nothing_in_line_is_told_of_no_place(tmp_path: Path) -> None:
     """A place is the exchange's that waits; without one it is nobody's."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = await it.answered(1, 10)
         it.talk(1).placed(1, ())
         assert not any(re.fullmatch("waiting [1-9]", word) for word in exchange.told)

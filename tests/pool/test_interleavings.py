@@ -17,7 +17,7 @@ from pool.journal.journal import MessageState as Row
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse
 
-from .pool_harness import MODES, House, house, prompt_text
+from .pool_harness import MODES, RunningPool, prompt_text, running_pool
 from .recording_exchange import Recorder
 
 pytestmark = pytest.mark.bulk
@@ -117,13 +117,13 @@ class Play:
             raise SpawnFailed("no luck")
         return Moody(self.dice, self.prompted, number)
 
-    async def run(self, it: House, steps: int) -> None:
+    async def run(self, it: RunningPool, steps: int) -> None:
         """Let everybody act."""
         for _ in range(steps):
             self._act(it)
             await elapse(self.dice.choice(PAUSES))
 
-    def _act(self, it: House) -> None:
+    def _act(self, it: RunningPool) -> None:
         thread_id = self.dice.randrange(THREADS)
         talk = it.pool.conversation(thread_id)
         match self.dice.choice(ACTS):
@@ -141,26 +141,26 @@ class Play:
                 talk.drop()
             case "reset" if talk is not None:
                 talk.reset(A_PERSON)
-            case "kill" if it.crew.agents:
-                self.dice.choice(it.crew.agents).die(-9)
+            case "kill" if it.factory.agents:
+                self.dice.choice(it.factory.agents).die(-9)
             case "idle death":
-                for agent in it.crew.agents:
+                for agent in it.factory.agents:
                     agent.die(1)
 
-    async def end(self, it: House) -> None:
+    async def end(self, it: RunningPool) -> None:
         """Cancel what runs until nothing does: what waits behind it is held."""
         while any(
-            talk.seat.state not in {ConversationState.IDLE, ConversationState.ASLEEP} for talk in it.pool.conversations
+            talk.lease.state not in {ConversationState.IDLE, ConversationState.ASLEEP} for talk in it.pool.conversations
         ):
             for talk in it.pool.conversations:
-                if talk.seat.state is ConversationState.WORKING:
+                if talk.lease.state is ConversationState.WORKING:
                     talk.cancel(A_PERSON)
             await elapse(5)
 
-    def check(self, it: House) -> None:
+    def check(self, it: RunningPool) -> None:
         """Say what must be true at any time."""
-        assert it.crew.most <= SLOTS
-        assert not any(agent.overlaps for agent in it.crew.agents if isinstance(agent, Moody))
+        assert it.factory.most <= SLOTS
+        assert not any(agent.overlaps for agent in it.factory.agents if isinstance(agent, Moody))
         for thread_id, message_ids in self.said.items():
             prompted = [int(text.split(":")[1]) for text in self.prompted if text.startswith(f"{thread_id}:")]
             assert prompted == [number for number in message_ids if number in set(prompted)]
@@ -174,7 +174,7 @@ class Play:
 async def test_every_message_ends_or_is_held_whatever_happens(tmp_path: Path, seed: int) -> None:
     """No row is left open, the order of each thread is kept, and there are never more agents than slots."""
     play = Play(seed)
-    async with house(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
+    async with running_pool(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
         await play.run(it, STEPS)
         await play.end(it)
         play.check(it)
@@ -184,18 +184,18 @@ async def test_every_message_ends_or_is_held_whatever_happens(tmp_path: Path, se
             assert bool(play.exchanges[message_id].endings) is (row is not Row.HELD)
         waiting = sum(talk.waiting for talk in it.pool.conversations)
         assert waiting == sum(row is Row.HELD for row in rows.values())
-    assert len(it.crew.agents) > SLOTS
+    assert len(it.factory.agents) > SLOTS
 
 
 @pytest.mark.parametrize("seed", range(100, 112))
 async def test_a_pool_stopped_at_any_moment_leaves_nothing_running(tmp_path: Path, seed: int) -> None:
     """Each row is ended, or waits for the next start as received, held, or prompted: cut off; no agent is left."""
     play = Play(seed)
-    async with house(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
+    async with running_pool(tmp_path, play.make, slots=SLOTS, idle_seconds=120) as it:
         await play.run(it, play.dice.randrange(10, STEPS))
         await it.pool.__aexit__()
         play.check(it)
-        assert it.crew.alive == 0
+        assert it.factory.alive == 0
         for message_id, exchange in play.exchanges.items():
             if it.row(message_id) in {Row.RECEIVED, Row.HELD}:
                 assert exchange.endings in ([], [ShutDown()])

@@ -1,4 +1,4 @@
-"""What an agent asks aside from its turns: of whom, for how long, and what ends it."""
+"""What an agent asks outside its turns: of whom, for how long, and what ends it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from pool.turn_watchdog import TurnLimits
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 
-from .pool_harness import every, house
+from .pool_harness import every, running_pool
 from .recording_exchange import Recorder
 
 SESSION = "agent1-1"
@@ -32,21 +32,21 @@ async def action(agent: MemoryAgent, request_id: int) -> str:
     return str((await agent.answer_to(request_id))["result"]["action"])
 
 
-def asides(exchange: Recorder) -> list[str]:
+def out_of_turn(exchange: Recorder) -> list[str]:
     """What an exchange was told of questions."""
-    return [word for word in exchange.told if word.startswith(("aside", "remind", "unanswered"))]
+    return [word for word in exchange.told if word.startswith(("out-of-turn", "remind", "unanswered"))]
 
 
 async def test_what_is_asked_between_turns_is_asked_in_the_name_of_the_last_exchange(tmp_path: Path) -> None:
     """As long as one is open all are that one's, also beside the next turn; then they are the next one's."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         first = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.end_turn(await agent.expect("session/prompt"))
         await first.end()
         assert it.talk(1).asked_since is None
         elicit(agent, 0)
-        await first.until("aside Elicitation")
+        await first.until("out-of-turn Elicitation")
         assert it.talk(1).asked_since is not None
         second = it.say(1, 11)
         agent.end_turn(await agent.expect("session/prompt"))
@@ -54,36 +54,36 @@ async def test_what_is_asked_between_turns_is_asked_in_the_name_of_the_last_exch
         elicit(agent, 1)
         agent.notify("$/cancel_request", {"requestId": 0})
         await quiet()
-        assert first.asides is not None
-        assert first.asides.answer(1, Accept({"name": "Ann"}))
+        assert first.questions is not None
+        assert first.questions.answer(1, Accept({"name": "Ann"}))
         assert [await action(agent, number) for number in (0, 1)] == ["cancel", "accept"]
         assert it.talk(1).asked_since is None
         elicit(agent, 2)
-        await second.until("aside Elicitation")
+        await second.until("out-of-turn Elicitation")
         agent.notify("elicitation/complete", {"elicitationId": "e"})
-        await second.until("aside ElicitationCompleted")
-        assert asides(first) == ["aside Elicitation", "aside Elicitation", "aside Withdrawn"]
+        await second.until("out-of-turn ElicitationCompleted")
+        assert out_of_turn(first) == ["out-of-turn Elicitation", "out-of-turn Elicitation", "out-of-turn Withdrawn"]
         it.talk(1).close(7)
-        await second.until("aside Withdrawn")
+        await second.until("out-of-turn Withdrawn")
 
 
 async def test_it_is_reminded_of_and_ended_like_a_question_of_a_turn(tmp_path: Path) -> None:
     """When its time is over (P48); and before that where others wait, with an agent that is being started for it."""
-    async with house(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         asked = await agent.expect("session/new")
         elicit(agent, 0, requestId=asked["id"])
-        await exchange.until("aside Elicitation")
+        await exchange.until("out-of-turn Elicitation")
         await elapse(1200 + 2 * LOOK)
         assert await action(agent, 0) == "cancel"
         elicit(agent, 1, requestId=asked["id"])
         await quiet()
-        it.talk(1).make_way()
+        it.talk(1).preempt()
         assert await action(agent, 1) == "cancel"
-        assert [word.rsplit(" ", 1)[0] if "remind" in word else word for word in asides(exchange)] == [
-            *("aside Elicitation", "remind 0", "unanswered 0 TIME"),
-            *("aside Elicitation", "unanswered 1 OTHERS"),
+        assert [word.rsplit(" ", 1)[0] if "remind" in word else word for word in out_of_turn(exchange)] == [
+            *("out-of-turn Elicitation", "remind 0", "unanswered 0 TIME"),
+            *("out-of-turn Elicitation", "unanswered 1 OTHERS"),
         ]
         agent.reply(asked, {"sessionId": SESSION})
         agent.end_turn(await agent.expect("session/prompt"))
@@ -92,24 +92,24 @@ async def test_it_is_reminded_of_and_ended_like_a_question_of_a_turn(tmp_path: P
 
 async def test_a_person_who_cancels_the_start_ends_what_was_asked_for_it(tmp_path: Path) -> None:
     """Else the request would wait for an answer that nobody wants to give."""
-    async with house(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS, make=every(manual=("session/new",))) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         asked = await agent.expect("session/new")
         elicit(agent, 0, requestId=asked["id"])
-        await exchange.until("aside Elicitation")
+        await exchange.until("out-of-turn Elicitation")
         assert it.talk(1).cancel(7).stopped
         assert await action(agent, 0) == "cancel"
         assert await exchange.end() == Cancelled(7)
-        await exchange.until("aside Withdrawn")
+        await exchange.until("out-of-turn Withdrawn")
         assert it.talk(1).asked_since is None
 
 
 async def test_an_exchange_that_cannot_ask_harms_no_reader(tmp_path: Path) -> None:
     """The agent is answered when the time is over, and works on."""
-    async with house(tmp_path, bounds=replace(BOUNDS, reminder=0)) as it:
+    async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=0)) as it:
         exchange = it.say(1, 10, Recorder(10, chokes=RuntimeError("no card")))
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.end_turn(await agent.expect("session/prompt"))
         await exchange.end()
         elicit(agent, 0)
@@ -123,9 +123,9 @@ async def test_an_exchange_that_cannot_ask_harms_no_reader(tmp_path: Path) -> No
 @pytest.mark.parametrize("number", [1, 2])
 async def test_going_to_sleep_ends_what_is_open(tmp_path: Path, number: int) -> None:
     """Each is told (P54)."""
-    async with house(tmp_path, bounds=BOUNDS) as it:
+    async with running_pool(tmp_path, bounds=BOUNDS) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         agent.end_turn(await agent.expect("session/prompt"))
         await exchange.end()
         for request_id in range(number):
@@ -133,4 +133,4 @@ async def test_going_to_sleep_ends_what_is_open(tmp_path: Path, number: int) -> 
         await quiet()
         agent.die(1)
         await elapse(LOOK)
-        assert asides(exchange) == ["aside Elicitation"] * number + ["aside Withdrawn"] * number
+        assert out_of_turn(exchange) == ["out-of-turn Elicitation"] * number + ["out-of-turn Withdrawn"] * number

@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from pool.conversation_context import ConversationState
 from pool.exchange import Completed
 from pool.journal.journal import Journal
-from pool.pool import MEMORY_SECONDS, WAY_SECONDS, YIELD_SECONDS
+from pool.pool import MEMORY_SECONDS, PREEMPT_SECONDS, YIELD_SECONDS
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse, quiet
 
-from .pool_harness import House, house
+from .pool_harness import RunningPool, running_pool
 from .recording_exchange import Recorder
 
 LOOK = 1.1
@@ -36,10 +36,10 @@ class Asking:
         return f"unanswered {self.request_id} OTHERS" in self.exchange.told
 
 
-async def asking(it: House, thread_id: int, number: int) -> Asking:
+async def asking(it: RunningPool, thread_id: int, number: int) -> Asking:
     """Let the agent started as the `number`th ask in a thread."""
     exchange = it.say(thread_id, thread_id * 100)
-    agent = await it.crew.agent(number)
+    agent = await it.factory.agent(number)
     prompt = await agent.expect("session/prompt")
     request_id = agent.ask(f"agent{number}-1")
     await exchange.until("Question")
@@ -48,12 +48,12 @@ async def asking(it: House, thread_id: int, number: int) -> Asking:
 
 async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_path: Path) -> None:
     """Only it; its turn goes on to its end, its thread sleeps with its session, and the line moves (P32, P48)."""
-    async with house(tmp_path, slots=2) as it:
+    async with running_pool(tmp_path, slots=2) as it:
         older = await asking(it, 1, 1)
         await elapse(60)
         younger = await asking(it, 2, 2)
         waiting = it.say(3, 300)
-        await elapse(WAY_SECONDS - LOOK)
+        await elapse(PREEMPT_SECONDS - LOOK)
         assert not older.rejected
         await elapse(2 * LOOK)
         assert older.rejected
@@ -63,39 +63,39 @@ async def test_the_oldest_question_is_ended_for_those_who_have_waited_long(tmp_p
         older.agent.text("agent1-1", "then not")
         older.agent.end_turn(older.prompt)
         assert await older.exchange.end() == Completed("end_turn")
-        agent = await it.crew.agent(3)
+        agent = await it.factory.agent(3)
         agent.end_turn(await agent.expect("session/prompt"))
         assert await waiting.end() == Completed("end_turn")
         assert it.pool.conversation(1) is None
         assert it.journal.threads.session_id(1) == "agent1-1"
-        assert it.talk(2).seat.state is ConversationState.WORKING
-        assert it.crew.most == 2
-        assert it.made_way == [1]
+        assert it.talk(2).lease.state is ConversationState.WORKING
+        assert it.factory.most == 2
+        assert it.preempted == [1]
 
 
 async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -> None:
     """Neither after a cancel nor when the bot stops is there anything to continue."""
-    async with house(tmp_path, slots=2) as it:
+    async with running_pool(tmp_path, slots=2) as it:
         asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2)]
         for thread_id in (1, 2):
-            it.talk(thread_id).make_way()
+            it.talk(thread_id).preempt()
         it.talk(1).cancel(by=7)
         asked[0].agent.end_turn(asked[0].prompt, "cancelled")
         await asked[0].exchange.end()
-    assert it.made_way == []
+    assert it.preempted == []
 
 
 async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> None:
     """However long others wait: its person has had no time to see it."""
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         exchange = it.say(1, 100)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         it.say(2, 200)
-        await elapse(WAY_SECONDS + 300)
+        await elapse(PREEMPT_SECONDS + 300)
         agent.ask("agent1-1")
         await exchange.until("Question")
-        await elapse(WAY_SECONDS - LOOK)
+        await elapse(PREEMPT_SECONDS - LOOK)
         assert "unanswered 0 OTHERS" not in exchange.told
         await elapse(2 * LOOK)
         assert "unanswered 0 OTHERS" in exchange.told
@@ -103,40 +103,40 @@ async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> N
 
 async def test_a_question_is_left_open_when_nobody_waits_long_enough(tmp_path: Path) -> None:
     """Its own bound is hours."""
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         asked = await asking(it, 1, 1)
-        await elapse(WAY_SECONDS * 2)
+        await elapse(PREEMPT_SECONDS * 2)
         it.say(2, 200)
-        await elapse(WAY_SECONDS - LOOK)
+        await elapse(PREEMPT_SECONDS - LOOK)
         assert not asked.rejected
 
 
 async def test_one_question_at_a_time_is_ended_for_the_line(tmp_path: Path) -> None:
     """An agent gets time to end its turn before the next person loses theirs; a hung one does not block the line."""
-    async with house(tmp_path, slots=3) as it:
+    async with running_pool(tmp_path, slots=3) as it:
         asked = [await asking(it, thread_id, thread_id) for thread_id in (1, 2, 3)]
         it.say(4, 400)
-        await elapse(WAY_SECONDS + LOOK)
+        await elapse(PREEMPT_SECONDS + LOOK)
         assert [each.rejected for each in asked] == [True, False, False]
         await elapse(YIELD_SECONDS - 2 * LOOK)
         assert [each.rejected for each in asked] == [True, False, False]
         await elapse(2 * LOOK)
         assert [each.rejected for each in asked] == [True, True, False]
         asked[1].agent.end_turn(asked[1].prompt)
-        await (await it.crew.agent(4)).expect("session/prompt")
-        await elapse(WAY_SECONDS / 2)
+        await (await it.factory.agent(4)).expect("session/prompt")
+        await elapse(PREEMPT_SECONDS / 2)
         assert [each.rejected for each in asked] == [True, True, False]
 
 
 async def test_a_hung_agent_and_open_questions_leave_the_last_slot_to_all_others(tmp_path: Path) -> None:
     """A turn that hangs in a slot is nobody's question: it is not touched for the line (P25, invariant 1)."""
-    async with house(tmp_path, slots=3, obedient=True) as it:
+    async with running_pool(tmp_path, slots=3, obedient=True) as it:
         hung = [it.say(thread_id, thread_id * 100, text="hang") for thread_id in (1, 2)]
         for exchange in hung:
             await exchange.until("prompted")
         for thread_id in range(3, 20):
             assert (await it.answered(thread_id, thread_id * 100)).ending == Completed("end_turn")
-        await elapse(WAY_SECONDS + LOOK)
+        await elapse(PREEMPT_SECONDS + LOOK)
         assert [exchange.endings for exchange in hung] == [[], []]
 
 
@@ -161,12 +161,12 @@ async def test_the_longest_idle_sleep_until_the_memory_is_enough(
     """As few as it takes, the longest idle first; who works is left alone, and every session is kept (P37)."""
     sizes: dict[int, int] = {}
     weigh(monkeypatch, sizes)
-    async with house(tmp_path, slots=5, obedient=True, max_memory=1000) as it:
+    async with running_pool(tmp_path, slots=5, obedient=True, max_memory=1000) as it:
         for thread_id in (1, 2, 3):
             await it.answered(thread_id, thread_id)
             await quiet()
         await it.say(4, 4, text="hang").until("prompted")
-        sizes.update(zip([agent.pid for agent in it.crew.agents], (300, 300, 300, 700), strict=True))
+        sizes.update(zip([agent.pid for agent in it.factory.agents], (300, 300, 300, 700), strict=True))
         await elapse(MEMORY_SECONDS + LOOK)
         assert [talk.thread_id for talk in it.pool.conversations] == [3, 4]
         assert it.journal.threads.session_id(1) == "agent1-1"
@@ -181,7 +181,7 @@ async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
     sizes: dict[int, int] = {}
     asked = weigh(monkeypatch, sizes)
     stops = asyncio.Event()
-    async with house(
+    async with running_pool(
         tmp_path,
         lambda number: MemoryAgent(stops=stops, session_prefix=f"agent{number}"),
         obedient=True,
@@ -193,7 +193,7 @@ async def test_memory_that_is_already_being_given_back_is_not_asked_for_twice(
             await elapse(LOOK)
             await it.answered(thread_id, thread_id)
         await elapse(LOOK)
-        pids = [agent.pid for agent in it.crew.agents]
+        pids = [agent.pid for agent in it.factory.agents]
         sizes.update(zip(pids, (600, 600, 100), strict=True))
         await elapse(MEMORY_SECONDS)
         assert asked[-1] == sorted(pids)  # Spares count too.
@@ -216,7 +216,7 @@ async def test_an_agent_that_came_while_memory_was_measured_sleeps_where_it_must
         return dict.fromkeys(leaders, 600)
 
     monkeypatch.setattr("pool.pool.resident", resident)
-    async with house(tmp_path, slots=3, obedient=True, max_memory=500) as it:
+    async with running_pool(tmp_path, slots=3, obedient=True, max_memory=500) as it:
         await it.say(1, 10, text="hang").until("prompted")
         await it.answered(2, 20)
         await measuring.wait()
@@ -231,7 +231,7 @@ async def test_an_agent_that_came_while_memory_was_measured_sleeps_where_it_must
 async def test_memory_without_a_bound_is_not_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading all of /proc is not free."""
     asked = weigh(monkeypatch, {})
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(MEMORY_SECONDS * 3)
         assert asked == []
@@ -246,12 +246,12 @@ async def test_a_keeper_that_fails_goes_on(tmp_path: Path, monkeypatch: pytest.M
     def retry(_journal: Journal) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         await exchange.until("prompted")
         with capture_logs() as logs, monkeypatch.context() as patch:
             patch.setattr(Journal, "retry", retry)
             await elapse(2 * LOOK)
-        assert [log["duty"] for log in logs if log["event"] == "the keeper failed"] == ["_look", "_look"]
+        assert [log["duty"] for log in logs if log["event"] == "the keeper failed"] == ["_tick", "_tick"]
         assert not exchange.endings
         await it.answered(2, 20)

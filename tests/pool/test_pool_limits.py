@@ -1,4 +1,4 @@
-"""How much the pool takes: of a thread, of a person, in a minute; and a house full of threads. In virtual time."""
+"""How much the pool takes: of a thread, of a person, in a minute; and in a pool full of threads. In virtual time."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from pool.limits import Bound
 from pool.waiting_line import LINE_SECONDS, NEAR
 from tests.support.virtual_time import elapse, quiet
 
-from .pool_harness import House, house
+from .pool_harness import RunningPool, running_pool
 from .recording_exchange import Recorder
 
 ANN, BEN, A_PERSON = 7, 8, 42
 
 
-def wrote(it: House, thread_id: int, message_id: int, author_id: int = ANN, text: str = "hello") -> Recorder | Bound:
+def wrote(
+    it: RunningPool, thread_id: int, message_id: int, author_id: int = ANN, text: str = "hello"
+) -> Recorder | Bound:
     """Write a message, if it is not too much, as the bot does."""
     bound = it.pool.bound(thread_id, author_id)
     return bound or it.say(thread_id, message_id, Recorder(message_id, text=text, author_id=author_id))
@@ -24,7 +26,7 @@ def wrote(it: House, thread_id: int, message_id: int, author_id: int = ANN, text
 
 async def test_a_thread_takes_so_many_messages_behind_the_one_that_runs(tmp_path: Path) -> None:
     """And takes them again when some are answered; another thread has its own bound."""
-    async with house(tmp_path, obedient=True, per_thread=2) as it:
+    async with running_pool(tmp_path, obedient=True, per_thread=2) as it:
         wrote(it, 1, 10, text="hang")
         await quiet()
         assert all(isinstance(wrote(it, 1, number), Recorder) for number in (11, 12))
@@ -41,7 +43,7 @@ async def test_a_thread_takes_so_many_messages_behind_the_one_that_runs(tmp_path
 
 async def test_a_person_has_something_to_do_in_so_many_threads(tmp_path: Path) -> None:
     """Running, waiting or held; those in which all is answered do not count, nor does anybody else."""
-    async with house(tmp_path, slots=2, obedient=True, per_user=3) as it:
+    async with running_pool(tmp_path, slots=2, obedient=True, per_user=3) as it:
         wrote(it, 1, 10, text="hang")
         wrote(it, 1, 11)
         wrote(it, 2, 20, text="hang")
@@ -63,7 +65,7 @@ async def test_a_person_has_something_to_do_in_so_many_threads(tmp_path: Path) -
 
 async def test_a_person_writes_so_many_messages_in_a_minute(tmp_path: Path) -> None:
     """In any sixty seconds; what was refused does not count, and nobody else is slowed (no silent drop)."""
-    async with house(tmp_path, obedient=True, per_minute=3) as it:
+    async with running_pool(tmp_path, obedient=True, per_minute=3) as it:
         for number in (10, 11, 12):
             assert isinstance(wrote(it, 1, number), Recorder)
             await elapse(10)
@@ -81,7 +83,7 @@ async def test_a_person_writes_so_many_messages_in_a_minute(tmp_path: Path) -> N
 
 async def test_what_is_refused_for_another_reason_does_not_count_in_the_minute(tmp_path: Path) -> None:
     """A person who is told to wait for their thread is not told to wait for a minute as well."""
-    async with house(tmp_path, obedient=True, per_thread=1, per_minute=3) as it:
+    async with running_pool(tmp_path, obedient=True, per_thread=1, per_minute=3) as it:
         wrote(it, 1, 10, text="hang")
         await quiet()
         wrote(it, 1, 11)
@@ -100,7 +102,7 @@ def places(exchange: Recorder) -> list[int]:
 
 async def test_everybody_learns_their_place_on_entry_and_the_first_five_every_move(tmp_path: Path) -> None:
     """Those further back learn it at most every 15 s: each notice is an edit in a channel of its own."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         line = [it.say(thread_id, thread_id * 10, text="hang") for thread_id in range(2, 11)]
         await quiet()
@@ -118,7 +120,7 @@ async def test_everybody_learns_their_place_on_entry_and_the_first_five_every_mo
 
 async def test_somebody_at_the_end_who_leaves_is_no_news_to_those_far_back(tmp_path: Path) -> None:
     """A line that gets shorter has no newcomer."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         await it.say(1, 10, text="hang").until("prompted")
         line = [it.say(thread_id, thread_id * 10) for thread_id in range(2, 10)]
         await quiet()
@@ -130,11 +132,11 @@ async def test_somebody_at_the_end_who_leaves_is_no_news_to_those_far_back(tmp_p
 
 async def test_those_in_line_learn_whose_answer_would_let_it_move(tmp_path: Path) -> None:
     """The threads with an open question, which hold slots meanwhile; no longer when it is answered."""
-    async with house(tmp_path, slots=2) as it:
+    async with running_pool(tmp_path, slots=2) as it:
         asking, other = it.say(1, 10), it.say(2, 20)
         for number in (1, 2):
-            await (await it.crew.agent(number)).expect("session/prompt")
-        request_id = it.crew.agents[0].ask("agent1-1")
+            await (await it.factory.agent(number)).expect("session/prompt")
+        request_id = it.factory.agents[0].ask("agent1-1")
         await asking.until("Question")
         waiting = it.say(3, 30)
         await waiting.until("waiting 1")
@@ -154,14 +156,14 @@ async def test_those_in_line_learn_whose_answer_would_let_it_move(tmp_path: Path
 @pytest.mark.parametrize("warm", [0, 2])
 async def test_two_hundred_threads_on_four_agents_are_all_answered(tmp_path: Path, warm: int) -> None:
     """Each once and in its own order, with never more than four processes, and each learned where it stands (P36)."""
-    async with house(tmp_path, slots=4, obedient=True, warm=warm, per_user=200) as it:
+    async with running_pool(tmp_path, slots=4, obedient=True, warm=warm, per_user=200) as it:
         first = [it.say(thread_id, 1000 + thread_id, text="one") for thread_id in range(200)]
         second = [it.say(thread_id, 2000 + thread_id, text="two") for thread_id in range(200)]
         for exchange, text in [(each, "one") for each in first] + [(each, "two") for each in second]:
             assert await exchange.end() == Completed("end_turn")
             assert exchange.text == text
-        assert it.crew.most <= 4
-        assert sum(agent.methods().count("session/prompt") for agent in it.crew.agents) == 400
+        assert it.factory.most <= 4
+        assert sum(agent.methods().count("session/prompt") for agent in it.factory.agents) == 400
         assert {it.row(number) for number in (*range(1000, 1200), *range(2000, 2200))} == {Row.FINISHED}
         assert all(places(exchange) for exchange in first)
         assert places(first[199])[0] > NEAR

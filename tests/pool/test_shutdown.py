@@ -15,7 +15,7 @@ from pool.pool import TURN_SECONDS
 from pool.turn_watchdog import TurnLimits
 from tests.support.virtual_time import elapse, quiet
 
-from .pool_harness import every, house, only
+from .pool_harness import every, only, running_pool
 from .recording_exchange import Recorder
 
 A_PERSON = 42
@@ -23,9 +23,9 @@ A_PERSON = 42
 
 async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
     """Shutting down waits for it, and for nothing longer than it takes."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange, behind = it.say(1, 10), it.say(1, 11)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -37,18 +37,18 @@ async def test_a_turn_that_ends_in_time_is_finished(tmp_path: Path) -> None:
         assert it.row(11) is Row.RECEIVED
         assert behind.told == []
         assert agent.methods().count("session/prompt") == 1
-        assert it.crew.alive == 0
+        assert it.factory.alive == 0
 
 
 async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_read_in_time(
     tmp_path: Path,
 ) -> None:
     """All that it said is taken: the agent has answered, so there is nothing to ask about."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = Recorder(10)
         exchange.links = asyncio.Event()
         it.say(1, 10, exchange)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         for text in ("see ", "the ", "file"):
             agent.text(prompt["params"]["sessionId"], text)
@@ -62,7 +62,7 @@ async def test_a_turn_that_has_ended_is_finished_although_a_linked_file_is_not_r
 
 async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_to_ask_about(tmp_path: Path) -> None:
     """After the time for turns its exchange is told why, once, and the agent is stopped (P65, invariant 17)."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         loop = asyncio.get_running_loop()
@@ -71,15 +71,15 @@ async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_t
         assert loop.time() - began == pytest.approx(TURN_SECONDS)
         assert exchange.ending == ShutDown()
         assert it.row(10) is Row.PROMPTED
-        assert it.crew.agents[0].aborted
-        assert it.crew.alive == 0
+        assert it.factory.agents[0].aborted
+        assert it.factory.alive == 0
 
 
 async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Path) -> None:
     """Nobody can press a button any more, so its time would only be lost; the agent gets to end the turn itself."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         request_id = agent.ask("agent1-1")
         await exchange.until("Question")
@@ -97,7 +97,7 @@ async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Pa
 
 async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_asked_about(tmp_path: Path) -> None:
     """A second signal kills the agents, or somebody has sent the first one to them too: no fault of theirs."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         stopping = asyncio.create_task(it.pool.__aexit__())
@@ -110,12 +110,12 @@ async def test_a_turn_that_loses_its_agent_while_the_bot_stops_is_asked_about(tm
 
 async def test_a_turn_that_fails_while_the_bot_stops_has_failed(tmp_path: Path) -> None:
     """The agent has answered: there is nothing to ask about."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        prompt = await (await it.crew.agent(1)).expect("session/prompt")
+        prompt = await (await it.factory.agent(1)).expect("session/prompt")
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
-        it.crew.agents[0].fail(prompt, -32000, "no more credit")
+        it.factory.agents[0].fail(prompt, -32000, "no more credit")
         await stopping
         assert str(exchange.error) == "session/prompt failed with -32000 no more credit"
         assert it.row(10) is Row.FINISHED
@@ -126,13 +126,13 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of
     tmp_path: Path, *, unread: bool
 ) -> None:
     """Also with what had not been read by then: there is nothing that the next start could ask about."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         await exchange.until("prompted")
         await quiet()
-        connection = it.talk(1).seat.agent.connection  # type: ignore[union-attr]
+        connection = it.talk(1).lease.agent.connection  # type: ignore[union-attr]
         if unread:
             update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "last words"}}
             params = {"sessionId": "agent1-1", "update": update}
@@ -153,28 +153,28 @@ def line(**fields: object) -> bytes:
 
 async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_path: Path) -> None:
     """In an inbox, in line, starting or fetching: nothing is sent any more, nothing waits for the turns' time."""
-    async with house(tmp_path, only(2, manual={"initialize"}), slots=3) as it:
+    async with running_pool(tmp_path, only(2, manual={"initialize"}), slots=3) as it:
         fetching = it.say(1, 10, Recorder(10, fetched=asyncio.Event()))
         it.say(1, 11)
         await fetching.until("blocks")
         starting = it.say(2, 20)
-        await it.crew.agent(2)
+        await it.factory.agent(2)
         idle = it.say(3, 30)
-        agent = await it.crew.agent(3)
+        agent = await it.factory.agent(3)
         agent.end_turn(await agent.expect("session/prompt"))
         await idle.end()
         await quiet()
         it.say(4, 40)
         it.say(5, 50)
-        await it.crew.agent(4)
+        await it.factory.agent(4)
         await quiet()
-        assert it.talk(5).seat.state is ConversationState.IN_LINE
+        assert it.talk(5).lease.state is ConversationState.IN_LINE
         in_line = it.say(6, 60)
         await in_line.until("waiting 2")
         unread = it.say(4, 41)
         loop = asyncio.get_running_loop()
         it.talk(4).cancel(A_PERSON)
-        agent = it.crew.agents[3]
+        agent = it.factory.agents[3]
         agent.end_turn(await agent.expect("session/prompt"), "cancelled")
         began = loop.time()
         await it.pool.__aexit__()
@@ -183,8 +183,8 @@ async def test_what_was_never_prompted_stays_received_for_the_next_start(tmp_pat
         assert it.row(41) is Row.HELD
         assert fetching.ending == starting.ending == in_line.ending == ShutDown()
         assert unread.told == []
-        assert len(it.crew.agents) == 4
-        assert all(agent.stopped for agent in it.crew.agents)
+        assert len(it.factory.agents) == 4
+        assert all(agent.stopped for agent in it.factory.agents)
 
 
 async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path
         def ended(self, outcome: Outcome) -> Sequence[str]:
             return [*super().ended(outcome), "stopped"]
 
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         fetching = it.say(1, 10, Wordy(10, fetched=asyncio.Event()))
         await fetching.until("blocks")
         await it.pool.__aexit__()
@@ -206,24 +206,24 @@ async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path
 async def test_a_stop_in_progress_is_not_cut_short(tmp_path: Path) -> None:
     """However long the ladder takes: leaving the pool means that the processes are gone (invariant 8)."""
     stops = asyncio.Event()
-    async with house(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, every(stops=stops), idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(61)
-        assert it.talk(1).seat.state is ConversationState.STOPPING
+        assert it.talk(1).lease.state is ConversationState.STOPPING
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
-        assert it.crew.agents[0].stopped
+        assert it.factory.agents[0].stopped
 
 
 async def test_a_start_that_is_given_up_is_stopped_to_the_end(tmp_path: Path) -> None:
     """Its process exists by then; its stop takes longer than the turns' time and is not cut short (invariant 8)."""
     stops = asyncio.Event()
-    async with house(tmp_path, every(stops=stops, manual={"initialize"})) as it:
+    async with running_pool(tmp_path, every(stops=stops, manual={"initialize"})) as it:
         exchange = it.say(1, 10)
-        await (await it.crew.agent(1)).expect("initialize")
+        await (await it.factory.agent(1)).expect("initialize")
         asyncio.get_running_loop().call_later(TURN_SECONDS + 5, stops.set)
         await it.pool.__aexit__()
-        assert it.crew.agents[0].stopped
+        assert it.factory.agents[0].stopped
         assert exchange.ending == ShutDown()
         assert it.row(10) is Row.RECEIVED
 
@@ -231,21 +231,21 @@ async def test_a_start_that_is_given_up_is_stopped_to_the_end(tmp_path: Path) ->
 async def test_idle_agents_are_stopped_at_once_and_together(tmp_path: Path) -> None:
     """Nobody's stop waits for another's or for the turns' time."""
     stops = asyncio.Event()
-    async with house(tmp_path, every(stops=stops), slots=3, obedient=True) as it:
+    async with running_pool(tmp_path, every(stops=stops), slots=3, obedient=True) as it:
         for thread_id in (1, 2, 3):
             await it.answered(thread_id, thread_id)
         await quiet()
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
-        assert [talk.seat.state for talk in it.pool.conversations] == [ConversationState.STOPPING] * 3
+        assert [talk.lease.state for talk in it.pool.conversations] == [ConversationState.STOPPING] * 3
         stops.set()
         await stopping
-        assert it.crew.alive == 0
+        assert it.factory.alive == 0
 
 
 async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_off(tmp_path: Path) -> None:
     """Somebody has decided: nobody is asked again."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         it.talk(1).cancel(A_PERSON)
@@ -256,10 +256,10 @@ async def test_a_turn_being_cancelled_by_a_person_is_cancelled_when_it_is_cut_of
 
 async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_off(tmp_path: Path) -> None:
     """It had ended for a reason of its own before the bot's stop cut it off: sent again it would end so again."""
-    async with house(tmp_path, bounds=TurnLimits(ceiling=60)) as it:
+    async with running_pool(tmp_path, bounds=TurnLimits(ceiling=60)) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/cancel")
         it.pool.kill()
         await it.pool.__aexit__()
@@ -269,9 +269,9 @@ async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_of
 
 async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_ended(tmp_path: Path) -> None:
     """It says that it had finished: there is nothing to ask about."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         prompt = await agent.expect("session/prompt")
         agent.ask("agent1-1")
         await exchange.until("Question")
@@ -285,7 +285,7 @@ async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_
 
 async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path: Path) -> None:
     """It starts nothing and keeps nothing open, in a known thread and in a new one."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         exchange = it.say(1, 10)
         await exchange.until("prompted")
         stopping = asyncio.create_task(it.pool.__aexit__())
@@ -296,12 +296,12 @@ async def test_a_message_that_comes_while_the_pool_stops_stays_received(tmp_path
         await stopping
         assert [recorder.told for recorder in late] == [[], [], [], []]
         assert [it.row(number) for number in (11, 20, 12, 30)] == [Row.RECEIVED] * 4
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
 
 
 async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path: Path) -> None:
     """Its rows stay held."""
-    async with house(tmp_path, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, idle_seconds=60, obedient=True) as it:
         exchange = it.say(1, 10, text="hang")
         held = it.say(1, 11)
         await exchange.until("prompted")
@@ -317,24 +317,24 @@ async def test_what_is_held_asleep_does_not_keep_the_pool_from_stopping(tmp_path
 async def test_an_exchange_that_cannot_be_told_of_the_end_touches_no_other(tmp_path: Path) -> None:
     """Its agent is stopped, and the others' turns have their time; the log says so."""
     fetched = asyncio.Event()
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         await it.say(1, 10, Recorder(10, fetched=fetched, breaks=RuntimeError("no"))).until("blocks")
         other = it.say(2, 20)
-        prompt = await (await it.crew.agent(2)).expect("session/prompt")
+        prompt = await (await it.factory.agent(2)).expect("session/prompt")
         with capture_logs() as logs:
             stopping = asyncio.create_task(it.pool.__aexit__())
             await elapse(TURN_SECONDS / 2)
-            it.crew.agents[1].end_turn(prompt)
+            it.factory.agents[1].end_turn(prompt)
             await stopping
         assert [line["event"] for line in logs] == ["a conversation could not be ended"]
-        assert it.crew.alive == 0
+        assert it.factory.alive == 0
         assert other.ending == Completed("end_turn")
 
 
 async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
     """The working, the idle and the one that is being stopped; their turns end with it."""
     stops = asyncio.Event()
-    async with house(tmp_path, every(stops=stops), slots=3, idle_seconds=60, obedient=True) as it:
+    async with running_pool(tmp_path, every(stops=stops), slots=3, idle_seconds=60, obedient=True) as it:
         await it.answered(1, 10)
         await elapse(30)
         await it.answered(2, 20)
@@ -343,7 +343,7 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
         await working.until("prompted")
         in_line = it.say(4, 40)
         await in_line.until("waiting 1")
-        states = [talk.seat.state for talk in it.pool.conversations]
+        states = [talk.lease.state for talk in it.pool.conversations]
         assert states == [
             ConversationState.STOPPING,
             ConversationState.IDLE,
@@ -351,7 +351,7 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
             ConversationState.IN_LINE,
         ]
         it.pool.kill()
-        assert [agent.killed for agent in it.crew.agents] == [True, True, True]
+        assert [agent.killed for agent in it.factory.agents] == [True, True, True]
         assert isinstance(await working.end(), Failed)
         stops.set()
 
@@ -359,12 +359,12 @@ async def test_kill_ends_every_agent_at_once(tmp_path: Path) -> None:
 async def test_kill_in_a_shutdown_reaches_agents_that_are_being_stopped(tmp_path: Path) -> None:
     """A second signal is for exactly these."""
     stops = asyncio.Event()
-    async with house(tmp_path, every(stops=stops), slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, every(stops=stops), slots=1, obedient=True) as it:
         await it.answered(1, 10)
         await quiet()
         stopping = asyncio.create_task(it.pool.__aexit__())
         await quiet()
         it.pool.kill()
-        assert it.crew.agents[0].killed
+        assert it.factory.agents[0].killed
         stops.set()
         await stopping

@@ -8,7 +8,7 @@ from pool.waiting_line import LINE_SECONDS, NEAR, NEWS, SLICE
 from tests.support.virtual_time import elapse, quiet
 from tests.support.work import counting
 
-from .pool_harness import House, house
+from .pool_harness import RunningPool, running_pool
 from .recording_exchange import Recorder
 
 A_PERSON = 7
@@ -22,7 +22,7 @@ def places(exchange: Recorder) -> list[int]:
     return [int(word.removeprefix("waiting ")) for word in exchange.told if word.startswith("waiting ")]
 
 
-async def lined_up(it: House, count: int) -> list[Recorder]:
+async def lined_up(it: RunningPool, count: int) -> list[Recorder]:
     """Let one thread work without end, and so many others wait for it."""
     await it.say(BUSY, 10, text="hang").until("prompted")
     line = [it.say(thread_id, thread_id * 10, text="hang") for thread_id in range(2, count + 2)]
@@ -32,7 +32,7 @@ async def lined_up(it: House, count: int) -> list[Recorder]:
 
 async def calls_of_joining(folder: Path, count: int) -> int:
     """How many calls it takes until so many stand in line."""
-    async with house(folder, slots=1, obedient=True) as it:
+    async with running_pool(folder, slots=1, obedient=True) as it:
         with counting() as calls:
             await lined_up(it, count)
     return calls.count
@@ -47,7 +47,7 @@ async def test_those_who_come_cost_the_same_however_many_wait_before_them(tmp_pa
 
 async def calls_of_leaving(folder: Path, count: int) -> int:
     """How many calls it takes until all in such a line have left it, at once."""
-    async with house(folder, slots=1, obedient=True) as it:
+    async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
         with counting() as calls:
             for thread_id in range(2, count + 2):
@@ -65,7 +65,7 @@ async def test_those_who_leave_together_cost_the_same_each_however_many_they_are
 
 async def calls_of_a_move(folder: Path, count: int) -> int:
     """How many calls it takes until the first in such a line has left it."""
-    async with house(folder, slots=1, obedient=True) as it:
+    async with running_pool(folder, slots=1, obedient=True) as it:
         await lined_up(it, count)
         with counting() as calls:
             it.talk(2).cancel(A_PERSON)
@@ -82,7 +82,7 @@ async def test_a_move_of_the_line_costs_the_same_however_long_it_is(tmp_path: Pa
 
 async def calls_of_a_turns_end(folder: Path, count: int, *, exclusive: bool) -> int:
     """How many calls it takes until a turn has ended, and the first of those who wait works."""
-    async with house(folder, slots=2 if exclusive else 1, obedient=True, exclusive=exclusive) as it:
+    async with running_pool(folder, slots=2 if exclusive else 1, obedient=True, exclusive=exclusive) as it:
         line = await lined_up(it, count)
         with counting() as calls:
             it.talk(BUSY).cancel(A_PERSON)
@@ -106,7 +106,7 @@ async def test_a_turn_that_ends_does_not_wake_all_who_wait_for_its_directory(tmp
 
 async def test_a_step_in_which_the_line_moves_often_tells_each_place_once(tmp_path: Path) -> None:
     """Where many leave at once, nobody learns a place that is past before it is told."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 12)
         for thread_id in range(2, 9):
             it.talk(thread_id).cancel(A_PERSON)
@@ -116,7 +116,7 @@ async def test_a_step_in_which_the_line_moves_often_tells_each_place_once(tmp_pa
 
 async def test_far_back_only_a_place_that_is_smaller_by_a_tenth_is_news(tmp_path: Path) -> None:
     """A thousand in line would spend all calls to Discord on their places."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 40)
         it.talk(2).cancel(A_PERSON)
         await elapse(LINE_SECONDS + 1)
@@ -133,7 +133,7 @@ async def test_a_long_line_is_told_in_parts(tmp_path: Path, monkeypatch: pytest.
     """Others have their turn in between, and all are told in the end."""
     monkeypatch.setattr("pool.waiting_line.SLICE", 3)
     assert SLICE > 3
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 15)
         it.talk(2).cancel(A_PERSON)
         await elapse(LINE_SECONDS + 1)
@@ -142,7 +142,7 @@ async def test_a_long_line_is_told_in_parts(tmp_path: Path, monkeypatch: pytest.
 
 async def test_a_line_that_is_left_before_it_is_told_further_back_needs_no_telling(tmp_path: Path) -> None:
     """Nobody is there any more, and nothing fails."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 3)
         for thread_id in (2, 3, 4):
             it.talk(thread_id).cancel(A_PERSON)

@@ -14,7 +14,7 @@ from pool.session_setup import AgentSettings
 from pool.workdirs import Workdirs
 from tests.support.virtual_time import elapse, quiet
 
-from .pool_harness import every, house
+from .pool_harness import every, running_pool
 from .recording_exchange import Recorder
 
 A_PERSON = 42
@@ -56,7 +56,7 @@ async def test_of_many_who_wait_for_a_place_those_learn_of_it_who_can_come_in_an
 
 async def test_a_thread_that_starts_where_another_works_is_told(tmp_path: Path) -> None:
     """Once, before its answer; it works all the same. Later turns say nothing."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = await it.answered(2, 20)
@@ -70,7 +70,7 @@ async def test_a_thread_elsewhere_is_told_nothing_and_waits_for_nobody(tmp_path:
     """Directories that have nothing to do with each other."""
     other = tmp_path / "other"
     project = tmp_path / "project"
-    async with house(tmp_path, obedient=True, exclusive=True, threads={1: at(project), 2: at(other)}) as it:
+    async with running_pool(tmp_path, obedient=True, exclusive=True, threads={1: at(project), 2: at(other)}) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         assert not [word for word in (await it.answered(2, 20)).told if word.startswith(("beside", "waits"))]
@@ -80,17 +80,17 @@ async def test_a_thread_elsewhere_is_told_nothing_and_waits_for_nobody(tmp_path:
 
 async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_path: Path) -> None:
     """The next begins when the one before has ended its turn, though its agent lives on; nobody ever overlaps."""
-    async with house(tmp_path, slots=3, obedient=True, exclusive=True) as it:
+    async with running_pool(tmp_path, slots=3, obedient=True, exclusive=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second, third = it.say(2, 20, text="hang"), it.say(3, 30)
         await quiet()
         assert second.told == ["starting", "waits for 1"]
         assert third.told == ["starting", "waits for 1, 2"]
-        assert [it.talk(thread_id).seat.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
+        assert [it.talk(thread_id).lease.ahead for thread_id in (1, 2, 3)] == [[], [1], [1, 2]]
         it.talk(1).cancel(A_PERSON)
         await second.until("prompted")
-        assert it.talk(1).seat.state is ConversationState.IDLE
+        assert it.talk(1).lease.state is ConversationState.IDLE
         assert third.told[-1] == "waits for 2"
         it.talk(2).cancel(A_PERSON)
         assert await third.end() == Completed("end_turn")
@@ -99,13 +99,13 @@ async def test_with_exclusive_directories_turns_follow_each_other_in_order(tmp_p
 async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> None:
     """One slot: the thread that works elsewhere gets it, for the agent of the one that waits can be put to sleep."""
     places = apart(tmp_path)
-    async with house(tmp_path, slots=2, obedient=True, exclusive=True, threads=places) as it:
+    async with running_pool(tmp_path, slots=2, obedient=True, exclusive=True, threads=places) as it:
         await it.answered(2, 20)
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = it.say(2, 21)
         await second.until("waits for 1")
-        assert it.talk(2).seat.agent is not None
+        assert it.talk(2).lease.agent is not None
         assert (await it.answered(3, 30)).ending == Completed("end_turn")
         assert second.told == ["starting", "waits for 1", "waits for 1", "waits for 1"]
         it.talk(1).cancel(A_PERSON)
@@ -114,16 +114,16 @@ async def test_who_waits_for_a_directory_holds_up_no_slot(tmp_path: Path) -> Non
 
 async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_path: Path) -> None:
     """Then also while its thread waits for the directory, so that nobody waits for ever."""
-    async with house(tmp_path, every(capabilities={}), idle_seconds=60, obedient=True, exclusive=True) as it:
+    async with running_pool(tmp_path, every(capabilities={}), idle_seconds=60, obedient=True, exclusive=True) as it:
         await it.answered(2, 20)
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = it.say(2, 21)
         await second.until("waits for 1")
         await elapse(50)
-        assert it.talk(2).seat.agent is not None
+        assert it.talk(2).lease.agent is not None
         await elapse(15)
-        assert it.talk(2).seat.agent is None
+        assert it.talk(2).lease.agent is None
         it.talk(1).cancel(A_PERSON)
         await second.end()
         assert "FORGOTTEN" in second.told
@@ -131,7 +131,7 @@ async def test_an_agent_that_cannot_load_sleeps_only_after_its_idle_time(tmp_pat
 
 async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: Path) -> None:
     """Its row is closed, and the next in order is not held up by it."""
-    async with house(tmp_path, obedient=True, exclusive=True) as it:
+    async with running_pool(tmp_path, obedient=True, exclusive=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = it.say(2, 20)
@@ -146,7 +146,7 @@ async def test_a_message_that_waits_for_a_directory_can_be_cancelled(tmp_path: P
 
 async def test_a_message_that_is_cancelled_before_it_waits_for_a_directory_is_told_of_no_wait(tmp_path: Path) -> None:
     """Its end has been shown by then."""
-    async with house(tmp_path, obedient=True, exclusive=True) as it:
+    async with running_pool(tmp_path, obedient=True, exclusive=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = Recorder(20)
@@ -165,7 +165,7 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
     """Also where the agent of the one that waits is just being put to sleep: nothing is prompted any more."""
     stops = asyncio.Event()
     places = apart(tmp_path)
-    async with house(tmp_path, every(stops=stops), obedient=True, exclusive=True, threads=places) as it:
+    async with running_pool(tmp_path, every(stops=stops), obedient=True, exclusive=True, threads=places) as it:
         await it.answered(2, 20)
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
@@ -173,7 +173,7 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
         await second.until("waits for 1")
         it.say(3, 30)
         await quiet()
-        assert it.talk(2).seat.state is ConversationState.STOPPING
+        assert it.talk(2).lease.state is ConversationState.STOPPING
         asyncio.get_running_loop().call_later(1, stops.set)
         await it.pool.__aexit__()
         assert it.row(21) == "received"
@@ -182,34 +182,34 @@ async def test_a_stop_of_the_bot_leaves_what_waited_for_a_directory_received(tmp
 
 async def test_a_thread_that_is_gone_ends_everything_and_lets_its_agent_go(tmp_path: Path) -> None:
     """The turn is cancelled, what waits is closed, and nothing is held for anybody."""
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         second = it.say(1, 11)
-        it.talk(1).vanish()
+        it.talk(1).thread_deleted()
         assert await first.end() == Completed("cancelled")
         assert second.ending == Dropped()
         assert it.row(11) == "closed"
         await quiet()
-        assert (it.pool.conversation(1), it.crew.alive) == (None, 0)
+        assert (it.pool.conversation(1), it.factory.alive) == (None, 0)
 
 
 async def test_a_thread_that_is_gone_before_its_turn_leaves_the_line(tmp_path: Path) -> None:
     """And so does one whose agent has nothing to do."""
-    async with house(tmp_path, slots=1, obedient=True) as it:
+    async with running_pool(tmp_path, slots=1, obedient=True) as it:
         first = it.say(1, 10, text="hang")
         await first.until("prompted")
         waiting = Recorder(20)
         it.say(2, 20, waiting)
         await waiting.until("waiting 1")
-        it.talk(2).vanish()
+        it.talk(2).thread_deleted()
         await waiting.end()
         await quiet()
         assert (it.row(20), it.pool.conversation(2)) == ("closed", None)
         it.talk(1).cancel(A_PERSON)
         await first.end()
         await quiet()
-        it.talk(1).vanish()
+        it.talk(1).thread_deleted()
         await quiet()
         assert it.pool.conversation(1) is None
 
@@ -226,12 +226,12 @@ async def test_a_directory_that_does_not_answer_holds_up_its_own_threads_alone(
         return work(directory)
 
     monkeypatch.setattr(pool.workdirs, "look", look)
-    async with house(tmp_path, every(), threads=apart(tmp_path), obedient=True) as it:
+    async with running_pool(tmp_path, every(), threads=apart(tmp_path), obedient=True) as it:
         waiting = it.say(1, 10)
         assert (await it.answered(3, 30)).ending == Completed("end_turn")
         it.talk(1).cancel(A_PERSON)
         assert waiting.ending == Cancelled(A_PERSON)
         answers.set()
         await quiet()
-        assert len(it.crew.agents) == 1
+        assert len(it.factory.agents) == 1
         assert (await it.answered(1, 11)).ending == Completed("end_turn")

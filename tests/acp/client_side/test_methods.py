@@ -12,7 +12,7 @@ import pytest
 
 from acp import Agent, Client, FileSystem, Question, Turn, Withdrawn, environment
 from acp.client_side.filesystem import WRITE_BYTES
-from acp.client_side.request_tasks import MAX_ERRANDS
+from acp.client_side.request_tasks import MAX_REQUESTS
 from acp.client_side.terminals import MAX_TERMINALS, Terminals
 from acp.schema import Diff, ToolCallLocation
 from tests.acp.child_processes import PATIENCE, RUN
@@ -301,7 +301,7 @@ async def test_a_request_that_is_taken_back_at_once_is_answered(tmp_path: Path) 
     path = tmp_path / "a.txt"
     path.write_text("one\n")
     async with working(tmp_path) as desk:
-        taken_back = range(1000, 1000 + MAX_ERRANDS)
+        taken_back = range(1000, 1000 + MAX_REQUESTS)
         for request_id in taken_back:
             params = {"sessionId": desk.session_id, "path": str(path)}
             asked = {"id": request_id, "method": "fs/read_text_file", "params": params}
@@ -332,7 +332,7 @@ async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("text")
     async with working(tmp_path) as desk:
-        asked = [desk.send("fs/read_text_file", path=str(path)) for _ in range(MAX_ERRANDS)]
+        asked = [desk.send("fs/read_text_file", path=str(path)) for _ in range(MAX_REQUESTS)]
         for _ in asked:
             await desk.question()
         assert "64 requests" in (await desk.told("fs/read_text_file", path=str(path)))["message"]

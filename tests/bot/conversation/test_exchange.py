@@ -135,7 +135,7 @@ async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path)
         for exchange in (first, second):
             exchange.opened(THREAD)
         first.starting()
-        assert not second.takes_in(first)
+        assert not second.merge_earlier(first)
         for exchange, text in ((first, "first"), (second, "second")):
             exchange.starting()
             exchange.event(Text(text))

@@ -7,7 +7,7 @@ import pytest
 from bot.intake.deleted_places import SLICE, DeletedPlaces
 from bot.rest.api import DiscordApi
 from pool.journal.journal import MessageState
-from tests.pool.pool_harness import house
+from tests.pool.pool_harness import running_pool
 from tests.pool.recording_exchange import Recorder
 from tests.support.virtual_time import quiet
 
@@ -19,7 +19,7 @@ THREADS = range(100, 100 + 2 * SLICE + 10)
 
 async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path) -> None:
     """Nothing is written to any of them from the first moment on; one that is heard from meanwhile goes on."""
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         for thread_id in THREADS:
             it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
         waiting = Recorder(THREADS[-2])
@@ -39,7 +39,7 @@ async def test_a_server_with_many_threads_is_ended_some_at_a_time(tmp_path: Path
 
 async def test_what_fails_in_one_place_leaves_none_of_the_others(tmp_path: Path) -> None:
     """They are ended in the next round."""
-    async with house(tmp_path) as it:
+    async with running_pool(tmp_path) as it:
         for thread_id in THREADS:
             it.journal.receive(thread_id, thread_id=thread_id, channel_id=CHANNEL, guild_id=GUILD, author_id=7)
         gone: list[int] = []

@@ -34,7 +34,7 @@ from pool.pool import Pool
 from tests.bot.exchange_context import context_of_one
 from tests.bot.fake_discord import Board, Message, pacing, settle
 from tests.pool.disk import LARGE, no_room
-from tests.pool.pool_harness import LIMITS, Crew, every, obey, prompt_text
+from tests.pool.pool_harness import LIMITS, AgentFactory, every, obey, prompt_text
 from tests.support.memory_agent import MemoryAgent
 from tests.support.virtual_time import elapse, quiet, step
 
@@ -58,7 +58,7 @@ class Stage:
     board: Board
     pool: Pool
     context: ExchangeContext
-    crew: Crew
+    factory: AgentFactory
     recovery: Recovery
 
     def state(self, message_id: int) -> MessageState | None:
@@ -80,7 +80,7 @@ class Stage:
     @property
     def prompts(self) -> list[str]:
         """What the agents were asked, in order: the words of the last block of each prompt that a person wrote."""
-        asked = [message for agent in self.crew.agents for message in agent.received]
+        asked = [message for agent in self.factory.agents for message in agent.received]
         prompts = [each["params"]["prompt"] for each in asked if each.get("method") == "session/prompt"]
         return [[block["text"] for block in prompt if "annotations" not in block][-1] for prompt in prompts]
 
@@ -138,17 +138,17 @@ async def restarted(
 ) -> AsyncIterator[Stage]:
     """Start the bot over what stands in the journal, and on the `board`; every agent does what its prompts say."""
     board = board or Board()
-    crew, players = Crew(every()), list[asyncio.Task[None]]()
+    factory, players = AgentFactory(every()), list[asyncio.Task[None]]()
 
     def play(agent: MemoryAgent) -> None:
         players.append(asyncio.create_task(obey(agent), name=repr(agent)))
 
-    crew.after_start = play
+    factory.after_start = play
     async with pacing(Pacer()) as pacer:
         context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=reactions))
         pool = Pool(
             context.agents.settings,
-            spawn=crew.spawn,
+            spawn=factory.spawn,
             journal=journal,
             limits=LIMITS,
         )
@@ -156,7 +156,7 @@ async def restarted(
         pool.on_queue = waiting.show
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=asyncio.Event())
         async with pool:
-            yield Stage(journal, board, pool, context, crew, recovery)
+            yield Stage(journal, board, pool, context, factory, recovery)
         for player in players:
             player.cancel()
         await asyncio.gather(*players, return_exceptions=True)
@@ -442,7 +442,7 @@ async def test_retry_sends_the_same_prompt_first_and_says_that_it_is_the_second_
             assert it.decide(100, retry=True) == "Sent again."
             await settle()
             assert it.prompts == ["request 100", *(f"request {number}" for number in waiting)]
-            (first,) = [each for each in it.crew.agents[0].received if each.get("method") == "session/prompt"][:1]
+            (first,) = [each for each in it.factory.agents[0].received if each.get("method") == "session/prompt"][:1]
             assert prompt_text(first) == words.INTERRUPTED
             answers = [words.INTERRUPTED, *(f"request {number}" for number in waiting)]
             assert [text for text in it.shown if text in answers] == answers
@@ -1152,10 +1152,10 @@ async def test_the_kept_prompt_is_what_is_sent_again(tmp_path: Path) -> None:
         first = Exchange(request, it.context)
         first.opened(THREAD)
         sent = await first.blocks(PromptCapabilities())
-        kept = first.kept()
+        kept = first.stored_prompt()
         again = Exchange(request, it.context, again=kept)
         again.opened(THREAD)
         assert await again.blocks(PromptCapabilities()) == [TextBlock(text=words.INTERRUPTED), *sent]
-        assert again.kept() == kept
+        assert again.stored_prompt() == kept
         for exchange in (first, again):
             exchange.reply.end()

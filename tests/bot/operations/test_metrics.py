@@ -25,7 +25,7 @@ from bot.rest.rate_limit import RateLimitHeaders
 from pool.journal.journal import Journal, JournalError, MessageState
 from tests.bot.fake_discord import Board
 from tests.pool.disk import LARGE, no_room
-from tests.pool.pool_harness import house
+from tests.pool.pool_harness import running_pool
 from tests.support.virtual_time import elapse, quiet
 
 GENEROUS = 60.0
@@ -190,11 +190,11 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.Response]]) -> A
 async def test_the_pool_is_read_when_somebody_asks(tmp_path: Path) -> None:
     """Conversations by what they do, slots, the line; and the agents' memory, whose processes are not real here."""
     metrics = Metrics()
-    async with house(tmp_path, slots=1) as it:
+    async with running_pool(tmp_path, slots=1) as it:
         cards = Cards(journal=it.journal, pacer=Pacer(), rest=Board())
         metrics.watch(it.pool, cards, Pulse(lambda: True))
         it.say(1, 1)
-        agent = await it.crew.agent(1)
+        agent = await it.factory.agent(1)
         await agent.expect("session/prompt")
         it.say(2, 2)
         await quiet()

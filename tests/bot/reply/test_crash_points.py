@@ -149,7 +149,7 @@ async def never_handed(it: Stage) -> None:
     """Its agent is dead before it gets a byte."""
     left(it.journal, WATCHED, MessageState.RECEIVED, channel_id=CHANNEL)
     (exchange,) = await taken_up(it)
-    it.crew.agents[0].die(1)
+    it.factory.agents[0].die(1)
     exchange.opened(THREAD)
 
 

@@ -14,7 +14,7 @@ from pool.journal.database import JournalUnusable, connect
 from pool.journal.journal import Journal, JournalUnwritable
 from pool.journal.maintenance import UPKEEP_SECONDS, Maintenance
 from tests.pool.journals import receive
-from tests.pool.pool_harness import house
+from tests.pool.pool_harness import running_pool
 from tests.support.virtual_time import elapse
 
 
@@ -33,7 +33,7 @@ async def looked_after(journal: Journal) -> AsyncIterator[None]:
 async def test_old_rows_are_dropped_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A small batch, often."""
     monkeypatch.setattr("pool.journal.journal.KEPT_SECONDS", -1.0)
-    async with house(tmp_path, obedient=True) as it:
+    async with running_pool(tmp_path, obedient=True) as it:
         await it.answered(1, 10)
         it.journal.answer((10,))
         await elapse(UPKEEP_SECONDS + 1)
