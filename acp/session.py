@@ -14,18 +14,22 @@ from acp.client_side.methods import ClientMethods
 from acp.connection import Connection
 from acp.errors import ProtocolError, RemoteError, Unsupported
 from acp.events import Event, Text, Thought
-from acp.prompt import fit
 from acp.schema import (
+    AudioBlock,
     AvailableCommand,
     AvailableCommandsUpdate,
     ConfigOption,
     ConfigOptionUpdate,
     CurrentModeUpdate,
+    EmbeddedResource,
+    ImageBlock,
     ModelState,
     ModeState,
     PromptCapabilities,
+    ResourceLink,
     SessionInfoUpdate,
     SessionResponse,
+    TextBlock,
     UnknownUpdate,
     UsageUpdate,
     UserMessageChunk,
@@ -35,7 +39,7 @@ from acp.schema.base import read
 from acp.session_options import Option, SettingMethod, Value, options_of
 from acp.turn import Turn
 
-__all__ = ["ASKING_MODES", "Session"]
+__all__ = ["ASKING_MODES", "Session", "fit"]
 
 SETTING_SECONDS = 30.0
 """Bound of session/set_mode, session/set_config_option and session/set_model."""
@@ -150,7 +154,7 @@ class Session:
 
         Leaving the block early cancels the turn and waits for its end, so that the next prompt never overlaps it.
         Raises `AgentClosed` with `handed=False` when the prompt could not be sent, and `Unsupported` for a block that
-        the agent does not take (see `prompt.fit`).
+        the agent does not take (see `fit`).
         """
         prompt = fit(blocks, self.capabilities)
         async with self._connection.lock:
@@ -284,3 +288,35 @@ def _read(raw: dict[str, Any]) -> Event:
             if kind == "agent_thought_chunk":
                 return Thought(text)
     return parse_update(raw)
+
+
+def fit(blocks: Sequence[BaseModel], capabilities: PromptCapabilities) -> list[dict[str, Any]]:
+    """Write the blocks of a prompt as the agent can take them.
+
+    Text and links always go. An embedded resource becomes text, or for bytes a link, where the agent takes none: it
+    can then at least see what was meant. Raises `Unsupported` for an image or sound that it does not take.
+    """
+    return [
+        block.model_dump(mode="json", by_alias=True, exclude_none=True)
+        for block in (_fit(block, capabilities) for block in blocks)
+    ]
+
+
+def _fit(block: BaseModel, capabilities: PromptCapabilities) -> BaseModel:
+    match block:
+        case ImageBlock() if not capabilities.image:
+            raise Unsupported("the agent takes no images")
+        case AudioBlock() if not capabilities.audio:
+            raise Unsupported("the agent takes no sound")
+        case EmbeddedResource(resource=resource) if not capabilities.embedded_context:
+            return _without_embedding(resource)
+    return block
+
+
+def _without_embedding(resource: dict[str, Any]) -> BaseModel:
+    uri = str(resource.get("uri", ""))
+    match resource:
+        case {"text": str(text)}:
+            return TextBlock(text=f"The contents of {uri}:\n\n{text}")
+    name = uri.rpartition("/")[2] or uri
+    return ResourceLink(name=name, uri=uri, mime_type=resource.get("mimeType"))

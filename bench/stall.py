@@ -12,7 +12,7 @@ from bench.hostile_input import CASES, SHAPES, SMALL_BUDGET
 from bench.run import Measurement, Run
 from bench.statistics import Against, Figure
 from bench.timed_bot import Holds
-from bot.config.reactions import DONE, FAILED
+from bot.config.appearance import DONE, FAILED
 from loopback import Thread
 
 __all__ = ["MEASUREMENT"]

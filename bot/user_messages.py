@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from acp import AgentClosed
 from bot.text.markdown import LIMIT, code_block, escape
 from bot.text.printable import visible
-from bot.text.tokens import without_tokens
+from bot.text.redaction import without_tokens
 from pool.conversation_context import CancelResult
 from pool.exchange import (
     Cancelled,

@@ -2,20 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from acp import Session
 from acp.session_options import Option, Value
+from bot.text.markdown import escape
+from bot.text.printable import visible
 
-__all__ = ["AgentOptions", "Command", "read_offers", "write_offers"]
+__all__ = ["AgentOptions", "Command", "introduction", "read_offers", "write_offers"]
 
 OPTIONS, CHOICES, COMMANDS = 50, 500, 200
 """How many of each are kept; real agents have some dozens."""
 
 NAME = 200
 """Characters kept of a description."""
+
+WIDTH = 60
+"""Characters of each part of an introduction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,25 @@ def read_offers(text: str) -> AgentOptions:
         return _OFFERS.validate_json(text)
     except ValueError:
         return AgentOptions()
+
+
+def introduction(agent: str, offers: AgentOptions, directory: Path, *, redact: Callable[[str], str] = str) -> str:
+    """Return the line above a new session's first answer: which agent, which model, in what mode, where.
+
+    What the agent does not tell is left out. `redact` takes secrets out.
+    """
+    mode = offers.current("mode")
+    parts = [agent, offers.current("model"), mode and f"{mode} mode", _at_home(directory)]
+    return "-# " + " · ".join(escape(_short(visible(redact(part)))) for part in parts if part)
+
+
+def _at_home(directory: Path) -> str:
+    try:
+        return f"~/{directory.relative_to(Path.home())}".removesuffix("/.")
+    except (ValueError, RuntimeError):
+        return str(directory)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= WIDTH else f"…{line[1 - WIDTH :]}" if "/" in line else f"{line[: WIDTH - 1]}…"

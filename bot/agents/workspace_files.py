@@ -8,16 +8,17 @@ bot's own. Links in the file system are followed at the moment of reading, in st
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from acp import paths
 from acp.client_side.refusal import RequestRefused
 from acp.client_side.roots import Entry, Roots
 from bot.text.sizes import LARGEST, in_words
 
-__all__ = ["WorkspaceFiles"]
+__all__ = ["LinkedFiles", "WorkspaceFiles"]
 
 _KERNEL: Final = ("proc", "sys", "dev")
 """Directories below `/` whose regular files are no files: environments, keys, memory."""
@@ -26,6 +27,8 @@ _KERNEL: Final = ("proc", "sys", "dev")
 _CAREFULLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _PIECE = 1024 * 1024
+
+NO_ANSWER = "its file system does not answer"
 
 
 class _Withheld(Exception):
@@ -112,3 +115,35 @@ def _path_of(uri: str) -> str:
     if parts.scheme.lower() != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise _Withheld("only files of the session's directories are sent")
     return unquote(parts.path)
+
+
+class LinkedFiles:
+    """The linked files of one turn, read one after the other in the lane of its thread, off the event loop."""
+
+    def __init__(self, lanes: paths.Lanes, thread_id: int, outbox: Callable[[], WorkspaceFiles]) -> None:
+        """`outbox` says what may be read; it is asked once, in the lane, for it follows links."""
+        self._lanes = lanes
+        self._thread_id = thread_id
+        self._make = outbox
+        self._outbox: WorkspaceFiles | None = None
+        self._silent = False
+
+    async def read(self, uri: str) -> bytes | str:
+        """Return the bytes of the file that `uri` names, or words that say why not, within `paths.ANSWER_SECONDS`.
+
+        After a file that has not answered no other one of the turn is tried: a turn waits once, whatever it links to.
+        """
+        if self._silent:
+            return NO_ANSWER
+        try:
+            return await self._lanes.do(self._thread_id, lambda: self._read_now(uri), paths.ANSWER_SECONDS)
+        except TimeoutError:
+            self._silent = True
+            return NO_ANSWER
+        except OSError as error:
+            return error.strerror or str(error)
+
+    def _read_now(self, uri: str) -> bytes | str:
+        if self._outbox is None:
+            self._outbox = self._make()
+        return self._outbox.read_now(uri)

@@ -1,14 +1,23 @@
-"""How a reply looks, as the configuration's `[reply]` says."""
+"""How a reply looks, as the configuration's `[reply]` says, and which reactions messages get, as `[reactions]` says."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finish", "Style", "Tables", "Thoughts", "Tools"]
+__all__ = ["DONE", "EYE", "FAILED", "WAITING", "Finish", "Reactions", "Style", "Tables", "Thoughts", "Tools"]
 
 Tables = Literal["code", "bullets", "off"]
 Tools = Literal["full", "compact", "off"]
 Thoughts = Literal["off", "spoiler", "subtext"]
 Finish = Literal["auto", "edit", "fresh", "ping"]
+
+EYE = "👀"
+"""Put on a message when it has been accepted."""
+
+WAITING = "⏳"
+"""It waits: behind another one, or because its thread cannot be opened yet."""
+
+DONE = "✅"
+FAILED = "❌"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +33,18 @@ class Style:
     """The session's working directory; places inside it are shown as seen from there."""
     finish: Finish = "auto"
     """How the end of a turn is made known, see `bot.reply.completion`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reactions:
+    """Which signs messages get: any, one that stays at the end, and those of what the agent is doing meanwhile."""
+
+    enabled: bool = True
+    keep: bool = True
+    progress: bool = False
+
+    def end(self, reason: str | None) -> str | None:
+        """Return the sign that stays on a message which ended for `reason`: a stop reason, or a word or two."""
+        if not (self.enabled and self.keep):
+            return None
+        return FAILED if reason in {"failed", "refused"} else DONE if reason == "end_turn" else None

@@ -9,9 +9,8 @@ from bot.access.gate import Bots, Mention, People, Rules
 
 from . import env_file as variables
 from .agents import AgentsConfig
-from .appearance import Finish, Style, Tables, Thoughts, Tools
+from .appearance import Finish, Reactions, Style, Tables, Thoughts, Tools
 from .document import Document
-from .reactions import Reactions
 from .values import (
     Address,
     Approvers,

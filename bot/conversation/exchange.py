@@ -37,11 +37,10 @@ from acp.schema import (
 )
 from bot import user_messages as words
 from bot.access.gate import Place
-from bot.agents.introduction import introduction
-from bot.agents.linked_files import LinkedFiles
 from bot.agents.login import login_words
-from bot.agents.options import AgentOptions, write_offers
-from bot.config.reactions import EYE, WAITING
+from bot.agents.options import AgentOptions, introduction, write_offers
+from bot.agents.workspace_files import LinkedFiles
+from bot.config.appearance import EYE, WAITING
 from bot.interactions.cards import Where
 from bot.interactions.stop_button import stop_view
 from bot.prompt.builder import PromptBuilder

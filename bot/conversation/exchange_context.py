@@ -10,7 +10,7 @@ from bot import user_messages as words
 from bot.access.audit import Audit
 from bot.access.membership import Membership
 from bot.agents.registry import Agents
-from bot.config.reactions import Reactions
+from bot.config.appearance import Reactions
 from bot.interactions.cards import Cards
 from bot.interactions.thread_buttons import warning_view
 from bot.prompt.attachments import Attachments

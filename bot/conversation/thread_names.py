@@ -8,7 +8,7 @@ from bot.prompt.request import Request
 from bot.rest.api import DiscordApi, RestError, TryLater
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
-from bot.text.tokens import without_tokens
+from bot.text.redaction import without_tokens
 from pool.journal.threads import ThreadRows
 
 __all__ = ["NAME", "NEUTRAL", "ThreadNames", "name_for", "thread_name"]

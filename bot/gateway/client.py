@@ -36,12 +36,14 @@ from pool.pool import Pool
 from .component_registry import COMPONENTS, FORMS
 from .connection import intents
 from .identify_limit import IdentifyLimit
-from .place_names import whereabouts
 
 __all__ = ["ThreadlineClient"]
 
 GUILD_SECONDS = 0.5
 """How long after one server's arrival the next may take; then the start is complete without it."""
+
+NAMED = 10
+"""Channels that are named; of a larger number the rest is only counted."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -159,7 +161,7 @@ class ThreadlineClient(CommandClient):
             await self._catch_up.run([*self._known(self.guilds), *self._direct()])
             # Not sooner: a request that was missed comes in its place among what else was.
             tasks.create_task(self._recovery.take_asks(self._take_left), name="asks")
-        where = whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
+        where = _whereabouts(self.guilds, self.admission.lists, direct=self.admission.rules.dm)
         log.info("ready", user=str(self.user), where=where)
         self._on_ready()
 
@@ -282,3 +284,14 @@ class ThreadlineClient(CommandClient):
             for pattern, take in FORMS.items():
                 if match := pattern.fullmatch(str(sent.get("custom_id"))):
                     await take(interaction, match)
+
+
+def _whereabouts(
+    guilds: Iterable[discord.Guild], lists: Callable[[discord.abc.GuildChannel], bool], *, direct: bool
+) -> str:
+    """Name the channels of these servers that `lists` holds for listed, and direct messages where they are allowed."""
+    kinds = (discord.TextChannel, discord.ForumChannel, discord.VoiceChannel, discord.StageChannel)
+    channels = (each for guild in guilds for each in guild.channels if isinstance(each, kinds))
+    names = [f"#{each.name} in {each.guild.name}" for each in channels if lists(each)]
+    more = [f"{len(names) - NAMED} more channels"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more, *(["direct messages"] if direct else [])]) or "no channel"

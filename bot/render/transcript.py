@@ -27,16 +27,14 @@ from bot.text.sizes import in_words
 from .blocks import Block, Blocks, Line, Prose
 from .converter import Draft, MarkdownConverter
 from .line_diff import Effort
-from .links import Link, is_web
 from .pager import Pager
-from .plan import plan_lines
-from .remarks import remark
+from .plan import plan_lines, remark
 from .spool import Spool
 from .thoughts import Thoughts
 from .tool_call_history import Calls
 from .tool_calls import Sent, merged
 from .turn_summary import Receipt, cost_of
-from .uploads import File, UploadShelf, decoded, parts
+from .uploads import File, Link, UploadShelf, decoded, is_web, parts
 
 __all__ = ["LONGEST", "Transcript"]
 

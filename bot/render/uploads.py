@@ -16,7 +16,7 @@ from bot.text.sizes import LARGEST, in_words
 from .code_blocks import Fence
 from .spool import Spool
 
-__all__ = ["MOST", "File", "UploadShelf", "batches", "code_name", "decoded"]
+__all__ = ["MOST", "File", "Link", "UploadShelf", "batches", "code_name", "decoded", "is_web"]
 
 MOST: Final = 20
 """Files that one reply brings, without the text's rest and the patch."""
@@ -35,6 +35,7 @@ _NAMED_IN_COMMENT = re.compile(
     re.IGNORECASE,
 )
 _UNUSUAL = re.compile(r"[^\w.\-]+")
+_WEB = re.compile(r"https?://[^\s<>\x00-\x20]{1,1500}$", re.IGNORECASE)
 
 _EXTENSIONS = {
     "bash": "sh", "c#": "cs", "c++": "cpp", "clojure": "clj", "console": "txt", "csharp": "cs", "docker": "txt",
@@ -63,6 +64,20 @@ class File:
     def read(self) -> bytes:
         """Return its bytes. Raises OSError."""
         return self.spool.read(self.start, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to a file on the agent's machine, as the agent sent it; `number` tells equal ones apart."""
+
+    name: str
+    uri: str
+    number: int
+
+
+def is_web(uri: str) -> bool:
+    """Whether a link is for the reader's browser. The bot itself fetches nothing."""
+    return _WEB.match(uri) is not None
 
 
 @dataclass(slots=True)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from acp.schema import UsageUpdate
-from bot.config.appearance import Finish
-from bot.config.reactions import DONE, FAILED
+from bot.config.appearance import DONE, FAILED, Finish
 from bot.render.turn_summary import Receipt, cost_of
 from pool.exchange import Cancelled, Completed, Dropped, Failed, Outcome, ShutDown
 from pool.journal.trailers import Trailer

@@ -13,11 +13,10 @@ from acp import Event
 from acp.schema import ToolCallUpdate
 from bot import user_messages as words
 from bot.config.appearance import Style
-from bot.render.links import Link
 from bot.render.page_breaks import pages_of
 from bot.render.transcript import Transcript
 from bot.render.turn_summary import Receipt
-from bot.render.uploads import File, batches
+from bot.render.uploads import File, Link, batches
 from bot.rest.api import DiscordApi
 from bot.rest.pacer import Pacer
 from bot.text.markdown import LIMIT

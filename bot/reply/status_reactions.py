@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import structlog
 
 from acp import Event
-from bot.config.reactions import DONE, EYE, FAILED, Reactions
+from bot.config.appearance import DONE, EYE, FAILED, Reactions
 from bot.rest.api import DiscordApi, RestError, TryLater
 from bot.rest.backoff import ATTEMPTS, Backoff
 from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency

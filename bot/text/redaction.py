@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from acp import Elicitation, Event, Question, Skipped, Text, Thought, Unreadable
 from acp.schema import AudioBlock, ImageBlock, PermissionOption
 
-__all__ = ["MARK", "SHORTEST", "Redacting", "Redactor", "without"]
+__all__ = ["MARK", "SHORTEST", "Redacting", "Redactor", "without", "without_tokens"]
 
 SHORTEST = 6
 """A shorter secret is no secret, and taking it out would make lines unreadable."""
@@ -216,3 +216,22 @@ def _without_in_words(schema: Any, redact: Redactor) -> Any:
             return [_without_in_words(each, redact) for each in schema]
         case _:
             return schema
+
+
+_SHAPES = re.compile(
+    r"\b(?:"
+    r"sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{16,}"  # Anthropic, OpenAI and others; Stripe
+    r"|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"  # GitHub, GitLab
+    r"|xox[abeoprs]-[\w-]{10,}|hf_\w{20,}|npm_\w{20,}|pypi-[\w-]{20,}"  # Slack, Hugging Face, npm, PyPI
+    r"|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[\w-]{30,}|ya29\.[\w-]{20,}"  # AWS, Google
+    r"|[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27,}"  # Discord
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"  # JSON Web Token
+    r")",
+    re.ASCII,
+)
+"""Secrets that nobody has told the bot of, known by their shape: what services call their keys."""
+
+
+def without_tokens(text: str) -> str:
+    """Take out what looks like a key. For short texts that more people see than meant to: names, errors."""
+    return _SHAPES.sub(MARK, text)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from loopback.state import attachment_urls as addresses
+from loopback.state import components
 from loopback.state.entities import Attachment, Interaction, InteractionType, Json, Message, Reference, Thread, Webhook
 from loopback.state.world import World
 
-from . import component_payloads
 from . import objects as payloads
+from .filenames import cleansed
 
 MESSAGE_CONTENT: Final = 1 << 15
 POLL_SECONDS: Final = 24 * 3600
@@ -17,6 +20,17 @@ _SNAPSHOT: Final = (
     *("type", "content", "mentions", "mention_roles", "attachments", "embeds"),
     *("timestamp", "edited_timestamp", "flags", "components"),
 )
+
+UPLOADED: Final = "attachment://"
+
+_ONE_CHOICE: Final = {"min_values": 1, "max_values": 1}
+_DEFAULTS: Final[dict[int, Json]] = {
+    components.SEPARATOR: {"spacing": 1, "divider": True},
+    components.CONTAINER: {"accent_color": None, "spoiler": False},
+    components.FILE: {"name": None, "size": None, "spoiler": False},
+    components.THUMBNAIL: {"description": None, "spoiler": False},
+    **dict.fromkeys(components.SELECTS, _ONE_CHOICE),
+}
 
 
 def emoji(name: str) -> Json:
@@ -27,7 +41,7 @@ def emoji(name: str) -> Json:
 
 def attachment(world: World, one: Attachment) -> Json:
     """An attachment object, served by this server."""
-    url = component_payloads.attachment_url(world, one)
+    url = attachment_url(world, one)
     payload: Json = {"id": str(one.id), "filename": one.filename, "size": one.size, "url": url, "proxy_url": url}
     if one.content_type:
         payload["content_type"] = one.content_type
@@ -56,7 +70,7 @@ def message(world: World, one: Message, viewer: int, *, content: bool = True, ne
         "mention_roles": [str(role_id) for role_id in one.mention_roles],
         "attachments": [attachment(world, each) for each in one.attachments] if content else [],
         "embeds": one.embeds if content else [],
-        "components": component_payloads.shown(world, one) if content and one.components else [],
+        "components": _components(world, one) if content and one.components else [],
     }
     if content and one.stickers:
         payload["sticker_items"] = [_sticker(one, number) for number in range(len(one.stickers))]
@@ -174,3 +188,62 @@ def _metadata(world: World, one: Interaction) -> Json:
     if one.type == InteractionType.MODAL and one.origin is not None:
         payload["triggering_interaction_metadata"] = _metadata(world, one.origin)
     return payload
+
+
+def attachment_url(world: World, one: Attachment) -> str:
+    """Where an attachment is served."""
+    return f"{world.cdn}{addresses.path(world, one)}"
+
+
+def _components(world: World, message: Message) -> list[Json]:
+    """The message's components as its readers get them: with the defaults that a bot left out, and media found.
+
+    A bot names a file of its own message as `attachment://NAME`; readers get the address at which it is served.
+    """
+    files = {one.filename: one for one in message.attachments}
+
+    def media(given: Json) -> Json:
+        url = str(given.get("url", ""))
+        one = files.get(cleansed(url.removeprefix(UPLOADED), "")) if url.startswith(UPLOADED) else None
+        if one is None:
+            return {"id": str(message.id), "url": url, "proxy_url": url}
+        served = attachment_url(world, one)
+        about = {"id": str(one.id), "url": served, "proxy_url": served, "attachment_id": str(one.id)}
+        return {**about, "content_type": one.content_type, "name": one.filename, "size": one.size}
+
+    return [_component(one, media) for one in message.components]
+
+
+def _component(one: Json, media: Callable[[Json], Json]) -> Json:
+    complete = {**_DEFAULTS.get(one["type"], {}), **_given(one)}
+    match one["type"]:
+        case components.FILE:
+            found = media(one.get("file") or {})
+            complete |= {"name": found.pop("name", None), "size": found.pop("size", None), "file": found}
+        case components.THUMBNAIL:
+            complete["media"] = _without_name(media(one.get("media") or {}))
+        case components.MEDIA_GALLERY:
+            items = one.get("items") or []
+            complete["items"] = [
+                {"description": None, "spoiler": False, **item, "media": _without_name(media(item.get("media") or {}))}
+                for item in items
+            ]
+    if one.get("components"):
+        complete["components"] = [_component(inner, media) for inner in one["components"]]
+    if isinstance(accessory := one.get("accessory"), dict):
+        complete["accessory"] = _component(accessory, media)
+    return complete
+
+
+def _given(one: Json) -> Json:
+    """What a bot gave: null is nothing, also in the emoji of a button and of a menu's options."""
+    given = {key: value for key, value in one.items() if value is not None}
+    if emoji := given.get("emoji"):
+        given["emoji"] = _given(emoji)
+    if options := given.get("options"):
+        given["options"] = [_given(option) for option in options]
+    return given
+
+
+def _without_name(found: Json) -> Json:
+    return {key: value for key, value in found.items() if key not in ("name", "size")}

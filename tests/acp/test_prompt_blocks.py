@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from acp import Unsupported
-from acp.prompt import fit
 from acp.schema import AudioBlock, EmbeddedResource, ImageBlock, PromptCapabilities, ResourceLink, TextBlock
+from acp.session import fit
 from tests.acp.opened import opened
 from tests.support.memory_agent import MemoryAgent
 

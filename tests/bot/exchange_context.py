@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.access.audit import Audit
 from bot.access.membership import Membership
 from bot.agents.registry import Agents
-from bot.config.reactions import Reactions
+from bot.config.appearance import Reactions
 from bot.config.schema import Config
 from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.cards import Cards

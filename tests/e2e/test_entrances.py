@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import bot
 from bot.access.gate import Right
-from bot.config.reactions import EYE
+from bot.config.appearance import EYE
 from bot.gateway.client import ThreadlineClient
 from bot.gateway.component_registry import FORMS
 from bot.interactions.components import Component

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.access.membership import KNOWN_SECONDS, REMEMBERED, Membership
-from bot.config.reactions import Reactions
+from bot.config.appearance import Reactions
 from bot.rest.api import Gone, TryLater
 from bot.rest.pacer import Pacer
 from tests.bot.exchange_context import context_of_one

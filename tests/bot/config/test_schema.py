@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from bot.access.gate import People, Rules
-from bot.config.appearance import Style
+from bot.config.appearance import Reactions, Style
 from bot.config.document import ConfigError
 from bot.config.load import load
 from bot.config.mcp_servers import ServerConfig
-from bot.config.reactions import Reactions
 from bot.config.requirements import warnings
 from bot.config.schema import ChannelConfig, Config
 from bot.config.secrets import secrets_of

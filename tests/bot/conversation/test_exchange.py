@@ -14,7 +14,7 @@ import pytest
 from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, Withdrawn
 from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
 from bot.agents.workspace_files import WorkspaceFiles
-from bot.config.reactions import DONE, EYE, FAILED, Reactions
+from bot.config.appearance import DONE, EYE, FAILED, Reactions
 from bot.conversation.exchange import MODES, Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.prompt.attachments import Attachments, Fetched, Fresh

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from acp.schema import PromptCapabilities, TextBlock
 from bot import user_messages as words
-from bot.config.reactions import DONE, EYE, FAILED, WAITING, Reactions
+from bot.config.appearance import DONE, EYE, FAILED, WAITING, Reactions
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.interruptions import CHOICE_SECONDS, DECIDED

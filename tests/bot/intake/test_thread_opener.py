@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from acp.schema import PromptCapabilities
-from bot.config.reactions import EYE, WAITING, Reactions
+from bot.config.appearance import EYE, WAITING, Reactions
 from bot.conversation.exchange import Exchange
 from bot.conversation.thread_names import LOOKED_AT, NEUTRAL, thread_name
 from bot.intake.thread_opener import OPEN_SECONDS, NotOpened, open_thread

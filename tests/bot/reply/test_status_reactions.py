@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.config.reactions import DONE, EYE, WAITING
+from bot.config.appearance import DONE, EYE, WAITING
 from bot.reply.status_reactions import TYPING_SECONDS, StatusReaction, TypingIndicator
 from bot.rest.api import Gone, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS

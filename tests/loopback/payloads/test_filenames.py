@@ -8,8 +8,8 @@ import discord
 import pytest
 
 from loopback import Loopback
-from loopback.payloads.component_payloads import attachment_url
 from loopback.payloads.filenames import cleansed, title
+from loopback.payloads.messages import attachment_url
 from tests.loopback.library import logged_in
 from tests.loopback.openapi import strictly
 from tests.loopback.test_conformance import Client
