@@ -1,9 +1,10 @@
 """Tables of GitHub's Markdown, which Discord does not know: as an aligned code block, or as bullets. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rich.cells import cell_len
 
 from bot.config.appearance import Tables
 from bot.text.markdown import FENCE, defused, shown_words
@@ -19,10 +20,9 @@ _EMPHASIS = re.compile(r"(\*\*|__|~~|(?<!`)`{1,2}(?!`))(?=\S)(.{1,400}?)(?<=\S)\
 NESTED = 3
 """How often emphasis is looked for inside of emphasis."""
 
-_JOINED = re.compile("\u200d[^\\w\\s]\ufe0f?|(?<=.)[\U0001f3fb-\U0001f3ff]")
-"""What makes one emoji of several: what is joined to the one before, and the colours of skin."""
+_JOINED_LETTERS = re.compile("\u200d(?=\\w)")
+"""`cell_len` takes whatever is joined for one emoji; letters that are joined keep a column each."""
 
-_AS_EMOJI = re.compile("(.)\ufe0f")
 _LINK = re.compile(r"\[[^\[\]]*+\]\([^()]{0,1400}+\)|https?://")
 
 
@@ -85,16 +85,7 @@ def cells_of(line: str, count: int | None = None) -> tuple[str, ...]:
 
 def width_of(text: str) -> int:
     """Return the columns of a text in a font of fixed width: two for wide characters and emoji, none for marks."""
-    if text.isascii():
-        return len(text)
-    text = _JOINED.sub("", text)
-    return sum(map(_width, text)) + sum(_width(each) == 1 for each in _AS_EMOJI.findall(text))
-
-
-def _width(character: str) -> int:
-    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me", "Cf"}:
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+    return cell_len(_JOINED_LETTERS.sub("", text), "latest")
 
 
 def _plain(cell: str) -> str:

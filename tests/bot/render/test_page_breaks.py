@@ -5,7 +5,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.render.page_breaks import LOOKAHEAD, Page, is_decided, take_page, whole_until
-from bot.text.graphemes import is_boundary
 from bot.text.markdown import LIMIT, code_block, shown_line
 from tests.bot.page_checks import HOSTILE, assert_postable
 
@@ -274,18 +273,6 @@ def test_a_page_ends_before_the_least_indented_line() -> None:
 def test_a_page_can_be_asked_for_with_less_room() -> None:
     """What is added behind it fits."""
     assert len(take_page("word " * 600, limit=100).content) <= 100
-
-
-@given(
-    st.text(st.sampled_from("a\u0301\u200d👩👧🏽🇩🇪\u1100\u1161\u11a8각가\ufe0f\r\n क्ष"), max_size=30),
-    st.integers(0, 30),
-)
-def test_a_boundary_depends_only_on_what_is_around_it(text: str, at: int) -> None:
-    """Ends are boundaries; a mark is never parted from its letter."""
-    assert is_boundary(text, 0)
-    assert is_boundary(text, len(text))
-    if 0 < at < len(text) and text[at] in "\u0301\u200d\ufe0f🏽":
-        assert not is_boundary(text, at)
 
 
 def test_shown_lines_have_no_three_backticks() -> None:
