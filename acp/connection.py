@@ -213,8 +213,9 @@ class Connection:
     async def start(self, method: str, params: Mapping[str, Any], on_reply: Callable[[Reply], None]) -> RequestId:
         """Send a request and return its id; `on_reply` is called once, in the order of the agent's lines.
 
-        Raises `AgentClosed` with `handed=False` when the agent is gone: then nothing was sent. Only that is waited
-        for, `LAST_WORDS_SECONDS` at most, so that the error has the exit status and the last stderr lines.
+        Raises `AgentClosed` when the agent is gone: then no byte was sent, so the agent cannot have acted on it. Only
+        that is waited for, `LAST_WORDS_SECONDS` at most, so that the error has the exit status and the last stderr
+        lines.
         """
         if self.error is None:
             self._last_id = request_id = self._last_id + 1
@@ -224,8 +225,8 @@ class Connection:
             del self._pending[request_id]
             await self._hear_last_words()
         if isinstance(self.error, AgentClosed):
-            raise replace(self.error, handed=False, method=method)
-        raise AgentClosed(str(self.error), handed=False, method=method)
+            raise replace(self.error, method=method)
+        raise AgentClosed(str(self.error), method=method)
 
     async def _hear_last_words(self) -> None:
         try:

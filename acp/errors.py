@@ -50,15 +50,13 @@ class SpawnFailed(AcpError):
 class AgentClosed(AcpError):
     """The connection to the agent is gone.
 
-    `handed` says whether the first byte of the request that failed had already been given to the pipe: if not, the
-    agent cannot have acted on it. `exit_status` is the process's (negative: the signal that killed it), None where it
-    is not known. `stderr` has the last lines the agent wrote there. `method` is the request that was waiting, if any.
+    `exit_status` is the process's (negative: the signal that killed it), None where it is not known. `stderr` has the
+    last lines the agent wrote there. `method` is the request that was waiting, if any.
     """
 
     reason: str
     exit_status: int | None = None
     stderr: tuple[str, ...] = ()
-    handed: bool = True
     method: str = ""
 
     def __str__(self) -> str:

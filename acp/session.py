@@ -153,8 +153,8 @@ class Session:
         """Take the connection's lock, send the prompt, and hold the lock until the turn has ended.
 
         Leaving the block early cancels the turn and waits for its end, so that the next prompt never overlaps it.
-        Raises `AgentClosed` with `handed=False` when the prompt could not be sent, and `Unsupported` for a block that
-        the agent does not take (see `fit`).
+        Raises `AgentClosed` when the prompt could not be sent, and `Unsupported` for a block that the agent does not
+        take (see `fit`).
         """
         prompt = fit(blocks, self.capabilities)
         async with self._connection.lock:

@@ -78,7 +78,7 @@ class Turn(OpenQuestions):
         return self.ended and not self._events
 
     async def start(self, prompt: list[dict[str, Any]]) -> None:
-        """Send the prompt, as `Connection.start`. Raises `AgentClosed` with `handed=False` when nothing was sent."""
+        """Send the prompt, as `Connection.start`. Raises `AgentClosed` when nothing was sent."""
         params = {"sessionId": self._session_id, "prompt": prompt}
         self.request_id = await self._connection.start("session/prompt", params, self._replied)
 

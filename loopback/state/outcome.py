@@ -61,12 +61,6 @@ class Outcome:
         """What an autocomplete offers."""
         return list(((self.response or {}).get("data") or {}).get("choices") or ())
 
-    @property
-    def latency(self) -> float | None:
-        """Seconds from the press to the acknowledgement."""
-        answered = self.interaction.answered
-        return None if answered is None else answered - self.interaction.created
-
     async def settled(self, wanted: Wanted = "", *, timeout: float = WAIT) -> Message:
         """Wait until the answer is no longer "thinking" and satisfies `wanted`; raises AssertionError on time-out."""
 

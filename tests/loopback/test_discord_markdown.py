@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopback.web.markdown import TAGS, to_html
+from loopback.web.markdown import to_html
 
 
 class Names:
@@ -124,6 +124,26 @@ def test_only_web_addresses_become_links() -> None:
     assert shown("[t **b**](https://a.example)") == f"<p>{link.format('https://a.example', 't <strong>b</strong>')}</p>"
     for scheme in ("javascript", "data", "vbscript", "file", "JaVaScRiPt"):
         assert "<a" not in shown(f"[a]({scheme}:alert(1)) {scheme}://a.example <{scheme}:alert(1)>")
+
+
+TAGS: dict[str, frozenset[str]] = {
+    "a": frozenset({"href", "target", "rel"}),
+    "blockquote": frozenset(),
+    "code": frozenset({"data-language"}),
+    "em": frozenset(),
+    "h3": frozenset({"class"}),
+    "li": frozenset(),
+    "ol": frozenset({"start"}),
+    "p": frozenset({"class"}),
+    "pre": frozenset(),
+    "s": frozenset(),
+    "span": frozenset({"class", "data-user", "data-role", "data-channel"}),
+    "strong": frozenset(),
+    "time": frozenset({"datetime", "data-style"}),
+    "u": frozenset(),
+    "ul": frozenset(),
+}
+"""Every tag that can come out, with its attributes."""
 
 
 @dataclass
