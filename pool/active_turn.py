@@ -31,7 +31,7 @@ class ActiveTurn:
             self._deadlines.begin(event.request_id)
         self._watch.event(event, _now())
         self._note_questions()
-        self.exchange.event(event)
+        self.exchange.on_event(event)
 
     def _note_questions(self) -> None:
         self._deadlines.note()
@@ -48,7 +48,7 @@ class ActiveTurn:
             self._over = True
             self.turn.cancel()
         elif due is not None:
-            self.exchange.due(due, self._watch.silent_for(_now()))
+            self.exchange.on_alert(due, self._watch.silent_for(_now()))
 
     @property
     def asked_since(self) -> float | None:

@@ -150,7 +150,7 @@ class AgentLease:
             self.agent = self._context.claim(self, self.settings)
         if not await self._slots.acquire(self) or not wanted():
             return None
-        exchange.waiting(0, ())
+        exchange.on_queued(0, ())
         self.state = ConversationState.STARTING
         try:
             if self.agent is None:
@@ -186,7 +186,7 @@ class AgentLease:
         await workdirs.enter(self, settings.cwd)
         self.idle_since = asyncio.get_running_loop().time()
         while self._context.exclusive and wanted() and (ahead := workdirs.ahead(self)):
-            exchange.beside([other.thread_id for other in ahead], waits=True)
+            exchange.on_neighbours([other.thread_id for other in ahead], waits=True)
             self._outside = True
             self._context.on_idle()
             await self._woken()
@@ -200,14 +200,14 @@ class AgentLease:
         """Tell the exchange which other threads work in its directory."""
         busy = [other.thread_id for other in self._context.workdirs.ahead(self) if other.is_working]
         if busy:
-            exchange.beside(busy, waits=False)
+            exchange.on_neighbours(busy, waits=False)
 
     def _tell(self, exchange: Exchange, wanted: Callable[[], bool]) -> None:
         """Pass the notices on to this exchange, or to the next one if this one is no longer wanted."""
         if wanted():
             untold, self._untold = self._untold, []
             for notice in untold:
-                exchange.notice(notice)
+                exchange.on_notice(notice)
 
     async def _open(self, agent: Agent) -> None:
         """Load or open the thread's session and apply its settings. A reset during that time discards the result."""

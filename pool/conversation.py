@@ -278,7 +278,7 @@ class Conversation:
     def placed(self, place: int, asking: Sequence[int]) -> None:
         """Learn the place in line, from 1, and the threads that wait for a person's answer meanwhile."""
         if self._current is not None:
-            self._current.waiting(place, asking)
+            self._current.on_queued(place, asking)
 
     def tick(self) -> None:
         """Check deadlines; called about once a second. A failure here touches no other thread."""
@@ -313,7 +313,7 @@ class Conversation:
     def _close(self, exchange: Exchange, outcome: Outcome, reason: str) -> None:
         pages: Sequence[str] = ()
         try:
-            pages = exchange.ended(outcome)
+            pages = exchange.on_ended(outcome)
         finally:
             self._journal.close_rows(exchange.message_ids, reason, pages)
 
@@ -365,7 +365,7 @@ class Conversation:
             return self._current is exchange and not self._finishing
 
         self._current = self._latest = exchange
-        exchange.starting()
+        exchange.on_starting()
         self._changed()
         try:
             self.lease.state = ConversationState.STARTING
@@ -396,7 +396,7 @@ class Conversation:
             async with session.prompt(blocks) as turn:
                 running = self.running = ActiveTurn(exchange, turn, self.lease.settings.bounds)
                 session.on_late = partial(self._late, exchange)
-                exchange.prompted(session, turn)
+                exchange.on_prompted(session, turn)
                 await self._follow(running)
             self.running = None
         except AgentClosed as error:
@@ -443,7 +443,7 @@ class Conversation:
     def _late(self, exchange: Exchange, event: Event) -> None:
         """Pass on what came after the end of the exchange's turn, from the agent's reader: nothing may raise."""
         try:
-            exchange.event(event)
+            exchange.on_event(event)
         except Exception:  # the isolation boundary again
             log.exception("a late event failed", thread_id=self.thread_id)
 
@@ -451,7 +451,7 @@ class Conversation:
         """Write down the end before the lock is released."""
         exchange, turn = running.exchange, running.turn
         outcome = running.outcome(stopping=self._finishing)
-        pages = exchange.ended(outcome)
+        pages = exchange.on_ended(outcome)
         self._current = None
         if isinstance(turn.error, AuthRequired):
             self.lease.yields = True  # Whoever logs in now does so for the next process, not for one that runs.
@@ -493,8 +493,8 @@ class Conversation:
         """The bot stops. What the agent never saw stays received, for the next start, which asks about the rest."""
         outcome = ShutDown() if self.running is None else self.running.outcome(stopping=True)
         if self._journal.state(exchange.message_ids[0]) is not RowState.PROMPTED:
-            exchange.ended(outcome)
+            exchange.on_ended(outcome)
         elif isinstance(outcome, ShutDown):
-            self._journal.interrupt(exchange.message_ids, exchange.ended(outcome))
+            self._journal.interrupt(exchange.message_ids, exchange.on_ended(outcome))
         else:  # A person had stopped it already.
             self._close(exchange, outcome, "cancelled")

@@ -151,25 +151,25 @@ class Exchange(Protocol):
     def stored_prompt(self) -> str:
         """Return the prompt that `blocks` gave as it is to be kept: a person may want it sent again after a crash."""
 
-    def waiting(self, place: int, asking: Sequence[int]) -> None:
+    def on_queued(self, place: int, asking: Sequence[int]) -> None:
         """Learn that all slots are taken; `place` counts from 1, and 0 means no longer in line.
 
         `asking` are threads whose agents wait for a person's answer, and hold slots meanwhile.
         """
 
-    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+    def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Learn which threads work in the same directory; `waits`: until they have ended their turns."""
 
-    def starting(self) -> None:
+    def on_starting(self) -> None:
         """Learn that its turn has come: it is no longer behind another exchange."""
 
-    def notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         """Tell the thread something before the answer."""
 
-    def prompted(self, session: Session, turn: Turn) -> None:
+    def on_prompted(self, session: Session, turn: Turn) -> None:
         """Learn that the prompt has been sent."""
 
-    def event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take an event of the turn; also one that came after its end, with no other turn in flight."""
 
     async def linked(self) -> None:
@@ -178,22 +178,22 @@ class Exchange(Protocol):
         A late event is not followed by it.
         """
 
-    def out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
+    def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Take what the agent asks while no turn of its runs, or takes back; it is answered through `questions`.
 
         `remind` and `unanswered` may follow, as for a question of the turn.
         """
 
-    def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
+    def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
         """Learn that the turn is silent, for so long, or that it goes on for long."""
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         """Learn that a question has been open for long, and is ended in `seconds_left` if nobody answers."""
 
-    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+    def on_unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         """Learn that a question is answered with a rejection, because no person did."""
 
-    def ended(self, outcome: Outcome) -> Sequence[str]:
+    def on_ended(self, outcome: Outcome) -> Sequence[str]:
         """Take the end; return all pages of the reply as they must finally stand."""
 
     async def settled(self) -> None:

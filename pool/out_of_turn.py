@@ -38,7 +38,7 @@ class OutOfTurnQuestions:
             deadlines = self._deadlines = QuestionDeadlines(self._questions, self._whose(), self._bounds)
         if isinstance(event, Elicitation):
             deadlines.begin(event.request_id)
-        deadlines.exchange.out_of_turn(event, self._questions)
+        deadlines.exchange.on_out_of_turn(event, self._questions)
 
     @property
     def asked_since(self) -> float | None:

@@ -68,4 +68,4 @@ class QuestionDeadlines:
             self._questions.withdraw(question.request_id)
         else:
             self._questions.answer(question.request_id, option_id)
-        self.exchange.unanswered(question.request_id, why)
+        self.exchange.on_unanswered(question.request_id, why)

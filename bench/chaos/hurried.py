@@ -30,7 +30,7 @@ WAITS: Final = {
     "bot.rest.circuit_breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
     "bot.rest.backoff": ("LONGEST_WAIT",),
     "bot.intake.interruptions": ("CHOICE_SECONDS",),
-    "bot.conversation.membership": ("KNOWN_SECONDS",),
+    "bot.access.membership": ("KNOWN_SECONDS",),
     "bot.gateway.supervisor": ("FIRST_SECONDS", "LONGEST_SECONDS"),
     "bot.rest.http_trace": ("REFUSED_SECONDS",),
 }

@@ -276,7 +276,7 @@ class Exchange:
         """Return the prompt as it can be sent again."""
         return self._briefing.stored_prompt()
 
-    def starting(self) -> None:
+    def on_starting(self) -> None:
         """Show that it is this message's turn."""
         if not self._started:  # It may start twice; its place among the replies is that of the first time.
             self._started = True
@@ -291,18 +291,18 @@ class Exchange:
         self.reply.placeholder("-# ⏳ starting")
         self._begin()
 
-    def waiting(self, place: int, asking: Sequence[int]) -> None:
+    def on_queued(self, place: int, asking: Sequence[int]) -> None:
         """Show the place in line, and the threads where a person's answer would let it move."""
         self.reply.placeholder(words.in_line(place, asking) if place else "-# ⏳ starting")
 
-    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+    def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         """Name the threads that work in the same directory."""
         if waits:
             self.reply.placeholder(words.outside(thread_ids))
         else:
             self.reply.line(words.beside(thread_ids))
 
-    def notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         """Say it above the answer."""
         match notice:
             case Notice.NEW:
@@ -311,7 +311,7 @@ class Exchange:
                 self._briefing.forgotten |= notice is Notice.FORGOTTEN
                 self.reply.line(words.NOTICES[notice])
 
-    def prompted(self, session: Session, turn: Turn) -> None:
+    def on_prompted(self, session: Session, turn: Turn) -> None:
         """Show that the agent has it."""
         self._turn, self._session, self._mode = turn, session, session.mode
         thread_id = self.request.thread_id
@@ -334,7 +334,7 @@ class Exchange:
         request = self.request
         return Where(self._place or request.thread_id, request.message_id, request.author_id)
 
-    def event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Show it, or ask it, without secrets."""
         self._record.event(event)
         if self._is_working():
@@ -423,7 +423,7 @@ class Exchange:
         if self._questions is not None:
             self._questions.close(reason, *request_ids)
 
-    def ended(self, outcome: Outcome) -> Sequence[str]:
+    def on_ended(self, outcome: Outcome) -> Sequence[str]:
         """Say how it ended. What fails in it leaves out no other part of it: the reply ends, and settles."""
         for step in (
             partial(self._record.ended, outcome),
@@ -501,14 +501,14 @@ class Exchange:
             self.reply.line(seal.line)
         return seal.message
 
-    def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
+    def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
         """Say below the reply that the turn is silent, or long, with a way to stop it."""
         if due is WatchdogAlert.SILENT:
             self.signs.silent()
         if self._place is not None:
             self._context.warn(WARNING, self._place, self.request.message_id, words.due(due, silent_seconds))
 
-    def out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
+    def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         """Ask it, or say on its card what came of it, as soon as the thread is there."""
         self._opened.add_done_callback(lambda _: self._out_of_turn.take(event, questions, self._where))
 
@@ -518,7 +518,7 @@ class Exchange:
         if self._questions is not None:
             self._questions.remind(request_id, seconds_left)
 
-    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+    def on_unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         """Say on the card why nobody can answer any more, and to the agent with the next prompt."""
         self._out_of_turn.unanswered(request_id, words.UNANSWERED[why])
         if self._questions is not None:

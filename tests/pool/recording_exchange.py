@@ -129,27 +129,27 @@ class Recorder:
     def stored_prompt(self) -> str:
         return self.prompt
 
-    def waiting(self, place: int, asking: Sequence[int]) -> None:
+    def on_queued(self, place: int, asking: Sequence[int]) -> None:
         self.asking = [*asking]
         self._hear(f"waiting {place}")
 
-    def beside(self, thread_ids: Sequence[int], *, waits: bool) -> None:
+    def on_neighbours(self, thread_ids: Sequence[int], *, waits: bool) -> None:
         self._hear(f"{'waits for' if waits else 'beside'} {', '.join(map(str, thread_ids))}")
 
-    def starting(self) -> None:
+    def on_starting(self) -> None:
         self._hear("starting")
 
-    def notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         if notice is Notice.NEW:
             self.new_session = True
         else:
             self._hear(notice.name)
 
-    def prompted(self, session: Session, turn: Turn) -> None:
+    def on_prompted(self, session: Session, turn: Turn) -> None:
         self.session, self.turn = session, turn
         self._hear("prompted")
 
-    def event(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if self._chokes is not None:
             error, self._chokes = self._chokes, None
             raise error
@@ -160,22 +160,22 @@ class Recorder:
         if self.links is not None:
             await self.links.wait()
 
-    def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
+    def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
         self._hear(f"{due.name} {silent_seconds:.0f}")
 
     def remind(self, request_id: RequestId, seconds_left: float) -> None:
         self._hear(f"remind {request_id} {seconds_left:.0f}")
 
-    def out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
+    def on_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions) -> None:
         self.questions = questions
         self._hear(f"out-of-turn {type(event).__name__}")
         if self._chokes is not None:
             raise self._chokes
 
-    def unanswered(self, request_id: RequestId, why: Unanswered) -> None:
+    def on_unanswered(self, request_id: RequestId, why: Unanswered) -> None:
         self._hear(f"unanswered {request_id} {why.name}")
 
-    def ended(self, outcome: Outcome) -> Sequence[str]:
+    def on_ended(self, outcome: Outcome) -> Sequence[str]:
         self.endings.append(outcome)
         self._hear("ended")
         if self._breaks is not None:

@@ -177,7 +177,7 @@ async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> 
     """Neither the pool nor the other conversations, nor the turn itself, notice (invariant 1)."""
 
     class Speechless(Recorder):
-        def due(self, due: WatchdogAlert, silent_seconds: float) -> None:
+        def on_alert(self, due: WatchdogAlert, silent_seconds: float) -> None:
             raise RuntimeError("no words")
 
     async with running_pool(tmp_path, bounds=BOUNDS) as it:

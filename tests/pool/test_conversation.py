@@ -1179,10 +1179,10 @@ async def test_an_exchange_that_chokes_on_a_late_event_harms_nobody(tmp_path: Pa
     """The agent's reader goes on, and so does the thread."""
 
     class Choking(Recorder):
-        def event(self, event: Event) -> None:
+        def on_event(self, event: Event) -> None:
             if self.ending is not None:
                 raise ValueError("too late")
-            super().event(event)
+            super().on_event(event)
 
     async with running_pool(tmp_path) as it:
         exchange = Choking(10)

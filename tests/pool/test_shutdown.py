@@ -191,8 +191,8 @@ async def test_what_was_never_prompted_owes_no_pages_after_a_stop(tmp_path: Path
     """Its reply speaks of the stop; the reply that the next start gives must not end with that page."""
 
     class Wordy(Recorder):
-        def ended(self, outcome: Outcome) -> Sequence[str]:
-            return [*super().ended(outcome), "stopped"]
+        def on_ended(self, outcome: Outcome) -> Sequence[str]:
+            return [*super().on_ended(outcome), "stopped"]
 
     async with running_pool(tmp_path) as it:
         fetching = it.say(1, 10, Wordy(10, fetched=asyncio.Event()))

@@ -50,7 +50,7 @@ class Stage:
 
     def finish(self, exchange: Exchange, ending: Outcome) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
-        pages = exchange.ended(ending)
+        pages = exchange.on_ended(ending)
         self.journal.mark(exchange.message_ids, MessageState.PROMPTED)
         self.journal.finish(exchange.message_ids, "ended", pages)
 
@@ -76,19 +76,19 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
         exchange.opened(THREAD)
         await settle()
         assert it.board.shown == []  # not its turn yet: an exchange behind another shows nothing
-        exchange.starting()
+        exchange.on_starting()
         await settle()
         assert it.board.shown == ["-# ⏳ starting"]
-        exchange.waiting(2, [])
+        exchange.on_queued(2, [])
         await settle()
         assert it.board.shown == ["-# ⏳ all agents are busy; this thread is number 2 in line"]
-        exchange.waiting(0, [])
+        exchange.on_queued(0, [])
         await settle()
         assert it.board.shown == ["-# ⏳ starting"]
-        exchange.prompted(session, turn)
+        exchange.on_prompted(session, turn)
         await settle()
         assert it.board.shown == ["-# ⏳ working"]
-        exchange.event(Text("answer"))
+        exchange.on_event(Text("answer"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange, Completed("end_turn"))
@@ -102,12 +102,12 @@ async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(t
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.prompted(session, turn)
+        exchange.on_starting()
+        exchange.on_prompted(session, turn)
         for number in range(100):
             change = {"sessionUpdate": "current_mode_update", "currentModeId": f"m{number}"}
             session.update(change, 0)
-            exchange.event(parse_update(change))
+            exchange.on_event(parse_update(change))
         it.finish(exchange, Completed("end_turn"))
         told = re.findall("now in the mode (.*)|keeps changing", "\n".join(exchange.reply.pages()))
         assert told == [*(f"m{number}" for number in range(MODES - 1)), "", "m99"]
@@ -120,9 +120,9 @@ async def test_replies_stand_in_the_order_in_which_their_turns_began(tmp_path: P
         for exchange in (early, late):
             exchange.opened(THREAD)
         for exchange in (late, early, late):
-            exchange.starting()
+            exchange.on_starting()
         for exchange, text in ((early, "second"), (late, "first")):
-            exchange.event(Text(text))
+            exchange.on_event(Text(text))
             it.finish(exchange, Completed("end_turn"))
         await asyncio.gather(early.settled(), late.settled())
         assert it.board.shown == ["first", "second"]
@@ -134,11 +134,11 @@ async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path)
         first, second = it.exchange(20), it.exchange(21)
         for exchange in (first, second):
             exchange.opened(THREAD)
-        first.starting()
+        first.on_starting()
         assert not second.merge_earlier(first)
         for exchange, text in ((first, "first"), (second, "second")):
-            exchange.starting()
-            exchange.event(Text(text))
+            exchange.on_starting()
+            exchange.on_event(Text(text))
             it.finish(exchange, Completed("end_turn"))
         await second.settled()
         assert it.board.shown == ["first", "second"]
@@ -149,10 +149,10 @@ async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.notice(Notice.FORGOTTEN)
-        exchange.notice(Notice.UNASKED)
-        exchange.event(Text("answer"))
+        exchange.on_starting()
+        exchange.on_notice(Notice.FORGOTTEN)
+        exchange.on_notice(Notice.UNASKED)
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         first, second, last = it.board.shown[0].splitlines()
@@ -170,12 +170,12 @@ async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_t
     async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
         exchange = it.exchange(THREAD, "look", file)
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         asked, context = await exchange.blocks(PromptCapabilities())
         assert asked == TextBlock(text="look")
         assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
-        exchange.prompted(session, turn)
-        exchange.event(Text("answer"))
+        exchange.on_prompted(session, turn)
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["-# ⚠ not passed on: a\\*b.bin: 953.7 MiB are more than 25.0 MiB\nanswer\n-# 0 s"]
@@ -194,15 +194,15 @@ async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, mon
     async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
         exchange = it.exchange(THREAD, "look", file)
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         made = [await exchange.blocks(PromptCapabilities()) for _ in range(100)]
         assert all(each == made[0] for each in made)
         assert fetches == [["look"]]
         exchange.amend(Request(THREAD, CHANNEL, THREAD, ADA, "look again", (file,)))
         await exchange.blocks(PromptCapabilities())
         assert fetches == [["look"], ["look again"]]
-        exchange.prompted(session, turn)
-        exchange.prompted(session, turn)  # An agent that died before it got a byte is followed by another.
+        exchange.on_prompted(session, turn)
+        exchange.on_prompted(session, turn)  # An agent that died before it got a byte is followed by another.
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown[0].count("not passed on") == 1
@@ -226,7 +226,7 @@ async def test_a_thread_that_cannot_be_opened_is_said_in_the_channel(tmp_path: P
     """The person learns why, where they wrote (P67)."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
-        exchange.starting()
+        exchange.on_starting()
         exchange.not_opened("Missing Permissions")
         with pytest.raises(ExchangeFailed) as failed:
             await exchange.blocks(PromptCapabilities())
@@ -239,7 +239,7 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
     """What it had begun in the conversation of its thread counts for nothing: others may be before it."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
-        exchange.starting()
+        exchange.on_starting()
         it.journal.move(THREAD, CHANNEL, "")
         exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
         await settle()
@@ -247,8 +247,8 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
         it.context.cards.in_turn(THREAD, partial(in_turn.append, THREAD))  # At once, for it is not worked on.
         assert in_turn == [THREAD]
         assert it.board.shown == []
-        exchange.starting()
-        exchange.event(Text("answer"))
+        exchange.on_starting()
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["-# ⚠ I could not open a thread: No room.\nanswer"]
@@ -258,12 +258,12 @@ async def test_what_is_taken_back_before_there_was_a_word_leaves_none(tmp_path: 
     """The message is gone, and perhaps there is no thread either; what stands there says what became of it."""
     async with stage(tmp_path) as it:
         first, second = it.exchange(THREAD), it.exchange(THREAD + 1)
-        first.starting()
-        assert first.ended(TakenBack()) == []
+        first.on_starting()
+        assert first.on_ended(TakenBack()) == []
         second.opened(THREAD)
-        second.starting()
+        second.on_starting()
         await settle()
-        assert second.ended(TakenBack()) == ["-# ⏹ taken back before the agent got it."]
+        assert second.on_ended(TakenBack()) == ["-# ⏹ taken back before the agent got it."]
 
 
 # ---- the end
@@ -305,9 +305,9 @@ async def test_every_end_has_its_words(tmp_path: Path, ending: Outcome, said: st
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         await settle()
-        exchange.event(Text(said))
+        exchange.on_event(Text(said))
         it.finish(exchange, ending)
         await exchange.settled()
         (page,) = it.board.shown
@@ -331,7 +331,7 @@ async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None
         exchange = it.exchange()
         exchange.opened(THREAD)
         it.journal.close_rows(exchange.message_ids, "dropped")
-        assert exchange.ended(Dropped()) == []
+        assert exchange.on_ended(Dropped()) == []
         await exchange.settled()
         await settle()
         assert it.board.calls == []
@@ -343,8 +343,8 @@ async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_pat
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.event(Text("answer"))
+        exchange.on_starting()
+        exchange.on_event(Text("answer"))
         it.board.faults.extend([PermanentError("Missing Access")] * 2)
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
@@ -356,11 +356,11 @@ async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
     async with stage(tmp_path) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.event(Text("answer"))
+        exchange.on_starting()
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
-        exchange.event(Text(", late"))
+        exchange.on_event(Text(", late"))
         await settle()
         assert it.board.shown == ["answer\n, late"]
 
@@ -371,8 +371,8 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
         first, second = it.exchange(20), it.exchange(21)
         for exchange, text in ((first, "one"), (second, "two")):
             exchange.opened(THREAD)
-            exchange.starting()
-            exchange.event(Text(text))
+            exchange.on_starting()
+            exchange.on_event(Text(text))
         it.finish(second, Completed("end_turn"))
         await settle()
         assert it.board.shown == ["one"]
@@ -380,8 +380,8 @@ async def test_replies_of_one_thread_come_one_after_the_other(tmp_path: Path) ->
         await second.settled()
         third = it.exchange(22)
         third.opened(THREAD)
-        third.starting()
-        third.event(Text("three"))
+        third.on_starting()
+        third.on_event(Text("three"))
         it.finish(third, Completed("end_turn"))
         await third.settled()
         assert it.board.shown == ["one", "two", "three"]
@@ -397,8 +397,8 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
         it.board.held = asyncio.Event()
         for exchange in (done, live):
             exchange.opened(exchange.request.thread_id)
-            exchange.starting()
-            exchange.event(Text("answer"))
+            exchange.on_starting()
+            exchange.on_event(Text("answer"))
         await it.context.finish(8.0)
         assert asyncio.get_running_loop().time() == start
         it.finish(done, Completed("end_turn"))
@@ -436,9 +436,9 @@ async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_pat
     async with stage(tmp_path, reactions=True, progress=progress) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         exchange.signs.silent()
-        exchange.ended(ShutDown())
+        exchange.on_ended(ShutDown())
         await settle()
         assert it.board.reactions == {(THREAD, EYE)}
 
@@ -449,9 +449,9 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
     """It was cancelled before; whoever waits for all replies, or for this one, does not wait in vain."""
     async with stage(tmp_path) as it:
         exchange = it.exchange()
-        exchange.starting()
+        exchange.on_starting()
         ending = Cancelled(ADA)
-        it.journal.close_rows(exchange.message_ids, "cancelled", exchange.ended(ending))
+        it.journal.close_rows(exchange.message_ids, "cancelled", exchange.on_ended(ending))
         loop = asyncio.get_running_loop()
         began = loop.time()
         await it.context.finish(60)
@@ -484,20 +484,20 @@ async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.prompted(session, turn)
+        exchange.on_starting()
+        exchange.on_prompted(session, turn)
         for name in ("a", "b"):
             link = {"type": "resource_link", "name": name, "uri": f"/p/{name}"}
-            exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link}))
+            exchange.on_event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link}))
         assert asked == []
         reading = asyncio.create_task(exchange.linked())
         await step()
         answers.set()
         await reading
         assert asked == ["/p/a", "/p/b"]
-        exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "c"}}))
+        exchange.on_event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "c"}}))
         it.finish(exchange, Completed("end_turn"))
-        exchange.event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "d"}}))
+        exchange.on_event(parse_update({"sessionUpdate": "agent_message_chunk", "content": link | {"name": "d"}}))
         await exchange.settled()
         (shown,) = it.board.shown
         assert re.findall("🚫 (.*)", shown) == [
@@ -517,17 +517,17 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
         prompt = await peer.expect("session/prompt")
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.prompted(session, turn)
-        exchange.event(ToolCall(tool_call_id="c", title="Run", raw_input={"command": "make"}))
+        exchange.on_starting()
+        exchange.on_prompted(session, turn)
+        exchange.on_event(ToolCall(tool_call_id="c", title="Run", raw_input={"command": "make"}))
         for _ in range(2):
             peer.ask(session.session_id, {"toolCallId": "c"})
             question = await anext(turn)
             assert isinstance(question, Question)
-            exchange.event(question)
+            exchange.on_event(question)
         await settle()
         assert it.board.shown[1:] == [f"<@{ADA}> **{n}.** **May I?** Run\n```\n$ make\n```" for n in (1, 2)]
-        exchange.event(Withdrawn(0))
+        exchange.on_event(Withdrawn(0))
         await settle()
         assert it.board.shown[1].endswith("-# withdrawn by the agent")
         assert it.board.shown[2].startswith(f"<@{ADA}>")
@@ -549,8 +549,8 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
         await settle()
         assert it.board.reactions == {(THREAD, EYE)}
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.event(Text("answer"))
+        exchange.on_starting()
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await settle()
         assert it.board.reactions == {(THREAD, DONE)}
@@ -561,10 +561,10 @@ async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path)
     async with stage(tmp_path, reactions=True) as it:
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         await settle()
         it.board.held = asyncio.Event()
-        exchange.event(Text("answer"))
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await settle()
         assert [call.content for call in it.board.calls if call.what == "react"] == [EYE]
@@ -581,15 +581,15 @@ async def test_a_question_stands_below_the_answer_before_it(tmp_path: Path) -> N
         first, second = it.exchange(20), it.exchange(21)
         first.opened(THREAD)
         it.board.faults.append(TryLater("503"))
-        first.starting()
+        first.on_starting()
         await elapse(0.05)
-        first.event(Text("first"))
+        first.on_event(Text("first"))
         it.finish(first, Completed("end_turn"))
         second.opened(THREAD)
-        second.starting()
-        second.prompted(session, turn)
+        second.on_starting()
+        second.on_prompted(session, turn)
         peer.ask(session.session_id, {"toolCallId": "c", "title": "Run it"}, options, 7)
-        second.event(await anext(turn))
+        second.on_event(await anext(turn))
         await settle()
         shown = it.board.shown
     assert shown[0] == "first"
@@ -613,7 +613,7 @@ async def test_the_sign_at_the_end_says_how_it_went(
         exchange = it.exchange()
         await settle()
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         it.finish(exchange, ending)
         await settle()
         assert it.board.reactions == sign
@@ -625,7 +625,7 @@ async def test_no_sign_stays_where_none_is_to(tmp_path: Path) -> None:
         exchange = it.exchange()
         await settle()
         exchange.opened(THREAD)
-        exchange.starting()
+        exchange.on_starting()
         it.finish(exchange, Completed("end_turn"))
         await settle()
         assert it.board.reactions == set()
@@ -641,18 +641,18 @@ async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: 
         prompt = await peer.expect("session/prompt")
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.prompted(session, turn)
-        exchange.event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
+        exchange.on_starting()
+        exchange.on_prompted(session, turn)
+        exchange.on_event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
         await settle()
         assert it.board.reactions == {(THREAD, "💻")}
-        exchange.due(WatchdogAlert.SILENT, 120)
+        exchange.on_alert(WatchdogAlert.SILENT, 120)
         await settle()
         assert it.board.reactions == {(THREAD, "💤")}
-        exchange.event(Text("answer"))
+        exchange.on_event(Text("answer"))
         await settle()
         assert it.board.reactions == {(THREAD, "✍️")}
-        exchange.event(Thought("more"))
+        exchange.on_event(Thought("more"))
         peer.end_turn(prompt)
         assert [event async for event in turn] == []
         it.finish(exchange, Completed("end_turn"))
@@ -667,7 +667,7 @@ async def test_an_eye_that_is_no_longer_wanted_while_it_is_put_on_is_taken_off(t
         exchange = it.exchange()
         await settle()
         assert it.board.in_flight == 1
-        exchange.ended(Dropped())
+        exchange.on_ended(Dropped())
         it.board.held.set()
         await settle()
         assert it.board.whats == ["react", "unreact"]
@@ -685,8 +685,8 @@ async def test_no_eye_where_reactions_are_off_or_refused(tmp_path: Path) -> None
         exchange = it.exchange()
         await settle()
         exchange.opened(THREAD)
-        exchange.starting()
-        exchange.event(Text("answer"))
+        exchange.on_starting()
+        exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
         assert it.board.shown == ["answer"]
