@@ -123,7 +123,7 @@ def test_nothing_is_imported_for_types_alone(package: str) -> None:
 
 
 def test_only_the_demo_command_knows_loopback() -> None:
-    """bot/cli/group.py imports loopback inside a function, so that a bot on the real Discord loads none of it."""
+    """bot/cli/demo.py imports loopback inside a function, so that a bot on the real Discord loads none of it."""
     wrong = [found for found in imports_of("bot") if found.module == "loopback" and not _is_demo_command(found)]
     assert wrong == []
 
@@ -170,4 +170,4 @@ from .bot import inside
 
 
 def _is_demo_command(found: Import) -> bool:
-    return found.module == "loopback" and found.in_function and found.place.startswith("bot/cli/group.py:")
+    return found.module == "loopback" and found.in_function and found.place.startswith("bot/cli/demo.py:")

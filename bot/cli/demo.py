@@ -1,20 +1,59 @@
-"""The configuration of the demo's bot: all is allowed to its two people, and it has the agent asked for."""
+"""`threadline demo`: a bot to which all is allowed to two people, with the agent asked for."""
 
+import asyncio
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-from bot.cli.init import config_template as first_config
+import click
+
 from bot.config.presets import PRESETS
 from bot.config.toml_writer import quoted
 
-__all__ = ["NoAgent", "agent_lines", "configuration"]
+from .common import fail
+from .init import config_template as first_config
+
+__all__ = ["NoAgent", "agent_lines", "configuration", "demo"]
 
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
 
 
 class NoAgent(Exception):
     """There is no agent to use: the text says which were looked for, or what is wrong with the command."""
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Play the conversation, check that it went right, and end.")
+@click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
+def demo(*, once: bool, agent: str) -> None:
+    """See it work on this machine: no token, no network."""
+    from loopback.demo import Place, demo  # noqa: PLC0415 - to describe the command needs no server
+
+    try:
+        chosen = agent_lines(agent)
+    except NoAgent as error:
+        fail(str(error), 2)
+
+    def bot(place: Place) -> list[str]:
+        path = place.workdir / "threadline.toml"
+        text = configuration(
+            endpoint=place.endpoint,
+            token=place.token,
+            guild_id=place.guild_id,
+            channel_id=place.channel_id,
+            people=place.people,
+            agent=chosen,
+            folder=place.workdir,
+        )
+        path.write_text(text, encoding="utf-8")
+        return [sys.executable, "-m", "bot", "run", "-c", str(path)]
+
+    with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:
+        os.environ["XDG_STATE_HOME"] = folder  # In every demo the bot is the same user: it would have the same lock.
+        work = demo(bot=bot, once=once, scripted=not agent, out=sys.stdout, workdir=Path(folder))
+        raise SystemExit(asyncio.run(work))
 
 
 def agent_lines(choice: str) -> list[str]:

@@ -50,7 +50,8 @@ from bot.questions.out_of_turn import OutOfTurnCards
 from bot.reply.completion import TurnTiming, complete
 from bot.reply.notices import WARNING
 from bot.reply.reply import Reply
-from bot.reply.status_reactions import StatusReactions, TypingIndicator
+from bot.reply.status_reactions import StatusReactions
+from bot.reply.typing_indicator import TypingIndicator
 from bot.text.markdown import escape
 from bot.text.redaction import Redacting
 from pool.exchange import (

@@ -1,7 +1,6 @@
-"""Signs of life: one reaction on each message that says how it stands, and the bot's typing."""
+"""One reaction on each message that says how it stands."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 
 import structlog
 
@@ -14,12 +13,9 @@ from pool.journal.reactions import ReactionRows
 
 from .activity import SILENT, Activity
 
-__all__ = ["StatusReaction", "StatusReactions", "TypingIndicator"]
+__all__ = ["StatusReaction", "StatusReactions"]
 
 _STAYING = frozenset({DONE, FAILED})
-
-TYPING_SECONDS = 8.0
-"""Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -152,37 +148,3 @@ class StatusReactions:
         """Show how it ended, where that is wanted; see `Reactions.end`."""
         self.rest()
         self.show(self._reactions.end(reason))
-
-
-class TypingIndicator:
-    """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
-
-    def __init__(self, channel_id: int, *, pacer: Pacer, rest: DiscordApi, wanted: Callable[[], bool]) -> None:
-        """`wanted` is asked each time: not while the agent waits for a person."""
-        self._channel_id = channel_id
-        self._pacer = pacer
-        self._rest = rest
-        self._wanted = wanted
-        self._timer: asyncio.TimerHandle | None = None
-        self._job = ApiCall(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
-
-    def start(self) -> None:
-        """Show it from now on."""
-        if self._wanted() and not self._pacer.busy:
-            self._pacer.put(self._job)
-        self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
-
-    def stop(self) -> None:
-        """Show it no more; what Discord shows already goes by itself, or with the next message."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _next_call(self) -> Awaitable[None] | None:
-        return self._call() if self._timer is not None and self._wanted() else None
-
-    async def _call(self) -> None:
-        try:
-            await self._rest.typing(self._channel_id)
-        except RestError as error:
-            log.debug("typing could not be shown", channel_id=self._channel_id, reason=str(error))

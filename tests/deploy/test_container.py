@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from bot.app import REPLY_SECONDS
-from bot.cli.group import main
+from bot.cli.run import run as run_command
 from bot.config.load import load
 from bot.config.requirements import warnings
 from bot.operations.loop_watchdog import LAST_ROUNDS, ROUND_SECONDS
@@ -77,7 +77,7 @@ def test_the_image_installs_the_lock_by_its_hashes_and_runs_as_nobody_special() 
     assert kubernetes("Deployment")["spec"]["template"]["spec"]["securityContext"]["runAsUser"] == int(number)
     words = [*json.loads(all_of("ENTRYPOINT")[0]), *json.loads(all_of("CMD")[0])]
     assert words[:4] == ["tini", "--", "threadline", "run"]
-    assert main.commands["run"].make_context("run", words[4:]).params["path"] == Path("/etc/threadline/threadline.toml")
+    assert run_command.make_context("run", words[4:]).params["path"] == Path("/etc/threadline/threadline.toml")
 
 
 def test_what_has_the_token_in_its_environment_cannot_be_looked_into() -> None:

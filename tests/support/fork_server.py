@@ -30,7 +30,10 @@ __all__ = ["Forked", "run", "start", "stop"]
 
 ROOT = Path(__file__).parents[2]
 
-COMMANDS = ("cli.group", "app", "cli.check", "cli.init.wizard", "cli.migrate", "cli.report", "cli.service_unit")
+COMMANDS = (
+    *("app", "cli.group", "cli.agent_commands", "cli.check", "cli.demo", "cli.init.wizard", "cli.migrate"),
+    *("cli.report", "cli.run", "cli.service_unit"),
+)
 """The modules that bring in everything that any command needs."""
 
 STOP_SECONDS = 10.0

@@ -1,0 +1,50 @@
+"""The bot's typing, shown while its agent works."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bot.rest.api import DiscordApi, RestError
+from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
+
+__all__ = ["TypingIndicator"]
+
+TYPING_SECONDS = 8.0
+"""Between two calls; Discord shows typing for ten seconds (Discord, Trigger Typing Indicator)."""
+
+log = structlog.stdlib.get_logger("bot")
+
+
+class TypingIndicator:
+    """Shows the bot typing for as long as it lasts, but not while there are more calls than Discord takes."""
+
+    def __init__(self, channel_id: int, *, pacer: Pacer, rest: DiscordApi, wanted: Callable[[], bool]) -> None:
+        """`wanted` is asked each time: not while the agent waits for a person."""
+        self._channel_id = channel_id
+        self._pacer = pacer
+        self._rest = rest
+        self._wanted = wanted
+        self._timer: asyncio.TimerHandle | None = None
+        self._job = ApiCall(channel_id, self._next_call, Urgency.SIGN, Bucket.TYPING)
+
+    def start(self) -> None:
+        """Show it from now on."""
+        if self._wanted() and not self._pacer.busy:
+            self._pacer.put(self._job)
+        self._timer = asyncio.get_running_loop().call_later(TYPING_SECONDS, self.start)
+
+    def stop(self) -> None:
+        """Show it no more; what Discord shows already goes by itself, or with the next message."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next_call(self) -> Awaitable[None] | None:
+        return self._call() if self._timer is not None and self._wanted() else None
+
+    async def _call(self) -> None:
+        try:
+            await self._rest.typing(self._channel_id)
+        except RestError as error:
+            log.debug("typing could not be shown", channel_id=self._channel_id, reason=str(error))

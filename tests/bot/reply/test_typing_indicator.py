@@ -1,0 +1,63 @@
+"""Typing is shown for as long as work lasts."""
+
+import pytest
+
+from bot.reply.typing_indicator import TYPING_SECONDS, TypingIndicator
+from bot.rest.api import PermanentError
+from bot.rest.pacer import ApiCall, Pacer, Urgency
+from tests.bot.fake_discord import Board, pacing
+from tests.support.virtual_time import elapse
+
+pytestmark = pytest.mark.virtual_time
+
+CHANNEL = 7
+
+
+async def test_typing_lasts_until_it_is_stopped_and_rests_while_a_question_waits() -> None:
+    """Discord shows it for ten seconds after each call."""
+    board, asking = Board(), False
+    async with pacing(Pacer()) as pacer:
+        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: not asking)
+        typing.start()
+        await elapse(3.5 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 4
+        asking = True
+        await elapse(3 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 4
+        asking = False
+        await elapse(TYPING_SECONDS)
+        assert board.whats == ["typing"] * 5
+        typing.stop()
+        await elapse(3 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 5
+
+
+async def test_typing_gives_way_where_there_are_more_calls_than_discord_takes() -> None:
+    """Nobody misses it beside a text that grows."""
+
+    async def perform() -> None:
+        await elapse(0.1)
+
+    board = Board()
+    async with pacing(Pacer()) as pacer:
+        for _ in range(100):
+            pacer.put(ApiCall(None, perform, Urgency.NOTICE))
+        await elapse(0.01)
+        assert pacer.busy
+        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing.start()
+        await elapse(TYPING_SECONDS / 2)
+        assert board.calls == []
+        typing.stop()
+
+
+async def test_typing_that_is_refused_ends_nothing() -> None:
+    """It is tried again when its time comes."""
+    board = Board()
+    board.faults.append(PermanentError("Missing Access"))
+    async with pacing(Pacer()) as pacer:
+        typing = TypingIndicator(CHANNEL, pacer=pacer, rest=board, wanted=lambda: True)
+        typing.start()
+        await elapse(1.5 * TYPING_SECONDS)
+        assert board.whats == ["typing"] * 2
+        typing.stop()
