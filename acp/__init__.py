@@ -1,4 +1,4 @@
-"""A client for the Agent Client Protocol, version 1: starts agents and talks to them. Knows nothing of Discord."""
+"""A client for the Agent Client Protocol, version 1: it starts agents and talks to them. Independent of Discord."""
 
 from acp.agent import Agent
 from acp.client_side.features import Client

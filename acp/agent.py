@@ -1,4 +1,4 @@
-"""An agent: its process, its connection, and the sessions it holds."""
+"""An agent: its process, its connection, and its open sessions."""
 
 import asyncio
 from collections.abc import Callable, Sequence

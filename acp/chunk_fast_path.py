@@ -1,4 +1,4 @@
-r"""The straight path for pieces of text, which are nearly all that an agent writes.
+r"""A fast path for text chunks, which are nearly all that an agent sends.
 
 One agent writes all its pieces in one shape: the same bytes before the text and the same bytes behind it. So from a
 line that was read in full the two ends are kept. The next line that has both of them differs from a line that is

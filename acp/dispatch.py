@@ -1,4 +1,4 @@
-"""What an agent says and asks, brought to the session that it is about; synchronous, in the agent's order."""
+"""Routes each message of an agent to its session, synchronously and in order."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Updates for sessions that were not named to us yet: some agents write them before they answer session/new."""
+"""Keeps updates of unknown sessions: some agents send them before they answer session/new."""
 
 from collections import defaultdict
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a line that is not read is about: whether it asks, tells or answers, told by its two ends.
+"""Reads the kind and the id of an oversized line from its two ends.
 
 JSON-RPC puts a message's only large member (params, result, error) between small ones, so that the id and the method
 stand at the beginning or at the end. Pure, like `jsonrpc`.

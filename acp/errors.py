@@ -1,4 +1,4 @@
-"""What can go wrong between us and an agent, as types.
+"""The errors between the client and an agent, as types.
 
     AcpError
     ├── SpawnFailed      the process could not be started: ours to configure

@@ -1,4 +1,4 @@
-"""What happens in a turn, and how its questions are answered: a closed set of types, consumed with `match`."""
+"""The events of a turn and the answers to its questions: a closed set of types for `match`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The beginning of whatever an agent wrote, made without writing out the rest of it."""
+"""Builds the beginning of an agent's value without serializing the rest."""
 
 import reprlib
 

@@ -1,4 +1,4 @@
-"""What an agent does that the protocol does not know or allow: logged, in bounded length and number."""
+"""Logs what an agent sends against the protocol, in bounded length and number."""
 
 from collections import Counter
 from typing import Literal

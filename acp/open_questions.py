@@ -1,4 +1,4 @@
-"""What an agent has asked of a person and waits for: each is answered once, by whoever is first."""
+"""The questions of an agent that wait for a person; the first answer to each counts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

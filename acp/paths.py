@@ -1,4 +1,4 @@
-"""Work on file systems that may not answer: a look at a network file system that is gone never ends."""
+"""Runs file system work in threads with a time limit: a dead network file system never answers."""
 
 import asyncio
 from collections.abc import Callable, Hashable

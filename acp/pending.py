@@ -1,4 +1,4 @@
-"""A request of ours that waits for the agent's reply, and for how long it may."""
+"""A request of ours that waits, for a bounded time, for the agent's reply."""
 
 import asyncio
 from collections.abc import Callable

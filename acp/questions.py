@@ -1,4 +1,4 @@
-"""What an agent asks of a person: permission, values, a visit to a page; and what we ask on its behalf.
+"""Turns an agent's request into a question for a person: permission, form values, or a page to open.
 
 Each becomes a question of the running turn. What needs one is cancelled where there is none; values and a visit may be
 asked for outside a turn, because they belong to a session, or to a request of ours such as session/new (schema:

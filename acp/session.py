@@ -1,4 +1,4 @@
-"""One ACP session: what the agent has told about it, its settings, and its prompts."""
+"""One ACP session: its state as the agent reports it, its settings, and its prompts."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager

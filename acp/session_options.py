@@ -1,4 +1,4 @@
-"""What can be set in a session, in one type, whichever way the agent offers it. Pure."""
+"""The settings of a session as one type, in whichever way the agent offers them. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One prompt, from the line that carried it to its response: the ordered stream of what the agent does meanwhile.
+"""One prompt, from the request to its response: the ordered stream of the agent's events.
 
 How a turn ends is known only here. In protocol version 1 the response to session/prompt ends it; a connection that
 goes away ends it too.

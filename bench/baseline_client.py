@@ -1,4 +1,4 @@
-"""The counterpart: an ACP client as one writes it first.
+"""The baseline: an ACP client as one writes it first.
 
 StreamReader.readline, json.loads, and for each agent a queue and a task.
 """

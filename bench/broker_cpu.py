@@ -1,4 +1,4 @@
-"""Broker CPU: what a chunk costs the process that reads the agents."""
+"""Broker CPU: the cost of a chunk for the process that reads the agents."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

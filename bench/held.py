@@ -1,4 +1,4 @@
-"""How much memory some objects hold: their own size, and that of all that can be reached from them."""
+"""Measures the memory of objects: their own size, and that of all that they reach."""
 
 import gc
 import sys

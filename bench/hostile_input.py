@@ -1,4 +1,4 @@
-"""What a hostile or broken agent may write, at its worst: seeded, generated as it is written.
+"""The worst input of a hostile or broken agent: seeded, generated as it is written.
 
 Pure, but for a file that one case links to, and what another writes beside the link.
 A shape is text; `SHAPES` has them by name, as the part that repeats. A case is what is written during one turn, line by

@@ -1,4 +1,4 @@
-"""Reading agents: what a chunk costs from one agent to five hundred, and what a flood does to memory and neighbours."""
+"""Reading agents: the cost of a chunk with one to five hundred agents, and the effect of a flood."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How the agents of the benchmarks are started."""
+"""Starts the agents of the benchmarks."""
 
 import os
 import sys

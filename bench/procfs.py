@@ -1,4 +1,4 @@
-"""What the kernel knows of a process: CPU time, memory, bytes written, children. Linux only (proc(5))."""
+"""Reads figures of a process from the kernel: CPU time, memory, bytes written, children. Linux only (proc(5))."""
 
 import os
 from pathlib import Path

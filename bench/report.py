@@ -1,4 +1,4 @@
-"""The results: a table for people, JSON for everything else."""
+"""The results: a table for people, and JSON for programs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What each measurement is given, and how it shows that it is alive."""
+"""The context of a measurement, and its progress display."""
 
 import asyncio
 import time

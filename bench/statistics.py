@@ -1,4 +1,4 @@
-"""What a measurement returns, and the arithmetic of samples. Pure."""
+"""The figures of a measurement, and the arithmetic of samples. Pure."""
 
 import math
 from collections.abc import Sequence

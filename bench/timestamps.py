@@ -1,4 +1,4 @@
-"""Chunks that know when they were written: `NUMBER:MICROSECONDS `, by the machine's monotonic clock. Pure."""
+"""Chunks with the time of their writing: `NUMBER:MICROSECONDS `, by the machine's monotonic clock. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator

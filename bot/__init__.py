@@ -1,1 +1,1 @@
-"""Discord: who may speak, what is shown, commands, the command line, the configuration."""
+"""The Discord bot: access, display, commands, the command line, and the configuration."""

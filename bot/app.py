@@ -1,4 +1,4 @@
-"""The composition root: builds everything, owns the tasks, handles signals, and ends it all in order."""
+"""The composition root: builds everything, owns the tasks, handles signals, and shuts down in order."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What the bot says of its own in threads: notices, warnings, how an exchange ended. Pure."""
+"""The bot's own texts in threads: notices, warnings, how an exchange ended. Pure."""
 
 from collections.abc import Callable, Sequence
 

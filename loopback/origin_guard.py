@@ -1,4 +1,4 @@
-"""Only this machine: requests that a foreign web page could have caused are refused.
+"""Refuses requests that a foreign web page could have caused: only this machine is served.
 
 A browser sends the page's own name as Origin, and the name it resolved as Host; both give a stranger's page away, a
 rebound DNS name included. Programs send no Origin.

@@ -1,4 +1,4 @@
-"""A person's hands: say, click, choose, fill in, use commands, and wait to see what comes of it."""
+"""A person of the small Discord: says, clicks, chooses, fills in, uses commands, and waits for the result."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Threads to agents: which thread has a process, what waits, what survives a restart. Knows nothing of Discord."""
+"""Threads and their agents: processes, queues, and what survives a restart. Independent of Discord."""

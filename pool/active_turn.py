@@ -1,4 +1,4 @@
-"""An exchange whose prompt is with the agent: its turn, its clock, and who or what cut it short."""
+"""An exchange whose prompt the agent has: its turn, its clock, and the reason of its end."""
 
 import asyncio
 

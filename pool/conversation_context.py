@@ -1,4 +1,4 @@
-"""What all conversations of a pool share, and the states in which one can be."""
+"""The services that all conversations of a pool share, and the states of a conversation."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the pool needs of an exchange, and what it tells it. The bot's exchanges and the tests' fulfil it."""
+"""The protocol between the pool and an exchange. The bot's exchanges and those of the tests implement it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What waits in a thread: exchanges in order, which go on by themselves or are held until a person says so."""
+"""The waiting exchanges of a thread, in order: they go on by themselves, or are held for a person."""
 
 import asyncio
 from collections import deque

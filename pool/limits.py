@@ -1,4 +1,4 @@
-"""How much there may be of everything: what runs, what waits, and what people write."""
+"""The limits of a pool: running agents, waiting messages, and messages per minute."""
 
 import asyncio
 from collections import deque

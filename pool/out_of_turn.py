@@ -1,4 +1,4 @@
-"""What the agent of a thread asks outside its turns: about its session, or about what is needed to open one."""
+"""The questions of a thread's agent outside its turns: about its session, or about opening one."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""How long the questions of an agent wait for a person: they are reminded of once, then rejected."""
+"""The deadlines of an agent's open questions: one reminder, then a rejection."""
 
 import asyncio
 

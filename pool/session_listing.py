@@ -1,4 +1,4 @@
-"""Which sessions an agent has kept: asked of one that runs, else of one that is started for that alone."""
+"""Lists the sessions that an agent has kept: by a running agent, or by one started for the purpose."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence

@@ -1,4 +1,4 @@
-"""How a thread's session is opened: taken up again where that is possible, and put into the mode and options it had."""
+"""Loads or opens a thread's session, and restores its mode and options."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The right to run a process, and the line of those who wait for it. Synchronous but for the wait itself."""
+"""The slots, each the right to run one agent, and the line of those who wait. Synchronous but for the wait itself."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Warm spares: agents that are started and initialized, and belong to no thread yet.
+"""Warm spares: agents that are started and initialized, and not yet leased to a thread.
 
 A spare holds a slot like any other process. It is claimed by the next conversation that needs an agent of its kind, and
 is the first thing stopped when somebody needs its slot and cannot use it.

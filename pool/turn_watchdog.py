@@ -1,4 +1,4 @@
-"""How long a turn has been silent, or gone on. Pure: times in seconds go in, what is due comes out.
+"""The watchdog of a turn: how long it is silent, and how long it lasts. Pure: it is given the time.
 
 Time with an open question is the person's: it counts neither as silence nor towards the ceiling. A running tool counts
 as activity, for a longer bound.

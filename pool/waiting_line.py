@@ -1,4 +1,4 @@
-"""Tells those who wait in line where they stand. What it costs goes by what changes, not by how many wait."""
+"""Tells waiting threads their place in line. The cost follows what changes, not how many wait."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Who works where: conversations in the order in which they came to a directory."""
+"""The conversations in each working directory, in the order in which they came."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile

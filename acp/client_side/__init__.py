@@ -1,1 +1,1 @@
-"""What an agent may ask of its client: files and terminals, within the roots that bound them."""
+"""The services of a client to its agent: files and terminals, confined to the session's directories."""

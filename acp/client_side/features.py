@@ -1,4 +1,4 @@
-"""What we are to an agent: what it may ask of us, and what it is given with each session."""
+"""The client as its agents see it: the features it offers, and what it gives each session."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Text files for an agent: `fs/read_text_file` and `fs/write_text_file`, within the session's directories."""
+"""The agent's text files: `fs/read_text_file` and `fs/write_text_file`, confined to the session's directories."""
 
 import os
 import secrets

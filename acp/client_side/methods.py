@@ -1,4 +1,4 @@
-"""What an agent's requests to its client come to, in one session: files and terminals, after a person's word.
+"""Serves the requests of one session to its client: files and terminals, after a person has allowed them.
 
 What would be refused in any case is refused before anybody is asked: they would read that they had allowed it.
 """

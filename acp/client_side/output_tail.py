@@ -1,4 +1,4 @@
-"""The end of an output that may be longer than anybody wants to keep."""
+"""Keeps the end of an output of any length."""
 
 import codecs
 

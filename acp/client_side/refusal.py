@@ -1,4 +1,4 @@
-"""Why something that an agent asked of us was not done."""
+"""The error by which the client refuses an agent's request."""
 
 import errno
 from dataclasses import dataclass

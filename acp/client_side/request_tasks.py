@@ -1,4 +1,4 @@
-"""Requests of an agent that take time: a file, a command's exit, a person's answer.
+"""Runs the agent's slow requests as tasks: a file, a command's exit, a person's answer.
 
 The reader never waits for them: each is a task, owned by the agent and bounded in number, that ends with its answer,
 with the session, when the agent takes it back ($/cancel_request), or with the agent.

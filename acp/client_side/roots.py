@@ -1,4 +1,4 @@
-"""The directories of a session, and paths that cannot lead out of them.
+"""Resolves paths within the directories of a session; a path cannot lead out of them.
 
 A path is walked from `/` in our own steps: each directory is opened through the one before it and never through a link
 (O_NOFOLLOW), and a link is read and its target walked anew, from the start, under the same rule. Whatever is swapped

@@ -1,4 +1,4 @@
-"""One command that runs for an agent: its output, its exit, and its certain end."""
+"""One command that runs for an agent: its output, its exit, and its bounded end."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Terminals for an agent: the commands it runs through its client (`terminal/*`).
+"""The terminals of an agent: the commands that it runs through its client (`terminal/*`).
 
 This is no sandbox. A command starts in one of the session's directories and may then do whatever the user may.
 """

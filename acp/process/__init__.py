@@ -1,1 +1,1 @@
-"""An agent as a child process: its start, its pipes, its end, and what it leaves behind."""
+"""The agent as a child process: its start, its pipes, its end, and its orphans."""

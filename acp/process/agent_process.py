@@ -1,4 +1,4 @@
-"""A local agent process: started in a session of its own, read within bounds, and ended for certain."""
+"""A local agent process: it starts in a session of its own, is read within bounds, and is always stopped."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What an agent's process and a command of its terminal have in common: a child that leads a session of its own."""
+"""A child process that leads a session of its own: the common part of agents and terminal commands."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What an agent left behind: processes found by its marker or its session, and ended for certain.
+"""Finds and stops the processes that an agent left behind, by its marker or its session.
 
 Wrappers die before their children, and children leave the process group, so a signal to the group is not enough.
 Every agent is started with `THREADLINE_AGENT=<journal id>/<n>` in its environment, which its descendants inherit.

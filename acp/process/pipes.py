@@ -1,4 +1,4 @@
-"""The pipes that agents write to, read in rounds.
+"""Reads the pipes of all agents in rounds, so that none starves another.
 
 All pipes of an event loop stand behind two descriptors. Those that were quiet are watched: what one of them brings is
 read at once, so nobody waits for an agent's first word. Then it rests, with all others that are writing, and what they

@@ -1,4 +1,4 @@
-"""How messages are read, whatever an agent adds to them or gets wrong in them.
+"""Reads messages leniently: unknown fields and wrong values of an agent do not fail the rest.
 
 Fields that are not listed survive as extras. Where the schema says so (`x-deserialize-default-on-error`,
 `x-deserialize-skip-invalid-items`) a malformed field counts as absent (`Lenient`), and a malformed item of a list is

@@ -1,4 +1,4 @@
-"""Content blocks: what prompts and messages are made of (schema: ContentBlock)."""
+"""Content blocks, the parts of prompts and messages (schema: ContentBlock)."""
 
 from typing import Annotated, Any, Literal
 

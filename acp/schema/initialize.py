@@ -1,4 +1,4 @@
-"""What an agent says of itself (schema: InitializeResponse)."""
+"""The agent's capabilities (schema: InitializeResponse)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""MCP servers that an agent is to use (schema: McpServer)."""
+"""MCP servers for an agent (schema: McpServer)."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Modes, models and options of a session, as agents tell them."""
+"""The modes, models and options of a session, as agents report them."""
 
 from typing import Any
 

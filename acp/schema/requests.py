@@ -1,4 +1,4 @@
-"""What an agent asks of its client."""
+"""The agent's requests to its client."""
 
 from typing import Any, Literal
 

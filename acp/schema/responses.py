@@ -1,4 +1,4 @@
-"""What an agent answers about sessions and prompts."""
+"""The agent's responses about sessions and prompts."""
 
 from pydantic import Field
 

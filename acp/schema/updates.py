@@ -1,4 +1,4 @@
-"""What an agent tells of a turn or a session (schema: SessionUpdate).
+"""The agent's updates about a turn or a session (schema: SessionUpdate).
 
 A kind that is not known has a type of its own, and so has a known kind whose needed fields are wrong.
 """

@@ -1,4 +1,4 @@
-"""Chaos: people talk to the real bot while it is killed, cut off and restarted; afterwards the books must balance.
+"""Chaos: people talk to the real bot while it is killed, cut off and restarted; afterwards the invariants must hold.
 
 A run is many rounds. A round is a plan, made from the seed alone (`plan`): what two people say and where, and what
 goes wrong and when. A lane (`stage`, `play`) is a loopback Discord, the bot as a process, and its agents; several lanes

@@ -1,4 +1,4 @@
-"""How people ask other than by a message: `/ask`, "Ask about this", and Retry once there is an answer."""
+"""Ways to ask other than by a message: `/ask`, "Ask about this", and Retry once there is an answer."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Faults that wait for what happens in Discord: at the n-th event of a kind, at once or a moment later."""
+"""Triggers of faults: the n-th event of a kind on Discord, at once or a moment later."""
 
 import asyncio
 from collections import Counter

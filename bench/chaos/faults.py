@@ -1,4 +1,4 @@
-"""How each trouble is made: signals to processes, the gateway's switches, rules for REST calls."""
+"""Injects each fault: signals to processes, gateway switches, rules for REST calls."""
 
 import asyncio
 import os

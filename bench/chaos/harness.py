@@ -1,4 +1,4 @@
-"""A lane's stage: a Discord, two people, the bot as a process, and what is known of it all from outside."""
+"""The harness of a worker: a Discord, two people, the bot as a process, and observations from outside."""
 
 import asyncio
 import json

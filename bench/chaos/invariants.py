@@ -1,4 +1,4 @@
-"""The books: each message of a round is answered once or openly declared, and no page is wrong. Pure."""
+"""The invariants: each message of a round is answered once or openly declared, and no page is wrong. Pure."""
 
 import re
 from collections import Counter

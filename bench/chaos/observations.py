@@ -1,4 +1,4 @@
-"""What is known from outside: the journal's rows, and what the agents were asked, from their own notes."""
+"""Observations from outside: the journal's rows, and the agents' own notes of what they were asked."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What happens in a round, made from the seed: who says what where, and what goes wrong when. Pure."""
+"""The plan of a round, made from the seed: who says what where, and which fault strikes when. Pure."""
 
 import random
 from collections.abc import Collection

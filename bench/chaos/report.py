@@ -1,4 +1,4 @@
-"""What a run says: a line a round that has something to say, a table, and JSON."""
+"""The report of a run: a line for each notable round, a table, and JSON."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""One round on a stage: people talk, faults strike, people settle what is to be settled, the books are read."""
+"""One round: people talk, faults strike, people settle what is open, and the invariants are checked."""
 
 import asyncio
 import time

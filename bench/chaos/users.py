@@ -1,4 +1,4 @@
-"""What people do about the bot's questions and notices: they press a button, chosen by the round's luck."""
+"""The users' reactions to the bot's questions and notices: they press a button that the round's seed chooses."""
 
 import asyncio
 import random

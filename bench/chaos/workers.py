@@ -1,4 +1,4 @@
-"""A run: its rounds are dealt to lanes, each with a bot of its own, and what is wrong is kept with its evidence."""
+"""The workers of a run: each takes rounds with a bot of its own, and keeps the evidence of what is wrong."""
 
 import asyncio
 from collections import Counter

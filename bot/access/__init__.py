@@ -1,1 +1,1 @@
-"""Who may do what, and the audit log of what they did."""
+"""Decides who may do what, and records in the audit log what they did."""

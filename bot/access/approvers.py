@@ -1,4 +1,4 @@
-"""Who may answer an agent's question, for the mention that pings them. Pure."""
+"""Lists who may answer an agent's question, for the mention that pings them. Pure."""
 
 from collections.abc import Collection
 

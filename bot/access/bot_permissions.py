@@ -1,4 +1,4 @@
-"""What the bot asks of a server that it is invited to: exactly what it uses, by name, and what is lost without it."""
+"""The Discord permissions that the bot uses: their names, and what is lost without each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

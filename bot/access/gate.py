@@ -1,4 +1,4 @@
-"""Who may do what, and where. Pure: facts and rules in, a verdict out.
+"""The gate: decides who may do what, and where. Pure: facts and rules in, a verdict out.
 
 Every entrance of the bot asks here: messages through `decide`, commands and buttons through `permits`. Nobody is
 allowed by default: a place must be listed, and a person must be named by one of the lists of people.

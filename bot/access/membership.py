@@ -1,4 +1,4 @@
-"""What the gate must know of people who are not there: their roles, and whether the bot is theirs.
+"""Fetches the roles of people who are not at hand, and whether one of them owns the bot.
 
 A message that waits, or was missed, is judged long after its author wrote it. Discord then says on request which roles
 its author has now; until it does, there is no verdict.

@@ -1,4 +1,4 @@
-"""The gate's rules in words: who may do what, for whoever starts the bot and for the log. Pure."""
+"""The gate's rules in words, for the log and for the operator. Pure."""
 
 from collections.abc import Iterator
 

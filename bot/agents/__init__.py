@@ -1,1 +1,1 @@
-"""The configured agents: which there are, how to log in to one, and whether one works."""
+"""The configured agents: the registry, the login, and the probe that tests one."""

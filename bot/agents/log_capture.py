@@ -1,4 +1,4 @@
-"""What the ACP client logs of an agent, heard by a command instead of written into the log."""
+"""Captures what the ACP client logs of an agent, for a command to show."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Logging in to an agent, in the operator's terminal, with the environment and the directory that the bot gives it.
+"""Logs in to an agent in the operator's terminal, with the environment and directory that the bot uses.
 
 An agent is logged in to by its own means. Which command that is says its preset, or else the agent itself: its
 `authMethods` of type `terminal` name arguments for the same program; those without a type are done by the agent itself

@@ -1,4 +1,4 @@
-"""What a thread's agent can be set to, and its own commands: as its session says, or last said before it slept."""
+"""The options and commands of a thread's agent, as its session reports them or last did."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The doctor: starts an agent as the bot would, talks to it a little, and finds out what it does.
+"""The doctor: starts an agent as the bot would, exercises it, and reports what it can do.
 
 It asks for a harmless write in an empty directory and refuses it. So it sees what no handshake tells: whether the
 agent asks before it acts.

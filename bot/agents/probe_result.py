@@ -1,4 +1,4 @@
-"""What the doctor found out about an agent, and how it is told: as rows for people, as JSON for programs."""
+"""The doctor's result, as rows for people and as JSON for programs."""
 
 import shlex
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Which agent a thread has, and how it is set: the configuration, and what the journal remembers of the thread."""
+"""Assigns each thread its agent and settings, from the configuration and the journal."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Files that an agent links to, read for being posted: only what lies in its session's directories.
+"""Reads the files that an agent links to, if they lie within its session's directories.
 
 What a person can see in a thread many can see, and an agent says what the texts it reads make it say. So a file is
 read only where the agent works, never one whose name, or a directory's on the way, begins with a dot, nor one of the

@@ -1,4 +1,4 @@
-"""What the commands have in common: the option for the configuration, reading it, running, and failing with a line."""
+"""The common parts of the commands: the configuration's option, its loading, and failing with one line."""
 
 import asyncio
 import os

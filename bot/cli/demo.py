@@ -1,4 +1,4 @@
-"""`threadline demo`: a bot to which all is allowed to two people, with the agent asked for."""
+"""`threadline demo`: runs a bot on loopback, where two people may do everything, with the requested agent."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""How the bot stands on Discord: its token, its intent, the servers, and what it lacks in each listed channel."""
+"""Checks the bot's standing on Discord: token, intent, servers, and the permissions of each listed channel."""
 
 from collections.abc import AsyncIterator, Iterator
 

@@ -1,4 +1,4 @@
-"""A short visit to Discord, to look around: who the bot is, where it is a member, what it may do there.
+"""A short connection to Discord that reads who the bot is, where it is a member, and what it may do there.
 
 Nothing is posted and no event is answered, so a visit may be made beside a bot at work with the same token.
 """

@@ -1,4 +1,4 @@
-"""What a check found: rows for people and scripts."""
+"""The findings of a check, as rows for people and scripts."""
 
 import sys
 from collections.abc import Callable, Iterable

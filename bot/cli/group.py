@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 well, 2 only a person can mend it, 1 everything else."""
+"""The command line. Exit codes: 0 success, 2 a person has to act, 1 any other failure."""
 
 import sys
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""`threadline migrate`: another bot's configuration taken over, and each thing named that has no counterpart."""
+"""`threadline migrate`: converts another bot's configuration, and lists each setting without a counterpart."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""openab's configuration in our words, and what of it has no counterpart. Pure.
+"""Converts openab's configuration, and collects its settings without a counterpart. Pure.
 
 Source of the keys: openab's example configurations and its reference, of version 0.8 and later. A key that is not known
 here is named like those without a counterpart: nothing is left out in silence.

@@ -1,4 +1,4 @@
-"""`threadline report`: what somebody who helps has to know, in one text without secrets."""
+"""`threadline report`: all that somebody who helps has to know, in one text without secrets."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""`/ask`, `/run`, "Ask about this" and "Retry": the request is posted as a message, and goes on as from a mention."""
+"""`/ask`, `/run`, "Ask about this" and "Retry": the bot posts the request and accepts it like a mention."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The Discord client as slash commands know it: the services of buttons, and those of commands alone."""
+"""The Discord client as slash commands see it: the services of buttons, and those of commands alone."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""`/diff` for many who ask at once: two comparisons at a time, one of a directory, each for all who wait for it."""
+"""Queues `/diff`: two comparisons at a time, and one for all who ask about the same directory."""
 
 import asyncio
 from collections.abc import Sequence

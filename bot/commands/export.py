@@ -1,4 +1,4 @@
-"""`/diff` and `/export`: what has changed in the working directory, and the thread as Markdown. For who asks alone."""
+"""`/diff` and `/export`: the changes in the working directory, and the thread as Markdown, for the asker alone."""
 
 import asyncio
 from collections.abc import Iterator, Sequence

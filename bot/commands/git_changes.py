@@ -1,4 +1,4 @@
-"""What has changed in a working directory, read with git, whose configuration an agent may have written.
+"""Reads the changes in a working directory with git, although an agent may have written git's configuration.
 
 Git runs programs that a repository's configuration names: filters, hooks, pagers, external diffs. So git never sees
 that configuration: it is given a directory of its own with a copy of the index, and only the objects are shared.

@@ -1,4 +1,4 @@
-"""Whether what says which repository a working directory belongs to, which an agent may have written, can be followed.
+"""Decides whether git may follow the files that name a directory's repository: an agent may have written them.
 
 A `.git` file, a link, `commondir` and `alternates` can each name another repository of this machine, and what that
 holds would be shown. So what lies where an agent writes may lead out of there only to a git directory that names this

@@ -1,4 +1,4 @@
-"""`/queue` and "Send now": see what waits in a thread, drop some of it, send one at once. Each asks the gate."""
+"""`/queue` and "Send now": list a thread's waiting messages, drop some, send one at once. Each asks the gate."""
 
 from typing import Any
 

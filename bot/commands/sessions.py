@@ -1,4 +1,4 @@
-"""`/status`, `/sessions` and `/resume`: what agents are doing, and which session a thread goes on with."""
+"""`/status`, `/sessions` and `/resume`: the state of agents, and the session with which a thread goes on."""
 
 import asyncio
 import shlex

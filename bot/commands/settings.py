@@ -1,4 +1,4 @@
-"""`/model`, `/mode` and `/config`: what an agent can be set to, as menus. None of it waits for a turn.
+"""`/model`, `/mode` and `/config`: an agent's settings as menus. None of them waits for a turn.
 
 Menus are found by their ids, so they work after a restart. An id names its option by a hash: agents' own ids may be
 longer than Discord allows.

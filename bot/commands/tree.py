@@ -1,4 +1,4 @@
-"""Slash commands, and the buttons that steer what waits. Each asks the gate, and none waits for a turn."""
+"""The tree of slash commands. Each command asks the gate, and none waits for a turn."""
 
 import json
 from hashlib import sha256

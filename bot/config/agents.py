@@ -1,4 +1,4 @@
-"""The part of the configuration that is about agents: how each is started, and what it may ask for and is given."""
+"""The configuration of agents: how each starts, what it gets, and what it may do."""
 
 import os
 import re

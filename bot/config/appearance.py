@@ -1,4 +1,4 @@
-"""How a reply looks, as the configuration's `[reply]` says, and which reactions messages get, as `[reactions]` says."""
+"""The looks of a reply, as `[reply]` configures them, and the reactions of messages, as `[reactions]` does."""
 
 from dataclasses import dataclass
 from typing import Literal

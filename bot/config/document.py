@@ -1,4 +1,4 @@
-"""Reads a TOML file into a model: `${NAME}` in values is replaced; each mistake has its line and its dotted key."""
+"""Reads a TOML file into a model: replaces `${NAME}` in values, and reports each mistake by line and dotted key."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whether other accounts of this machine can read or change a file: by its mode, and the way that leads to it."""
+"""Finds out whether other accounts can read or change a file, by its mode and its parent directories."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""Reads the configuration file, resolves its paths, and checks it: each error has the file, the line and the key."""
+"""Loads the configuration file, resolves its paths, and checks it: each error has the file, the line and the key."""
 
 import os
 from collections.abc import Mapping

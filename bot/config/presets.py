@@ -1,4 +1,4 @@
-"""What is known of agents, as one table: how each is started, made to ask, logged in to, installed and continued.
+"""The known agents, as one table: how each is started, made to ask, logged in to, installed and continued.
 
 The table is all there is: no other code knows an agent's name. A line in it is a fact with a source: `measured` in
 that version, or the agent's own documentation. An agent that is not in the table works all the same, by its command.

@@ -1,4 +1,4 @@
-"""Reads the configuration again while the bot runs: what touches no turn is taken over, the rest needs a restart."""
+"""Reloads the configuration while the bot runs: applies what concerns no turn, and lists what needs a restart."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

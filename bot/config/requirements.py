@@ -1,4 +1,4 @@
-"""What must hold on this machine before the bot starts, and what is allowed but hardly meant: each with its key."""
+"""Checks the configuration against this machine: errors that stop the start, and warnings, each with its key."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The tables and keys of the configuration file, as frozen models: every key is known, and has its default here."""
+"""The tables and keys of the configuration file, as frozen models with all defaults."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Which values of a configuration are secrets: they appear in no log, no error and no thread."""
+"""Collects the secret values of a configuration: they appear in no log, no error and no thread."""
 
 import os
 import re

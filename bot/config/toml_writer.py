@@ -1,4 +1,4 @@
-"""Writing a configuration: values as TOML has them."""
+"""Writes values of a configuration as TOML."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a table and a value of the configuration may be: an id, people, a size; mistakes are said in plain words."""
+"""The types of configuration values, such as ids, people and sizes, with mistakes in plain words."""
 
 import os
 import re

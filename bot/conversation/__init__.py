@@ -1,1 +1,1 @@
-"""One request and its reply: the exchange, and what exchanges share."""
+"""One request and its reply: the exchange, and the services that exchanges share."""

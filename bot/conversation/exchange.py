@@ -1,4 +1,4 @@
-"""One user message: its prompt, and where its answer goes."""
+"""An exchange: one request or several, the prompt, and the reply."""
 
 import asyncio
 import secrets

@@ -1,4 +1,4 @@
-"""What all exchanges share: what they write with, and which reply of a thread was the last. Knows no exchange."""
+"""The services that exchanges share, and the order of the replies in each thread."""
 
 import asyncio
 import secrets

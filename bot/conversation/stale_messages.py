@@ -1,4 +1,4 @@
-"""Messages that waited while nobody listened: each may have been changed, and is looked at before its turn."""
+"""Messages that waited while the gateway was gone: each is read again before its turn, as it may have changed."""
 
 import asyncio
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""A thread's name: once the agent's own title, if nobody else has named the thread meanwhile."""
+"""Names threads: first by the request, then at most once by the agent's title unless a person has renamed it."""
 
 from collections.abc import Callable
 

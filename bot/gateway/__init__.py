@@ -1,1 +1,1 @@
-"""The Discord client: it logs in, stays connected, and passes events on. It decides nothing."""
+"""The Discord client: it logs in, stays connected, and passes events on."""

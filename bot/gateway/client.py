@@ -1,4 +1,4 @@
-"""The Discord client: turns events into facts, asks the gate, submits. Decides nothing.
+"""The Discord client: it turns events into calls of the gate, the intake and the other services.
 
 discord.py runs each event in a task of its own. From the first look at a message to the place in the inbox nothing is
 awaited here, so that messages keep the order in which Discord gave them.

@@ -1,4 +1,4 @@
-"""All buttons, menus and forms that are answered, found by their ids. Each asks the gate first."""
+"""The registry of buttons, menus and forms, by their ids. Each asks the gate first."""
 
 from bot.commands.ask import ABOUT_FORM, take_question
 from bot.commands.settings import OptionMenu, PageButton

@@ -1,4 +1,4 @@
-"""What each connection to Discord needs: where it goes, what the bot wants to hear, and why there is none."""
+"""The settings of a connection to Discord, its intents, and the errors that prevent one."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""How often the bot may log in at the gateway: Discord's own figure, and a count that restarts do not forget.
+"""Limits how often the bot identifies at the gateway: by Discord's own figure, counted over restarts.
 
 Discord takes away the token of a bot that identifies too often: 1,000 times in a day (Discord, Gateway). It says how
 many are left (Get Gateway Bot). That is asked before each one, also where the library begins a new session by itself.

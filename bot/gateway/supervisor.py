@@ -1,4 +1,4 @@
-"""One client after another: a Discord client may die at any time, and is then built anew.
+"""The supervisor: runs one Discord client after another, as each may die at any time.
 
 What ends a client: a gateway that refuses the connection, a payload that the library cannot read, an HTTP session that
 is gone. The library's own reconnecting is not used beyond its first try, which resumes: its waits grow to 17 minutes,

@@ -1,1 +1,1 @@
-"""How a message becomes work, whether it is live, missed, edited, deleted or recovered."""
+"""The intake: a message becomes work, whether it is live, missed, edited, deleted or recovered."""

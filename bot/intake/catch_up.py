@@ -1,4 +1,4 @@
-"""What was written while the bot was away, or while the gateway was gone without a clean resume.
+"""Catches up with messages that were written while the bot was away or the gateway was gone.
 
 Each known thread and each allowed channel has a high-water mark. After every READY a place whose newest message lies
 above its mark is read from there. Until that is done the place's live messages wait here, so that all are taken up in

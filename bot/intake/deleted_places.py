@@ -1,4 +1,4 @@
-"""Places that vanish: a thread or channel deleted, a bot removed, a right lost. Nothing is written there then.
+"""Ends the work in places that are gone: a deleted thread or channel, a server left, or lost access.
 
 A thread that is locked takes nothing either, not even an edit by which a button goes; it may be opened again.
 """

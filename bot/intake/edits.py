@@ -1,4 +1,4 @@
-"""Messages that were edited or deleted after they came: what still waits follows them, and nothing else.
+"""Applies edits and deletions to messages that still wait.
 
 Taken from the raw events, for the library keeps no messages; and what waited while there were none is looked at again.
 What the agent has got already stays as it is.

@@ -1,4 +1,4 @@
-"""Turns that the bot's end has interrupted: none is sent again by itself, a person is asked.
+"""Asks about turns that were interrupted when the bot ended: a person chooses Retry or Skip.
 
 The question stands in the thread until somebody chooses, or the thread goes on without a choice. It is asked once,
 however often the bot is started meanwhile.

@@ -1,4 +1,4 @@
-"""Requests that the bot posts for somebody: each is accepted once, in its place among the messages of others.
+"""Requests that the bot posts for a person: each is accepted once, in its place among other messages.
 
 That place is known when the message comes by the gateway, or is read in a history. A request of which no message comes
 is accepted all the same: when Discord has confirmed it, or at the next READY where the bot has been killed meanwhile.

@@ -1,4 +1,4 @@
-"""What waits in a thread, made visible: a sign on each message, and one notice that says how many there are."""
+"""Shows the waiting messages of a thread: a reaction on each, and one notice with their number."""
 
 import asyncio
 

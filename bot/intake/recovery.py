@@ -1,4 +1,4 @@
-"""After a restart: what was received is answered, what was interrupted is asked about, what was finished is posted.
+"""Recovers after a restart: runs received messages, asks about interrupted turns, posts finished replies.
 
 The journal's open rows are read before the client connects, so that nothing new is among them, and taken up when the
 gateway says READY for the first time.

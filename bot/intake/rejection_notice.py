@@ -1,4 +1,4 @@
-"""Messages that were not taken up, because there were too many: each person is told in each place, with the count."""
+"""Tells people which of their messages exceeded a limit, with one counting notice for each person and place."""
 
 import asyncio
 import secrets

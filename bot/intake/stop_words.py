@@ -1,4 +1,4 @@
-"""Whether a message only asks the agent to stop. Pure."""
+"""Recognizes a message that only asks the agent to stop. Pure."""
 
 __all__ = ["means_stop"]
 

@@ -1,4 +1,4 @@
-"""Opening a thread for a request, for as long as it takes within reason; without one it goes on in its channel."""
+"""Opens the thread of a request, with retries for a bounded time; without one it goes on in its channel."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Replies that an earlier run of the bot has begun are brought to their end, without the agent."""
+"""Finishes replies that an earlier run of the bot began, without the agent."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 

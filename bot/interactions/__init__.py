@@ -1,1 +1,1 @@
-"""Buttons and menus: who pressed, whether they may, and what happens then."""
+"""Buttons, menus and cards: each press is checked by the gate and carried out."""

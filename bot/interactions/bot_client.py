@@ -1,4 +1,4 @@
-"""The Discord client as commands, buttons and menus know it: the services that they may use."""
+"""The Discord client as buttons and menus see it: the services that they may use."""
 
 from typing import Protocol, TypeAlias
 

@@ -1,4 +1,4 @@
-"""Who may answer a card, and the record of what they answered."""
+"""Checks who may answer a card, and records the answer."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""A question of an agent as a message: shown in full, numbered, reminded of, answered or closed once."""
+"""A card: an agent's question as a message, numbered, reminded of, and answered or closed once."""
 
 import secrets
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""Buttons and menus below messages. The id of each says all that a press needs, so that it works after a restart."""
+"""Base classes of buttons and menus. The id of each holds all that a press needs, so that it works after a restart."""
 
 import inspect
 import re

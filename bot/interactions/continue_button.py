@@ -1,4 +1,4 @@
-"""The Continue button of a thread whose agent was asked to make way for others: it takes its work up again.
+"""The Continue button of a thread whose agent was preempted: it tells the agent to go on.
 
 The press is a message like any other, with the notice's id as its own: it is written down, stands in its thread's line,
 survives a restart, and counts once however often the button is pressed.

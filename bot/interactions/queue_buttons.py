@@ -1,4 +1,4 @@
-"""Buttons and a menu about messages that wait: send one at once, or drop some. Each asks the gate."""
+"""Buttons and a menu for waiting messages: send one at once, or drop some. Each asks the gate."""
 
 import asyncio
 from collections.abc import Sequence

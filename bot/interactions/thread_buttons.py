@@ -1,4 +1,4 @@
-"""Buttons that steer a thread: what waits, what was interrupted, what runs. Each press goes through the gate.
+"""Buttons that steer a thread: its held messages, its interrupted turn, its running turn. Each asks the gate.
 
 They are dispatched by their templates, so they work after a restart, and the library need not keep their views.
 """

@@ -1,1 +1,1 @@
-"""What an operator sees and needs: logs, health, metrics, locks, systemd, the watchdog."""
+"""Operations: logs, health, metrics, locks, systemd, and the watchdog."""

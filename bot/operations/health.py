@@ -1,4 +1,4 @@
-"""Whether the bot is well: the event loop goes round, the gateway is there, and the journal can be written."""
+"""Checks the bot's health: the event loop runs, the gateway is connected, the journal is writable."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What a monitoring system asks over HTTP: `/metrics`, `/health` and `/live`.
+"""The HTTP endpoint for monitoring: `/metrics`, `/health` and `/live`.
 
 Served by the bot's own event loop: an answer is itself a sign that the loop goes round.
 """

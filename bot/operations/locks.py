@@ -1,4 +1,4 @@
-"""One bot to a journal, and one to a Discord user: two with one token would both half work.
+"""Locks the journal and the Discord user: two bots with one token would both half work.
 
 Locks are `flock`s on files: the kernel lets go of them when the process ends, however it ends.
 """

@@ -1,4 +1,4 @@
-"""Log lines: readable on a terminal, JSON elsewhere, and never a secret in them."""
+"""Formats log lines: readable on a terminal, JSON elsewhere, and always without secrets."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Ends the process when the event loop no longer goes round, and says where it stands.
+"""Ends the process when the event loop hangs, and logs where it stands.
 
 A thread asks the loop for a sign of life once a round. It counts its own rounds, not seconds: while the machine sleeps
 or the process is stopped it makes none, so time that passes then is not held against the loop. A thread cannot run

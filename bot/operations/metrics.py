@@ -1,4 +1,4 @@
-"""Figures for Prometheus.
+"""Metrics for Prometheus.
 
 What happens is counted where it is known anyway: the journal tells each move of a message, the HTTP client each call.
 What is, is read from the pool when somebody asks.

@@ -1,4 +1,4 @@
-"""This process itself: what it hides and may open, how it learns of its children's ends, what it collects."""
+"""The bot's own process: its protection, its limits, its children's ends, and its garbage collection."""
 
 import asyncio
 import ctypes

@@ -1,4 +1,4 @@
-"""Why the bot cannot run: what another start may mend, and what only a person can."""
+"""The reasons why the bot cannot start: some go away by themselves, some need a person."""
 
 from typing import ClassVar
 

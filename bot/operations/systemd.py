@@ -1,4 +1,4 @@
-"""Tells systemd how the service stands (sd_notify): a datagram to the socket that $NOTIFY_SOCKET names."""
+"""Reports the state of the service to systemd (sd_notify), by a datagram to $NOTIFY_SOCKET."""
 
 import os
 import socket

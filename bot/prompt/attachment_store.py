@@ -1,4 +1,4 @@
-"""Files of people, on the disk: each message's in a directory of its own, `ROOT/<thread>/<message>/`, mode 0700.
+"""Stores people's files on disk: each message has a directory of its own, `ROOT/<thread>/<message>/`, mode 0700.
 
 An agent may read its thread's directory and could put a link there, so no step here follows one that leads out
 (`acp.client_side.roots`), and names come from outside only through `safe_name`.

@@ -1,4 +1,4 @@
-"""Where the files of messages are now: Discord's addresses are good for about a day, and the message says the next."""
+"""The current addresses of attachments: Discord's are good for about a day, and the message has the next ones."""
 
 import structlog
 from yarl import URL

@@ -1,4 +1,4 @@
-"""Files that people attach: fetched from Discord, saved where their thread's session may read, shown to the agent.
+"""Fetches people's attachments from Discord, stores them where the session may read, and shows them to the agent.
 
 An agent gets a link to each file; what it can take directly, it is given directly instead (`bot.prompt.inline`).
 """

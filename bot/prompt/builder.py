@@ -1,4 +1,4 @@
-"""What an agent is told with one exchange: the messages, their files, and what it cannot know otherwise."""
+"""Builds the prompt of one exchange: the messages, their files, and what the agent cannot know otherwise."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace

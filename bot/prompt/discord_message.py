@@ -1,4 +1,4 @@
-"""What Discord says of a message, read once: text with its mentions made readable, files, and what it quotes."""
+"""Reads a Discord message into a request: text with readable mentions, files, and quotes."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping

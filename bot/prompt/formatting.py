@@ -1,4 +1,4 @@
-"""A prompt: what people wrote, and beside it what an agent must know of who wrote it, where and when. Pure.
+"""Formats a prompt: people's words, and their author, time and place as data beside them. Pure.
 
 What Threadline says stands in one block of text, last, between two tags, as one line of JSON. No text of anybody can
 close that block or look like one: inside it `<`, `>` and `&` are written as JSON escapes, and outside it whatever reads

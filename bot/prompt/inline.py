@@ -1,4 +1,4 @@
-"""Files inside a prompt: an image, a sound or a text as the block that an agent takes, where it is small. Pure."""
+"""Puts small files into a prompt: an image, a sound or a text, as a block that the agent accepts. Pure."""
 
 import base64
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a person wrote, and what came with it, as the journal keeps it. Pure."""
+"""A request: a person's words and what came with them, in the form that the journal keeps. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What an agent asks of people: permissions and forms, as cards that one of them answers."""
+"""The agent's questions to people: permissions and forms, as cards that one person answers."""

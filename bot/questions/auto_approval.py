@@ -1,4 +1,4 @@
-"""What an agent may do without a person: `permission` in the configuration. Facts in, a decision out.
+"""Decides what an agent may do without a person, by `permission` in the configuration. Facts in, a decision out.
 
     ask           every question goes to a person
     allow_reads   reading and searching inside the session's directories is allowed, the rest is asked

@@ -1,4 +1,4 @@
-"""What an agent asks for one message: decided by the configuration, or put to people on cards."""
+"""Answers an agent's questions by the configuration, or puts them to people on cards."""
 
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""What an agent wants from a person: a form to fill in, or a page to visit. Accepted, declined or cancelled."""
+"""An elicitation: an agent asks for a form's values or for opening a page; a person accepts, declines or cancels."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

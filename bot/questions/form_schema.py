@@ -1,4 +1,4 @@
-"""The fields of a form that an agent wants filled in, read from its schema. Pure.
+"""Reads the fields of an agent's form from its schema. Pure.
 
 The schema is an object of primitive properties (ACP, ElicitationSchema). Nothing in it is trusted: what is malformed
 counts as not said, and a field of a kind that is not known is left out, or makes the form one that cannot be shown.

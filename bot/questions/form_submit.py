@@ -1,4 +1,4 @@
-"""A form of an agent's, filled in and sent: checked, corrected, taken step by step."""
+"""Handles a submitted form of an agent: checks it, corrects it, and takes it step by step."""
 
 import re
 from typing import Any

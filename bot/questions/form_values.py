@@ -1,4 +1,4 @@
-"""What people enter into an agent's form, made the value that the agent asked for; or words that say why not. Pure."""
+"""Converts what people enter into the values that the agent asked for, or says why it cannot. Pure."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Discord's form for a few fields: text inputs and menus, and what came back."""
+"""Discord's modal for a few fields: text inputs, menus, and the submitted values."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an agent asks outside its turns, on cards in its thread."""
+"""The agent's questions outside its turns, on cards in its thread."""
 
 from collections.abc import Callable
 

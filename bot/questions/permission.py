@@ -1,4 +1,4 @@
-"""An agent's question for permission: a button for each of its options, and always a way to deny."""
+"""A permission question: a button for each of the agent's options, and always one that denies."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""What a tool call will do, in full and as it is: the words of a question. Pure."""
+"""Describes in full what a tool call will do, for the question about it. Pure."""
 
 import json
 import re

@@ -1,1 +1,1 @@
-"""From an agent's events to pages of Discord Markdown. Pure, but for the spool."""
+"""Renders an agent's events into pages of Discord Markdown. Pure, but for the spool."""

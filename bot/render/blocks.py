@@ -1,4 +1,4 @@
-"""What a reply consists of, in order: the agent's words, lines of other things, runs of tool calls. Pure.
+"""The blocks of a reply, in order: the agent's words, lines of other things, runs of tool calls. Pure.
 
 Together the blocks are one text, which is cut into pages; what is on a frozen page is dropped here.
 """

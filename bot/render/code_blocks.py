@@ -1,4 +1,4 @@
-"""Code blocks as agents write them: where they begin and end, and how each is shown on Discord. Pure.
+"""Parses code blocks as agents write them, and formats each for Discord. Pure.
 
 The rules are CommonMark's (section 4.5), and where agents write otherwise, Discord's: a block may also begin at the
 end of a line of words and end at the end of a line of code. A block is always shown with three backticks.

@@ -1,4 +1,4 @@
-"""The agent's CommonMark, as it streams in, into Discord's: settled text that never changes, then a draft. Pure.
+"""Converts the agent's streamed CommonMark to Discord's: settled text, which is final, and a draft. Pure.
 
 What is settled depends on nothing but the text before it: in whatever pieces the text arrives, it settles the same,
 unless `settle_words` is called on the way.

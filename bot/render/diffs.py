@@ -1,4 +1,4 @@
-"""Changes of files as unified diffs, in time that grows no faster than their size. Pure."""
+"""Renders file changes as unified diffs, in time that grows no faster than their size. Pure."""
 
 import io
 import os.path

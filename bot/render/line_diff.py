@@ -1,4 +1,4 @@
-"""Which lines of two texts are the same, found with a bounded effort. Pure.
+"""Finds the common lines of two texts with a bounded effort. Pure.
 
 Lines that both texts have once, in the same order in both, part the texts into small pieces ("patience diff"), which
 are compared in the same way, and at last line by line. That is what costs: the cube of a piece's length, where all of

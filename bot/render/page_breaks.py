@@ -1,4 +1,4 @@
-"""Text in Discord's Markdown into pages of at most 2,000 characters, cut at good places, code blocks balanced. Pure.
+"""Cuts Markdown into pages of at most 2,000 characters, at good places, with balanced code blocks. Pure.
 
 A code block begins and ends at a line that begins with three backticks, and nowhere else (see `bot.text.markdown`).
 """

@@ -1,4 +1,4 @@
-"""What an agent tells beside its answer: its plan, as one list that ticks off, and its remarks. Pure."""
+"""Renders what an agent says beside its answer: its plan, as one list that ticks off, and its remarks. Pure."""
 
 from collections.abc import Sequence
 

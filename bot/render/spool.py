@@ -1,4 +1,4 @@
-"""Bytes that wait to be attached: in memory while they are few, else in a temporary file without a name."""
+"""Holds bytes to attach: in memory while they are few, else in an unnamed temporary file."""
 
 import tempfile
 import weakref

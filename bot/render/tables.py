@@ -1,4 +1,4 @@
-"""Tables of GitHub's Markdown, which Discord does not know: as an aligned code block, or as bullets. Pure."""
+"""Renders Markdown tables, which Discord lacks, as an aligned code block or as bullets. Pure."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The agent's reasoning as subtext or behind spoilers, line by line: a page may be cut between any two. Pure."""
+"""Renders the agent's reasoning as subtext or spoilers, line by line, so that a page may end after any line. Pure."""
 
 import re
 from typing import Literal

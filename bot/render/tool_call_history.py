@@ -1,4 +1,4 @@
-"""The tool calls of one turn: the latest as they are, of the earlier ones what the receipt says. Pure."""
+"""The tool calls of one turn: the latest in full, the earlier ones as figures for the receipt. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""An agent's tool calls as compact lines: state, kind, title, place. Pure."""
+"""Renders tool calls as compact lines: state, kind, title, place. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""What one reply shows: the agent's events folded into blocks, their text into pages, and what is attached. Pure.
+"""The transcript of one reply: folds the agent's events into blocks, pages, and files to attach. Pure.
 
 A page that is full is frozen: it never changes again. Only what is behind the frozen pages changes. A chunk costs an
 append; everything else happens when somebody asks for the pages, and then costs what is new and the open pages,

@@ -1,4 +1,4 @@
-"""What a turn came to: time, tools, files, tokens and cost, as far as they are known. Pure."""
+"""Sums up a turn: time, tools, files, tokens and cost, as far as they are known. Pure."""
 
 from dataclasses import dataclass
 

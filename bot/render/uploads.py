@@ -1,4 +1,4 @@
-"""What is attached to a reply: long code, the rest of a long text, patches, and what the agent sends as data."""
+"""Collects the files of a reply: long code, the rest of a long text, patches, and the agent's data."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What the agent is doing, as the sign on a message: it thinks, reads, runs something, or nothing has come for long."""
+"""Shows the agent's activity as a reaction: it thinks, reads, runs something, or is silent."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How the end of a turn is made known: on the last page, as a message of its own, or as one that pings the asker. Pure.
+"""Announces the end of a turn: on the last page, in a message of its own, or with a ping of the asker. Pure.
 
 Discord marks a thread as unread when a message is posted in it, and not when one is edited: whoever has looked away
 learns of an answer by a new message alone. None of the agent's words is in it, for it is the one that makes a sound.

@@ -1,4 +1,4 @@
-"""How a reply reaches Discord: its messages are kept equal to its pages, and what follows the pages is sent once.
+"""Delivers a reply to Discord: keeps its messages equal to its pages, and sends once what follows them.
 
 The pages are state, not a queue of edits. When the pacer says that it is time, the first page that differs from what
 Discord has confirmed is sent or edited, and so on until nothing differs. One write is in flight at any time, so an

@@ -1,4 +1,4 @@
-"""The bot's notices in threads: each has a cause, and ends with it, also over a restart."""
+"""The bot's notices in threads: each has a cause and ends with it, also over a restart."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""One page of a reply as Discord has it: which message shows it, and what of it is still to be shown. Pure."""
+"""The state of one page on Discord: the message that shows it, and what is still to be shown. Pure."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""One reply: what it shows, from the placeholder to the last page; `Delivery` brings it to Discord."""
+"""One reply, from the placeholder to the last page; `Delivery` brings it to Discord."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

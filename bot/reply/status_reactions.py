@@ -1,4 +1,4 @@
-"""One reaction on each message that says how it stands."""
+"""The status of a message, as one reaction on it."""
 
 from collections.abc import Awaitable, Iterable
 

@@ -1,4 +1,4 @@
-"""What is posted in place of what Discord refuses: a page's words as a file, a word about a file. Pure."""
+"""Substitutes for what Discord refuses: a page becomes a file, and a file becomes a line about it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

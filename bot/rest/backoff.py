@@ -1,4 +1,4 @@
-"""How a call is tried again, and after what wait: the one way for all of them."""
+"""Retries a call after growing waits: the one way for all of them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""A call that the bot wants to make: how urgent it is, and what it counts as."""
+"""A REST call that the bot wants to make: its urgency, and its rate limit bucket."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Whether Discord can be reached: a circuit breaker for all of the bot's calls. Pure: the time is an argument.
+"""The circuit breaker of all Discord calls. Pure: it is given the time.
 
 Where calls fail that have nothing to do with each other, Discord is away, and where the edge before Discord blocks
 one, it blocks all. From then on one call at a time goes out, as a probe; the others wait, for each would count

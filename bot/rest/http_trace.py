@@ -1,4 +1,4 @@
-"""What is seen of the bot's calls on their way: when they leave, what their answers say about limits.
+"""Traces HTTP calls: when they leave, and what their answers say about rate limits.
 
 The library can be given an aiohttp trace, whose callbacks run in the task that makes the call. Through it the pacer
 learns what Discord's headers say, a call that hangs is given up, and a call that is refused for its rate ends at once:

@@ -1,4 +1,4 @@
-"""A message of the bot's own, kept equal to what it is to show: a question's card, a notice with buttons."""
+"""A message of the bot that is kept equal to a text: a question's card, a notice with buttons."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Whom a message pings. Pure."""
+"""The users and roles that a message pings. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""One schedule of Discord calls for the whole bot, performed.
+"""The pacer: performs one schedule of Discord calls for the whole bot.
 
 Discord counts per channel and in all; whoever calls faster waits inside the library, or is refused. So every call asks
 here first, but for the answers to interactions, which Discord exempts. Each names its urgency, and the text is read

@@ -1,4 +1,4 @@
-"""How many calls a server takes in a window of time, kept to however late each call arrives. Pure.
+"""A rate limit: so many calls in a window of time, safe however late each call arrives. Pure.
 
 A server counts in fixed windows that begin with the first call to arrive. When a call arrives is not known here: it is
 after it was sent, and before its answer came. So a call is held against the budget from its sending until one window

@@ -1,4 +1,4 @@
-"""Which call of the bot's is made next, and when. Pure: the time is an argument; `Pacer` performs it.
+"""Decides which call is made next, and when. Pure: it is given the time; `Pacer` performs the calls.
 
 Every call counts in the bot's budget, and in its bucket of its channel. Of the jobs that their budgets allow
 now the most urgent is made, and among equals the one that has waited longest. A job that must wait stands in a heap by

@@ -1,1 +1,1 @@
-"""Text helpers. Pure."""
+"""Text functions. Pure."""

@@ -1,4 +1,4 @@
-"""Names of files, as they were given and as Discord keeps them: in ASCII, by letters that an address can hold. Pure."""
+"""File names, as people gave them and as Discord stores them, in ASCII. Pure."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Where a text may be cut without tearing apart what a reader sees as one character. Pure."""
+"""Finds where a text may be cut without splitting what a reader sees as one character. Pure."""
 
 import regex
 

@@ -1,4 +1,4 @@
-"""Discord's Markdown: what a line of CommonMark becomes, and how foreign text is made harmless. Pure.
+"""Discord's Markdown: converts lines of CommonMark, and escapes foreign text. Pure.
 
 Discord opens a code block at three backticks wherever they stand, and closes it at the next three. So a text that is
 to be cut into pages has three backticks in a row only where a line begins, and only there a block begins or ends:

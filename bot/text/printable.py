@@ -1,4 +1,4 @@
-"""Text as it is: characters that show as nothing, or turn text around, written as codes. Pure."""
+"""Writes invisible characters and those that reorder text as codes. Pure."""
 
 __all__ = ["shows", "visible"]
 

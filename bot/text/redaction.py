@@ -1,4 +1,4 @@
-"""Takes secrets out of text for people, and out of what an agent says, also where one comes in two pieces."""
+"""Redacts secrets in texts for people and in the agent's events, also a secret that is split over two of them."""
 
 import dataclasses
 import json

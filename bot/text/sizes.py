@@ -1,4 +1,4 @@
-"""Sizes of files: what Discord takes, and how people read it. Pure."""
+"""Sizes of files: Discord's limits, and how people read a size. Pure."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What the scripted agent does with a few plain requests, so that a demo reads like work. Pure."""
+"""The scripted agent's replies to a few plain requests, so that a demo reads like work. Pure."""
 
 from loopback.agent.script import Directive
 

@@ -1,4 +1,4 @@
-"""What the scripted agent does for each directive: one function a word."""
+"""The scripted agent's directives: one function each."""
 
 import os
 import re

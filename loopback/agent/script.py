@@ -1,4 +1,4 @@
-"""What a prompt asks of the scripted agent: lines of text to directives. Pure."""
+"""Parses a prompt into directives for the scripted agent. Pure."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The agent's sessions: what each remembers, and where they are kept so that another process can go on with them."""
+"""The scripted agent's sessions and their storage, from which another process can go on."""
 
 import json
 import os

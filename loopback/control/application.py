@@ -1,4 +1,4 @@
-"""The second port: `POST /people/{person}/{act}` and `POST /{cue}` with a JSON object, `GET /` for the list of them.
+"""The control port: `POST /people/{person}/{act}` and `POST /{cue}` with a JSON object, `GET /` for the list of them.
 
 Answers are JSON: 200 with what came of it, 204 for nothing to tell. 400: not understood; 404: names nothing; 409: it
 is not so, or did not become so in time, and the message says what was there instead; and where Discord itself would

@@ -1,4 +1,4 @@
-"""What a person can do, one function an act; the first line of its docstring is what `GET /` says about it."""
+"""Actions of a person, one function each; the first line of its docstring is what `GET /` says about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request's JSON object, read field by field; what does not fit is a `BadRequest` that names the field."""
+"""Reads a request's JSON object field by field; a wrong one raises `BadRequest` with the field's name."""
 
 from __future__ import annotations
 

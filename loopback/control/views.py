@@ -1,4 +1,4 @@
-"""What the hands see, as plain JSON: ids are strings, times seconds since the epoch, `at` monotonic seconds."""
+"""The control port's view of the world as plain JSON: ids are strings, times Unix seconds, `at` monotonic seconds."""
 
 from __future__ import annotations
 

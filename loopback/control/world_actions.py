@@ -1,4 +1,4 @@
-"""What can be arranged, looked at and made to go wrong over HTTP, one function a thing; see `GET /`."""
+"""Actions on the world over HTTP: arrange, inspect, and inject faults, one function each; see `GET /`."""
 
 from __future__ import annotations
 

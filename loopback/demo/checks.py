@@ -1,4 +1,4 @@
-"""Whether the played conversation went right, read from what the small Discord recorded. Pure."""
+"""Checks the played conversation against what the small Discord recorded. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conversation handed over to whoever sits at the terminal."""
+"""The conversation in the hands of the operator at the terminal."""
 
 from __future__ import annotations
 

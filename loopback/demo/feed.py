@@ -1,4 +1,4 @@
-"""What happens in the small Discord, as blocks of a terminal: messages, presses, commands."""
+"""Renders events of the small Discord as terminal blocks: messages, presses, commands."""
 
 from __future__ import annotations
 

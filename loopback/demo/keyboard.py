@@ -1,4 +1,4 @@
-"""What a person types, a line at a time, while the screen above is being redrawn."""
+"""Reads what a person types, a line at a time, while the screen above is redrawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which gateway events an event of the world is, for one bot and its intents. Pure.
+"""Converts an event of the world into gateway events for one bot and its intents. Pure.
 
 Source: Discord's developer documentation, "Gateway Events" and "Gateway Intents".
 """

@@ -1,4 +1,4 @@
-"""The gateway: websockets at /gateway/, who may identify and resume, and what a client asks for.
+"""The gateway at /gateway/: identify, resume, and the client's requests.
 
 Source: Discord's developer documentation, "Gateway" and "Opcodes and Status Codes".
 """

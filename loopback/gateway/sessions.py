@@ -1,4 +1,4 @@
-"""Gateway sessions: who listens, what was sent to them, and what a RESUME sends again. Pure.
+"""Gateway sessions: their bots, their sent events, and what a RESUME sends again. Pure.
 
 A session outlives its connection. It numbers its events, keeps the last EVENTS_KEPT of them, and hands each to the
 connection that is attached, if any.

@@ -1,1 +1,1 @@
-"""From the state to Discord's JSON. Pure."""
+"""Converts the state into Discord's JSON. Pure."""

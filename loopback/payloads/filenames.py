@@ -1,4 +1,4 @@
-"""What Discord makes of a file's name: ASCII letters, digits and `_`, `.`, `-`, as an address can hold them. Pure.
+"""Rewrites a file's name as Discord does: ASCII letters, digits and `_`, `.`, `-`. Pure.
 
 Accents are taken off, other letters are left out, spaces become underscores, and none of `_` and `.` is left at an end.
 A name of which nothing is left gets one that nobody can foretell. The name that was given stands in the attachment's

@@ -1,4 +1,4 @@
-"""Reading a request's body: JSON, or Discord's form with `payload_json` and files."""
+"""Reads a request's body: JSON, or Discord's form with `payload_json` and files."""
 
 from __future__ import annotations
 

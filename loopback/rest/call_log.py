@@ -1,4 +1,4 @@
-"""What the bots asked of the server: one entry per REST call, with its times."""
+"""The log of REST calls: one entry for each, with its times."""
 
 from __future__ import annotations
 

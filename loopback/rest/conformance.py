@@ -1,4 +1,4 @@
-"""The strict mode: somebody who knows Discord's own description looks at every request, answer and event."""
+"""The strict mode: checks every request, answer and event against Discord's own description."""
 
 from __future__ import annotations
 

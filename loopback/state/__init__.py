@@ -1,1 +1,1 @@
-"""The state of the server: guilds, channels, messages, people, and what happens to them."""
+"""The state of the server: guilds, channels, messages, people, and their changes."""

@@ -1,4 +1,4 @@
-"""What is kept of messages and files, and its bounds: the oldest goes first. Pure."""
+"""Keeps messages and files within bounds: the oldest goes first. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where attachments are served: below an address that is good for a day, signed, with Discord's parameters. Pure.
+"""Signed addresses of attachments, good for a day, with Discord's parameters. Pure.
 
 `ex` and `is` are when it ends and when it was given, in hexadecimal seconds; `hm` is the signature (Discord, Signed
 Attachment CDN URLs). An address without them, or past its end, leads nowhere.

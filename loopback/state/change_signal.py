@@ -1,4 +1,4 @@
-"""Waiting for the world to become as one wants it: woken by every change, never polling."""
+"""Waits for a condition of the world: every change wakes it, and it never polls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time as the server sees it: a wall clock that a test may jump ahead."""
+"""The server's time: a wall clock that a test may move ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Application commands: registering them, and what a person's use of one looks like to the bot. Pure."""
+"""Application commands: their registration, and how a person's use reaches the bot. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a message as a bot sends it: read, checked against Discord's limits, and held as a `Draft`. Pure."""
+"""The body of a bot's message: read, checked against Discord's limits, and held as a `Draft`. Pure."""
 
 from __future__ import annotations
 

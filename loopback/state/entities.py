@@ -1,4 +1,4 @@
-"""What exists in the small Discord: plain state, changed only by `world`, `messages`, `threads` and `interactions`."""
+"""The entities of the small Discord: plain state, changed only by `world`, `messages`, `threads` and `interactions`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the server refuses, in Discord's own numbers and words.
+"""The server's errors, in Discord's own numbers and words.
 
 DiscordError
     A request that Discord would refuse; `reason` says which way, `body` is the JSON a client receives.

@@ -1,4 +1,4 @@
-"""What can happen in the world: one closed set of frozen facts, handed to the world's listeners in order."""
+"""The events of the world: one closed set of frozen facts, handed to the world's listeners in order."""
 
 from __future__ import annotations
 

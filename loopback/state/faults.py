@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: rules that strike REST calls, gateway connects and gateway events. Pure.
+"""Injected faults: rules that strike REST calls, gateway connects and gateway events. Pure.
 
 A rule says whom it strikes (method, path, what the body says, bot, or an event's name), how often (`after`, `times`,
 `probability` with a `seed`), and what happens. The oldest rule that fits strikes; it is gone when its `times` are used

@@ -1,4 +1,4 @@
-"""The kinds of values that a body may hold, by field: what else comes is refused before anybody reads it. Pure.
+"""The types of body fields: a value of another type is refused before it is used. Pure.
 
 A shape is a `Kind`, a list of one shape, a mapping of fields, or the name of one in `NAMED`. Fields may be missing or
 null, and those that no shape names may hold anything.

@@ -1,4 +1,4 @@
-"""Who is in a thread, and whether it sleeps: what posting and opening have in common. Pure."""
+"""Thread membership and archiving: the common part of posting and opening. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which users and roles a text pings. Pure.
+"""Finds the users and roles that a text pings. Pure.
 
 Source: Discord's developer documentation, "Message Formatting" and "Allowed Mentions Object".
 """

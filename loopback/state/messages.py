@@ -1,4 +1,4 @@
-"""What can be done with messages: post, edit, delete, read back. Pure; every change tells the world's listeners."""
+"""Operations on messages: post, edit, delete, read back. Pure; every change tells the world's listeners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Menus and forms: what Discord refuses of a form, and how a person fills them in. Pure."""
+"""Menus and modals: Discord's checks of a modal, and how a person fills one in. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person gets from a press or a command, and what they look for in a message."""
+"""The outcome of a press or a command for a person, and the search in a message."""
 
 from __future__ import annotations
 

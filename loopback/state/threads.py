@@ -1,4 +1,4 @@
-"""What can be done with channels and threads: open, change, join, add, remove. Pure."""
+"""Operations on channels and threads: open, change, join, add, remove. Pure."""
 
 from __future__ import annotations
 

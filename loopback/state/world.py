@@ -1,4 +1,4 @@
-"""The state of the small Discord: who and what exists, who may do what, and the one place where events leave.
+"""The state of the small Discord, its permissions, and the one place from which events leave.
 
 Pure: no clock of its own, no I/O, no asyncio. What changes messages, threads and interactions stands in the modules of
 these names; each change hands its events to `World.listeners`, in order, before the call returns.

@@ -1,4 +1,4 @@
-"""What a person can do on the page, by name: each act to the same hands that a test uses."""
+"""The actions of a person on the page, by name: each calls the `User` method that a test calls."""
 
 from __future__ import annotations
 

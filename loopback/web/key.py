@@ -1,4 +1,4 @@
-"""Who may open the page: whoever has the address that the server gave out. Other accounts of the machine have not."""
+"""The key of the page: only somebody with the server's address, which holds the key, may open it."""
 
 from __future__ import annotations
 

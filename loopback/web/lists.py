@@ -1,4 +1,4 @@
-"""Lists in lists as Discord nests them, brought into indents that CommonMark nests in the same way. Pure.
+"""Converts nested lists from Discord's indents to CommonMark's. Pure.
 
 Discord takes an item's own width off the lines below it, and of what is left it forgets the indent of the first item,
 but not that of the others: two items that stand four spaces deep below `- ` become one in the other.

@@ -1,4 +1,4 @@
-"""Discord's Markdown as HTML, in which nobody's text is markup. Pure.
+"""Renders Discord's Markdown as HTML; people's text never becomes markup. Pure.
 
 Whatever goes in, only the renderer below writes tags and attributes; every text is escaped.
 """

@@ -1,4 +1,4 @@
-"""Serving the page: its files, and a websocket for each open tab.
+"""Serves the page: its files, and a websocket for each open tab.
 
 Whoever has the key that stands in the page's address may act as every person of the world. The files beside the page
 itself are open to all: they are this program's own text.

@@ -1,4 +1,4 @@
-"""Discord's Markdown brought into a form that a line-based block parser can read. Pure.
+"""Converts Discord's Markdown into a form that a line-based block parser can read. Pure.
 
 Discord finds code blocks anywhere, also in the middle of a line, and quotes before everything else. Here both are put
 on lines of their own between marks that no text can hold, because control characters are taken out first.

@@ -1,4 +1,4 @@
-"""Where a person can go: their guilds with channels and threads, their DMs, and who is there. Pure."""
+"""The sidebar of a person: guilds with channels and threads, DMs, and who is there. Pure."""
 
 from __future__ import annotations
 

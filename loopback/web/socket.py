@@ -1,4 +1,4 @@
-"""One tab's connection: its acts as they come, frames of what changed, and the bots' use of the limits."""
+"""The connection of one tab: its actions, frames of changes, and the bots' use of the limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One open tab: in whose name, what it looks at, and what has changed since it was last told. Pure.
+"""One open tab: its person, its place, and the changes since its last frame. Pure.
 
 Changes are only noted when they happen; `frame` turns them into JSON once, however many there were. A message that is
 edited a hundred times between two frames is rendered once, one that nobody looks at never.

@@ -1,4 +1,4 @@
-"""What the bots take of Discord's limits, for the page's side panel. Pure.
+"""The bots' use of Discord's limits, for the page's side panel. Pure.
 
 Counted whether or not the limits are enforced, so that one sees how near a bot comes to them.
 """

@@ -1,4 +1,4 @@
-"""Files beside the journal: what is attached to replies that are still to be posted. Its rows hold their names.
+"""The files of replies that are still to be posted, beside the journal; its rows hold their names.
 
 A file is written before the row that names it, and is removed after that row is gone: a crash leaves at most a file
 that no row names, which is removed at the next start. Names are never used twice.

@@ -1,4 +1,4 @@
-"""The journal's file: opened with the right modes and settings, and brought up to date."""
+"""Opens the journal's file with the right settings, and migrates it."""
 
 import os
 import secrets

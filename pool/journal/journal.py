@@ -1,4 +1,4 @@
-"""What survives: conversations and the state of every accepted message, in SQLite.
+"""The journal of conversations and of the state of every accepted message, in SQLite.
 
 Each state (see `rows`) is written before its effect. A method is one short transaction, and the exchange's messages
 change together. Plain `sqlite3` on the event loop: in WAL mode with `synchronous=NORMAL` a commit takes microseconds

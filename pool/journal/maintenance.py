@@ -1,4 +1,4 @@
-"""What the journal needs now and then, none of it in a long step of the event loop.
+"""The journal's upkeep, in steps that never hold the event loop for long.
 
 Old rows are dropped in small batches. What waits for the disk is done in a thread, on a connection of its own: the WAL
 is brought into the file, a large file is looked through for damage, and files that no row names are removed.

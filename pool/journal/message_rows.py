@@ -1,4 +1,4 @@
-"""The row of a message: its states, the transitions between them, and what the journal says of it. Pure.
+"""The row of a message: its states, and the transitions between them. Pure.
 
 A row goes from `received` over `prompted` and `finished` to `answered`. It may be `held` before it is prompted: it
 waits for a person, and a restart does not run it. And it may be `closed(reason)` from any state but the last. `BEFORE`

@@ -1,4 +1,4 @@
-"""What the journal remembers of notices: messages of the bot's own in threads that end when their cause does."""
+"""The rows of notices: the bot's own messages in threads, which end with their cause."""
 
 from dataclasses import astuple, dataclass
 

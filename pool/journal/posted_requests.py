@@ -1,4 +1,4 @@
-"""What the journal remembers of requests that the bot posts for people, until such a message is accepted."""
+"""The rows of requests that the bot posts for people, until their message is accepted."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of questions: those whose messages have buttons that have to go some day."""
+"""The rows of questions whose messages still have buttons."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of signs: reactions of the bot's on messages that have to go some day."""
+"""The rows of reactions that the bot has put on messages and has to remove some day."""
 
 from .transactions import Writer, retried
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of the pages of replies that were sent, or may have been."""
+"""The rows of reply pages that were sent, or may have been."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the journal remembers of each thread: place, people, agent, sessions, choices, offers and name."""
+"""The rows of threads: place, people, agent, sessions, choices, options and name."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What follows the pages of a reply: its files, and a word that its turn has ended. Kept until it has been posted.
+"""The messages that follow the pages of a reply, its files and its end, kept until they are posted.
 
 A crash between the end of a turn and the last message may lose none of it, so the files' bytes are beside the journal,
 up to a bound; see `files`.

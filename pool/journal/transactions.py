@@ -1,4 +1,4 @@
-"""How the journal's file is written: in short transactions, and what a full disk refuses as soon as there is room.
+"""Writes the journal in short transactions, and repeats what a full disk refused as soon as there is room.
 
 A write that must come before its effect (a message is accepted, a prompt is sent, a page is posted) fails where it
 cannot be made, and with it what it was for. One whose effect has come already must not fail: it is kept in memory, and

@@ -1,4 +1,4 @@
-"""`threadline init`: which agent, of those that are installed, and what it needs first."""
+"""`threadline init`: chooses among the installed agents, and says what the choice still needs."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The configuration that `threadline init` writes: what was chosen, and a word on what one is likely to change."""
+"""The configuration that `threadline init` writes: the choices, and comments on likely changes."""
 
 import os
 import shlex

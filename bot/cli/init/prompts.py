@@ -1,4 +1,4 @@
-"""Asking the operator: in a terminal by questions, in a script by flags and defaults alone."""
+"""Asks the operator: in a terminal by questions, in a script by flags and defaults alone."""
 
 import sys
 from collections.abc import Sequence

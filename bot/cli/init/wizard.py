@@ -1,4 +1,4 @@
-"""`threadline init`: from a token to a configuration that works, step by step, each of which a flag can answer."""
+"""`threadline init`: from a token to a working configuration, step by step; a flag can answer each step."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Who the bot is, whom it knows, and where the gateway stands."""
+"""The bot's own user, other users, and the address of the gateway."""
 
 from __future__ import annotations
 
