@@ -1,4 +1,4 @@
-"""Runs `bench.ingest_child`: a broker that does nothing but read, in a process of its own."""
+"""Runs `bench.ingest_child`: a broker that only reads, in a process of its own."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""How much memory agents use: the resident pages of each agent's whole process tree."""
+"""Measures the memory of agents: the resident pages of each agent's whole process tree."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How often the bot says something to the same person, and how long it talks with other bots."""
+"""Limits how often the bot says something to one person, and how long it talks with other bots."""
 
 import asyncio
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""The conversation in the hands of the operator at the terminal."""
+"""The conversation at the terminal, once the operator takes over."""
 
 from __future__ import annotations
 
