@@ -78,7 +78,7 @@ class _Sight:
 def _sights(stage: Stage, thread: Thread, asked: Message) -> dict[int, _Sight]:
     """Every chunk that was seen, by its number."""
     found: dict[int, _Sight] = {}
-    for reply in stage.replies(thread, asked):
+    for reply in (each for each in stage.said_by_bot(thread) if each.id > asked.id):
         for number, written, seen in first_seen(reply.history):
             if number not in found or seen < found[number].seen:
                 found[number] = _Sight(written, seen)

@@ -34,7 +34,8 @@ from bench.statistics import Against, Figure
 from bot.app import App
 from bot.config.load import load
 from bot.operations import logs
-from loopback import Bot, Channel, Loopback, Thread, User
+from loopback import Channel, Loopback, Thread, User
+from loopback.harness import Lab, configuration
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import VirtualLoop
 
@@ -173,25 +174,22 @@ async def _day(folder: Path, count: int, hours: int) -> None:
     dice, loop = random.Random(5), asyncio.get_running_loop()
     discord = Loopback(clock=time.time, heartbeat=HEARTBEAT_SECONDS)
     async with discord:
-        guild = discord.add_guild("Lab")
-        channel = discord.add_channel(guild, "general")
-        ann = discord.add_person("ann", guilds=(guild,))
-        bot = discord.add_bot("threadline", token="soak", owner=ann, guilds=(guild,))  # noqa: S106 - opens nothing
-        config = _configuration(folder, discord, channel)
+        lab = Lab.furnish(discord, "ann", token="soak", patience=HOUR)  # noqa: S106 - opens nothing
+        config = _configuration(folder, lab)
         threads, said = list[Thread](), 0
         with _logged(folder):
             for hour in range(0, hours, RESTART_HOURS):
-                async with _running(config, discord, bot) as (app, running):
+                async with _running(config, lab) as (app, running):
                     while len(threads) < count:
-                        threads.append(await _opened(ann, bot, channel))
+                        threads.append(await lab.thread("say hello"))
                         said += 1
                     end = loop.time() + min(RESTART_HOURS, hours - hour) * HOUR
                     while loop.time() + SAMPLE_HOURS * HOUR / 2 < end:
-                        said += await _hour(ann, threads, dice)
+                        said += await _hour(lab.ann, threads, dice)
                         if running.done():
                             raise RuntimeError(f"the bot has ended, after {said} messages") from running.exception()
                         print(json.dumps({"messages": said, **asdict(_sample(app, folder))}), flush=True)
-                        _forget(discord, (channel, *threads))
+                        _forget(discord, (lab.channel, *threads))
 
 
 async def _hour(ann: User, threads: list[Thread], dice: random.Random) -> int:
@@ -205,11 +203,6 @@ async def _hour(ann: User, threads: list[Thread], dice: random.Random) -> int:
             said += 1
     await asyncio.sleep(began + SAMPLE_HOURS * HOUR - asyncio.get_running_loop().time())
     return said
-
-
-async def _opened(ann: User, bot: Bot, channel: Channel) -> Thread:
-    message = await ann.say(channel, f"{bot.mention} say hello")
-    return await ann.sees_thread(message, timeout=HOUR)
 
 
 def _forget(discord: Loopback, places: Iterable[Channel]) -> None:
@@ -260,40 +253,21 @@ def _logged(folder: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _running(config: Path, discord: Loopback, bot: Bot) -> AsyncIterator[tuple[App, asyncio.Task[None]]]:
+async def _running(config: Path, lab: Lab) -> AsyncIterator[tuple[App, asyncio.Task[None]]]:
     app = App(load(config))
     running = asyncio.create_task(app.run(), name="the bot")
     try:
-        await discord.connected(bot, timeout=HOUR)
+        await lab.discord.connected(lab.bot, timeout=HOUR)
         yield app, running
     finally:
         app.stop()
         await running
 
 
-def _configuration(folder: Path, discord: Loopback, channel: Channel) -> Path:
-    (folder / "project").mkdir()
+def _configuration(folder: Path, lab: Lab) -> Path:
     path = folder / "threadline.toml"
-    quote = json.dumps  # A JSON string of printable characters is a TOML string too.
-    path.write_text(
-        f"""\
-[discord]
-token = "soak"
-endpoint = {quote(discord.endpoint)}
-[access]
-channels = ["{channel.id}"]
-[agents.default]
-command = "python3"
-cwd = {quote(str(folder / "project"))}
-[pool]
-max_agents = 300
-per_user = 10000
-per_minute = 100000
-[journal]
-path = {quote(str(folder / "threadline.db"))}
-""",
-        "utf-8",
-    )
+    pool = {"max_agents": 300, "per_user": 10_000, "per_minute": 100_000}
+    path.write_text(configuration(lab, folder, {"command": "python3"}, pool=pool), "utf-8")
     path.chmod(0o600)
     return path
 

@@ -1,6 +1,7 @@
 """Stall: how long one input of the worst kind holds the bot's event loop, and what others notice of it."""
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -71,10 +72,10 @@ async def _stopped(stage: Stage, *threads: Thread) -> Figure:
         await stage.ann.say(thread, f"hostile {name}\nhostile line:15MB\nhostile text:quote marks\nhang deaf")
     await stage.ann.sees(threads[-1], ">", by=stage.bot, timeout=PATIENCE)
     began = time.monotonic()
-    stage.process.terminate()
+    stage.process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(PATIENCE):
-        await stage.process.wait()
-    how = f"from SIGTERM to exit code {stage.process.returncode}, while two agents write such things and hang"
+        await stage.process.ended()
+    how = f"from SIGTERM to exit code {stage.process.exit_code}, while two agents write such things and hang"
     return Figure("the bot's end", (time.monotonic() - began) * 1e3, "ms", how, Against("the budget", STOP_BUDGET))
 
 

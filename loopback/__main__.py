@@ -10,6 +10,7 @@ import sys
 from typing import Final
 
 from loopback.control.application import application
+from loopback.harness import Lab
 from loopback.server import Loopback
 
 DEFAULT_PORT: Final = 8377
@@ -22,20 +23,17 @@ async def serve(port: int, hands_port: int, token: str, *, limits: bool) -> None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Loopback(port, limits=limits) as discord:
-        guild = discord.add_guild("Lab")
-        channel = discord.add_channel(guild, "general")
-        person = discord.add_person("ann", guilds=(guild,))
-        bot = discord.add_bot("threadline", token=token, owner=person, guilds=(guild,))
+        lab = Lab.furnish(discord, "ann", token=token)
         facts = {
             "endpoint": discord.endpoint,
             "page": discord.page,
             "hands": await discord.listen(application(discord), hands_port),
             "token": token,
-            "guild": str(guild.id),
-            "channel": str(channel.id),
-            "bot": str(bot.id),
-            "application": str(bot.application_id),
-            "person": str(person.id),
+            "guild": str(lab.guild.id),
+            "channel": str(lab.channel.id),
+            "bot": str(lab.bot.id),
+            "application": str(lab.bot.application_id),
+            "person": str(lab.ann.id),
         }
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()

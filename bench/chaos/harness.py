@@ -1,10 +1,9 @@
 """The harness of a worker: a Discord, two people, the bot as a process, and observations from outside."""
 
 import asyncio
-import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Final
 
 from bench.chaos.process import BotProcess, agents, running
 from bench.places import ROOT
-from loopback import Bot, Channel, Loopback, Message, Role, User
+from loopback import Loopback, Message, Role
+from loopback.harness import Lab, command, configuration
 from loopback.state.components import BUTTON, walk
 
 from .invariants import CONTROL, Asked, Deeds, Entry, Page, Rows, Thread
@@ -46,20 +46,18 @@ class NoBot(Exception):
     """The bot does not connect, however often it is started; the text is for people."""
 
 
-@dataclass
-class Stage:
-    """Who and what is there. `asked` is all that was ever said, by the thread where its answer belongs."""
+@dataclass(kw_only=True)
+class Stage(Lab):
+    """Who and what is there: ann and ben. `asked` is all that was ever said, by the thread where its answer belongs."""
 
-    discord: Loopback
-    channel: Channel
-    bot: Bot
-    people: Sequence[User]
     process: BotProcess
     folder: Path
     journal: Path
     notes: Notes
-    configure: Callable[[Sequence[str]], None]
-    """Writes the configuration, with those who may talk to the bot."""
+    role: Role
+    """By which the second person is allowed: a message that was missed does not say it."""
+    warm: int
+    """How many agents the bot keeps ready."""
     deeds: Deeds = field(default_factory=Deeds)
     asked: dict[int, list[Asked]] = field(default_factory=dict)
     used: dict[int, int] = field(default_factory=dict)
@@ -68,13 +66,27 @@ class Stage:
     """What was found wrong after earlier rounds, and is not waited for again."""
     sessions_killed: int = 0
     """How many sessions the bot had begun when it was last killed."""
-    role: Role = field(kw_only=True)
-    """By which the second person is allowed: a message that was missed does not say it."""
 
     @property
     def allowed(self) -> list[str]:
         """All who may talk to the bot, as the configuration names them."""
         return [str(self.people[0].id), f"role:{self.role.id}"]
+
+    def configure(self, users: Sequence[str]) -> None:
+        """Write the configuration, with those who may talk to the bot."""
+        agent = command([sys.executable, "-m", "bench.chaos.agent", "--state", str(self.folder / "sessions")])
+        text = configuration(
+            self,
+            self.folder,
+            {**agent, "env": {"PYTHONPATH": str(ROOT)}, "warm": self.warm},
+            access={"users": users},
+            pool={"max_agents": AGENTS, "per_user": PLENTY, "per_thread": PLENTY, "per_minute": PLENTY},
+            reply={"max_pages": PAGES},
+            threads={"introduction": False},
+        )
+        fresh = self.folder / "threadline.toml.new"
+        fresh.write_text(text, "utf-8")
+        fresh.replace(fresh.with_suffix(""))
 
     async def connected(self) -> None:
         """Wait until the bot is connected, and is none that was killed. Raises `NoBot`."""
@@ -113,11 +125,9 @@ class Stage:
         return Thread(thread_id, asked, pages, rows, together)
 
     def said(self, thread_id: int) -> list[Message]:
-        """What the bot wrote in a thread, oldest first; not what Discord itself wrote for it."""
-        if thread_id not in self.discord.world.channels:
-            return []
-        messages = self.discord.messages(thread_id)
-        return [each for each in messages if each.author_id == self.bot.id and int(each.type) in {0, 19}]
+        """What the bot wrote in a thread, if there is such a thread; oldest first."""
+        thread = self.discord.world.channels.get(thread_id)
+        return [] if thread is None else self.said_by_bot(thread)
 
     def eyes(self) -> int:
         """Count the messages of people that the bot still has a sign on that they wait or are worked on."""
@@ -162,58 +172,20 @@ def _answered(nonce: str | int | None) -> int | None:
 @asynccontextmanager
 async def staged(folder: Path, *, warm: int) -> AsyncIterator[Stage]:
     """Set a stage whose bot keeps so many spares, and start it. At the end the bot is stopped in order."""
-    for name in ("project", TMP):
-        (folder / name).mkdir(parents=True)
+    (folder / TMP).mkdir(parents=True)
     async with Loopback() as discord:
-        guild = discord.add_guild("Lab")
-        channel = discord.add_channel(guild, "general")
-        role = discord.add_role(guild, "staff")
-        people = [
-            discord.add_person(name, guilds=(guild,), roles=roles) for name, roles in (("ann", ()), ("ben", (role,)))
-        ]
-        token = secrets.token_urlsafe(24)
-        bot = discord.add_bot("threadline", token=token, owner=people[0], guilds=(guild,))
-        config = folder / "threadline.toml"
-
-        def configure(users: Sequence[str]) -> None:
-            text = _configuration(discord.endpoint, channel, users, token, folder, warm)
-            fresh = config.with_suffix(".new")
-            fresh.write_text(text, "utf-8")
-            fresh.replace(config)
-
-        process = BotProcess(config, folder / "bot.log", folder / TMP)
-        journal = folder / "threadline.db"
-        notes = Notes(folder / "sessions")
-        stage = Stage(discord, channel, bot, people, process, folder, journal, notes, configure, role=role)
-        configure(stage.allowed)
-        async with running(process):
+        lab = Lab.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24))
+        role = discord.add_role(lab.guild, "staff")
+        discord.give_role(lab.guild, lab.ben, role)
+        stage = Stage(
+            **vars(lab),
+            process=BotProcess(folder / "threadline.toml", folder / "bot.log", folder / TMP),
+            folder=folder,
+            journal=folder / "threadline.db",
+            notes=Notes(folder / "sessions"),
+            role=role,
+            warm=warm,
+        )
+        stage.configure(stage.allowed)
+        async with running(stage.process):
             yield stage
-
-
-def _configuration(endpoint: str, channel: Channel, users: Sequence[str], token: str, folder: Path, warm: int) -> str:
-    quote = json.dumps  # A JSON string of printable characters is a TOML string too.
-    return f"""\
-[discord]
-token = {quote(token)}
-endpoint = {quote(endpoint)}
-[access]
-channels = ["{channel.id}"]
-users = {quote(list(users))}
-[agents.default]
-command = {quote(sys.executable)}
-args = ["-m", "bench.chaos.agent", "--state", {quote(str(folder / "sessions"))}]
-cwd = {quote(str(folder / "project"))}
-env = {{ PYTHONPATH = {quote(str(ROOT))} }}
-warm = {warm}
-[pool]
-max_agents = {AGENTS}
-per_user = {PLENTY}
-per_thread = {PLENTY}
-per_minute = {PLENTY}
-[reply]
-max_pages = {PAGES}
-[threads]
-introduction = false
-[journal]
-path = {quote(str(folder / "threadline.db"))}
-"""

@@ -15,7 +15,7 @@ from bot.config.toml_writer import quoted
 from .common import fail
 from .init import config_template as first_config
 
-__all__ = ["NoAgent", "agent_lines", "configuration", "demo"]
+__all__ = ["NoAgent", "agent_lines", "demo"]
 
 SCRIPTED = (sys.executable, "-m", "loopback.agent")
 
@@ -29,25 +29,18 @@ class NoAgent(Exception):
 @click.option("--agent", default="", metavar="COMMAND", help="Use this ACP agent, or `auto`: the first one found.")
 def demo(*, once: bool, agent: str) -> None:
     """See it work on this machine: no token, no network."""
-    from loopback.demo import Place, demo  # noqa: PLC0415 - to describe the command needs no server
+    from loopback.demo import Stage, demo  # noqa: PLC0415 - to describe the command needs no server
+    from loopback.harness import configuration, ids  # noqa: PLC0415 - the same
 
     try:
         chosen = agent_lines(agent)
     except NoAgent as error:
         fail(str(error), 2)
 
-    def bot(place: Place) -> list[str]:
-        path = place.workdir / "threadline.toml"
-        text = configuration(
-            endpoint=place.endpoint,
-            token=place.token,
-            guild_id=place.guild_id,
-            channel_id=place.channel_id,
-            people=place.people,
-            agent=chosen,
-            folder=place.workdir,
-        )
-        path.write_text(text, encoding="utf-8")
+    def bot(stage: Stage) -> list[str]:
+        path = stage.workdir / "threadline.toml"
+        access = {"guilds": ids(stage.guild), "users": ids(*stage.people)}
+        path.write_text(configuration(stage, stage.workdir, "\n".join(chosen), access=access), "utf-8")
         return [sys.executable, "-m", "bot", "run", "-c", str(path)]
 
     with tempfile.TemporaryDirectory(prefix="threadline-demo-") as folder:
@@ -76,34 +69,3 @@ def agent_lines(choice: str) -> list[str]:
         advice = f". To install it: {known.install}" if known is not None else "; is it installed?"
         raise NoAgent(f"the command {command!r} was not found{advice}")
     return first_config.agent_lines(chosen)
-
-
-def configuration(
-    *,
-    endpoint: str,
-    token: str,
-    guild_id: int,
-    channel_id: int,
-    people: tuple[int, ...],
-    agent: list[str],
-    folder: Path,
-) -> str:
-    """Write the whole file. The agent works in `folder`/project, which is made."""
-    project = folder / "project"
-    project.mkdir(exist_ok=True)
-    users = ", ".join(quoted(user_id) for user_id in people)
-    lines = [
-        "[discord]",
-        f"token = {quoted(token)}",
-        f"endpoint = {quoted(endpoint)}",
-        "[access]",
-        f"guilds = [{quoted(guild_id)}]",
-        f"channels = [{quoted(channel_id)}]",
-        f"users = [{users}]",
-        "[agents.default]",
-        *agent,
-        f"cwd = {quoted(project)}",
-        "[journal]",
-        f"path = {quoted(folder / 'threadline.db')}",
-    ]
-    return "\n".join(lines) + "\n"

@@ -1,8 +1,9 @@
 """The demo: the small Discord, two people and a real bot process, drawn in a terminal; then yours to use.
 
-It knows nothing of the bot but its command line, which the caller makes from a `Place`.
+It knows nothing of the bot but its command line, which the caller makes from a `Stage`.
 """
 
-from .runner import Place, demo
+from .runner import demo
+from .scenario import Stage
 
-__all__ = ["Place", "demo"]
+__all__ = ["Stage", "demo"]

@@ -10,10 +10,10 @@ import signal
 import sys
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
 
+from loopback.bot_process import BotProcess, alive, running, unless
 from loopback.demo.checks import Check, Played, check_plain, check_scripted
 from loopback.demo.console import HELP, Console
 from loopback.demo.feed import Feed, name_in
@@ -21,7 +21,6 @@ from loopback.demo.keyboard import typed_lines
 from loopback.demo.terminal import Terminal
 from loopback.server import Loopback
 
-from . import child
 from .scenario import Stage, play_plain, play_scripted
 
 T = TypeVar("T")
@@ -33,35 +32,20 @@ _FRAME: Final = 0.1  # seconds between two drawings
 _HEADLINE: Final = "Two people, two threads, an agent of its own behind each. No token, no network."
 
 
-@dataclass(frozen=True)
-class Place:
-    """What a bot's configuration needs to find its way here.
-
-    `people` may speak to it: the owner, who is ann, and ben. `workdir` exists, and is the demo's own.
-    """
-
-    endpoint: str
-    token: str
-    guild_id: int
-    channel_id: int
-    owner_id: int
-    people: tuple[int, ...]
-    workdir: Path
-
-
 class DemoFailed(Exception):
     """The demo cannot go on; the text says why."""
 
 
-async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool, out: TextIO, workdir: Path) -> int:
+async def demo(*, bot: Callable[[Stage], list[str]], once: bool, scripted: bool, out: TextIO, workdir: Path) -> int:
     """Play a conversation, then hand it over to the terminal, or with `once` check that it went right.
 
-    `bot` writes its configuration for the place and returns the argv of the bot process, whose output goes to
-    `bot.log` in `workdir`. `scripted` says that the agent is `loopback.agent`, so that more can be played and checked.
-    Returns 0, or 1 if something went wrong. Ctrl-C, SIGTERM and SIGHUP end it: with 0, or with 1 if `once` is not done.
+    `bot` writes its configuration for the stage and returns the argv of the bot process, whose output goes to
+    `bot.log` in `workdir`. This directory exists. `scripted` says that the agent is `loopback.agent`, so that more can
+    be played and checked. Returns 0, or 1 if something went wrong. Ctrl-C, SIGTERM and SIGHUP end it: with 0, or with
+    1 if `once` is not done.
     """
     async with Loopback(port=0) as discord, _interrupts() as interrupted:
-        stage, place = _set(discord, workdir)
+        stage = Stage.furnish(discord, "ann", "ben", token=secrets.token_urlsafe(24), workdir=workdir)
         terminal = Terminal(out, lambda some_id: name_in(discord.world, some_id))
         discord.world.listeners.append(Feed(discord.world, terminal))
         terminal.say("Threadline demo", "bold")
@@ -69,7 +53,7 @@ async def demo(*, bot: Callable[[Place], list[str]], once: bool, scripted: bool,
         terminal.say(f"The same in a browser: {discord.page}\n")
         if not once and out.isatty():
             _open_page(discord.page_once())
-        async with _drawn(terminal), child.running(bot(place), workdir / "bot.log") as process:
+        async with _drawn(terminal), running(bot(stage), workdir / "bot.log") as process:
             show = _Show(stage, terminal, process, interrupted, scripted=scripted)
             try:
                 return await (show.play_and_check() if once else show.play_and_hand_over())
@@ -90,7 +74,7 @@ class _Show:
     """One run of the demo with everything set up."""
 
     def __init__(
-        self, stage: Stage, terminal: Terminal, process: child.Bot, interrupted: asyncio.Event, *, scripted: bool
+        self, stage: Stage, terminal: Terminal, process: BotProcess, interrupted: asyncio.Event, *, scripted: bool
     ) -> None:
         self._stage = stage
         self._terminal = terminal
@@ -106,7 +90,7 @@ class _Show:
         family = self._process.family()
         await self._process.stop()
         self._terminal.draw(everything=True)
-        code, left = self._process.exit_code, child.alive(family)
+        code, left = self._process.exit_code, alive(family)
         checks = check_scripted(played) if self._scripted else check_plain(played)
         checks += [
             Check("the bot ended cleanly after SIGTERM", f"exit code {code}" if code else ""),
@@ -141,32 +125,10 @@ class _Show:
 
     async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T | None:
         """The work's result, or None if a person interrupts. Raises DemoFailed if the bot ends first."""
-        working = asyncio.create_task(work, name="show")
-        ended = asyncio.create_task(self._process.ended(), name="bot's end")
-        interrupted = asyncio.create_task(self._interrupted.wait(), name="interrupt")
-        tasks = (working, ended, interrupted)
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            if ended.done():
-                raise DemoFailed(f"the bot ended by itself, with exit code {self._process.exit_code}")
-            return None
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _set(discord: Loopback, workdir: Path) -> tuple[Stage, Place]:
-    workdir.mkdir(parents=True, exist_ok=True)
-    guild = discord.add_guild("Lab")
-    channel = discord.add_channel(guild, "general")
-    ann, ben = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben"))
-    token = secrets.token_urlsafe(24)
-    bot = discord.add_bot("threadline", token=token, owner=ann, guilds=(guild,))
-    stage = Stage(discord, channel, bot, ann, ben)
-    return stage, Place(discord.endpoint, token, guild.id, channel.id, ann.id, (ann.id, ben.id), workdir)
+        result = await unless(work, self._process.ended(), self._interrupted.wait())
+        if result is None and self._process.exit_code is not None:
+            raise DemoFailed(f"the bot ended by itself, with exit code {self._process.exit_code}")
+        return result
 
 
 @contextlib.asynccontextmanager

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from loopback.agent import canned_replies as stories
 from loopback.demo.checks import Played
-from loopback.server import Loopback
+from loopback.harness import Lab
 from loopback.state import components
-from loopback.state.entities import Bot, Channel, Message, MessageType, Thread
+from loopback.state.entities import Message, Thread
 from loopback.user import User
 
 READING: Final = 1.2
@@ -27,25 +28,11 @@ SETTLED: Final = 8.0
 """Seconds without a change after which a real agent's answer is taken for complete."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Who and what is there."""
+@dataclass(kw_only=True)
+class Stage(Lab):
+    """Who and what is there: ann and ben. `workdir` exists, and is the demo's own."""
 
-    discord: Loopback
-    channel: Channel
-    bot: Bot
-    ann: User
-    ben: User
-
-    def said_by_bot(self, place: Channel) -> list[Message]:
-        """What the bot said there so that everybody sees it, oldest first."""
-        everybody = (one for one in self.discord.messages(place) if one.ephemeral_to is None)
-        said = (MessageType.DEFAULT, MessageType.REPLY)
-        return [one for one in everybody if one.author_id == self.bot.id and one.type in said]
-
-    async def ask(self, person: User, request: str) -> Thread:
-        """Mention the bot in the channel; the thread that it opens."""
-        return await person.sees_thread(await person.say(self.channel, f"{self.bot.mention} {request}"))
+    workdir: Path
 
 
 async def play_scripted(stage: Stage) -> Played:
@@ -67,7 +54,7 @@ async def play_scripted(stage: Stage) -> Played:
 
 
 async def _ann_asks(stage: Stage, streaming: asyncio.Event) -> Thread:
-    thread = await stage.ask(stage.ann, "how does our retry logic work?")
+    thread = await stage.thread("how does our retry logic work?")
     begin, end = stories.RETRY.splitlines()[0], stories.RETRY.splitlines()[-1]
     await _sees(stage, stage.ann, thread, lambda message: begin in message.content)
     streaming.set()
@@ -77,7 +64,7 @@ async def _ann_asks(stage: Stage, streaming: asyncio.Event) -> Thread:
 
 async def _ben_asks(stage: Stage, streaming: asyncio.Event) -> tuple[Thread, Message]:
     await streaming.wait()
-    thread = await stage.ask(stage.ben, "the due date test fails on leap days, please fix it")
+    thread = await stage.thread("the due date test fails on leap days, please fix it", stage.ben)
     card = await _sees(stage, stage.ben, thread, offers("Allow once"))
     await asyncio.sleep(READING)
     if not (await stage.ben.click(card, "Allow once")).acknowledged:
@@ -114,7 +101,7 @@ async def play_plain(stage: Stage) -> Played:
 
 async def _settled(stage: Stage, person: User, request: str) -> Thread:
     """Ask, and wait until the answer is there and no longer changes."""
-    thread = await stage.ask(person, request)
+    thread = await stage.thread(request, person)
     await _sees(stage, person, thread, lambda message: len(message.history) > 1, REAL_PATIENCE)
     while await _changes(stage, thread, [message.content for message in stage.said_by_bot(thread)]):
         pass

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from loopback import Account, Channel, Loopback
 from tests.browser.chrome import Browser, Page, browser
-from tests.e2e.live_bot import Stage, performing, scene, write_config
+from tests.e2e.live_bot import Stage, performing, scene
 
 __all__ = ["address", "looking", "quiet", "shown"]
 
@@ -14,10 +14,8 @@ __all__ = ["address", "looking", "quiet", "shown"]
 @asynccontextmanager
 async def looking(folder: Path, chromium: str) -> AsyncIterator[tuple[Stage, Browser]]:
     """The stage with the bot at work, and a browser; at the end no console may have complained."""
-    async with scene(folder) as place:
-        write_config(place.config, place)
-        async with performing(place), quiet(chromium) as chrome:
-            yield place, chrome
+    async with scene(folder) as place, performing(place), quiet(chromium) as chrome:
+        yield place, chrome
 
 
 @asynccontextmanager

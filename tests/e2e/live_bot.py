@@ -15,8 +15,10 @@ from acp.process.orphans import MARKER
 from bot.app import App
 from bot.config.load import load
 from loopback import Loopback, Message, Outcome, User
+from loopback.bot_process import unless
+from loopback.harness import Lab, command, configuration, ids, lines
 from loopback.rest.rate_limits import Limit
-from loopback.state.entities import Channel, Thread
+from loopback.state.entities import Channel
 from loopback.state.outcome import Wanted, matches
 from tests.loopback.openapi import strictly
 
@@ -27,11 +29,9 @@ __all__ = [
     "Stage",
     "marked",
     "numbers",
-    "remembering",
     "said",
     "spoken",
     "stage",
-    "write_config",
 ]
 
 TOKEN = "token-of-the-stage"
@@ -45,28 +45,22 @@ IMPATIENCE = {"bot.gateway.client.GUILD_SECONDS": 0.05, "pool.pool.TURN_SECONDS"
 not come, and at the end for a turn that was left hanging."""
 
 
-@dataclass
-class Stage:
+@dataclass(kw_only=True)
+class Stage(Lab):
     """What a test needs at hand. Ann owns the bot and is allowed to use it; Ben is allowed; Mallory is not."""
 
-    discord: Loopback
-    guild: Any
-    channel: Any
-    bot: Any
-    ann: User
-    ben: User
-    mallory: User
     config: Path
-    project: Path
     app: App | None = None
 
-    async def thread(self, text: str, person: User | None = None) -> Thread:
-        """Mention the bot, and return the thread that it opens."""
-        person = person or self.ann
-        message = await person.say(self.channel, f"{self.bot.mention} {text}")
-        thread = await person.sees_thread(message)
-        assert isinstance(thread, Thread)
-        return thread
+    @property
+    def mallory(self) -> User:
+        """The third person."""
+        return self.people[2]
+
+    @property
+    def project(self) -> Path:
+        """Where the agents work."""
+        return self.config.with_name("project")
 
     async def answer(self, thread: Channel, wanted: Wanted, *, after: Message | None = None) -> Message:
         """Wait for the page of a reply that shows this and is the last: its turn has ended, for its Stop is gone."""
@@ -74,13 +68,31 @@ class Stage:
             thread, lambda each: not each.components and matches(wanted, each), by=self.bot, after=after
         )
 
-    def said_by_bot(self, place: Any) -> list[Message]:
-        """What stands in a channel or thread from the bot, oldest first; not what Discord itself wrote for it."""
-        return [
-            message
-            for message in self.discord.messages(place)
-            if message.author_id == self.bot.id and int(message.type) in {0, 19}
-        ]
+    def configure(
+        self,
+        *,
+        agent: Sequence[str] = SCRIPTED,
+        remembers: bool = False,
+        access: str = "",
+        extra: str = "",
+        agent_extra: str = "",
+    ) -> None:
+        """Write the configuration. `extra` adds tables; an agent that `remembers` has sessions that survive it.
+
+        The agents do not introduce themselves, and nobody who has waited for long is called: how long a busy machine
+        takes would decide it.
+        """
+        if "[reply]" not in extra:
+            extra += '\n[reply]\nfinish = "edit"\n'
+        if "introduction" not in extra:
+            quiet = "[threads]\nintroduction = false\n"
+            extra = extra.replace("[threads]\n", quiet) if "[threads]\n" in extra else f"{extra}\n{quiet}"
+        if remembers:
+            agent = (*agent, "--state", str(self.config.with_name("sessions")))
+        people = access or {"users": ids(self.ann, self.ben)}
+        lines_of_agent = f"{lines(command(agent))}{agent_extra}"
+        text = configuration(self, self.config.parent, lines_of_agent, access=people, more=extra)
+        self.config.write_text(text, "utf-8")
 
 
 def spoken(message: Message) -> str:
@@ -88,83 +100,23 @@ def spoken(message: Message) -> str:
     return re.sub(r"\n-# (\d+ (s|min|h)\b.*)$", "", message.content)
 
 
-def write_config(
-    path: Path,
-    place: Stage,
-    *,
-    agent: Sequence[str] = SCRIPTED,
-    access: str = "",
-    extra: str = "",
-    agent_extra: str = "",
-) -> Path:
-    """Write the stage's configuration. Later tables can be added by `extra`.
-
-    The agents do not introduce themselves, and nobody who has waited for long is called: how long a busy machine takes
-    would decide it.
-    """
-    if "[reply]" not in extra:
-        extra += '\n[reply]\nfinish = "edit"\n'
-    if "introduction" not in extra:
-        quiet = "[threads]\nintroduction = false\n"
-        extra = extra.replace("[threads]\n", quiet) if "[threads]\n" in extra else f"{extra}\n{quiet}"
-    command, *args = agent
-    people = access or f'users = ["{place.ann.id}", "{place.ben.id}"]'
-    path.write_text(
-        f"""\
-[discord]
-token = "{TOKEN}"
-endpoint = "{place.discord.endpoint}"
-[access]
-channels = ["{place.channel.id}"]
-{people}
-[agents.default]
-command = {toml(command)}
-args = [{", ".join(toml(arg) for arg in args)}]
-cwd = {toml(str(place.project))}
-{agent_extra}
-[journal]
-path = {toml(str(path.with_name("threadline.db")))}
-{extra}
-""",
-        encoding="utf-8",
-    )
-    return path
-
-
-def remembering(place: Stage, **options: str) -> None:
-    """Write the stage's configuration, with an agent whose sessions survive it."""
-    agent = (*SCRIPTED, "--state", str(place.config.with_name("sessions")))
-    write_config(place.config, place, agent=agent, **options)
-
-
-def toml(text: str) -> str:
-    """Quote a text for TOML."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Stage]:
-    """The stage without a bot process on it."""
+async def scene(folder: Path, **options: Any) -> AsyncIterator[Stage]:
+    """The stage, with its configuration, but without a bot."""
     async with Loopback(port=0, strict=strictly()) as discord:
         for limit in (Limit.MESSAGES, Limit.REACTIONS, Limit.CHANNELS):
             rule = discord.limits.rule(limit)
             discord.limits.change(limit, rule.limit, rule.seconds / HASTE)
-        guild = discord.add_guild("Lab")
-        channel = discord.add_channel(guild, "general")
-        ann, ben, mallory = (discord.add_person(name, guilds=(guild,)) for name in ("ann", "ben", "mallory"))
-        bot = discord.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
-        project = folder / "project"
-        project.mkdir(exist_ok=True)
-        yield Stage(discord, guild, channel, bot, ann, ben, mallory, folder / "threadline.toml", project)
+        place = Stage.furnish(discord, "ann", "ben", "mallory", token=TOKEN, config=folder / "threadline.toml")
+        place.configure(**options)
+        yield place
 
 
 @asynccontextmanager
 async def stage(folder: Path, **options: Any) -> AsyncIterator[Stage]:
     """The stage with the bot at work in this process; at the end it is stopped as by a signal."""
-    async with scene(folder) as place:
-        write_config(place.config, place, **options)
-        async with performing(place):
-            yield place
+    async with scene(folder, **options) as place, performing(place):
+        yield place
 
 
 @asynccontextmanager
@@ -175,9 +127,7 @@ async def performing(place: Stage) -> AsyncIterator[App]:
         for wait, seconds in IMPATIENCE.items():
             patch.setattr(wait, seconds)
         task = asyncio.create_task(app.run(), name="app")
-        ready = asyncio.create_task(app.ready.wait())
-        await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        await unless(app.ready.wait(), asyncio.wait([task]))
         if task.done():
             await task
         try:

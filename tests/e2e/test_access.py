@@ -11,7 +11,7 @@ from acp.process.agent_process import BASE_NAMES
 from acp.process.orphans import MARKER
 from loopback.state.permissions import Permission
 
-from .live_bot import TOKEN, performing, said, scene, stage, write_config
+from .live_bot import TOKEN, performing, said, scene, stage
 
 SUPPRESS_EMBEDS = 1 << 2
 WRITES = {"POST", "PATCH"}
@@ -44,10 +44,10 @@ async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path:
     """As the configuration is each time, also twice within minutes in one channel."""
     async with scene(tmp_path) as place:
         ben, mallory = (f'"{each.id}"' for each in (place.ben, place.mallory))
-        write_config(place.config, place, access=f"users = [{ben}]")
+        place.configure(access=f"users = [{ben}]")
         async with performing(place):
             for users in (ben, f"{ben}, {mallory}"):
-                write_config(place.config, place, access=f"users = [{users}]")
+                place.configure(access=f"users = [{users}]")
                 await place.ann.slash(place.channel, "reload")
                 await place.ann.say(place.channel, f"{place.bot.mention} say hello")
                 await place.ann.sees(place.channel, f'users = [{users}, "{place.ann.id}"]', by=place.bot)
@@ -56,7 +56,6 @@ async def test_the_owner_is_told_each_line_that_would_let_a_message_in(tmp_path:
 async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Path) -> None:
     """P8: Discord says who has opened a thread. What was said there before is the new session's background."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             thread = await place.thread("say the first answer")
             await place.ann.sees(thread, "the first answer", by=place.bot)
@@ -75,7 +74,6 @@ async def test_the_bot_knows_its_own_threads_with_a_new_journal_too(tmp_path: Pa
 async def test_a_thread_that_a_new_journal_does_not_know_is_closed_too(tmp_path: Path) -> None:
     """By admins, if the bot has opened it; one between people is none of its business. A message opens it again."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             thread = await place.thread("say the first answer")
             await place.answer(thread, "the first answer")
@@ -145,7 +143,7 @@ async def test_who_is_only_invited_to_the_owning_team_owns_nothing(tmp_path: Pat
     """Before they have accepted, they are nobody to Discord."""
     async with scene(tmp_path) as place:
         place.bot.team = {place.ben.id: True, place.mallory.id: False}
-        write_config(place.config, place, access='users = ["owner"]')
+        place.configure(access='users = ["owner"]')
         async with performing(place):
             refused = await place.mallory.say(place.channel, f"{place.bot.mention} say hello")
             thread = await place.thread("say served", place.ben)

@@ -8,7 +8,7 @@ from loopback.state import messages
 from loopback.state.drafts import Draft
 from loopback.state.entities import ChannelType, MessageFlag
 
-from .live_bot import Stage, performing, said, scene, stage, write_config
+from .live_bot import Stage, performing, said, scene, stage
 
 
 def hands(place: Stage, name: str) -> User:
@@ -27,7 +27,7 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
     async with scene(tmp_path) as place:
         hal, eve = hands(place, "hal"), hands(place, "eve")
         extra = f'[threads]\nbots = "mentions"\ntrusted_bots = ["{hal.id}"]\nbot_turns = 2\n'
-        write_config(place.config, place, extra=extra)
+        place.configure(extra=extra)
         async with performing(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -53,7 +53,7 @@ async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: 
     """In an embed, with its title, text and fields, or in components: much of what programs say is nowhere else."""
     async with scene(tmp_path) as place:
         hal = hands(place, "hal")
-        write_config(place.config, place, extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
+        place.configure(extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
         async with performing(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -76,7 +76,7 @@ async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_sh
         hal = hands(place, "hal")
         helpers = place.discord.add_role(place.guild, "helpers")
         extra = f'[threads]\nmention = "shared"\nmention_roles = ["{helpers.id}"]\n'
-        write_config(place.config, place, extra=extra)
+        place.configure(extra=extra)
         async with performing(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -96,7 +96,7 @@ async def test_direct_messages_are_answered_where_they_are_allowed_and_to_whom(t
     """No mention, no thread; commands work; somebody who is not named gets the one sign; what was missed is read."""
     async with scene(tmp_path) as place:
         people = f'users = ["{place.ann.id}"]\ndm = true'
-        write_config(place.config, place, access=people)
+        place.configure(access=people)
         async with performing(place):
             mine, theirs = place.ann.direct(place.bot), place.mallory.direct(place.bot)
             await place.ann.say(mine, "say between us")
@@ -119,7 +119,7 @@ async def test_a_post_in_a_forum_that_is_listed_is_a_request(tmp_path: Path) -> 
     """Its first message is for the agent, also one that was missed; there no mention is needed, elsewhere it is."""
     async with scene(tmp_path) as place:
         forum = place.discord.add_channel(place.guild, "questions", kind=ChannelType.FORUM, tags=("new", "urgent"))
-        write_config(place.config, place)
+        place.configure()
         place.config.write_text(place.config.read_text().replace("channels = [", f'channels = ["{forum.id}", '))
         async with performing(place):
             post = await place.ann.open_thread(forum, "How does it work?", "echo\nsay like this", tags=("urgent",))

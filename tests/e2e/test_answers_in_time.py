@@ -9,7 +9,7 @@ from loopback import Outcome
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import performing, said, scene, stage, write_config
+from .live_bot import performing, said, scene, stage
 
 THREADS = 100
 STEADY = Path(__file__).parents[1] / "peers/steady_agent.py"
@@ -23,7 +23,6 @@ def late(*outcomes: Outcome) -> list[Outcome]:
 async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(tmp_path: Path) -> None:
     """Every command that changes nothing, buttons of the run before, and a cancel in the end."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             thread = await place.thread("say begun\nask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)

@@ -14,7 +14,7 @@ from loopback.state.permissions import Permission
 from tests.e2e.test_questions import PUPPET, forge, form, labels, strings
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, marked, said, stage, write_config
+from .live_bot import Stage, marked, said, stage
 
 NASTY = "@everyone <@{person}> **bold** [free](https://evil.example) ||hidden|| ``` # big"
 """A title that pings, formats, hides a link and opens a fence, if one lets it."""
@@ -221,7 +221,7 @@ async def test_a_user_cannot_put_an_agent_into_a_mode_that_asks_nobody(tmp_path:
         await place.ben.pick(listed.message, ["Mode"])
         assert "may not change what the agent may do unasked" in said(await place.ben.pick(listed.message, ["Auto"]))
         people = f'users = ["{place.ann.id}", "{place.ben.id}"]\napprovers = ["{place.ann.id}"]'
-        write_config(place.config, place, access=people)
+        place.configure(access=people)
         assert "access.approvers" in said(await place.ann.slash(thread, "reload"))
         own = await place.thread("say mine", place.ben)
         await place.ben.sees(own, "mine", by=place.bot)

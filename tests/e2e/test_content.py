@@ -11,7 +11,7 @@ from loopback.state.permissions import Permission
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import performing, remembering, said, scene, stage, write_config
+from .live_bot import performing, said, scene, stage
 
 PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
@@ -196,7 +196,6 @@ async def test_a_poll_and_a_sticker_are_told_in_words(tmp_path: Path) -> None:
 async def test_an_answer_to_a_message_that_is_gone_says_so(tmp_path: Path) -> None:
     """Deleted while the bot was away: the agent learns that something was answered, and that nobody knows what."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             thread = await place.thread("say begun")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -221,8 +220,7 @@ async def test_what_is_asked_by_a_command_is_readable_too(tmp_path: Path) -> Non
 
 async def test_a_file_that_waited_for_more_than_a_day_is_fetched_from_its_new_address(tmp_path: Path) -> None:
     """Discord's addresses end; the messages that say where the files are now are read until Discord gives them."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with performing(place):
             thread = await place.thread("say begun\nhang")
             await place.ann.sees(thread, "begun", by=place.bot)

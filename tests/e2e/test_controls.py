@@ -12,13 +12,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from bot.gateway.client import ThreadlineClient
+from loopback.harness import in_toml
 from loopback.state.entities import Message, Thread
 from loopback.state.permissions import Permission
 from pool.session_setup import MODE
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import SCRIPTED, nothing_written, performing, said, scene, stage, toml, write_config
+from .live_bot import SCRIPTED, nothing_written, performing, said, scene, stage
 
 OTHER = """
 [agents.other]
@@ -31,7 +32,7 @@ cwd = {cwd}
 def other(folder: Path) -> str:
     """A second agent, which works in another directory."""
     (folder / "elsewhere").mkdir()
-    return OTHER.format(command=toml(SCRIPTED[0]), cwd=toml(str(folder / "elsewhere")))
+    return OTHER.format(command=in_toml(SCRIPTED[0]), cwd=in_toml(str(folder / "elsewhere")))
 
 
 async def asleep(client: ThreadlineClient, thread_id: int) -> None:
@@ -218,7 +219,7 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
 
 async def test_model_and_mode_are_chosen_while_a_turn_runs_and_while_the_agent_sleeps(tmp_path: Path) -> None:
     """P68: at once in both cases, the current one first; asleep it is set at wake. A mode needs an approver."""
-    state = toml(str(tmp_path / "agent"))
+    state = in_toml(str(tmp_path / "agent"))
     agent = (*SCRIPTED, "--state", state.strip('"'))
     async with stage(tmp_path, agent=agent) as place:
         thread = await place.thread("say begun\nhang")
@@ -441,7 +442,6 @@ async def test_what_does_not_fit_into_an_export_is_left_out_from_the_beginning_a
 async def test_commands_are_told_to_discord_only_when_they_have_changed(tmp_path: Path) -> None:
     """A second start finds them as they were, and they work."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         for _ in range(2):
             async with performing(place):
                 assert "`/ask`" in said(await place.ann.slash(place.channel, "help"))

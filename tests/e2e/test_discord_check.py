@@ -13,11 +13,12 @@ from bot.config.load import load
 from bot.config.schema import Config
 from bot.gateway.connection import NO_TOKEN, REFUSED
 from loopback import Loopback
+from loopback.harness import in_toml
 from loopback.state.entities import ALL_INTENTS
 from loopback.state.faults import Turbulence
 from tests.loopback.openapi import strictly
 
-from .live_bot import SCRIPTED, stage, toml
+from .live_bot import SCRIPTED, stage
 
 TOKEN = "MTIz.of.standing"
 
@@ -28,7 +29,7 @@ def config(folder: Path, endpoint: str, access: str) -> Config:
     path = folder / "threadline.toml"
     path.write_text(
         f'[discord]\ntoken = "{TOKEN}"\nendpoint = "{endpoint}"\n[access]\n{access}\n'
-        f'[agents.default]\ncommand = {toml(SCRIPTED[0])}\ncwd = "{folder}/project"\n'
+        f'[agents.default]\ncommand = {in_toml(SCRIPTED[0])}\ncwd = "{folder}/project"\n'
     )
     return load(path)
 

@@ -15,7 +15,7 @@ from tests.e2e.test_controls import asleep
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, marked, performing, remembering, scene, stage
+from .live_bot import Stage, marked, performing, scene, stage
 
 HELD = ["Continue", "Drop all"]
 
@@ -117,8 +117,7 @@ async def test_when_a_turn_has_ended_only_what_can_still_be_done_has_a_button(
     if end is preempt:
         for wait in ("PREEMPT_SECONDS", "YIELD_SECONDS"):
             monkeypatch.setattr(f"pool.pool.{wait}", 0.5)
-    async with scene(tmp_path) as place:
-        remembering(place, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}")
+    async with scene(tmp_path, remembers=True, extra=f"[pool]\nmax_agents = {1 if end is preempt else 8}") as place:
         async with performing(place):
             thread = await controls(place)
             await end(place, thread)
@@ -145,8 +144,7 @@ async def test_however_the_bot_ends_the_same_is_asked_and_nothing_else_is_left(
     tmp_path: Path, end: signal.Signals
 ) -> None:
     """Invariant 17: the reply says that it was cut off; one question, and what waits is held. A turn ends both."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with interrupted(place, end) as thread:
             await place.ben.say(thread, "say of ben\nhang")
             await place.ben.sees(thread, "of ben", by=place.bot)
@@ -164,8 +162,7 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
     tmp_path: Path, end: signal.Signals, choice: str
 ) -> None:
     """What waited goes on behind it."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with interrupted(place, end) as thread:
             asked = "on hold" if choice == "Continue" else "I restarted"
             await place.ann.click(await place.ann.sees(thread, asked, by=place.bot), choice)
@@ -180,8 +177,7 @@ async def test_each_choice_after_the_bots_end_does_what_it_says_and_ends_the_que
 
 async def test_a_thread_that_is_deleted_while_the_bot_is_away_ends_the_question_about_it(tmp_path: Path) -> None:
     """Nothing stays open: what waited behind it neither."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await controls(place)
         place.discord.world.delete_channel(thread)

@@ -4,41 +4,37 @@ from pathlib import Path
 
 from tests.e2e.test_processes import bot_process, refused
 
-from .live_bot import scene, write_config
+from .live_bot import scene
 
 
 async def test_a_second_bot_on_the_same_journal_says_who_has_it(tmp_path: Path) -> None:
     """Exit code 1, one line, the first one works on."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            code, stderr = await refused(place)
-            assert code == 1
-            assert f"pid {process.pid}, configuration {place.config}" in stderr
-            assert len(stderr.strip().splitlines()) == 1
-            thread = await place.thread("say still here")
-            await place.ann.sees(thread, "still here", by=place.bot)
+    async with scene(tmp_path) as place, bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        code, stderr = await refused(place)
+        assert code == 1
+        assert f"pid {process.pid}, configuration {place.config}" in stderr
+        assert len(stderr.strip().splitlines()) == 1
+        thread = await place.thread("say still here")
+        await place.ann.sees(thread, "still here", by=place.bot)
 
 
 async def test_a_second_bot_with_the_same_token_says_who_has_it(tmp_path: Path) -> None:
     """Another journal does not help: the Discord user is the same."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            other = tmp_path / "other" / "threadline.toml"
-            other.parent.mkdir()
-            place.config = write_config(other, place)
-            code, stderr = await refused(place)
-            assert code == 1
-            assert f"pid {process.pid}" in stderr
+    async with scene(tmp_path) as place, bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        other = tmp_path / "other" / "threadline.toml"
+        other.parent.mkdir()
+        place.config = other
+        place.configure()
+        code, stderr = await refused(place)
+        assert code == 1
+        assert f"pid {process.pid}" in stderr
 
 
 async def test_a_journal_that_cannot_be_used_is_refused_and_can_be_put_aside(tmp_path: Path) -> None:
     """Exit code 2, the file and the command are named; with the flag the old file is kept under another name."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         journal = place.config.with_name("threadline.db")
         journal.write_bytes(b"this is no database, it is a text that goes on for a while" * 100)
         code, stderr = await refused(place)

@@ -11,7 +11,7 @@ import pytest
 from loopback.state import events
 from tests.e2e.test_processes import GENEROUS, bot_process
 
-from .live_bot import Stage, scene, spoken, write_config
+from .live_bot import Stage, scene, spoken
 
 THREADS = 200
 AGENTS = 4
@@ -29,7 +29,7 @@ def configured(place: Stage, census: Path) -> None:
     """Write the configuration: few agents, bounds that nobody meets, and no reactions, which would take their time."""
     agent = (sys.executable, "-I", "-S", str(CENSUS), str(census))
     extra = f"[pool]\nmax_agents = {AGENTS}\n{PLENTY}\n[reactions]\nenabled = false"
-    write_config(place.config, place, agent=agent, extra=extra)
+    place.configure(agent=agent, extra=extra)
 
 
 class Watcher:

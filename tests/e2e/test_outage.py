@@ -14,7 +14,7 @@ from pool.journal.journal import Journal, MessageState
 from tests.e2e.test_processes import GENEROUS
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, numbers, performing, scene, stage, write_config
+from .live_bot import Stage, numbers, performing, scene, stage
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -146,7 +146,6 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
     """It ends in time; what is finished is posted then, once, also what stood already without the bot's knowledge."""
     monkeypatch.setattr("bot.app.REPLY_SECONDS", 0.5)
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place) as app:
             threads = [await place.thread(f"say begun\nstream 60 {rate}\nsay end {rate}") for rate in (60, 90)]
             for thread in threads:
@@ -170,7 +169,6 @@ async def test_a_stop_in_an_outage_leaves_the_answers_to_the_next_run(
 async def test_a_bot_that_starts_in_an_outage_waits_for_its_end(tmp_path: Path) -> None:
     """It has been connected before, so the outage is no mistake in its configuration; what was missed is answered."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             thread = await place.thread("say first")
             await place.answer(thread, "first")

@@ -18,7 +18,7 @@ from loopback.state.permissions import Permission
 from tests.e2e.test_controls import asleep, other
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, marked, numbers, performing, remembering, said, scene, spoken, stage, write_config
+from .live_bot import Stage, marked, numbers, performing, said, scene, spoken, stage
 
 BOUND = 30.0
 
@@ -33,7 +33,7 @@ async def beside(folder: Path, kind: ChannelType) -> AsyncIterator[Stage]:
     """The stage with a voice or stage channel as its only place."""
     async with scene(folder) as place:
         place.channel = place.discord.add_channel(place.guild, "lounge", kind=kind)
-        remembering(place)
+        place.configure(remembers=True)
         async with performing(place):
             yield place
 
@@ -116,8 +116,7 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
 ) -> None:
     """Discord's reason is said; what waits behind a turn survives, and the turn is stopped by its button."""
     monkeypatch.setattr(threads, "ACTIVE_THREADS", 0)
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         channel, hello = place.channel, place.bot.mention
         async with performing(place):
             await place.ann.say(channel, f"{hello} say begun\nhang")
@@ -173,7 +172,6 @@ async def test_a_thread_that_discord_cannot_open_at_once_is_opened_all_the_same(
 async def test_a_thread_that_could_not_be_opened_before_a_stop_is_opened_by_the_next_run(tmp_path: Path) -> None:
     """The stop ends the request for this run, not for good: its answer belongs into its thread all the same."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             away = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None)
             asked = await place.ann.say(place.channel, f"{place.bot.mention} say hello")
@@ -255,7 +253,6 @@ async def test_a_turn_whose_place_goes_away_is_cancelled_and_leaves_nothing(
 ) -> None:
     """Its rows are closed, its agent is gone, and what Discord has refused twice is not tried again."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             client = client_of(place)
             thread = await place.thread("stream 5000 50")
@@ -327,19 +324,17 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
 
 async def test_a_bot_that_was_removed_and_is_back_works_in_the_old_thread_and_in_new_ones(tmp_path: Path) -> None:
     """The session is kept; the first message that is heard from the thread makes it a place again."""
-    async with scene(tmp_path) as place:
-        remembering(place)
-        async with performing(place):
-            thread = await place.thread("say begun\nhang")
-            await place.ann.sees(thread, "begun", by=place.bot)
-            kick(place, thread)
-            await asleep(client_of(place), thread.id)
-            await place.ann.say(thread, "say nobody hears this")
-            place.discord.world.join(place.guild, place.bot)
-            new = await place.thread("say new")
-            await place.ann.sees(new, "new", by=place.bot)
-            await place.ann.say(thread, f"{place.bot.mention} recall")
-            await place.ann.sees(thread, "2 prompts, the first: say begun", by=place.bot)
+    async with stage(tmp_path, remembers=True) as place:
+        thread = await place.thread("say begun\nhang")
+        await place.ann.sees(thread, "begun", by=place.bot)
+        kick(place, thread)
+        await asleep(client_of(place), thread.id)
+        await place.ann.say(thread, "say nobody hears this")
+        place.discord.world.join(place.guild, place.bot)
+        new = await place.thread("say new")
+        await place.ann.sees(new, "new", by=place.bot)
+        await place.ann.say(thread, f"{place.bot.mention} recall")
+        await place.ann.sees(thread, "2 prompts, the first: say begun", by=place.bot)
 
 
 async def test_a_thread_that_is_archived_during_a_turn_is_opened_for_what_the_agent_says(tmp_path: Path) -> None:
@@ -361,24 +356,22 @@ async def test_a_thread_that_is_locked_during_a_turn_ends_it_and_the_channel_is_
     tmp_path: Path, *, archived: bool
 ) -> None:
     """Nobody there could see it or stop it, and the button cannot be taken off; unlocked, it wakes with its session."""
-    async with scene(tmp_path) as place:
-        remembering(place)
-        async with performing(place):
-            client, world = client_of(place), place.discord.world
-            world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
-            world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
-            thread = await place.thread("stream 5000 50")
-            live = await place.ann.sees(thread, "1 2 3", by=place.bot)
-            await place.ben.say(thread, "say behind")
-            await place.ben.sees(thread, "1 waiting", by=place.bot)
-            threads.change(world, thread, place.ann.id, {"locked": True, "archived": archived})
-            await asleep(client, thread.id)
-            told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
-            assert thread.mention in told.content
-            await client.context.finish(BOUND)
-            assert client.journal.open_rows() == []
-            assert marked(place.config) == []
-            assert live.components
-            threads.change(world, thread, place.ann.id, {"locked": False, "archived": False})
-            await place.ann.say(thread, "recall")
-            await place.ann.sees(thread, "2 prompts, the first: stream", by=place.bot)
+    async with stage(tmp_path, remembers=True) as place:
+        client, world = client_of(place), place.discord.world
+        world.overwrite(place.channel, place.bot.id, deny=int(Permission.MANAGE_THREADS))
+        world.overwrite(place.channel, place.ann.id, allow=int(Permission.MANAGE_THREADS))
+        thread = await place.thread("stream 5000 50")
+        live = await place.ann.sees(thread, "1 2 3", by=place.bot)
+        await place.ben.say(thread, "say behind")
+        await place.ben.sees(thread, "1 waiting", by=place.bot)
+        threads.change(world, thread, place.ann.id, {"locked": True, "archived": archived})
+        await asleep(client, thread.id)
+        told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
+        assert thread.mention in told.content
+        await client.context.finish(BOUND)
+        assert client.journal.open_rows() == []
+        assert marked(place.config) == []
+        assert live.components
+        threads.change(world, thread, place.ann.id, {"locked": False, "archived": False})
+        await place.ann.say(thread, "recall")
+        await place.ann.sees(thread, "2 prompts, the first: stream", by=place.bot)

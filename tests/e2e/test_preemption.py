@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .live_bot import marked, nothing_written, performing, remembering, said, scene, stage
+from .live_bot import marked, nothing_written, performing, said, scene, stage
 
 AGENTS = 3
 POOL = f"[pool]\nmax_agents = {AGENTS}\nper_user = 100\n"
@@ -41,8 +41,7 @@ async def test_an_old_question_makes_way_and_its_thread_goes_on_by_a_button_even
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P32, P48: only the oldest one is ended, for somebody who has waited; the others are left alone."""
-    async with scene(tmp_path) as place:
-        remembering(place, extra=POOL)
+    async with scene(tmp_path, remembers=True, extra=POOL) as place:
         async with performing(place):
             asking, cards = [], []
             for number in (1, 2):  # One after the other: which question is the older one is part of the scene.

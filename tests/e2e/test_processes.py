@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.fork_server import Forked, start
 
-from .live_bot import Stage, marked, numbers, scene, write_config
+from .live_bot import Stage, marked, numbers, scene
 
 GENEROUS = 60.0
 """Bound that only catches hangs."""
@@ -42,59 +42,52 @@ async def bot_process(
 
 async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
     """Invariant 8, P35, P65: children that ignore SIGTERM, also in a session of their own, end with their agent."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("child deaf\nchild deaf setsid\nsay they live")
-            await place.ann.sees(thread, "they live", by=place.bot)
-            other = await place.thread("say I work\nhang deaf", place.ben)
-            await place.ben.sees(other, "I work", by=place.bot)
-            assert len(marked(place.config)) >= 4
-            process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(GENEROUS):
-                _, stderr = await process.communicate()
-            assert process.returncode == 0, stderr.decode()
-            assert b"Traceback" not in stderr
-            assert marked(place.config) == []
-            await place.ben.sees(other, "Threadline stopped", by=place.bot)
+    async with scene(tmp_path) as place, bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        thread = await place.thread("child deaf\nchild deaf setsid\nsay they live")
+        await place.ann.sees(thread, "they live", by=place.bot)
+        other = await place.thread("say I work\nhang deaf", place.ben)
+        await place.ben.sees(other, "I work", by=place.bot)
+        assert len(marked(place.config)) >= 4
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(GENEROUS):
+            _, stderr = await process.communicate()
+        assert process.returncode == 0, stderr.decode()
+        assert b"Traceback" not in stderr
+        assert marked(place.config) == []
+        await place.ben.sees(other, "Threadline stopped", by=place.bot)
 
 
 async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:
     """A person in a hurry need not wait for running turns."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say I work\nhang deaf")
-            await place.ann.sees(thread, "I work", by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(GENEROUS):
-                await process.communicate()
-            assert process.returncode == 0
-            assert marked(place.config) == []
+    async with scene(tmp_path) as place, bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        thread = await place.thread("say I work\nhang deaf")
+        await place.ann.sees(thread, "I work", by=place.bot)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(GENEROUS):
+            await process.communicate()
+        assert process.returncode == 0
+        assert marked(place.config) == []
 
 
 async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> None:
     """The answer that was being written is complete."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("stream 40 20")
-            await place.ann.sees(thread, re.compile("^1 2 3"), by=place.bot)
-            process.send_signal(signal.SIGTERM)
-            await place.ann.sees(thread, re.compile(f"^{numbers(1, 40)}\n"), by=place.bot)
-            async with asyncio.timeout(GENEROUS):
-                await process.communicate()
-            assert process.returncode == 0
+    async with scene(tmp_path) as place, bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        thread = await place.thread("stream 40 20")
+        await place.ann.sees(thread, re.compile("^1 2 3"), by=place.bot)
+        process.send_signal(signal.SIGTERM)
+        await place.ann.sees(thread, re.compile(f"^{numbers(1, 40)}\n"), by=place.bot)
+        async with asyncio.timeout(GENEROUS):
+            await process.communicate()
+        assert process.returncode == 0
 
 
 async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path) -> None:
     """Invariant 8: kill -9 gives no time to clean up; the marker finds the agents again."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place, agent=(sys.executable, "-m", "loopback.agent", "--deaf"))
+    async with scene(tmp_path, agent=(sys.executable, "-m", "loopback.agent", "--deaf")) as place:
         async with bot_process(place) as process:
             await place.discord.connected(place.bot)
             thread = await place.thread("child deaf setsid\nsay it lives")
@@ -124,7 +117,6 @@ async def refused(place: Stage) -> tuple[int | None, str]:
 async def test_a_wrong_token_is_one_clear_line(tmp_path: Path) -> None:
     """Exit code 2, no traceback, and not the token."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         wrong = "another-token-that-is-wrong"
         place.config.write_text(place.config.read_text().replace("token-of-the-stage", wrong))
         code, stderr = await refused(place)
@@ -137,7 +129,6 @@ async def test_a_wrong_token_is_one_clear_line(tmp_path: Path) -> None:
 async def test_an_endpoint_where_nothing_listens_is_one_clear_line(tmp_path: Path) -> None:
     """Exit code 1; the address is named."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         endpoint = place.discord.endpoint
     code, stderr = await refused(place)
     assert code == 1

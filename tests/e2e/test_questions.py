@@ -10,7 +10,7 @@ from typing import Any
 from loopback import Message, Outcome, User
 from tests.e2e.test_processes import bot_process
 
-from .live_bot import said, scene, stage, write_config
+from .live_bot import said, scene, stage
 
 PUPPET = (sys.executable, str(Path(__file__).parents[1] / "peers/puppet.py"))
 
@@ -200,7 +200,6 @@ async def test_a_question_that_nobody_answers_is_reminded_of_and_the_agent_is_to
 async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
     """P52: with what has become of the turn, also where the card could not be corrected."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with bot_process(place) as process:
             await place.discord.connected(place.bot)
             thread = await place.thread("ask execute make install")
@@ -247,8 +246,7 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
     The bot is killed, and its card could not be corrected before somebody uses it.
     """
     access = 'users = ["*"]\napprovers = ["*"]'
-    async with scene(tmp_path) as place:
-        write_config(place.config, place, agent=PUPPET, access=access)
+    async with scene(tmp_path, agent=PUPPET, access=access) as place:
         async with bot_process(place) as process:
             await place.discord.connected(place.bot)
             thread = await place.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))

@@ -12,7 +12,7 @@ from loopback import Message
 from loopback.state.entities import Thread
 from tests.e2e.test_questions import forge
 
-from .live_bot import Stage, said, spoken, stage, write_config
+from .live_bot import Stage, said, spoken, stage
 
 PLENTY = "[pool]\nper_minute = 200\nper_thread = 100\n"
 
@@ -220,12 +220,12 @@ async def test_an_edit_of_somebody_who_may_no_longer_talk_changes_nothing(tmp_pa
         thread, gate = await busy(place)
         written = await place.ben.say(thread, "say before")
         await place.ben.sees(thread, "1 waiting", by=place.bot)
-        write_config(place.config, place, access=f'users = ["{place.ann.id}"]')
+        place.configure(access=f'users = ["{place.ann.id}"]')
         assert "access.users" in said(await place.ann.slash(thread, "reload"))
         await place.ben.edit(written, "say after")
         await place.ann.say(thread, "say last")
         await place.ann.sees(thread, "2 waiting", by=place.bot)
-        write_config(place.config, place)  # Who is let in again before the turn begins has said what was let in.
+        place.configure()  # Who is let in again before the turn begins has said what was let in.
         assert "access.users" in said(await place.ann.slash(thread, "reload"))
         await open_gate(gate)
         await place.ann.sees(thread, "last", by=place.bot)

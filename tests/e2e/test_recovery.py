@@ -20,7 +20,7 @@ from loopback.state.faults import Turbulence
 from pool.journal.journal import Journal, MessageState
 from tests.e2e.test_processes import GENEROUS, bot_process
 
-from .live_bot import Stage, nothing_written, performing, remembering, said, scene, spoken
+from .live_bot import Stage, nothing_written, performing, said, scene, spoken
 
 
 @asynccontextmanager
@@ -61,8 +61,7 @@ async def test_a_message_received_before_a_kill_is_answered_after_the_restart(tm
 
     The notice that said how many waited does not stay.
     """
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say begun\nhang")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -91,8 +90,7 @@ async def test_a_press_during_the_start_does_what_it_says(tmp_path: Path, monkey
         pressed.set()
         return await admit(self, *args)
 
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say the draft\nhang")
             await place.ann.sees(thread, "the draft", by=place.bot)
@@ -113,8 +111,7 @@ async def _skip(place: Stage, notice: Message) -> None:
 
 async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: Path) -> None:
     """The owner may talk because the bot is theirs: the bot knows that before anybody writes or presses anything."""
-    async with scene(tmp_path) as place:
-        remembering(place, access="# the owner alone", extra="[pool]\nmax_agents = 1")
+    async with scene(tmp_path, remembers=True, access="# the owner alone", extra="[pool]\nmax_agents = 1") as place:
         async with running(place, signal.SIGKILL):
             await place.ann.sees(await place.thread("say begun\nhang"), "begun", by=place.bot)
             thread = await place.thread("say waited")
@@ -126,8 +123,7 @@ async def test_what_the_owner_had_in_line_is_answered_after_a_restart(tmp_path: 
 
 async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_gets(tmp_path: Path) -> None:
     """Edits and deletions change what still waits, also after a kill; no thread is opened on a message that is gone."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         unopened = place.discord.fault(method="POST", path=re.compile("/threads$"), status=503, times=None, after=1)
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say begun\nhang")
@@ -153,8 +149,7 @@ async def test_what_was_changed_while_the_bot_was_away_is_not_what_the_agent_get
 
 async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Path) -> None:
     """P1, DESIGN 5: the agent may have acted. Retry sends the same request with a word that it is the second time."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say the draft\nhang")
             await place.ann.sees(thread, "the draft", by=place.bot)
@@ -175,8 +170,7 @@ async def test_an_interrupted_prompt_is_sent_again_only_by_a_person(tmp_path: Pa
 
 async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_too(tmp_path: Path) -> None:
     """Once: the notice's buttons then say that it was decided. Who may not press Retry there may not do so here."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("hang")
             asked = await place.ann.say(thread, "say the draft\nhang")
@@ -196,8 +190,7 @@ async def test_an_interrupted_request_is_sent_again_by_the_menu_of_its_message_t
 
 async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path) -> None:
     """P1, P2: in a known thread and in the channel, in order, once."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         await place.ann.say(thread, "say missed one")
         await place.ann.say(thread, "say missed two")
@@ -215,22 +208,19 @@ async def test_messages_sent_while_the_bot_was_away_are_answered(tmp_path: Path)
 
 async def test_messages_missed_by_a_gateway_that_was_gone_are_answered_in_order(tmp_path: Path) -> None:
     """P3: after a refused resume the events between are lost; the history has them."""
-    async with scene(tmp_path) as place:
-        remembering(place)
-        async with running(place):
-            thread = await place.thread("say hello there")
-            await place.ann.sees(thread, "hello there", by=place.bot)
-            place.discord.drop_gateway(place.bot, resume=False)
-            for number in range(3):
-                await place.ann.say(thread, f"say while away {number}")
-            await place.ann.sees(thread, "while away 2", by=place.bot)
-            assert lines_said(place, thread, "while") == [f"while away {number}" for number in range(3)]
+    async with scene(tmp_path, remembers=True) as place, running(place):
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        place.discord.drop_gateway(place.bot, resume=False)
+        for number in range(3):
+            await place.ann.say(thread, f"say while away {number}")
+        await place.ann.sees(thread, "while away 2", by=place.bot)
+        assert lines_said(place, thread, "while") == [f"while away {number}" for number in range(3)]
 
 
 async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> None:
     """P52: its buttons are gone, and the card says what has become of the turn."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         async with running(place, signal.SIGKILL):
             thread = await place.thread("ask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)
@@ -241,8 +231,7 @@ async def test_an_open_question_is_closed_after_a_restart(tmp_path: Path) -> Non
 
 async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
     """Sleep, wake and restarts are silent where nothing is going on."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         before = [each.content for each in place.discord.messages(thread)]
         async with running(place):
@@ -256,8 +245,7 @@ async def test_idle_threads_and_a_restart_post_nothing(tmp_path: Path) -> None:
 
 async def test_more_missed_messages_than_the_bound_are_named_in_the_thread(tmp_path: Path) -> None:
     """P1: the newest are answered; that there were older ones is said, and they are not answered later."""
-    async with scene(tmp_path) as place:
-        remembering(place, extra="[catch_up]\nmessages = 3")
+    async with scene(tmp_path, remembers=True, extra="[catch_up]\nmessages = 3") as place:
         thread = await answered_once(place)
         for number in range(8):
             await place.ann.say(thread, f"say missed {number}")
@@ -276,7 +264,7 @@ async def test_nobody_is_refused_for_want_of_roles_in_a_missed_message(tmp_path:
     async with scene(tmp_path) as place:
         crew = place.discord.add_role(place.guild, "crew")
         place.discord.give_role(place.guild, place.ben, crew)
-        remembering(place, access=f'users = ["role:{crew.id}"]')
+        place.configure(remembers=True, access=f'users = ["role:{crew.id}"]')
         thread = await answered_once(place, place.ben)
         refused = await place.mallory.say(thread, "say missed by mallory")
         await place.ben.say(thread, "say missed by ben")
@@ -291,7 +279,7 @@ async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path
     async with scene(tmp_path) as place:
         crew = place.discord.add_role(place.guild, "crew")
         place.discord.give_role(place.guild, place.ben, crew)
-        remembering(place, access=f'users = ["role:{crew.id}", "{place.ann.id}"]')
+        place.configure(remembers=True, access=f'users = ["role:{crew.id}", "{place.ann.id}"]')
         thread = await answered_once(place, place.ben)
         missed = await place.ben.say(thread, "say missed by ben")
         await place.ann.say(thread, "say missed by ann")
@@ -310,8 +298,7 @@ async def test_a_missed_message_waits_for_the_roles_of_its_author(tmp_path: Path
 
 async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_missed(tmp_path: Path) -> None:
     """Invariant 2, P3: the history of the thread takes its time, and the live message waits for it."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         for number in range(2):
             await place.ann.say(thread, f"say missed {number}")
@@ -325,8 +312,7 @@ async def test_what_is_written_while_the_bot_catches_up_comes_after_what_was_mis
 
 async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answered(tmp_path: Path) -> None:
     """P1: Discord names the servers one by one, and the start does not wait for one that is late."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         thread = await answered_once(place)
         await place.ann.say(thread, "say missed")
         place.discord.event_fault("GUILD_CREATE", Turbulence.SWAPPED)
@@ -343,8 +329,7 @@ async def test_what_was_missed_in_a_server_that_comes_after_the_start_is_answere
 
 async def test_a_message_whose_thread_was_not_open_yet_is_answered_after_a_kill(tmp_path: Path) -> None:
     """P1, P9: it was received, and no thread was there; after the restart it has one, and one answer in it."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         no_threads = place.discord.fault(method="POST", path=re.compile(r"/threads$"), status=503, times=None)
         async with running(place, signal.SIGKILL):
             message = await place.ann.say(place.channel, f"{place.bot.mention} say found again")
@@ -364,8 +349,7 @@ async def test_an_answer_that_was_not_posted_to_its_end_is_posted_after_a_kill(t
 
     So do the file behind them and the word that calls the asker, who is called once.
     """
-    async with scene(tmp_path) as place:
-        remembering(place, extra='[reply]\nfinish = "ping"')
+    async with scene(tmp_path, remembers=True, extra='[reply]\nfinish = "ping"') as place:
         gate = tmp_path / "gate"
         os.mkfifo(gate)
         full = place.discord.fault(

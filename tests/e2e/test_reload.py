@@ -11,7 +11,7 @@ import pytest
 from bot.access.audit import PER_MINUTE
 from tests.e2e.test_questions import PUPPET
 
-from .live_bot import numbers, said, stage, write_config
+from .live_bot import numbers, said, stage
 
 
 async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
         assert "may not do what admins do" in said(await place.ben.slash(thread, "reload"))
 
         everybody = 'users = ["*"]'
-        write_config(place.config, place, access=everybody, extra=extra + "\n[pool]\nmax_agents = 3")
+        place.configure(access=everybody, extra=extra + "\n[pool]\nmax_agents = 3")
         told = said(await place.ann.slash(thread, "reload"))
         assert "Taken over: access.users." in told
         assert "pool.max\\_agents" in told
@@ -39,7 +39,7 @@ async def test_reloading_lets_somebody_in_and_out_while_a_turn_runs(tmp_path: Pa
         assert "unknown key" in told
         assert "working" in said(await place.mallory.slash(thread, "status"))
 
-        write_config(place.config, place, extra=extra)
+        place.configure(extra=extra)
         os.kill(os.getpid(), signal.SIGHUP)
         await asyncio.to_thread(gate.write_text, "open")
         await place.answer(thread, numbers(1, 100))

@@ -9,7 +9,7 @@ from tests.e2e.test_questions import PUPPET, form, permission, strings
 from tests.e2e.test_recovery import running
 from tests.e2e.test_supervision import client_of
 
-from .live_bot import Stage, remembering, said, scene, stage, write_config
+from .live_bot import Stage, said, scene, stage
 
 GONE = "You may not talk to me."
 
@@ -22,7 +22,7 @@ def shown(outcome: Outcome) -> Message:
 
 async def take_away(place: Stage, access: str, **options: Any) -> None:
     """Let the owner write other rules and have them read."""
-    write_config(place.config, place, access=access, **options)
+    place.configure(access=access, **options)
     assert "Taken over" in said(await place.ann.slash(place.channel, "reload"))
 
 
@@ -158,7 +158,7 @@ async def test_what_waited_over_a_restart_is_judged_by_the_rules_of_the_new_run(
         crew = place.discord.add_role(place.guild, "crew")
         for person in (ann, ben):
             place.discord.give_role(place.guild, person, crew)
-        remembering(place, access=f'users = ["role:{crew.id}"]')
+        place.configure(remembers=True, access=f'users = ["role:{crew.id}"]')
         async with running(place, signal.SIGKILL):
             thread = await place.thread("say begun\nhang", ben)
             await ben.sees(thread, "begun", by=place.bot)

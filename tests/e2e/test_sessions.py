@@ -11,7 +11,7 @@ from loopback.agent.sessions import Sessions
 from loopback.state import threads
 from loopback.state.entities import ChannelType
 
-from .live_bot import performing, remembering, said, scene, stage
+from .live_bot import performing, said, scene, stage
 
 
 def offered(outcome: Outcome) -> Sequence[str]:
@@ -90,35 +90,32 @@ async def test_sessions_makes_no_line_that_has_no_room(tmp_path: Path, monkeypat
 
 async def test_a_thread_goes_back_to_an_earlier_session_of_its_own(tmp_path: Path) -> None:
     """A reset can be undone, by whoever may stop the agent; the list comes while the turn hangs."""
-    async with scene(tmp_path) as place:
-        remembering(place)
-        async with performing(place):
-            thread = await place.thread("say remember the milk", place.ben)
-            await place.answer(thread, "remember the milk")
-            assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
-            await place.ann.slash(thread, "reset")
-            await place.ben.say(thread, "say now I hang\nhang")
-            await place.ben.sees(thread, "now I hang", by=place.bot)
-            found = await place.ben.autocomplete(thread, "resume", "session", "MILK")
-            (name,) = offered(found)
-            assert name.startswith("say remember the milk")
-            assert name.endswith("of this thread")
-            assert offered(await place.ben.autocomplete(thread, "resume", "session", "butter")) == []
-            refused = await place.mallory.autocomplete(thread, "resume", "session", "")
-            assert offered(refused) == []
-            taken = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
-            assert "goes on with that session" in said(taken)
-            await place.ben.say(thread, "recall")
-            recalled = await place.ben.sees(thread, "say remember the milk", by=place.bot)
-            assert "2" in recalled.content
-            again = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
-            assert "already" in said(again)
+    async with stage(tmp_path, remembers=True) as place:
+        thread = await place.thread("say remember the milk", place.ben)
+        await place.answer(thread, "remember the milk")
+        assert offered(await place.ben.autocomplete(thread, "resume", "session", "")) == []
+        await place.ann.slash(thread, "reset")
+        await place.ben.say(thread, "say now I hang\nhang")
+        await place.ben.sees(thread, "now I hang", by=place.bot)
+        found = await place.ben.autocomplete(thread, "resume", "session", "MILK")
+        (name,) = offered(found)
+        assert name.startswith("say remember the milk")
+        assert name.endswith("of this thread")
+        assert offered(await place.ben.autocomplete(thread, "resume", "session", "butter")) == []
+        refused = await place.mallory.autocomplete(thread, "resume", "session", "")
+        assert offered(refused) == []
+        taken = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
+        assert "goes on with that session" in said(taken)
+        await place.ben.say(thread, "recall")
+        recalled = await place.ben.sees(thread, "say remember the milk", by=place.bot)
+        assert "2" in recalled.content
+        again = await place.ben.slash(thread, "resume", session=found.choices[0]["value"])
+        assert "already" in said(again)
 
 
 async def test_a_session_that_no_thread_has_begun_is_for_admins(tmp_path: Path) -> None:
     """It may hold what others must not read; one of another thread is for nobody."""
-    async with scene(tmp_path) as place:
-        remembering(place)
+    async with scene(tmp_path, remembers=True) as place:
         kept = Sessions(place.config.with_name("sessions"))
         foreign = kept.create(str(place.project), "default")
         foreign.remember_prompt("say from a terminal")

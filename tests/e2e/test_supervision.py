@@ -27,7 +27,7 @@ from loopback.state.entities import Thread
 from pool.journal.journal import Journal
 from tests.e2e.test_processes import GENEROUS, bot_process, refused
 
-from .live_bot import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage, write_config
+from .live_bot import IMPATIENCE, TOKEN, Stage, numbers, performing, scene, spoken, stage
 
 METRICS = '[metrics]\nlisten = "127.0.0.1:0"\n'
 
@@ -136,7 +136,7 @@ async def test_an_address_that_is_taken_ends_the_start_with_one_clear_line(tmp_p
     """Exit code 1; the key and the address are named, and nothing of the journal is in the way of the next start."""
     async with scene(tmp_path) as place:
         taken = place.discord.endpoint.removeprefix("http://")
-        write_config(place.config, place, extra=f'[metrics]\nlisten = "{taken}"\n')
+        place.configure(extra=f'[metrics]\nlisten = "{taken}"\n')
         code, stderr = await refused(place)
         assert code == 1
         assert "metrics.listen: cannot listen on 127.0.0.1" in stderr
@@ -220,7 +220,6 @@ async def test_a_client_that_dies_while_the_bot_stops_does_not_hold_it_up(
     """What is written then is answered after the next start, once."""
     monkeypatch.setitem(IMPATIENCE, "pool.pool.TURN_SECONDS", GENEROUS)
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place) as app:
             thread = await place.thread("say begun\nhang")
             await place.ann.sees(thread, "begun", by=place.bot)
@@ -242,7 +241,6 @@ async def test_a_client_that_dies_before_its_servers_are_known_leaves_nothing_th
     """Its wait for servers outlasts it, and is over before the next client, which waits as long, takes a message."""
     monkeypatch.setitem(IMPATIENCE, "bot.gateway.client.GUILD_SECONDS", 1.0)
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         failures: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
         async with performing(place):
@@ -296,7 +294,6 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
     monkeypatch.setattr(ThreadlineClient, "before_identify_hook", connect)
     monkeypatch.setattr(ExchangeContext, "finish", finish)
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         app = App(load(place.config))
         work = asyncio.create_task(app.run(), name="app")
         await connects.wait()
@@ -308,7 +305,6 @@ async def test_a_bot_that_stops_at_the_moment_it_connects_does_stop(
 async def test_a_bot_that_has_stopped_is_at_work_on_no_event(tmp_path: Path) -> None:
     """What reads a channel that cannot be read would wait for ever, and for a journal that is shut."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         async with performing(place):
             thread = await place.thread("say hello there")
             await place.answer(thread, "hello there")
@@ -353,7 +349,6 @@ async def test_a_client_whose_closing_is_cut_short_lets_go_of_its_session_all_th
 async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself(tmp_path: Path) -> None:
     """Discord resets the token of one that does not; a new session that the library begins counts, too."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         few = {"total": 1000, "remaining": 50, "reset_after": 300, "max_concurrency": 1}
         body = {"url": "ws://127.0.0.1:9/", "shards": 1, "session_start_limit": few}
         asked = place.discord.fault(method="GET", path="/gateway/bot", status=200, body=body, times=3)
@@ -371,25 +366,22 @@ async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself
 
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
     """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
-    async with scene(tmp_path) as place:
-        write_config(place.config, place)
-        async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
-            thread = await place.thread("say hello there")
-            await place.ann.sees(thread, "hello there", by=place.bot)
-            del place.discord.world.bots_by_token[place.bot.token]
-            place.discord.drop_gateway(place.bot)
-            async with asyncio.timeout(GENEROUS):
-                _, stderr = await process.communicate()
-            assert process.returncode == 2
-            assert "refused the token" in stderr.decode().splitlines()[-1]
-            assert b"Traceback" not in stderr
+    async with scene(tmp_path) as place, bot_process(place) as process:
+        await place.discord.connected(place.bot)
+        thread = await place.thread("say hello there")
+        await place.ann.sees(thread, "hello there", by=place.bot)
+        del place.discord.world.bots_by_token[place.bot.token]
+        place.discord.drop_gateway(place.bot)
+        async with asyncio.timeout(GENEROUS):
+            _, stderr = await process.communicate()
+        assert process.returncode == 2
+        assert "refused the token" in stderr.decode().splitlines()[-1]
+        assert b"Traceback" not in stderr
 
 
 async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None:
     """The reason says where to turn it on."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         app = App(load(place.config))
         work = asyncio.create_task(app.run(), name="app")
         await place.discord.connected(place.bot)
@@ -403,7 +395,6 @@ async def test_an_intent_that_is_taken_away_ends_the_bot(tmp_path: Path) -> None
 async def test_a_bot_without_the_intent_does_not_start(tmp_path: Path) -> None:
     """It is refused at the first try, too, before anything was ready."""
     async with scene(tmp_path) as place:
-        write_config(place.config, place)
         place.bot.allowed_intents = 0
         with pytest.raises(NeedsPerson, match="Message Content intent: turn it on"):
             async with performing(place):

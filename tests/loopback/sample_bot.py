@@ -1,6 +1,6 @@
 """A bot of a hundred lines on the unmodified discord.py, so that loopback's demo is tested without Threadline.
 
-`python standin.py ENDPOINT TOKEN`: a mention opens a thread, behind it runs `loopback.agent`, chunks become edits.
+`python sample_bot.py ENDPOINT TOKEN`: a mention opens a thread, behind it runs `loopback.agent`, chunks become edits.
 """
 
 import asyncio

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loopback.agent import canned_replies as stories
-from loopback.demo import Place, demo
+from loopback.demo import Stage, demo
 from loopback.demo.checks import Played, check_plain, check_scripted
 from loopback.demo.keyboard import Editor, typed_lines
 from loopback.demo.markup import plain, styled
 from loopback.demo.terminal import QUIET, Block, Button, Terminal
 from loopback.state.entities import Message
 
-STANDIN = Path(__file__).with_name("standin.py")
+SAMPLE_BOT = Path(__file__).with_name("sample_bot.py")
 ROOT = Path(__file__).parents[2]
 BOUND = 30.0
 """Seconds after which the demo counts as hanging."""
@@ -236,9 +236,9 @@ def test_each_check_finds_its_fault(change: dict[str, object], wrong: str) -> No
     assert any(check.wrong.startswith(wrong) for check in check_scripted(played))
 
 
-def standin(place: Place) -> list[str]:
+def sample_bot(stage: Stage) -> list[str]:
     """The argv of the small bot."""
-    return [sys.executable, str(STANDIN), place.endpoint, place.token]
+    return [sys.executable, str(SAMPLE_BOT), stage.discord.endpoint, stage.bot.token]
 
 
 async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +246,7 @@ async def test_the_played_conversation_goes_right(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr("loopback.demo.scenario.READING", 0.2)
     out = io.StringIO()
-    code = await demo(bot=standin, once=True, scripted=True, out=out, workdir=tmp_path)
+    code = await demo(bot=sample_bot, once=True, scripted=True, out=out, workdir=tmp_path)
     assert code == 0, out.getvalue()
     assert "not ok" not in out.getvalue()
     assert out.getvalue().count("    ok  ") == 10
@@ -258,7 +258,7 @@ async def test_any_agent_can_be_played_with(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setattr("loopback.demo.scenario.SETTLED", 1.5)
     out = io.StringIO()
-    code = await demo(bot=standin, once=True, scripted=False, out=out, workdir=tmp_path)
+    code = await demo(bot=sample_bot, once=True, scripted=False, out=out, workdir=tmp_path)
     assert code == 0, out.getvalue()
     assert out.getvalue().count("    ok  ") == 6
 
@@ -274,7 +274,7 @@ async def test_a_person_goes_on_from_the_terminal(tmp_path: Path, monkeypatch: p
     out = io.StringIO()
     with os.fdopen(read) as stream:
         monkeypatch.setattr("sys.stdin", stream)
-        code = await demo(bot=standin, once=False, scripted=True, out=out, workdir=tmp_path)
+        code = await demo(bot=sample_bot, once=False, scripted=True, out=out, workdir=tmp_path)
     os.close(write)
     assert code == 0, out.getvalue()
     assert "▌ @threadline say hello from stdin\n" in out.getvalue()
@@ -290,7 +290,7 @@ async def test_a_signal_ends_the_demo_and_its_bot(tmp_path: Path, number: signal
     before = signal.signal(number, lambda *_: None)  # So that a demo which does not heed it does not end the tests.
     out = io.StringIO()
 
-    def bot(_place: Place) -> list[str]:
+    def bot(_: Stage) -> list[str]:
         signal.raise_signal(number)
         return [sys.executable, "-c", "import signal; signal.pause()"]
 

@@ -4,24 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo import NoAgent, agent_lines, configuration
+from bot.cli.demo import NoAgent, agent_lines
 from bot.config.load import load
 from bot.config.presets import PRESETS
+from loopback import Loopback
+from loopback.harness import Lab, configuration
 
 
 def written(folder: Path, agent: list[str]) -> Path:
-    """Write the file with some place in it."""
-    text = configuration(
-        endpoint="http://127.0.0.1:1",
-        token="token",
-        guild_id=1,
-        channel_id=2,
-        people=(3, 4),
-        agent=agent,
-        folder=folder,
-    )
-    path = folder / "threadline.toml"
-    path.write_text(text)
+    """Write the file for a Discord that is not started."""
+    lab, path = Lab.furnish(Loopback(), "ann", token="token"), folder / "threadline.toml"
+    path.write_text(configuration(lab, folder, "\n".join(agent), access={"users": ["3", "4"]}))
     return path
 
 

@@ -12,7 +12,7 @@ from bot.config.document import ConfigError
 from bot.config.load import load
 from bot.config.schema import Config
 from bot.config.secrets import secrets_of
-from tests.e2e.live_bot import toml
+from loopback.harness import in_toml
 
 BOUND = 30.0
 SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
@@ -23,7 +23,7 @@ def written(folder: Path, agent: str = "", rest: str = "") -> Path:
     for name in ("project", "other"):
         (folder / name).mkdir(exist_ok=True)
     path = folder / "threadline.toml"
-    cwd = "" if "cwd =" in agent else f"cwd = {toml(str(folder / 'project'))}\n"
+    cwd = "" if "cwd =" in agent else f"cwd = {in_toml(str(folder / 'project'))}\n"
     path.write_text(f'[discord]\ntoken = "t0ken"\n[agents.default]\ncommand = "sh"\n{cwd}{agent}\n{rest}\n')
     return path
 

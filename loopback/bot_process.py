@@ -1,4 +1,4 @@
-"""The bot as a child process: started, watched, ended, and what it leaves behind."""
+"""A bot as a child process: started, watched, ended, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
+
+__all__ = ["BotProcess", "alive", "running", "unless"]
+
+T = TypeVar("T")
 
 STOP_SECONDS: Final = 30.0
 """The bot has 25 s for its own shutdown; what is left after these is killed."""
@@ -16,11 +20,12 @@ STOP_SECONDS: Final = 30.0
 _LOG_TAIL: Final = 40  # lines
 
 
-class Bot:
+class BotProcess:
     """A running bot. Its stdout and stderr are in `log`."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
+        self.pid = process.pid
         self.log = log
 
     @property
@@ -29,8 +34,12 @@ class Bot:
         return self._process.returncode
 
     async def ended(self) -> None:
-        """Wait until the bot has ended by itself."""
+        """Wait until the bot has ended."""
         await self._process.wait()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send the bot a signal; nothing happens if it has ended."""
+        self._process.send_signal(number)
 
     def family(self) -> set[tuple[int, str]]:
         """The bot's descendants that live now, as pid and start time; empty where there is no /proc."""
@@ -56,17 +65,38 @@ class Bot:
 
 
 @contextlib.asynccontextmanager
-async def running(argv: Sequence[str], log: Path) -> AsyncIterator[Bot]:
-    """Start the bot in a process group of its own, and end it on the way out."""
-    with log.open("wb") as output:
+async def running(
+    argv: Sequence[str], log: Path, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> AsyncIterator[BotProcess]:
+    """Start the bot in a process group of its own, and end it on the way out. It adds to `log`."""
+    with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
         )
-    bot = Bot(process, log)
+    bot = BotProcess(process, log)
     try:
         yield bot
     finally:
         await bot.stop()
+
+
+async def unless(work: Coroutine[Any, Any, T], *ends: Coroutine[Any, Any, object]) -> T | None:
+    """Return the work's result, or None as soon as one of `ends` is over first. What is not over then is cancelled."""
+    working = asyncio.create_task(work)
+    tasks = [working, *map(asyncio.create_task, ends)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def alive(family: set[tuple[int, str]]) -> list[int]:
