@@ -11,6 +11,7 @@ from typing import Any, Self
 from loopback.server import Loopback
 from loopback.state.entities import Account, Bot, Channel, Guild, Message, MessageType, Thread
 from loopback.state.outcome import WAIT
+from loopback.state.permissions import Permission
 from loopback.user import User
 
 __all__ = ["Lab", "Table", "command", "configuration", "ids", "in_toml", "lines"]
@@ -32,12 +33,22 @@ class Lab:
     """Seconds until the bot must have opened a thread."""
 
     @classmethod
-    def furnish(cls, discord: Loopback, *names: str, token: str, **own: Any) -> Self:
-        """Let the guild, the people with these names and the bot exist. `own` are the fields of a subclass."""
+    def furnish(
+        cls,
+        discord: Loopback,
+        *names: str,
+        token: str,
+        permissions: int = Permission.MANAGE_THREADS,
+        **own: Any,
+    ) -> Self:
+        """Let the guild, the people with these names and the bot exist. `own` are the fields of a subclass.
+
+        `permissions` is what the bot's role grants.
+        """
         guild = discord.add_guild("Lab")
         channel = discord.add_channel(guild, "general")
         people = [discord.add_person(name, guilds=(guild,)) for name in names]
-        bot = discord.add_bot("threadline", token=token, owner=people[0], guilds=(guild,))
+        bot = discord.add_bot("threadline", token=token, owner=people[0], guilds=(guild,), permissions=permissions)
         return cls(discord=discord, guild=guild, channel=channel, bot=bot, people=people, **own)
 
     @property

@@ -10,7 +10,9 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from loopback import Loopback
+from loopback.harness import Lab
 from loopback.state.entities import Bot, Channel
+from loopback.state.permissions import Permission
 from loopback.user import User
 
 from .openapi import strictly
@@ -23,6 +25,12 @@ def point_at(server: Loopback) -> None:
     """Make the library use this server from now on."""
     Route.BASE = f"{server.endpoint}/api/v10"
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(server.endpoint.replace("http", "ws", 1) + "/gateway/")
+
+
+def furnished(server: Loopback, *, permissions: int = Permission.MANAGE_THREADS) -> tuple[Channel, User, Bot]:
+    """The channel, ann and the bot, in one guild; `permissions` is what the bot's role grants."""
+    lab = Lab.furnish(server, "ann", token=TOKEN, permissions=permissions)
+    return lab.channel, lab.ann, lab.bot
 
 
 def intents() -> discord.Intents:
@@ -54,9 +62,6 @@ async def logged_in(server: Loopback, client: discord.Client, *, token: str = TO
 async def at_work(client: discord.Client) -> AsyncIterator[tuple[Loopback, Channel, User, Bot]]:
     """The client runs inside, on a strict server: ann and the bot are in one guild with one channel."""
     async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        channel, ann, bot = furnished(server)
         async with logged_in(server, client):
             yield server, channel, ann, bot

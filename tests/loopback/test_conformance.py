@@ -41,29 +41,24 @@ class Client(discord.Client):
 
 async def test_a_message_is_heard_with_its_text_and_files_and_answered_with_edits() -> None:
     """Content, attachment bytes, reply reference, edit and every content in between."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", owner=ann, guilds=(guild,))
-        client = Client()
-        async with logged_in(server, client):
-            said = await ann.say(channel, f"{bot.mention} hello", files=[("a {b}.txt", b"abc")])
-            heard = await client.heard.get()
-            assert heard.content == said.content
-            assert await heard.attachments[0].read() == b"abc"
-            assert client.user is not None
-            assert heard.mentions == [client.user]
-            sent = await heard.reply("one")
-            await sent.edit(content="two")
-            seen = await ann.sees(channel, "two", by=bot)
-            assert [content for _, content in seen.history] == ["one", "two"]
-            assert seen.reference is not None
-            assert seen.reference.message_id == said.id
-            await sent.edit(content="three", attachments=[discord.File(__file__, "b.py")])
-            assert [one.filename for one in seen.attachments] == ["b.py"]
-            await sent.delete()
-            assert seen.deleted
+    client = Client()
+    async with at_work(client) as (_, channel, ann, bot):
+        said = await ann.say(channel, f"{bot.mention} hello", files=[("a {b}.txt", b"abc")])
+        heard = await client.heard.get()
+        assert heard.content == said.content
+        assert await heard.attachments[0].read() == b"abc"
+        assert client.user is not None
+        assert heard.mentions == [client.user]
+        sent = await heard.reply("one")
+        await sent.edit(content="two")
+        seen = await ann.sees(channel, "two", by=bot)
+        assert [content for _, content in seen.history] == ["one", "two"]
+        assert seen.reference is not None
+        assert seen.reference.message_id == said.id
+        await sent.edit(content="three", attachments=[discord.File(__file__, "b.py")])
+        assert [one.filename for one in seen.attachments] == ["b.py"]
+        await sent.delete()
+        assert seen.deleted
 
 
 async def test_a_thread_opens_on_a_message_once_and_its_asker_is_added() -> None:
@@ -120,35 +115,30 @@ async def test_reactions_typing_and_history_work_as_in_discord() -> None:
 
 async def test_a_slash_command_is_synced_deferred_and_answered() -> None:
     """Sync, autocomplete, an ephemeral deferred answer, a follow-up, and an answer that came twice (40060)."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
+    client = Client()
 
-        @client.tree.command(name="ask", description="Ask")
-        async def ask(interaction: discord.Interaction, text: str, who: discord.Member | None = None) -> None:
-            await interaction.response.defer(ephemeral=True)
-            await interaction.edit_original_response(content=f"you said {text} of {who}")
-            await interaction.followup.send("and more", ephemeral=True)
+    @client.tree.command(name="ask", description="Ask")
+    async def ask(interaction: discord.Interaction, text: str, who: discord.Member | None = None) -> None:
+        await interaction.response.defer(ephemeral=True)
+        await interaction.edit_original_response(content=f"you said {text} of {who}")
+        await interaction.followup.send("and more", ephemeral=True)
 
-        @ask.autocomplete("text")
-        async def complete(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
-            return [app_commands.Choice(name=current * 2, value=current)]
+    @ask.autocomplete("text")
+    async def complete(interaction: discord.Interaction, current: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=current * 2, value=current)]
 
-        async with logged_in(server, client):
-            await client.tree.sync()
-            outcome = await ann.slash(channel, "ask", text="hello", who=ann)
-            assert outcome.acknowledged
-            settled = await outcome.settled("you said hello of ann")
-            assert settled.ephemeral_to == ann.id
-            await server.until(lambda: [one.content for one in outcome.followups] == ["and more"])
-            assert server.messages(channel) == []
-            typed = await ann.autocomplete(channel, "ask", "text", "ab")
-            assert [one["name"] for one in typed.choices] == ["abab"]
-            with pytest.raises(AssertionError, match="no command 'other'; there are \\['ask'\\]"):
-                await ann.slash(channel, "other")
+    async with at_work(client) as (server, channel, ann, _):
+        await client.tree.sync()
+        outcome = await ann.slash(channel, "ask", text="hello", who=ann)
+        assert outcome.acknowledged
+        settled = await outcome.settled("you said hello of ann")
+        assert settled.ephemeral_to == ann.id
+        await server.until(lambda: [one.content for one in outcome.followups] == ["and more"])
+        assert server.messages(channel) == []
+        typed = await ann.autocomplete(channel, "ask", "text", "ab")
+        assert [one["name"] for one in typed.choices] == ["abab"]
+        with pytest.raises(AssertionError, match="no command 'other'; there are \\['ask'\\]"):
+            await ann.slash(channel, "other")
 
 
 class Answer(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"answer:(?P<number>\d+)"):
@@ -188,34 +178,29 @@ async def test_a_dynamic_button_is_pressed_and_its_message_changes() -> None:
 
 async def test_a_form_opens_on_a_press_and_its_words_come_back() -> None:
     """A select menu, a modal as its answer, the filled form answered with a message."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
+    client = Client()
 
-        class Form(discord.ui.Modal, title="Why"):
-            reason: discord.ui.TextInput[Any] = discord.ui.TextInput(label="Reason")
+    class Form(discord.ui.Modal, title="Why"):
+        reason: discord.ui.TextInput[Any] = discord.ui.TextInput(label="Reason")
 
-            async def on_submit(self, interaction: discord.Interaction) -> None:
-                await interaction.response.send_message(f"because {self.reason.value}")
+        async def on_submit(self, interaction: discord.Interaction) -> None:
+            await interaction.response.send_message(f"because {self.reason.value}")
 
-        class Menu(discord.ui.View):
-            @discord.ui.select(options=[discord.SelectOption(label="Red", value="r")])
-            async def choose(self, interaction: discord.Interaction, _: discord.ui.Select[Any]) -> None:
-                await interaction.response.send_modal(Form())
-                opened.set()
+    class Menu(discord.ui.View):
+        @discord.ui.select(options=[discord.SelectOption(label="Red", value="r")])
+        async def choose(self, interaction: discord.Interaction, _: discord.ui.Select[Any]) -> None:
+            await interaction.response.send_modal(Form())
+            opened.set()
 
-        opened = asyncio.Event()
-        async with logged_in(server, client):
-            await client.get_partial_messageable(channel.id).send("pick", view=Menu())
-            card = await ann.sees(channel, "pick", by=bot)
-            form = await ann.pick(card, ["Red"])
-            await opened.wait()  # The library knows a form only when Discord's answer is in.
-            sent = await ann.fill(form, {"Reason": "of that"})
-            assert sent.message is not None
-            assert sent.message.content == "because of that"
+    opened = asyncio.Event()
+    async with at_work(client) as (_, channel, ann, bot):
+        await client.get_partial_messageable(channel.id).send("pick", view=Menu())
+        card = await ann.sees(channel, "pick", by=bot)
+        form = await ann.pick(card, ["Red"])
+        await opened.wait()  # The library knows a form only when Discord's answer is in.
+        sent = await ann.fill(form, {"Reason": "of that"})
+        assert sent.message is not None
+        assert sent.message.content == "because of that"
 
 
 async def test_a_direct_message_reaches_the_bot_and_is_answered() -> None:
@@ -265,26 +250,21 @@ async def test_a_dropped_gateway_resumes_and_nothing_is_lost() -> None:
 
 async def test_a_refused_resume_identifies_again() -> None:
     """Op 9 leads to a new session; what was said meanwhile is only in the history."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
 
-        class Quick(Client):
-            async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-                """Without the library's five seconds."""
+    class Quick(Client):
+        async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+            """Without the library's five seconds."""
 
-        client = Quick()
-        async with logged_in(server, client):
-            await client.ready_again.wait()
-            client.ready_again.clear()
-            server.drop_gateway(bot, resume=False)
-            said = await ann.say(channel, "missed")
-            await client.ready_again.wait()
-            history = [one.id async for one in client.get_partial_messageable(channel.id).history()]
-            assert history == [said.id]
-            assert client.heard.empty()
+    client = Quick()
+    async with at_work(client) as (server, channel, ann, bot):
+        await client.ready_again.wait()
+        client.ready_again.clear()
+        server.drop_gateway(bot, resume=False)
+        said = await ann.say(channel, "missed")
+        await client.ready_again.wait()
+        history = [one.id async for one in client.get_partial_messageable(channel.id).history()]
+        assert history == [said.id]
+        assert client.heard.empty()
 
 
 async def test_a_wrong_token_and_a_missing_intent_are_refused() -> None:

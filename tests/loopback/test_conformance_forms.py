@@ -8,7 +8,7 @@ import pytest
 from discord import app_commands, ui
 
 from loopback import Loopback
-from tests.loopback.library import BOUND, logged_in
+from tests.loopback.library import BOUND, at_work, logged_in
 from tests.loopback.test_conformance import Client
 
 from .openapi import strictly
@@ -16,87 +16,75 @@ from .openapi import strictly
 
 async def test_a_form_of_every_field_comes_back_as_it_was_filled() -> None:
     """Text, menu, radio group, checkbox group, checkbox and a menu of users, each below its label."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        filled: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
-        colours = [discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")]
+    client = Client()
+    filled: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
+    colours = [discord.SelectOption(label="Red", value="r"), discord.SelectOption(label="Blue", value="b")]
 
-        class Form(ui.Modal, title="All fields"):
-            text: ui.Label[Any] = ui.Label(text="Text", component=ui.TextInput(required=False, max_length=5))
-            menu: ui.Label[Any] = ui.Label(
-                text="Menu", component=ui.Select(options=colours, min_values=1, max_values=2)
-            )
-            who: ui.Label[Any] = ui.Label(text="Who", component=ui.UserSelect())
-            radio: ui.Label[Any] = ui.Label(
-                text="Radio",
-                component=ui.RadioGroup(options=[discord.RadioGroupOption(label=one, value=one) for one in ("x", "y")]),
-            )
-            check: ui.Label[Any] = ui.Label(text="Check", component=ui.Checkbox())
+    class Form(ui.Modal, title="All fields"):
+        text: ui.Label[Any] = ui.Label(text="Text", component=ui.TextInput(required=False, max_length=5))
+        menu: ui.Label[Any] = ui.Label(text="Menu", component=ui.Select(options=colours, min_values=1, max_values=2))
+        who: ui.Label[Any] = ui.Label(text="Who", component=ui.UserSelect())
+        radio: ui.Label[Any] = ui.Label(
+            text="Radio",
+            component=ui.RadioGroup(options=[discord.RadioGroupOption(label=one, value=one) for one in ("x", "y")]),
+        )
+        check: ui.Label[Any] = ui.Label(text="Check", component=ui.Checkbox())
 
-            async def on_submit(self, interaction: discord.Interaction) -> None:
-                fields: Any = [one.component for one in (self.text, self.menu, self.who, self.radio, self.check)]
-                text, menu, who, radio, check = fields
-                people = [one.id for one in who.values]
-                filled.put_nowait((text.value, menu.values, people, radio.value, check.value))
-                await interaction.response.send_message("thanks", ephemeral=True)
+        async def on_submit(self, interaction: discord.Interaction) -> None:
+            fields: Any = [one.component for one in (self.text, self.menu, self.who, self.radio, self.check)]
+            text, menu, who, radio, check = fields
+            people = [one.id for one in who.values]
+            filled.put_nowait((text.value, menu.values, people, radio.value, check.value))
+            await interaction.response.send_message("thanks", ephemeral=True)
 
-        @client.tree.command(name="form", description="Open it")
-        async def form(interaction: discord.Interaction) -> None:
-            await interaction.response.send_modal(Form())
-            known.set()
+    @client.tree.command(name="form", description="Open it")
+    async def form(interaction: discord.Interaction) -> None:
+        await interaction.response.send_modal(Form())
+        known.set()
 
-        known = asyncio.Event()
-        async with logged_in(server, client):
-            await client.tree.sync()
-            opened = await ann.slash(channel, "form")
-            await known.wait()  # The library knows a form only when Discord's answer is in.
-            with pytest.raises(AssertionError, match="6 characters do not fit"):
-                await ann.fill(opened, {"Text": "longer", "Menu": ["Red"], "Who": [ann], "Radio": "x"})
-            with pytest.raises(AssertionError, match="no field \\['Wrong'\\]"):
-                await ann.fill(opened, {"Menu": ["Red"], "Who": [ann], "Radio": "x", "Wrong": 1})
-            values = {"Text": "hello", "Menu": ["Red", "Blue"], "Who": [ann], "Radio": "y", "Check": True}
-            sent = await ann.fill(opened, values)
-            assert filled.get_nowait() == ("hello", ["r", "b"], [ann.id], "y", True)
-            assert sent.message is not None
-            assert sent.message.ephemeral_to == ann.id
+    known = asyncio.Event()
+    async with at_work(client) as (_, channel, ann, _):
+        await client.tree.sync()
+        opened = await ann.slash(channel, "form")
+        await known.wait()  # The library knows a form only when Discord's answer is in.
+        with pytest.raises(AssertionError, match="6 characters do not fit"):
+            await ann.fill(opened, {"Text": "longer", "Menu": ["Red"], "Who": [ann], "Radio": "x"})
+        with pytest.raises(AssertionError, match="no field \\['Wrong'\\]"):
+            await ann.fill(opened, {"Menu": ["Red"], "Who": [ann], "Radio": "x", "Wrong": 1})
+        values = {"Text": "hello", "Menu": ["Red", "Blue"], "Who": [ann], "Radio": "y", "Check": True}
+        sent = await ann.fill(opened, values)
+        assert filled.get_nowait() == ("hello", ["r", "b"], [ann.id], "y", True)
+        assert sent.message is not None
+        assert sent.message.ephemeral_to == ann.id
 
 
 async def test_a_form_that_discord_would_refuse_is_refused() -> None:
     """Too long a title, too long a label and one value twice, each at its path, before the person sees anything."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        refused: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
+    client = Client()
+    refused: asyncio.Queue[discord.HTTPException] = asyncio.Queue()
 
-        @client.tree.command(name="form", description="Open it")
-        async def form(interaction: discord.Interaction) -> None:
-            modal = ui.Modal(title="t" * 46)
-            modal.add_item(ui.TextInput(label="l" * 46))
-            twice = [discord.SelectOption(label=label, value="same") for label in ("one", "two")]
-            modal.add_item(ui.Label(text="Menu", component=ui.Select(options=twice)))
-            group = [discord.RadioGroupOption(label=label, value="same") for label in ("one", "two")]
-            modal.add_item(ui.Label(text="Radio", component=ui.RadioGroup(options=group)))
-            with pytest.raises(discord.HTTPException) as error:
-                await interaction.response.send_modal(modal)
-            refused.put_nowait(error.value)
-            await interaction.response.send_message("no form")
+    @client.tree.command(name="form", description="Open it")
+    async def form(interaction: discord.Interaction) -> None:
+        modal = ui.Modal(title="t" * 46)
+        modal.add_item(ui.TextInput(label="l" * 46))
+        twice = [discord.SelectOption(label=label, value="same") for label in ("one", "two")]
+        modal.add_item(ui.Label(text="Menu", component=ui.Select(options=twice)))
+        group = [discord.RadioGroupOption(label=label, value="same") for label in ("one", "two")]
+        modal.add_item(ui.Label(text="Radio", component=ui.RadioGroup(options=group)))
+        with pytest.raises(discord.HTTPException) as error:
+            await interaction.response.send_modal(modal)
+        refused.put_nowait(error.value)
+        await interaction.response.send_message("no form")
 
-        async with logged_in(server, client):
-            await client.tree.sync()
-            await ann.slash(channel, "form")
-            error = refused.get_nowait()
-            assert error.code == 50035
-            assert "In data.title" in error.text
-            assert "In data.components.0.components.0.label" in error.text
-            assert "In data.components.1.component.options.1.value" in error.text
-            assert "In data.components.2.component.options.1.value" in error.text
+    async with at_work(client) as (_, channel, ann, _):
+        await client.tree.sync()
+        await ann.slash(channel, "form")
+        error = refused.get_nowait()
+        assert error.code == 50035
+        assert "In data.title" in error.text
+        assert "In data.components.0.components.0.label" in error.text
+        assert "In data.components.1.component.options.1.value" in error.text
+        assert "In data.components.2.component.options.1.value" in error.text
 
 
 async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -> None:
@@ -133,99 +121,84 @@ async def test_menus_of_people_roles_and_channels_give_the_things_themselves() -
 
 async def test_context_menus_get_the_message_and_the_member() -> None:
     """Both kinds of application commands that are not slash commands."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
+    client = Client()
 
-        @client.tree.context_menu(name="Quote")
-        async def quote(interaction: discord.Interaction, message: discord.Message) -> None:
-            await interaction.response.send_message(f"quoting {message.content}")
+    @client.tree.context_menu(name="Quote")
+    async def quote(interaction: discord.Interaction, message: discord.Message) -> None:
+        await interaction.response.send_message(f"quoting {message.content}")
 
-        @client.tree.context_menu(name="Greet")
-        async def greet(interaction: discord.Interaction, member: discord.Member) -> None:
-            await interaction.response.send_message(f"hello {member.name}")
+    @client.tree.context_menu(name="Greet")
+    async def greet(interaction: discord.Interaction, member: discord.Member) -> None:
+        await interaction.response.send_message(f"hello {member.name}")
 
-        async with logged_in(server, client):
-            await client.tree.sync()
-            said = await ann.say(channel, "to be or not")
-            quoted = await ann.menu(said, "Quote")
-            assert (await quoted.settled()).content == "quoting to be or not"
-            greeted = await ann.menu(ann, "Greet", channel=channel)
-            assert (await greeted.settled()).content == "hello ann"
+    async with at_work(client) as (_, channel, ann, _):
+        await client.tree.sync()
+        said = await ann.say(channel, "to be or not")
+        quoted = await ann.menu(said, "Quote")
+        assert (await quoted.settled()).content == "quoting to be or not"
+        greeted = await ann.menu(ann, "Greet", channel=channel)
+        assert (await greeted.settled()).content == "hello ann"
 
 
 async def test_components_v2_carry_text_files_and_buttons() -> None:
     """A container with text, a separator, a section with a button, a file; a press edits it; content is refused."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
+    client = Client()
 
-        class Card(ui.LayoutView):
-            def __init__(self, text: str) -> None:
-                super().__init__()
-                button: ui.Button[Any] = ui.Button(label="Go", custom_id="go")
-                button.callback = self.go  # type: ignore[method-assign]
-                self.add_item(
-                    ui.Container(
-                        ui.TextDisplay(text),
-                        ui.Separator(),
-                        ui.Section("a section", accessory=button),
-                        ui.File("attachment://a.txt"),
-                    )
+    class Card(ui.LayoutView):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            button: ui.Button[Any] = ui.Button(label="Go", custom_id="go")
+            button.callback = self.go  # type: ignore[method-assign]
+            self.add_item(
+                ui.Container(
+                    ui.TextDisplay(text),
+                    ui.Separator(),
+                    ui.Section("a section", accessory=button),
+                    ui.File("attachment://a.txt"),
                 )
+            )
 
-            async def go(self, interaction: discord.Interaction) -> None:
-                await interaction.response.edit_message(view=Card("## gone"), attachments=[])
+        async def go(self, interaction: discord.Interaction) -> None:
+            await interaction.response.edit_message(view=Card("## gone"), attachments=[])
 
-        async with logged_in(server, client):
-            place = client.get_partial_messageable(channel.id)
-            await place.send(view=Card("## here"), file=discord.File(__file__, "a.txt"))
-            card = await ann.sees(channel, lambda message: message.components, by=bot)
-            assert card.components[0]["components"][0]["content"] == "## here"
-            await ann.click(card, "Go")
-            assert card.components[0]["components"][0]["content"] == "## gone"
-            with pytest.raises(discord.HTTPException) as refused:
-                await place.send("text", view=Card("both"), file=discord.File(__file__, "a.txt"))  # type: ignore[call-overload]
-            assert refused.value.code == 50035
+    async with at_work(client) as (_, channel, ann, bot):
+        place = client.get_partial_messageable(channel.id)
+        await place.send(view=Card("## here"), file=discord.File(__file__, "a.txt"))
+        card = await ann.sees(channel, lambda message: message.components, by=bot)
+        assert card.components[0]["components"][0]["content"] == "## here"
+        await ann.click(card, "Go")
+        assert card.components[0]["components"][0]["content"] == "## gone"
+        with pytest.raises(discord.HTTPException) as refused:
+            await place.send("text", view=Card("both"), file=discord.File(__file__, "a.txt"))  # type: ignore[call-overload]
+        assert refused.value.code == 50035
 
 
 async def test_an_answer_after_three_seconds_is_unknown_and_followups_last_fifteen_minutes() -> None:
     """10062 and 50027 as the library sees them; the clock is jumped, nobody waits."""
-    async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        server.add_bot("threadline", token="T", guilds=(guild,))
-        client = Client()
-        begun: asyncio.Queue[discord.Interaction] = asyncio.Queue()
-        tree: app_commands.CommandTree[Any] = client.tree
+    client = Client()
+    begun: asyncio.Queue[discord.Interaction] = asyncio.Queue()
+    tree: app_commands.CommandTree[Any] = client.tree
 
-        @tree.command(name="slow", description="Late")
-        async def slow(interaction: discord.Interaction) -> None:
-            begun.put_nowait(interaction)
+    @tree.command(name="slow", description="Late")
+    async def slow(interaction: discord.Interaction) -> None:
+        begun.put_nowait(interaction)
 
-        async with logged_in(server, client), asyncio.timeout(BOUND):
-            await tree.sync()
-            using = asyncio.create_task(ann.slash(channel, "slow"))
-            late = await begun.get()
-            server.jump(3.1)
-            assert not (await using).acknowledged
-            with pytest.raises(discord.NotFound) as unknown:
-                await late.response.defer()
-            assert unknown.value.code == 10062
-            using = asyncio.create_task(ann.slash(channel, "slow"))
-            early = await begun.get()
-            await early.response.defer()
-            assert (await using).acknowledged
-            server.jump(890)
-            await early.followup.send("in time")
-            server.jump(20)
-            with pytest.raises(discord.HTTPException) as over:
-                await early.followup.send("too late")
-            assert over.value.code == 50027
+    async with at_work(client) as (server, channel, ann, _), asyncio.timeout(BOUND):
+        await tree.sync()
+        using = asyncio.create_task(ann.slash(channel, "slow"))
+        late = await begun.get()
+        server.jump(3.1)
+        assert not (await using).acknowledged
+        with pytest.raises(discord.NotFound) as unknown:
+            await late.response.defer()
+        assert unknown.value.code == 10062
+        using = asyncio.create_task(ann.slash(channel, "slow"))
+        early = await begun.get()
+        await early.response.defer()
+        assert (await using).acknowledged
+        server.jump(890)
+        await early.followup.send("in time")
+        server.jump(20)
+        with pytest.raises(discord.HTTPException) as over:
+            await early.followup.send("too late")
+        assert over.value.code == 50027

@@ -6,6 +6,7 @@ import pytest
 
 from loopback import Loopback
 from loopback.state.clock import Clock
+from tests.loopback.library import furnished
 from tests.support.virtual_time import step
 
 BOUND = 30.0
@@ -38,10 +39,7 @@ async def test_a_clock_does_not_go_back() -> None:
 async def test_a_press_that_nobody_answers_fails_after_discords_three_seconds() -> None:
     """A jump beyond them ends the person's wait, unacknowledged."""
     async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bot = server.add_bot("threadline", token="T", guilds=(guild,))
+        channel, ann, bot = furnished(server)
         bot.commands[None] = [{"id": "1", "type": 1, "name": "ask", "options": []}]
         waiting = asyncio.create_task(ann.slash(channel, "ask"))
         await server.until(lambda: server.world.interactions)
