@@ -16,6 +16,7 @@ import pytest
 
 from bot.cli.group import main
 from loopback import Loopback
+from loopback.harness import Lab
 from tests.bot.cli.test_migrate import EXAMPLE
 from tests.e2e.live_bot import SCRIPTED, TOKEN
 from tests.loopback.openapi import strictly
@@ -91,14 +92,12 @@ async def test_a_piece_of_shell_in_the_documents_works(block: str, tmp_path: Pat
         if path is None and re.search(rf"^{name}\b", block, re.MULTILINE):
             pytest.skip(f"there is no {name} here")
     async with Loopback(strict=strictly()) as discord:
-        guild = discord.add_guild("Lab")
-        channel = discord.add_channel(guild, "general")
-        bot = discord.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        lab = Lab.furnish(discord, "ann", token=TOKEN)
         environ = place(tmp_path, discord, block)
         if "threadline init" not in block and "threadline migrate" not in block:
-            configured(tmp_path, discord, channel.id)
+            configured(tmp_path, discord, lab.channel.id)
         process = await asyncio.create_subprocess_exec(
-            *("/bin/bash", "-e", "-o", "pipefail", "-c", block.replace("123456789012345678", str(channel.id))),
+            *("/bin/bash", "-e", "-o", "pipefail", "-c", block.replace("123456789012345678", str(lab.channel.id))),
             cwd=tmp_path,
             env=environ,
             stdin=asyncio.subprocess.DEVNULL,
@@ -109,7 +108,7 @@ async def test_a_piece_of_shell_in_the_documents_works(block: str, tmp_path: Pat
         try:
             async with asyncio.timeout(BOUND):
                 if "threadline run" in block:
-                    await discord.connected(bot)
+                    await discord.connected(lab.bot)
                     os.killpg(process.pid, signal.SIGTERM)
                 said, _ = await process.communicate()
         except TimeoutError:

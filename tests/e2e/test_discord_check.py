@@ -13,7 +13,7 @@ from bot.config.load import load
 from bot.config.schema import Config
 from bot.gateway.connection import NO_TOKEN, REFUSED
 from loopback import Loopback
-from loopback.harness import in_toml
+from loopback.harness import Lab, in_toml
 from loopback.state.entities import ALL_INTENTS
 from loopback.state.faults import Turbulence
 from tests.loopback.openapi import strictly
@@ -103,12 +103,10 @@ async def test_where_all_channels_are_meant_only_those_that_lack_something_are_t
 async def test_a_server_in_none_of_whose_channels_it_can_answer_has_failed(tmp_path: Path) -> None:
     """Also where all of them are meant."""
     async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        lab = Lab.furnish(server, "ann", token=TOKEN)
         denied = discord.Permissions(send_messages=True, send_messages_in_threads=True)
-        server.world.overwrite(channel, guild.id, deny=denied.value)
-        access = f'channels = ["*"]\nguilds = ["{guild.id}"]'
+        server.world.overwrite(lab.channel, lab.guild.id, deny=denied.value)
+        access = f'channels = ["*"]\nguilds = ["{lab.guild.id}"]'
         found = await discord_findings(config(tmp_path, server.endpoint, access))
     assert ("server Lab", Level.FAILED) in [(each.subject, each.level) for each in found]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from loopback.state import events
-from tests.e2e.test_processes import GENEROUS, bot_process
+from tests.e2e.test_processes import GENEROUS, bot_process, started
 
 from .live_bot import Stage, scene, spoken
 
@@ -62,7 +62,6 @@ async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp
         threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
         first, others = threads[:AGENTS], threads[AGENTS:]
         async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
             for thread in first:
                 await place.ann.say(thread, f"{place.bot.mention} gate {gate}")
                 await place.ann.sees(thread, SUBTEXT, by=place.bot)
@@ -85,7 +84,7 @@ async def test_two_hundred_threads_share_four_agents_and_a_restart_is_silent(tmp
 
         before = {thread.id: [each.content for each in place.discord.messages(thread)] for thread in others}
         calls = len(place.discord.record)
-        async with bot_process(place) as process:
+        async with started(place) as process:
             await place.ann.say(first[0], "are you there?")
             # It was missed, or waits for what was: when it is answered, the start has done all that it does.
             await place.ann.sees(first[0], "are you there?", by=place.bot)

@@ -16,6 +16,7 @@ from bot.cli.init.prompts import Prompter
 from bot.cli.init.wizard import Answers, log_in
 from bot.config.presets import PRESETS
 from loopback import Loopback
+from loopback.harness import Lab
 from loopback.state.entities import ALL_INTENTS
 from tests.loopback.openapi import strictly
 from tests.support.fork_server import start
@@ -240,9 +241,7 @@ async def test_a_folder_that_cannot_be_written_to_is_noticed_before_anything_is_
 async def test_the_agents_folder_may_not_be_that_of_the_configuration(tmp_path: Path, folder: str) -> None:
     """The agent would read the token there, whichever way the folder is named; nothing is written."""
     async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        server.add_channel(guild, "general")
-        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        Lab.furnish(server, "ann", token=TOKEN)
         args = ["--yes", "--endpoint", server.endpoint, "--agent", "true", "--cwd", folder]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
     assert code == 2
@@ -279,9 +278,7 @@ async def test_a_server_without_a_channel_for_it_is_named(tmp_path: Path) -> Non
 async def test_an_id_that_is_no_channels_is_told_what_it_is_and_not_waited_for(tmp_path: Path) -> None:
     """It would never become one; nothing is written."""
     async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        server.add_channel(guild, "general")
-        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        guild = Lab.furnish(server, "ann", token=TOKEN).guild
         args = ["--yes", "--endpoint", server.endpoint, "--channel", str(guild.id), "--agent", "true"]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)
     assert code == 2
@@ -305,9 +302,7 @@ async def test_a_voice_channel_can_be_named_and_is_not_offered(tmp_path: Path) -
 async def test_the_agents_path_is_meant_from_where_it_is_typed(tmp_path: Path) -> None:
     """The agent starts in its own folder, where the path would lead elsewhere."""
     async with Loopback(strict=strictly()) as server:
-        guild = server.add_guild("Lab")
-        server.add_channel(guild, "general")
-        server.add_bot("threadline", token=TOKEN, guilds=(guild,))
+        Lab.furnish(server, "ann", token=TOKEN)
         (tmp_path / "agent").touch(mode=0o700)
         args = ["--yes", "--endpoint", server.endpoint, "--agent", "./agent --fast", "--cwd", "project"]
         code, said = await threadline("init", *args, cwd=tmp_path, DISCORD_TOKEN=TOKEN)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ GENEROUS = 60.0
 
 
 @asynccontextmanager
-async def bot_process(
+async def started(
     place: Stage, *options: str, program: Sequence[str] = (), **environ: str
 ) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
     """`threadline run` as a process; ended at the end whatever happened. `program` is what Python runs in its place."""
@@ -40,10 +41,17 @@ async def bot_process(
         await process.communicate()
 
 
+@asynccontextmanager
+async def bot_process(place: Stage, *options: str, **given: Any) -> AsyncIterator[asyncio.subprocess.Process | Forked]:
+    """`threadline run` as a process that has connected to Discord; the rest is as with `started`."""
+    async with started(place, *options, **given) as process:
+        await place.discord.connected(place.bot)
+        yield process
+
+
 async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
     """Invariant 8, P35, P65: children that ignore SIGTERM, also in a session of their own, end with their agent."""
     async with scene(tmp_path) as place, bot_process(place) as process:
-        await place.discord.connected(place.bot)
         thread = await place.thread("child deaf\nchild deaf setsid\nsay they live")
         await place.ann.sees(thread, "they live", by=place.bot)
         other = await place.thread("say I work\nhang deaf", place.ben)
@@ -61,7 +69,6 @@ async def test_after_sigterm_no_agent_process_is_left(tmp_path: Path) -> None:
 async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:
     """A person in a hurry need not wait for running turns."""
     async with scene(tmp_path) as place, bot_process(place) as process:
-        await place.discord.connected(place.bot)
         thread = await place.thread("say I work\nhang deaf")
         await place.ann.sees(thread, "I work", by=place.bot)
         process.send_signal(signal.SIGTERM)
@@ -75,7 +82,6 @@ async def test_a_second_signal_kills_the_agents_at_once(tmp_path: Path) -> None:
 async def test_a_running_turn_may_end_before_the_bot_does(tmp_path: Path) -> None:
     """The answer that was being written is complete."""
     async with scene(tmp_path) as place, bot_process(place) as process:
-        await place.discord.connected(place.bot)
         thread = await place.thread("stream 40 20")
         await place.ann.sees(thread, re.compile("^1 2 3"), by=place.bot)
         process.send_signal(signal.SIGTERM)
@@ -89,7 +95,6 @@ async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path)
     """Invariant 8: kill -9 gives no time to clean up; the marker finds the agents again."""
     async with scene(tmp_path, agent=(sys.executable, "-m", "loopback.agent", "--deaf")) as place:
         async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
             thread = await place.thread("child deaf setsid\nsay it lives")
             await place.ann.sees(thread, "it lives", by=place.bot)
             process.kill()
@@ -98,7 +103,6 @@ async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path)
         left = marked(place.config)
         assert left
         async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
             assert not set(left) & set(marked(place.config))
             await place.ann.say(thread, "say back again")
             await place.ann.sees(thread, "back again", by=place.bot)
@@ -108,7 +112,7 @@ async def test_what_a_killed_bot_left_is_ended_at_the_next_start(tmp_path: Path)
 
 async def refused(place: Stage) -> tuple[int | None, str]:
     """Run the bot, which is expected to end by itself; return its exit code and what it wrote."""
-    async with bot_process(place) as process:
+    async with started(place) as process:
         async with asyncio.timeout(GENEROUS):
             _, stderr = await process.communicate()
         return process.returncode, stderr.decode()

@@ -201,7 +201,6 @@ async def test_buttons_still_answer_after_a_restart(tmp_path: Path) -> None:
     """P52: with what has become of the turn, also where the card could not be corrected."""
     async with scene(tmp_path) as place:
         async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
             thread = await place.thread("ask execute make install")
             card = await place.ann.sees(thread, "May I", by=place.bot)
             process.kill()
@@ -248,7 +247,6 @@ async def test_forms_that_were_open_over_a_restart_are_answered_in_words(tmp_pat
     access = 'users = ["*"]\napprovers = ["*"]'
     async with scene(tmp_path, agent=PUPPET, access=access) as place:
         async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
             thread = await place.thread(strings(form(1, EVERY_KIND, "name", "age", "days"), ["await", 1]))
             card = await place.ann.sees(thread, "Please fill this in", by=place.bot)
             first = await place.ann.fill(await place.ann.click(card, "Fill in"), {"Name": "Ada", "Age": "36"})

@@ -27,7 +27,6 @@ from .live_bot import Stage, nothing_written, performing, said, scene, spoken
 async def running(place: Stage, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[None]:
     """One run of the bot as a program of its own, from its READY to the signal that ends it after the block."""
     async with bot_process(place) as process:
-        await place.discord.connected(place.bot)
         yield
         process.send_signal(end)
         async with asyncio.timeout(GENEROUS):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_processes import GENEROUS, bot_process, refused
+from tests.e2e.test_processes import GENEROUS, bot_process, refused, started
 
 from .live_bot import marked, scene
 
@@ -62,7 +62,7 @@ async def test_systemd_learns_of_each_step(tmp_path: Path, address: str) -> None
     address = address.format(folder=tmp_path)
     async with scene(tmp_path) as place:
         with manager(address) as listening:
-            async with bot_process(place, NOTIFY_SOCKET=address) as process:
+            async with started(place, NOTIFY_SOCKET=address) as process:
                 heard = await told(listening, "READY=1")
                 assert place.discord.is_connected(place.bot)
                 assert {*heard[:-1]} <= {"WATCHDOG=1"}
@@ -85,7 +85,6 @@ async def test_a_manager_that_does_not_listen_holds_nothing_up(tmp_path: Path) -
                 while True:
                     other.sendto(b"full", address)
             async with bot_process(place, NOTIFY_SOCKET=address):
-                await place.discord.connected(place.bot)
                 thread = await place.thread("say hello there")
                 await place.ann.sees(thread, "hello there", by=place.bot)
 
@@ -96,7 +95,6 @@ async def test_the_log_says_when_it_is_ready_as_whom_and_where_and_why_it_stops(
         place.discord.add_channel(place.guild, "elsewhere")
         place.configure()
         async with bot_process(place) as process:
-            await place.discord.connected(place.bot)
             thread = await place.thread("say hello there")
             await place.ann.sees(thread, "hello there", by=place.bot)
             process.send_signal(signal.SIGTERM)
@@ -113,7 +111,6 @@ async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path
     """Exit code 1, the stacks in both logs; then no agent is left, and what was accepted is asked about."""
     async with scene(tmp_path) as place:
         async with bot_process(place, program=("-c", STUCK_ON_SIGNAL)) as process:
-            await place.discord.connected(place.bot)
             thread = await place.thread("child deaf setsid\nsay I work\nhang deaf")
             await place.ann.sees(thread, "I work", by=place.bot)
             process.send_signal(signal.SIGUSR1)
@@ -126,7 +123,6 @@ async def test_a_stuck_bot_ends_itself_and_the_next_one_takes_its_place(tmp_path
         left = marked(place.config)
         await place.discord.until(lambda: not place.discord.is_connected(place.bot))
         async with bot_process(place):
-            await place.discord.connected(place.bot)
             assert not set(left) & set(marked(place.config))
             await place.ann.sees(thread, re.compile("Retry"), by=place.bot)
 

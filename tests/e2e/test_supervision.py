@@ -367,7 +367,6 @@ async def test_a_bot_that_has_logged_in_too_often_waits_and_then_comes_by_itself
 async def test_a_token_that_is_no_longer_good_ends_the_bot(tmp_path: Path) -> None:
     """P42: nobody knocks for ever at a door that was locked. One line, exit code 2, and no agent is left."""
     async with scene(tmp_path) as place, bot_process(place) as process:
-        await place.discord.connected(place.bot)
         thread = await place.thread("say hello there")
         await place.ann.sees(thread, "hello there", by=place.bot)
         del place.discord.world.bots_by_token[place.bot.token]

@@ -5,16 +5,21 @@ import re
 
 import pytest
 
-from loopback import DiscordError, Loopback
+from loopback import Channel, DiscordError, Loopback, User
+from loopback.harness import Lab
+
+
+def together(server: Loopback) -> tuple[Channel, User, User]:
+    """A channel with two people in it."""
+    lab = Lab.furnish(server, "ann", "bob", token="T")
+    ann, bob = lab.people
+    return lab.channel, ann, bob
 
 
 async def test_sees_waits_for_a_change_and_returns_the_message() -> None:
     """An edit that makes the text true wakes the waiter; patterns and predicates work alike."""
     async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bob = server.add_person("bob", guilds=(guild,))
+        channel, ann, bob = together(server)
         said = await bob.say(channel, "one")
         waiting = asyncio.create_task(ann.sees(channel, "two", by=bob))
         await bob.edit(said, "two")
@@ -26,9 +31,7 @@ async def test_sees_waits_for_a_change_and_returns_the_message() -> None:
 async def test_sees_says_what_was_there_instead() -> None:
     """The time-out lists the channel's messages with their authors."""
     async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
+        channel, ann, _ = together(server)
         await ann.say(channel, "something else")
         with pytest.raises(AssertionError, match=r"did not see 'this'(.|\n)*ann: 'something else'"):
             await ann.sees(channel, "this", timeout=0.01)
@@ -37,10 +40,7 @@ async def test_sees_says_what_was_there_instead() -> None:
 async def test_sees_thread_waits_until_the_person_is_in_it() -> None:
     """A thread that somebody else opened is seen only after joining."""
     async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
-        bob = server.add_person("bob", guilds=(guild,))
+        channel, ann, bob = together(server)
         said = await ann.say(channel, "hello")
         thread = await bob.open_thread(said, "talk")
         with pytest.raises(AssertionError, match="a thread without ann"):
@@ -52,14 +52,11 @@ async def test_sees_thread_waits_until_the_person_is_in_it() -> None:
 async def test_a_person_is_held_to_permissions_too() -> None:
     """Strangers to a guild cannot speak there, and nobody edits another's words."""
     async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
+        channel, ann, bob = together(server)
         eve = server.add_person("eve")
         said = await ann.say(channel, "mine")
         with pytest.raises(DiscordError, match="50001"):
             await eve.say(channel, "hello")
-        bob = server.add_person("bob", guilds=(guild,))
         with pytest.raises(DiscordError, match="50005"):
             await bob.edit(said, "yours")
 
@@ -67,9 +64,7 @@ async def test_a_person_is_held_to_permissions_too() -> None:
 async def test_a_system_message_is_said_with_its_type() -> None:
     """What a bot must not take for a prompt."""
     async with Loopback() as server:
-        guild = server.add_guild("Lab")
-        channel = server.add_channel(guild, "general")
-        ann = server.add_person("ann", guilds=(guild,))
+        channel, ann, _ = together(server)
         assert (await ann.say(channel, type=6)).type == 6
         reply = await ann.say(channel, "yes", reply_to=await ann.say(channel, "?"))
         assert reply.type == 19

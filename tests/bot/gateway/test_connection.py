@@ -10,6 +10,7 @@ import discord
 
 from bot.gateway.connection import close, intents, prepare
 from loopback import Loopback
+from loopback.harness import Lab
 from tests.support.virtual_time import step
 
 TOKEN = "token-of-the-test"
@@ -63,18 +64,15 @@ class Listener(discord.Client):
 async def test_others_get_the_event_loop_between_any_two_of_many_messages_that_arrive_at_once() -> None:
     """Both where they are read and where they are handled; the messages keep their order."""
     async with Loopback(limits=False) as place:
-        guild = place.add_guild("Lab")
-        channel = place.add_channel(guild, "general")
-        ann = place.add_person("ann", guilds=(guild,))
-        bot = place.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
+        lab = Lab.furnish(place, "ann", token=TOKEN)
         prepare(place.endpoint)
         rounds = Rounds()
         client = Listener(rounds)
         running = asyncio.create_task(client.start(TOKEN, reconnect=False))
-        await place.connected(bot)
+        await place.connected(lab.bot)
         async with rounds.counted():
             for number in range(MANY):
-                await ann.say(channel, f"{number}")
+                await lab.ann.say(lab.channel, f"{number}")
             await client.everything.wait()
         await close(client)
         await asyncio.gather(running, return_exceptions=True)

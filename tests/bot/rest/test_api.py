@@ -14,6 +14,7 @@ from bot.rest import http_trace as wire
 from bot.rest.api import NONCE_SECONDS, Archived, ContentRefused, DiscordApi, Gone, PermanentError, RestError, TryLater
 from bot.rest.pacer import Bucket, Pacer, Urgency
 from loopback import Loopback
+from loopback.harness import Lab
 from loopback.rest.rate_limits import Limit
 from loopback.state.permissions import Permission
 from tests.bot.fake_discord import pacing
@@ -49,10 +50,7 @@ class Stage:
 async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> AsyncIterator[Stage]:
     """A channel, Ann, and the bot; rate limits as Discord has them, or none."""
     async with Loopback(limits=limits, strict=strictly()) as place, pacing(Pacer()) as pacer:
-        guild = place.add_guild("Lab")
-        channel = place.add_channel(guild, "general")
-        ann = place.add_person("ann", guilds=(guild,))
-        place.add_bot("threadline", token=TOKEN, owner=ann, guilds=(guild,))
+        lab = Lab.furnish(place, "ann", token=TOKEN)
         monkeypatch.setattr(discord.http.Route, "BASE", f"{place.endpoint}/api/v10")
         monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL("ws://127.0.0.1:9/"))
         trace = wire.trace(pacer)
@@ -60,7 +58,7 @@ async def stage(monkeypatch: pytest.MonkeyPatch, *, limits: bool = False) -> Asy
             await client.login(TOKEN)
             rest = DiscordApi()
             rest.client = client
-            yield Stage(place, channel, ann, rest, pacer)
+            yield Stage(place, lab.channel, lab.ann, rest, pacer)
 
 
 async def test_a_call_says_how_the_message_stands(monkeypatch: pytest.MonkeyPatch) -> None:
