@@ -197,10 +197,10 @@ class Agent:
         """
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
         # Before the request: what the agent says behind its answer finds the session.
-        desk = await self._desk(served := _served(directories, also))
+        client_methods = await self._client_methods(served := _served(directories, also))
         result = await self.connection.request("session/new", self._setup(directories), seconds=NEW_SECONDS)
         response = read(NewSessionResponse, "session/new", result)
-        session = self._add(response.session_id, served, desk)
+        session = self._add(response.session_id, served, client_methods)
         session.opened(response)
         for update, size in self._dispatch.early.take(session.session_id):
             session.update(update, size)
@@ -216,7 +216,7 @@ class Agent:
             raise Unsupported("the agent can neither load nor resume a session")
         directories = self._client.directories(cwd, self.info.agent_capabilities, also)
         served = _served(directories, also)
-        session = self._add(session_id, served, await self._desk(served))
+        session = self._add(session_id, served, await self._client_methods(served))
         session.loading = True
         self._dispatch.early.take(session_id)  # Left by a load that took too long: history too.
         try:
@@ -250,15 +250,19 @@ class Agent:
         params: dict[str, Any] = {"cwd": cwd, "mcpServers": self._client.servers(self.info.agent_capabilities)}
         return params | {"additionalDirectories": others} if others else params
 
-    async def _desk(self, directories: tuple[Path, ...]) -> ClientMethods:
+    async def _client_methods(self, directories: tuple[Path, ...]) -> ClientMethods:
         """Make what serves a session. Raises `SpawnFailed` where one of its directories does not answer."""
         serves = self._client.file_system is not None or self._client.terminals is not None
         return ClientMethods(self._client, await Roots.find(directories) if serves else None)
 
-    def _add(self, session_id: str, directories: tuple[Path, ...], desk: ClientMethods) -> Session:
+    def _add(self, session_id: str, directories: tuple[Path, ...], client_methods: ClientMethods) -> Session:
         capabilities = self.info.agent_capabilities.prompt_capabilities
         session = self._dispatch.sessions[session_id] = Session(
-            self.connection, session_id, capabilities=capabilities, desk=desk, directories=directories
+            self.connection,
+            session_id,
+            capabilities=capabilities,
+            client_methods=client_methods,
+            directories=directories,
         )
         return session
 
@@ -285,7 +289,7 @@ class Agent:
         if session.turn is not None:
             session.turn.cancel()
         await self._dispatch.request_tasks.end(session.session_id)
-        await session.desk.close()
+        await session.client_methods.close()
         if self._can("close"):
             params = {"sessionId": session.session_id}
             await self.connection.request("session/close", params, seconds=CLOSE_SECONDS)
@@ -300,7 +304,8 @@ class Agent:
         self._dispatch.end_out_of_turn()
         await self._dispatch.request_tasks.end()
         closing = {
-            f"close terminals of {each}": session.desk.close() for each, session in self._dispatch.sessions.items()
+            f"close terminals of {each}": session.client_methods.close()
+            for each, session in self._dispatch.sessions.items()
         }
         works = {f"stop {self._process!r}": self._process.stop()} | closing
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]

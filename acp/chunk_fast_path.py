@@ -24,11 +24,11 @@ TEXT_KINDS: tuple[Kind, ...] = ("agent_message_chunk", "agent_thought_chunk")
 """The updates whose text is taken straight."""
 
 TRIES = 16
-"""Stencils made in a row that fitted no line, after which no more are made: an agent that writes another id into each
-piece gains nothing from them."""
+"""Patterns learnt in a row that fitted no line, after which no more are learnt: an agent may write another id into
+each piece, and gains nothing from them."""
 
 LONGEST_LEARNT = 64 * 1024
-"""Bytes of the longest line that a stencil is made from: what gives such lines gives few."""
+"""Bytes of the longest line from which a pattern is learnt: an agent that writes longer lines writes few."""
 
 # A quote inside a JSON string has a backslash before it, so this is found at keys only.
 _TEXT_VALUE = re.compile(rb'"text"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
@@ -37,10 +37,10 @@ _PROBE = b'"\\u0000 a text that no agent writes"'
 
 
 class ChunkFastPath:
-    """The two ends of a connection's last piece of text, and whose it was."""
+    """The pattern of a connection's text chunks: the two ends of the last one, its session and its kind."""
 
     def __init__(self) -> None:
-        """It fits nothing yet."""
+        """Start without a pattern."""
         self._before = b""
         self._behind = b""
         self._tries = 0
@@ -48,7 +48,7 @@ class ChunkFastPath:
         self.kind: Kind = "agent_message_chunk"
 
     def texts(self, lines: Sequence[Line], start: int = 0) -> list[str]:
-        """Return the texts of the lines from `start` on, up to the first line that the stencil does not fit."""
+        """Return the texts of the lines from `start` on, up to the first line that the pattern does not fit."""
         before, behind, found = self._before, self._behind, list[str]()
         if not before:
             return found

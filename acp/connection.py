@@ -109,7 +109,7 @@ class Connection:
         self._on_text = on_text
         self._on_unread = on_unread
         self._splitter = LineSplitter()
-        self._stencil = ChunkFastPath()
+        self._fast_path = ChunkFastPath()
         self._pending: dict[RequestId, Pending] = {}
         self._last_id = 0
         self._unread: asyncio.TimerHandle | None = None
@@ -132,14 +132,14 @@ class Connection:
     def feed(self, data: bytes) -> None:
         """Take bytes that the agent wrote."""
         lines = self._splitter.feed(data)
-        index, short, stencil = 0, 0, self._stencil
+        index, short, fast_path = 0, 0, self._fast_path
         while index < len(lines) and self.error is None:
             if len(lines[index]) < SHORTEST and (short := short + 1) > SHORT_LINES:
                 index += 1
                 continue
-            texts = stencil.texts(lines, index)
+            texts = fast_path.texts(lines, index)
             if texts:
-                self._on_text(stencil.session_id, stencil.kind, "".join(texts))
+                self._on_text(fast_path.session_id, fast_path.kind, "".join(texts))
                 index += len(texts)
             else:
                 self._dispatch(lines[index])
@@ -149,7 +149,7 @@ class Connection:
         match parse(line):
             case Notification(method, params) as notification:
                 if method == "session/update":
-                    self._stencil.learn(line, params)
+                    self._fast_path.learn(line, params)
                 self._on_notification(notification)
             case Result(request_id) | Failure(request_id) as reply:
                 self._settle(request_id, reply)

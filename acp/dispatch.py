@@ -196,5 +196,5 @@ class Dispatch:
         async def permitted(tool_call: ToolCallUpdate) -> None:
             await permit(session.turn, request.request_id, tool_call)
 
-        work = partial(session.desk.fulfil, request.method, params, permitted)
+        work = partial(session.client_methods.fulfil, request.method, params, permitted)
         self.request_tasks.start(request, session.session_id, work)

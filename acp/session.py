@@ -66,7 +66,7 @@ class Session:
         session_id: str,
         *,
         capabilities: PromptCapabilities,
-        desk: ClientMethods,
+        client_methods: ClientMethods,
         directories: tuple[Path, ...],
     ) -> None:
         """Created by `Agent` when the agent has named the session, or is about to load it."""
@@ -83,7 +83,7 @@ class Session:
         """Where it works: absolute, the working directory first."""
         self.turn: Turn | None = None
         """The running turn, until all of it was read."""
-        self.desk = desk
+        self.client_methods = client_methods
         self.loading = False
         """Whether a session/load or resume is pending: the conversation's content that arrives meanwhile is history."""
         self.on_late: Callable[[Event], None] | None = None

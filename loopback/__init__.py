@@ -1,6 +1,6 @@
 """Loopback: a Discord-compatible server on 127.0.0.1, to try, test and measure bots without Discord.
 
-`Loopback` is the server with its small world; `User` a person in it, with hands; `Message` what the world stores.
+`Loopback` is the server with its small world; `User` acts for a person in it; `Message` what the world stores.
 `Limit`s are enforced and `Fault`s injected where one asks for them.
 Any Discord library's bot can log in: REST is below `<endpoint>/api/v10`, the gateway at `ws://.../gateway/`.
 """

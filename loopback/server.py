@@ -177,11 +177,11 @@ class Loopback:
         self.world.invite(guild, bot, granted=permissions)
 
     def add_person(self, name: str, *, guilds: Iterable[Guild] = (), roles: Iterable[Role] = ()) -> User:
-        """A person with hands."""
+        """Add a person, and return a `User` that acts for them."""
         return self.person(self.world.add_person(name, guilds=guilds, roles=roles))
 
     def person(self, account: Account) -> User:
-        """The hands of a person who is there already."""
+        """Return a `User` that acts for a person who is there already."""
         return User(account, self.world, self._changes)
 
     def give_role(self, guild: Guild, account: Account, role: Role) -> None:

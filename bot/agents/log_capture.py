@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Ear", "LogRecorder", "attached"]
+__all__ = ["LogRecorder", "StderrTap", "attached"]
 
 _OF_THE_LOG = {"event", "level", "logger", "timestamp"}
 """Members of a log line that are not about the event."""
@@ -33,7 +33,7 @@ def attached(handler: logging.Handler) -> Iterator[None]:
         logger.propagate = before[1]
 
 
-class Ear(logging.Handler):
+class StderrTap(logging.Handler):
     """Passes on what an agent writes to its stderr, a line at a time: the address of a page to visit, say."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from acp import Agent, RemoteError
 from acp.schema import AuthMethod
 from bot.config.agents import AgentConfig
 
-from .log_capture import Ear, attached
+from .log_capture import StderrTap, attached
 
 __all__ = ["LoginFailed", "TerminalLogin", "ask_agent", "login_words", "own_login"]
 
@@ -87,7 +87,7 @@ async def ask_agent(agent: AgentConfig, method_id: str, tell: Callable[[str], No
         if method.type == "terminal":
             return _in_terminal(agent, method)
         tell(f"The agent logs in by itself, by {method.name or method.id}. It may want you to do something meanwhile.")
-        with attached(Ear(tell)):
+        with attached(StderrTap(tell)):
             await running.authenticate(method.id)
     except RemoteError as error:
         raise LoginFailed(str(error)) from None

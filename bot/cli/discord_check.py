@@ -10,7 +10,7 @@ from bot.config.schema import Config
 from bot.gateway.connection import intents
 from bot.operations.start_failure import StartFailed
 
-from .discord_probe import DiscordProbe, lacks_in, visiting
+from .discord_probe import DiscordProbe, connect_probe, lacks_in
 from .findings import Finding, Level
 
 __all__ = ["discord_findings", "portal"]
@@ -25,46 +25,46 @@ def portal(application_id: int) -> str:
 
 
 async def discord_findings(config: Config) -> list[Finding]:
-    """Log in, connect, and look. Never raises for what Discord says; ends within the bounds of `visit`."""
+    """Log in, connect, and look. Never raises for what Discord says; ends within the bounds of `discord_probe`."""
     found: list[Finding] = []
     try:
-        async with visiting(config.discord, intents(direct=config.access.dm)) as visit:
-            found.extend(_application(visit))
-            async with visit.connected():
+        async with connect_probe(config.discord, intents(direct=config.access.dm)) as probe:
+            found.extend(_application(probe))
+            async with probe.connected():
                 found.append(Finding("gateway", Level.WELL, "connects, and may read what people write"))
-                found.extend([finding async for finding in _places(config, visit)])
+                found.extend([finding async for finding in _places(config, probe)])
     except StartFailed as error:
         subject = "gateway" if found else "token"
         return [*found, Finding(subject, Level.FAILED, str(error))]
     return found
 
 
-def _application(visit: DiscordProbe) -> Iterator[Finding]:
-    application = visit.myself
+def _application(probe: DiscordProbe) -> Iterator[Finding]:
+    application = probe.myself
     owner = application.team.name if application.team is not None else application.owner.name
-    yield Finding("token", Level.WELL, f"is that of {visit.user}, an application of {owner}")
+    yield Finding("token", Level.WELL, f"is that of {probe.user}, an application of {owner}")
     if application.bot_public:
         words = f"everybody may invite it to their server; turn Public Bot off: {portal(application.id)}"
         yield Finding("bot_public", Level.WARNING, words)
 
 
-async def _places(config: Config, visit: DiscordProbe) -> AsyncIterator[Finding]:
-    link = f"to invite it: {invite_link(visit.myself.id)}"
-    if not visit.guilds:
+async def _places(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
+    link = f"to invite it: {invite_link(probe.myself.id)}"
+    if not probe.guilds:
         yield Finding("servers", Level.FAILED, f"the bot is in no server; {link}")
         return
     for guild_id in sorted(config.access.guilds):
-        guild = visit.get_guild(guild_id)
+        guild = probe.get_guild(guild_id)
         if guild is None:
-            known = await visit.identify(guild_id)
+            known = await probe.identify(guild_id)
             words = f"is {known}, not a server" if known else f"the bot is no member, or the id is wrong; {link}"
             yield Finding(f"server {guild_id}", Level.FAILED, words)
         elif config.access.channels is None:
             for finding in _all_of(guild):
                 yield finding
     for channel_id in sorted(config.access.channels or ()):
-        yield await _channel(visit, channel_id)
-    async for finding in _people(config, visit):
+        yield await _channel(probe, channel_id)
+    async for finding in _people(config, probe):
         yield finding
 
 
@@ -82,8 +82,8 @@ def _lines(lacks: Lacks) -> str:
     return "\n".join(f"the bot lacks: {line}" for line in lacks.lines)
 
 
-async def _channel(visit: DiscordProbe, channel_id: int) -> Finding:
-    channel = visit.get_channel(channel_id)
+async def _channel(probe: DiscordProbe, channel_id: int) -> Finding:
+    channel = probe.get_channel(channel_id)
     match channel:
         case discord.TextChannel() | discord.ForumChannel() | discord.VoiceChannel() | discord.StageChannel():
             lacks = lacks_in(channel)
@@ -91,7 +91,7 @@ async def _channel(visit: DiscordProbe, channel_id: int) -> Finding:
             words = _lines(lacks) or "all permissions are there"
             return Finding(f"#{channel.name} in {channel.guild.name}", level, words)
         case None:
-            return Finding(f"channel {channel_id}", Level.FAILED, await _why_unseen(visit, channel_id))
+            return Finding(f"channel {channel_id}", Level.FAILED, await _why_unseen(probe, channel_id))
         case discord.Thread():
             words = f"is a thread; list the channel above it: {channel.parent_id}"
             return Finding(f"channel {channel_id}", Level.FAILED, words)
@@ -101,11 +101,11 @@ async def _channel(visit: DiscordProbe, channel_id: int) -> Finding:
             return Finding(f"channel {channel_id}", Level.FAILED, "is not a channel of a server")
 
 
-async def _why_unseen(visit: DiscordProbe, channel_id: int) -> str:
-    if known := await visit.identify(channel_id):
+async def _why_unseen(probe: DiscordProbe, channel_id: int) -> str:
+    if known := await probe.identify(channel_id):
         return f"is {known}, not a channel"
     try:
-        await visit.fetch_channel(channel_id)
+        await probe.fetch_channel(channel_id)
     except discord.Forbidden:
         return "the bot cannot see it: it lacks View Channels there, or is not in its server"
     except discord.NotFound:
@@ -115,16 +115,16 @@ async def _why_unseen(visit: DiscordProbe, channel_id: int) -> str:
     return "is not a channel of a server"
 
 
-async def _people(config: Config, visit: DiscordProbe) -> AsyncIterator[Finding]:
+async def _people(config: Config, probe: DiscordProbe) -> AsyncIterator[Finding]:
     """Name the roles and users by which people are named, and which there are not."""
     lists: list[People] = [config.access.users, config.access.approvers, config.access.admins]
     roles = {role_id for people in lists for role_id in people.role_ids} | config.threads.mention_roles
-    for role_id in sorted(roles - {role.id for guild in visit.guilds for role in guild.roles}):
-        known = await visit.identify(role_id)
+    for role_id in sorted(roles - {role.id for guild in probe.guilds for role in guild.roles}):
+        known = await probe.identify(role_id)
         words = f"is {known}, not a role" if known else "no server of the bot has this role"
         yield Finding(f"role {role_id}", Level.WARNING, words)
     for user_id in sorted({user_id for people in lists for user_id in people.user_ids})[:LISTED]:
-        known = await visit.identify(user_id)
+        known = await probe.identify(user_id)
         if not known:
             yield Finding(f"user {user_id}", Level.WARNING, "Discord names no such user")
         elif not known.startswith("the user"):

@@ -1,6 +1,6 @@
 """A short connection to Discord that reads who the bot is, where it is a member, and what it may do there.
 
-Nothing is posted and no event is answered, so a visit may be made beside a bot at work with the same token.
+It posts nothing and answers no event, so it may run while the bot works with the same token.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from bot.config.schema import DiscordConfig
 from bot.gateway.connection import LoginRefused, close, end, in_words, prepare, why_pointless
 from bot.operations.start_failure import StartFailed
 
-__all__ = ["ChannelFacts", "DiscordProbe", "lacks_in", "visiting"]
+__all__ = ["ChannelFacts", "DiscordProbe", "connect_probe", "lacks_in"]
 
 LOGIN_SECONDS = 30.0
 """Bound of logging in: two calls, each of which the library repeats while Discord has trouble."""
@@ -43,7 +43,7 @@ class ChannelFacts:
 
 
 class DiscordProbe(discord.Client):
-    """A client that only looks. Use `visiting`."""
+    """A client that only reads. Use `connect_probe`."""
 
     def __init__(self, intents: discord.Intents) -> None:
         """Nothing is opened yet."""
@@ -77,12 +77,12 @@ class DiscordProbe(discord.Client):
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        """Be connected to the gateway, with all servers known; then the visit is over.
+        """Be connected to the gateway, with all servers known; the probe ends with the block.
 
         Raises `StartFailed` in at most READY_SECONDS.
         """
-        link = asyncio.create_task(self.connect(reconnect=False), name="visit")
-        ready = asyncio.create_task(self.wait_until_ready(), name="visit is ready")
+        link = asyncio.create_task(self.connect(reconnect=False), name="probe")
+        ready = asyncio.create_task(self.wait_until_ready(), name="probe is ready")
         try:
             await asyncio.wait((link, ready), return_when=asyncio.FIRST_COMPLETED, timeout=READY_SECONDS)
             if link.done():
@@ -172,7 +172,7 @@ def lacks_in(channel: discord.abc.GuildChannel) -> Lacks:
 
 
 @asynccontextmanager
-async def visiting(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[DiscordProbe]:
+async def connect_probe(settings: DiscordConfig, intents: discord.Intents) -> AsyncIterator[DiscordProbe]:
     """Log in, and be gone at the end. Raises `StartFailed` in at most LOGIN_SECONDS."""
     prepare(settings.endpoint)
     client = DiscordProbe(intents)

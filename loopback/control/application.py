@@ -23,16 +23,16 @@ from .world_actions import CUES
 
 
 def application(server: Loopback) -> web.Application:
-    """The hands of one server."""
-    hands = _Hands(server)
+    """The control port of one server."""
+    control = _Control(server)
     app = web.Application(middlewares=[refuse_foreigners])
-    app.router.add_get("/", hands.describe)
-    app.router.add_post("/people/{person}/{act}", hands.act)
-    app.router.add_post("/{cue}", hands.follow)
+    app.router.add_get("/", control.describe)
+    app.router.add_post("/people/{person}/{act}", control.act)
+    app.router.add_post("/{cue}", control.follow)
     return app
 
 
-class _Hands:
+class _Control:
     def __init__(self, server: Loopback) -> None:
         self._server = server
 

@@ -40,7 +40,7 @@ class Console:
                 return
             try:
                 await self._take(line.strip())
-            except (AssertionError, DiscordError) as error:  # what hands cannot do
+            except (AssertionError, DiscordError) as error:  # what a person cannot do
                 self._terminal.say(f"  that did not work: {error}", "red")
             self.prompt("")
 

@@ -64,7 +64,7 @@ class World:
         self.bots_by_application: dict[int, Bot] = {}
         self._last_id = 0
         self._direct: dict[frozenset[int], Channel] = {}
-        self.landlord = self._account("landlord")
+        self.default_owner = self._account("landlord")
 
     def __repr__(self) -> str:
         return (
@@ -91,8 +91,8 @@ class World:
         return account
 
     def add_guild(self, name: str, *, owner: Account | None = None) -> Guild:
-        """A guild with its @everyone role; it belongs to the world's landlord unless an owner is named."""
-        owner = owner or self.landlord
+        """A guild with its @everyone role; it belongs to the world's default owner unless an owner is named."""
+        owner = owner or self.default_owner
         guild = Guild(self.snowflake(), name, owner.id)
         guild.roles[guild.id] = Role(guild.id, "@everyone", permissions.EVERYONE, 0)
         self.guilds[guild.id] = guild
@@ -132,7 +132,7 @@ class World:
             name=name,
             application_id=self.snowflake(),
             token=token,
-            owner_id=owner if owner is not None else self.landlord.id,
+            owner_id=owner if owner is not None else self.default_owner.id,
             allowed_intents=allowed_intents,
         )
         self.accounts[bot.id] = bot

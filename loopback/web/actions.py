@@ -90,7 +90,7 @@ class Acts:
             raise ValueError(f"there is no act {name!r}")
         try:
             return await act(self, asked) or {}
-        except AssertionError as error:  # how hands say that a person could not have done that
+        except AssertionError as error:  # `User` says so that a person could not have done that
             raise ValueError(str(error)) from error
 
     # Looking

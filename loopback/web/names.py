@@ -34,8 +34,8 @@ class Known:
 
 
 def persons(world: World) -> list[Account]:
-    """Those whose hands a visitor can borrow: everybody but bots and the world's landlord."""
-    return [one for one in world.accounts.values() if not isinstance(one, Bot) and one is not world.landlord]
+    """The people as whom a visitor can act: everybody but bots and the world's default owner."""
+    return [one for one in world.accounts.values() if not isinstance(one, Bot) and one is not world.default_owner]
 
 
 def chosen(world: World, person_id: str) -> Account | None:

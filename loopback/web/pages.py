@@ -4,7 +4,7 @@ Whoever has the key that stands in the page's address may act as every person of
 itself are open to all: they are this program's own text.
 
 A tab sends `{"n": 1, "act": "say", ...}` and gets `{"n": 1, "done": {...}}` or `{"n": 1, "wrong": "..."}`. In between
-come frames of what changed, at most one in `visit.FRAME_SECONDS`, and once a second what the bots ask of the server.
+come frames of what changed, at most one in `socket.FRAME_SECONDS`, and once a second what the bots ask of the server.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from loopback.web.usage import usage
 from .actions import Acts
 from .names import chosen
 from .sidebar import Online
-from .socket import Visit
+from .socket import TabConnection
 
 FOLDER: Final = Path(__file__).parent.parent / "page"
 HEARTBEAT_SECONDS: Final = 30.0
@@ -73,7 +73,7 @@ class Pages:
         self._record = record
         self._changes = changes
         self._online = online
-        self._visits: set[Visit] = set()
+        self._connections: set[TabConnection] = set()
         self.key = Key()
         world.listeners.append(self._hear)
 
@@ -97,13 +97,13 @@ class Pages:
         return _served(request.match_info["name"])
 
     def _hear(self, event: events.Event) -> None:
-        for visit in self._visits:
-            visit.hear(event)
+        for connection in self._connections:
+            connection.hear(event)
 
     async def _shut(self, _: web.Application) -> None:
-        for visit in list(self._visits):
+        for connection in list(self._connections):
             with suppress(ConnectionError):
-                await visit.socket.close(code=WSCloseCode.GOING_AWAY)
+                await connection.socket.close(code=WSCloseCode.GOING_AWAY)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
@@ -118,17 +118,17 @@ class Pages:
             await socket.send_str(json.dumps({"overview": None}))
             await socket.close()
             return socket
-        visit = self._visit(socket, person)
-        self._visits.add(visit)
+        connection = self._connect(socket, person)
+        self._connections.add(connection)
         try:
-            await visit.serve()
+            await connection.serve()
         finally:
-            self._visits.discard(visit)
+            self._connections.discard(connection)
         return socket
 
-    def _visit(self, socket: web.WebSocketResponse, person: Account) -> Visit:
+    def _connect(self, socket: web.WebSocketResponse, person: Account) -> TabConnection:
         tab = Tab(self._world, person, self._online)
-        return Visit(socket, tab, Acts(self._world, self._changes, tab), self._usage)
+        return TabConnection(socket, tab, Acts(self._world, self._changes, tab), self._usage)
 
     def _usage(self) -> Json:
         bots = {str(bot.id): self._online(bot) for bot in self._world.bots_by_application.values()}

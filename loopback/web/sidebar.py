@@ -31,7 +31,7 @@ def _guild(world: World, guild: Guild, viewer: Account, online: Online) -> Json:
         "id": str(guild.id),
         "name": guild.name,
         "channels": [_channel(world, one, viewer) for one in seen],
-        "members": [_member(one, online) for one in accounts if one is not world.landlord],
+        "members": [_member(one, online) for one in accounts if one is not world.default_owner],
         "roles": [
             {"id": str(role.id), "name": role.name}
             for role in guild.roles.values()

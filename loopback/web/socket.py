@@ -26,7 +26,7 @@ ACTS_AT_ONCE: Final = 32
 """Acts of one tab that may wait for a bot at the same time."""
 
 
-class Visit:
+class TabConnection:
     """Serves one tab over its websocket. `usage` says what the bots take of the limits."""
 
     def __init__(self, socket: web.WebSocketResponse, tab: Tab, acts: Acts, usage: Callable[[], Json]) -> None:
@@ -62,7 +62,7 @@ class Visit:
     async def _send(self, frame: Json) -> None:
         try:
             await self.socket.send_str(json.dumps(frame, separators=(",", ":")))
-        except ConnectionError:  # the reader sees the same, and ends the visit
+        except ConnectionError:  # the reader sees the same, and ends the connection
             return
 
     async def _tell_changes(self) -> None:

@@ -24,10 +24,10 @@ def in_full(raw: bytes) -> Any:
 
 
 def learnt(raw: bytes) -> ChunkFastPath:
-    """A stencil cut from one line."""
-    stencil = ChunkFastPath()
-    stencil.learn(raw, in_full(raw))
-    return stencil
+    """A fast_path cut from one line."""
+    fast_path = ChunkFastPath()
+    fast_path.learn(raw, in_full(raw))
+    return fast_path
 
 
 TEXTS = st.text() | st.sampled_from(['"', "\\", '"text":"x"', '\\"}}}', "\u2028", "\0", "\ud83d", '","text":"'])
@@ -35,9 +35,9 @@ TEXTS = st.text() | st.sampled_from(['"', "\\", '"text":"x"', '\\"}}}', "\u2028"
 
 def test_a_line_of_the_same_shape_is_taken_straight() -> None:
     """Whose it is, of which kind, and its text; before anything was learnt nothing fits."""
-    stencil = learnt(line("first", "s-1", "agent_thought_chunk"))
-    assert stencil.texts([line("second", "s-1", "agent_thought_chunk")]) == ["second"]
-    assert (stencil.session_id, stencil.kind) == ("s-1", "agent_thought_chunk")
+    fast_path = learnt(line("first", "s-1", "agent_thought_chunk"))
+    assert fast_path.texts([line("second", "s-1", "agent_thought_chunk")]) == ["second"]
+    assert (fast_path.session_id, fast_path.kind) == ("s-1", "agent_thought_chunk")
     assert ChunkFastPath().texts([line("first")]) == []
 
 
@@ -70,11 +70,11 @@ def test_what_is_taken_straight_is_what_reading_in_full_gives(
 ) -> None:
     """For every text, also one that looks like a piece of a message, and whatever stands beside it."""
     more = {name: value for name, value in more.items() if name not in {"sessionUpdate", "content"}}
-    stencil = learnt(line(first, **more))
+    fast_path = learnt(line(first, **more))
     raw = line(second, **more)
     if not escaped:
         raw = json.dumps(json.loads(raw), ensure_ascii=False).encode(errors="surrogatepass")
-    for text in stencil.texts([raw]):
+    for text in fast_path.texts([raw]):
         assert text == in_full(raw)["update"]["content"]["text"]
 
 
@@ -90,10 +90,10 @@ def test_what_is_taken_straight_is_what_reading_in_full_gives(
     ],
     ids=lambda raw: raw[-60:].decode(),
 )
-def test_no_stencil_is_cut_where_the_text_is_not_found_for_certain(raw: bytes) -> None:
+def test_no_pattern_is_learnt_where_the_text_is_not_found_for_certain(raw: bytes) -> None:
     """Another `text` in the message, one that counts twice, an escaped key, no UTF-8, a line too long to look at."""
-    stencil = learnt(raw)
-    assert stencil.texts([raw]) == []
+    fast_path = learnt(raw)
+    assert fast_path.texts([raw]) == []
 
 
 @pytest.mark.parametrize("kind", ["tool_call", "user_message_chunk"])
@@ -105,23 +105,23 @@ def test_only_text_of_the_agent_is_learnt(kind: str) -> None:
 @pytest.mark.parametrize("params", [None, [], {}, {"sessionId": "s", "update": {"content": []}}], ids=repr)
 def test_an_update_that_is_none_teaches_nothing(params: Any) -> None:
     """Nor does it break anything."""
-    stencil = ChunkFastPath()
-    stencil.learn(b"{}", params)
-    assert stencil.texts([b"{}"]) == []
+    fast_path = ChunkFastPath()
+    fast_path.learn(b"{}", params)
+    assert fast_path.texts([b"{}"]) == []
 
 
 def test_an_agent_whose_lines_all_differ_is_not_learnt_for_ever() -> None:
     """After some tries that fitted nothing no more time is spent; one that fits pays for the next ones."""
-    stencil = ChunkFastPath()
+    fast_path = ChunkFastPath()
     lines = [line("x", messageId=f"m-{number}") for number in range(TRIES + 1)]
     for raw in lines[:-1]:
-        stencil.learn(raw, in_full(raw))
-    assert stencil.texts([lines[-2]]) == ["x"]
-    stencil.learn(lines[-1], in_full(lines[-1]))
-    assert stencil.texts([lines[-1]]) == ["x"]
+        fast_path.learn(raw, in_full(raw))
+    assert fast_path.texts([lines[-2]]) == ["x"]
+    fast_path.learn(lines[-1], in_full(lines[-1]))
+    assert fast_path.texts([lines[-1]]) == ["x"]
     for raw in lines:
-        stencil.learn(raw, in_full(raw))
-    assert stencil.texts([lines[-1]]) == []
+        fast_path.learn(raw, in_full(raw))
+    assert fast_path.texts([lines[-1]]) == []
 
 
 class Counted(list[Line]):
@@ -138,7 +138,7 @@ class Counted(list[Line]):
 
 
 def test_the_lines_before_are_not_gone_through_again() -> None:
-    """A read may bring thousands of lines that fit no stencil, and each is asked about."""
+    """A read may bring thousands of lines that fit no fast_path, and each is asked about."""
     raw = line("x")
     lines = Counted([b"{}"] * 1000 + [raw] * 3 + [b"{}"])
     assert learnt(raw).texts(lines, 1000) == ["x"] * 3
@@ -148,9 +148,9 @@ def test_the_lines_before_are_not_gone_through_again() -> None:
 def test_what_is_no_text_is_left_to_be_read_in_full() -> None:
     """A value of a million others in its place is not parsed here, where nobody counts; nor is a line's remainder."""
     raw = line("x")
-    stencil = learnt(raw)
-    assert stencil.texts([raw.replace(b'"x"', b"[" + b"[]," * 1000 + b"0]")]) == []
-    assert stencil.texts([LongLine(raw)]) == []
+    fast_path = learnt(raw)
+    assert fast_path.texts([raw.replace(b'"x"', b"[" + b"[]," * 1000 + b"0]")]) == []
+    assert fast_path.texts([LongLine(raw)]) == []
     long = LongLine(raw)
-    stencil.learn(long, in_full(raw))
-    assert stencil.texts([raw]) == ["x"]
+    fast_path.learn(long, in_full(raw))
+    assert fast_path.texts([raw]) == ["x"]

@@ -163,8 +163,8 @@ class Replay:
     async def _prompt(self, params: dict[str, Any]) -> None:
         assert self._agent is not None
         # A session that could not be loaded is prompted all the same in one recording, and refused.
-        desk = await self._agent._desk((CWD,))
-        session = self._session or self._agent._add(params["sessionId"], (CWD,), desk)
+        client_methods = await self._agent._client_methods((CWD,))
+        session = self._session or self._agent._add(params["sessionId"], (CWD,), client_methods)
         self.meanings.append(meaning := Meaning())
         async with session.prompt([TextBlock(text=block["text"]) for block in params["prompt"]]) as self._turn:
             async for event in self._turn:

@@ -318,8 +318,8 @@ async def test_the_page_comes_back_after_the_connection_was_lost(chromium: str) 
             """new MutationObserver(() => states.push(document.documentElement.dataset.link))
               .observe(document.documentElement, { attributes: true })"""
         )
-        for visit in list(place.server._pages._visits):
-            await visit.socket.close()
+        for connection in list(place.server._pages._connections):
+            await connection.socket.close()
         await place.ben.say(place.channel, "said meanwhile")
         await page.sees("said meanwhile", "#main .row")
         assert await page.evaluate("states") == ["lost", "open"]
@@ -330,8 +330,8 @@ async def test_a_page_that_another_server_has_opened_says_so(chromium: str) -> N
     async with opened(chromium) as place:
         page = await shown(place.chrome, place.server, place.ann, place.channel)
         place.server._pages.key = Key()
-        for visit in list(place.server._pages._visits):
-            await visit.socket.close()
+        for connection in list(place.server._pages._connections):
+            await connection.socket.close()
         await page.sees("Open the address that it printed", "#wrong")
         await page.sees("not connected", "#link")
 

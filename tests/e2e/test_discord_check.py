@@ -6,7 +6,7 @@ from pathlib import Path
 import discord
 import pytest
 
-from bot.cli import discord_probe as visit
+from bot.cli import discord_probe
 from bot.cli.discord_check import discord_findings
 from bot.cli.findings import Level
 from bot.config.load import load
@@ -204,13 +204,13 @@ async def test_a_silent_gateway_and_an_absent_server_end_within_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing hangs half dead."""
-    monkeypatch.setattr(visit, "READY_SECONDS", 0.3)
+    monkeypatch.setattr(discord_probe, "READY_SECONDS", 0.3)
     async with Loopback(strict=strictly()) as server:
         server.add_bot("threadline", token=TOKEN)
         server.event_fault("READY", Turbulence.LOST)
         last = (await rows(config(tmp_path, server.endpoint, "")))[-1]
     assert last == ("gateway", "FAILED", "Discord's gateway said nothing for 0.3 s")
-    monkeypatch.setattr(visit, "LOGIN_SECONDS", 0.3)
+    monkeypatch.setattr(discord_probe, "LOGIN_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         assert await rows(config(tmp_path, endpoint, "")) == [("token", "FAILED", "Discord did not answer in 0.3 s")]

@@ -115,7 +115,7 @@ class AgentFactory:
 
 
 class RunningPool:
-    """What a test holds in its hands."""
+    """A running pool and what a test does with it."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from bot.access.bot_permissions import invite_link
 from bot.cli.check import checked
 from bot.cli.common import CONFIG, fail
 from bot.cli.discord_check import portal
-from bot.cli.discord_probe import ChannelFacts, DiscordProbe, visiting
+from bot.cli.discord_probe import ChannelFacts, DiscordProbe, connect_probe
 from bot.config.env_file import beside, write_variables
 from bot.config.presets import PRESETS
 from bot.config.schema import AccessConfig, DiscordConfig
@@ -184,12 +184,12 @@ def _given_token(answers: Answers) -> str:
 
 async def _introduce(settings: DiscordConfig) -> tuple[int, bool]:
     """Say whose token it is; return the application's id, and whether it may read messages. Raises `StartFailed`."""
-    async with visiting(settings, discord.Intents(guilds=True)) as visit:
-        application = visit.myself
-        click.echo(f"The token is that of {visit.user}.")
+    async with connect_probe(settings, discord.Intents(guilds=True)) as probe:
+        application = probe.myself
+        click.echo(f"The token is that of {probe.user}.")
         if application.bot_public:
             click.echo(f"Everybody may invite this bot. To change that, turn Public Bot off: {portal(application.id)}")
-        return application.id, visit.hears_text
+        return application.id, probe.hears_text
 
 
 def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: Answers, ask: Prompter) -> None:
@@ -209,8 +209,8 @@ def _see_to_the_intent(settings: DiscordConfig, application_id: int, answers: An
 
 
 async def _allow_text(settings: DiscordConfig) -> None:
-    async with visiting(settings, discord.Intents(guilds=True)) as visit:
-        await visit.allow_text()
+    async with connect_probe(settings, discord.Intents(guilds=True)) as probe:
+        await probe.allow_text()
 
 
 # ---- the server and its channels
@@ -221,14 +221,14 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
     wanted = _ids(answers.channels)
 
     async def wait() -> list[ChannelFacts]:
-        async with visiting(settings, discord.Intents(guilds=True)) as visit, visit.connected():
-            await _refuse_others(visit, wanted)
-            if not await visit.joined(wanted, 0):
-                what = "see a channel to work in" if visit.guilds else "join a server"
+        async with connect_probe(settings, discord.Intents(guilds=True)) as probe, probe.connected():
+            await _refuse_others(probe, wanted)
+            if not await probe.joined(wanted, 0):
+                what = "see a channel to work in" if probe.guilds else "join a server"
                 click.echo(f"Waiting for the bot to {what}, at most {answers.wait:g} s ...")
-            if not await visit.joined(wanted, answers.wait):
-                raise StartFailed(_why_not(visit, wanted))
-            return visit.rooms(wanted)
+            if not await probe.joined(wanted, answers.wait):
+                raise StartFailed(_why_not(probe, wanted))
+            return probe.rooms(wanted)
 
     try:
         return asyncio.run(wait())
@@ -236,19 +236,19 @@ def _join(settings: DiscordConfig, answers: Answers) -> list[ChannelFacts]:
         fail(str(error), error.exit_code)
 
 
-async def _refuse_others(visit: DiscordProbe, wanted: set[int]) -> None:
+async def _refuse_others(probe: DiscordProbe, wanted: set[int]) -> None:
     """Raise `NeedsPerson` for an id that is known, and is not that of a channel: no wait would make it one."""
-    for each in sorted(wanted - {room.channel_id for room in visit.rooms(wanted)}):
-        if known := await visit.identify(each):
+    for each in sorted(wanted - {room.channel_id for room in probe.rooms(wanted)}):
+        if known := await probe.identify(each):
             raise NeedsPerson(f"--channel: {each} is {known}, not a channel")
 
 
-def _why_not(visit: DiscordProbe, wanted: set[int]) -> str:
-    if not visit.guilds:
+def _why_not(probe: DiscordProbe, wanted: set[int]) -> str:
+    if not probe.guilds:
         return "the bot has joined no server; invite it by the link above, and begin again"
-    lacks = sorted(wanted - {room.channel_id for room in visit.rooms(wanted)})
+    lacks = sorted(wanted - {room.channel_id for room in probe.rooms(wanted)})
     which = f"the channels {', '.join(map(str, lacks))}" if lacks else "any channel"
-    where = ", ".join(guild.name for guild in visit.guilds)
+    where = ", ".join(guild.name for guild in probe.guilds)
     return f"the bot does not see {which} in {where}; are the ids right, and may its role view them? Then begin again"
 
 

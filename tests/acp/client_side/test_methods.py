@@ -29,7 +29,7 @@ REJECTED = {"code": -32603, "message": "The user rejected this"}
 async def opened(directory: Path) -> AsyncIterator[Opened]:
     """An agent that is offered files and terminals in a directory."""
     env = environment(os.environ, inherit=(), env={})
-    client = Client(file_system=FileSystem, terminals=lambda roots: Terminals(roots, env, f"{RUN}-desk/1"))
+    client = Client(file_system=FileSystem, terminals=lambda roots: Terminals(roots, env, f"{RUN}-served/1"))
     peer = MemoryAgent()
     agent = await Agent.start(peer, client)
     try:
@@ -39,7 +39,7 @@ async def opened(directory: Path) -> AsyncIterator[Opened]:
         await agent.stop()
 
 
-class Desk:
+class Served:
     """The agent's side: sends its requests, in a turn whose questions are answered as the test says."""
 
     def __init__(self, opened: Opened, turn: Turn) -> None:
@@ -90,11 +90,11 @@ def names(directory: Path) -> list[str]:
 
 
 @asynccontextmanager
-async def working(directory: Path) -> AsyncIterator[Desk]:
+async def working(directory: Path) -> AsyncIterator[Served]:
     """An agent in a turn."""
     async with opened(directory) as everything, everything.session.prompt(HELLO) as turn:
         prompt = await everything.peer.expect("session/prompt")
-        yield Desk(everything, turn)
+        yield Served(everything, turn)
         everything.peer.end_turn(prompt)
 
 
@@ -102,25 +102,25 @@ async def test_a_file_is_read_after_somebody_allowed_it(tmp_path: Path) -> None:
     """The whole of it, or some lines; the question names it."""
     path = tmp_path / "a.txt"
     path.write_text("one\ntwo\nthree\n")
-    async with working(tmp_path) as desk:
-        assert await desk.result("fs/read_text_file", path=str(path)) == {"content": "one\ntwo\nthree\n"}
-        assert await desk.result("fs/read_text_file", path=str(path), line=2, limit=1) == {"content": "two\n"}
-        desk.send("fs/read_text_file", path=str(path))
-        call = (await desk.question()).tool_call
+    async with working(tmp_path) as served:
+        assert await served.result("fs/read_text_file", path=str(path)) == {"content": "one\ntwo\nthree\n"}
+        assert await served.result("fs/read_text_file", path=str(path), line=2, limit=1) == {"content": "two\n"}
+        served.send("fs/read_text_file", path=str(path))
+        call = (await served.question()).tool_call
         assert (call.title, call.kind, call.locations) == (f"Read {path}", "read", [ToolCallLocation(path=str(path))])
 
 
 async def test_a_file_is_written_after_somebody_saw_the_change(tmp_path: Path) -> None:
     """A new one, and one that had other text (P51)."""
     path = tmp_path / "new" / "a.txt"
-    async with working(tmp_path) as desk:
-        assert await desk.result("fs/write_text_file", path=str(path), content="old\n") == {}
-        asked = desk.send("fs/write_text_file", path=str(path), content="new\n")
-        call = (await desk.question()).tool_call
+    async with working(tmp_path) as served:
+        assert await served.result("fs/write_text_file", path=str(path), content="old\n") == {}
+        asked = served.send("fs/write_text_file", path=str(path), content="new\n")
+        call = (await served.question()).tool_call
         assert (call.kind, call.content) == ("edit", [Diff(path=str(path), old_text="old\n", new_text="new\n")])
         assert path.read_text() == "old\n"
-        desk.turn.answer(asked, "allow")
-        await desk.peer.answer_to(asked)
+        served.turn.answer(asked, "allow")
+        await served.peer.answer_to(asked)
         assert path.read_text() == "new\n"
 
 
@@ -128,10 +128,10 @@ async def test_what_somebody_rejects_is_not_done(tmp_path: Path) -> None:
     """The agent hears it and may go on (P50)."""
     path = tmp_path / "a.txt"
     path.write_text("secret")
-    async with working(tmp_path) as desk:
-        assert await desk.result("fs/read_text_file", "reject", path=str(path)) == REJECTED
-        assert await desk.result("fs/write_text_file", "reject", path=str(path), content="x") == REJECTED
-        assert await desk.result("terminal/create", "reject", command="touch", args=["b"]) == REJECTED
+    async with working(tmp_path) as served:
+        assert await served.result("fs/read_text_file", "reject", path=str(path)) == REJECTED
+        assert await served.result("fs/write_text_file", "reject", path=str(path), content="x") == REJECTED
+        assert await served.result("terminal/create", "reject", command="touch", args=["b"]) == REJECTED
     assert names(tmp_path) == ["a.txt"]
     assert path.read_text() == "secret"
 
@@ -163,10 +163,10 @@ async def test_nobody_is_asked_about_what_is_refused_anyway(
     (tmp_path / "directory").mkdir()
     (tmp_path / "out").symlink_to("/etc")
     params = {name: _here(value, tmp_path) for name, value in params.items()}
-    async with working(tmp_path) as desk:
-        assert (await desk.told(method, **params))["code"] == code
-        assert not desk.turn._events
-        assert desk.turn.unanswered == ()
+    async with working(tmp_path) as served:
+        assert (await served.told(method, **params))["code"] == code
+        assert not served.turn._events
+        assert served.turn.unanswered == ()
     assert names(tmp_path) == ["a.txt", "directory", "out"]
 
 
@@ -176,61 +176,61 @@ def _here(value: Any, directory: Path) -> Any:
 
 async def test_nobody_is_asked_about_a_terminal_too_many(tmp_path: Path) -> None:
     """One that is released makes room."""
-    async with working(tmp_path) as desk:
-        first = await desk.result("terminal/create", command="true")
+    async with working(tmp_path) as served:
+        first = await served.result("terminal/create", command="true")
         for _ in range(MAX_TERMINALS - 1):
-            await desk.result("terminal/create", command="true")
-        assert "release one first" in (await desk.told("terminal/create", command="true"))["message"]
-        assert await desk.told("terminal/release", **first) == {}
-        assert "terminalId" in await desk.result("terminal/create", command="true")
+            await served.result("terminal/create", command="true")
+        assert "release one first" in (await served.told("terminal/create", command="true"))["message"]
+        assert await served.told("terminal/release", **first) == {}
+        assert "terminalId" in await served.result("terminal/create", command="true")
 
 
 async def test_what_has_changed_while_somebody_was_asked_is_looked_at_again(tmp_path: Path) -> None:
     """The answer may come hours later."""
     path, out = tmp_path / "a.txt", tmp_path / "b.txt"
     path.write_text("text")
-    async with working(tmp_path) as desk:
-        asked = desk.send("fs/read_text_file", path=str(path))
-        await desk.question()
+    async with working(tmp_path) as served:
+        asked = served.send("fs/read_text_file", path=str(path))
+        await served.question()
         path.unlink()
         path.symlink_to("/etc/hostname")
-        desk.turn.answer(asked, "allow")
-        assert "not inside" in result_of(await desk.peer.answer_to(asked))["message"]
-        asked = desk.send("fs/write_text_file", path=str(out), content="x")
-        await desk.question()
+        served.turn.answer(asked, "allow")
+        assert "not inside" in result_of(await served.peer.answer_to(asked))["message"]
+        asked = served.send("fs/write_text_file", path=str(out), content="x")
+        await served.question()
         out.mkdir()
-        desk.turn.answer(asked, "allow")
-        assert "not a regular file" in result_of(await desk.peer.answer_to(asked))["message"]
+        served.turn.answer(asked, "allow")
+        assert "not a regular file" in result_of(await served.peer.answer_to(asked))["message"]
 
 
 async def test_a_command_runs_after_somebody_saw_it(tmp_path: Path) -> None:
     """All of it is in the question; its output and exit are asked for without another one (P51)."""
-    async with working(tmp_path) as desk:
-        asked = desk.send("terminal/create", command="printf", args=["%s", "$A"], env=[{"name": "A", "value": "b"}])
-        call = (await desk.question()).tool_call
+    async with working(tmp_path) as served:
+        asked = served.send("terminal/create", command="printf", args=["%s", "$A"], env=[{"name": "A", "value": "b"}])
+        call = (await served.question()).tool_call
         assert (call.title, call.kind) == ("Run printf %s '$A'", "execute")
         assert call.raw_input == {"command": "printf %s '$A'", "env": {"A": "b"}}
-        desk.turn.answer(asked, "allow")
-        terminal_id = (await desk.peer.answer_to(asked))["result"]["terminalId"]
-        assert await desk.told("terminal/wait_for_exit", terminalId=terminal_id) == {"exitCode": 0, "signal": None}
-        assert await desk.told("terminal/output", terminalId=terminal_id) == {
+        served.turn.answer(asked, "allow")
+        terminal_id = (await served.peer.answer_to(asked))["result"]["terminalId"]
+        assert await served.told("terminal/wait_for_exit", terminalId=terminal_id) == {"exitCode": 0, "signal": None}
+        assert await served.told("terminal/output", terminalId=terminal_id) == {
             "output": "$A",
             "truncated": False,
             "exitStatus": {"exitCode": 0, "signal": None},
         }
-        assert await desk.told("terminal/release", terminalId=terminal_id) == {}
-        assert (await desk.told("terminal/output", terminalId=terminal_id))["code"] == -32002
+        assert await served.told("terminal/release", terminalId=terminal_id) == {}
+        assert (await served.told("terminal/output", terminalId=terminal_id))["code"] == -32002
 
 
 async def test_a_command_that_is_killed_says_so(tmp_path: Path) -> None:
     """A request that waits for its exit gets it, and others pass by meanwhile."""
-    async with working(tmp_path) as desk:
-        created = await desk.result("terminal/create", command="echo ready; exec sleep 600")
+    async with working(tmp_path) as served:
+        created = await served.result("terminal/create", command="echo ready; exec sleep 600")
         terminal = {"terminalId": created["terminalId"]}
-        waiting = desk.send("terminal/wait_for_exit", **terminal)
-        assert "exitStatus" not in await desk.told("terminal/output", **terminal)
-        assert await desk.told("terminal/kill", **terminal) == {}
-        assert (await desk.peer.answer_to(waiting))["result"]["signal"] in {"SIGTERM", "SIGKILL"}
+        waiting = served.send("terminal/wait_for_exit", **terminal)
+        assert "exitStatus" not in await served.told("terminal/output", **terminal)
+        assert await served.told("terminal/kill", **terminal) == {}
+        assert (await served.peer.answer_to(waiting))["result"]["signal"] in {"SIGTERM", "SIGKILL"}
 
 
 async def test_terminals_end_with_their_session(tmp_path: Path) -> None:
@@ -238,21 +238,21 @@ async def test_terminals_end_with_their_session(tmp_path: Path) -> None:
     async with opened(tmp_path) as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
-            desk = Desk(Opened(peer, agent, session), turn)
-            created = await desk.result("terminal/create", command="sleep 600")
-            waiting = desk.send("terminal/wait_for_exit", terminalId=created["terminalId"])
-            await desk.told("terminal/output", terminalId=created["terminalId"])
+            served = Served(Opened(peer, agent, session), turn)
+            created = await served.result("terminal/create", command="sleep 600")
+            waiting = served.send("terminal/wait_for_exit", terminalId=created["terminalId"])
+            await served.told("terminal/output", terminalId=created["terminalId"])
             peer.end_turn(prompt)
         await agent.close_session(session)
         assert (await peer.answer_to(waiting))["error"]["code"] == -32800
-        assert repr(session.desk._terminals) == "<Terminals 0 of 16, 0 running>"
+        assert repr(session.client_methods._terminals) == "<Terminals 0 of 16, 0 running>"
 
 
 async def test_terminals_end_with_their_agent(tmp_path: Path) -> None:
     """Whatever it was doing; the marker of the whole run is looked for at its end."""
-    async with working(tmp_path) as desk:
-        created = await desk.result("terminal/create", command="sleep 600 & sleep 600")
-        desk.send("terminal/wait_for_exit", terminalId=created["terminalId"])
+    async with working(tmp_path) as served:
+        created = await served.result("terminal/create", command="sleep 600 & sleep 600")
+        served.send("terminal/wait_for_exit", terminalId=created["terminalId"])
 
 
 async def test_with_no_turn_in_flight_nothing_is_done(tmp_path: Path) -> None:
@@ -271,9 +271,9 @@ async def test_a_request_whose_question_ends_without_an_answer_is_cancelled(how:
     async with opened(tmp_path) as (peer, agent, session):
         async with session.prompt(HELLO) as turn:
             prompt = await peer.expect("session/prompt")
-            desk = Desk(Opened(peer, agent, session), turn)
-            asked = desk.send("terminal/create", command="touch b")
-            await desk.question()
+            served = Served(Opened(peer, agent, session), turn)
+            asked = served.send("terminal/create", command="touch b")
+            await served.question()
             match how:
                 case "withdrawn":
                     peer.notify("$/cancel_request", {"requestId": asked})
@@ -287,59 +287,59 @@ async def test_a_request_whose_question_ends_without_an_answer_is_cancelled(how:
 
 async def test_a_request_that_is_being_done_may_be_taken_back(tmp_path: Path) -> None:
     """The agent no longer waits for the exit; the command goes on."""
-    async with working(tmp_path) as desk:
-        created = await desk.result("terminal/create", command="sleep 600")
-        waiting = desk.send("terminal/wait_for_exit", terminalId=created["terminalId"])
-        assert "exitStatus" not in await desk.told("terminal/output", terminalId=created["terminalId"])
-        desk.peer.notify("$/cancel_request", {"requestId": waiting})
-        assert (await desk.peer.answer_to(waiting))["error"]["code"] == -32800
-        assert "exitStatus" not in await desk.told("terminal/output", terminalId=created["terminalId"])
+    async with working(tmp_path) as served:
+        created = await served.result("terminal/create", command="sleep 600")
+        waiting = served.send("terminal/wait_for_exit", terminalId=created["terminalId"])
+        assert "exitStatus" not in await served.told("terminal/output", terminalId=created["terminalId"])
+        served.peer.notify("$/cancel_request", {"requestId": waiting})
+        assert (await served.peer.answer_to(waiting))["error"]["code"] == -32800
+        assert "exitStatus" not in await served.told("terminal/output", terminalId=created["terminalId"])
 
 
 async def test_a_request_that_is_taken_back_at_once_is_answered(tmp_path: Path) -> None:
     """In the same read, before anything of it was done; and its place is free again."""
     path = tmp_path / "a.txt"
     path.write_text("one\n")
-    async with working(tmp_path) as desk:
+    async with working(tmp_path) as served:
         taken_back = range(1000, 1000 + MAX_REQUESTS)
         for request_id in taken_back:
-            params = {"sessionId": desk.session_id, "path": str(path)}
+            params = {"sessionId": served.session_id, "path": str(path)}
             asked = {"id": request_id, "method": "fs/read_text_file", "params": params}
             withdrawn = {"method": "$/cancel_request", "params": {"requestId": request_id}}
-            desk.peer.raw(b"".join(json.dumps(message).encode() + b"\n" for message in (asked, withdrawn)))
+            served.peer.raw(b"".join(json.dumps(message).encode() + b"\n" for message in (asked, withdrawn)))
         for request_id in taken_back:
-            assert result_of(await desk.peer.answer_to(request_id))["code"] == -32800
-        assert await desk.result("fs/read_text_file", path=str(path)) == {"content": "one\n"}
+            assert result_of(await served.peer.answer_to(request_id))["code"] == -32800
+        assert await served.result("fs/read_text_file", path=str(path)) == {"content": "one\n"}
 
 
 async def test_a_request_with_an_id_that_is_in_use_is_refused(tmp_path: Path) -> None:
     """It takes nothing from the one that is being done."""
     path = tmp_path / "a.txt"
     path.write_text("one\n")
-    async with working(tmp_path) as desk:
+    async with working(tmp_path) as served:
         asked = {"id": "again", "method": "fs/read_text_file"}
-        params = {"sessionId": desk.session_id, "path": str(path)}
-        desk.peer.say({**asked, "params": params})
-        await desk.question()
-        desk.peer.say({**asked, "params": params})
-        assert result_of(await desk.peer.answer_to("again"))["code"] == -32603
-        assert desk.turn.answer("again", "allow")
-        assert result_of(await desk.peer.answer_to("again")) == {"content": "one\n"}
+        params = {"sessionId": served.session_id, "path": str(path)}
+        served.peer.say({**asked, "params": params})
+        await served.question()
+        served.peer.say({**asked, "params": params})
+        assert result_of(await served.peer.answer_to("again"))["code"] == -32603
+        assert served.turn.answer("again", "allow")
+        assert result_of(await served.peer.answer_to("again")) == {"content": "one\n"}
 
 
 async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
     """One more is refused at once, whatever it is, and one that ends makes room (invariant 12)."""
     path = tmp_path / "a.txt"
     path.write_text("text")
-    async with working(tmp_path) as desk:
-        asked = [desk.send("fs/read_text_file", path=str(path)) for _ in range(MAX_REQUESTS)]
+    async with working(tmp_path) as served:
+        asked = [served.send("fs/read_text_file", path=str(path)) for _ in range(MAX_REQUESTS)]
         for _ in asked:
-            await desk.question()
-        assert "64 requests" in (await desk.told("fs/read_text_file", path=str(path)))["message"]
-        assert desk.turn.answer(asked[0], "reject")
-        await desk.peer.answer_to(asked[0])
-        desk.send("fs/read_text_file", path=str(path))
-        await desk.question()
+            await served.question()
+        assert "64 requests" in (await served.told("fs/read_text_file", path=str(path)))["message"]
+        assert served.turn.answer(asked[0], "reject")
+        await served.peer.answer_to(asked[0])
+        served.send("fs/read_text_file", path=str(path))
+        await served.question()
 
 
 @pytest.mark.parametrize(
@@ -356,9 +356,9 @@ async def test_requests_that_wait_are_bounded(tmp_path: Path) -> None:
 )
 async def test_a_malformed_request_is_refused(method: str, params: Json, tmp_path: Path) -> None:
     """Nobody is asked about it (P33)."""
-    async with working(tmp_path) as desk:
-        assert (await desk.told(method, **params))["code"] == -32602
-        assert not desk.turn.unanswered
+    async with working(tmp_path) as served:
+        assert (await served.told(method, **params))["code"] == -32602
+        assert not served.turn.unanswered
 
 
 async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_path: Path) -> None:
@@ -374,8 +374,8 @@ async def test_a_request_that_fails_by_our_fault_is_answered_all_the_same(tmp_pa
     session = await agent.new_session(tmp_path)
     async with session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
-        desk = Desk(Opened(peer, agent, session), turn)
-        answer = await desk.result("fs/read_text_file", path=str(tmp_path / "a.txt"))
+        served = Served(Opened(peer, agent, session), turn)
+        answer = await served.result("fs/read_text_file", path=str(tmp_path / "a.txt"))
         assert answer == {"code": -32603, "message": "Internal error"}
         peer.end_turn(prompt)
     await agent.stop()
