@@ -19,7 +19,7 @@ CONTEXT = 3
 LONGEST = 20_000
 """Lines that are compared; of more it is not asked which of them are the same."""
 
-MOST, MOST_CHARACTERS = 500, 8_000_000
+MOST, MOST_CHARACTERS = 250, 8_000_000
 """Changes that one tool call brings, and characters of both texts of all of them."""
 
 WIDEST = 100
