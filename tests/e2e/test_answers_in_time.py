@@ -1,4 +1,7 @@
-"""P68: no interaction is answered late, whatever the agents do. Loopback refuses what comes after three seconds."""
+"""P68: no interaction is answered late, whatever the agents do. Loopback refuses what comes after three seconds.
+
+Where the bot has much to do, that is what a busy machine would fail: there the calls are counted that go before.
+"""
 
 import sys
 from pathlib import Path
@@ -12,6 +15,10 @@ from tests.e2e.test_supervision import client_of
 from .live_bot import performing, said, scene, stage
 
 THREADS = 100
+
+CALLS_IN_TIME = 3 * 50
+"""Calls that a bot makes in three seconds, at Discord's fifty a second; in a second there is room for many answers."""
+
 STEADY = Path(__file__).parents[1] / "peers/steady_agent.py"
 
 
@@ -40,8 +47,11 @@ async def test_commands_are_answered_while_the_agent_hangs_and_after_a_restart(t
 
 
 @pytest.mark.timeout(6 * GENEROUS)
-async def test_commands_are_answered_while_a_hundred_threads_stream(tmp_path: Path) -> None:
+async def test_commands_are_answered_while_a_hundred_threads_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The writes of a hundred replies wait for their turn; an answer to a person waits for none of them."""
+    monkeypatch.setattr("loopback.state.interactions.ACKNOWLEDGE_SECONDS", GENEROUS)
     extra = f"[pool]\nmax_agents = {THREADS}\nper_user = {THREADS}\nper_minute = 1000"
     async with stage(tmp_path, extra=extra, agent=(sys.executable, "-I", "-S", str(STEADY))) as place:
         threads = [await place.ann.open_thread(place.channel, f"thread {number}") for number in range(THREADS)]
@@ -54,8 +64,13 @@ async def test_commands_are_answered_while_a_hundred_threads_stream(tmp_path: Pa
 
         await place.discord.until(streaming, timeout=4 * GENEROUS)
         assert [str(each.lease.state) for each in pool.conversations] == ["working"] * THREADS
-        outcomes = [await place.ann.slash(each, "status") for each in threads[:20]]
-        outcomes += [await place.ann.slash(threads[0], command) for command in ("sessions", "cancel")]
-        assert late(*outcomes) == []
+        for thread, command in [
+            *((each, "status") for each in threads[:20]),
+            (threads[0], "sessions"),
+            (threads[0], "cancel"),
+        ]:
+            place.discord.record.clear()
+            assert late(await place.ann.slash(thread, command)) == []
+            assert len(place.discord.record) < CALLS_IN_TIME
         for conversation in pool.conversations:
             conversation.cancel(place.ann.id)

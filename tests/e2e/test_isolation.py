@@ -103,10 +103,10 @@ async def test_an_end_that_cannot_be_told_leaves_the_thread_to_the_next_message(
     """A mistake of ours in one part of a turn's end: the answer stands, without its Stop, and the next one follows."""
 
     def failing(*told: Any, **more: Any) -> Completion:
-        monkeypatch.setattr("bot.conversation.exchange.sealed", complete)
+        monkeypatch.setattr("bot.conversation.exchange.complete", complete)
         raise ValueError("a mistake of ours")
 
-    monkeypatch.setattr("bot.conversation.exchange.sealed", failing)
+    monkeypatch.setattr("bot.conversation.exchange.complete", failing)
     async with stage(tmp_path) as place:
         thread = await place.thread("say first")
         await place.answer(thread, "first")
