@@ -159,6 +159,12 @@ class RunningPool:
         await recorder.end()
         return recorder
 
+    async def prompted(self, message_id: int, recorder: Recorder | None = None) -> tuple[Recorder, MemoryAgent, Json]:
+        """Write the first message in thread 1; return its exchange, the agent, and the prompt that the agent got."""
+        exchange = self.say(1, message_id, recorder)
+        agent = await self.factory.agent(1)
+        return exchange, agent, await agent.expect("session/prompt")
+
     def talk(self, thread_id: int) -> Conversation:
         """The conversation of a thread that is not asleep."""
         conversation = self.pool.conversation(thread_id)

@@ -44,9 +44,7 @@ def now() -> float:
 async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_path: Path) -> None:
     """With how long it has been; the turn itself goes on (P29)."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         await elapse(119)
         assert told(exchange, WatchdogAlert.SILENT) == 0
         await elapse(1 + LOOK)
@@ -65,9 +63,7 @@ async def test_a_silent_turn_is_told_and_told_again_after_a_sign_of_life(tmp_pat
 async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> None:
     """A test suite takes its time (P29)."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(10)
         agent.update(SESSION, {"sessionUpdate": "tool_call", "toolCallId": "a", "title": "make test"})
         await elapse(TOOL_SECONDS - 1)
         assert told(exchange, WatchdogAlert.SILENT) == 0
@@ -78,9 +74,7 @@ async def test_a_running_tool_is_no_silence_for_ten_minutes(tmp_path: Path) -> N
 async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
     """However lively it is (P29)."""
     async with running_pool(tmp_path, bounds=TurnLimits(silence=120, ceiling=LONG_SECONDS * 3)) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         while now() < 1000 + LONG_SECONDS * 2:
             agent.text(SESSION, ".")
             await elapse(100)
@@ -94,9 +88,7 @@ async def test_a_long_turn_is_told_once_and_goes_on(tmp_path: Path) -> None:
 async def test_the_ceiling_cancels_a_turn_and_says_so(tmp_path: Path) -> None:
     """Nobody's name is given, not even that of who cancels afterwards; the next message is answered (P29)."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         began = now()
         await agent.expect("session/cancel")
         assert now() - began == pytest.approx(900, abs=LOOK)
@@ -128,9 +120,7 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
     """The response is there before anybody looks at the clock, and is what counts."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
         await elapse(0.5)  # The keeper's next look is half a second after the ceiling.
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         loop = asyncio.get_running_loop()
         looks: list[bool] = []
 
@@ -153,9 +143,7 @@ async def test_a_turn_that_ends_at_its_ceiling_by_itself_has_ended_by_itself(tmp
 async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None:
     """It is no silence and does not count towards the ceiling; afterwards the clock goes on (P29)."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(10)
         await elapse(100)
         request_id = agent.ask(SESSION)
         await exchange.until("Question")
@@ -215,9 +203,7 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
 ) -> None:
     """By the agent's own option, this once rather than for ever; only without one by `cancelled` (P48, P50)."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         began = now()
         request_id = agent.ask(SESSION, options=options)
         assert (await agent.answer_to(request_id))["result"] == {"outcome": outcome}
@@ -236,9 +222,7 @@ async def test_a_question_whose_time_is_over_is_rejected_and_the_turn_goes_on(
 async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: float) -> None:
     """With the time that is left; never where that is configured, nor at its end (P48)."""
     async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=reminder)) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(10)
         first = agent.ask(SESSION)
         await elapse(200)
         answered = agent.ask(SESSION)
@@ -257,9 +241,7 @@ async def test_an_open_question_is_reminded_of_once(tmp_path: Path, reminder: fl
 async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_path: Path) -> None:
     """It has nothing to reject by; its time is the person's too."""
     async with running_pool(tmp_path, bounds=replace(BOUNDS, reminder=1000)) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, _, _ = await it.prompted(10)
         await exchange.until("prompted")
         assert exchange.turn is not None
         answers: list[object] = []
@@ -274,9 +256,7 @@ async def test_an_elicitation_is_reminded_of_and_cancelled_like_a_question(tmp_p
 async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
     """The second is open when the first is rejected, and one that was answered is not rejected."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(10)
         first = agent.ask(SESSION)
         await exchange.until("Question")
         running = it.talk(1).running
@@ -299,9 +279,7 @@ async def test_each_question_has_its_own_time(tmp_path: Path) -> None:
 async def test_making_way_ends_every_open_question(tmp_path: Path) -> None:
     """At once, whatever time they have left."""
     async with running_pool(tmp_path, bounds=BOUNDS) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(10)
         asked = [agent.ask(SESSION), agent.ask(SESSION)]
         await quiet()
         began = now()

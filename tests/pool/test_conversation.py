@@ -524,9 +524,7 @@ async def test_dropping_what_is_held_closes_it(tmp_path: Path) -> None:
 async def test_a_second_cancel_changes_nothing(tmp_path: Path) -> None:
     """One session/cancel is sent, and who was first has stopped it."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         assert it.talk(1).cancel(A_PERSON) == CancelResult(stopped=True, held=0)
         assert it.talk(1).cancel(43) == CancelResult(stopped=True, held=0)
         agent.end_turn(prompt, "cancelled")
@@ -1124,9 +1122,7 @@ async def test_a_prompt_waits_until_it_can_be_written_down(tmp_path: Path) -> No
 async def test_a_turn_that_ends_while_the_disk_is_full_is_written_down_later(tmp_path: Path) -> None:
     """Its thread and the others go on; the keeper finds out that there is room again."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         with no_room(it.journal):
             agent.text(prompt["params"]["sessionId"], LARGE)
             agent.end_turn(prompt)

@@ -314,9 +314,7 @@ async def test_a_conversation_that_makes_way_sleeps_after_its_turn_and_rejoins_t
 async def test_a_conversation_whose_session_would_be_lost_keeps_its_slot(tmp_path: Path) -> None:
     """Its question is ended all the same; it sleeps only after its idle time (P43)."""
     async with running_pool(tmp_path, every(capabilities={}), slots=1) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         it.say(2, 20)
         request_id = agent.ask("agent1-1")
         await exchange.until("Question")

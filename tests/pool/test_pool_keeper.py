@@ -88,9 +88,7 @@ async def test_a_turn_that_a_person_ends_needs_no_way_to_go_on(tmp_path: Path) -
 async def test_a_question_that_is_young_itself_is_left_open(tmp_path: Path) -> None:
     """However long others wait: its person has had no time to see it."""
     async with running_pool(tmp_path, slots=1) as it:
-        exchange = it.say(1, 100)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(100)
         it.say(2, 200)
         await elapse(PREEMPT_SECONDS + 300)
         agent.ask("agent1-1")

@@ -83,9 +83,7 @@ async def test_an_agent_of_another_kind_is_not_asked(tmp_path: Path) -> None:
 async def test_an_agent_that_is_dead_is_not_asked(tmp_path: Path) -> None:
     """Another one is."""
     async with running_pool(tmp_path, lister, slots=2, idle_seconds=60) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        await agent.expect("session/prompt")
+        exchange, agent, _ = await it.prompted(10)
         stops = agent._stops = asyncio.Event()
         agent.die(1)
         await exchange.end()

@@ -78,9 +78,7 @@ async def test_a_turn_that_does_not_end_is_cut_off_and_left_for_the_next_start_t
 async def test_a_turn_that_waits_for_an_answer_is_cancelled_at_once(tmp_path: Path) -> None:
     """Nobody can press a button any more, so its time would only be lost; the agent gets to end the turn itself."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         request_id = agent.ask("agent1-1")
         await exchange.until("Question")
         loop = asyncio.get_running_loop()
@@ -127,9 +125,7 @@ async def test_a_turn_that_ends_just_as_its_time_is_over_is_finished_with_all_of
 ) -> None:
     """Also with what had not been read by then: there is nothing that the next start could ask about."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, _, prompt = await it.prompted(10)
         await exchange.until("prompted")
         await quiet()
         connection = it.talk(1).lease.agent.connection  # type: ignore[union-attr]
@@ -270,9 +266,7 @@ async def test_a_turn_that_is_over_its_time_is_not_asked_about_when_it_is_cut_of
 async def test_a_turn_that_the_agent_ends_when_it_is_cancelled_for_the_stop_has_ended(tmp_path: Path) -> None:
     """It says that it had finished: there is nothing to ask about."""
     async with running_pool(tmp_path) as it:
-        exchange = it.say(1, 10)
-        agent = await it.factory.agent(1)
-        prompt = await agent.expect("session/prompt")
+        exchange, agent, prompt = await it.prompted(10)
         agent.ask("agent1-1")
         await exchange.until("Question")
         stopping = asyncio.create_task(it.pool.__aexit__())

@@ -48,6 +48,13 @@ class Stage:
         self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
         return Exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files), self.context)
 
+    def begun(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
+        """An exchange whose thread is open and whose turn has come."""
+        exchange = self.exchange(message_id, text, *files)
+        exchange.opened(THREAD)
+        exchange.on_starting()
+        return exchange
+
     def finish(self, exchange: Exchange, ending: Outcome) -> None:
         """End an exchange as the pool does: the words first, then the journal."""
         pages = exchange.on_ended(ending)
@@ -100,9 +107,7 @@ async def test_the_thread_sees_every_step(tmp_path: Path) -> None:
 async def test_an_agent_that_keeps_changing_its_mode_fills_no_thread_with_that(tmp_path: Path) -> None:
     """Each change is a line that is shown, also where the answer goes into a file; the last mode is named."""
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_prompted(session, turn)
         for number in range(100):
             change = {"sessionUpdate": "current_mode_update", "currentModeId": f"m{number}"}
@@ -147,9 +152,7 @@ async def test_what_has_had_its_turn_once_is_taken_into_no_other(tmp_path: Path)
 async def test_notices_stand_above_the_answer(tmp_path: Path) -> None:
     """A forgotten session and an agent that acts unasked are said before anything it says (P43)."""
     async with stage(tmp_path) as it:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_notice(Notice.FORGOTTEN)
         exchange.on_notice(Notice.UNASKED)
         exchange.on_event(Text("answer"))
@@ -168,9 +171,7 @@ async def test_a_file_that_cannot_be_passed_on_is_said_above_the_answer_and_to_t
     """P69: nothing is skipped in silence."""
     file = Attachment("a*b.bin", "http://127.0.0.1/a.bin", None, 10**9)
     async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
-        exchange = it.exchange(THREAD, "look", file)
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun(THREAD, "look", file)
         asked, context = await exchange.blocks(PromptCapabilities())
         assert asked == TextBlock(text="look")
         assert "a*b.bin: 953.7 MiB are more than 25.0 MiB" in str(context)
@@ -192,9 +193,7 @@ async def test_a_prompt_that_cannot_be_sent_yet_is_made_once(tmp_path: Path, mon
     monkeypatch.setattr(Attachments, "fetch", counted)
     file = Attachment("a.bin", "http://127.0.0.1/a.bin", None, 10**9)
     async with stage(tmp_path) as it, opened() as (_, _, session), session.prompt(HELLO) as turn:
-        exchange = it.exchange(THREAD, "look", file)
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun(THREAD, "look", file)
         made = [await exchange.blocks(PromptCapabilities()) for _ in range(100)]
         assert all(each == made[0] for each in made)
         assert fetches == [["look"]]
@@ -303,9 +302,7 @@ ENDINGS = [
 async def test_every_end_has_its_words(tmp_path: Path, ending: Outcome, said: str, shown: str) -> None:
     """Stop reasons, errors with exit code and stderr, a cancel, a stop of the bot (P21, P39, P67), and no secret."""
     async with stage(tmp_path) as it:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         await settle()
         exchange.on_event(Text(said))
         it.finish(exchange, ending)
@@ -341,9 +338,7 @@ async def test_an_exchange_that_is_dropped_shows_nothing(tmp_path: Path) -> None
 async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_path: Path) -> None:
     """Every row ends (P20)."""
     async with stage(tmp_path) as it:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_event(Text("answer"))
         it.board.faults.extend([PermanentError("Missing Access")] * 2)
         it.finish(exchange, Completed("end_turn"))
@@ -354,9 +349,7 @@ async def test_a_reply_that_cannot_be_delivered_is_closed_in_the_journal(tmp_pat
 async def test_a_late_word_of_the_agent_is_shown(tmp_path: Path) -> None:
     """A chunk behind the response belongs to the answer (P23)."""
     async with stage(tmp_path) as it:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_event(Text("answer"))
         it.finish(exchange, Completed("end_turn"))
         await exchange.settled()
@@ -434,9 +427,7 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
 async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_path: Path, *, progress: bool) -> None:
     """As after a kill: the next run of the bot answers it, or asks what to do; nothing of what the agent did shows."""
     async with stage(tmp_path, reactions=True, progress=progress) as it:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.signs.silent()
         exchange.on_ended(ShutDown())
         await settle()
@@ -482,9 +473,7 @@ async def test_links_are_read_in_order_behind_the_event_and_never_by_it(
 
     monkeypatch.setattr(WorkspaceFiles, "read_now", read_now)
     async with stage(tmp_path) as it, opened() as (_, __, session), session.prompt(HELLO) as turn:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_prompted(session, turn)
         for name in ("a", "b"):
             link = {"type": "resource_link", "name": name, "uri": f"/p/{name}"}
@@ -515,9 +504,7 @@ async def test_a_question_is_asked_with_all_that_is_known_and_closed_with_the_tu
     """The request may bring only the id of a call that was announced; its end takes the buttons (P51, P54)."""
     async with stage(tmp_path) as it, opened() as (peer, _, session), session.prompt(HELLO) as turn:
         prompt = await peer.expect("session/prompt")
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_prompted(session, turn)
         exchange.on_event(ToolCall(tool_call_id="c", title="Run", raw_input={"command": "make"}))
         for _ in range(2):
@@ -559,9 +546,7 @@ async def test_an_accepted_message_has_an_eye_until_its_exchange_ends(tmp_path: 
 async def test_the_sign_of_the_end_waits_for_the_answer_to_stand(tmp_path: Path) -> None:
     """Discord counts reactions apart, so it would come first."""
     async with stage(tmp_path, reactions=True) as it:
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         await settle()
         it.board.held = asyncio.Event()
         exchange.on_event(Text("answer"))
@@ -639,9 +624,7 @@ async def test_the_sign_says_what_the_agent_does_where_that_is_wanted(tmp_path: 
         session.prompt(HELLO) as turn,
     ):
         prompt = await peer.expect("session/prompt")
-        exchange = it.exchange()
-        exchange.opened(THREAD)
-        exchange.on_starting()
+        exchange = it.begun()
         exchange.on_prompted(session, turn)
         exchange.on_event(ToolCall(tool_call_id="c", title="Run", kind="execute"))
         await settle()

@@ -64,6 +64,12 @@ class Stage:
         reply.placeholder("⏳")
         return reply
 
+    def started(self, key: int = KEY, **given: Any) -> Reply:
+        """A reply that has its thread."""
+        reply = self.reply(key, **given)
+        reply.start(THREAD)
+        return reply
+
 
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
@@ -132,8 +138,7 @@ async def test_where_calls_are_scarce_a_text_costs_no_placeholder() -> None:
 async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
     """A hundred chunks a second, one edit in 1.25 s, the final text complete and once (P11, P12)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         for number in range(1_000):
             reply.apply(Text(f"{number} "))
             await elapse(0.01)
@@ -148,8 +153,7 @@ async def test_a_stream_becomes_few_edits_and_the_last_shows_all() -> None:
 async def test_a_text_of_many_pages_is_posted_page_by_page_in_order() -> None:
     """Each page once, none edited after it was confirmed as it must be."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("".join(f"line {number} of a long answer\n" for number in range(500))))
         pages = reply.end()
         await reply.settled.wait()
@@ -161,8 +165,7 @@ async def test_a_text_of_many_pages_is_posted_page_by_page_in_order() -> None:
 async def test_only_the_message_that_pings_makes_a_sound_and_it_comes_last() -> None:
     """Placeholder, pages and files are silent; what calls the asker stands below them, on its own (P19)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         await settle()
         reply.apply(Text("x" * 3_000))
         reply.apply(Text("\n```py\n" + "line\n" * 300 + "```\n"))
@@ -230,8 +233,7 @@ async def test_what_follows_the_pages_is_sent_once_whatever_answer_is_lost(lost:
 async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_came_meanwhile() -> None:
     """It is sent, and a send need not keep the distance of an edit."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("word " * 380))
         await settle()
         reply.apply(Text("more " * 40))
@@ -246,8 +248,7 @@ async def test_where_a_page_is_full_the_next_one_follows_at_once_also_if_text_ca
 async def test_where_calls_are_scarce_a_page_costs_no_call_more_than_an_edit() -> None:
     """It is ended before it is full, and the next one stands for the next edit; else it is two calls (P12)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         for number in range(1_400):
             if number % 3 == 0:  # More than half of all calls are others'.
                 it.pacer.put(ApiCall(number, lambda: elapse(0.07), Urgency.NOTICE))
@@ -301,8 +302,7 @@ async def test_a_page_too_many_that_cannot_be_deleted_holds_up_nothing() -> None
 async def test_nothing_is_written_twice() -> None:
     """Events that change nothing that shows make no call (P15)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("text"))
         await settle()
         made = len(it.board.calls)
@@ -320,8 +320,7 @@ async def test_nothing_is_written_twice() -> None:
 async def test_an_older_text_never_overwrites_a_newer_one() -> None:
     """An edit in flight is waited for; the final text follows it, whatever came meanwhile (P13, invariant 6)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         await settle()
         it.board.held = asyncio.Event()
         reply.apply(Text("draft"))
@@ -342,8 +341,7 @@ async def test_an_older_text_never_overwrites_a_newer_one() -> None:
 async def test_an_end_that_changes_nothing_waits_for_the_edit_in_flight() -> None:
     """A text that went back to what is confirmed is not confirmed while another one is under way."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(plan("one"))
         await settle()
         it.board.held = asyncio.Event()
@@ -361,8 +359,7 @@ async def test_an_end_that_changes_nothing_waits_for_the_edit_in_flight() -> Non
 async def test_a_change_that_is_taken_back_before_its_edit_settles_all_the_same() -> None:
     """There is nothing left to write, and the reply ends."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(plan("one"))
         await elapse(0.2)
         reply.apply(plan("two"))
@@ -376,8 +373,7 @@ async def test_what_comes_after_the_end_is_shown_too() -> None:
     """Chunks behind the response belong to the answer (P23)."""
     told: list[bool] = []
     async with stage() as it:
-        reply = it.reply(told=told.append)
-        reply.start(THREAD)
+        reply = it.started(told=told.append)
         reply.apply(Text("answer"))
         reply.end()
         await reply.settled.wait()
@@ -410,8 +406,7 @@ async def test_a_rate_limit_or_a_server_error_is_tried_again(failing: int) -> No
 async def test_a_message_that_a_person_deleted_stays_deleted() -> None:
     """Only what was not yet shown goes on in a new one; the other pages stay where they are (P14)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("x" * 2_500))
         await settle()
         it.board.messages.pop(min(it.board.messages))
@@ -428,8 +423,7 @@ async def test_a_message_that_a_person_deleted_stays_deleted() -> None:
 async def test_a_deleted_placeholder_hides_no_text() -> None:
     """What it showed was none of the answer."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         await settle()
         it.board.messages.clear()
         reply.apply(Text("answer"))
@@ -441,8 +435,7 @@ async def test_a_deleted_placeholder_hides_no_text() -> None:
 async def test_code_goes_on_as_code_in_a_new_message() -> None:
     """The fence that was closed to end the deleted message is opened again."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("```py\na = 1\n"))
         await settle()
         it.board.messages.clear()
@@ -455,8 +448,7 @@ async def test_code_goes_on_as_code_in_a_new_message() -> None:
 async def test_a_message_older_than_an_hour_is_not_edited_but_followed() -> None:
     """Discord limits edits of old messages far more (30046); nothing is shown twice."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("early"))
         await elapse(OLD_SECONDS)
         reply.apply(Text(" and late"))
@@ -470,8 +462,7 @@ async def test_a_message_older_than_an_hour_is_not_edited_but_followed() -> None
 async def test_a_change_inside_an_old_message_is_edited_at_a_slow_pace() -> None:
     """It cannot go on in a new one, and keeps to three edits in six seconds."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(plan("one"))
         await elapse(OLD_SECONDS)
         made = len(it.board.calls)
@@ -489,8 +480,7 @@ async def test_a_change_inside_an_old_message_is_edited_at_a_slow_pace() -> None
 async def test_a_thread_that_was_archived_is_opened_again() -> None:
     """By the bot, because an edit does not open it as a new message does (50083)."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         await settle()
         it.board.archived = True
         reply.apply(Text("answer"))
@@ -504,8 +494,7 @@ async def test_in_a_thread_that_is_locked_the_reply_is_given_up() -> None:
     """Once, and the thread is not asked again and again."""
     told: list[bool] = []
     async with stage() as it:
-        reply = it.reply(told=told.append)
-        reply.start(THREAD)
+        reply = it.started(told=told.append)
         await settle()
         it.board.archived = it.board.locked = True
         reply.apply(Text("answer"))
@@ -519,8 +508,7 @@ async def test_in_a_thread_that_is_locked_the_reply_is_given_up() -> None:
 async def test_a_text_that_discord_stored_otherwise_is_written_again() -> None:
     """What each answer says is stored is compared with what was meant."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         await settle()
         it.board.mangle = lambda content: content[:3]
         reply.apply(Text("answer"))
@@ -611,8 +599,7 @@ async def test_a_page_is_written_down_before_it_is_sent_and_with_its_message_aft
 async def test_an_edit_whose_answer_was_lost_is_undone_where_the_text_goes_back() -> None:
     """It may have been made: that the text is what was last confirmed is no proof that the message shows it."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         await settle()
         it.board.faults.append(AnswerLost("no answer in time"))
         reply.placeholder("another")
@@ -653,8 +640,7 @@ async def test_the_final_text_is_complete_and_there_once_whatever_fails(
     told: list[bool] = []
     async with stage() as it:
         it.board.faults.extend(faults)
-        reply = it.reply(told=told.append)
-        reply.start(THREAD)
+        reply = it.started(told=told.append)
         for piece, pause in zip(pieces, pauses, strict=False):
             reply.apply(Text(piece))
             await elapse(pause)
@@ -847,8 +833,7 @@ async def test_a_file_with_a_refused_text_that_an_earlier_run_has_sent_is_not_se
 async def test_a_text_that_is_refused_while_it_grows_comes_as_a_file_at_the_end() -> None:
     """What was shown until then stays until the line takes its place; no chunk is a reason to ask again."""
     async with stage() as it:
-        reply = it.reply()
-        reply.start(THREAD)
+        reply = it.started()
         reply.apply(Text("good"))
         await settle()
         it.board.refused = ("bad", "Blocked")
@@ -1044,8 +1029,7 @@ def stop_button() -> discord.ui.View:
 async def test_the_stop_button_is_on_the_page_that_grows_and_gone_at_the_end() -> None:
     """From the placeholder on; a page that is full loses it to the next one."""
     async with stage() as it:
-        reply = it.reply(stop=stop_button)
-        reply.start(THREAD)
+        reply = it.started(stop=stop_button)
         await settle()
         assert [len(message.buttons) for _, message in sorted(it.board.messages.items())] == [1]
         reply.apply(Text("x" * 2_500))
@@ -1078,8 +1062,7 @@ async def test_a_button_that_only_a_lost_answer_tells_of_is_taken_away_too() -> 
     """The message exists with its button although its first try seemed to fail."""
     async with stage() as it:
         it.board.faults.append(AnswerLost("reset by peer"))
-        reply = it.reply(stop=stop_button)
-        reply.start(THREAD)
+        reply = it.started(stop=stop_button)
         await elapse(0.2)
         reply.apply(Text("answer"))
         reply.end()
@@ -1110,8 +1093,7 @@ async def test_a_message_of_an_earlier_run_that_its_nonce_finds_loses_its_button
 async def test_a_message_too_old_to_be_edited_loses_its_button_to_the_one_that_follows() -> None:
     """Its text stays as it is; at the end no message has one."""
     async with stage() as it:
-        reply = it.reply(stop=stop_button)
-        reply.start(THREAD)
+        reply = it.started(stop=stop_button)
         reply.apply(Text("early"))
         await elapse(OLD_SECONDS)
         reply.apply(Text(" and late"))

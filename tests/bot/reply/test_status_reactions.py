@@ -21,18 +21,17 @@ CHANNEL, MESSAGE = 7, 8
 
 
 @asynccontextmanager
-async def signing() -> AsyncIterator[tuple[Pacer, Journal]]:
-    """Have a schedule that is performed, and a journal."""
+async def signing(board: Board) -> AsyncIterator[tuple[StatusReaction, Pacer, Journal]]:
+    """Have a reaction on a message of the board, with a schedule that is performed and a journal."""
     with scratch_journal() as journal:
         async with pacing(Pacer()) as pacer:
-            yield pacer, journal
+            yield StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs), pacer, journal
 
 
 async def test_a_new_sign_comes_before_the_old_one_goes() -> None:
     """There is always one to be seen."""
     board = Board()
-    async with signing() as (pacer, journal):
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+    async with signing(board) as (sign, *_):
         sign.show(EYE)
         await settle()
         sign.show(DONE)
@@ -45,8 +44,7 @@ async def test_wishes_that_were_never_shown_cost_nothing() -> None:
     """Only the newest counts when a call may be made."""
     board = Board()
     board.held = asyncio.Event()
-    async with signing() as (pacer, journal):
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+    async with signing(board) as (sign, *_):
         for emoji in (EYE, WAITING, EYE, None, DONE):
             sign.show(emoji)
             await elapse(0.01)
@@ -60,8 +58,7 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
     """A later wish is tried."""
     board = Board()
     board.faults.append(PermanentError("Reaction blocked"))
-    async with signing() as (pacer, journal):
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+    async with signing(board) as (sign, *_):
         sign.show(EYE)
         await settle()
         sign.show(DONE)
@@ -73,8 +70,7 @@ async def test_a_reaction_that_is_refused_ends_nothing() -> None:
 async def test_the_eye_does_not_stay_because_discord_was_busy(lost: Exception) -> None:
     """Each change is tried again (P70); what an earlier try took away already is gone, and that is all right."""
     board = Board()
-    async with signing() as (pacer, journal):
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+    async with signing(board) as (sign, *_):
         sign.show(EYE)
         await settle()
         board.faults.extend([lost, None, lost, Gone("Unknown Message") if isinstance(lost, AnswerLost) else None])
@@ -91,8 +87,7 @@ async def test_a_sign_that_discord_never_takes_is_given_up() -> None:
     """After minutes; the next wish is a reason to try anew."""
     board = Board()
     board.faults.extend([TryLater("503")] * ATTEMPTS)
-    async with signing() as (pacer, journal):
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+    async with signing(board) as (sign, *_):
         sign.show(EYE)
         await elapse(3600)
         assert board.whats == ["react"] * ATTEMPTS
@@ -105,8 +100,7 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
     """Nobody heard that the eye is there when it is no longer wanted."""
     board = Board()
     board.faults.append(AnswerLost("reset by peer"))
-    async with signing() as (pacer, journal):
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
+    async with signing(board) as (sign, _, journal):
         sign.show(EYE)
         await elapse(0.15)
         assert board.reactions == {(MESSAGE, EYE)}
@@ -119,9 +113,8 @@ async def test_a_sign_that_may_have_been_put_on_is_taken_away() -> None:
 async def test_what_a_killed_bot_left_is_written_down_and_goes_with_the_next_sign() -> None:
     """Before it is put on, until it is gone: whichever signs stand when the next run begins. What stays is not kept."""
     board, late = Board(), Board()
-    async with signing() as (pacer, journal):
+    async with signing(board) as (sign, pacer, journal):
         board.held = asyncio.Event()
-        sign = StatusReaction(CHANNEL, MESSAGE, pacer=pacer, rest=board, kept=journal.signs)
         sign.show(EYE)
         await settle()
         assert journal.signs.standing() == {MESSAGE: (CHANNEL, [EYE])}
