@@ -15,7 +15,7 @@ class EarlyUpdates:
     """The updates that wait for their session, and the size of each one's line. What is over the bounds is dropped."""
 
     def __init__(self) -> None:
-        """None wait."""
+        """Start with no update."""
         self._waiting: defaultdict[str, list[tuple[dict[str, Any], int]]] = defaultdict(list)
         self._bytes = 0
 

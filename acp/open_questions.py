@@ -21,7 +21,7 @@ class OpenQuestions:
     """The questions of a turn, or those that an agent asks outside its turns. Everything here is synchronous."""
 
     def __init__(self) -> None:
-        """None is open."""
+        """Start with no open question."""
         self._open: dict[RequestId, _Open] = {}
         self._closed = False
 

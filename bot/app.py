@@ -51,7 +51,7 @@ REPLY_SECONDS = 8.0
 """What replies get to be posted when the bot stops."""
 
 SIGN_SECONDS = 1.0
-"""What the signs of answers that stand get behind them, to be put on."""
+"""The time that the reactions of finished answers get to be put on."""
 
 log = structlog.stdlib.get_logger("bot")
 

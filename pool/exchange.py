@@ -49,7 +49,7 @@ class Unanswered(Enum):
     """Why a question was rejected without a person."""
 
     TIME = auto()
-    """Nobody has answered in time."""
+    """The time for an answer is over."""
 
     OTHERS = auto()
     """Others had long been waiting in line for an agent."""

@@ -14,7 +14,7 @@ class QuestionDeadlines:
     """The clocks of what is open in `questions`, in the name of one exchange. Everything here is synchronous."""
 
     def __init__(self, questions: OpenQuestions, exchange: Exchange, bounds: TurnLimits) -> None:
-        """Nothing is open yet."""
+        """Start with no open question."""
         self.exchange = exchange
         self._questions = questions
         self._bounds = bounds

@@ -28,7 +28,7 @@ class WatchdogAlert(Enum):
     """What a turn's length calls for."""
 
     SILENT = auto()
-    """Nothing has come for a while: the thread is told, with a way to stop."""
+    """The agent has been silent for a while: the thread is told, with a way to stop."""
 
     LONG = auto()
     """It has gone on for long: the thread is asked whether to go on."""

@@ -34,7 +34,7 @@ class Workdirs(Generic[Worker]):
     """Workers by directory, first come first. Directories of which one holds the other are one and the same."""
 
     def __init__(self) -> None:
-        """Nobody works anywhere."""
+        """Start with empty directories."""
         self._places: dict[Worker, Path] = {}
 
     def __repr__(self) -> str:

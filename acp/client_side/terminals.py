@@ -55,7 +55,7 @@ class Terminals:
         return f"<Terminals {len(self._terminals)} of {MAX_TERMINALS}, {running} running>"
 
     async def __aenter__(self) -> Self:
-        """Nothing runs yet."""
+        """Start without a running command."""
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -130,12 +130,12 @@ class Stage(Lab):
         return [] if thread is None else self.said_by_bot(thread)
 
     def eyes(self) -> int:
-        """Count the messages of people that the bot still has a sign on that they wait or are worked on."""
+        """Count the messages of people that the bot still has a reaction on: they wait or are worked on."""
         places = self.discord.world.channels.values()
         return sum(self._has_sign(message) for place in places for message in self.discord.messages(place))
 
     async def signs_settled(self) -> None:
-        """Wait until no sign is left, for `SIGN_SECONDS`: signs are the last that the bot sees to."""
+        """Wait until no such reaction is left, for `SIGN_SECONDS`: reactions are what the bot updates last."""
         with suppress(TimeoutError):
             await self.discord.until(lambda: not self.eyes(), timeout=SIGN_SECONDS)
 

@@ -41,7 +41,7 @@ class Result:
     wrong: list[Entry] = field(default_factory=list)
     orphans: int = 0
     eyes: int = 0
-    """Messages that still carry the sign that they are being worked on."""
+    """Messages that still carry the reaction of being worked on."""
     ends: list[str] = field(default_factory=list)
     evidence: list[str] = field(default_factory=list)
 

@@ -30,7 +30,7 @@ log = structlog.stdlib.get_logger("bot")
 class Audit:
     """Appends to the file at `path`; None writes nothing.
 
-    The file is opened anew for each line, so that it may be moved away at any time: the next line begins a new one.
+    The file is opened again for each line, so that it may be moved away at any time: the next line begins a new one.
     """
 
     def __init__(self, path: Path | None = None, *, redact: Callable[[str], str] = str) -> None:

@@ -159,7 +159,7 @@ LASTING = frozenset({Right.CHANGE, Right.RESET})
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Nothing is to be done, and nobody is to be told."""
+    """The message is ignored, without a word to its author."""
 
     reason: str
 

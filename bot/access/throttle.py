@@ -16,7 +16,7 @@ class Throttle:
     """Lets something be said about each key once in `seconds`."""
 
     def __init__(self, seconds: float = REFUSAL_SECONDS) -> None:
-        """Nothing was said yet."""
+        """Start with every key allowed."""
         self._seconds = seconds
         self._said: OrderedDict[object, float] = OrderedDict()
 
@@ -37,7 +37,7 @@ class BotTurnCounter:
     """Counts, by place, the messages of bots since a person last wrote; and knows where other bots write at all."""
 
     def __init__(self) -> None:
-        """Nobody has written yet."""
+        """Start with every count at zero."""
         self._turns: OrderedDict[int, int] = OrderedDict()
 
     def shared(self, channel_id: int) -> bool:

@@ -21,7 +21,7 @@ DEFAULT = "default"
 
 
 class Agents:
-    """The agents of the configuration, by thread. Everything is looked up anew, so `config` may be replaced."""
+    """The agents of the configuration, by thread. Each look-up reads `config` again, so `config` may be replaced."""
 
     def __init__(self, config: Config, journal: Journal) -> None:
         """Take the configuration, and the journal that remembers each thread's agent and directory."""

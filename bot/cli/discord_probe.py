@@ -46,7 +46,7 @@ class DiscordProbe(discord.Client):
     """A client that only reads. Use `connect_probe`."""
 
     def __init__(self, intents: discord.Intents) -> None:
-        """Nothing is opened yet."""
+        """Prepare the client without connecting it."""
         super().__init__(intents=intents, max_messages=None, guild_ready_timeout=GUILD_SECONDS)
         self._moved = asyncio.Event()
 

@@ -37,14 +37,14 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Reactions:
-    """Which signs messages get: any, one that stays at the end, and those of what the agent is doing meanwhile."""
+    """Which reactions messages get: any, one that stays at the end, and those of what the agent is doing meanwhile."""
 
     enabled: bool = True
     keep: bool = True
     progress: bool = False
 
     def end(self, reason: str | None) -> str | None:
-        """Return the sign that stays on a message which ended for `reason`: a stop reason, or a word or two."""
+        """Return the reaction that stays on a message which ended for `reason`: a stop reason, or a word or two."""
         if not (self.enabled and self.keep):
             return None
         return FAILED if reason in {"failed", "refused"} else DONE if reason == "end_turn" else None

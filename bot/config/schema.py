@@ -121,7 +121,7 @@ class ReactionsConfig(Table):
 
     @property
     def signs(self) -> Reactions:
-        """Return which signs messages get."""
+        """Return which reactions messages get."""
         return Reactions(self.enabled, self.keep, self.progress)
 
 

@@ -227,7 +227,7 @@ class Exchange:
         self.reply.give_up()
 
     def moved(self, request: Request) -> None:
-        """Learn that there is no thread: it waits anew, as `request` says in the channel's conversation."""
+        """Learn that there is no thread: it waits again, as `request` says in the channel's conversation."""
         self._context.stepped_out(self)
         self._started = False
         self.request = request

@@ -61,7 +61,7 @@ class ExchangeContext:
     ) -> None:
         """`agents` knows each thread's agent, `attachments` has people's files, `audit` who did what.
 
-        `redact` takes secrets out of text for people; `reactions` says which signs messages get.
+        `redact` takes secrets out of text for people; `reactions` says which reactions messages get.
         """
         self.journal = journal
         self._last: dict[int, Reply] = {}
@@ -87,7 +87,7 @@ class ExchangeContext:
         self.audit = audit
 
     def sign(self, channel_id: int, message_id: int) -> StatusReaction:
-        """Make the sign of a message."""
+        """Make the status reaction of a message."""
         _, left = self._left.pop(message_id, (channel_id, ()))
         return StatusReaction(
             channel_id, message_id, pacer=self.pacer, rest=self.rest, kept=self.journal.signs, left=left

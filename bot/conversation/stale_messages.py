@@ -14,32 +14,32 @@ class StaleMessages:
     """The messages that are still to be looked at, of all places. What is learned of one in another way settles it."""
 
     def __init__(self) -> None:
-        """Nothing is in doubt."""
+        """Start with no stale message."""
         self._places: dict[int, int] = {}
         self._deadline = 0.0
         self._known: dict[int, asyncio.Event] = {}
-        """Of the messages in doubt that a turn waits for what is set when that is settled."""
+        """The events of stale messages for which a turn waits, set when the message is settled."""
 
     def begin(self, places: Mapping[int, int]) -> None:
-        """Doubt messages, each in its place, from now on; what was in doubt before is forgotten."""
+        """Make these messages stale, each in its place, instead of those that were."""
         before, self._places = self._places, dict(places)
         self._deadline = asyncio.get_running_loop().time() + DOUBT_SECONDS
         for message_id in before.keys() - self._places.keys():
             self._tell(message_id)
 
     def __contains__(self, message_id: int) -> bool:
-        """Whether a message is in doubt."""
+        """Whether a message is stale."""
         return message_id in self._places
 
     def places(self) -> dict[int, int]:
-        """Return the places with messages in doubt, each with the first of them."""
+        """Return the places with stale messages, each with the oldest of them."""
         first: dict[int, int] = {}
         for message_id, channel_id in self._places.items():
             first[channel_id] = min(message_id, first.get(channel_id, message_id))
         return first
 
     def at(self, channel_id: int) -> list[int]:
-        """Return the messages of a place that are in doubt, oldest first."""
+        """Return the stale messages of a place, oldest first."""
         return sorted(message_id for message_id, place in self._places.items() if place == channel_id)
 
     def settle(self, *message_ids: int) -> None:
@@ -49,7 +49,7 @@ class StaleMessages:
                 self._tell(message_id)
 
     async def settled(self, message_ids: Collection[int]) -> None:
-        """Wait until none of these messages is in doubt, or it has taken too long."""
+        """Wait, for a bounded time, until none of these messages is stale."""
         try:
             async with asyncio.timeout_at(self._deadline):
                 for message_id in message_ids:

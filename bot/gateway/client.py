@@ -49,7 +49,7 @@ log = structlog.stdlib.get_logger("bot")
 
 
 class ThreadlineClient(CommandClient):
-    """One connection to Discord; built anew when it has died."""
+    """One connection to Discord; a new client takes its place when it has died."""
 
     def __init__(  # noqa: PLR0913 - what a client is made of
         self,

@@ -26,7 +26,7 @@ __all__ = ["Pauses", "SupervisedClient"]
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
-"""Wait before the client is built anew, doubling."""
+"""Wait before a new client is built, doubling."""
 
 TRY_SECONDS = 90.0
 """What systemd, which waits for a start, grants one try to connect; without a word its own bound is as long."""

@@ -28,7 +28,7 @@ from pool.journal.journal import Journal
 __all__ = ["CatchUp", "Reach"]
 
 SLICE = 20
-"""So many places are begun with before others have their turn: after a restart all threads in line are in doubt."""
+"""So many places are begun before other tasks run: after a restart all threads in line have stale messages."""
 
 log = structlog.stdlib.get_logger("bot")
 
@@ -161,7 +161,7 @@ class CatchUp:
                     await asyncio.sleep(0)
 
     async def _read(self, channel_id: int, mark: int, tasks: asyncio.TaskGroup) -> list[discord.Message]:
-        """Read a place once, from the first message in doubt if there is one; return what is above the mark."""
+        """Read a place once, from the first stale message if there is one; return what is above the mark."""
         first = self._doubts.places().get(channel_id, mark + 1)
         read = await self._history(channel_id, min(mark, first - 1))
         if read is None:

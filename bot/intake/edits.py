@@ -38,7 +38,7 @@ class Edits:
     """Lets what waits follow its message."""
 
     def __init__(self, *, pool: Pool, journal: Journal, admission: Admission, context: ExchangeContext) -> None:
-        """`context` has what is in doubt."""
+        """`context` knows the stale messages."""
         self._pool = pool
         self._journal = journal
         self._admission = admission
@@ -52,7 +52,7 @@ class Edits:
         """
         found = self._waiting(message.channel.id, message.id)
         if found is None:
-            return  # One that an earlier run left, and that is not taken up yet, stays in doubt.
+            return  # One that an earlier run left, and that is not taken up yet, stays stale.
         self._context.doubts.settle(message.id)
         if not isinstance(verdict or self._admission.judge_again(message), Answer | OpenThread):
             return
@@ -74,7 +74,7 @@ class Edits:
             self._amend(conversation, exchange, nothing)
 
     def doubt(self) -> None:
-        """Doubt all that waits: nobody has told of what became of it while the gateway was gone."""
+        """Make all waiting messages stale: their changes while the gateway was gone are unknown."""
         places: dict[int, int] = {}
         for row in self._journal.open_rows():
             if row.state in WAITS:
@@ -83,7 +83,7 @@ class Edits:
         self._context.doubts.begin(places)
 
     async def look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
-        """Let what is in doubt in a place be what it is now; `read` is its history, from the first of them on.
+        """Bring the stale messages of a place up to date; `read` is its history, from the first of them on.
 
         One that is not in it is asked for alone, for a place whose history may not be read looks empty. Where nothing
         can be learned of a message, it stays as it was written.

@@ -44,7 +44,7 @@ class Posting:
     """A request that is being posted; its message may come before Discord has confirmed it."""
 
     def __init__(self, ask: PostedRequest, author: discord.abc.User) -> None:
-        """Nothing is posted yet. `author` is who asks."""
+        """Prepare a request of `author`, which is not posted yet."""
         self.ask = ask
         self.author = author
         self.accepted = asyncio.Event()

@@ -75,7 +75,7 @@ class Recovery:
         self._asks = journal.asks.standing()
         rows = journal.open_rows()
         self._signed = set(journal.signs.standing()) - {row.message_id for row in rows}
-        """Messages that have ended, with signs of an earlier run that say otherwise."""
+        """Messages that have ended, with reactions of an earlier run that say otherwise."""
         for row in rows:
             self._rows.setdefault(row.thread_id, {}).setdefault(row.exchange_id, []).append(row)
 

@@ -43,7 +43,7 @@ class RejectionNotices:
     """The notices. Nothing is turned away in silence, and thousands of messages make few notices."""
 
     def __init__(self, *, pacer: Pacer, rest: DiscordApi) -> None:
-        """Nothing was turned away yet."""
+        """Start with no rejected message."""
         self._pacer = pacer
         self._rest = rest
         self._notices: OrderedDict[tuple[int, int, str], _Notice] = OrderedDict()

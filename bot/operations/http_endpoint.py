@@ -18,7 +18,7 @@ class Endpoint:
     """The server. Nothing it answers is secret, and it takes no orders."""
 
     def __init__(self, host: str, port: int, *, metrics: Metrics, pulse: Pulse) -> None:
-        """Nothing is opened yet. Port 0 is any free one."""
+        """Prepare the endpoint; port 0 is any free one."""
         self._host = host
         self._port = port
         self._metrics = metrics

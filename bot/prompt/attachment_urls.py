@@ -19,7 +19,7 @@ class AttachmentUrls:
     """Looks up addresses for the files of one prompt; each message is read once at most."""
 
     def __init__(self, *, pacer: Pacer, rest: DiscordApi) -> None:
-        """Nothing is known yet."""
+        """Start without an address."""
         self._pacer = pacer
         self._rest = rest
         self._read: dict[tuple[int, int], tuple[Attachment, ...]] = {}

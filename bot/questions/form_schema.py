@@ -36,7 +36,7 @@ Value = str | int | float | bool | list[str]
 
 
 class Unusable(Exception):
-    """Nobody can fill in the form; the text says why."""
+    """The form cannot be filled in; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

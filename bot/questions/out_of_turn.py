@@ -16,7 +16,7 @@ class OutOfTurnCards:
     """Those that are asked in the name of one exchange."""
 
     def __init__(self, cards: Cards, *, redact: Redactor, tell: Callable[[int, str], None]) -> None:
-        """Nothing was asked yet. `tell` says something in a channel; `redact` takes secrets out of text for people."""
+        """Start without a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
         self._cards = cards
         self._redact = redact
         self._tell = tell

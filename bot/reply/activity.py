@@ -10,10 +10,10 @@ from acp.schema import ToolCallUpdate
 __all__ = ["SETTLE_SECONDS", "SILENT", "Activity"]
 
 SETTLE_SECONDS: Final = 3.0
-"""From a change to its sign, in which others may follow; the last one then shows, however fast they come."""
+"""From a change to its reaction, in which others may follow; the last one then shows, however fast they come."""
 
 SILENT: Final = "💤"
-"""Nothing has come from the agent for as long as is worth a word."""
+"""The agent has been silent for so long that it is worth a word."""
 
 _THINKING, _WRITING, _OTHER = "🤔", "✍️", "🔧"
 _KINDS: Final = {
@@ -23,10 +23,10 @@ _KINDS: Final = {
 
 
 class Activity:
-    """Hears the events of one turn, and calls `show` with the sign of what is done now."""
+    """Hears the events of one turn, and calls `show` with the reaction for what is done now."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
-        """Start with no sign."""
+        """Start with no reaction."""
         self._show = show
         self._wanted = ""
         self._shown = ""
@@ -45,7 +45,7 @@ class Activity:
                 self.note(_KINDS.get(kind or "", _OTHER))
 
     def note(self, emoji: str) -> None:
-        """Show this, if nothing else comes soon. A timer that runs is not put off: a busy agent has its sign too."""
+        """Show this unless another one follows soon. A timer that runs is not put off, so a busy agent has one too."""
         self._wanted = emoji
         if self._timer is None and emoji != self._shown:
             self._timer = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self._settle)

@@ -107,7 +107,7 @@ class StatusReaction:
 
 
 class StatusReactions:
-    """The signs on the messages of one exchange: all show the same, if any; while the agent works, what it does."""
+    """The status reactions of one exchange: all its messages show the same, and the activity while the agent works."""
 
     def __init__(self, signs: Iterable[StatusReaction], reactions: Reactions) -> None:
         """Start with none."""

@@ -11,7 +11,7 @@ class Urgency(IntEnum):
     """In this order calls are made; within one urgency the one that has waited longest first.
 
     FIRST is what a person waits for at the start, FINAL the end of a turn, NOTICE a question or words of the bot's own,
-    PLACEHOLDER what stands for a first text that is not there yet, EDIT the growing text, SIGN reactions and the like.
+    PLACEHOLDER what stands for a first text that is not there yet, EDIT the growing text, SIGN reactions and names.
     """
 
     FIRST = 0

@@ -100,7 +100,7 @@ class Redacting:
     """The events of one turn without secrets. What may be the beginning of one is held back until more is known."""
 
     def __init__(self, redact: Redactor) -> None:
-        """Nothing is held back yet."""
+        """Start with no text held back."""
         self._redact = redact
         self._kind: type[Text | Thought] = Text
         self._held = ""

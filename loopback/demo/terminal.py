@@ -206,5 +206,5 @@ def _common(before: list[str], after: list[str]) -> int:
 
 
 def _printable(text: str) -> str:
-    """Nobody's text may move the cursor or change the terminal."""
+    """A text must not move the cursor or change the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -6,7 +6,7 @@ __all__ = ["ReactionRows"]
 
 
 class ReactionRows:
-    """The part of the journal that is about signs; `Journal.signs`. A method is one short transaction."""
+    """The journal's rows of reactions; `Journal.signs`. A method is one short transaction."""
 
     def __init__(self, writer: Writer) -> None:
         """`writer` is the journal's."""

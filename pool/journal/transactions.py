@@ -33,7 +33,7 @@ class Writer:
     """The transactions of one open database."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        """Nothing is owed."""
+        """Start with no owed write."""
         self.db = db
         (_, _, file) = db.execute("PRAGMA database_list").fetchone()
         self.file = Path(file)
