@@ -183,6 +183,17 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
             assert anchor in map(slug, headings), f"{target}#{anchor}"
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/how-it-works.md"])
+def test_every_method_that_the_pages_for_contributors_name_exists(name: str) -> None:
+    """The class is there, and has it."""
+    sources = [path.read_text() for package in ("acp", "pool", "bot") for path in (ROOT / package).rglob("*.py")]
+    named = set(re.findall(r"`([A-Z]\w+)\.(\w+)`", (ROOT / name).read_text()))
+    assert named
+    for owner, member in named:
+        homes = [source for source in sources if re.search(rf"^class {owner}\b", source, re.MULTILINE)]
+        assert any(re.search(rf"^ +(?:(?:async )?def )?{member}\b", home, re.MULTILINE) for home in homes), owner
+
+
 def test_the_invitation_is_told_with_the_permissions_that_it_asks_for() -> None:
     """The page names all of them, and no other."""
     page = " ".join((ROOT / "docs/getting-started.md").read_text().split())
