@@ -15,7 +15,7 @@ What each way to stop does:
 | `steer`: `threads.busy = "steer"`  | cancelled               | that one goes first   | kept      | runs on           |
 | `drop`: Drop all                   | goes on                 | closed                | kept      | runs on           |
 | `withdraw`: Drop, message deleted  | goes on                 | that one is closed    | kept      | runs on           |
-| `release`: a thread opens for it   | goes on                 | that one leaves       | kept      | stops when idle   |
+| `release`: it gets no thread       | goes on                 | moves to its channel  | kept      | stops when idle   |
 | `preempt`: others wait in line     | its questions end       | waits for a slot      | kept      | stops after it    |
 | the ceiling of a turn (`tick`)     | cancelled               | goes on               | kept      | runs on           |
 | `AgentLease.evict`: slot, memory   | there is none           | as it is              | kept      | stops now         |

@@ -191,7 +191,8 @@ def test_every_method_that_the_pages_for_contributors_name_exists(name: str) -> 
     assert named
     for owner, member in named:
         homes = [source for source in sources if re.search(rf"^class {owner}\b", source, re.MULTILINE)]
-        assert any(re.search(rf"^ +(?:(?:async )?def )?{member}\b", home, re.MULTILINE) for home in homes), f"{owner}.{member}"
+        found = (re.search(rf"^ +(?:(?:async )?def )?{member}\b", home, re.MULTILINE) for home in homes)
+        assert any(found), f"{owner}.{member}"
 
 
 def test_the_invitation_is_told_with_the_permissions_that_it_asks_for() -> None:
