@@ -61,7 +61,7 @@ class AnotherServer:
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
 
-    # ---- the person's hands
+    # ---- the person's actions
 
     async def say(self, channel: str, content: str) -> str:
         """Write a message; return its id."""

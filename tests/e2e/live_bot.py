@@ -1,4 +1,4 @@
-"""The whole bot on a stage: loopback as Discord, the scripted agent as real processes, people with hands."""
+"""The whole bot under test: loopback as Discord, the scripted agent as real processes, and people who act."""
 
 import asyncio
 import re

@@ -11,8 +11,8 @@ from loopback.state.entities import ChannelType, MessageFlag
 from .live_bot import Stage, performing, said, scene, stage
 
 
-def hands(place: Stage, name: str) -> User:
-    """Another bot of the guild, with hands to write with."""
+def acting(place: Stage, name: str) -> User:
+    """Another bot of the guild, as a `User` that can write."""
     bot = place.discord.add_bot(name, token=f"token-of-{name}", guilds=(place.guild,))
     return place.discord.person(bot)
 
@@ -25,7 +25,7 @@ def replies(place: Stage, where: Any, text: str) -> int:
 async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_path: Path) -> None:
     """P61: a cap of turns, one word about it that mentions nobody, silence; a person's message lets them go on."""
     async with scene(tmp_path) as place:
-        hal, eve = hands(place, "hal"), hands(place, "eve")
+        hal, eve = acting(place, "hal"), acting(place, "eve")
         extra = f'[threads]\nbots = "mentions"\ntrusted_bots = ["{hal.id}"]\nbot_turns = 2\n'
         place.configure(extra=extra)
         async with performing(place):
@@ -52,7 +52,7 @@ async def test_trusted_bots_are_answered_until_a_person_has_to_write_again(tmp_p
 async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: Path) -> None:
     """In an embed, with its title, text and fields, or in components: much of what programs say is nowhere else."""
     async with scene(tmp_path) as place:
-        hal = hands(place, "hal")
+        hal = acting(place, "hal")
         place.configure(extra=f'[threads]\nbots = "all"\ntrusted_bots = ["{hal.id}"]\n')
         async with performing(place):
             thread = await place.thread("say begun")
@@ -73,7 +73,7 @@ async def test_what_a_trusted_bot_says_beside_its_text_is_its_message(tmp_path: 
 async def test_in_a_thread_with_another_bot_only_a_mention_counts_where_it_is_shared(tmp_path: Path) -> None:
     """`mention = "shared"`: needed from the other bot's first word on. A role's mention counts, the bot's own too."""
     async with scene(tmp_path) as place:
-        hal = hands(place, "hal")
+        hal = acting(place, "hal")
         helpers = place.discord.add_role(place.guild, "helpers")
         extra = f'[threads]\nmention = "shared"\nmention_roles = ["{helpers.id}"]\n'
         place.configure(extra=extra)

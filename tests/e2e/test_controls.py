@@ -1,4 +1,4 @@
-"""What people do with commands: ask, choose, run, look. By hands, against the whole bot."""
+"""What people do with commands: ask, choose, run, look. Against the whole bot."""
 
 import asyncio
 import re

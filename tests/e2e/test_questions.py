@@ -1,4 +1,4 @@
-"""What an agent asks, answered by people's hands or by the configuration."""
+"""What an agent asks, answered by people or by the configuration."""
 
 import asyncio
 import json

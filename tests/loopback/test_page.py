@@ -341,7 +341,7 @@ async def test_typing_and_new_places_are_told() -> None:
 
 
 async def test_a_server_without_people_says_so() -> None:
-    """Nobody's hands can be borrowed; the page is told rather than left waiting."""
+    """There is no person to act as; the page is told rather than left waiting."""
     async with Loopback() as server, aiohttp.ClientSession() as session:
         server.add_bot("helper", token="T")
         async with session.ws_connect(socket_address(server)) as socket:

@@ -1,4 +1,4 @@
-"""A person's hands without a bot: saying, seeing, and what they are told when nothing comes."""
+"""A `User` without a bot: it says, sees, and fails with a reason when it waits in vain."""
 
 import asyncio
 import re

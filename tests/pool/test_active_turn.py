@@ -161,7 +161,7 @@ async def test_time_with_an_open_question_is_the_persons(tmp_path: Path) -> None
         assert now() - began == pytest.approx(800, abs=2 * LOOK)
 
 
-async def test_a_look_that_fails_is_no_other_threads_concern(tmp_path: Path) -> None:
+async def test_a_failed_check_of_deadlines_is_no_other_threads_concern(tmp_path: Path) -> None:
     """Neither the pool nor the other conversations, nor the turn itself, notice (invariant 1)."""
 
     class Speechless(Recorder):
