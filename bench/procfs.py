@@ -1,73 +1,53 @@
 """Reads figures of a process from the kernel: CPU time, memory, bytes written, children. Linux only (proc(5))."""
 
-import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["children", "cpu_seconds", "having", "peak_rss", "rss", "written"]
+import psutil
 
-_PARENT, _USER, _SYSTEM = 1, 11, 12
-"""Places in /proc/PID/stat behind the name, counted from 0."""
+__all__ = ["children", "cpu_seconds", "having", "peak_rss", "rss", "written"]
 
 _KIB: Final = 1024
 
 
-def _stat(pid: int | str) -> list[str]:
-    text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    return text.rpartition(")")[2].split()  # The name may hold anything, a parenthesis included.
-
-
 def cpu_seconds(pid: int) -> float:
     """User and system time of the process so far, its children's excluded; in steps of 10 ms."""
-    fields = _stat(pid)
-    return (int(fields[_USER]) + int(fields[_SYSTEM])) / os.sysconf("SC_CLK_TCK")
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 def rss(pid: int) -> int:
     """Resident bytes now."""
-    return _status(pid, "VmRSS")
+    return psutil.Process(pid).memory_info().rss
 
 
 def peak_rss(pid: int) -> int:
-    """The most resident bytes so far."""
-    return _status(pid, "VmHWM")
-
-
-def _status(pid: int, name: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * _KIB
-    raise LookupError(f"process {pid} has no {name}")
+    """The most resident bytes so far, of which psutil does not know on Linux."""
+    found = re.search(r"^VmHWM:\s*(\d+)", Path(f"/proc/{pid}/status").read_text("utf-8", "replace"), re.MULTILINE)
+    if found is None:
+        raise LookupError(f"process {pid} has no VmHWM")
+    return int(found[1]) * _KIB
 
 
 def written(pid: int) -> int:
     """Bytes that the process has handed to write() and its like."""
-    for line in Path(f"/proc/{pid}/io").read_text("utf-8").splitlines():
-        if line.startswith("wchar:"):
-            return int(line.split()[1])
-    raise LookupError(f"process {pid} has no wchar")
+    return psutil.Process(pid).io_counters().write_chars
 
 
 def children(pid: int) -> list[int]:
     """The pids of the process's living children."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = _stat(folder.name)
-        except OSError:  # It ended meanwhile.
-            continue
-        if int(fields[_PARENT]) == pid and fields[0] != "Z":
-            found.append(int(folder.name))
-    return sorted(found)
+    return [each.pid for each in _living("ppid") if each.info["ppid"] == pid]
 
 
 def having(variable: str) -> list[int]:
     """The pids of the living processes in whose environment stands something that begins with `variable` (`A=b`)."""
-    found, wanted = [], b"\0" + variable.encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted in b"\0" + (folder / "environ").read_bytes() and _stat(folder.name)[0] not in "ZX":
-                found.append(int(folder.name))
-        except OSError:  # It ended meanwhile, or is another user's.
-            continue
-    return sorted(found)
+    name, _, value = variable.partition("=")
+    return [each.pid for each in _living("environ") if (each.info["environ"] or {}).get(name, "").startswith(value)]
+
+
+def _living(attribute: str) -> Iterator[psutil.Process]:
+    """All living processes by pid, with that in their `info`; None where it is another user's."""
+    dead = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    return (each for each in psutil.process_iter([attribute, "status"]) if each.info["status"] not in dead)

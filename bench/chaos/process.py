@@ -12,6 +12,7 @@ from typing import Final
 
 from acp.process.orphans import MARKER
 from bench.places import ROOT
+from bench.procfs import having
 
 __all__ = ["BotProcess", "agents", "describe", "running"]
 
@@ -101,17 +102,7 @@ async def running(bot: BotProcess) -> AsyncIterator[None]:
 
 def agents(journal_id: str | None) -> set[int]:
     """Return the pids of living processes that carry this journal's marker: agents, and what they started."""
-    if journal_id is None:
-        return set()
-    wanted = f"\0{MARKER}={journal_id}/".encode()
-    found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted in b"\0" + (folder / "environ").read_bytes() and _alive(folder):
-                found.add(int(folder.name))
-        except OSError:
-            continue  # It ended meanwhile, or is another user's.
-    return found
+    return set() if journal_id is None else set(having(f"{MARKER}={journal_id}/"))
 
 
 def describe(pid: int) -> str:
@@ -121,7 +112,3 @@ def describe(pid: int) -> str:
     except OSError:
         command = "gone by now"
     return f"{pid} {command}"
-
-
-def _alive(folder: Path) -> bool:
-    return (folder / "stat").read_bytes().rpartition(b")")[2].split()[0] not in b"ZX"
