@@ -30,14 +30,9 @@ class NewSessionResponse(SessionResponse):
 
 
 class PromptUsage(SchemaModel):
-    """Tokens that a turn took, as far as the agent says. Not yet in the schema of version 1."""
+    """Tokens that a turn took, in all, as far as the agent says. Not yet in the schema of version 1."""
 
     total_tokens: Lenient[Tokens | None] = None
-    input_tokens: Lenient[int | None] = None
-    output_tokens: Lenient[int | None] = None
-    thought_tokens: Lenient[int | None] = None
-    cached_read_tokens: Lenient[int | None] = None
-    cached_write_tokens: Lenient[int | None] = None
 
 
 class PromptResponse(SchemaModel):

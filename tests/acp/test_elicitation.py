@@ -282,9 +282,9 @@ async def test_an_id_that_is_used_again_ends_the_question_that_had_it() -> None:
 
 
 async def test_a_turn_says_what_it_took_where_the_agent_does() -> None:
-    """Tokens by kind; what is malformed counts as not said."""
+    """All tokens together; what is malformed counts as not said."""
     peer, agent, session = await opened()
-    usages: tuple[Any, ...] = ({"totalTokens": 5, "inputTokens": 3, "cachedReadTokens": "many"}, "much", None)
+    usages: tuple[Any, ...] = ({"totalTokens": 5, "inputTokens": 3}, {"totalTokens": "many"}, "much", None)
     seen = []
     for usage in usages:
         async with session.prompt(HELLO) as turn:
@@ -292,9 +292,7 @@ async def test_a_turn_says_what_it_took_where_the_agent_does() -> None:
             peer.text(session.session_id, "")
             await _rest(turn)
         seen.append(turn.usage)
-    assert seen[0] is not None
-    assert (seen[0].total_tokens, seen[0].input_tokens, seen[0].cached_read_tokens) == (5, 3, None)
-    assert seen[1:] == [None, None]
+    assert [usage and usage.total_tokens for usage in seen] == [5, None, None, None]
     await agent.stop()
 
 
