@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json
 
-from acp.jsonrpc import Line, LongLine
+from acp.line_splitter import Line, LongLine
 
 __all__ = ["TEXT_KINDS", "ChunkFastPath", "Kind"]
 

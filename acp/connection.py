@@ -30,8 +30,6 @@ from acp.jsonrpc import (
     SHORTEST,
     Failure,
     Junk,
-    Line,
-    LineSplitter,
     Notification,
     Request,
     RequestId,
@@ -43,8 +41,9 @@ from acp.jsonrpc import (
     encode_result,
     parse,
 )
-from acp.oddities import WIDTH, Oddities
+from acp.line_splitter import Line, LineSplitter
 from acp.pending import Pending, Reply
+from acp.protocol_violations import WIDTH, Oddities
 
 __all__ = ["WRITE_SECONDS", "Connection", "Reply", "Transport"]
 

@@ -14,9 +14,9 @@ from acp.early_updates import EarlyUpdates
 from acp.events import Answer, Elicitation, ElicitationCompleted, OutOfTurnEvent, Unreadable, Withdrawn
 from acp.excerpt import excerpt
 from acp.jsonrpc import INVALID_PARAMS, Notification, Request, RequestId
-from acp.oddities import WIDTH
 from acp.open_questions import OpenQuestions
 from acp.pending import Pending
+from acp.protocol_violations import WIDTH
 from acp.questions import ask, elicit, permit
 from acp.schema import CreateElicitation, RequestPermission, ToolCallUpdate
 from acp.schema.base import said_shortly

@@ -18,22 +18,19 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from acp.envelope import BEGINNING, END, Envelope, envelope
 from acp.excerpt import excerpt
+from acp.line_splitter import MAX_LINE, Line, LongLine
 
 __all__ = [
     "INTERNAL_ERROR",
     "INVALID_PARAMS",
     "INVALID_REQUEST",
     "MAX_ID",
-    "MAX_LINE",
     "MAX_VALUES",
     "METHOD_NOT_FOUND",
     "REQUEST_CANCELLED",
     "SHORTEST",
     "Failure",
     "Junk",
-    "Line",
-    "LineSplitter",
-    "LongLine",
     "Message",
     "Notification",
     "Request",
@@ -46,10 +43,6 @@ __all__ = [
     "encode_result",
     "parse",
 ]
-
-MAX_LINE = 16 * 1024 * 1024
-"""Longest line that is read, in bytes: an image or a file of 10 MB, as JSON writes it. To parse it takes 0.1 s; other
-lines of real agents have 0.6 MB."""
 
 MAX_VALUES = 30_000
 """Most values (texts, numbers, objects, arrays and so on) in a line that is read: a megabyte of table cells. Each takes
@@ -143,59 +136,6 @@ class Unread:
 
 
 Message = Request | Notification | Result | Failure | Junk | Unread
-
-
-class LongLine:
-    """The two ends of a line that is too long to be kept."""
-
-    def __init__(self, beginning: bytes | bytearray) -> None:
-        """Keep what `beginning` has of the two ends."""
-        self._length = len(beginning)
-        self.beginning = bytes(beginning[:BEGINNING])
-        self.end = bytes(beginning[-END:])
-
-    def __len__(self) -> int:
-        """The length of the whole line, in bytes."""
-        return self._length
-
-    def add(self, data: bytes | bytearray) -> None:
-        """Go on with `data`."""
-        self._length += len(data)
-        self.end = (self.end + data[-END:])[-END:]
-
-
-Line = bytes | bytearray | LongLine
-
-
-class LineSplitter:
-    """Cuts a byte stream into lines, whatever the sizes of the reads. Linear in the bytes fed.
-
-    An unfinished line is held once, and the line made of it is the same bytes, not a copy. Of one that grows beyond the
-    limit only the ends are kept.
-    """
-
-    def __init__(self, limit: int = MAX_LINE) -> None:
-        """`limit` bounds an unfinished line, in bytes."""
-        self._limit = limit
-        self._rest: bytearray | LongLine = bytearray()
-
-    def feed(self, data: bytes) -> list[Line]:
-        """Return the lines that `data` completes, without their line feeds."""
-        lines: list[Line] = [*(pieces := data.split(b"\n"))]
-        lines.pop()
-        if lines and self._rest:
-            self._add(pieces[0])
-            lines[0], self._rest = self._rest, bytearray()
-        self._add(pieces[-1])
-        return lines
-
-    def _add(self, piece: bytes) -> None:
-        if isinstance(self._rest, LongLine):
-            self._rest.add(piece)
-        else:
-            self._rest += piece
-            if len(self._rest) > self._limit:
-                self._rest = LongLine(self._rest)
 
 
 def parse(line: Line) -> Message | None:

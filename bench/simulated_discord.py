@@ -14,8 +14,8 @@ from itertools import count
 from typing import Final
 
 from bot.rest.calls import ApiCall, Bucket, Urgency
-from bot.rest.rate_limit import RateLimitHeaders, Scope
-from bot.rest.scheduler import Scheduler, Start
+from bot.rest.rate_budget import RateLimitHeaders, Scope
+from bot.rest.rate_limits import Scheduler, Start
 from loopback.rest.rate_limits import Limit, Limits, Verdict
 
 __all__ = ["ONE_WAY", "TURN_SECONDS", "Outcome", "Scheduled", "Timers"]

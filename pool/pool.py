@@ -19,11 +19,11 @@ from pool.exchange import Exchange
 from pool.journal.journal import Journal
 from pool.journal.maintenance import Maintenance
 from pool.limits import Bound, Limits, Pace
+from pool.queue_positions import LINE_SECONDS, WaitingLine
 from pool.session_listing import SessionListing
 from pool.session_setup import AgentSettings
 from pool.slots import Load, Slots
 from pool.spares import Spares
-from pool.waiting_line import LINE_SECONDS, WaitingLine
 from pool.workdirs import Workdirs
 
 __all__ = ["Pool"]

@@ -29,7 +29,7 @@ REFUSED: Final = "temporary-files-refused"
 WAITS: Final = {
     "bot.rest.circuit_breaker": ("FIRST_PROBE_SECONDS", "PROBE_SECONDS"),
     "bot.rest.backoff": ("LONGEST_WAIT",),
-    "bot.intake.interruptions": ("CHOICE_SECONDS",),
+    "bot.intake.interrupted_turns": ("CHOICE_SECONDS",),
     "bot.access.membership": ("KNOWN_SECONDS",),
     "bot.gateway.supervisor": ("FIRST_SECONDS", "LONGEST_SECONDS"),
     "bot.rest.http_trace": ("REFUSED_SECONDS",),

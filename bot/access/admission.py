@@ -12,8 +12,8 @@ import structlog
 
 from bot.rest.api import DiscordApi, RestError
 from bot.rest.live_message import LiveMessage
-from bot.rest.mentions import Mentions
 from bot.rest.pacer import Bucket, Pacer, Urgency
+from bot.rest.pings import Mentions
 from pool.journal.journal import Journal
 
 from .approvers import answerers

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from bot.cli.init import config_template as first_config
 from bot.config.presets import PRESETS
 from bot.config.toml_writer import quoted
 
 from .common import fail
-from .init import config_template as first_config
 
 __all__ = ["NoAgent", "agent_lines", "demo"]
 

@@ -10,7 +10,7 @@ from bot.agents.options import AgentOptions, read_offers
 from bot.config.reload import Reloaded
 from bot.conversation.exchange_context import ExchangeContext
 from bot.intake.intake import Intake
-from bot.intake.interruptions import Interruptions
+from bot.intake.interrupted_turns import Interruptions
 from bot.interactions.bot_client import BotClient
 from bot.rest.api import RestError
 from bot.rest.pacer import Urgency

@@ -1,7 +1,6 @@
-"""`/status`, `/sessions` and `/resume`: the state of agents, and the session with which a thread goes on."""
+"""`/sessions` and `/resume`: which threads have an agent, and the session with which a thread goes on."""
 
 import asyncio
-import shlex
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +12,10 @@ from acp import AcpError
 from acp.process.memory import resident
 from acp.schema import SessionInfo
 from bot.access.gate import Right
-from bot.config.presets import PRESETS
 from bot.interactions.bot_client import admitted
-from bot.text.markdown import LIMIT, escape
-from bot.text.printable import visible
-from bot.user_messages import fitting, links, waiting
+from bot.text.markdown import escape
+from bot.user_messages import fitting, waiting
 from pool.conversation import Conversation
-from pool.conversation_context import ConversationState
 from pool.session_listing import NoSlot
 
 from .command_client import CommandClient, Interaction
@@ -53,80 +49,10 @@ def session_commands() -> list[Command]:
         callback=_resume,
     )
     resume.autocomplete("session")(_offer_sessions)
-    status: Command = app_commands.Command(
-        name="status", description="What the agent of this thread is doing.", callback=_status
-    )
     sessions: Command = app_commands.Command(
         name="sessions", description="Which threads have an agent now, and what it is doing.", callback=_sessions
     )
-    return [resume, status, sessions]
-
-
-# ---- /status
-
-
-async def _status(interaction: Interaction) -> None:
-    if await admitted(interaction, Right.LOOK):
-        lines = _status_lines(interaction.client, interaction.channel_id or 0)
-        await interaction.response.send_message("\n".join(lines), ephemeral=True)
-
-
-def _status_lines(client: CommandClient, thread_id: int) -> list[str]:
-    conversation = client.pool.conversation(thread_id)
-    name = client.agents.name(thread_id)
-    lines = [_state_line(client, conversation), f"agent: {escape(name)}"]
-    if client.journal.trouble:
-        lines.append(f"⚠ the journal cannot be written: {escape(client.journal.trouble)}; nothing new is taken up")
-    session = None if conversation is None else conversation.lease.session
-    if session is not None:
-        lines.append(f"mode: {escape(visible(client.redact(session.mode or 'not told'), CHOICE))}")
-        if session.usage is not None:
-            used, size = session.usage.used, session.usage.size
-            share = f" ({used / size:.0%})" if size else ""
-            lines.append(f"context: {used:,} of {size:,} tokens used{share}")
-            if session.usage.cost:
-                lines.append(f"cost so far: {escape(_cost(session.usage.cost))}")
-    session_id = client.journal.threads.session_id(thread_id)
-    if session_id is not None:
-        lines.append(f"session: `{_plain(session_id)}`")
-        line = _terminal_line(client, thread_id, session_id)
-        if line:
-            lines.append(f"in a terminal: `{line}`")
-    return lines
-
-
-def _state_line(client: CommandClient, conversation: Conversation | None) -> str:
-    if conversation is None:
-        return "**asleep** — a message wakes the agent."
-    state = str(conversation.lease.state)
-    if conversation.lease.state is ConversationState.IN_LINE:
-        ahead = conversation.lease.ahead
-        state += f", behind {links(ahead)}" if ahead else f", number {client.pool.place(conversation)}"
-    if conversation.asked_since is not None:
-        state += ", and waits for the answer to its question"
-    held = "held" if conversation.held else "waiting"
-    return f"**{state}**" + (f"\n{waiting(conversation.waiting)} {held}" if conversation.waiting else "")
-
-
-def _terminal_line(client: CommandClient, thread_id: int, session_id: str) -> str:
-    """Return what continues a session in a terminal; empty where the agent's program cannot, or nobody knows how."""
-    agent = client.agents.of(thread_id)
-    preset = PRESETS.get(agent.preset)
-    line = preset.continuing(session_id) if preset is not None else ""
-    return f"cd {_plain(shlex.quote(str(agent.cwd)), LIMIT)} && {_plain(line, LIMIT)}" if line else ""
-
-
-def _plain(text: str, most: int = CHOICE) -> str:
-    """Make a text fit between backticks."""
-    return text.replace("`", "")[:most]
-
-
-def _cost(cost: object) -> str:
-    match cost:
-        case {"amount": int() | float() as amount, "currency": str(currency)}:
-            return f"{amount:.4g} {currency[:8]}"
-        case _:
-            return "not told"
+    return [resume, sessions]
 
 
 # ---- /sessions

@@ -24,6 +24,7 @@ from .export import showing_commands
 from .queue import queue_commands
 from .sessions import session_commands
 from .settings import setting_commands
+from .status import status_command
 
 __all__ = ["CommandTree"]
 
@@ -55,7 +56,7 @@ class CommandTree(app_commands.CommandTree[CommandClient]):
             name = callback.__name__.removeprefix("_")
             self.add_command(app_commands.Command(name=name, description=description, callback=callback))
         families = (session_commands(), asking_commands(), queue_commands(), setting_commands(), showing_commands())
-        for command in [*chain.from_iterable(families), agent_command(), _help_command(self)]:
+        for command in [*chain.from_iterable(families), agent_command(), status_command(), _help_command(self)]:
             self.add_command(command)
 
     async def sync_changes(self, journal: Journal) -> None:

@@ -28,7 +28,7 @@ from pool.journal.posted_requests import PostedRequest
 from pool.journal.questions import OpenQuestion
 from pool.pool import Pool
 
-from .interruptions import Interruption, Interruptions
+from .interrupted_turns import Interruption, Interruptions
 from .queue_notice import QueueNotices
 from .unfinished_replies import UnfinishedReplies
 

@@ -16,15 +16,15 @@ import structlog
 
 from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, PermanentError, Stored, TryLater
 from bot.rest.backoff import ATTEMPTS, Backoff
-from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
-from bot.rest.scheduler import EDIT_GAP
+from bot.rest.pings import NOBODY, Mentions
+from bot.rest.rate_limits import EDIT_GAP
 from bot.text.markdown import LIMIT, escape
 from pool.journal.journal import Journal, JournalUnwritable
 from pool.journal.trailers import Trailer
 
 from .page_state import PageState
-from .substitutes import ENCLOSED, enclosed, in_place_of
+from .refused_content import ENCLOSED, enclosed, in_place_of
 
 __all__ = ["Delivery"]
 

@@ -38,7 +38,7 @@ from .errors import (
     code_of,
     translated,
 )
-from .mentions import NOBODY, Mentions
+from .pings import NOBODY, Mentions
 
 __all__ = [
     "Archived",

@@ -17,7 +17,7 @@ import discord
 
 from .errors import in_a_line, is_discords
 from .pacer import Pacer
-from .rate_limit import RateLimitHeaders, Scope
+from .rate_budget import RateLimitHeaders, Scope
 
 __all__ = ["ANSWER_SECONDS", "TooMany", "Unreached", "bounded", "told", "trace"]
 

@@ -10,8 +10,8 @@ import structlog
 
 from .api import Archived, DiscordApi, Gone, PermanentError, TryLater
 from .backoff import Backoff
-from .mentions import NOBODY, Mentions
 from .pacer import ApiCall, Bucket, Pacer, Urgency
+from .pings import NOBODY, Mentions
 
 __all__ = ["LiveMessage", "answer_press"]
 

@@ -13,8 +13,8 @@ from contextvars import ContextVar
 import structlog
 
 from .calls import ApiCall, Bucket, Urgency
-from .rate_limit import RateLimitHeaders, Reservation
-from .scheduler import Scheduler, Start
+from .rate_budget import RateLimitHeaders, Reservation
+from .rate_limits import Scheduler, Start
 
 __all__ = ["ApiCall", "Bucket", "Pacer", "Urgency"]
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from acp import agent, session, turn
-from acp.jsonrpc import INVALID_REQUEST, MAX_LINE, MAX_VALUES
+from acp.jsonrpc import INVALID_REQUEST, MAX_VALUES
+from acp.line_splitter import MAX_LINE
 from acp.schema import UPDATES
 from acp.schema.base import MAX_ITEMS
 

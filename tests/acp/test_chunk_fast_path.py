@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acp.chunk_fast_path import LONGEST_LEARNT, TRIES, ChunkFastPath
-from acp.jsonrpc import Line, LongLine, Notification, parse
+from acp.jsonrpc import Notification, parse
+from acp.line_splitter import Line, LongLine
 
 
 def line(text: str, /, session_id: str = "s", kind: str = "agent_message_chunk", **more: Any) -> bytes:

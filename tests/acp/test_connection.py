@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 import acp.connection
 from acp.connection import SHORT_LINES, UNREAD_ANSWERS, WRITE_SECONDS, Connection, Reply
 from acp.errors import AgentClosed, ProtocolError, RemoteError, RequestTimeout
-from acp.jsonrpc import MAX_LINE, MAX_VALUES, Line, Message, Notification, Request, Result, encode_notification, parse
-from acp.oddities import LOGGED, WIDTH
+from acp.jsonrpc import MAX_VALUES, Message, Notification, Request, Result, encode_notification, parse
+from acp.line_splitter import MAX_LINE, Line
+from acp.protocol_violations import LOGGED, WIDTH
 from tests.support.memory_agent import Json, MemoryAgent
 from tests.support.virtual_time import elapse
 

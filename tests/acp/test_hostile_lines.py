@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from acp import Text
-from acp.jsonrpc import MAX_LINE, MAX_VALUES
+from acp.jsonrpc import MAX_VALUES
+from acp.line_splitter import MAX_LINE
 from tests.acp.opened import HELLO, opened
 from tests.support.effort import calls
 from tests.support.virtual_time import quiet

@@ -10,13 +10,9 @@ from acp.envelope import BEGINNING, END, Envelope
 from acp.jsonrpc import (
     INTERNAL_ERROR,
     MAX_ID,
-    MAX_LINE,
     MAX_VALUES,
     Failure,
     Junk,
-    Line,
-    LineSplitter,
-    LongLine,
     Notification,
     Request,
     RequestId,
@@ -28,6 +24,7 @@ from acp.jsonrpc import (
     encode_result,
     parse,
 )
+from acp.line_splitter import MAX_LINE, Line, LineSplitter, LongLine
 
 LEAVES = 10
 """Of one generated value: with these it has every shape, and its making takes less time than what is tested."""

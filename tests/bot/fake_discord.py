@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import discord
 
 from bot.rest.api import Archived, ContentRefused, DiscordApi, Gone, OwnMessage, PermanentError, Stored, TryLater
-from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
+from bot.rest.pings import NOBODY, Mentions
 from loopback.payloads.filenames import cleansed
 from pool.journal.journal import Journal
 from tests.support.virtual_time import elapse

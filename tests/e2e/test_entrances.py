@@ -47,7 +47,7 @@ WAYS = {
     ("intake", "submit"): "a message, a request of a command or a menu, or a press of Continue, that was judged",
     ("intake", "wait"): "one that was missed, behind a question about a turn that was cut off",
     ("thread_opener", "submit"): "one that gets no thread, in its channel",
-    ("interruptions", "go_first"): "a press of Retry, for whoever asked",
+    ("interrupted_turns", "go_first"): "a press of Retry, for whoever asked",
     ("recovery", "restore"): "what waited when the bot ended",
 }
 """Where the bot gives the pool something to do, and what. `Exchange.admitted` judges all of it, whose ever it is:

@@ -27,7 +27,7 @@ PROBES = 80
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the outage take as many probes as it would, and each wait a fraction of its time."""
-    for module in ("rest.circuit_breaker", "rest.scheduler", "gateway.supervisor"):
+    for module in ("rest.circuit_breaker", "rest.rate_limits", "gateway.supervisor"):
         monkeypatch.setattr(f"bot.{module}.PROBE_SECONDS", 0.05)
     monkeypatch.setattr("bot.rest.circuit_breaker.FIRST_PROBE_SECONDS", 0.02)
     monkeypatch.setattr("bot.gateway.supervisor.FIRST_SECONDS", 0.02)

@@ -7,7 +7,7 @@ import pytest
 from pool.exchange import Completed
 from pool.journal.journal import MessageState as Row
 from pool.limits import Bound
-from pool.waiting_line import LINE_SECONDS, NEAR
+from pool.queue_positions import LINE_SECONDS, NEAR
 from tests.support.virtual_time import elapse, quiet
 
 from .pool_harness import RunningPool, running_pool

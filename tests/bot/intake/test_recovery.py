@@ -18,14 +18,14 @@ from bot import user_messages as words
 from bot.config.appearance import DONE, EYE, FAILED, WAITING, Reactions
 from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
-from bot.intake.interruptions import CHOICE_SECONDS, DECIDED
+from bot.intake.interrupted_turns import CHOICE_SECONDS, DECIDED
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import SLICE, Recovery
 from bot.prompt.request import Request, write_request
 from bot.reply.notices import HELD, INTERRUPTED
 from bot.rest.api import PermanentError, TryLater
-from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import Pacer
+from bot.rest.pings import NOBODY, Mentions
 from pool.journal.journal import KEPT_SECONDS, Journal, JournalUnwritable, MessageState
 from pool.journal.notices import NoticeRow
 from pool.journal.posted_requests import PostedRequest

@@ -21,7 +21,7 @@ from bot.operations.health import Pulse
 from bot.operations.http_endpoint import Endpoint
 from bot.operations.metrics import Metrics
 from bot.rest.pacer import Pacer
-from bot.rest.rate_limit import RateLimitHeaders
+from bot.rest.rate_budget import RateLimitHeaders
 from pool.journal.journal import Journal, JournalError, MessageState
 from tests.bot.fake_discord import Board
 from tests.pool.disk import LARGE, no_room

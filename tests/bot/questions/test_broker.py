@@ -21,8 +21,8 @@ from bot.questions.form_schema import Unusable
 from bot.questions.permission import PermissionCard
 from bot.questions.tool_description import CODED, describe
 from bot.rest.api import PermanentError
-from bot.rest.mentions import MOST, Mentions
 from bot.rest.pacer import Pacer
+from bot.rest.pings import MOST, Mentions
 from bot.text.markdown import LIMIT, escape
 from bot.text.sizes import LARGEST
 from bot.user_messages import became

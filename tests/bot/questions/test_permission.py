@@ -17,8 +17,8 @@ from bot.interactions.cards import Cards, Where
 from bot.questions.permission import BUTTONS, DENY, LABEL, MENU, MENUS, AnswerButton, AnswerMenu, PermissionCard
 from bot.questions.tool_description import TITLE, describe
 from bot.rest.api import TryLater
-from bot.rest.mentions import Mentions
 from bot.rest.pacer import Pacer
+from bot.rest.pings import Mentions
 from pool.journal.journal import Journal
 from tests.acp.opened import HELLO, opened
 from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, scratch_journal, settle

@@ -17,7 +17,7 @@ import pytest
 
 from bot import user_messages as words
 from bot.conversation.exchange import Exchange
-from bot.intake.interruptions import CHOICE_SECONDS
+from bot.intake.interrupted_turns import CHOICE_SECONDS
 from bot.intake.queue_notice import QueueNotices
 from bot.intake.recovery import Recovery
 from bot.rest.api import PermanentError

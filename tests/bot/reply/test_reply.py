@@ -18,13 +18,13 @@ from bot import user_messages as words
 from bot.render.transcript import Transcript
 from bot.reply.delivery import Delivery
 from bot.reply.page_state import OLD_SECONDS, PageState
+from bot.reply.refused_content import ENCLOSED
 from bot.reply.reply import Reply
-from bot.reply.substitutes import ENCLOSED
 from bot.rest.api import ContentRefused, PermanentError, TryLater
 from bot.rest.backoff import ATTEMPTS, LONGEST_WAIT
-from bot.rest.mentions import NOBODY, Mentions
 from bot.rest.pacer import ApiCall, Pacer, Urgency
-from bot.rest.scheduler import EDIT_GAP
+from bot.rest.pings import NOBODY, Mentions
+from bot.rest.rate_limits import EDIT_GAP
 from pool.journal.journal import Journal, SentPage
 from pool.journal.trailers import Trailer
 from tests.bot.fake_discord import AnswerLost, Board, accepted, pacing, scratch_journal, settle

@@ -8,8 +8,8 @@ import pytest
 from bot.rest.api import PermanentError, TryLater
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.live_message import PRESS_SECONDS, LiveMessage
-from bot.rest.mentions import Mentions
 from bot.rest.pacer import Pacer
+from bot.rest.pings import Mentions
 from tests.bot.fake_discord import AnswerLost, Board, Message, pacing, settle
 from tests.support.virtual_time import elapse
 

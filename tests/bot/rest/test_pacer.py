@@ -14,8 +14,8 @@ from bot.rest.backoff import Backoff, persist
 from bot.rest.circuit_breaker import PROBE_SECONDS
 from bot.rest.errors import TryLater
 from bot.rest.pacer import ApiCall, Bucket, Pacer, Urgency
-from bot.rest.rate_limit import UNANSWERED_SECONDS, RateLimitHeaders
-from bot.rest.scheduler import TOTAL_CALLS, Scheduler
+from bot.rest.rate_budget import UNANSWERED_SECONDS, RateLimitHeaders
+from bot.rest.rate_limits import TOTAL_CALLS, Scheduler
 from tests.bot.fake_discord import pacing, settle
 from tests.support.virtual_time import elapse
 

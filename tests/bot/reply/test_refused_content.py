@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.reply.substitutes import enclosed, in_place_of
+from bot.reply.refused_content import enclosed, in_place_of
 from pool.journal.trailers import Trailer
 
 

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from acp.oddities import LOGGED, Oddities
+from acp.protocol_violations import LOGGED, Oddities
 
 
 def test_what_was_left_out_is_counted_once() -> None:

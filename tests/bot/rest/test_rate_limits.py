@@ -11,8 +11,8 @@ from bench.simulated_discord import ONE_WAY, Scheduled
 from bot.rest.backoff import LONGEST_WAIT
 from bot.rest.calls import ApiCall, Bucket, Urgency
 from bot.rest.circuit_breaker import FIRST_PROBE_SECONDS
-from bot.rest.rate_limit import RateLimitHeaders, Scope
-from bot.rest.scheduler import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Scheduler, Start
+from bot.rest.rate_budget import RateLimitHeaders, Scope
+from bot.rest.rate_limits import LANES_KEPT, MODEST, SIGN_PATIENCE, TOTAL_CALLS, TOTAL_GAP, Scheduler, Start
 from tests.support.effort import calls
 
 ROUNDING = 1e-6

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pool.waiting_line import LINE_SECONDS, NEAR, NEWS, SLICE
+from pool.queue_positions import LINE_SECONDS, NEAR, NEWS, SLICE
 from tests.support.virtual_time import elapse, quiet
 from tests.support.work import counting
 
@@ -131,7 +131,7 @@ async def test_far_back_only_a_place_that_is_smaller_by_a_tenth_is_news(tmp_path
 
 async def test_a_long_line_is_told_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others have their turn in between, and all are told in the end."""
-    monkeypatch.setattr("pool.waiting_line.SLICE", 3)
+    monkeypatch.setattr("pool.queue_positions.SLICE", 3)
     assert SLICE > 3
     async with running_pool(tmp_path, slots=1, obedient=True) as it:
         line = await lined_up(it, 15)

@@ -18,7 +18,7 @@ from itertools import count
 
 from .calls import ApiCall, Bucket, Urgency
 from .circuit_breaker import PROBE_SECONDS, CircuitBreaker
-from .rate_limit import ROUNDING, Budget, RateLimitHeaders, Reservation, Scope
+from .rate_budget import ROUNDING, Budget, RateLimitHeaders, Reservation, Scope
 
 __all__ = ["Scheduler", "Start"]
 
