@@ -12,7 +12,6 @@ from structlog.contextvars import bound_contextvars
 from acp import Agent, end_survivors
 from bot.access.admission import Admission
 from bot.access.audit import Audit
-from bot.access.membership import Membership
 from bot.access.summary import describe_rules
 from bot.agents.registry import Agents
 from bot.config.reload import Reloaded, reload
@@ -107,17 +106,7 @@ class App:
         pacer.find_servers(rest.server_of)
         agents, redact = Agents(config, journal), redactor(secrets_of(config))
         audit = self._audit(redact)
-        begun = asyncio.Event()
-        membership = Membership(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=rest)
-        admission = Admission(
-            rules=lambda: agents.config.rules,
-            membership=membership,
-            journal=journal,
-            pacer=pacer,
-            rest=rest,
-            audit=audit,
-            begun=begun,
-        )
+        admission = Admission(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=rest, audit=audit)
         cards = Cards(
             journal=journal,
             pacer=pacer,
@@ -136,38 +125,14 @@ class App:
             agents=agents,
             redact=redact,
             reactions=config.reactions.signs,
-            membership=membership,
+            membership=admission.membership,
             audit=audit,
         )
         pool = self._pool(context, metrics)
         waiting = QueueNotices(pool, context.notices)
         pool.on_queue = waiting.show
-        recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=begun)
-        places = DeletedPlaces(journal=journal, pool=pool, rest=rest, on_gone=recovery.gone)
-        intake = self._intake = Intake(
-            pool=pool, journal=journal, admission=admission, context=context, recovery=recovery, places=places
-        )
-
-        def build() -> ThreadlineClient:
-            metrics.client_built()
-            return ThreadlineClient(
-                config=self._config,
-                pool=pool,
-                context=context,
-                admission=admission,
-                recovery=recovery,
-                places=places,
-                intake=intake,
-                on_login=self._lock_user,
-                on_missed=metrics.missed,
-                on_ready=self._on_ready,
-                on_reload=lambda: self._reload(context),
-                http_trace=metrics.count(trace(pacer)),
-            )
-
-        was_greeted = IdentifyLimit(journal).allowance.last > 0
-        supervised = SupervisedClient(self._config.discord, rest=rest, build=build, was_greeted=was_greeted)
-        self._supervised = supervised
+        recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=admission.begun)
+        supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
         pacer.on_restored = supervised.wake
         pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
         metrics.watch(pool, cards, pulse)
@@ -242,6 +207,35 @@ class App:
         )
 
     # ---- Discord
+
+    def _supervise(
+        self, admission: Admission, context: ExchangeContext, pool: Pool, recovery: Recovery, metrics: Metrics
+    ) -> SupervisedClient:
+        journal, rest = context.journal, context.rest
+        places = DeletedPlaces(journal=journal, pool=pool, rest=rest, on_gone=recovery.gone)
+        intake = self._intake = Intake(
+            pool=pool, journal=journal, admission=admission, context=context, recovery=recovery, places=places
+        )
+
+        def build() -> ThreadlineClient:
+            metrics.client_built()
+            return ThreadlineClient(
+                config=self._config,
+                pool=pool,
+                context=context,
+                admission=admission,
+                recovery=recovery,
+                places=places,
+                intake=intake,
+                on_login=self._lock_user,
+                on_missed=metrics.missed,
+                on_ready=self._on_ready,
+                on_reload=lambda: self._reload(context),
+                http_trace=metrics.count(trace(context.pacer)),
+            )
+
+        was_greeted = IdentifyLimit(journal).allowance.last > 0
+        return SupervisedClient(self._config.discord, rest=rest, build=build, was_greeted=was_greeted)
 
     def _on_ready(self) -> None:
         self.ready.set()

@@ -35,24 +35,17 @@ class Admission:
     """The way to the gate, for all that the bot hears."""
 
     def __init__(
-        self,
-        *,
-        rules: Callable[[], Rules],
-        membership: Membership,
-        journal: Journal,
-        pacer: Pacer,
-        rest: DiscordApi,
-        audit: Audit,
-        begun: asyncio.Event,
+        self, *, rules: Callable[[], Rules], journal: Journal, pacer: Pacer, rest: DiscordApi, audit: Audit
     ) -> None:
-        """Know nobody yet. `rules` are those of now; `begun` is set when what an earlier run left is taken up."""
+        """Know nobody yet. `rules` are those of now."""
         self._rules = rules
-        self._membership = membership
+        self.membership = Membership(rules=rules, journal=journal, pacer=pacer, rest=rest)
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
         self._audit = audit
-        self._begun = begun
+        self.begun = asyncio.Event()
+        """Set when what an earlier run left is taken up."""
         self.user: discord.ClientUser | None = None
         """Who the bot is, from its first login on."""
         self._refusals = Throttle()
@@ -89,14 +82,14 @@ class Admission:
         """Add the roles of whoever would be refused for want of them."""
         unknown = self.rules.by_role and facts.kind is Kind.PERSON and not isinstance(message.author, discord.Member)
         if unknown and message.guild is not None and isinstance(decide(facts, self.rules), Refuse):
-            role_ids = await self._membership.role_ids(message.guild.id, facts.person.user_id)
+            role_ids = await self.membership.role_ids(message.guild.id, facts.person.user_id)
             return replace(facts, person=replace(facts.person, role_ids=role_ids))
         return facts
 
     def may_stop(self, author: discord.abc.User, place: Place, asker_id: int | None) -> bool:
         """Whether somebody may stop the turn that answers `asker_id`."""
         person = self.person(author)
-        known = self._membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
+        known = self.membership.known(place.guild_id, author.id)  # A message of the history carries no roles.
         person = person if known is None else replace(person, role_ids=known)
         return permits(Right.STOP, person, place, self.rules, asker_id=asker_id) is None
 
@@ -159,13 +152,13 @@ class Admission:
         roles = frozenset[int]()
         if isinstance(user, discord.Member):
             roles = frozenset(role.id for role in user.roles)
-            self._membership.saw(user.guild.id, user.id, roles)
+            self.membership.saw(user.guild.id, user.id, roles)
         return Person(user.id, roles, is_owner=user.id in self.owner_ids())
 
     def logged_in(self, client: discord.Client) -> None:
         """Learn who the bot is and who owns it: what an earlier run left is judged before anybody writes."""
         self.user = client.user
-        application, membership = client.application, self._membership
+        application, membership = client.application, self.membership
         if application is not None and application.team is not None:
             members = application.team.members
             accepted = [each.id for each in members if each.membership_state is discord.TeamMembershipState.accepted]
@@ -175,7 +168,7 @@ class Admission:
 
     def owner_ids(self) -> frozenset[int]:
         """Return the owner of the bot's application, or its team; before the first login nobody."""
-        return self._membership.owner_ids
+        return self.membership.owner_ids
 
     def place(self, guild: discord.Guild | None, channel: Any) -> Place:
         """Describe a place. A thread that the library does not know is looked up in the journal."""
@@ -199,7 +192,7 @@ class Admission:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(BEGIN_SECONDS):
-                await self._begun.wait()
+                await self.begun.wait()
         person = self.person(interaction.user)
         refusal = self.refusal(interaction, right, asker_id=asker_id)
         deed = "refused" if refusal is not None else _DEEDS.get(right)
