@@ -1,7 +1,6 @@
 """Ways to ask other than by a message: `/ask`, "Ask about this", and Retry once there is an answer."""
 
 import asyncio
-import re
 import time
 from contextlib import suppress
 from typing import Final
@@ -9,11 +8,11 @@ from typing import Final
 from bench.chaos.plan import Line, Way
 from loopback import Channel, DiscordError, Message
 
-from .harness import Stage
+from .harness import Stage, is_request
 from .invariants import OPEN, Asked
 from .observations import read_rows
 
-__all__ = ["ask", "ask_again", "is_request"]
+__all__ = ["ask", "ask_again"]
 
 PATIENCE_SECONDS: Final = 30.0
 """For so long a person tries to get a command through, and waits for an answer that is to be had again."""
@@ -26,13 +25,6 @@ PROMISE_SECONDS: Final = 10.0
 
 LATE_SECONDS: Final = 1.0
 """How long after its return the bot may do what it was killed over."""
-
-_REQUEST: Final = re.compile(r"<@[0-9]+> asks:\n")
-
-
-def is_request(message: Message) -> bool:
-    """Whether the bot posted the message as what a person asks."""
-    return _REQUEST.match(message.content) is not None
 
 
 async def ask(stage: Stage, line: Line, round_number: int, place: Channel) -> int | None:
@@ -80,6 +72,8 @@ async def ask_again(stage: Stage, line: Line, round_number: int, message_id: int
                 done = await stage.people[line.by].menu(message, "Retry")
                 if done.acknowledged:
                     await _posted(stage, thread_id, before)
+                    # In an outage the bot posts it later, perhaps when this person no longer waits for it.
+                    stage.deeds.repeated[line.token] += _new_request(stage, thread_id, before) is None
 
 
 async def _posted(stage: Stage, thread_id: int, before: set[int]) -> None:

@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from bench.chaos.asking import is_request
 from bench.chaos.plan import Event, Fault
 from loopback.state import events
 
-from .harness import Stage
+from .harness import Stage, is_request
 
 __all__ = ["armed"]
 

@@ -1,6 +1,7 @@
 """The harness of a worker: a Discord, two people, the bot as a process, and observations from outside."""
 
 import asyncio
+import re
 import secrets
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -40,6 +41,8 @@ SIGNS: Final = ("👀", "⏳")
 
 PLENTY: Final = 100_000
 """A bound that no round comes to: a refusal would hide a loss."""
+
+_REQUEST: Final = re.compile(r"<@[0-9]+> asks:\n")
 
 
 class NoBot(Exception):
@@ -121,7 +124,8 @@ class Stage(Lab):
     def _thread(self, thread_id: int, rows: Rows, together: Mapping[int, int]) -> Thread:
         asked = self.asked[thread_id]
         requests = {each.message_id for each in asked}
-        pages = [_page(message) for message in self.said(thread_id) if message.id not in requests]
+        said = (message for message in self.said(thread_id) if message.id not in requests and not is_request(message))
+        pages = [_page(message) for message in said]
         return Thread(thread_id, asked, pages, rows, together)
 
     def said(self, thread_id: int) -> list[Message]:
@@ -145,6 +149,11 @@ class Stage(Lab):
     def agents(self) -> set[int]:
         """The pids of all that runs for this lane's bot."""
         return agents(journal_id(self.journal))
+
+
+def is_request(message: Message) -> bool:
+    """Whether the bot posted the message as what a person asks."""
+    return _REQUEST.match(message.content) is not None
 
 
 def buttons(message: Message) -> dict[str, str]:

@@ -147,7 +147,7 @@ def judge(thread: Thread, prompts: Mapping[str, int], deeds: Deeds) -> list[Entr
         entries = [
             *((Fault.LOST, what) for what in _lost(thread, asked, deeds)),
             *((Fault.ROW, what) for what in _unended(thread, asked)),
-            *((Fault.RIGHT, what) for what in _unlawful(asked, prompted, deeds)),
+            *((Fault.RIGHT, what) for what in _unlawful(asked, prompted - most + 1, deeds)),
             *((Fault.DOUBLED, what) for what in _doubled(thread, token, prompted, most)),
         ]
         if not retries:
@@ -210,8 +210,11 @@ def _unended(thread: Thread, asked: Asked) -> Iterable[str]:
 
 
 def _unlawful(asked: Asked, prompts: int, deeds: Deeds) -> Iterable[str]:
-    """Find a message that an agent got although its author had lost the right to talk while it waited."""
-    if prompts and asked.message_id in deeds.barred:
+    """Find a message that an agent got although its author had lost the right to talk while it waited.
+
+    `prompts` leaves out those that the author asked for again: the right may be back by then.
+    """
+    if prompts > 0 and asked.message_id in deeds.barred:
         yield f"{asked.line.token} was prompted for somebody who may not talk any more"
 
 

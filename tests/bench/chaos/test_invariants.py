@@ -142,6 +142,8 @@ def test_what_waited_when_its_author_lost_the_right_is_not_to_be_done() -> None:
     barred = Deeds(silenced={1}, barred={102})
     assert faults(thread, {"answer-0001-00": 1}, barred) == []
     assert faults(thread, PROMPTS, barred) == [Fault.RIGHT]
+    asked_again = replace(barred, retried={102: 1})
+    assert Fault.RIGHT not in faults(thread, PROMPTS, asked_again)
     assert faults(replace(thread, rows={100: ROWS[100]}), {"answer-0001-00": 1}, barred) == []
     assert faults(replace(thread, asked=WELL.asked), {"answer-0001-00": 1}, barred) == [Fault.LOST]
 
