@@ -54,9 +54,9 @@ quick: check ## the same with the quick tests alone: acp, pool and the pure part
 	@$(BIN)/pytest -q -n 2 --dist worksteal $(QUICK) || \
 		{ echo "make quick: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
 
-# Most tests wait for processes most of the time: four at once keep two cores busy.
+# Most tests wait for processes most of the time: six at once keep two cores busy.
 pytest: $(READY) $(READY_SDK) ## the tests alone, with coverage (ARGS="-k name" is passed on)
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder $(MEASURE) $(ARGS) || \
+	@$(BIN)/pytest -n 6 --dist loadfile --no-loadscope-reorder $(MEASURE) $(ARGS) || \
 		{ echo "make pytest: see the failures above; one alone: $(BIN)/pytest -k NAME" >&2; exit 1; }
 
 bench: $(READY) ## measure: a table, and JSON beside it
