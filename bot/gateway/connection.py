@@ -25,6 +25,10 @@ REFUSED = {
 }
 """The gateway's close codes that no further try will change (Discord, Gateway Close Event Codes), and what to do."""
 
+AT_ONCE = 16
+"""Messages of the gateway that are taken in one step. With one alone, a press behind hundreds of messages would wait
+for as many rounds of a loop that has much to do."""
+
 log = structlog.stdlib.get_logger("bot")
 
 
@@ -33,16 +37,20 @@ class LoginRefused(NeedsPerson):
 
 
 class Websocket(discord.gateway.DiscordWebSocket):
-    """Gives way after each message, so that the next one waits until the others on the event loop have had a turn.
+    """Gives way after every few messages, so that the next ones wait until others on the event loop have had a turn.
 
     The library's own takes as many messages in one step as have arrived: it waits only where there is none. A thousand
     at once held the loop for 185 ms. The tasks that it makes for their events then ran one after another, too.
     """
 
+    _taken = 0
+
     async def poll_event(self) -> None:
-        """Take the next message, as the library does, and then let all that is ready run once."""
+        """Take the next message, as the library does, and then now and then let all that is ready run once."""
         await super().poll_event()
-        await asyncio.sleep(0)
+        self._taken += 1
+        if self._taken % AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 def intents(*, direct: bool) -> discord.Intents:

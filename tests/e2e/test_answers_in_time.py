@@ -21,8 +21,8 @@ from .live_bot import performing, said, scene, stage
 
 THREADS = 100
 
-ROUNDS = 100
-"""Rounds of the event loop until an answer is there, at most; it takes about ten."""
+ROUNDS = 300
+"""Rounds of the event loop until an answer is there, at most; it takes about ten, and more behind many events."""
 
 STEADY = Path(__file__).parents[1] / "peers/steady_agent.py"
 

@@ -1,14 +1,14 @@
 """How messages come off the gateway: each in a step of its own, in order, as the library's own client gets them."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import pairwise
 from typing import Any
 
 import discord
 
-from bot.gateway.connection import close, intents, prepare
+from bot.gateway.connection import AT_ONCE, close, intents, prepare
 from loopback import Loopback
 from loopback.harness import Lab
 from tests.support.virtual_time import step
@@ -61,8 +61,8 @@ class Listener(discord.Client):
             self.everything.set()
 
 
-async def test_others_get_the_event_loop_between_any_two_of_many_messages_that_arrive_at_once() -> None:
-    """Both where they are read and where they are handled; the messages keep their order."""
+async def test_others_get_the_event_loop_between_any_few_of_many_messages_that_arrive_at_once() -> None:
+    """Between any few of them, where they are read and where they are handled; the messages keep their order."""
     async with Loopback(limits=False) as place:
         lab = Lab.furnish(place, "ann", token=TOKEN)
         prepare(place.endpoint)
@@ -77,5 +77,5 @@ async def test_others_get_the_event_loop_between_any_two_of_many_messages_that_a
         await close(client)
         await asyncio.gather(running, return_exceptions=True)
     assert [text for text, _ in client.handled] == [f"{number}" for number in range(MANY)]
-    assert all(before < after for before, after in pairwise(client.read))
-    assert all(before < after for before, after in pairwise(each for _, each in client.handled))
+    assert max(Counter(client.read).values()) <= AT_ONCE
+    assert max(Counter(round_ for _, round_ in client.handled).values()) <= AT_ONCE
