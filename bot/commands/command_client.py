@@ -33,10 +33,8 @@ class CommandClient(BotClient):
     context: ExchangeContext
     diff_queue: DiffQueue
     reload: Callable[[], Reloaded]
-
-    def is_behind(self, channel_id: int) -> bool:
-        """Whether the messages of a place wait for those that were missed there."""
-        raise NotImplementedError
+    is_behind: Callable[[int], bool]
+    """Whether the messages of a place wait for those that were missed there."""
 
     def offers(self, thread_id: int) -> AgentOptions:
         """Return what a thread's agent can be set to and told now, or could when it went to sleep; for people."""

@@ -112,6 +112,7 @@ class ThreadlineClient(CommandClient):
             beyond=lambda channel_id: context.tell(channel_id, words.BEYOND),
             on_missed=on_missed,
         )
+        self.is_behind = self._catch_up.is_behind
         self._identifies = IdentifyLimit(self.journal)
         self._left = False
         self.greeted = False
@@ -266,10 +267,6 @@ class ThreadlineClient(CommandClient):
     async def _take_left(self, ask: PostedRequest) -> None:
         """Accept a request that an earlier run was to post."""
         await self.intake.open_thread(await self.intake.requests.take_left(ask))
-
-    def is_behind(self, channel_id: int) -> bool:
-        """Whether the messages of a place wait for those that were missed there."""
-        return self._catch_up.is_behind(channel_id)
 
     # ---- commands, buttons and forms
 
