@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import discord
@@ -172,7 +173,7 @@ async def test_under_a_block_by_the_edge_one_call_in_a_while_leaves(monkeypatch:
     [
         (404, TryLater, "Discord's network answered 404 Not Found"),
         (400, TryLater, "Discord's network answered 400 Bad Request"),
-        (413, ContentRefused, "Discord's network answered 413 Request Entity Too Large"),
+        (413, ContentRefused, f"Discord's network answered 413 {HTTPStatus(413).phrase}"),
     ],
 )
 async def test_what_stands_before_discord_says_nothing_of_the_place(
