@@ -3,7 +3,7 @@
 __all__ = ["means_stop"]
 
 _WISHES = frozenset(("stop", "wait", "halt", "cancel", "abort", "pause"))
-_PHRASES = ("hold on", "hang on", "one moment", "one sec", "one second")
+_PHRASES = ("hold on", "hang on", "one moment", "one second", "one sec")
 _AROUND = frozenset(
     (
         *("please", "pls", "plz", "ok", "okay", "hey", "oh", "no", "now", "just", "right"),

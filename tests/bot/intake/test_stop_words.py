@@ -20,6 +20,7 @@ from bot.intake.stop_words import means_stop
         "ok wait",
         "Hang on a sec",
         "just one moment",
+        "one second",
     ],
 )
 def test_a_plain_stop_is_one(text: str) -> None:
