@@ -35,6 +35,7 @@ from bot.operations.metrics import Metrics
 from bot.operations.start_failure import NeedsPerson, StartFailed
 from bot.operations.systemd import notify
 from bot.prompt.attachments import Attachments
+from bot.reply.order import ReplyOrder
 from bot.rest.api import DiscordApi
 from bot.rest.http_trace import trace
 from bot.rest.pacer import Pacer
@@ -107,12 +108,14 @@ class App:
         agents, redact = Agents(config, journal), redactor(secrets_of(config))
         audit = self._audit(redact)
         admission = Admission(rules=lambda: agents.config.rules, journal=journal, pacer=pacer, rest=rest, audit=audit)
+        replies = ReplyOrder()
         cards = Cards(
             journal=journal,
             pacer=pacer,
             rest=rest,
             permission=lambda thread_id: agents.of(thread_id).permission,
             whom=admission.answerers,
+            in_turn=replies.in_turn,
             audit=audit,
         )
         attachments = Attachments(config.journal.attachments)
@@ -121,6 +124,7 @@ class App:
             pacer=pacer,
             rest=rest,
             cards=cards,
+            replies=replies,
             attachments=attachments,
             agents=agents,
             redact=redact,
@@ -132,6 +136,7 @@ class App:
         waiting = QueueNotices(pool, context.notices)
         pool.on_queue = waiting.show
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=admission.begun)
+        context.on_turn_started = recovery.interruptions.went_on
         supervised = self._supervised = self._supervise(admission, context, pool, recovery, metrics)
         pacer.on_restored = supervised.wake
         pulse = Pulse(lambda: supervised.connected, trouble=lambda: journal.trouble, away=lambda: pacer.trouble)
@@ -144,7 +149,7 @@ class App:
                 async with pool:
                     client = tasks.create_task(supervised.run(), name="client")
                     failed = await self._until_stopped(client)
-                await context.finish(REPLY_SECONDS)
+                await context.replies.settled(REPLY_SECONDS)
                 await pacer.drain(SIGN_SECONDS)
             for task in (client, pacing, beating, cleaning):
                 task.cancel()

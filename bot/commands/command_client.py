@@ -45,7 +45,7 @@ class CommandClient(BotClient):
 
     async def archive(self, thread_id: int) -> str:
         """Archive a thread, when its last reply is in; a message opens it again. Return why that cannot be, if so."""
-        await self.context.finish(ARCHIVE_SECONDS, thread_id)
+        await self.context.replies.settled(ARCHIVE_SECONDS, thread_id)
         try:
             await self.context.pacer.admit(None, Urgency.NOTICE)
             await self.context.rest.archive(thread_id)

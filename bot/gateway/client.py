@@ -107,7 +107,7 @@ class ThreadlineClient(CommandClient):
             reach=Reach(config.catch_up.hours, config.catch_up.messages),
             take=self._take_missed,
             open_thread=intake.open_thread,
-            doubts=context.doubts,
+            doubts=context.stale_messages,
             look_again=self._edits.look_again,
             beyond=lambda channel_id: context.tell(channel_id, words.BEYOND),
             on_missed=on_missed,

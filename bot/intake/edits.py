@@ -53,7 +53,7 @@ class Edits:
         found = self._waiting(message.channel.id, message.id)
         if found is None:
             return  # One that an earlier run left, and that is not taken up yet, stays stale.
-        self._context.doubts.settle(message.id)
+        self._context.stale_messages.settle(message.id)
         if not isinstance(verdict or self._admission.judge_again(message), Answer | OpenThread):
             return
         conversation, exchange, before = found
@@ -67,7 +67,7 @@ class Edits:
         """Take a message back, if it still waits."""
         found = self._waiting(channel_id, message_id)
         if found is not None:
-            self._context.doubts.settle(message_id)
+            self._context.stale_messages.settle(message_id)
             conversation, exchange, before = found
             log.info("message was deleted", message_id=message_id)
             nothing = Request(message_id, before.channel_id, before.thread_id, before.author_id, "")
@@ -80,7 +80,7 @@ class Edits:
             if row.state in WAITS:
                 with suppress(ValueError):  # One that cannot be read is told of where it is taken up.
                     places[row.message_id] = read_request(row.request).channel_id
-        self._context.doubts.begin(places)
+        self._context.stale_messages.begin(places)
 
     async def look_again(self, channel_id: int, read: Sequence[discord.Message]) -> None:
         """Bring the stale messages of a place up to date; `read` is its history, from the first of them on.
@@ -89,7 +89,7 @@ class Edits:
         can be learned of a message, it stays as it was written.
         """
         found = {message.id: message for message in read}
-        for message_id in self._context.doubts.at(channel_id):
+        for message_id in self._context.stale_messages.at(channel_id):
             try:
                 message = found.get(message_id) or await self._ask(channel_id, message_id)
                 verdict = await self._admission.judge_missed_again(message) if message.edited_at is not None else None
@@ -101,9 +101,9 @@ class Edits:
                 log.exception("a message could not be looked at", message_id=message_id)
             else:
                 # An event that has come meanwhile knows better.
-                if verdict is not None and message_id in self._context.doubts:
+                if verdict is not None and message_id in self._context.stale_messages:
                     self.edited(message, verdict)
-            self._context.doubts.settle(message_id)
+            self._context.stale_messages.settle(message_id)
 
     async def _ask(self, channel_id: int, message_id: int) -> discord.Message:
         """Read a message, as often as it takes within reason. Raises `RestError`."""

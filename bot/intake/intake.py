@@ -140,6 +140,7 @@ class Intake:
         if not new:
             return None
         exchange = Exchange(request, self._context)
+        exchange.show_accepted()
         if thread_id == request.channel_id:
             exchange.opened(thread_id)
         seconds = self._interruptions.seconds_left(thread_id) if missed else 0.0
@@ -173,7 +174,7 @@ class Intake:
             await open_for(exchange, context=self._context, pool=self._pool)
         except Gone:
             self._places.thread(exchange.request.thread_id)  # Whoever asked has taken it back.
-            exchange.lost()
+            exchange.message_deleted()
         except Exception:  # without an end of this its conversation would wait for ever, and its reply never settle
             log.exception("a thread could not be opened", message_id=exchange.request.message_id)
             if not exchange.is_open:

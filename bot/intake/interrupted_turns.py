@@ -66,7 +66,6 @@ class Interruptions:
         self._again = again
         self._open: dict[int, dict[int, Interruption]] = {}
         """By thread, and by the last message."""
-        context.on_began = self.went_on
 
     def recover(self, rows: Sequence[MessageRow]) -> Interruption:
         """Take note of an exchange that was prompted when the bot ended."""
@@ -99,7 +98,7 @@ class Interruptions:
             return None
 
         def settled(confirmed: bool) -> None:  # noqa: FBT001 - a callback
-            context.leave_line(row.thread_id, reply)
+            context.replies.remove(row.thread_id, reply)
             if self.is_undecided(row) or journal.state(row.message_id) is MessageState.CLOSED:
                 journal.settle([each.message_id for each in rows], confirmed=confirmed)
                 self._question(row)
@@ -110,7 +109,7 @@ class Interruptions:
         guild_id, channel_id = journal.threads.place(row.thread_id) or (None, row.thread_id)
         if guild_id is not None and channel_id == row.thread_id:
             reply.name_request()  # In a channel, where others talk too.
-        context.line_up(row.thread_id, reply)
+        context.replies.append(row.thread_id, reply)
         return reply
 
     async def ask(self, interruption: Interruption) -> None:
@@ -197,7 +196,7 @@ class Interruptions:
         message_id = interruption.row.message_id
         self._journal.close_rows(interruption.message_ids, reason, self._journal.pages(message_id))
         self._forget(interruption)
-        self._context.end_signs(interruption.message_ids)
+        self._context.end_reactions(interruption.message_ids)
         self._context.notices.end(interruption.row.thread_id, INTERRUPTED, message_id, content=told)
 
     def _forget(self, interruption: Interruption) -> None:

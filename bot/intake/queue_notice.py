@@ -43,7 +43,7 @@ class QueueNotices:
             for exchange in line:
                 if not isinstance(exchange, Exchange) or exchange.behind:
                     break
-                exchange.waits()
+                exchange.show_waiting()
         if held or not queue:
             self._notices.end(thread_id, WAITING)
         if not held or not queue:

@@ -86,7 +86,7 @@ class Recovery:
         cancellation leaves, the next READY takes up; after that there is nothing left, and both do nothing.
         """
         while self._signed:
-            self._context.end_signs([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
+            self._context.end_reactions([self._signed.pop() for _ in range(min(SLICE, len(self._signed)))])
             await asyncio.sleep(0)
         self._context.notices.begin()
         while self._rows:
@@ -174,7 +174,7 @@ class Recovery:
         for together in sorted(rows, key=lambda together: together[-1].message_id):
             exchange = self._exchange(together)
             if exchange is not None:
-                self._context.line_up(exchange.request.thread_id, exchange.reply)
+                self._context.replies.append(exchange.request.thread_id, exchange.reply)
                 ended.append((together[-1], exchange))
         return ended
 
@@ -188,6 +188,7 @@ class Recovery:
         try:
             *before, request = (read_request(each.request) for each in together)
             exchange = Exchange(request, self._context, before=before, again=again)
+            exchange.show_accepted()
         except ValueError as error:
             log.warning("a request in the journal cannot be read", message_id=row.message_id, reason=str(error))
             if row.state is MessageState.CLOSED:
@@ -208,8 +209,7 @@ class Recovery:
     async def _post(self, finished: tuple[MessageRow, Exchange]) -> None:
         """Bring a reply to its end without the agent."""
         row, exchange = finished
-        channel_id = await exchange.place()
-        exchange.over(row.reason)
+        channel_id = await exchange.ended_before_restart(row.reason)
         await self.drafts.finish(row, exchange.reply, channel_id)
 
     async def _cut_off(self, cut: tuple[MessageRow, Reply]) -> None:

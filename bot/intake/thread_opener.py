@@ -34,7 +34,7 @@ class NotOpened(Exception):
 async def open_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) -> None:
     """Open the thread that an exchange needs, or let it go on in its channel. Raises `Gone` as `open_thread`."""
     request = exchange.request
-    await context.doubts.settled(exchange.message_ids)
+    await context.stale_messages.settled(exchange.message_ids)
     minutes = context.agents.config.threads.auto_archive_minutes
     pacer, rest, redact = context.pacer, context.rest, context.redact
     try:
@@ -44,7 +44,7 @@ async def open_for(exchange: Exchange, *, context: ExchangeContext, pool: Pool) 
             rest=rest,
             auto_archive_minutes=minutes,
             redact=redact,
-            named=lambda name: context.naming.opened(request.thread_id, name),
+            named=lambda name: context.thread_names.opened(request.thread_id, name),
         )
     except NotOpened as error:
         log.warning("a thread could not be opened", message_id=request.message_id, reason=str(error))
@@ -82,7 +82,7 @@ async def open_thread(
     the request's message is no longer there.
     """
     request = exchange.request
-    visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.waits)
+    visible = asyncio.get_running_loop().call_later(VISIBLE_SECONDS, exchange.show_waiting)
     opening = _Opening(request, pacer=pacer, rest=rest, auto_archive_minutes=auto_archive_minutes)
     name = name_for(request, redact)
     try:

@@ -151,21 +151,22 @@ class Cards:
         rest: DiscordApi,
         permission: Callable[[int], Permission] = lambda _: "ask",
         whom: Callable[[int], Mentions] = lambda asker_id: Mentions((asker_id,)),
+        in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post(),
         audit: Audit | None = None,
     ) -> None:
         """Start with none.
 
-        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker. `audit` is
-        where it is written down what became of each.
+        `permission` is what the configuration says of a thread, `whom` who may answer the agent of an asker.
+        `in_turn` posts a question in its place among the replies, see `ReplyOrder.in_turn`. `audit` is where it is
+        written down what became of each.
         """
         self.permission = permission
         self.audit = audit or Audit()
-        self.in_turn: Callable[[int, Callable[[], None]], None] = lambda _exchange_id, post: post()
-        """Lets what belongs to an exchange be posted when the answers before it in its thread stand."""
         self._journal = journal
         self._pacer = pacer
         self._rest = rest
         self._whom = whom
+        self._in_turn = in_turn
         self._open: dict[str, Card] = {}
         self._left = {each.token: each.exchange_id for each in journal.questions.standing()}
         self._missed: dict[int, list[str]] = {}
@@ -195,7 +196,7 @@ class Cards:
         )
         self._open[card.token] = card
         card.post.show(card.content, card.view)
-        self.in_turn(where.exchange_id, card.post.release)
+        self._in_turn(where.exchange_id, card.post.release)
 
     def find(self, token: str) -> Card | None:
         """Return the open question of a button."""

@@ -115,7 +115,7 @@ class StatusReactions:
         self._reactions = reactions
         self._progress = Activity(self.show) if reactions.progress else None
 
-    def take_in(self, earlier: "StatusReactions") -> None:
+    def merge_earlier(self, earlier: "StatusReactions") -> None:
         """Take those of messages that were taken together with these, and came before."""
         self._signs = [*earlier._signs, *self._signs]  # noqa: SLF001 - one of its own kind
 
@@ -134,17 +134,17 @@ class StatusReactions:
         if self._progress is not None:
             self._progress.note(SILENT)
 
-    def rest(self) -> None:
+    def stop_activity(self) -> None:
         """Show no more of what the agent does: the turn has ended."""
         if self._progress is not None:
             self._progress.stop()
 
-    def stay(self) -> None:
+    def keep_eye(self) -> None:
         """Show no more of what the agent does, but that the message is not done with."""
-        self.rest()
+        self.stop_activity()
         self.show(EYE)
 
     def end(self, reason: str | None) -> None:
         """Show how it ended, where that is wanted; see `Reactions.end`."""
-        self.rest()
+        self.stop_activity()
         self.show(self._reactions.end(reason))

@@ -12,6 +12,7 @@ from bot.conversation.exchange_context import ExchangeContext
 from bot.interactions.cards import Cards
 from bot.operations.logs import redactor
 from bot.prompt.attachments import Attachments
+from bot.reply.order import ReplyOrder
 from bot.rest.pacer import Pacer
 from pool.journal.journal import Journal
 
@@ -39,12 +40,13 @@ def context_of_one(
     folder: Path, journal: Journal, *, pacer: Pacer, board: Board, reactions: Reactions, secrets: Iterable[str] = ()
 ) -> ExchangeContext:
     """Return a context in `folder` that has one agent, writes to `board`, and takes the `secrets` out."""
-    agents = one_agent(folder, journal)
+    agents, replies = one_agent(folder, journal), ReplyOrder()
     return ExchangeContext(
         journal=journal,
         pacer=pacer,
         rest=board,
-        cards=Cards(journal=journal, pacer=pacer, rest=board),
+        cards=Cards(journal=journal, pacer=pacer, rest=board, in_turn=replies.in_turn),
+        replies=replies,
         agents=agents,
         attachments=Attachments(folder / "attachments"),
         redact=redactor([*secrets]),

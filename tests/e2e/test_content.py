@@ -120,7 +120,7 @@ async def test_who_only_calls_the_bot_to_what_others_said_starts_it(tmp_path: Pa
         shown = await place.ann.sees(answers, '"text":"the build is broken"', by=place.bot)
         assert '"replies_to":[' in shown.content
         assert answers.name == "the build is broken"
-        await client_of(place).context.finish(GENEROUS, answers.id)  # Until then it is being worked on.
+        await client_of(place).context.replies.settled(GENEROUS, answers.id)  # Until then it is being worked on.
         again = await place.ann.menu(called, "Retry")
         assert f"<#{answers.id}>" in said(again)
         posted = await place.ann.sees(answers, "no word about it", by=place.bot)

@@ -142,7 +142,7 @@ async def test_a_request_is_retried_and_a_message_asked_about(tmp_path: Path) ->
         await place.ann.slash(thread, "resume")
         answer = await place.ann.sees(thread, "refused to go on", by=place.bot)
         for message in (answer, first):
-            await client_of(place).context.finish(GENEROUS, thread.id)  # Until then it is being worked on.
+            await client_of(place).context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
             await place.ann.menu(message, "Retry")
             posted = await place.ann.sees(thread, "asks:\n>>> say one\n\nsay two", by=place.bot, after=answer)
             answer = await place.ann.sees(thread, "refused to go on", by=place.bot, after=posted)
@@ -189,7 +189,7 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
         context = client_of(place).context
         assert "may not" in said(await place.mallory.menu(opening, "Retry"))
         for archived in (False, True):
-            await context.finish(GENEROUS, thread.id)  # Until then it is being worked on.
+            await context.replies.settled(GENEROUS, thread.id)  # Until then it is being worked on.
             if archived:
                 await place.ann.slash(thread, "close")
                 await place.discord.until(lambda: thread.archived)
@@ -198,7 +198,7 @@ async def test_a_request_that_opened_a_thread_is_retried_there(tmp_path: Path) -
             posted = await place.ann.sees(thread, f"<@{place.ben.id}> asks:\n>>> say begun", by=place.bot, after=answer)
             answer = await place.answer(thread, "begun", after=posted)
         assert [each for each in place.said_by_bot(place.channel) if each.ephemeral_to is None] == []
-        await context.finish(GENEROUS, thread.id)
+        await context.replies.settled(GENEROUS, thread.id)
         place.discord.fault(method="POST", path=re.compile(rf"/channels/{thread.id}/messages"), status=403)
         refused = await place.ann.menu(opening, "Retry")
         await refused.settled("cannot be asked again")

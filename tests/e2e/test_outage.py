@@ -93,7 +93,7 @@ async def test_a_request_that_is_asked_again_in_an_outage_is_posted_once_when_it
         thread = await place.thread("say begun")
         answer = await place.answer(thread, "begun")
         (opening,) = [each for each in place.discord.messages(place.channel) if each.author_id == place.ann.id]
-        await client_of(place).context.finish(GENEROUS, thread.id)
+        await client_of(place).context.replies.settled(GENEROUS, thread.id)
         messages = re.compile(f"/channels/{thread.id}/messages")
         lost = place.discord.fault(method="POST", path=messages, answer_lost=True)
         away = place.discord.fault(path=messages, times=None, status=503)

@@ -137,7 +137,7 @@ async def test_a_guild_that_is_full_of_threads_is_answered_in_the_channel_also_a
             live = await place.ann.sees(channel, "again", by=place.bot)
             await place.ann.click(live, "Stop")
             await place.ann.sees(channel, "cancelled by", by=place.bot, after=third)
-            await client_of(place).context.finish(BOUND, channel.id)
+            await client_of(place).context.replies.settled(BOUND, channel.id)
             assert client_of(place).journal.open_rows() == []
 
 
@@ -262,7 +262,7 @@ async def test_a_turn_whose_place_goes_away_is_cancelled_and_leaves_nothing(
             since = len(place.discord.record)
             goes(place, thread)
             await asleep(client, thread.id)
-            await client.context.finish(BOUND)
+            await client.context.replies.settled(BOUND)
             assert client.journal.open_rows() == []
             assert marked(place.config) == []
         refused = [(call.method, call.path) for call in place.discord.record[since:] if call.status >= 400]
@@ -290,7 +290,7 @@ async def test_one_refusal_of_each_kind_of_write_ends_no_turn(tmp_path: Path, fi
         message = await place.ann.say(place.channel, f"{place.bot.mention} stream 1500 500\ncode 300")
         thread = await place.ann.sees_thread(message)
         await place.discord.until(lambda: list(message.reactions) == ["✅"])
-        await client_of(place).context.finish(BOUND)
+        await client_of(place).context.replies.settled(BOUND)
         *pages, files = place.said_by_bot(thread)[: -1 if finish == "ping" else None]
         assert " ".join(" ".join(page.content for page in pages).split()).startswith(numbers(1, 1500))
         assert [each.filename for each in files.attachments] == ["code.py"]
@@ -312,7 +312,7 @@ async def test_a_word_about_the_end_that_discord_refuses_makes_no_failure_of_an_
         rule = place.discord.fault(method="POST", path=re.compile("/messages$"), bot=place.bot, times=times, **fault)
         await asyncio.to_thread(gate.write_text, "go")
         await place.discord.until(lambda: list(message.reactions) == ["✅"] and rule.spent)
-        await client_of(place).context.finish(BOUND)
+        await client_of(place).context.replies.settled(BOUND)
         assert client_of(place).journal.open_rows() == []
         assert place.said_by_bot(place.channel) == []
         first, *said = place.said_by_bot(thread)
@@ -368,7 +368,7 @@ async def test_a_thread_that_is_locked_during_a_turn_ends_it_and_the_channel_is_
         await asleep(client, thread.id)
         told = await place.ann.sees(place.channel, "could not be posted", by=place.bot)
         assert thread.mention in told.content
-        await client.context.finish(BOUND)
+        await client.context.replies.settled(BOUND)
         assert client.journal.open_rows() == []
         assert marked(place.config) == []
         assert live.components

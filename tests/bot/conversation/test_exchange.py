@@ -15,8 +15,9 @@ from acp import AgentClosed, Question, RemoteError, SpawnFailed, Text, Thought, 
 from acp.schema import PromptCapabilities, TextBlock, ToolCall, parse_update
 from bot.agents.workspace_files import WorkspaceFiles
 from bot.config.appearance import DONE, EYE, FAILED, Reactions
-from bot.conversation.exchange import MODES, Exchange
+from bot.conversation.exchange import Exchange
 from bot.conversation.exchange_context import ExchangeContext
+from bot.conversation.session_lines import MODES
 from bot.prompt.attachments import Attachments, Fetched, Fresh
 from bot.prompt.request import Attachment, Request
 from bot.rest.api import PermanentError, TryLater
@@ -46,7 +47,9 @@ class Stage:
     def exchange(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
         """A message in CHANNEL whose answer goes to THREAD; its row is in the journal."""
         self.journal.receive(message_id, thread_id=THREAD, channel_id=CHANNEL, guild_id=1, author_id=ADA)
-        return Exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files), self.context)
+        exchange = Exchange(Request(message_id, CHANNEL, THREAD, ADA, text, files), self.context)
+        exchange.show_accepted()
+        return exchange
 
     def begun(self, message_id: int = THREAD, text: str = "hello", *files: Attachment) -> Exchange:
         """An exchange whose thread is open and whose turn has come."""
@@ -243,7 +246,7 @@ async def test_a_request_that_gets_no_thread_waits_anew_and_then_says_why(tmp_pa
         exchange.moved(replace(exchange.request, thread_id=CHANNEL, no_thread="No room."))
         await settle()
         in_turn = list[int]()
-        it.context.cards.in_turn(THREAD, partial(in_turn.append, THREAD))  # At once, for it is not worked on.
+        it.context.replies.in_turn(THREAD, partial(in_turn.append, THREAD))  # At once, for it is not worked on.
         assert in_turn == [THREAD]
         assert it.board.shown == []
         exchange.on_starting()
@@ -392,14 +395,14 @@ async def test_the_desk_waits_for_replies_that_have_ended_and_not_for_ever(tmp_p
             exchange.opened(exchange.request.thread_id)
             exchange.on_starting()
             exchange.on_event(Text("answer"))
-        await it.context.finish(8.0)
+        await it.context.replies.settled(8.0)
         assert asyncio.get_running_loop().time() == start
         it.finish(done, Completed("end_turn"))
-        await it.context.finish(8.0)
+        await it.context.replies.settled(8.0)
         assert asyncio.get_running_loop().time() - start == pytest.approx(8.0)
         assert not done.reply.settled.is_set()
         it.board.held.set()
-        await it.context.finish(8.0)
+        await it.context.replies.settled(8.0)
         assert done.reply.settled.is_set()
         assert not live.reply.ended
         assert not waiting.reply.ended
@@ -416,7 +419,7 @@ async def test_a_reply_that_is_posted_after_a_restart_gets_the_sign_of_its_end(
         it.board.reactions.add((THREAD, EYE))
         exchange = it.exchange()
         exchange.opened(THREAD)
-        exchange.over(reason)
+        assert await exchange.ended_before_restart(reason) == THREAD
         exchange.reply.restore(THREAD, ["the end of it"], [], {})
         await exchange.settled()
         await settle()
@@ -428,7 +431,7 @@ async def test_a_message_whose_turn_the_bots_stop_cuts_off_keeps_its_eye(tmp_pat
     """As after a kill: the next run of the bot answers it, or asks what to do; nothing of what the agent did shows."""
     async with stage(tmp_path, reactions=True, progress=progress) as it:
         exchange = it.begun()
-        exchange.signs.silent()
+        exchange.reactions.silent()
         exchange.on_ended(ShutDown())
         await settle()
         assert it.board.reactions == {(THREAD, EYE)}
@@ -445,16 +448,16 @@ async def test_a_reply_whose_thread_is_not_open_is_not_waited_for_and_settles_wh
         it.journal.close_rows(exchange.message_ids, "cancelled", exchange.on_ended(ending))
         loop = asyncio.get_running_loop()
         began = loop.time()
-        await it.context.finish(60)
+        await it.context.replies.settled(60)
         assert loop.time() == began
         assert [row.message_id for row in it.journal.open_rows()] == [THREAD]  # The word about it is owed.
-        exchange.lost()
+        exchange.message_deleted()
         await exchange.settled()
-        assert await exchange.place() == THREAD
+        assert await exchange.ended_before_restart("cancelled") == THREAD
         with pytest.raises(ExchangeFailed):
             await exchange.blocks(PromptCapabilities())
         assert (it.board.shown, it.journal.open_rows()) == ([], [])
-        exchange.lost()
+        exchange.message_deleted()
 
 
 # ---- links

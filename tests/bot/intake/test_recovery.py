@@ -155,6 +155,7 @@ async def restarted(
         waiting = QueueNotices(pool, context.notices)
         pool.on_queue = waiting.show
         recovery = Recovery(journal=journal, pool=pool, context=context, waiting=waiting, begun=asyncio.Event())
+        context.on_turn_started = recovery.interruptions.went_on
         async with pool:
             yield Stage(journal, board, pool, context, factory, recovery)
         for player in players:
@@ -182,13 +183,13 @@ async def test_very_many_signs_of_an_earlier_run_are_ended_some_at_a_time(
             journal.signs.put(THREAD, number, EYE)
         async with restarted(journal, tmp_path, reactions=True) as it:
             ended: list[int] = []
-            end_signs = it.context.end_signs
+            end_reactions = it.context.end_reactions
 
             def end(message_ids: Collection[int]) -> None:
                 ended.append(len(message_ids))
-                end_signs(message_ids)
+                end_reactions(message_ids)
 
-            monkeypatch.setattr(it.context, "end_signs", end)
+            monkeypatch.setattr(it.context, "end_reactions", end)
             beginning = asyncio.create_task(it.recovery.begin())
             await step()
             assert ended == [SLICE]

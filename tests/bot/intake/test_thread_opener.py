@@ -60,6 +60,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
         async with pacing(Pacer()) as pacer:
             context = context_of_one(folder, journal, pacer=pacer, board=board, reactions=Reactions(enabled=True))
             exchange = Exchange(Request(MESSAGE, CHANNEL, MESSAGE, ADA, "please do it"), context)
+            exchange.show_accepted()
             yield Stage(board, pacer, exchange)
 
 

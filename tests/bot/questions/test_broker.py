@@ -88,7 +88,9 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
+async def asking(
+    permission: Permission = "ask", *, in_turn: Callable[[int, Callable[[], None]], None] = lambda _, post: post()
+) -> AsyncIterator[Asking]:
     """Begin a turn."""
     board = Board()
     lines: list[str] = []
@@ -96,7 +98,7 @@ async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
         accepted(journal, ASKED_BY)
         async with pacing(Pacer()) as pacer, opened() as (peer, _, session), session.prompt(HELLO) as turn:
             await peer.expect("session/prompt")
-            cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission)
+            cards = Cards(journal=journal, pacer=pacer, rest=board, permission=lambda _: permission, in_turn=in_turn)
             questions = QuestionBroker(
                 cards, turn, Where(THREAD, ASKED_BY, ADA), directories=session.directories, tell=lines.append
             )
@@ -105,9 +107,8 @@ async def asking(permission: Permission = "ask") -> AsyncIterator[Asking]:
 
 async def test_the_journal_has_the_words_with_which_a_question_was_posted() -> None:
     """By these the next run finds a message of which no answer came; while it waits for its turn it may change."""
-    async with asking() as it:
-        behind: list[Callable[[], None]] = []
-        it.cards.in_turn = lambda _, post: behind.append(post)
+    behind: list[Callable[[], None]] = []
+    async with asking(in_turn=lambda _, post: behind.append(post)) as it:
         await it.ask({"title": "Run"}, request_id=-1)
         await it.ask({"title": "Look"}, request_id=-2)
         assert it.journal.questions.standing() == []  # There is no message to look for.

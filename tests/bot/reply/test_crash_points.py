@@ -106,6 +106,7 @@ async def taken_up(it: Stage) -> list[Exchange]:
     """Take up what stands in the journal."""
     waiting = QueueNotices(it.pool, it.context.notices)
     it.recovery = Recovery(journal=it.journal, pool=it.pool, context=it.context, waiting=waiting, begun=asyncio.Event())
+    it.context.on_turn_started = it.recovery.interruptions.went_on
     return await it.recovered()
 
 

@@ -1,0 +1,68 @@
+"""The lines of a reply about the agent's session: which agent answers, and in which mode it works."""
+
+from acp import Session
+from bot import user_messages as words
+from bot.agents.options import AgentOptions, introduction, write_offers
+from bot.agents.registry import Agents
+from bot.reply.reply import Reply
+from bot.text.redaction import Redactor
+from pool.journal.threads import ThreadRows
+
+__all__ = ["MODES", "SessionLines"]
+
+MODES = 20
+"""Changes of the agent's mode after which only the last one is shown: each line is shown, however many there are."""
+
+
+class SessionLines:
+    """What one reply shows of its session; silent until `begin`."""
+
+    def __init__(self, reply: Reply, agents: Agents, threads: ThreadRows, redact: Redactor) -> None:
+        """`threads` remembers what an agent offers; `redact` takes secrets out of text for people."""
+        self._reply = reply
+        self._agents = agents
+        self._threads = threads
+        self._redact = redact
+        self._thread_id = 0
+        self._session: Session | None = None
+        self._mode: str | None = None
+        self._changes = 0
+        self.is_new = False
+        """Whether the session is new, and the agent has not been introduced yet."""
+
+    def begin(self, thread_id: int, session: Session) -> None:
+        """Take the session that has got the prompt."""
+        self._thread_id, self._session, self._mode = thread_id, session, session.mode
+
+    def introduce(self) -> None:
+        """Name the agent above a new session's first answer; before the answer comes that would only delay it."""
+        agents, thread_id = self._agents, self._thread_id
+        if self.is_new and self._session is not None and agents.introduces:
+            title, offers, cwd = agents.title(thread_id), AgentOptions.of(self._session), agents.of(thread_id).cwd
+            self._reply.line(introduction(title, offers, cwd, redact=self._redact))
+        self.is_new = False
+
+    def show_mode(self) -> None:
+        """Show that the agent is in another mode, by `/mode` or by its own choice."""
+        if self._session is not None and self._session.mode != self._mode:
+            self._mode = self._session.mode
+            self._changes += 1
+            if self._changes < MODES:
+                self._show_mode_of(self._session)
+            elif self._changes == MODES:
+                self._reply.line(words.MODES)
+
+    def show_last_mode(self) -> None:
+        """Show the mode at the end, where not every change was shown."""
+        if self._session is not None and self._changes >= MODES:
+            self._show_mode_of(self._session)
+
+    def remember_offers(self) -> None:
+        """Write down what the agent offers, for when it sleeps."""
+        if self._session is not None:
+            offers = write_offers(AgentOptions.of(self._session))
+            if offers != self._threads.offers(self._thread_id):
+                self._threads.set_offers(self._thread_id, offers)
+
+    def _show_mode_of(self, session: Session) -> None:
+        self._reply.line(words.mode(self._redact(AgentOptions.of(session).current("mode") or self._mode or "")))

@@ -1,0 +1,105 @@
+"""The questions of one exchange's agent, on cards in its thread: in its turn, and outside the agent's turns."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from acp import (
+    Elicitation,
+    ElicitationCompleted,
+    Event,
+    OpenQuestions,
+    OutOfTurnEvent,
+    Question,
+    Turn,
+    Unreadable,
+    Withdrawn,
+)
+from acp.jsonrpc import RequestId
+from acp.schema import ToolCallUpdate
+from bot.interactions.cards import Cards, Where
+from bot.text.redaction import Redactor, without
+
+from .broker import QuestionBroker
+
+__all__ = ["AgentQuestions"]
+
+
+class AgentQuestions:
+    """Those that an agent asks in the name of one exchange."""
+
+    def __init__(self, cards: Cards, *, redact: Redactor, tell: Callable[[int, str], None]) -> None:
+        """Start without a question. `tell` posts into a channel; `redact` takes secrets out of text for people."""
+        self._cards = cards
+        self._redact = redact
+        self._tell = tell
+        self._in_turn: QuestionBroker | None = None
+        self._out_of_turn: tuple[OpenQuestions, QuestionBroker] | None = None
+
+    def begin_turn(
+        self, turn: Turn, where: Where, *, directories: Sequence[Path], add_line: Callable[[str], None]
+    ) -> None:
+        """Take the questions of a turn from now on. `add_line` adds a line to the reply."""
+        self._in_turn = QuestionBroker(self._cards, turn, where, directories=directories, tell=add_line)
+
+    def take(self, event: Event, where: Where, complete: Callable[[ToolCallUpdate], ToolCallUpdate]) -> bool:
+        """Ask what an event of the turn asks, or close what it takes back; return whether it was about a question.
+
+        `complete` returns all that is known of a tool call.
+        """
+        broker = self._in_turn
+        match event:
+            case ElicitationCompleted(elicitation_id):
+                self._cards.completed(where.channel_id, elicitation_id)
+            case _ if broker is None:
+                return False
+            case Question():
+                broker.ask(event, complete(event.tool_call))
+            case Elicitation():
+                broker.elicit(event)
+            case Unreadable(reason):
+                broker.unreadable(reason)
+            case Withdrawn(request_id):
+                broker.close("withdrawn by the agent", request_id)
+            case _:
+                return False
+        return True
+
+    def tool_changed(self, update: ToolCallUpdate) -> None:
+        """Ask again where an open question is about a tool call that has changed."""
+        if self._in_turn is not None:
+            self._in_turn.changed(update)
+
+    def end_turn(self) -> None:
+        """Close the questions of the turn."""
+        if self._in_turn is not None:
+            self._in_turn.close("no longer open: the turn has ended")
+
+    def take_out_of_turn(self, event: OutOfTurnEvent, questions: OpenQuestions, where: Where) -> None:
+        """Ask, or say on its card what came of it. What the agent has taken back by now is not asked."""
+        if self._out_of_turn is None or self._out_of_turn[0] is not questions:  # Another agent has its own questions.
+            broker = QuestionBroker(self._cards, questions, where, tell=lambda line: self._tell(where.channel_id, line))
+            self._out_of_turn = questions, broker
+        broker = self._out_of_turn[1]
+        match without(event, self._redact):
+            case Elicitation() as asked:
+                if any(each.request_id == asked.request_id for each in questions.unanswered):
+                    broker.elicit(asked)
+            case Withdrawn(request_id):
+                broker.close("no longer open: nobody waits for it any more", request_id)
+            case ElicitationCompleted(elicitation_id):
+                self._cards.completed(where.channel_id, elicitation_id)
+
+    def remind(self, request_id: RequestId, seconds_left: float) -> None:
+        """Ping those who may answer once more."""
+        for broker in self._brokers:
+            broker.remind(request_id, seconds_left)
+
+    def unanswered(self, request_id: RequestId, why: str) -> None:
+        """Say on the card why it ends without an answer, and with the next prompt to the agent."""
+        for broker in self._brokers:
+            broker.unanswered(request_id, why)
+
+    @property
+    def _brokers(self) -> list[QuestionBroker]:
+        out_of_turn = None if self._out_of_turn is None else self._out_of_turn[1]
+        return [broker for broker in (out_of_turn, self._in_turn) if broker is not None]
